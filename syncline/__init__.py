@@ -1,0 +1,1 @@
+"""syncline keeps HighLevel payments and HaloPSA in line, both ways."""

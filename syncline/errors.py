@@ -1,0 +1,152 @@
+"""The one tree of errors. A class says what to do next; a message says what, to what, and the remedy.
+
+SynclineError
+├── Again            may be tried again by itself, not before `after`
+│   ├── RateLimited  the other side answered 429
+│   └── NotSent      nothing left this machine: no connection, or the permit to send had expired
+├── Doubtful         the call left this machine and its outcome is unknown: look it up first
+├── Unreadable       an answer is not what the API promises
+├── Absent           the other side says that the record does not exist
+├── Rejected         the other side understood and said no: a person must decide
+├── Unmappable       a record cannot be rendered: a person must decide
+├── Refused          settings, credentials or arguments are wrong: nothing will work until they change
+│   ├── BadCredentials
+│   ├── MissingScope
+│   ├── WrongPlace   the credentials belong to another location or tenant
+│   ├── Unreachable  the host does not answer at all
+│   ├── UnknownName  no such connection, order, task …
+│   └── BadDocument  a mapping document is wrong; carries the line
+└── Broken           an internal promise does not hold: a bug
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class SynclineError(Exception):
+    """Base of all errors of syncline.
+
+    Args:
+        what: what happened, and to what. Never holds a secret.
+        remedy: what to do next, as a sentence for the operator.
+        status: the HTTP status, where an answer came.
+        call_id: our id of the call, where one was made.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str = "",
+        status: int | None = None,
+        call_id: str | None = None,
+    ) -> None:
+        self.what = what
+        self.remedy = remedy
+        self.status = status
+        self.call_id = call_id
+        super().__init__(f"{what} {remedy}".strip())
+
+
+class Again(SynclineError):
+    """Transient: may be tried again by itself, not before `after` from now."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        after: timedelta = timedelta(seconds=1),
+        remedy: str = "It is tried again by itself.",
+        status: int | None = None,
+        call_id: str | None = None,
+    ) -> None:
+        super().__init__(what, remedy=remedy, status=status, call_id=call_id)
+        self.after = after
+
+
+class RateLimited(Again):
+    """The other side answered 429; `after` says how long its key must rest."""
+
+
+class NotSent(Again):
+    """Not one byte of the request left this machine, so it may be sent again freely."""
+
+
+class Doubtful(SynclineError):
+    """The request left, and whether it took effect is unknown: it must be looked up."""
+
+
+class Unreadable(SynclineError):
+    """An answer came, but its body is not what the API promises."""
+
+
+class Absent(SynclineError):
+    """The other side says that this record does not exist."""
+
+
+class Rejected(SynclineError):
+    """The other side understood the request and refused it.
+
+    Args:
+        text: the other side's own words.
+        field: the offending field, where the other side names one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        text: str,
+        field: str | None = None,
+        remedy: str = "",
+        status: int | None = None,
+        call_id: str | None = None,
+    ) -> None:
+        super().__init__(what, remedy=remedy, status=status, call_id=call_id)
+        self.text = text
+        self.field = field
+
+
+class Unmappable(SynclineError):
+    """A record cannot be rendered as its mapping asks; `field` names the target field."""
+
+    def __init__(self, what: str, *, field: str, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.field = field
+
+
+class Refused(SynclineError):
+    """Settings, credentials or arguments are wrong; commands end with exit code 2."""
+
+
+class BadCredentials(Refused):
+    """The other side does not accept the token or secret."""
+
+
+class MissingScope(Refused):
+    """The credentials are good but not allowed to do this."""
+
+
+class WrongPlace(Refused):
+    """The credentials belong to another location or tenant."""
+
+
+class Unreachable(Refused):
+    """The host cannot be reached at all."""
+
+
+class UnknownName(Refused):
+    """Nothing of that name is known here."""
+
+
+class BadDocument(Refused):
+    """A mapping document is wrong; `line` is its 1-based line, where known."""
+
+    def __init__(self, what: str, *, line: int | None = None, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.line = line
+
+
+class Broken(SynclineError):
+    """An internal promise does not hold: a bug, to be reported."""

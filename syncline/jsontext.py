@@ -1,0 +1,53 @@
+"""JSON as syncline reads and writes it: fractions are Decimal, never binary floats.
+
+`canonical` gives one byte sequence for equal documents, whatever the order of their keys; it is
+what fingerprints are taken of.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from syncline.errors import Unreadable
+
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+
+def loads(text: bytes | str) -> Any:  # noqa: ANN401
+    """Parse JSON; numbers with a fraction or exponent become Decimal.
+
+    Raises:
+        Unreadable: if the text is not JSON.
+    """
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(
+            f"not JSON: {error}", remedy="Look at the call's answer in its log."
+        ) from None
+
+
+def dumps(document: Any) -> bytes:  # noqa: ANN401
+    """Compact UTF-8 JSON; a Decimal is written as a number with its digits unchanged."""
+    return _encoder.encode(document)
+
+
+def canonical(document: Any) -> bytes:  # noqa: ANN401
+    """Compact UTF-8 JSON with sorted keys: equal documents give equal bytes."""
+    return _canonical.encode(document)
+
+
+def without_nul(value: Any) -> Any:  # noqa: ANN401
+    """The same document with U+FFFD in place of NUL characters, which jsonb cannot hold."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd") if "\x00" in value else value
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    return value

@@ -1,0 +1,118 @@
+"""Money: a Decimal with its currency, exact or refused.
+
+Minor digits follow ISO 4217. A currency that is not in the table has two, as most do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from syncline.errors import Unmappable
+
+_NO_MINOR = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+)
+_THREE_MINOR = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def minor_digits(currency: str) -> int:
+    """How many digits a currency has after the point: JPY 0, USD 2, KWD 3."""
+    if currency in _NO_MINOR:
+        return 0
+    return 3 if currency in _THREE_MINOR else 2
+
+
+def decimal(value: Any, field: str) -> Decimal:  # noqa: ANN401
+    """A finite Decimal from a number or its text.
+
+    Raises:
+        Unmappable: if it is neither, naming the field.
+    """
+    if isinstance(value, bool) or value is None:
+        raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise Unmappable(f"{field} is {value!r}, not an amount.", field=field) from None
+    if not number.is_finite():
+        raise Unmappable(f"{field} is {value!r}, not a finite amount.", field=field)
+    return number
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount in major units (dollars, not cents) of one ISO 4217 currency."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, value: Any, currency: str, field: str = "amount") -> Money:  # noqa: ANN401
+        """Read an exact amount.
+
+        Raises:
+            Unmappable: if the value is no amount, or has more digits than the currency.
+        """
+        number = decimal(value, field)
+        exact = quantize(number, currency)
+        if exact != number:
+            raise Unmappable(
+                f"{field} is {number} {currency}, which has more digits than {currency} allows.",
+                field=field,
+                remedy="Correct the amount where it was entered, then retry.",
+            )
+        return cls(exact, currency)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other).amount, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other).amount, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.amount, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount:,}"
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise Unmappable(
+                f"{self} and {other} have different currencies and cannot be added.",
+                field="currency",
+            )
+        return other
+
+
+def quantize(number: Decimal, currency: str) -> Decimal:
+    """Round half up to the currency's minor digits."""
+    return number.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP)
+
+
+def total(amounts: Iterable[Money], currency: str) -> Money:
+    """The exact sum, zero of that currency when there are none."""
+    return sum(amounts, start=Money(quantize(Decimal(0), currency), currency))
+
+
+def allocate(amount: Money, weights: Sequence[Decimal]) -> list[Money]:
+    """Split an amount in proportion to weights so that the parts sum to it exactly.
+
+    The largest remainders get the left-over minor units, the earlier one on a tie. Weights that
+    sum to zero count as equal.
+    """
+    if not weights:
+        return []
+    whole = sum(weights)
+    if whole == 0:
+        weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
+    unit = Decimal(1).scaleb(-minor_digits(amount.currency))
+    units = int(amount.amount / unit)
+    shares = [units * weight / whole for weight in weights]
+    parts = [int(share.to_integral_value("ROUND_FLOOR")) for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda at: (parts[at] - shares[at], at))
+    for at in by_remainder[: units - sum(parts)]:
+        parts[at] += 1
+    return [Money(part * unit, amount.currency) for part in parts]

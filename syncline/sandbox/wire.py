@@ -1,0 +1,35 @@
+"""What the two emulated services and the shell around them exchange.
+
+A service is a pure handler: one `Request` in, one `Reply` out, with its effect on the store made
+inside the call. The shell decides when the handler runs (before the answer, after the client gave
+up, or never), counts the call, and delivers or cuts the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call as it arrived; `path` is below the service's own prefix, headers are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer; `body` is anything that JSON can hold, or text for the shapes that are not."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Request], Reply]
