@@ -1,0 +1,1 @@
+"""The shapes the ledger has had, in order."""

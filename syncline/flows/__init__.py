@@ -1,0 +1,1 @@
+"""What each flow reads, writes and waits for; pure."""

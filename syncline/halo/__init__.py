@@ -1,0 +1,1 @@
+"""Halo's API: its facts in one place."""

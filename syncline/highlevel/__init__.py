@@ -1,0 +1,1 @@
+"""HighLevel's API: its facts in one place."""

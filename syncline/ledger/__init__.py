@@ -1,0 +1,1 @@
+"""Tables, states, and the only functions that change them."""

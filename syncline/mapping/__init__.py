@@ -1,0 +1,1 @@
+"""Mapping documents: loading, checking, applying."""

@@ -1,0 +1,1 @@
+"""The shared budget of calls of one API key."""

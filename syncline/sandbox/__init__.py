@@ -1,0 +1,1 @@
+"""Both APIs, emulated from their documents."""

@@ -1,0 +1,118 @@
+"""Calls: a row is committed before each call, so that no call is ever unaccounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call about to be made; its id is also its quota token."""
+
+    id: UUID
+    quota_key: str
+    connection_id: int | None
+    operation: str
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """How a call ended: `sent` False when nothing left, `status` None when no answer came."""
+
+    id: UUID
+    sent: bool
+    status: int | None
+    error: str | None
+
+
+def begin(
+    connection: Connection, session_id: UUID, rows: Sequence[CallRow], deadline: timedelta
+) -> None:
+    """Write the rows of calls that are about to be made."""
+    connection.execute(
+        text(
+            """
+            insert into call (id, quota_key, connection_id, operation, elements,
+                              session_id, deadline_seconds)
+            select id, quota_key, connection_id, operation, elements, :session_id, :deadline
+            from jsonb_to_recordset(cast(:rows as jsonb)) as row
+                 (id uuid, quota_key text, connection_id bigint, operation text, elements bigint)
+            """
+        ),
+        {
+            "session_id": session_id,
+            "deadline": int(deadline.total_seconds()),
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "id": str(row.id),
+                        "quota_key": row.quota_key,
+                        "connection_id": row.connection_id,
+                        "operation": row.operation,
+                        "elements": row.elements,
+                    }
+                    for row in rows
+                ]
+            ).decode(),
+        },
+    )
+
+
+def end(connection: Connection, ends: Sequence[CallEnd]) -> None:
+    """Write how calls ended."""
+    if not ends:
+        return
+    connection.execute(
+        text(
+            """
+            update call set sent = told.sent, status = told.status, error = told.error,
+                            answered_at = clock_timestamp()
+            from jsonb_to_recordset(cast(:rows as jsonb)) as told
+                 (id uuid, sent boolean, status bigint, error text)
+            where call.id = told.id and call.at > clock_timestamp() - interval '1 day'
+            """
+        ),
+        {
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "id": str(item.id),
+                        "sent": item.sent,
+                        "status": item.status,
+                        "error": item.error,
+                    }
+                    for item in ends
+                ]
+            ).decode()
+        },
+    )
+
+
+def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tuple[str, datetime]]:
+    """Calls that still weigh on a window: (token, when it comes back), for rebuilding a bucket.
+
+    An answered call weighs until its answer + the window; one without an answer until its
+    deadline + the window.
+    """
+    found = connection.execute(
+        text(
+            """
+            select id, coalesce(answered_at, at + make_interval(secs => deadline_seconds))
+                       + make_interval(secs => :window) as back_at
+            from call
+            where quota_key = :quota_key and sent is distinct from false
+              and at > clock_timestamp() - make_interval(secs => :window + 300)
+            order by at
+            """
+        ),
+        {"quota_key": quota_key, "window": window.total_seconds()},
+    )
+    return [(str(row.id), row.back_at) for row in found]

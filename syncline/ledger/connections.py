@@ -1,0 +1,197 @@
+"""Tenants, locations and connections: who is kept in line with whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, text
+
+from syncline.errors import Refused, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connection with everything about its two sides that is no secret."""
+
+    id: int
+    name: str
+    mode: str
+    state: str
+    mapping: str
+    start_from: date
+    location: int
+    location_id: str
+    highlevel_url: str
+    highlevel_calls: int
+    highlevel_seconds: int
+    highlevel_daily: int
+    tenant: int
+    tenant_name: str
+    halo_url: str
+    tenant_key: str | None
+    client_id: str
+    scope: str
+    halo_calls: int
+    halo_seconds: int
+    settle_seconds: int | None
+
+    @property
+    def location_place(self) -> str:
+        """Where HighLevel's records of this connection stand."""
+        return f"location:{self.location}"
+
+    @property
+    def tenant_place(self) -> str:
+        """Where what is shared by all connections of the tenant stands."""
+        return f"tenant:{self.tenant}"
+
+    def settle(self, default: timedelta) -> timedelta:
+        """How long a doubtful delivery rests before it is looked up."""
+        if self.settle_seconds is None:
+            return default
+        return timedelta(seconds=self.settle_seconds)
+
+
+_SELECT = """
+    select c.id, c.name, c.mode, c.state, c.mapping, c.start_from,
+           l.id as location, l.location_id, l.base_url as highlevel_url,
+           l.quota_calls as highlevel_calls, l.quota_seconds as highlevel_seconds,
+           l.quota_daily as highlevel_daily,
+           t.id as tenant, t.name as tenant_name, t.base_url as halo_url, t.tenant_key,
+           t.client_id, t.scope, t.quota_calls as halo_calls, t.quota_seconds as halo_seconds,
+           t.settle_seconds
+    from connection c join location l on l.id = c.location_id join tenant t on t.id = c.tenant_id
+"""
+
+
+def everyone(connection: Connection) -> list[Link]:
+    """All connections, by name."""
+    return [Link(*row) for row in connection.execute(text(f"{_SELECT} order by c.name"))]
+
+
+def by_name(connection: Connection, name: str) -> Link:
+    """One connection.
+
+    Raises:
+        UnknownName: there is none of that name; the message lists those there are.
+    """
+    row = connection.execute(text(f"{_SELECT} where c.name = :name"), {"name": name}).first()
+    if row is not None:
+        return Link(*row)
+    known = ", ".join(link.name for link in everyone(connection))
+    raise UnknownName(
+        f"There is no connection named {name!r}.",
+        remedy=f"Known: {known}." if known else "Add one with `syncline connection add`.",
+    )
+
+
+def by_id(connection: Connection, connection_id: int) -> Link:
+    """One connection by its id, as the ledger's rows name it."""
+    return Link(
+        *connection.execute(text(f"{_SELECT} where c.id = :id"), {"id": connection_id}).one()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """What is needed to add a connection; secrets are stored apart, sealed."""
+
+    name: str
+    location_id: str
+    highlevel_url: str
+    highlevel_calls: int
+    highlevel_seconds: int
+    highlevel_daily: int
+    halo_url: str
+    tenant_key: str | None
+    client_id: str
+    scope: str
+    halo_calls: int
+    halo_seconds: int
+    settle_seconds: int | None
+    mapping: str
+    mode: str
+    start_from: date
+
+
+def add(connection: Connection, new: NewConnection) -> Link:
+    """Add a connection; its location and tenant are found by id and URL, or made.
+
+    Raises:
+        Refused: the name or the pair of location and tenant is taken.
+    """
+    taken = connection.execute(
+        text("select 1 from connection where name = :name"), {"name": new.name}
+    ).first()
+    if taken is not None:
+        raise Refused(
+            f"A connection named {new.name!r} exists already.", remedy="Choose another name."
+        )
+    location = connection.execute(
+        text(
+            """
+            insert into location (location_id, base_url, quota_calls, quota_seconds, quota_daily)
+            values (:location_id, :base_url, :calls, :seconds, :daily)
+            on conflict (location_id) do update
+            set base_url = excluded.base_url, quota_calls = excluded.quota_calls,
+                quota_seconds = excluded.quota_seconds, quota_daily = excluded.quota_daily
+            returning id
+            """
+        ),
+        {
+            "location_id": new.location_id,
+            "base_url": new.highlevel_url,
+            "calls": new.highlevel_calls,
+            "seconds": new.highlevel_seconds,
+            "daily": new.highlevel_daily,
+        },
+    ).scalar_one()
+    tenant = connection.execute(
+        text(
+            """
+            insert into tenant (name, base_url, tenant_key, client_id, scope, quota_calls,
+                                quota_seconds, settle_seconds)
+            values (:name, :base_url, :tenant_key, :client_id, :scope, :calls, :seconds, :settle)
+            on conflict (base_url) do update
+            set tenant_key = excluded.tenant_key, client_id = excluded.client_id,
+                scope = excluded.scope, quota_calls = excluded.quota_calls,
+                quota_seconds = excluded.quota_seconds, settle_seconds = excluded.settle_seconds
+            returning id
+            """
+        ),
+        {
+            "name": new.name,
+            "base_url": new.halo_url,
+            "tenant_key": new.tenant_key,
+            "client_id": new.client_id,
+            "scope": new.scope,
+            "calls": new.halo_calls,
+            "seconds": new.halo_seconds,
+            "settle": new.settle_seconds,
+        },
+    ).scalar_one()
+    made = connection.execute(
+        text(
+            """
+            insert into connection (name, location_id, tenant_id, mapping, mode, start_from)
+            values (:name, :location, :tenant, :mapping, :mode, :start_from)
+            on conflict (location_id, tenant_id) do nothing
+            returning id
+            """
+        ),
+        {
+            "name": new.name,
+            "location": location,
+            "tenant": tenant,
+            "mapping": new.mapping,
+            "mode": new.mode,
+            "start_from": new.start_from,
+        },
+    ).first()
+    if made is None:
+        raise Refused(
+            f"Location {new.location_id} and {new.halo_url} are connected already.",
+            remedy="See `syncline connection list`.",
+        )
+    return by_id(connection, made.id)

@@ -1,0 +1,99 @@
+"""The engine, transactions, and the database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from syncline import jsontext
+from syncline.errors import Again
+
+T = TypeVar("T")
+
+STATEMENT_TIMEOUT_MS = 60_000
+_TRIES = 6
+_RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+
+
+def connect(url: str, *, connections: int = 20) -> Engine:
+    """An engine whose JSON keeps Decimals and whose statements cannot hang for ever.
+
+    Args:
+        url: a PostgreSQL URL; any driver part is replaced by psycopg.
+        connections: most connections that this process opens.
+    """
+    scheme, rest = url.split("://", 1)
+    return create_engine(
+        f"{scheme.split('+')[0].replace('postgres:', 'postgresql:')}+psycopg://{rest}",
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=True,
+        json_serializer=_dumps,
+        json_deserializer=jsontext.loads,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "application_name": "syncline",
+            "prepare_threshold": 2,
+        },
+    )
+
+
+def _dumps(document: Any) -> str:
+    return jsontext.dumps(document).decode()
+
+
+class Ledger:
+    """Where every step gets its transactions from."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            Again: the database is away or restarting.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if error.connection_invalidated or _sqlstate(error) is None:
+                raise Again(
+                    f"PostgreSQL is not reachable ({_first_line(error)}).",
+                    remedy="Work goes on by itself when it is back.",
+                ) from error
+            raise
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """`work` in one transaction, begun again when PostgreSQL breaks a deadlock."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == _TRIES or _sqlstate(error) not in _RETRYABLE:
+                    raise
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def now(connection: Connection) -> datetime:
+    """The database's clock, the only one that decides what is due or dead."""
+    moment: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    return moment
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"

@@ -1,0 +1,425 @@
+"""The moves of a delivery: each one conditional UPDATE … RETURNING, and nothing else writes it.
+
+Outcomes are fenced by owner and attempt: a worker that was declared dead finds that its rows have
+moved on, and its late news changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+from syncline.ledger.states import State
+from syncline.ledger.waits import wake
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What a record's version owes one target row."""
+
+    flow: str
+    source_kind: str
+    source_id: str
+    role: str
+    target: str
+    place: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A delivery in this worker's hands."""
+
+    id: int
+    connection_id: int
+    tenant_id: int
+    flow: str
+    role: str
+    target: str
+    place: str
+    source_kind: str
+    source_id: str
+    wanted_version: int
+    sent_version: int | None
+    delivered_version: int | None
+    projection: dict[str, Any] | None
+    sent_projection: dict[str, Any] | None
+    target_id: str | None
+    target_meta: dict[str, Any] | None
+    attempt: int
+    owner: UUID
+    failures: int
+    array_limit: int | None
+    call_id: UUID | None
+    cause: str
+
+
+_LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What is about to be written for one delivery."""
+
+    lease: Lease
+    call_id: UUID
+    projection: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the other side confirmed for one delivery."""
+
+    lease: Lease
+    target_id: str | None
+    meta: Mapping[str, Any] | None
+    projection: Mapping[str, Any] | None
+
+
+def owe(
+    connection: Connection, connection_id: int, tenant_id: int, debts: Sequence[Debt], cause: str
+) -> int:
+    """Make deliveries due for new versions; returns how many rows that touched."""
+    if not debts:
+        return 0
+    rows = [
+        {
+            "flow": debt.flow,
+            "role": debt.role,
+            "target": debt.target,
+            "place": debt.place,
+            "source_kind": debt.source_kind,
+            "source_id": debt.source_id,
+            "version": debt.version,
+        }
+        for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
+    ]
+    return connection.execute(
+        text(
+            """
+            insert into delivery (tenant_id, connection_id, flow, role, target, place,
+                                  source_kind, source_id, wanted_version, cause)
+            select :tenant_id, :connection_id, flow, role, target, place,
+                   source_kind, source_id, version, :cause
+            from jsonb_to_recordset(cast(:rows as jsonb)) as owed
+                 (flow text, role text, target text, place text,
+                  source_kind text, source_id text, version bigint)
+            on conflict (tenant_id, flow, source_id, role) do update
+            set wanted_version = excluded.wanted_version,
+                cause = excluded.cause,
+                failures = 0,
+                reason = case when delivery.state = 'parked' then null else delivery.reason end,
+                field = case when delivery.state = 'parked' then null else delivery.field end,
+                due_at = case when delivery.state in ('delivered', 'parked')
+                              then clock_timestamp() else delivery.due_at end,
+                state = case when delivery.state in ('delivered', 'parked')
+                             then 'due' else delivery.state end
+            where delivery.wanted_version < excluded.wanted_version
+            """
+        ),
+        {
+            "tenant_id": tenant_id,
+            "connection_id": connection_id,
+            "cause": cause,
+            "rows": jsontext.dumps(rows).decode(),
+        },
+    ).rowcount
+
+
+def claim(
+    connection: Connection,
+    connection_id: int,
+    target: str,
+    owner: UUID,
+    most: int,
+    state: State = State.DUE,
+) -> list[Lease]:
+    """Take rows that are due (to send) or doubtful and settled (to look up).
+
+    `state` DUE becomes LEASED and counts an attempt; DOUBTFUL becomes CHECKING and does not.
+    """
+    claimed = State.LEASED if state is State.DUE else State.CHECKING
+    result = connection.execute(
+        text(
+            f"""
+            with open as (
+                select id from delivery
+                where connection_id = :connection_id and target = :target
+                  and state in ('due', 'doubtful')  -- as the partial index says it
+                  and state = :state and due_at <= clock_timestamp()
+                order by due_at, id
+                limit :most
+                for update skip locked
+            )
+            update delivery d
+            set state = :claimed, owner = :owner,
+                attempt = d.attempt + case when :claimed = 'leased' then 1 else 0 end
+            from open where d.id = open.id
+            returning {_LEASE}
+            """  # noqa: S608 - the columns are a constant of this module
+        ),
+        {
+            "connection_id": connection_id,
+            "target": target,
+            "state": state,
+            "claimed": claimed,
+            "owner": owner,
+            "most": most,
+        },
+    )
+    leases = [Lease(*row) for row in result]
+    return sorted(leases, key=lambda lease: lease.id)
+
+
+def depart(connection: Connection, departures: Sequence[Departure]) -> set[int]:
+    """LEASED → SENDING, right before the socket is written; returns the ids still ours."""
+    return _move(
+        connection,
+        State.SENDING,
+        [departure.lease for departure in departures],
+        """sent_version = told.version, sent_at = clock_timestamp(), call_id = told.call_id,
+           sent_projection = told.projection""",
+        [
+            {
+                "version": departure.lease.wanted_version,
+                "call_id": str(departure.call_id),
+                "projection": departure.projection,
+            }
+            for departure in departures
+        ],
+    )
+
+
+def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool) -> set[int]:
+    """LEASED, SENDING or CHECKING → DELIVERED, or due again where the record moved on meanwhile.
+
+    Wakes what waited, and writes the audit entry of an effect (`wrote`), in this transaction.
+    """
+    moved = _move(
+        connection,
+        State.DELIVERED,
+        [item.lease for item in news],
+        """delivered_version = told.version,
+           state = case when d.wanted_version > told.version then 'due' else 'delivered' end,
+           target_id = coalesce(told.target_id, d.target_id),
+           target_meta = coalesce(told.meta, d.target_meta),
+           projection = coalesce(told.projection, d.projection),
+           confirmed_at = clock_timestamp(), due_at = clock_timestamp(),
+           failures = 0, array_limit = null, reason = null, field = null, owner = null""",
+        [
+            {
+                "version": item.lease.sent_version if wrote else item.lease.wanted_version,
+                "target_id": item.target_id,
+                "meta": item.meta,
+                "projection": item.projection,
+            }
+            for item in news
+        ],
+        sets_state=True,
+    )
+    wake(connection, sorted(moved))
+    if wrote:
+        _audit(connection, [item for item in news if item.lease.id in moved])
+    return moved
+
+
+def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
+    """CHECKING → DUE: its target row was found, but does not hold yet what is wanted."""
+    return _move(
+        connection,
+        State.DUE,
+        [item.lease for item in news],
+        """target_id = told.target_id, target_meta = told.meta, due_at = clock_timestamp(),
+           owner = null""",
+        [{"target_id": item.target_id, "meta": item.meta} for item in news],
+    )
+
+
+def give_back(
+    connection: Connection,
+    leases: Sequence[Lease],
+    *,
+    after: timedelta = timedelta(0),
+    why: str | None = None,
+    failed: bool = False,
+    forget_target: bool = False,
+    array_limit: int | None = None,
+) -> set[int]:
+    """Any owned state → DUE, after a while: nothing was written, or its absence is proved."""
+    return _move(
+        connection,
+        State.DUE,
+        leases,
+        """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
+           reason = told.why, failures = d.failures + told.failed,
+           target_meta = case when told.forget then null else d.target_meta end,
+           array_limit = coalesce(told.array_limit, d.array_limit)""",
+        [
+            {
+                "after": after.total_seconds(),
+                "why": why,
+                "failed": int(failed),
+                "forget": forget_target,
+                "array_limit": array_limit,
+            }
+        ]
+        * len(leases),
+    )
+
+
+def doubt(
+    connection: Connection,
+    leases: Sequence[Lease],
+    *,
+    settle: timedelta,
+    why: str,
+    array_limit: int | None = None,
+) -> set[int]:
+    """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time."""
+    return _move(
+        connection,
+        State.DOUBTFUL,
+        leases,
+        """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
+           reason = told.why, failures = d.failures + 1,
+           array_limit = coalesce(told.array_limit, d.array_limit)""",
+        [{"after": settle.total_seconds(), "why": why, "array_limit": array_limit}] * len(leases),
+    )
+
+
+def park(
+    connection: Connection, leases: Sequence[Lease], *, reason: str, field: str | None
+) -> set[int]:
+    """Any owned state → PARKED: a person must look at it."""
+    return _move(
+        connection,
+        State.PARKED,
+        leases,
+        "reason = told.why, field = told.field, owner = null, array_limit = null",
+        [{"why": reason, "field": field}] * len(leases),
+    )
+
+
+def retry(
+    connection: Connection, connection_id: int | None, *, source_id: str | None = None
+) -> list[int]:
+    """PARKED → DUE, for one source id or for all; returns the deliveries' ids."""
+    result = connection.execute(
+        text(
+            """
+            update delivery set state = 'due', due_at = clock_timestamp(), failures = 0
+            where state = 'parked'
+              and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
+              and (cast(:source_id as text) is null or source_id = :source_id)
+            returning id
+            """
+        ),
+        {"connection_id": connection_id, "source_id": source_id},
+    )
+    return sorted(result.scalars())
+
+
+_ALLOWED: dict[State, tuple[State, ...]] = {
+    State.SENDING: (State.LEASED,),
+    State.DELIVERED: (State.LEASED, State.SENDING, State.CHECKING),
+    State.DUE: (State.LEASED, State.SENDING, State.CHECKING),
+    State.DOUBTFUL: (State.SENDING, State.CHECKING),
+    State.PARKED: (State.LEASED, State.SENDING, State.CHECKING),
+    State.WAITING: (State.LEASED,),
+}
+"""Owned states a worker may move a row out of; tests hold it against `states.MOVES`."""
+
+_TOLD = {
+    "version": "bigint",
+    "call_id": "uuid",
+    "projection": "jsonb",
+    "target_id": "text",
+    "meta": "jsonb",
+    "after": "double precision",
+    "why": "text",
+    "field": "text",
+    "failed": "int",
+    "forget": "boolean",
+    "array_limit": "bigint",
+}
+
+
+def _move(  # noqa: PLR0917
+    connection: Connection,
+    target: State,
+    leases: Sequence[Lease],
+    sets: str,
+    told: Sequence[Mapping[str, Any]],
+    sets_state: bool = False,  # noqa: FBT001, FBT002
+) -> set[int]:
+    """One UPDATE for many rows, each fenced by owner, attempt and allowed state."""
+    if not leases:
+        return set()
+    rows = [
+        {"id": lease.id, "attempt": lease.attempt, **values}
+        for lease, values in zip(leases, told, strict=True)
+    ]
+    columns = ", ".join(f"{name} {_TOLD[name]}" for name in told[0])
+    state = "" if sets_state else f"state = '{target}', "
+    allowed = ", ".join(f"'{source}'" for source in _ALLOWED[target])
+    result = connection.execute(
+        text(
+            f"""
+            with told as materialized (
+                select * from jsonb_to_recordset(cast(:rows as jsonb))
+                     as rows (id bigint, attempt bigint, {columns})
+            ), mine as (
+                select d.id from delivery d join told on told.id = d.id
+                where d.owner = :owner and d.attempt = told.attempt and d.state in ({allowed})
+                order by d.id for update of d
+            )
+            update delivery d set {state}{sets}
+            from told, mine
+            where d.id = mine.id and told.id = d.id
+            returning d.id
+            """  # noqa: S608 - built from constants of this module
+        ),
+        {"rows": jsontext.dumps(rows).decode(), "owner": leases[0].owner},
+    )
+    return set(result.scalars())
+
+
+def _audit(connection: Connection, news: Sequence[Confirmation]) -> None:
+    rows = [
+        {
+            "connection_id": item.lease.connection_id,
+            "flow": item.lease.flow,
+            "source_id": item.lease.source_id,
+            "role": item.lease.role,
+            "effect": "create" if item.lease.target_id is None else "update",
+            "target": item.lease.target,
+            "target_id": item.target_id,
+            "version": item.lease.sent_version,
+            "call_id": str(item.lease.call_id) if item.lease.call_id else None,
+            "cause": item.lease.cause,
+            "before": item.lease.projection,
+            "after": item.projection,
+        }
+        for item in news
+    ]
+    if not rows:
+        return
+    connection.execute(
+        text(
+            """
+            insert into audit_entry (connection_id, flow, source_id, role, effect, target,
+                                     target_id, version, call_id, cause, before, after)
+            select * from jsonb_to_recordset(cast(:rows as jsonb)) as entry
+                 (connection_id bigint, flow text, source_id text, role text, effect text,
+                  target text, target_id text, version bigint, call_id uuid, cause text,
+                  before jsonb, after jsonb)
+            """
+        ),
+        {"rows": jsontext.dumps(rows).decode()},
+    )

@@ -1,0 +1,225 @@
+"""Pulls: one reading of a window, resumable page by page, closed with its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class PullPage:
+    """A page that was read and recorded: its row offset, what `totalCount` said, its ids."""
+
+    offset: int
+    total: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPull:
+    """A running pull in this worker's hands, with the pages an earlier owner has read."""
+
+    id: int
+    pages: tuple[PullPage, ...]
+    rereads: int
+
+
+def open_window(
+    connection: Connection,
+    connection_id: int,
+    kind: str,
+    first: date,
+    last: date,
+    owner: UUID,
+) -> OpenPull | None:
+    """Begin the pull of a window or resume one whose owner is dead; None while another reads it."""
+    connection.execute(
+        text(
+            """
+            insert into pull (connection_id, kind, first, last)
+            values (:connection_id, :kind, :first, :last) on conflict do nothing
+            """
+        ),
+        {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
+    )
+    row = connection.execute(
+        text(
+            """
+            update pull p set owner = :owner
+            where p.id = (
+                select p.id from pull p
+                left join session s on s.id = p.owner
+                where p.connection_id = :connection_id and p.kind = :kind
+                  and p.first = :first and p.last = :last and p.state = 'running'
+                  and (p.owner is null or s.id is null or s.ended_at is not null)
+                for update of p skip locked)
+            returning p.id, p.rereads
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "kind": kind,
+            "first": first,
+            "last": last,
+            "owner": owner,
+        },
+    ).first()
+    if row is None:
+        return None
+    pages = connection.execute(
+        text(
+            "select row_offset, total, ids from pull_page where pull_id = :id order by row_offset"
+        ),
+        {"id": row.id},
+    )
+    return OpenPull(
+        row.id, tuple(PullPage(p.row_offset, p.total, tuple(p.ids)) for p in pages), row.rereads
+    )
+
+
+def orphans(connection: Connection) -> list[tuple[int, str, date, date]]:
+    """Running pulls that nobody owns any more: (connection id, kind, first, last)."""
+    found = connection.execute(
+        text(
+            """
+            select p.connection_id, p.kind, p.first, p.last from pull p
+            left join session s on s.id = p.owner
+            where p.state = 'running'
+              and (p.owner is null or s.id is null or s.ended_at is not null)
+              and p.started_at < clock_timestamp() - interval '2 seconds'
+            """
+        )
+    )
+    return [(row.connection_id, row.kind, row.first, row.last) for row in found]
+
+
+def add_page(
+    connection: Connection,
+    pull_id: int,
+    owner: UUID,
+    page: PullPage,
+    *,
+    new: int,
+    changed: int,
+    unreadable: int,
+) -> bool:
+    """Note a page in the transaction that records it; False when the pull is not ours any more."""
+    ours = connection.execute(
+        text(
+            """
+            update pull set total = :total, seen = seen + :seen, new = new + :new,
+                            changed = changed + :changed, unreadable = unreadable + :unreadable
+            where id = :id and owner = :owner and state = 'running'
+            """
+        ),
+        {
+            "id": pull_id,
+            "owner": owner,
+            "total": page.total,
+            "seen": len(page.ids),
+            "new": new,
+            "changed": changed,
+            "unreadable": unreadable,
+        },
+    ).rowcount
+    if not ours:
+        return False
+    connection.execute(
+        text(
+            """
+            insert into pull_page (pull_id, row_offset, total, ids)
+            values (:id, :offset, :total, :ids)
+            on conflict (pull_id, row_offset) do update
+            set total = excluded.total, ids = excluded.ids
+            """
+        ),
+        {"id": pull_id, "offset": page.offset, "total": page.total, "ids": list(page.ids)},
+    )
+    return True
+
+
+def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> None:
+    """The pages do not add up: forget them and read the window once more."""
+    connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
+    connection.execute(
+        text(
+            """
+            update pull set rereads = rereads + 1, seen = 0, note = :why
+            where id = :id and owner = :owner and state = 'running'
+            """
+        ),
+        {"id": pull_id, "owner": owner, "why": why},
+    )
+
+
+def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: str | None) -> bool:
+    """Close a pull with its certificate; its pages have done their duty and go."""
+    closed = connection.execute(
+        text(
+            """
+            update pull set state = :state, note = :note, owner = null,
+                            finished_at = clock_timestamp()
+            where id = :id and owner = :owner and state = 'running'
+            """
+        ),
+        {"id": pull_id, "owner": owner, "state": state, "note": note},
+    ).rowcount
+    connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
+    return bool(closed)
+
+
+def leave(connection: Connection, pull_id: int, owner: UUID) -> None:
+    """Give a running pull up, to be resumed by whoever opens its window next."""
+    connection.execute(
+        text("update pull set owner = null where id = :id and owner = :owner"),
+        {"id": pull_id, "owner": owner},
+    )
+
+
+def due_readings(
+    connection: Connection, connection_id: int, bands: dict[tuple[str, str], timedelta]
+) -> list[tuple[str, str]]:
+    """(kind, band) that are due now; their next turn is set in the same statement."""
+    due: list[tuple[str, str]] = []
+    for (kind, band), every in bands.items():
+        row = connection.execute(
+            text(
+                """
+                insert into cursor (connection_id, kind, band, due_at)
+                values (:connection_id, :kind, :band,
+                        clock_timestamp() + make_interval(secs => :every))
+                on conflict (connection_id, kind, band) do update set due_at = excluded.due_at
+                where cursor.due_at <= clock_timestamp()
+                returning 1
+                """
+            ),
+            {
+                "connection_id": connection_id,
+                "kind": kind,
+                "band": band,
+                "every": every.total_seconds(),
+            },
+        ).first()
+        if row is not None:
+            due.append((kind, band))
+    return due
+
+
+def last_finished(
+    connection: Connection, connection_id: int, kind: str
+) -> tuple[str, datetime] | None:
+    """State and end of the latest finished pull of a kind."""
+    row = connection.execute(
+        text(
+            """
+            select state, finished_at from pull
+            where connection_id = :connection_id and kind = :kind and finished_at is not null
+            order by id desc limit 1
+            """
+        ),
+        {"connection_id": connection_id, "kind": kind},
+    ).first()
+    return None if row is None else (row.state, row.finished_at)

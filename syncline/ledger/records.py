@@ -1,0 +1,213 @@
+"""Records and their facets: read and written a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRow:
+    """One shape of a record as it was just read."""
+
+    foreign_id: str
+    payload: Mapping[str, Any]
+    fingerprint: bytes
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as the ledger holds it, with the facets it was merged from."""
+
+    foreign_id: str
+    version: int
+    canonical: dict[str, Any]
+    fingerprint: bytes
+    updated_at: datetime | None
+    facets: dict[str, tuple[datetime | None, dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A record's next canonical form; `fields` maps a changed field to [before, after]."""
+
+    foreign_id: str
+    version: int
+    canonical: Mapping[str, Any]
+    fingerprint: bytes
+    created_at: datetime | None
+    updated_at: datetime | None
+    fields: Mapping[str, Any]
+
+
+def lock(connection: Connection, place: str, kind: str) -> None:
+    """One writer of a place's records of a kind at a time, until the transaction ends."""
+    connection.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"{place}/{kind}"},
+    )
+
+
+def fingerprints(
+    connection: Connection, place: str, kind: str, facet: str, ids: Sequence[str]
+) -> dict[str, bytes]:
+    """The stored fingerprints of one facet of many records."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, fingerprint from facet
+            where place = :place and kind = :kind and facet = :facet and foreign_id = any(:ids)
+            """
+        ),
+        {"place": place, "kind": kind, "facet": facet, "ids": list(ids)},
+    )
+    return {row.foreign_id: bytes(row.fingerprint) for row in found}
+
+
+def load(connection: Connection, place: str, kind: str, ids: Sequence[str]) -> dict[str, Stored]:
+    """Records with all their facets, by foreign id."""
+    parameters = {"place": place, "kind": kind, "ids": list(ids)}
+    stored = {
+        row.foreign_id: Stored(
+            row.foreign_id, row.version, row.canonical, bytes(row.fingerprint), row.updated_at, {}
+        )
+        for row in connection.execute(
+            text(
+                """
+                select foreign_id, version, canonical, fingerprint, updated_at from record
+                where place = :place and kind = :kind and foreign_id = any(:ids)
+                """
+            ),
+            parameters,
+        )
+    }
+    for row in connection.execute(
+        text(
+            """
+            select foreign_id, facet, updated_at, payload from facet
+            where place = :place and kind = :kind and foreign_id = any(:ids)
+            """
+        ),
+        parameters,
+    ):
+        if row.foreign_id in stored:
+            stored[row.foreign_id].facets[row.facet] = (row.updated_at, row.payload)
+    return stored
+
+
+def canonical(
+    connection: Connection, wanted: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], tuple[int, dict[str, Any]]]:
+    """(version, canonical form) by (place, kind, foreign id), for rendering a batch."""
+    found = connection.execute(
+        text(
+            """
+            select r.place, r.kind, r.foreign_id, r.version, r.canonical
+            from jsonb_to_recordset(cast(:rows as jsonb))
+                 as w (place text, kind text, foreign_id text)
+            join record r using (place, kind, foreign_id)
+            """
+        ),
+        {
+            "rows": jsontext.dumps(
+                [
+                    {"place": place, "kind": kind, "foreign_id": foreign_id}
+                    for place, kind, foreign_id in set(wanted)
+                ]
+            ).decode()
+        },
+    )
+    return {(row.place, row.kind, row.foreign_id): (row.version, row.canonical) for row in found}
+
+
+def save_facets(
+    connection: Connection, place: str, kind: str, facet: str, rows: Sequence[FacetRow]
+) -> None:
+    """Keep the newest reading of one facet of many records."""
+    connection.execute(
+        text(
+            """
+            insert into facet (place, kind, facet, foreign_id, payload, fingerprint, updated_at)
+            select :place, :kind, :facet, foreign_id, payload, decode(fingerprint, 'hex'),
+                   updated_at
+            from jsonb_to_recordset(cast(:rows as jsonb)) as row
+                 (foreign_id text, payload jsonb, fingerprint text, updated_at timestamptz)
+            on conflict (place, kind, foreign_id, facet) do update
+            set payload = excluded.payload, fingerprint = excluded.fingerprint,
+                updated_at = excluded.updated_at, read_at = clock_timestamp()
+            """
+        ),
+        {
+            "place": place,
+            "kind": kind,
+            "facet": facet,
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "foreign_id": row.foreign_id,
+                        "payload": row.payload,
+                        "fingerprint": row.fingerprint.hex(),
+                        "updated_at": row.updated_at,
+                    }
+                    for row in sorted(rows, key=lambda row: row.foreign_id)
+                ]
+            ).decode(),
+        },
+    )
+
+
+def save_versions(
+    connection: Connection, place: str, kind: str, rows: Sequence[NewVersion], cause: str
+) -> None:
+    """Write new canonical forms and the changes that led to them."""
+    if not rows:
+        return
+    connection.execute(
+        text(
+            """
+            with rows as materialized (
+                select * from jsonb_to_recordset(cast(:rows as jsonb)) as row
+                     (foreign_id text, version bigint, canonical jsonb, fingerprint text,
+                      created_at timestamptz, updated_at timestamptz, fields jsonb)
+            ), changes as (
+                insert into change (place, kind, foreign_id, version, fields, cause)
+                select :place, :kind, foreign_id, version, fields, :cause from rows
+            )
+            insert into record (place, kind, foreign_id, version, canonical, fingerprint,
+                                created_at, updated_at)
+            select :place, :kind, foreign_id, version, canonical, decode(fingerprint, 'hex'),
+                   created_at, updated_at
+            from rows
+            on conflict (place, kind, foreign_id) do update
+            set version = excluded.version, canonical = excluded.canonical,
+                fingerprint = excluded.fingerprint, updated_at = excluded.updated_at,
+                changed_at = clock_timestamp()
+            """
+        ),
+        {
+            "place": place,
+            "kind": kind,
+            "cause": cause,
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "foreign_id": row.foreign_id,
+                        "version": row.version,
+                        "canonical": row.canonical,
+                        "fingerprint": row.fingerprint.hex(),
+                        "created_at": row.created_at,
+                        "updated_at": row.updated_at,
+                        "fields": row.fields,
+                    }
+                    for row in sorted(rows, key=lambda row: row.foreign_id)
+                ]
+            ).decode(),
+        },
+    )

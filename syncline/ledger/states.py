@@ -1,0 +1,53 @@
+"""The states of a delivery and the moves between them, as data.
+
+    due ──claim──► leased ──depart──► sending ──confirm──► delivered
+     ▲               │ │ │               │ │
+     │◄──give back───┘ │ └─settle as is──│─┼──► delivered        (nothing had to be written)
+     │                 └─wait──► waiting │ ├──► parked           (the other side said no)
+     │◄──wake──────────────────────┘     │ └──► doubtful ──check──► checking ──► delivered
+     │◄──not sent, 429───────────────────┘          ▲                  │ │
+     │                                              └──still unknown───┘ │
+     └◄──absent after the settle time────────────────────────────────────┘
+
+Every move is one conditional UPDATE … RETURNING in `ledger/deliveries.py`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    DUE = "due"
+    LEASED = "leased"
+    SENDING = "sending"
+    WAITING = "waiting"
+    DOUBTFUL = "doubtful"
+    CHECKING = "checking"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.DUE: frozenset({State.LEASED}),
+    State.LEASED: frozenset(
+        {State.DUE, State.WAITING, State.SENDING, State.DELIVERED, State.PARKED}
+    ),
+    State.SENDING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
+    State.WAITING: frozenset({State.DUE}),
+    State.DOUBTFUL: frozenset({State.CHECKING}),
+    State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
+    State.DELIVERED: frozenset({State.DUE}),
+    State.PARKED: frozenset({State.DUE}),
+}
+"""The only moves there are; a test tries every other one."""
+
+OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
+"""States in which a worker session holds the row."""
+
+
+def sources_of(target: State) -> frozenset[State]:
+    """The states from which a move to `target` is allowed."""
+    return frozenset(state for state, targets in MOVES.items() if target in targets)

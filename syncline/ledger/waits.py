@@ -1,0 +1,140 @@
+"""Wait edges: a delivery that needs what is not there yet, woken by the transaction that brings it.
+
+The dependency's row is locked in share mode before an edge is written, so its confirmation either
+sees the edge or is seen by us: no wake-up is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+
+Edge = tuple[str, str, str]
+"""(flow, source id, role) of the delivery that is waited for."""
+
+_READY = "(dep.state = 'delivered' or dep.target_id is not null)"
+
+
+def wait(
+    connection: Connection, tenant_id: int, owner: UUID, edges: Mapping[int, Sequence[Edge]]
+) -> set[int]:
+    """LEASED → WAITING for each delivery id; back to DUE where its needs have come meanwhile.
+
+    Returns the ids that wait now.
+    """
+    rows = [
+        {"id": delivery, "flow": flow, "source_id": source_id, "role": role}
+        for delivery, needs in sorted(edges.items())
+        for flow, source_id, role in needs
+    ]
+    if not rows:
+        return set()
+    parameters = {
+        "tenant_id": tenant_id,
+        "owner": owner,
+        "rows": jsontext.dumps(rows).decode(),
+    }
+    connection.execute(
+        text(
+            """
+            select dep.id from delivery dep
+            join (select distinct flow, source_id, role
+                  from jsonb_to_recordset(cast(:rows as jsonb))
+                       as edge (flow text, source_id text, role text)) edge
+              on dep.tenant_id = :tenant_id and dep.flow = edge.flow
+             and dep.source_id = edge.source_id and dep.role = edge.role
+            order by dep.id for share of dep
+            """
+        ),
+        parameters,
+    )
+    waiting = connection.execute(
+        text(
+            f"""
+            with edge as (
+                select * from jsonb_to_recordset(cast(:rows as jsonb))
+                     as edge (id bigint, flow text, source_id text, role text)
+            ), missing as (
+                select edge.* from edge
+                where not exists (
+                    select 1 from delivery dep
+                    where dep.tenant_id = :tenant_id and dep.flow = edge.flow
+                      and dep.source_id = edge.source_id and dep.role = edge.role and {_READY})
+            ), added as (
+                insert into wait (delivery_id, tenant_id, flow, source_id, role)
+                select missing.id, :tenant_id, missing.flow, missing.source_id, missing.role
+                from missing join delivery d on d.id = missing.id
+                where d.state = 'leased' and d.owner = :owner
+                on conflict do nothing
+            )
+            update delivery d
+            set owner = null, due_at = clock_timestamp(),
+                state = case when d.id in (select id from missing) then 'waiting' else 'due' end
+            where d.id in (select id from edge) and d.state = 'leased' and d.owner = :owner
+            returning d.id, d.state
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        parameters,
+    )
+    return {row.id for row in waiting if row.state == "waiting"}
+
+
+def wake(connection: Connection, delivered: Sequence[int]) -> int:
+    """WAITING → DUE for what waited only for these deliveries; returns how many."""
+    if not delivered:
+        return 0
+    freed = connection.execute(
+        text(
+            f"""
+            delete from wait using delivery dep
+            where dep.id = any(:ids) and wait.tenant_id = dep.tenant_id
+              and wait.flow = dep.flow and wait.source_id = dep.source_id
+              and wait.role = dep.role and {_READY}
+            returning wait.delivery_id
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"ids": list(delivered)},
+    ).scalars()
+    return _free(connection, sorted(set(freed)))
+
+
+def wake_ready(connection: Connection) -> int:
+    """WAITING → DUE for whatever has no unmet edge any more: the sweep's safety net."""
+    connection.execute(
+        text(
+            f"""
+            delete from wait using delivery dep
+            where wait.tenant_id = dep.tenant_id and wait.flow = dep.flow
+              and wait.source_id = dep.source_id and wait.role = dep.role and {_READY}
+            """  # noqa: S608 - built from a constant of this module
+        )
+    )
+    idle = connection.execute(
+        text(
+            """
+            select d.id from delivery d
+            where d.state = 'waiting'
+              and not exists (select 1 from wait where wait.delivery_id = d.id)
+            """
+        )
+    ).scalars()
+    return _free(connection, sorted(idle))
+
+
+def _free(connection: Connection, ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
+    return connection.execute(
+        text(
+            """
+            update delivery d set state = 'due', due_at = clock_timestamp()
+            where d.id = any(:ids) and d.state = 'waiting'
+              and not exists (select 1 from wait where wait.delivery_id = d.id)
+            """
+        ),
+        {"ids": list(ids)},
+    ).rowcount
