@@ -1,0 +1,1 @@
+"""Timings by command, never in tests."""

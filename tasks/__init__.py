@@ -1,0 +1,1 @@
+"""Thin Celery tasks, a file a purpose."""

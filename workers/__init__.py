@@ -1,0 +1,1 @@
+"""Processes, and the one place where the parts are put together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -10,34 +10,30 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 
 
-def read(connection: Connection, owner: str) -> dict[str, dict[str, Any]]:
-    """All abilities of an owner (`tenant:1`, `location:1`): name → {value, found_at, how}."""
+def read(connection: Connection, owner: str) -> list[dict[str, Any]]:
+    """All findings of an owner (`tenant:1`): rows of name, value, found_at and how."""
     found = connection.execute(
         text("select name, value, found_at, how from ability where owner = :owner"),
         {"owner": owner},
     )
-    return {
-        row.name: {"value": row.value, "found_at": row.found_at, "how": row.how} for row in found
-    }
+    return [dict(row._mapping) for row in found]  # noqa: SLF001 - SQLAlchemy's public spelling
 
 
-def lock(connection: Connection, owner: str, name: str) -> None:
-    """One process at a time finds out an ability, until the transaction ends."""
+def lock(connection: Connection, owner: str) -> None:
+    """One process at a time changes an owner's abilities, until the transaction ends."""
     connection.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:name, 1))"),
-        {"name": f"{owner}/{name}"},
+        text("select pg_advisory_xact_lock(hashtextextended(:owner, 1))"), {"owner": owner}
     )
 
 
-def write(
-    connection: Connection, owner: str, name: str, value: Mapping[str, Any], how: str
-) -> None:
-    """Keep what was found, and when and how."""
+def write(connection: Connection, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what was found (rows of name, value, how); what is known already stays as it is."""
     connection.execute(
         text(
             """
             insert into ability (owner, name, value, how)
-            values (:owner, :name, cast(:value as jsonb), :how)
+            select :owner, name, value, how
+            from jsonb_to_recordset(cast(:rows as jsonb)) as row (name text, value jsonb, how text)
             on conflict (owner, name) do update
             set value = excluded.value, how = excluded.how, found_at = clock_timestamp()
             where ability.value is distinct from excluded.value
@@ -45,8 +41,8 @@ def write(
         ),
         {
             "owner": owner,
-            "name": name,
-            "value": jsontext.dumps(value).decode(),
-            "how": how,
+            "rows": jsontext.dumps(
+                [{"name": r["name"], "value": r["value"], "how": r["how"]} for r in rows]
+            ).decode(),
         },
     )

@@ -18,6 +18,7 @@ class Link:
     name: str
     mode: str
     state: str
+    note: str | None
     mapping: str
     start_from: date
     location: int
@@ -54,7 +55,7 @@ class Link:
 
 
 _SELECT = """
-    select c.id, c.name, c.mode, c.state, c.mapping, c.start_from,
+    select c.id, c.name, c.mode, c.state, c.note, c.mapping, c.start_from,
            l.id as location, l.location_id, l.base_url as highlevel_url,
            l.quota_calls as highlevel_calls, l.quota_seconds as highlevel_seconds,
            l.quota_daily as highlevel_daily,
@@ -90,6 +91,22 @@ def by_id(connection: Connection, connection_id: int) -> Link:
     """One connection by its id, as the ledger's rows name it."""
     return Link(
         *connection.execute(text(f"{_SELECT} where c.id = :id"), {"id": connection_id}).one()
+    )
+
+
+def stop(connection: Connection, connection_id: int, why: str) -> None:
+    """Stop a connection that cannot work until a person changes something."""
+    connection.execute(
+        text("update connection set state = 'stopped', note = :why where id = :id"),
+        {"id": connection_id, "why": why},
+    )
+
+
+def start(connection: Connection, connection_id: int) -> None:
+    """Let a stopped connection go on."""
+    connection.execute(
+        text("update connection set state = 'active', note = null where id = :id"),
+        {"id": connection_id},
     )
 
 

@@ -84,6 +84,22 @@ class Ledger:
                     raise
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
+    def run_patiently(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        sleep: Callable[[float], None],
+        tries: int = 100,
+        pause_s: float = 0.3,
+    ) -> T:
+        """`run` that outlasts a restart of PostgreSQL: for outcomes that must not be lost."""
+        for _ in range(tries):
+            try:
+                return self.run(work)
+            except Again:
+                sleep(pause_s)
+        return self.run(work)
+
 
 def now(connection: Connection) -> datetime:
     """The database's clock, the only one that decides what is due or dead."""

@@ -273,6 +273,21 @@ def give_back(
     )
 
 
+def release(
+    connection: Connection, leases: Sequence[Lease], *, after: timedelta, why: str | None
+) -> set[int]:
+    """LEASED → DUE only: rows that this worker took and has not begun to write."""
+    return _move(
+        connection,
+        State.DUE,
+        leases,
+        """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
+           reason = coalesce(told.why, d.reason)""",
+        [{"after": after.total_seconds(), "why": why}] * len(leases),
+        sources=(State.LEASED,),
+    )
+
+
 def doubt(
     connection: Connection,
     leases: Sequence[Lease],
@@ -350,13 +365,15 @@ _TOLD = {
 }
 
 
-def _move(  # noqa: PLR0917
+def _move(
     connection: Connection,
     target: State,
     leases: Sequence[Lease],
     sets: str,
     told: Sequence[Mapping[str, Any]],
-    sets_state: bool = False,  # noqa: FBT001, FBT002
+    *,
+    sources: Sequence[State] = (),
+    sets_state: bool = False,
 ) -> set[int]:
     """One UPDATE for many rows, each fenced by owner, attempt and allowed state."""
     if not leases:
@@ -367,7 +384,7 @@ def _move(  # noqa: PLR0917
     ]
     columns = ", ".join(f"{name} {_TOLD[name]}" for name in told[0])
     state = "" if sets_state else f"state = '{target}', "
-    allowed = ", ".join(f"'{source}'" for source in _ALLOWED[target])
+    allowed = ", ".join(f"'{source}'" for source in sources or _ALLOWED[target])
     result = connection.execute(
         text(
             f"""

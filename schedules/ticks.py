@@ -1,0 +1,45 @@
+"""What beat sends: small ticks that expire, so that a backlog never piles up.
+
+What is due stands in PostgreSQL; a tick only says that it is time to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from syncline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One entry of the schedule: a task, how often, and the lane it goes to."""
+
+    task: str
+    every: timedelta
+    lane: str
+
+
+def ticks(settings: Settings) -> list[Tick]:
+    """All entries."""
+    return [
+        Tick("syncline.upkeep.sweep", settings.sweep, "upkeep"),
+        Tick("syncline.upkeep.schedule", settings.tick, "upkeep"),
+        Tick("syncline.upkeep.partitions", timedelta(hours=1), "upkeep"),
+    ]
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The ticks as Celery's beat takes them."""
+    return {
+        tick.task: {
+            "task": tick.task,
+            "schedule": tick.every,
+            "options": {
+                "queue": f"syncline.{tick.lane}",
+                "expires": tick.every.total_seconds(),
+            },
+        }
+        for tick in ticks(settings)
+    }

@@ -1,0 +1,212 @@
+"""Contacts → Halo's clients and users, one of each per tenant and normalised e-mail address."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+from syncline.errors import Unmappable, Unreadable
+from syncline.flows.flow import Desired, Needs, Owed, TargetIds, external_link
+from syncline.mapping.apply import apply, projected
+from syncline.mapping.document import CustomerOptions, Document
+
+FLOW = "customers"
+SOURCE_KIND = "customer"
+Role = Literal["client", "user"]
+
+_EMAIL = "email:"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who an order belongs to.
+
+    Attributes:
+        source_id: as `key_of` gives it.
+        record: the canonical form: what the order says of its contact.
+    """
+
+    source_id: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A customer that Halo had before us."""
+
+    client: TargetIds
+    user: TargetIds
+
+
+def email_key(address: str) -> str:
+    """The source id of an address; equal for every way to write the same one."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address.strip()).lower())
+    return f"{_EMAIL}{text}"
+
+
+def key_of(contact: Mapping[str, Any] | None, document: Document) -> str | None:
+    """The source id of a contact's customer: `email:<address>`, or `contact:<id>` without one.
+
+    None where the mapping gives the orders of such a contact to no customer of their own.
+    """
+    known = contact or {}
+    if known.get("email"):
+        return email_key(known["email"])
+    if document.customers.without_email == "own-client" and known.get("id"):
+        return f"contact:{known['id']}"
+    return None
+
+
+def has_email(source_id: str) -> bool:
+    """Whether Halo can have a user for a customer: a user is known by its address."""
+    return source_id.startswith(_EMAIL)
+
+
+def roles_of(source_id: str) -> tuple[Role, ...]:
+    """The rows of Halo that a customer has: a client, and a user if it has an e-mail."""
+    return ("client", "user") if has_email(source_id) else ("client",)
+
+
+def owes(source_id: str) -> list[Owed]:
+    """The deliveries that a customer owes."""
+    return [Owed(FLOW, SOURCE_KIND, source_id, role, role) for role in roles_of(source_id)]
+
+
+def needs(source_id: str, role: Role) -> list[Needs]:
+    """A user needs its client; a client needs nothing."""
+    return [Needs(FLOW, source_id, "client")] if role == "user" else []
+
+
+def reference_of(source_id: str) -> str:
+    """The text by which a client is found again in Halo: stable, and no personal data."""
+    return f"HL-{sha256(source_id.encode()).hexdigest()[:24]}"
+
+
+def adopt_from_user(user: Mapping[str, Any]) -> Adopted:
+    """The ids of a user that Halo has for an address already, and of its client.
+
+    Args:
+        user: Halo's row of `/Users`, which writes ids as text or with a fraction at times.
+
+    Raises:
+        Unreadable: if it has no id or no client.
+    """
+    found, client, site = (_id(user.get(key)) for key in ("id", "client_id", "site_id"))
+    if found is None or client is None:
+        raise Unreadable(
+            f"Halo's user {user.get('id')} names no client.",
+            remedy="Give the user a site in Halo, then retry.",
+        )
+    return Adopted(
+        client=TargetIds(client, client_id=client, site_id=site, adopted=True),
+        user=TargetIds(found, client_id=client, site_id=site, adopted=True),
+    )
+
+
+def render(
+    customer: Customer,
+    role: Role,
+    document: Document,
+    ids: Mapping[Needs, TargetIds],
+    own: TargetIds | None = None,
+) -> Desired:
+    """What Halo shall hold of a customer.
+
+    Args:
+        customer: who it is.
+        role: which of its rows.
+        document: the connection's mapping.
+        ids: Halo's ids of what `needs` names.
+        own: Halo's row, where there is one already.
+
+    Raises:
+        Unmappable: naming the field that cannot be rendered.
+    """
+    # A row that stood there before us is somebody's work: used, never overwritten.
+    if own is not None and own.adopted:
+        return Desired({}, {})
+    if role == "client":
+        return _client(customer, document)
+    return _user(customer, document, ids.get(Needs(FLOW, customer.source_id, "client")))
+
+
+def projection(row: Mapping[str, Any], role: Role, document: Document) -> dict[str, str]:
+    """The compared fields of a body or of Halo's row."""
+    key = _IDENTITY[role]
+    found = {key: str(row[key] or "").strip()} if key in row else {}
+    if role == "user" and key in found:
+        found[key] = email_key(found[key]).removeprefix(_EMAIL)
+    if "name" in row:
+        found["name"] = " ".join(str(row["name"] or "").split())
+    return {**found, **projected(document.rows[f"customers.{role}"], row)}
+
+
+_IDENTITY: Mapping[Role, str] = {"client": "ref", "user": "emailaddress"}
+CUSTOMER_PROOF: Mapping[Role, tuple[str, ...]] = {"client": ("name",), "user": ("emailaddress",)}
+"""Fields without which an answer proves nothing about a customer."""
+
+
+def _client(customer: Customer, document: Document) -> Desired:
+    reference = reference_of(customer.source_id)
+    mapped = apply(document.rows["customers.client"], customer.record)
+    body = {
+        "name": _client_name(customer, document.customers),
+        "ref": reference,
+        "_dont_fire_automations": True,
+        **mapped.always,
+    }
+    at_create = {
+        "new_external_link": external_link(reference, "HighLevel contact"),
+        "newclient_sendwelcomeemail": False,
+        "_isimport": True,
+        **mapped.at_create,
+    }
+    return Desired(body, projection(body, "client", document), at_create)
+
+
+def _user(customer: Customer, document: Document, client: TargetIds | None) -> Desired:
+    if not has_email(customer.source_id):
+        raise Unmappable(
+            "The contact has no e-mail, so there can be no user for it.", field="emailaddress"
+        )
+    if client is None or client.site_id is None:
+        raise Unmappable(
+            "The user's client has no main site in Halo.",
+            field="site_id",
+            remedy="Give the client a site in Halo, then retry.",
+        )
+    mapped = apply(document.rows["customers.user"], customer.record)
+    email = customer.source_id.removeprefix(_EMAIL)
+    name = " ".join(str(customer.record.get("name") or email).split())
+    first, _, last = name.partition(" ")
+    body = {
+        "name": name,
+        "firstname": first,
+        **({"surname": last} if last else {}),
+        "emailaddress": email,
+        "_dont_fire_automations": True,
+        **mapped.always,
+    }
+    # The site is set once: service people may move a user, and that is theirs to decide.
+    at_create = {"site_id": client.site_id, "sendwelcomeemail": False, **mapped.at_create}
+    return Desired(body, projection(body, "user", document), at_create)
+
+
+def _client_name(customer: Customer, options: CustomerOptions) -> str:
+    record = customer.record
+    said = {"company": record.get("company"), "person": record.get("name")}
+    said["email"] = record.get("email")
+    first = said.pop(options.client_name)
+    fallback = f"HighLevel contact {record.get('id') or reference_of(customer.source_id)}"
+    names = (" ".join(str(name).split()) for name in (first, *said.values()) if name)
+    return next(filter(None, names), fallback)
+
+
+def _id(value: Any) -> int | None:
+    try:
+        return int(float(value)) or None
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,123 @@
+"""What a flow is: what a record owes, what must be there first, and what the other side shall hold.
+
+Flows are pure. They are given records and ids, and give back values; who reads, waits and sends
+stands in the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+LINK_TYPE = "syncline"
+"""The `third_party_type` of every external link of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A delivery that a record owes.
+
+    Attributes:
+        flow: `customers`, `orders`, or `details` for the reading of an order's detail.
+        source_kind: the kind of the record that is rendered.
+        source_id: the record, unique within the flow.
+        role: which of the rows that the record makes.
+        target: what is written, such as `client`, `user`, `order`.
+    """
+
+    flow: str
+    source_kind: str
+    source_id: str
+    role: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A delivery that must be confirmed before another can be rendered."""
+
+    flow: str
+    source_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetIds:
+    """A row of Halo that a delivery made or found.
+
+    Attributes:
+        id: Halo's id.
+        client_id: the client it belongs to; its own id for a client.
+        site_id: its site; the main site for a client.
+        adopted: whether it stood in Halo before us. Such a row is used and never overwritten.
+    """
+
+    id: int
+    client_id: int | None = None
+    site_id: int | None = None
+    adopted: bool = False
+
+    @classmethod
+    def stored(cls, target_id: str, meta: Mapping[str, Any] | None) -> TargetIds:
+        """Read back what `meta` gave to the ledger."""
+        return cls(int(target_id), **dict(meta or {}))
+
+    def meta(self) -> dict[str, Any]:
+        """What the ledger keeps beside the id."""
+        return {"client_id": self.client_id, "site_id": self.site_id, "adopted": self.adopted}
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the other side shall hold.
+
+    Attributes:
+        body: the fields to write, at the create and at every update. None at all: nothing is to
+            be written.
+        projection: the fields that we own, normalised, as they are compared later.
+        at_create: fields that only a create carries.
+    """
+
+    body: dict[str, Any]
+    projection: dict[str, str]
+    at_create: dict[str, Any] = field(default_factory=dict)
+
+    def for_create(self) -> dict[str, Any]:
+        """The element to post for a row that does not exist yet."""
+        customfields = [*_custom(self.body), *_custom(self.at_create)]
+        whole = {**self.body, **self.at_create}
+        return {**whole, "customfields": customfields} if customfields else whole
+
+    def for_update(self, target_id: int) -> dict[str, Any]:
+        """The element to post for Halo's row of that id."""
+        return {"id": target_id, **self.body}
+
+
+class Difference(NamedTuple):
+    """A field that the other side holds otherwise; an empty text means that it holds nothing."""
+
+    field: str
+    wanted: str
+    got: str
+
+
+def reference_of(order_id: str) -> str:
+    """The text by which an order is found again in Halo."""
+    return f"HL-{order_id}"
+
+
+def external_link(reference: str, description: str) -> dict[str, Any]:
+    """The link that a create carries, by which the row is found again.
+
+    Source: Halo's ExternalLink_List, settable as `new_external_link`.
+    """
+    return {
+        "third_party_id": reference,
+        "third_party_type": LINK_TYPE,
+        "third_party_desc": description,
+    }
+
+
+def _custom(body: Mapping[str, Any]) -> list[Any]:
+    return list(body.get("customfields", ()))

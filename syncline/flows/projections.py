@@ -1,0 +1,116 @@
+"""What is compared: the fields that we own, normalised, of what we want and of what Halo answered.
+
+One function reads both, so a number that went through a binary float, another order of the lines
+or another way to write a time is no difference.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping
+from decimal import InvalidOperation
+from typing import Any
+
+from syncline.errors import Unmappable
+from syncline.flows.flow import Difference
+from syncline.flows.lines import is_nothing, net_of
+from syncline.mapping.apply import plain, projected
+from syncline.mapping.document import Document
+from syncline.money import decimal, quantize
+
+ORDER_PROOF = ("po_number", "client_id", "currency_code", "total", "tax_total")
+"""Fields without which an answer proves nothing about an order."""
+
+_LINES = "lines"
+_LINE = "line "
+
+
+def projection(row: Mapping[str, Any], currency: str, document: Document) -> dict[str, str]:
+    """The compared fields of an order's body or of Halo's row.
+
+    Args:
+        row: a body to post, or Halo's row; what it does not have is not in the result.
+        currency: ISO 4217, for the digits of the amounts.
+        document: the mapping, for the fields that it sets.
+    """
+    found = {"po_number": str(row["po_number"] or "").strip()} if "po_number" in row else {}
+    for key in ("client_id", "site_id", "user_id", "currency_code"):
+        if row.get(key) is not None:
+            found[key] = _number(row[key])
+    lines = row.get(_LINES)
+    if isinstance(lines, list):
+        found.update(_projected_lines(lines, currency))
+    # Halo's own sums, where it gives them: it may compute otherwise than we do.
+    for key in ("total", "tax_total"):
+        if row.get(key) is not None:
+            found[key] = _money(row[key], currency)
+    found.update(projected(document.rows["orders"], row))
+    return found
+
+
+def differences(
+    wanted: Mapping[str, str], got: Mapping[str, str], proof: Collection[str] = ORDER_PROOF
+) -> list[Difference]:
+    """Where Halo's row is not what was wanted.
+
+    Args:
+        wanted: the projection of what was sent.
+        got: the projection of what came back.
+        proof: fields that must have come back. Of the others, what did not come is not compared.
+    """
+    found = [
+        Difference(key, text, got.get(key, ""))
+        for key, text in wanted.items()
+        if not key.startswith(_LINE) and (key in got or key in proof) and text != got.get(key, "")
+    ]
+    if _LINES in wanted and _LINES in got:
+        keys = {key: None for key in (*wanted, *got) if key.startswith(_LINE)}
+        found += [
+            Difference(key, wanted.get(key, ""), got.get(key, ""))
+            for key in keys
+            if wanted.get(key) != got.get(key)
+        ]
+    return found
+
+
+def _projected_lines(lines: list[Any], currency: str) -> dict[str, str]:
+    """Lines are compared by what they say, not by reference: Halo may keep none on a line."""
+    try:
+        kept = [line for line in lines if isinstance(line, Mapping) and not is_nothing(line)]
+        net = sum(
+            (net_of(line, currency) for line in kept), quantize(decimal(0, "total"), currency)
+        )
+        taxes = [quantize(decimal(line.get("tax") or 0, "tax"), currency) for line in kept]
+    except (Unmappable, InvalidOperation) as unreadable:
+        return {_LINES: f"unreadable: {unreadable}"}
+    tax = sum(taxes, quantize(decimal(0, "tax"), currency))
+    signatures = Counter(
+        f"{_LINE}{_text(line.get('name'))}: {_number(line.get('quantity') or 0)}"
+        f" at {_number(line.get('baseprice') or 0)}, tax {plain(share)}"
+        for line, share in zip(kept, taxes, strict=True)
+    )
+    return {
+        "total": f"{net + tax:f}",
+        "tax_total": f"{tax:f}",
+        _LINES: str(len(kept)),
+        **{signature: str(count) for signature, count in sorted(signatures.items())},
+    }
+
+
+def _number(value: Any) -> str:
+    try:
+        return plain(decimal(value, "number"))
+    except Unmappable:
+        return str(value)
+
+
+def _money(value: Any, currency: str) -> str:
+    try:
+        return f"{quantize(decimal(value, 'amount'), currency):f}"
+    except (Unmappable, InvalidOperation):
+        return str(value)
+
+
+def _text(value: Any) -> str:
+    return " ".join(unicodedata.normalize("NFC", str(value or "")).split())

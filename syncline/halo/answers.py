@@ -1,0 +1,276 @@
+"""What an answer of Halo means, as pure functions.
+
+Halo has many shapes of error and no documented codes, so everything ends in the one tree of
+errors: the class says what to do next, Halo's own words are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+from syncline import jsontext
+from syncline.errors import (
+    Absent,
+    Again,
+    BadCredentials,
+    Doubtful,
+    MissingScope,
+    RateLimited,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
+from syncline.transport import Answer
+
+LONGEST_TEXT = 500
+"""Characters of Halo's own words that are kept in an error."""
+
+REST_AFTER_429 = timedelta(seconds=60)
+"""How long the key rests after a 429 that names neither a delay nor a shorter window."""
+
+_LIMIT = re.compile(
+    r"(\d{1,7})\s*(?:api\s+)?(?:requests?|calls?)?\s*(?:per|/|in|every)\s*(?:a\s+)?"
+    r"(?:rolling\s+)?(\d{1,5})?[\s-]*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b",
+    re.IGNORECASE,
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
+_ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+TOO_MANY = 429
+_OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
+_REQUEST_TIMEOUT = 408
+
+
+class Effect(Enum):
+    """What a call does to Halo, which decides what a missing answer means."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedLimit:
+    """A limit that Halo named in words: so many calls in a window."""
+
+    calls: int
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list: its rows, and how many Halo says there are in all (None: unsaid)."""
+
+    rows: list[dict[str, Any]]
+    record_count: int | None
+
+
+def read(answer: Answer, what: str, effect: Effect) -> Any:
+    """The document of an answer, or what went wrong.
+
+    Args:
+        answer: what came back.
+        what: the call in words, such as `POST /SalesOrder`.
+        effect: what the call does; a write without a clear answer is doubtful.
+
+    Raises:
+        BadCredentials: 401.
+        MissingScope: 403.
+        Absent: 404.
+        RateLimited: 429, with the time that the key must rest.
+        Rejected: any other 4xx, with Halo's text and the field where it names one.
+        Refused: a redirect: the base URL is not that of the API.
+        Again: a read that met a server error.
+        Doubtful: a write that met a server error, or whose success cannot be read.
+        Unreadable: a read whose success cannot be read.
+    """
+    if _OK <= answer.status < _REDIRECT:
+        return _document(answer, what, effect)
+    raise _failure(answer, what, effect)
+
+
+def elements(document: Any) -> list[dict[str, Any]]:
+    """The elements of a POST's answer, which is an object or an array of objects.
+
+    Raises:
+        Unreadable: if it is neither.
+    """
+    found = [document] if isinstance(document, dict) else document
+    if isinstance(found, list) and all(isinstance(element, dict) for element in found):
+        return found
+    raise Unreadable("The answer is neither an object nor an array of objects.")
+
+
+def listing(document: Any, key: str | None = None) -> Listing:
+    """The rows of a list's answer: under `key`, under the only list there is, or bare.
+
+    Raises:
+        Unreadable: if no single list of objects can be told.
+    """
+    if isinstance(document, list):
+        return Listing(elements(document), None)
+    if not isinstance(document, dict):
+        raise Unreadable("The answer is not a list.")
+    rows = document.get(key) if key else None
+    if rows is None:
+        lists = [v for k, v in document.items() if isinstance(v, list) and k != "columns"]
+        if len(lists) != 1:
+            raise Unreadable(f"The answer has {len(lists)} lists where one was expected.")
+        rows = lists[0]
+    return Listing(elements(rows), _count(document.get("record_count")))
+
+
+def stated_limit(text: str) -> StatedLimit | None:
+    """The limit that a text such as `300 Requests per rolling 5 minute window` names."""
+    match = _LIMIT.search(text)
+    if match is None:
+        return None
+    calls, many, unit = match.groups()
+    window = timedelta(seconds=int(many or 1) * _SECONDS[unit[0].lower()])
+    return StatedLimit(int(calls), window) if int(calls) and window else None
+
+
+def explained(body: bytes) -> tuple[str, str | None]:
+    """Halo's words in an error body of any shape, and the field where it names one."""
+    try:
+        document = jsontext.loads(body)
+    except Unreadable:
+        return _plain(body.decode("utf-8", "replace")), None
+    return _explained(document)
+
+
+def rate_limited(answer: Answer, what: str) -> RateLimited:
+    """What a 429 asks for: the key rests as long as Halo says, or a safe default."""
+    text, _ = explained(answer.body)
+    return RateLimited(
+        f"Halo answered {what} with {answer.status}: {text}",
+        after=_rest(answer.headers, text),
+        status=answer.status,
+    )
+
+
+def _document(answer: Answer, what: str, effect: Effect) -> Any:
+    try:
+        return jsontext.loads(answer.body)
+    except Unreadable:
+        if effect is Effect.DELETE:
+            return None
+    text = _plain(answer.body.decode("utf-8", "replace"))
+    said = f"Halo answered {what} with {answer.status}, but not with JSON: {text!r}."
+    if effect is Effect.WRITE:
+        raise Doubtful(
+            said, remedy="It is looked up before it is sent again.", status=answer.status
+        )
+    raise Unreadable(said, remedy="Check that the base URL is that of Halo.", status=answer.status)
+
+
+def _failure(answer: Answer, what: str, effect: Effect) -> SynclineError:
+    status = answer.status
+    text, field = explained(answer.body)
+    said = f"Halo answered {what} with {status}: {text}"
+    if status == TOO_MANY:
+        return rate_limited(answer, what)
+    if status >= _SERVER or status == _REQUEST_TIMEOUT:
+        if effect is Effect.READ:
+            return Again(said, after=timedelta(seconds=5), status=status)
+        return Doubtful(said, remedy="It is looked up before it is sent again.", status=status)
+    if status < _BAD:
+        return Refused(said, remedy="Check the base URL of the tenant.", status=status)
+    return _refusal(status, said, text, field)
+
+
+def _refusal(status: int, said: str, text: str, field: str | None) -> SynclineError:
+    if status == 401:  # noqa: PLR2004
+        return BadCredentials(
+            said, remedy="Check the client id and secret of the tenant.", status=status
+        )
+    if status == 403:  # noqa: PLR2004
+        return MissingScope(
+            said,
+            remedy="Give the API application this permission in Halo, and its agent the role.",
+            status=status,
+        )
+    if status == 404:  # noqa: PLR2004
+        return Absent(said, status=status)
+    return Rejected(
+        said,
+        text=text,
+        field=field,
+        remedy="Correct the record or the mapping, then retry.",
+        status=status,
+    )
+
+
+def _rest(headers: Mapping[str, str], text: str) -> timedelta:
+    asked = _retry_after(headers)
+    if asked is not None:
+        return asked
+    limit = stated_limit(text)
+    return min(limit.window, REST_AFTER_429) if limit else REST_AFTER_429
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        # More than a day would be a mistake of some proxy, and must not stop a tenant for ever.
+        return timedelta(seconds=min(int(value[:9]), 86_400))
+    try:
+        # The answer's own Date is taken for now: the two clocks may differ, these two do not.
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait, timedelta(0)), timedelta(days=1))
+
+
+def _explained(document: Any) -> tuple[str, str | None]:
+    if isinstance(document, list) and document:
+        document = document[0]
+    if not isinstance(document, dict):
+        return _plain(document if isinstance(document, str) else ""), None
+    errors = document.get("errors")
+    if isinstance(errors, dict) and errors:
+        return _by_path(errors)
+    for key in _TEXT_KEYS:
+        value = document.get(key)
+        if isinstance(value, str) and value.strip():
+            return _plain(value), None
+    if document and all(isinstance(value, list) for value in document.values()):
+        return _by_path(document)
+    return _plain(", ".join(document)), None
+
+
+def _by_path(errors: dict[str, Any]) -> tuple[str, str | None]:
+    """Errors keyed by JSON path, such as `{"[0].outcome_id": ["Could not convert …"]}`."""
+    path, texts = next(iter(errors.items()))
+    listed = texts if isinstance(texts, list) else [texts]
+    text = " ".join(text for text in listed if isinstance(text, str))
+    return _plain(text or path), _ELEMENT.sub("", path, count=1) or None
+
+
+def _plain(text: str) -> str:
+    """One readable line: no control characters, no page of HTML, not endless."""
+    if text.lstrip()[:1] == "<":
+        title = _TITLE.search(text)
+        text = f"an HTML page ({title.group(1)})" if title else "an HTML page"
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST_TEXT])
+    line = " ".join(printable.split())
+    if len(line) > LONGEST_TEXT:
+        line = f"{line[: LONGEST_TEXT - 1]}…"
+    return line or "(no text)"
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None

@@ -1,0 +1,165 @@
+"""The one place that calls Halo: a permit for each call, a token on it, its answer understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from syncline import jsontext
+from syncline.errors import Again, Doubtful, SynclineError, Unreadable
+from syncline.halo import answers
+from syncline.halo.answers import Effect
+from syncline.halo.auth import Token, TokenDesk, TokenStore
+from syncline.transport import Answer, Permit, Transport
+
+_UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A success: the document (None where there was none), the status, lower-case headers."""
+
+    document: Any
+    status: int
+    headers: Mapping[str, str]
+
+
+class HaloClient:
+    """Calls one Halo tenant; safe to share between threads.
+
+    Every method raises what `answers.read` and `TokenDesk.fetch` say, and `NotSent` where nothing
+    left. `Doubtful` is raised only for calls with an effect.
+
+    Args:
+        transport: makes the calls.
+        base_url: address of the tenant, with or without `/api`.
+        tenant: name of the tenant on a shared host; None: as Halo says.
+        client_id: of the API application.
+        client_secret: of the API application.
+        scope: space-separated permissions to ask for.
+        tokens: keeps the token for all processes.
+        now: the clock, aware UTC.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        base_url: str,
+        tenant: str | None,
+        client_id: str,
+        client_secret: SecretStr,
+        scope: str,
+        tokens: TokenStore,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url.rstrip("/").removesuffix("/api")
+        self._tokens = tokens
+        self._now = now
+        self._desk = TokenDesk(
+            transport,
+            base_url=self._base_url,
+            tenant=tenant,
+            client_id=client_id,
+            client_secret=client_secret,
+            scope=scope,
+            now=now,
+        )
+
+    def get(self, path: str, params: Mapping[str, str], permit: Permit) -> Received:
+        """Read a list or a row."""
+        return self._call("GET", path, permit, Effect.READ, params=params)
+
+    def post(
+        self,
+        path: str,
+        elements: Sequence[Mapping[str, Any]],
+        permit: Permit,
+        *,
+        effect: Effect = Effect.WRITE,
+    ) -> Received:
+        """Send an array of elements: one with an `id` updates, one without creates.
+
+        Args:
+            path: the entity, such as `/SalesOrder`.
+            elements: what to send; always an array, as every entity asks for one.
+            permit: leave to make this call.
+            effect: READ for a POST that changes nothing, such as a report.
+        """
+        return self._call("POST", path, permit, effect, content=jsontext.dumps(list(elements)))
+
+    def delete(self, path: str, permit: Permit) -> Received:
+        """Remove a row."""
+        return self._call("DELETE", path, permit, Effect.DELETE)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        permit: Permit,
+        effect: Effect,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Received:
+        def send(token: Token) -> Answer:
+            headers = {"authorization": f"Bearer {token.value.get_secret_value()}"}
+            if content is not None:
+                headers["content-type"] = "application/json"
+            return self._transport.send(
+                method,
+                f"{self._base_url}/api{path}",
+                permit=permit,
+                params=params or None,
+                headers=headers,
+                content=content,
+            )
+
+        try:
+            answer = self._authorized(send, permit, effect)
+            document = answers.read(answer, f"{method} {path}", effect)
+        except SynclineError as error:
+            error.call_id = error.call_id or permit.call_id
+            raise
+        return Received(document, answer.status, answer.headers)
+
+    def _authorized(
+        self, send: Callable[[Token], Answer], permit: Permit, effect: Effect
+    ) -> Answer:
+        """Send with a token; one that Halo no longer takes is renewed once.
+
+        A call that was answered 401 had no effect, so sending it again doubles nothing.
+        """
+        token = self._token(permit)
+        answer = _sent(send, token, effect)
+        if answer.status != _UNAUTHORIZED:
+            return answer
+        renewed = self._tokens.renew(lambda: self._desk.fetch(permit), stale=token)
+        return _sent(send, renewed, effect)
+
+    def _token(self, permit: Permit) -> Token:
+        token = self._tokens.fresh()
+        if token is not None and token.expires_at > self._now():
+            return token
+        return self._tokens.renew(lambda: self._desk.fetch(permit), stale=token)
+
+
+def _sent(send: Callable[[Token], Answer], token: Token, effect: Effect) -> Answer:
+    """Send, and say by the effect of the call what no whole answer means."""
+    try:
+        return send(token)
+    except Doubtful as error:
+        if effect is Effect.READ:
+            raise Again(f"No whole answer came: {error.what}") from error
+        raise
+    except Unreadable as error:
+        if effect is Effect.READ:
+            raise
+        raise Doubtful(
+            error.what, remedy="It is looked up before it is sent again.", status=error.status
+        ) from error

@@ -1,0 +1,149 @@
+"""What Halo's rows hold of what syncline reads. Parsed once at the edge, never further inside.
+
+Halo's documents are loosely typed: numbers come as text or with a fraction, empty fields as null.
+What is not read is ignored here and stays in `raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from syncline.errors import Unreadable
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _number(value: Any) -> Decimal | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _whole(value: Any) -> int | None:
+    """An id: site ids come as 12.0; a number with a real fraction is no id."""
+    number = _number(value)
+    # An exponent as in 1e999999 would make an endless integer.
+    if number is None or number.adjusted() > 18 or number != number.to_integral_value():  # noqa: PLR2004
+        return None
+    return int(number)
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _rows(value: Any) -> list[Any]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Number = Annotated[Decimal | None, BeforeValidator(_number)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Flag = Annotated[bool | None, BeforeValidator(_flag)]
+
+
+class HaloRow(BaseModel):
+    """One row as Halo gave it.
+
+    Attributes:
+        id: Halo's id, unique within the entity.
+        warning: Halo's words where it did something other than asked.
+        raw: the whole row.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    id: Annotated[int, BeforeValidator(_whole)]
+    warning: Text = Field(default="", alias="_warning")
+    raw: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read one row.
+
+        Raises:
+            Unreadable: if it has no id.
+        """
+        try:
+            return cls.model_validate({**row, "raw": dict(row)})
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
+            raise Unreadable(f"A {cls.__name__} of Halo cannot be read: {fields}.") from None
+
+    @classmethod
+    def all_of(cls, rows: Iterable[Mapping[str, Any]]) -> list[Self]:
+        """Read many rows.
+
+        Raises:
+            Unreadable: if one has no id.
+        """
+        return [cls.of(row) for row in rows]
+
+
+class OrderLineRow(HaloRow):
+    """A line of a sales order; amounts in major units of the order's currency."""
+
+    id: Whole = None  # type: ignore[assignment]
+    name: Text = ""
+    item_external_reference: Text = ""
+    quantity: Number = None
+    quantity_shipped: Number = None
+    baseprice: Number = None
+    net_total: Number = None
+    tax: Number = None
+    total_price: Number = None
+
+
+class OrderRow(HaloRow):
+    """A sales order; `lines` and links only where details were asked for."""
+
+    client_id: Whole = None
+    site_id: Whole = None
+    user_id: Whole = None
+    po_number: Text = ""
+    accountsref: Text = ""
+    currency_code: Whole = None
+    revenue: Number = None
+    tax_total: Number = None
+    total: Number = None
+    change_seq: Whole = None
+    last_update_time: Text = ""
+    lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
+
+
+class ClientRow(HaloRow):
+    """A client, which Halo's database calls an area."""
+
+    name: Text = ""
+    ref: Text = ""
+    main_site_id: Whole = None
+    inactive: Flag = None
+
+
+class UserRow(HaloRow):
+    """A person at a client's site."""
+
+    name: Text = ""
+    emailaddress: Text = ""
+    site_id: Whole = None
+    client_id: Whole = None
+    inactive: Flag = None
+
+
+class CurrencyRow(HaloRow):
+    """A currency of the tenant; `code` or `name` holds the ISO 4217 letters."""
+
+    name: Text = ""
+    code: Text = ""
+    symbol: Text = ""
+    conversion_rate: Number = None

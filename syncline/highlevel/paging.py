@@ -1,0 +1,172 @@
+"""Reading a whole list by offsets, and proving that nothing was missed.
+
+Offset paging over a list that grows skips and repeats rows. A certificate is given only if the
+total was the same on every page and as many different ids were seen. New rows change the total,
+and a row that moves past the page border is missed while its neighbour is seen twice, so neither
+can pass. What no reader could notice is a row removed and another one added between two pages;
+no operation of the API removes one.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from syncline.errors import Broken, Refused
+
+MARGIN = timedelta(days=1)
+"""Asked for on both sides of a window: neither the zone of its dates nor their ends are stated."""
+
+WHOLE_DAYS = 31
+"""Up to so many days are read as one window, more by calendar months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Days of creation to read as one list.
+
+    Attributes:
+        since: first day that the window is for, UTC.
+        until: last day that it is for, inclusive.
+        provisional: whether it includes today or later, so that rows may still be added.
+    """
+
+    since: date
+    until: date
+    provisional: bool
+
+    @property
+    def first(self) -> date:
+        """The first day to ask for."""
+        return self.since - MARGIN
+
+    @property
+    def last(self) -> date:
+        """The last day to ask for, inclusive."""
+        return self.until + MARGIN
+
+    def holds(self, created_at: datetime) -> bool:
+        """Whether a row belongs to this window: each row belongs to exactly one."""
+        return self.since <= created_at.astimezone(UTC).date() <= self.until
+
+
+def windows(since: date, until: date, *, today: date) -> list[Window]:
+    """The windows from one day to another, inclusive: one if it is short, else calendar months.
+
+    Args:
+        since: first day.
+        until: last day.
+        today: the day it is now, UTC.
+
+    Raises:
+        Refused: if the last day is before the first, or a day is outside the calendar.
+    """
+    if until < since:
+        raise Refused(
+            f"The window from {since} to {until} ends before it begins.",
+            remedy="Give a first day that is not after the last.",
+        )
+    if since - date.min < MARGIN or date.max - until < MARGIN:
+        raise Refused(
+            f"The window from {since} to {until} leaves the calendar.",
+            remedy="Give days of this century.",
+        )
+    if (until - since).days < WHOLE_DAYS:
+        return [Window(since, until, provisional=until >= today)]
+    found = []
+    first = since
+    while first <= until:
+        last = min(first.replace(day=monthrange(first.year, first.month)[1]), until)
+        found.append(Window(first, last, provisional=last >= today))
+        first = last + timedelta(days=1)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The window was read whole: so many rows, in so many pages."""
+
+    window: Window
+    total_count: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """The list changed while it was read, or was not what it said: read it again."""
+
+    reason: str
+
+
+class Certificate:
+    """The evidence that a window was read whole, gathered page by page.
+
+    Args:
+        window: what is read.
+        limit: rows to ask for a page; the server may give fewer.
+    """
+
+    def __init__(self, window: Window, limit: int) -> None:
+        self.window = window
+        self.limit = limit
+        self.next_offset = 0
+        self.done = False
+        self._totals: list[int] = []
+        self._ids: set[str] = set()
+        self._nameless = 0
+
+    @classmethod
+    def resume(
+        cls, window: Window, limit: int, pages: Iterable[tuple[int, int, Sequence[str]]]
+    ) -> Certificate:
+        """Go on after earlier pages (offset, total, ids), as far as they follow without a gap."""
+        certificate = cls(window, limit)
+        for offset, total, ids in sorted(pages, key=lambda page: page[0]):
+            if certificate.done or offset != certificate.next_offset:
+                break
+            certificate.add(offset, total, ids)
+        return certificate
+
+    @property
+    def seen(self) -> int:
+        """How many different rows were seen."""
+        return len(self._ids)
+
+    @property
+    def total_count(self) -> int | None:
+        """The total that the newest page gave; None before the first."""
+        return self._totals[-1] if self._totals else None
+
+    def add(self, offset: int, total_count: int, ids: Sequence[str]) -> None:
+        """Take in the next page; `ids` are those of all its rows in order, "" where one has none.
+
+        Raises:
+            Broken: if it is not the page at `next_offset`.
+        """
+        if self.done or offset != self.next_offset:
+            raise Broken(
+                f"A page at offset {offset} came where {self.next_offset} was due.",
+                remedy="Report this as a bug.",
+            )
+        self._totals.append(total_count)
+        self._ids.update(ids)
+        self._ids.discard("")
+        self._nameless += sum(not one for one in ids)
+        # By the rows that came, not by those asked for: the server may cap a page.
+        self.next_offset = offset + len(ids)
+        self.done = not ids or self.next_offset >= total_count
+
+    def verdict(self) -> Certified | Reread:
+        """Whether the window is certified, judged by the pages so far."""
+        totals = sorted(set(self._totals))
+        if not self.done:
+            return Reread(f"only {self.next_offset} rows were read so far")
+        if len(totals) > 1:
+            return Reread(f"the total changed between {totals[0]} and {totals[-1]}")
+        if self._nameless:
+            return Reread(f"{self._nameless} rows had no id")
+        if self.seen != totals[0]:
+            return Reread(f"{self.seen} different rows were seen, {totals[0]} were promised")
+        return Certified(self.window, totals[0], len(self._totals))

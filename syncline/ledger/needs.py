@@ -1,0 +1,50 @@
+"""What a delivery needs from others: whether it is there, and its ids on the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+from syncline.ledger.waits import Edge
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A needed delivery as it stands; `ready` means that one may go on."""
+
+    target_id: str | None
+    meta: dict[str, Any] | None
+    ready: bool
+
+
+def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Need]:
+    """The needed deliveries that exist, by (flow, source id, role)."""
+    found = connection.execute(
+        text(
+            """
+            select d.flow, d.source_id, d.role, d.target_id, d.target_meta,
+                   (d.state = 'delivered' or d.target_id is not null) as ready
+            from jsonb_to_recordset(cast(:rows as jsonb))
+                 as edge (flow text, source_id text, role text)
+            join delivery d on d.tenant_id = :tenant_id and d.flow = edge.flow
+                           and d.source_id = edge.source_id and d.role = edge.role
+            """
+        ),
+        {
+            "tenant_id": tenant_id,
+            "rows": jsontext.dumps(
+                [
+                    {"flow": flow, "source_id": source_id, "role": role}
+                    for flow, source_id, role in edges
+                ]
+            ).decode(),
+        },
+    )
+    return {
+        (row.flow, row.source_id, row.role): Need(row.target_id, row.target_meta, row.ready)
+        for row in found
+    }

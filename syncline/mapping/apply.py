@@ -1,0 +1,173 @@
+"""A record and the rows of its mapping → the fields of Halo's row, and how they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from jmespath.exceptions import JMESPathError
+
+from syncline.errors import Unmappable
+from syncline.mapping.paths import Read
+from syncline.mapping.shapes import CUSTOM, FieldType
+from syncline.mapping.transforms import (
+    Context,
+    Step,
+    as_bool,
+    as_money,
+    as_number,
+    as_text,
+    as_time,
+    is_missing,
+    run_steps,
+)
+from syncline.money import decimal
+
+Owner = Literal["highlevel", "halo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One compiled row of a mapping document.
+
+    Attributes:
+        target: the field of Halo's row; a custom field starts with `customfields.`.
+        type: what the value must be.
+        owner: whose value counts. Halo's own fields are set once, at the create.
+        required: whether a record without a value is parked.
+        reads: where the value comes from; several give a list.
+        steps: the transforms, in order.
+    """
+
+    target: str
+    type: FieldType
+    owner: Owner
+    required: bool
+    reads: tuple[Read, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The fields of a body.
+
+    Attributes:
+        always: fields that HighLevel owns, written at the create and at every update.
+        at_create: fields that Halo owns, given a first value at the create.
+    """
+
+    always: dict[str, Any]
+    at_create: dict[str, Any]
+
+
+def apply(rows: Iterable[Row], record: Mapping[str, Any], currency: str | None = None) -> Mapped:
+    """Render a record's mapped fields.
+
+    Args:
+        rows: the rows of one target.
+        record: the canonical form.
+        currency: ISO 4217, for money.
+
+    Raises:
+        Unmappable: naming the field that cannot be rendered.
+    """
+    mapped = Mapped({}, {})
+    for row in rows:
+        value = _value(row, record, currency)
+        # Halo merges what is posted: a text that has gone must be emptied, not left out.
+        if value is None and row.type == "text" and row.owner == "highlevel":
+            value = ""
+        if value is not None:
+            _put(mapped.always if row.owner == "highlevel" else mapped.at_create, row, value)
+    return mapped
+
+
+def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
+    """The owned fields that a body or Halo's row has, normalised for comparison."""
+    return {
+        row.target: _normal(row.type, value)
+        for row in rows
+        if row.owner == "highlevel" and (value := _get(halo, row.target)) is not _ABSENT
+    }
+
+
+_ABSENT: Final = object()
+_MOST_DIGITS: Final = 40
+"""Beyond this no amount is meant, and 1E+999999999 would be a gigabyte of zeros."""
+
+
+def _value(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
+    context = Context(row.target, currency)
+    try:
+        read = [read(record) for read in row.reads]
+    except JMESPathError as error:
+        raise Unmappable(
+            f"{row.target} cannot be read from this record: {error}.",
+            field=row.target,
+            remedy="Correct the source in the mapping, then retry.",
+        ) from None
+    value = run_steps(row.steps, read if len(row.reads) > 1 else next(iter(read), None), context)
+    if not is_missing(value):
+        return _TYPED[row.type](value, context)
+    if row.required:
+        raise Unmappable(
+            f"{row.target} is required, and the record has nothing for it.",
+            field=row.target,
+            remedy="Fill it in where the record was made, or add a default to the mapping.",
+        )
+    return None
+
+
+_TYPED: Final[Mapping[FieldType, Callable[[Any, Context], Any]]] = {
+    "text": lambda value, context: as_text(value, context.field),
+    "number": as_number,
+    "money": as_money,
+    "date": lambda value, to: as_time(value, to.field).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "bool": as_bool,
+}
+
+
+def _put(body: dict[str, Any], row: Row, value: Any) -> None:
+    if row.target.startswith(CUSTOM):
+        name = row.target.removeprefix(CUSTOM)
+        body.setdefault("customfields", []).append({"name": name, "value": value})
+    else:
+        body[row.target] = value
+
+
+def _get(halo: Mapping[str, Any], target: str) -> Any:
+    if not target.startswith(CUSTOM):
+        return halo.get(target, _ABSENT)
+    name = target.removeprefix(CUSTOM)
+    fields = halo.get("customfields")
+    for field in fields if isinstance(fields, list) else []:
+        if isinstance(field, Mapping) and field.get("name") == name:
+            return field.get("value")
+    return _ABSENT
+
+
+def _normal(kind: FieldType, value: Any) -> str:
+    """Equal values give equal text, however the two sides write them; nonsense stays as it is."""
+    if value is None:
+        return ""
+    try:
+        if kind in {"number", "money"}:
+            return plain(decimal(value, kind))
+        if kind == "date":
+            return as_time(value, kind).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if kind == "bool":
+            return as_text(as_bool(value, Context(kind)), kind)
+    except Unmappable:
+        pass
+    return " ".join(str(value).split())
+
+
+def plain(number: Decimal) -> str:
+    """Digits without exponent and without trailing zeros: 10.50 → 10.5, 1E+3 → 1000."""
+    if number.adjusted() > _MOST_DIGITS:
+        return str(number)
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text

@@ -1,0 +1,344 @@
+"""The named transforms of a mapping document: each turns one read value into another.
+
+A row names one (`transform = "upper"`), one with arguments
+(`transform = { use = "join", with = ", " }`), or a list of them that run in order. A value that
+the record does not have passes by every transform except `default`, `join` and `const`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import override
+
+from syncline.errors import Unmappable
+from syncline.money import Money, decimal
+
+Scalar = str | int | bool | Decimal
+Tables = Mapping[str, Mapping[str, Scalar]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a transform may know beside its value.
+
+    Attributes:
+        field: the target, for error messages.
+        currency: ISO 4217, None where the record has none.
+    """
+
+    field: str
+    currency: str | None = None
+
+
+Step = Callable[[Any, Context], Any]
+
+
+class BadTransformError(ValueError):
+    """A transform that does not exist, or whose arguments are wrong."""
+
+
+class Transform(BaseModel):
+    """A transform with its arguments as the document gives them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def step(self, tables: Tables) -> Step:
+        """The function to run.
+
+        Raises:
+            BadTransformError: if it names a table that the document does not have.
+        """
+        raise NotImplementedError
+
+
+class Const(Transform):
+    """Always the same value, whatever the record says.
+
+    >>> run({"use": "const", "value": "HighLevel"}, None)
+    'HighLevel'
+    """
+
+    value: Scalar
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return lambda _value, _context: self.value
+
+
+class Default(Transform):
+    """Another value where the record has none.
+
+    >>> run({"use": "default", "value": "unknown"}, None)
+    'unknown'
+    >>> run({"use": "default", "value": "unknown"}, "paid")
+    'paid'
+    """
+
+    value: Scalar
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return lambda value, _context: self.value if is_missing(value) else value
+
+
+class Text(Transform):
+    """The value as text, with words before and after it.
+
+    >>> run({"use": "text", "before": "Coupon ", "after": "."}, "SUMMER")
+    'Coupon SUMMER.'
+    >>> run("text", True)
+    'true'
+    """
+
+    before: str = ""
+    after: str = ""
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return _present(lambda value, to: f"{self.before}{as_text(value, to.field)}{self.after}")
+
+
+class Upper(Transform):
+    """Text in upper case.
+
+    >>> run("upper", "paid")
+    'PAID'
+    """
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return _present(lambda value, to: as_text(value, to.field).upper())
+
+
+class Lower(Transform):
+    """Text in lower case.
+
+    >>> run("lower", "PAID")
+    'paid'
+    """
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return _present(lambda value, to: as_text(value, to.field).lower())
+
+
+class AsMoney(Transform):
+    """An exact amount in the record's currency, with that currency's digits.
+
+    >>> run("money", "12.5", currency="USD")
+    Decimal('12.50')
+    >>> run("money", "1200", currency="JPY")
+    Decimal('1200')
+    """
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return _present(as_money)
+
+
+class Date(Transform):
+    """A date and time in UTC, written as the format says, else as ISO 8601.
+
+    >>> run("date", "2026-03-01T09:30:00.000+02:00")
+    '2026-03-01T07:30:00Z'
+    >>> run({"use": "date", "format": "%d.%m.%Y"}, "2026-03-01T09:30:00Z")
+    '01.03.2026'
+    """
+
+    format: str = "%Y-%m-%dT%H:%M:%SZ"
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return _present(lambda value, to: as_time(value, to.field).strftime(self.format))
+
+
+class Join(Transform):
+    """Several values as one text; those that the record does not have are left out.
+
+    >>> run({"use": "join", "with": " / "}, ["paid", None, "funnel"])
+    'paid / funnel'
+    >>> run({"use": "join", "with": "; ", "labels": ["Status", "Coupon"]}, ["paid", "SUMMER"])
+    'Status: paid; Coupon: SUMMER'
+    """
+
+    between: str = Field(default=", ", alias="with")
+    labels: list[str] | None = None
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return self._join
+
+    def _join(self, value: Any, context: Context) -> str | None:
+        values = value if isinstance(value, list) else [value]
+        labels = self.labels or []
+        parts = [
+            (f"{labels[at]}: " if at < len(labels) else "") + as_text(one, context.field)
+            for at, one in enumerate(values)
+            if not is_missing(one)
+        ]
+        return self.between.join(parts) or None
+
+
+class Lookup(Transform):
+    """The value that a table of the document gives for this one.
+
+    >>> run({"use": "lookup", "table": "words"}, "completed")
+    'Paid'
+    >>> run({"use": "lookup", "table": "words", "otherwise": "Open"}, "pending")
+    'Open'
+    """
+
+    table: str
+    otherwise: Scalar | None = None
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        if self.table not in tables:
+            raise BadTransformError(f"there is no [tables.{self.table}] in this document")
+        rows = tables[self.table]
+
+        def look_up(value: Any, context: Context) -> Scalar:
+            found = rows.get(as_text(value, context.field), self.otherwise)
+            if found is None:
+                raise Unmappable(
+                    f"{context.field}: the table {self.table} has no row for {value!r}.",
+                    field=context.field,
+                    remedy=f"Add a row to [tables.{self.table}] of the mapping, then retry.",
+                )
+            return found
+
+        return _present(look_up)
+
+
+TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
+    "const": Const,
+    "date": Date,
+    "default": Default,
+    "join": Join,
+    "lookup": Lookup,
+    "lower": Lower,
+    "money": AsMoney,
+    "text": Text,
+    "upper": Upper,
+}
+"""Name in the document → transform."""
+
+
+def names_of(written: Any) -> list[str]:
+    """The names of the transforms that a row writes, in order."""
+    many = written if isinstance(written, list) else [written]
+    return [str(one.get("use", "")) if isinstance(one, Mapping) else str(one) for one in many]
+
+
+def compile_steps(written: Any, tables: Tables) -> tuple[Step, ...]:
+    """The functions for what a row writes under `transform`.
+
+    Raises:
+        BadTransformError: naming the transform and what is wrong with it.
+    """
+    many = written if isinstance(written, list) else [written]
+    return tuple(
+        _compile(name, one, tables) for name, one in zip(names_of(written), many, strict=True)
+    )
+
+
+def _compile(name: str, written: Any, tables: Tables) -> Step:
+    if name not in TRANSFORMS:
+        raise BadTransformError(f"there is no transform {name!r}, only {', '.join(TRANSFORMS)}")
+    arguments = dict(written) if isinstance(written, Mapping) else {}
+    arguments.pop("use", None)
+    try:
+        transform = TRANSFORMS[name].model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        argument = ".".join(map(str, first["loc"][:1]))
+        raise BadTransformError(f"transform {name!r}, {argument}: {first['msg']}") from None
+    return transform.step(tables)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether the record has nothing there: null, an empty text or an empty list."""
+    return value is None or value in ("", [])
+
+
+def as_text(value: Any, field: str) -> str:
+    """A plain value as text.
+
+    Raises:
+        Unmappable: if it is a list or an object.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping | list):
+        raise Unmappable(f"{field} reads a whole {type(value).__name__}, not text.", field=field)
+    return str(value)
+
+
+def as_money(value: Any, context: Context) -> Decimal:
+    """An exact amount in the record's currency.
+
+    Raises:
+        Unmappable: if it is none, or the record has no currency.
+    """
+    if context.currency is None:
+        raise Unmappable(f"{context.field} has no currency.", field=context.field)
+    try:
+        return Money.of(value, context.currency, context.field).amount
+    except InvalidOperation:
+        raise Unmappable(f"{context.field} is {value!r}, no amount.", field=context.field) from None
+
+
+def as_number(value: Any, context: Context) -> Decimal:
+    """A finite number.
+
+    Raises:
+        Unmappable: if it is none.
+    """
+    return decimal(value, context.field)
+
+
+def as_time(value: Any, field: str) -> datetime:
+    """A point in time, in UTC; without a zone it means UTC.
+
+    Raises:
+        Unmappable: if it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(as_text(value, field))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unmappable(f"{field} is {value!r}, not a date.", field=field) from None
+
+
+def as_bool(value: Any, context: Context) -> bool:
+    """Yes or no, from a JSON boolean or its text.
+
+    Raises:
+        Unmappable: if it is neither.
+    """
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    found = words.get(as_text(value, context.field).strip().lower())
+    if found is None:
+        raise Unmappable(f"{context.field} is {value!r}, not yes or no.", field=context.field)
+    return found
+
+
+def run_steps(steps: Iterable[Step], value: Any, context: Context) -> Any:
+    """Run a row's transforms in order.
+
+    Raises:
+        Unmappable: from any of them, naming the field.
+    """
+    for step in steps:
+        value = step(value, context)
+    return value
+
+
+def _present(step: Step) -> Step:
+    return lambda value, context: None if is_missing(value) else step(value, context)

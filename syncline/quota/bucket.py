@@ -1,0 +1,250 @@
+"""The shared budget of calls of one API key, in Redis: taken before a call, back after its answer.
+
+A limit of L calls per W is L tokens. A token comes back W after its answer arrived, so in any W the
+server sees at most L of our calls, whatever the latency and the number of workers, and whether its
+window slides or is fixed. What each operation does stands in `bucket.lua`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import TypedDict
+from uuid import uuid4
+
+from redis import Redis
+
+from syncline.errors import Refused
+from syncline.quota.fairness import Fairness, queue_of
+from syncline.quota.keys import Hint, Lane, QuotaKey
+
+_ATTEMPTS = 3
+"""Redis would have to be emptied between each two of our steps to need more."""
+_NOT_REBUILT = timedelta(seconds=1)
+_UNSEEDED = -1
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Argument = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A call that the ledger knows of, and when it stops counting in the longest window."""
+
+    token: str
+    back_at: datetime
+
+
+Recover = Callable[[str, timedelta], Sequence[Spent]]
+"""(name of the key, its longest window) -> the calls that may still count in such a window.
+
+A call under way comes back at deadline + window after it was written. Read in a transaction of its
+own, so that every call row committed before is in it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What `Quota.take` gave.
+
+    Attributes:
+        tokens: leave for one call each; fewer than asked, or none, is usual.
+        wait: where there are none, when to come back; else zero.
+        key: the key they are for.
+    """
+
+    tokens: tuple[str, ...]
+    wait: timedelta
+    key: QuotaKey
+
+
+class WindowLeft(TypedDict):
+    """One window of a key: calls it allows, its length, calls that may be made now."""
+
+    calls: int
+    seconds: float
+    left: int
+
+
+class Left(TypedDict):
+    """What is left of a key, for status pages."""
+
+    windows: list[WindowLeft]
+    frozen_until: datetime | None
+    daily_left: int | None
+
+
+class Quota:
+    """The quotas of all keys; safe to share between threads.
+
+    Args:
+        redis: any database of a Redis from 6.2 on.
+        recover: reads from the ledger what Redis lost.
+        reserve: the share of each limit that is kept for events while there are events.
+        prefix: of every key in Redis.
+        reserve_memory: how long after the last event the reserve is still kept.
+        new_token: makes ids for tokens; they serve as ids of calls.
+        clock: what time it is, for tests; Redis's own clock otherwise, one for all workers.
+
+    Raises:
+        Refused: the reserve is no share.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        recover: Recover,
+        reserve: float = 0.10,
+        prefix: str = "syncline:quota:",
+        reserve_memory: timedelta = timedelta(minutes=15),
+        new_token: Callable[[], str] = lambda: str(uuid4()),
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._fairness = Fairness(reserve=reserve, reserve_memory=reserve_memory)
+        self._recover = recover
+        self._prefix = prefix
+        self._new_token = new_token
+        self._clock = clock
+        text = files("syncline.quota").joinpath("bucket.lua").read_text(encoding="utf-8")
+        self._script = redis.register_script(text)
+
+    def take(
+        self, key: QuotaKey, calls: int, *, lane: Lane, connection: str, deadline: timedelta
+    ) -> Grant:
+        """Take up to `calls` tokens, for all windows of the key at once.
+
+        Each is to be given back, whatever happens; one that never is (a dead holder) comes back
+        `deadline` plus the window after it was taken.
+
+        Args:
+            key: whose budget.
+            calls: most tokens wanted.
+            lane: in whose name; events go first.
+            connection: who asks; connections of a key take turns.
+            deadline: longest time until the call is answered or given up.
+
+        Raises:
+            Refused: fewer than one call is asked for.
+        """
+        if calls < 1:
+            raise Refused(f"{calls} calls cannot be taken.", remedy="Take at least one.")
+        fair = self._fairness
+        tokens = tuple(self._new_token() for _ in range(calls))
+        granted, *wait = self._seeded(
+            "take",
+            key,
+            lane,
+            connection,
+            _us(deadline),
+            _us(fair.reserve_memory),
+            _us(fair.waiting_memory),
+            _us(fair.turn),
+            *tokens,
+            lane=lane,
+        )
+        if granted == _UNSEEDED:
+            return Grant((), _NOT_REBUILT, key)
+        return Grant(tokens[:granted], timedelta(microseconds=wait[0]), key)
+
+    def hold(self, key: QuotaKey, tokens: Sequence[str], deadline: timedelta) -> bool:
+        """Whether these calls may be sent now; asked after their rows are committed.
+
+        Normally the bucket knows the tokens. If Redis was emptied since they were taken, they are
+        added again if there is room. The deadline counts anew from here.
+
+        Returns:
+            False if there is no room, or a 429 froze the key meanwhile: nothing may be sent, and
+            the tokens are to be given back as not sent.
+        """
+        if not tokens:
+            return True
+        return self._seeded("hold", key, _us(deadline), *tokens)[0] == 1
+
+    def give_back(self, key: QuotaKey, tokens: Sequence[str], *, sent: bool = True) -> None:
+        """Let the tokens come back: a window from now if their calls were sent, else at once.
+
+        To be called whatever the outcome, with any token, as often as one likes.
+        """
+        if tokens:
+            self._call("give_back", key, int(sent), *tokens)
+
+    def freeze(self, key: QuotaKey, for_: timedelta) -> None:
+        """Let nobody take or send with this key for so long: the server answered 429."""
+        self._call("freeze", key, _us(for_))
+
+    def learn(self, key: QuotaKey, hint: Hint) -> None:
+        """Correct the key by what an answer said: only ever to fewer calls, except a day's.
+
+        A limit that the server names and that is lower than ours replaces ours until it names
+        another; calls it counted and we did not make are occupied for a window.
+        """
+        self._call(
+            "learn",
+            key,
+            _or_empty(hint.calls),
+            _or_empty(hint.window),
+            _or_empty(hint.remaining),
+            _or_empty(hint.daily_remaining),
+            _or_empty(hint.daily_reset),
+            _us(hint.age),
+        )
+
+    def left(self, key: QuotaKey) -> Left:
+        """What is left of the key now. A key that nobody used yet is all left."""
+        frozen, daily, *windows = self._call("left", key)
+        return Left(
+            windows=[
+                WindowLeft(calls=calls, seconds=limit.window.total_seconds(), left=left)
+                for limit, calls, left in zip(key.limits, windows[::2], windows[1::2], strict=True)
+            ],
+            frozen_until=_EPOCH + timedelta(microseconds=frozen) if frozen else None,
+            daily_left=None if daily < 0 else daily,
+        )
+
+    def _seeded(
+        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
+    ) -> list[int]:
+        """Run an operation on a bucket that is rebuilt first where Redis does not know it.
+
+        The ledger is read after the bucket was found empty. A call row committed later is followed
+        by a `hold`, which then finds the bucket without it: so no call is forgotten.
+        """
+        for _ in range(_ATTEMPTS):
+            answer = self._call(operation, key, *arguments, lane=lane)
+            if answer[0] != _UNSEEDED:
+                return answer
+            spent = self._recover(key.name, key.longest)
+            seeds = [part for one in spent for part in (one.token, _us(one.back_at - _EPOCH))]
+            self._call("seed", key, *seeds)
+        return [_UNSEEDED]
+
+    def _call(
+        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
+    ) -> list[int]:
+        # Braces: in a cluster, all keys of one quota live in one slot.
+        root = f"{self._prefix}{{{key.name}}}:"
+        queue = queue_of(lane)
+        names = [f"{root}state", f"{root}waiting:{queue}", f"{root}served:{queue}"]
+        limits: list[Argument] = []
+        for limit in key.limits:
+            names.append(f"{root}window:{_us(limit.window)}")
+            limits += [limit.calls, _us(limit.window), self._fairness.kept(limit)]
+        now: Argument = "" if self._clock is None else _us(self._clock() - _EPOCH)
+        daily = -1 if key.daily is None else key.daily
+        head: list[Argument] = [operation, now, daily, len(key.limits), *limits]
+        answer: list[int] = self._script(keys=names, args=[*head, *arguments])
+        return answer
+
+
+def _us(length: timedelta) -> int:
+    return length // _MICROSECOND
+
+
+def _or_empty(value: int | timedelta | None) -> Argument:
+    if value is None:
+        return ""
+    return _us(value) if isinstance(value, timedelta) else value

@@ -1,0 +1,46 @@
+"""`python -m syncline.sandbox`: both APIs on one local port."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pydantic import ValidationError
+
+from syncline.sandbox.app import create_app
+from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.server import serve
+
+
+def main() -> int:
+    """Serve; print one line of JSON with the URL once calls are answered."""
+    parser = argparse.ArgumentParser(prog="python -m syncline.sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--config", default="{}", help="the sandbox's config as JSON")
+    parser.add_argument(
+        "--end-with-stdin", action="store_true", help="stop when standard input is closed"
+    )
+    options = parser.parse_args()
+    try:
+        config = SandboxConfig.model_validate_json(options.config)
+    except ValidationError as error:
+        parser.error(f"--config: {error}")
+    serve(
+        create_app(config),
+        host=options.host,
+        port=options.port,
+        on_listening=_announce,
+        end_with_stdin=options.end_with_stdin,
+    )
+    return 0
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The sandbox's own API, for tests, the demo and the benchmarks: reset, faults, changes, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from syncline.sandbox.audit import audit
+from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.faults import Rule
+from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
+from syncline.sandbox.state import change_orders
+from syncline.sandbox.wire import Reply, Request
+
+if TYPE_CHECKING:
+    from syncline.sandbox.app import Sandbox
+
+KINDS = ("orders", "transactions", "subscriptions", "contacts", "fulfillments")
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Change(_Form):
+    count: int = Field(default=0, ge=0)
+    ids: list[str] = []
+    fields: Literal["status", "amount"] = "status"
+
+
+class _Add(_Form):
+    count: int = Field(ge=0)
+
+
+class Admin:
+    """The ASGI application under `/admin`; JSON in and out.
+
+    `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
+    `POST /orders/add`, `GET /audit`, `GET /calls?side=&after=`, `GET /counters`,
+    `GET /state/{kind}` and `/state/{kind}/{id}`; `/halo/...` is the Halo tenant's own.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("POST", "/reset"): self._reset,
+            ("POST", "/faults"): self._faults,
+            ("POST", "/orders/change"): self._change,
+            ("POST", "/orders/add"): self._add,
+            ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
+            ("GET", "/audit"): self._audit,
+            ("GET", "/calls"): self._calls,
+            ("GET", "/counters"): self._counters,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call of the admin API."""
+        request = await read_request(scope, receive)
+        await send_reply(send, self._answer(request), {})
+
+    def _answer(self, request: Request) -> Reply:
+        route = self._routes.get((request.method, request.path))
+        try:
+            if route is not None:
+                return Reply(200, route(request))
+            if request.path.startswith("/halo/"):
+                return self._sandbox.halo.admin(request)
+            if request.path.startswith("/state/"):
+                return self._state(request)
+        except ValidationError as error:
+            return Reply(422, {"error": error.errors(include_url=False, include_context=False)})
+        except (msgspec.DecodeError, ValueError, KeyError) as error:
+            return Reply(422, {"error": str(error)})
+        return Reply(404, {"error": f"no {request.method} {request.path} here"})
+
+    def _reset(self, request: Request) -> dict[str, Any]:
+        config = SandboxConfig.model_validate_json(request.body or b"{}")
+        self._sandbox.reset(config)
+        return {"orders": len(self._sandbox.store.orders), "profile": config.profile}
+
+    def _faults(self, request: Request) -> dict[str, Any]:
+        """Put rules in place of all others; the answer also tells what fired so far."""
+        body = msgspec.json.decode(request.body or b"{}")
+        rules = TypeAdapter(list[Rule]).validate_python(body.get("rules", []))
+        self._sandbox.faults.set(rules)
+        return {"rules": len(rules), "fired": self._sandbox.faults.fired}
+
+    def _change(self, request: Request) -> dict[str, Any]:
+        form = _Change.model_validate_json(request.body)
+        changed = change_orders(
+            self._sandbox.store,
+            now=self._sandbox.now(),
+            field_name=form.fields,
+            count=form.count,
+            ids=form.ids,
+        )
+        return {"ids": changed}
+
+    def _add(self, request: Request) -> dict[str, Any]:
+        form = _Add.model_validate_json(request.body)
+        return {"ids": self._sandbox.generator.add_orders(form.count, now=self._sandbox.now())}
+
+    def _audit(self, _: Request) -> dict[str, Any]:
+        return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)
+
+    def _calls(self, request: Request) -> dict[str, Any]:
+        side = request.query.get("side") or None
+        after = int(request.query.get("after", "0"))
+        return {"calls": self._sandbox.calls.documents(side, after)}
+
+    def _counters(self, _: Request) -> dict[str, Any]:
+        counters: dict[str, Any] = {
+            side: {
+                "calls": len(self._sandbox.calls.of(side)),
+                "rejected_429": limits.rejected,
+                "max_in_window": limits.max_in_window,
+                "limit": limits.limit.model_dump(),
+                "operations": self._sandbox.calls.by_operation(side),
+            }
+            for side, limits in self._sandbox.limits.items()
+        }
+        counters["faults"] = self._sandbox.faults.fired
+        counters["notified"] = len(self._sandbox.store.notified)
+        return counters
+
+    def _state(self, request: Request) -> Reply:
+        """All ids of a kind, or one document exactly as it is stored."""
+        kind, _, document_id = request.path.removeprefix("/state/").partition("/")
+        if kind not in KINDS:
+            return Reply(404, {"error": f"no kind {kind!r}; there are {', '.join(KINDS)}"})
+        documents: dict[str, Any] = getattr(self._sandbox.store, kind)
+        if not document_id:
+            ids: Iterable[str] = documents
+            return Reply(200, {"ids": list(ids)})
+        if document_id not in documents:
+            return Reply(404, {"error": f"no {document_id} among the {kind}"})
+        return Reply(200, documents[document_id])

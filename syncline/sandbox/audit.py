@@ -1,0 +1,219 @@
+"""The sandbox's own verdict: does Halo hold what HighLevel says, once, to the cent, in silence?
+
+It looks at the two services' stores and at the judges of the limits and at nothing else, so no
+error of a ledger can hide from it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from syncline.sandbox.addresses import normalised
+from syncline.sandbox.calls import CallLog
+from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.halo_orders import ORDER_TABLE
+from syncline.sandbox.halo_state import UNKNOWN_CLIENT, HaloStore, Row
+from syncline.sandbox.limits import SideLimits
+from syncline.sandbox.state import Document, Store
+
+REFERENCE = "HL-"
+"""Every order of ours carries this before the id of its HighLevel order."""
+
+SHOWN = 20
+"""Longest list of ids in a verdict; `counts` holds the true figures."""
+
+Findings = dict[str, list[str]]
+
+_KINDS = (
+    "missing",
+    "duplicates",
+    "wrong_amounts",
+    "wrong_lines",
+    "wrong_customers",
+    "wrong_currency",
+    "duplicate_clients",
+    "duplicate_users",
+    "strangers",
+    "mailed",
+    "generated",
+    "automations",
+)
+
+
+def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> dict[str, Any]:
+    """Compare both stores and tell every difference.
+
+    Returns:
+        `orders_owed`, `orders_in_line`; for each kind of finding up to 20 ids, and under `counts`
+        how many there are; `rejected_429` and `max_in_window` by side; `clean` if there is no
+        finding, nothing was rejected and every owed order is in line.
+    """
+    halo: HaloStore = store.halo
+    findings: Findings = {kind: [] for kind in _KINDS}
+    owed = {
+        order_id: order
+        for order_id, order in store.orders.items()
+        if order.get("liveMode", True) or not store.config.live_only
+    }
+    in_line = _orders(store, halo, owed, findings)
+    _customers(halo, findings)
+    _side_effects(store, halo, findings)
+    rejected = {side: call_log.rejected(side) for side in limits}
+    clean = in_line == len(owed) and not any(findings.values()) and not any(rejected.values())
+    return {
+        "orders_owed": len(owed),
+        "orders_in_line": in_line,
+        "counts": {kind: len(ids) for kind, ids in findings.items()},
+        **{kind: ids[:SHOWN] for kind, ids in findings.items()},
+        "rejected_429": rejected,
+        "max_in_window": {side: one.max_in_window for side, one in limits.items()},
+        "clean": clean,
+    }
+
+
+def _orders(store: Store, halo: HaloStore, owed: dict[str, Document], findings: Findings) -> int:
+    """Find each owed order's targets and judge them; returns how many orders are in line."""
+    targets = _targets(halo)
+    emails = _emails(halo)
+    in_line = 0
+    for order_id, order in owed.items():
+        found = targets.pop(order_id, [])
+        if len(found) != 1:
+            findings["duplicates" if found else "missing"].append(order_id)
+            continue
+        wrong = set(_differences(order, found[0], emails, details=store.config.details))
+        for kind in wrong:
+            findings[kind].append(order_id)
+        in_line += not wrong
+    strange = {row["id"] for rows in targets.values() for row in rows}
+    findings["strangers"] += [str(row_id) for row_id in sorted(strange)]
+    return in_line
+
+
+def _targets(halo: HaloStore) -> dict[str, list[Row]]:
+    """Sales orders by the HighLevel order they carry; without any, under an empty id."""
+    linked: dict[int, set[str]] = defaultdict(set)
+    for link in halo.all_links():
+        if link["table_id"] == ORDER_TABLE:
+            linked[link["halo_id"]].add(str(link["third_party_id"]))
+    targets: dict[str, list[Row]] = defaultdict(list)
+    for row in halo.orders.values():
+        carried = {str(row.get("po_number") or ""), *linked[row["id"]]}
+        ids = {text.removeprefix(REFERENCE) for text in carried if text.startswith(REFERENCE)}
+        for order_id in ids or {""}:
+            targets[order_id].append(row)
+    return targets
+
+
+def _emails(halo: HaloStore) -> dict[int, set[str]]:
+    """The addresses of every client's users."""
+    emails: dict[int, set[str]] = defaultdict(set)
+    for user in halo.users.values():
+        email = normalised(user["emailaddress"])
+        if email:
+            emails[user["client_id"]].add(email)
+    return emails
+
+
+def _differences(
+    order: Document, row: Row, emails: dict[int, set[str]], *, details: bool
+) -> Iterator[str]:
+    amount, tax = _exact(order["amount"]), _exact(_summary(order).get("tax", 0))
+    summarised = not details and _is_summary(order, row)
+    if _exact(row["total"]) != amount or (not summarised and _exact(row["tax_total"]) != tax):
+        yield "wrong_amounts"
+    if not summarised and not _lines_fit(order, row):
+        yield "wrong_lines"
+    if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
+        yield "wrong_currency"
+    if not _customer_fits(order, row, emails):
+        yield "wrong_customers"
+
+
+def _is_summary(order: Document, row: Row) -> bool:
+    """One line that names the order stands for all of it."""
+    lines = _charged(row)
+    return len(lines) == 1 and str(order["_id"]) in str(lines[0]["name"])
+
+
+def _lines_fit(order: Document, row: Row) -> bool:
+    """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
+    lines = _charged(row)
+    held = Counter(
+        (_name(one["name"]), _exact(one["quantity"]), _exact(one["baseprice"])) for one in lines
+    )
+    wanted = Counter(
+        (_name(_item_name(item)), _exact(item.get("qty", 1)), _exact(item["price"]["amount"]))
+        for item in order.get("items", ())
+        if _exact(item["price"]["amount"])
+    )
+    whole = sum((_exact(one["total_price"]) for one in lines), Decimal(0))
+    return not wanted - held and whole == _exact(row["total"])
+
+
+def _charged(row: Row) -> list[Row]:
+    """The lines that count: a line taken back to nothing is as good as gone."""
+    return [
+        line
+        for line in row["lines"]
+        if _exact(line["total_price"]) or _exact(line["baseprice"]) * _exact(line["quantity"])
+    ]
+
+
+def _customer_fits(order: Document, row: Row, emails: dict[int, set[str]]) -> bool:
+    email = normalised(order.get("contactSnapshot", {}).get("email"))
+    theirs = emails.get(row["client_id"], set())
+    if email is None:
+        return row["client_id"] == UNKNOWN_CLIENT or not theirs
+    return email in theirs
+
+
+def _customers(halo: HaloStore, findings: Findings) -> None:
+    """Nobody stands in Halo twice: one user an address, one client a reference and an address."""
+    users: dict[str, list[Row]] = defaultdict(list)
+    for user in halo.users.values():
+        email = normalised(user["emailaddress"])
+        if email:
+            users[email].append(user)
+    for same in users.values():
+        findings["duplicate_users"] += [str(user["id"]) for user in same[1:]]
+    clients: dict[str, set[int]] = {
+        email: {user["client_id"] for user in same} for email, same in users.items()
+    }
+    for client in halo.clients.values():
+        if client["ref"]:
+            clients.setdefault(client["ref"], set()).add(client["id"])
+    doubled = {client_id for ids in clients.values() for client_id in sorted(ids)[1:]}
+    findings["duplicate_clients"] += [str(client_id) for client_id in sorted(doubled)]
+
+
+def _side_effects(store: Store, halo: HaloStore, findings: Findings) -> None:
+    kinds = {"mailed": "mailed", "generated": "generated", "automation": "automations"}
+    for effect in halo.side_effects:
+        findings[kinds[effect.kind]].append(f"{effect.entity} {effect.id}: {effect.cause}")
+    findings["mailed"] += _named("fulfillment", store.notified)
+
+
+def _named(what: str, ids: Iterable[str]) -> list[str]:
+    return [f"{what} {one}" for one in ids]
+
+
+def _summary(order: Document) -> Document:
+    summary: Document = order.get("amountSummary") or {}
+    return summary
+
+
+def _item_name(item: Document) -> str:
+    return str(item.get("name") or item.get("product", {}).get("name") or "")
+
+
+def _name(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _exact(value: Any) -> Decimal:
+    return Decimal(str(value))

@@ -1,0 +1,146 @@
+"""The emulated Halo tenant: one handler for its token endpoint, its entities and its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from syncline.sandbox import halo_auth
+from syncline.sandbox.config import Limit, SandboxConfig
+from syncline.sandbox.faults import AnswerDial, Faults
+from syncline.sandbox.halo_admin import Admin
+from syncline.sandbox.halo_entities import ENTITIES, Entity, remove
+from syncline.sandbox.halo_fields import REPORT
+from syncline.sandbox.halo_lists import listed
+from syncline.sandbox.halo_saving import elements, save
+from syncline.sandbox.halo_state import HaloStore, Row
+from syncline.sandbox.halo_tenant import RefusalError, Tenant
+from syncline.sandbox.sql import Reports
+from syncline.sandbox.sql_dialect import SqlError
+from syncline.sandbox.state import Store
+from syncline.sandbox.wire import Reply, Request
+
+_REPORTING = frozenset({"reporting"})
+
+
+class HaloService:
+    """One tenant over a store; made anew for every reset.
+
+    Attributes:
+        tenant: its rows, habits and clock.
+    """
+
+    def __init__(
+        self,
+        config: SandboxConfig,
+        store: Store,
+        faults: Faults | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        if store.halo is None:
+            store.halo = HaloStore()
+        self.tenant = Tenant(store.halo, config, now)
+        self._faults = faults
+        self._reports = Reports(store.halo, now)
+        self._admin = Admin(self.tenant, store.contacts)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one call and make its effect."""
+        try:
+            return self._answer(request)
+        except RefusalError as refusal:
+            return refusal.reply
+
+    def operation(self, request: Request) -> str:
+        """The operation's short name: `POST /SalesOrder`, `GET /SalesOrder/{id}`."""
+        parts = request.path.strip("/").split("/")
+        if parts[0] == "api":
+            parts = parts[1:]
+        known = ENTITIES.get(parts[0].lower()) if parts else None
+        names = [known.name if known else "".join(parts[:1]), *parts[1:]]
+        return f"{request.method} /" + "/".join("{id}" if one.isdecimal() else one for one in names)
+
+    def rate_limited(self, limit: Limit) -> Reply:
+        """The refusal of a call too many; its text alone names limit and window."""
+        window = timedelta(seconds=limit.seconds)
+        minutes = window / timedelta(minutes=1)
+        span = f"{minutes:.0f} minute" if minutes.is_integer() else f"{limit.seconds:g} second"
+        text = f"Rate Limit Reached - {limit.calls} Requests per rolling {span} window"
+        return Reply(429, {"Message": text} if self.tenant.profile.wrapped_limit_text else text)
+
+    def advance(self) -> None:
+        """Let the external links appear that are due."""
+        self.tenant.store.show_due_links(self.tenant.now())
+
+    def admin(self, request: Request) -> Reply:
+        """Do what a test asks for behind the API's back."""
+        return self._admin.handle(request)
+
+    def _answer(self, request: Request) -> Reply:
+        parts = request.path.strip("/").split("/")
+        if parts == ["api", "authinfo"] and request.method == "GET":
+            return halo_auth.discovery(request)
+        if parts == ["auth", "token"] and request.method == "POST":
+            return halo_auth.issue(self.tenant, request)
+        if len(parts) in (2, 3) and parts[0] == "api":
+            if parts[1].lower() == "report" and len(parts) == 2:
+                return self._report(request)
+            entity = ENTITIES.get(parts[1].lower())
+            if entity is not None:
+                return self._entity(entity, parts[2:], request)
+        raise RefusalError(404, {"Message": f"No HTTP resource was found at '{request.path}'."})
+
+    def _entity(self, entity: Entity, rest: list[str], request: Request) -> Reply:
+        verb = "read" if request.method == "GET" else "edit"
+        halo_auth.permit(self.tenant, request, entity.areas, verb=verb)
+        if not rest and request.method == "GET":
+            return Reply(200, listed(self.tenant, entity, request.query))
+        if not rest and request.method == "POST":
+            return save(self.tenant, entity, request, self._dial(request))
+        if rest and rest[0].isdecimal() and request.method == "GET":
+            return Reply(200, self._one(entity, int(rest[0]), request))
+        if rest and rest[0].isdecimal() and request.method == "DELETE":
+            remove(self.tenant, entity, int(rest[0]))
+            return Reply(200, {})
+        raise RefusalError(
+            405, {"Message": f"The resource does not support method '{request.method}'."}
+        )
+
+    def _one(self, entity: Entity, row_id: int, request: Request) -> Row:
+        row = entity.rows(self.tenant.store).get(row_id)
+        if row is None:
+            raise RefusalError(404, {"Message": f"{entity.name} {row_id} was not found."})
+        if request.query.get("includedetails", "").lower() != "true":
+            return entity.flat(row)
+        whole = entity.whole(self.tenant, row)
+        return {key: value for key, value in whole.items() if key != "_warning"}
+
+    def _dial(self, request: Request) -> AnswerDial:
+        if self._faults is None:
+            return AnswerDial()
+        return self._faults.answer_dial(self.operation(request))
+
+    def _report(self, request: Request) -> Reply:
+        """Run ad-hoc SQL; reading and editing of reports must both be granted."""
+        if request.method != "POST":
+            raise RefusalError(405, {"Message": "The resource does not support this method."})
+        halo_auth.permit(self.tenant, request, _REPORTING, verb="read")
+        halo_auth.permit(self.tenant, request, _REPORTING, verb="edit")
+        if not self.tenant.profile.sql:
+            raise RefusalError(
+                403, {"Message": "You do not have permission to perform this action."}
+            )
+        answers = [self._run(posted) for posted in elements(request, REPORT)]
+        return Reply(self.tenant.profile.created_status, answers)
+
+    def _run(self, posted: Row) -> Row:
+        rows: list[Any] = []
+        error = None
+        try:
+            rows = list(self._reports.run(posted.get("sql") or ""))
+        except SqlError as problem:
+            error = str(problem)
+        report = {"loaded": error is None, "load_error": error, "rows": rows}
+        return {"id": 0, "name": posted.get("name") or "", "sql": posted.get("sql"),
+                "report": report}  # fmt: skip

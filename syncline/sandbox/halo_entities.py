@@ -1,0 +1,213 @@
+"""The entities of the emulated Halo: path, scopes, rows, list key, fields, rules, in one table.
+
+Source: paths, list keys and filters by the published API document and by what its clients read;
+the list key of ExternalLink is nowhere shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from syncline.sandbox import halo_fields
+from syncline.sandbox.halo_currencies import CURRENCIES, STATUSES
+from syncline.sandbox.halo_customers import (
+    CLIENT_TABLE,
+    SITE_TABLE,
+    USER_TABLE,
+    check_client,
+    check_site,
+    check_user,
+    save_client,
+    save_site,
+    save_user,
+)
+from syncline.sandbox.halo_fields import Convert
+from syncline.sandbox.halo_orders import ORDER_TABLE, check_order, save_order
+from syncline.sandbox.halo_state import HaloStore, Row
+from syncline.sandbox.halo_tenant import RefusalError, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How an entity is written: its fields, its rules, its saving."""
+
+    fields: Mapping[str, Convert]
+    check: Callable[[Tenant, Row], None]
+    save: Callable[[Tenant, Row], Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity.
+
+    Attributes:
+        name: as in the path.
+        areas: any of these scopes' areas permits it; none means any token does.
+        list_key: under which a list stands; None for a bare array.
+        rows: its rows by id.
+        searched: fields that `search=` looks through.
+        filters: fields that may be given in the query, matched exactly.
+        details: fields that only a single read with `includedetails=true` shows.
+        table_id: its number in ExternalLink, None where no links exist.
+        writing: None where it can only be read.
+    """
+
+    name: str
+    areas: frozenset[str]
+    list_key: str | None
+    rows: Callable[[HaloStore], dict[int, Row]]
+    searched: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    details: frozenset[str] = field(default=frozenset({"customfields"}))
+    table_id: int | None = None
+    writing: Writing | None = None
+
+    def whole(self, tenant: Tenant, row: Row) -> Row:
+        """A row with all its details and links."""
+        if self.table_id is None:
+            return row
+        return {**row, "external_links": tenant.store.links_of(self.table_id, row["id"])}
+
+    def flat(self, row: Row) -> Row:
+        """A row as lists and plain single reads show it."""
+        return {key: value for key, value in row.items() if key not in self.details}
+
+
+def check_link(tenant: Tenant, posted: Row) -> None:
+    """Refuse a link that names no row or no foreign id.
+
+    Raises:
+        RefusalError: 400 with the rule's text.
+    """
+    known = {entity.table_id: entity for entity in ENTITIES.values() if entity.table_id}
+    entity = known.get(posted.get("table_id") or 0)
+    if entity is None or posted.get("halo_id") not in entity.rows(tenant.store):
+        raise RefusalError(400, "The linked record does not exist.")
+    if not posted.get("third_party_id"):
+        raise RefusalError(400, "A third party id is required.")
+
+
+def save_link(tenant: Tenant, posted: Row) -> Row:
+    """Store a link by itself; the tenant decides whether and when it is seen."""
+    return tenant.link(posted["table_id"], posted["halo_id"], posted) or {"id": 0, **posted}
+
+
+_CUSTOMERS = frozenset({"customers"})
+_INVOICES = frozenset({"invoices"})
+
+ENTITIES = {
+    entity.name.lower(): entity
+    for entity in (
+        Entity(
+            name="SalesOrder",
+            # Which of the two scopes covers sales orders is not documented.
+            areas=frozenset({"sales", "sos"}),
+            list_key="salesorders",
+            rows=lambda store: store.orders,
+            searched=("po_number", "accountsref", "summary", "title", "client_name"),
+            filters=("client_id", "site_id", "user_id", "ticket_id"),
+            details=frozenset({"lines", "customfields", "_warning"}),
+            table_id=ORDER_TABLE,
+            writing=Writing(halo_fields.ORDER, check_order, save_order),
+        ),
+        Entity(
+            name="Client",
+            areas=_CUSTOMERS,
+            list_key="clients",
+            rows=lambda store: store.clients,
+            searched=("name", "ref", "accountsid"),
+            filters=("toplevel_id",),
+            table_id=CLIENT_TABLE,
+            writing=Writing(halo_fields.CLIENT, check_client, save_client),
+        ),
+        Entity(
+            name="Site",
+            areas=_CUSTOMERS,
+            list_key="sites",
+            rows=lambda store: store.sites,
+            searched=("name", "ref", "client_name"),
+            filters=("client_id",),
+            table_id=SITE_TABLE,
+            writing=Writing(halo_fields.SITE, check_site, save_site),
+        ),
+        Entity(
+            name="Users",
+            areas=_CUSTOMERS,
+            list_key="users",
+            rows=lambda store: store.users,
+            searched=("name", "emailaddress"),
+            filters=("client_id", "site_id"),
+            table_id=USER_TABLE,
+            writing=Writing(halo_fields.USERS, check_user, save_user),
+        ),
+        Entity(
+            name="ExternalLink",
+            areas=frozenset(),
+            list_key="links",
+            rows=lambda store: store.links,
+            filters=(
+                "third_party_id",
+                "third_party_secondary_id",
+                "third_party_type",
+                "table_id",
+                "halo_id",
+                "module_id",
+                "details_id",
+            ),
+            writing=Writing(halo_fields.LINK, check_link, save_link),
+        ),
+        Entity(
+            name="Currency",
+            areas=frozenset(),
+            list_key=None,
+            rows=lambda _store: CURRENCIES,
+        ),
+        Entity(
+            name="Status",
+            areas=frozenset(),
+            list_key=None,
+            rows=lambda _store: STATUSES,
+        ),
+        Entity(
+            name="Invoice",
+            areas=_INVOICES,
+            list_key="invoices",
+            rows=lambda store: store.invoices,
+            searched=("thirdpartyinvoicenumber", "reference"),
+            filters=("client_id", "salesorder_id"),
+        ),
+        Entity(
+            name="RecurringInvoice",
+            areas=_INVOICES,
+            list_key="invoices",
+            rows=lambda store: store.recurring_invoices,
+            filters=("client_id",),
+        ),
+    )
+}
+
+
+def remove(tenant: Tenant, entity: Entity, row_id: int) -> None:
+    """Delete one row with its links.
+
+    Raises:
+        RefusalError: 404 for no such row, 400 where other rows hang on it.
+    """
+    store = tenant.store
+    rows = entity.rows(store)
+    if entity.writing is None:
+        raise RefusalError(405, {"Message": "The resource does not support method 'DELETE'."})
+    if row_id not in rows:
+        raise RefusalError(404, {"Message": f"{entity.name} {row_id} was not found."})
+    if entity.name == "ExternalLink":
+        store.drop_link(row_id)
+        return
+    key = {"Client": "client_id", "Site": "site_id"}.get(entity.name)
+    hanging = (*store.orders.values(), *store.users.values())
+    if key and any(row.get(key) == row_id for row in hanging):
+        raise RefusalError(400, f"{entity.name} {row_id} is in use and cannot be deleted.")
+    del rows[row_id]
+    if entity.table_id is not None:
+        store.drop_links_of(entity.table_id, row_id)
+    store.touch(entity.name, row_id, tenant.stamp())

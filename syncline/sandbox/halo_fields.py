@@ -1,0 +1,215 @@
+"""The fields of a posted element: names and types as in the API's schemas, strings converted.
+
+A field that the schema does not have is dropped without a word, so a misspelt name shows in the
+answer. A value of the wrong type refuses the whole body, each fault under its JSON path.
+Source: the API's published OpenAPI document; the error shape was seen live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from syncline.sandbox.halo_state import Row
+
+Convert = Callable[[Any], Any]
+
+
+class MisfitError(ValueError):
+    """A value does not fit the type of its field; the text is Halo's."""
+
+
+_MOST = Decimal(10) ** 12
+"""Beyond it a product of two amounts would no longer be exact."""
+_INT32 = 2**31
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            raise MisfitError(f"Could not convert string to integer: {value}.") from None
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MisfitError(_unexpected("integer", value))
+    if abs(value) >= _INT32:
+        raise MisfitError(f"JSON integer {value} is too large or small for an Int32.")
+    return value
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, str):
+        try:
+            value = Decimal(value)
+        except InvalidOperation:
+            raise MisfitError(f"Could not convert string to double: {value}.") from None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise MisfitError(_unexpected("double", value))
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) >= _MOST:
+        raise MisfitError(f"Could not convert to double: {value}.")
+    return number
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict | bool):
+        raise MisfitError(_unexpected("string", value))
+    return str(value)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if isinstance(value, bool):
+        return value
+    raise MisfitError(f"Could not convert to boolean: {value}.")
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise MisfitError("The type requires a JSON array to deserialize correctly.")
+    return value
+
+
+def _object(value: Any) -> Row:
+    if not isinstance(value, dict):
+        raise MisfitError("The type requires a JSON object to deserialize correctly.")
+    return value
+
+
+def _unexpected(wanted: str, value: Any) -> str:
+    tokens = {list: "StartArray", dict: "StartObject", bool: "Boolean", Decimal: "Float"}
+    return f"Error reading {wanted}. Unexpected token: {tokens.get(type(value), 'String')}."
+
+
+def fields(
+    *,
+    integers: str = "",
+    numbers: str = "",
+    texts: str = "",
+    flags: str = "",
+    lists: str = "",
+    objects: str = "",
+) -> dict[str, Convert]:
+    """A table of field names, each with its conversion."""
+    kinds: tuple[tuple[str, Convert], ...] = (
+        (integers, _integer),
+        (numbers, _number),
+        (texts, _text),
+        (flags, _flag),
+        (lists, _list),
+        (objects, _object),
+    )
+    return {name: convert for names, convert in kinds for name in names.split()}
+
+
+LINK = fields(
+    integers="id table_id module_id halo_id details_id",
+    texts="third_party_id third_party_secondary_id third_party_type third_party_desc "
+    "third_party_url third_party_status",
+)
+LINE = fields(
+    integers="id sort_seq group_id item_id item_tax_code stocklocation_id supplier_id "
+    "nominal_code_id line_site_id quotation_line_id contract_id",
+    numbers="quantity baseprice costprice tax discount_perc net_total total_price total_net_total "
+    "quantity_shipped",
+    texts="name productcode note item_external_reference item_internal_reference item_description "
+    "item_tax_name supplier_po nominalcode startdate",
+    flags="do_not_invoice_line taxable isfreightline item_doesnotneedconsigning line_recurring "
+    "isgroupdesc hideitems mark_as_complete _isimport",
+    lists="customfields",
+    objects="new_external_link",
+)
+ORDER = fields(
+    integers="id ticket_id user_id site_id client_id status assigned_agent leadsource deliverby "
+    "currency_code quotation_id client_to_invoice_to_id soldby change_seq",
+    numbers="revenue tax_total total deliveryamount deliverytax currency_conversion_rate",
+    texts="title date ship_date note po_number summary datereceived ship_status accountsref "
+    "invoice_date invoicenumber currency deladdress1 deladdress2 deladdress3 deladdress4 "
+    "deladdress5 _importtype",
+    flags="do_not_invoice override_delivery_address _create_invoice _create_po "
+    "_dont_fire_automations _isimport _novalidate _forcethirdpartysync",
+    lists="lines customfields",
+    objects="new_external_link delivery_address",
+)
+CLIENT = fields(
+    integers="id toplevel_id accountmanagertech pritech customertype default_currency_code "
+    "paymentterms newclient_web_access_level",
+    texts="name ref accountsid colour notes website accountsemailaddress accountsccemailaddress "
+    "newclient_sitename newclient_phonenumber newclient_domain newclient_contactname "
+    "newclient_contactemail _importtype",
+    flags="inactive is_vip isopportunity newclient_sendwelcomeemail dontinvoice emailinvoice "
+    "_dont_fire_automations _isimport",
+    lists="customfields",
+    objects="new_external_link newclient_delivery_address",
+)
+SITE = fields(
+    integers="id client_id sla_id",
+    texts="name ref phonenumber notes timezone accountsid emaildomain country_code _importtype "
+    "newsite_contactname newsite_contactemail",
+    flags="inactive isinvoicesite defaultdelivery newsite_sendwelcomeemail "
+    "_dont_fire_automations _isimport",
+    lists="customfields",
+    objects="delivery_address invoice_address new_external_link",
+)
+USERS = fields(
+    integers="id site_id client_id priority_id linked_agent_id",
+    texts="name firstname surname title emailaddress email2 email3 phonenumber "
+    "phonenumber_preferred homenumber mobilenumber notes login third_party_id other1 "
+    "other2 other3 other4 other5 _importtype",
+    flags="inactive isimportantcontact neversendemails dontackemails isserviceaccount "
+    "sendwelcomeemail _dont_fire_automations _isimport",
+    lists="customfields",
+    objects="new_external_link primary_address",
+)
+REPORT = fields(
+    integers="id", texts="name sql", flags="_testonly _loadreportonly _testchart", lists="filters"
+)
+
+_NESTED: dict[str, dict[str, Convert]] = {"lines": LINE, "new_external_link": LINK}
+
+
+def typed(
+    element: Any,
+    known: Mapping[str, Convert],
+    path: str,
+    wrong: dict[str, list[str]],
+) -> Row:
+    """The known fields of one element, converted; each fault goes into `wrong` under its path."""
+    if not isinstance(element, dict):
+        wrong[path] = ["The type requires a JSON object to deserialize correctly."]
+        return {}
+    row: Row = {}
+    for key, value in element.items():
+        convert = known.get(key)
+        if convert is None:
+            continue
+        try:
+            row[key] = None if value is None else convert(value)
+        except MisfitError as fault:
+            at = f"{path}.{key}"
+            wrong[at] = [f"{fault} Path '{at}', line 1, position {len(at)}."]
+            continue
+        if value is not None and key in _NESTED:
+            row[key] = _nested(key, row[key], f"{path}.{key}", wrong)
+    return row
+
+
+def _nested(key: str, value: Any, path: str, wrong: dict[str, list[str]]) -> Any:
+    if isinstance(value, list):
+        return [typed(one, _NESTED[key], f"{path}[{at}]", wrong) for at, one in enumerate(value)]
+    return typed(value, _NESTED[key], path, wrong)
+
+
+def plain(row: Row) -> Row:
+    """A row as it is stored: amounts as doubles, instructions left out."""
+    return {
+        key: float(value) if type(value) is Decimal else value
+        for key, value in row.items()
+        if not key.startswith(("_", "new"))
+    }

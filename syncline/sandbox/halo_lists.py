@@ -1,0 +1,81 @@
+"""Lists of the emulated Halo: filters, search, order and pages, with their silent traps.
+
+At most 100 rows a page whatever is asked for; without `pageinate=true` the caller's page is
+ignored and 50 rows come; unknown query parameters are ignored. Source: seen live by others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from syncline.sandbox.halo_entities import Entity
+from syncline.sandbox.halo_state import Row
+from syncline.sandbox.halo_tenant import Tenant
+
+PAGE_CAP = 100
+DEFAULT_PAGE = 50
+
+
+def listed(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> Any:
+    """The answer to a list call."""
+    rows = _ordered(_matching(tenant, entity, query), query)
+    if entity.list_key is None:
+        return rows
+    paged = query.get("pageinate", "").lower() == "true"
+    size = _natural(query.get("page_size" if paged else "count"), DEFAULT_PAGE)
+    size = min(size, PAGE_CAP)
+    page = _natural(query.get("page_no"), 1) if paged else 1
+    at = (_heeded(tenant, entity, page) - 1) * size
+    shown = rows[at : at + size]
+    only_ids = query.get("idonly", "").lower() == "true"
+    body: Row = {"page_no": page, "page_size": size} if paged else {}
+    body["record_count"] = len(rows)
+    body[entity.list_key] = [{"id": r["id"]} if only_ids else entity.flat(r) for r in shown]
+    return body
+
+
+def _heeded(tenant: Tenant, entity: Entity, page: int) -> int:
+    """The page that really comes: some lists give the first one for every number."""
+    return page if entity.name != "Client" or tenant.profile.pages_clients else 1
+
+
+def _matching(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> list[Row]:
+    reference = query.get("third_party_id")
+    found: Iterable[Row] = entity.rows(tenant.store).values()
+    if reference and entity.name == "ExternalLink":
+        found = tenant.store.links_by_reference(reference)
+    for key in entity.filters:
+        if wanted := query.get(key, "").casefold():
+            found = [row for row in found if str(row.get(key, "")).casefold() == wanted]
+    since = query.get("lastupdatefromdate", "").rstrip("Z")
+    if since and tenant.profile.filters_by_update and entity.name in ("Client", "Users"):
+        updated = tenant.store.updated
+        found = [row for row in found if updated.get((entity.name, row["id"]), "") >= since]
+    sought = query.get("search", "").strip().casefold()
+    if sought and (entity.name != "SalesOrder" or tenant.profile.searches_orders):
+        found = [row for row in found if _mentions(row, entity.searched, sought)]
+    return list(found)
+
+
+def _mentions(row: Row, names: tuple[str, ...], sought: str) -> bool:
+    return any(sought in str(row.get(name) or "").casefold() for name in names)
+
+
+def _ordered(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
+    """Sorted by the asked field, the id deciding ties; an unknown field is ignored."""
+    key = query.get("order", "id")
+    falling = query.get("orderdesc", "").lower() == "true"
+    if not rows or key not in rows[0] or isinstance(rows[0][key], list | dict):
+        key = "id"
+    if key == "id":
+        return sorted(rows, key=lambda row: row["id"], reverse=falling)
+    return sorted(rows, key=lambda row: (_sortable(row.get(key)), row["id"]), reverse=falling)
+
+
+def _sortable(value: Any) -> tuple[bool, Any]:
+    return (value is not None, value if value is not None else 0)
+
+
+def _natural(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdecimal() and int(text) > 0 else default

@@ -1,0 +1,84 @@
+"""A POST of the emulated Halo: an array is read, judged, saved as far as the tenant does, answered.
+
+What Halo does with an array of more than one element is undocumented; the profiles hold what a
+client has to survive.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from syncline.sandbox.faults import AnswerDial
+from syncline.sandbox.halo_entities import Entity, Writing
+from syncline.sandbox.halo_fields import Convert, typed
+from syncline.sandbox.halo_profiles import kept
+from syncline.sandbox.halo_state import Row
+from syncline.sandbox.halo_tenant import RefusalError, Tenant
+from syncline.sandbox.wire import Reply, Request
+
+
+def elements(request: Request, known: dict[str, Convert]) -> list[Row]:
+    """The elements of a posted array, their fields converted.
+
+    Raises:
+        RefusalError: 415 for another content type, 400 for what is no array of fitting objects.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise RefusalError(
+            415, {"Message": f"The request entity's media type '{content_type}' is not supported."}
+        )
+    try:
+        document = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
+    except ValueError:
+        raise RefusalError(400, {"": ["Unexpected character encountered while parsing."]}) from None
+    if not isinstance(document, list):
+        raise RefusalError(400, {"": ["The type requires a JSON array to deserialize correctly."]})
+    wrong: dict[str, list[str]] = {}
+    rows = [typed(one, known, f"[{at}]", wrong) for at, one in enumerate(document)]
+    if wrong:
+        raise RefusalError(400, wrong)
+    return rows
+
+
+def save(tenant: Tenant, entity: Entity, request: Request, dial: AnswerDial) -> Reply:
+    """Save what the tenant saves of a posted array, and answer as it does.
+
+    Raises:
+        RefusalError: for a body or an element that is refused.
+    """
+    writing = entity.writing
+    if writing is None:
+        raise RefusalError(405, {"Message": "The resource does not support method 'POST'."})
+    posted = elements(request, dict(writing.fields))
+    profile = tenant.profile
+    chosen = [posted[at] for at in kept(profile.saving, len(posted))]
+    saved = _saved(tenant, writing, chosen, stepwise=profile.keeps_before_bad)
+    shown: list[Any] = [entity.whole(tenant, row) for row in saved]
+    if profile.reversed_answers:
+        shown.reverse()
+    if dial.out_of_order:
+        shown.reverse()
+    if dial.too_few:
+        shown.pop()
+    bare = profile.bare_single and len(shown) == 1
+    return Reply(profile.created_status, shown[0] if bare else shown)
+
+
+def _saved(tenant: Tenant, writing: Writing, chosen: list[Row], *, stepwise: bool) -> list[Row]:
+    """Save element by element until a bad one, or all of them unless one is bad."""
+    if not stepwise:
+        for row in chosen:
+            writing.check(tenant, row)
+        return [writing.save(tenant, row) for row in chosen]
+    saved = []
+    for row in chosen:
+        writing.check(tenant, row)
+        saved.append(writing.save(tenant, row))
+    return saved
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")

@@ -1,0 +1,117 @@
+"""Ad-hoc SQL over the tenant's rows: T-SQL in, run on SQLite, strings out.
+
+An error never is an HTTP error: it comes back as the report's `load_error`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.halo_state import HaloStore, Row, stamp
+from syncline.sandbox.sql_dialect import SqlError, date_add, normal_time, translate
+from syncline.sandbox.sql_tables import TABLES, Table
+
+ROW_CAP = 50_000
+
+_ENTITY_ROWS: dict[str, Callable[[HaloStore], dict[int, Row]]] = {
+    "SalesOrder": lambda store: store.orders,
+    "Client": lambda store: store.clients,
+    "Site": lambda store: store.sites,
+    "Users": lambda store: store.users,
+    "ExternalLink": lambda store: store.links,
+}
+_AFFINITY = {"INT": "INTEGER", "BIGINT": "INTEGER", "BIT": "INTEGER", "FLOAT": "REAL",
+             "DECIMAL": "NUMERIC"}  # fmt: skip
+_INDEXED = ("OHponumber", "OLid", "uemail", "Aarearef", "ELThirdPartyId", "ELHaloId")
+
+
+class Reports:
+    """The reports' database of one store, kept in step with its rows."""
+
+    def __init__(self, store: HaloStore, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        self._database.create_function("halo_now", 0, lambda: stamp(now()))
+        self._database.create_function("halo_time", 1, normal_time)
+        self._database.create_function("halo_add", 3, date_add)
+        for table in TABLES:
+            self._create(table)
+        self._write("CURRENCY", CURRENCIES.values())
+        for entity, rows in _ENTITY_ROWS.items():
+            self._store.touched.update((entity, row_id) for row_id in rows(store))
+
+    def run(self, sql: str) -> list[dict[str, str | None]]:
+        """The rows of one SELECT, at most 50,000, every value as text.
+
+        Raises:
+            SqlError: if it is no single SELECT or does not run.
+        """
+        self._keep_step()
+        translated, lists = translate(sql)
+        try:
+            cursor = self._database.execute(translated, lists)
+            rows = cursor.fetchmany(ROW_CAP)
+        except sqlite3.Error as error:
+            raise SqlError(_as_halo_says(str(error))) from None
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, map(_as_text, row), strict=True)) for row in rows]
+
+    def _create(self, table: Table) -> None:
+        columns = ", ".join(
+            f'"{name}" {_AFFINITY.get(kind, "TEXT COLLATE NOCASE")}'
+            + (" PRIMARY KEY" if name == table.key and name not in _INDEXED else "")
+            for name, kind, _ in table.columns
+        )
+        self._database.execute(f'CREATE TABLE "{table.name}" ({columns})')
+        for name, _, _ in table.columns:
+            if name in _INDEXED:
+                self._database.execute(f'CREATE INDEX "ix_{name}" ON "{table.name}" ("{name}")')
+
+    def _keep_step(self) -> None:
+        """Write again the rows that were touched since the last report."""
+        touched, self._store.touched = self._store.touched, set()
+        for table in TABLES:
+            ids = [row_id for entity, row_id in touched if entity == table.entity]
+            if not ids:
+                continue
+            self._database.executemany(
+                f'DELETE FROM "{table.name}" WHERE "{table.key}" = ?',  # noqa: S608
+                [(row_id,) for row_id in ids],
+            )
+            rows = _ENTITY_ROWS[table.entity](self._store)
+            present = (rows[row_id] for row_id in ids if row_id in rows)
+            self._write(table.name, self._as_stored(table, present))
+
+    def _as_stored(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            if table.name == "ORDERLINE":
+                yield from row["lines"]
+            else:
+                yield {**row, "@updated": self._store.updated.get((table.entity, row["id"]))}
+
+    def _write(self, name: str, rows: Any) -> None:
+        table = next(table for table in TABLES if table.name == name)
+        marks = ", ".join("?" * len(table.columns))
+        self._database.executemany(
+            f'INSERT INTO "{name}" VALUES ({marks})',  # noqa: S608
+            [tuple(row.get(field) for _, _, field in table.columns) for row in rows],
+        )
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None if value is None else str(value)
+
+
+def _as_halo_says(text: str) -> str:
+    problem, _, name = text.partition(": ")
+    if problem == "no such table":
+        return f"Invalid object name '{name}'."
+    if problem == "no such column":
+        return f"Invalid column name '{name}'."
+    return f"Incorrect syntax: {text}."

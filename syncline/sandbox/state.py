@@ -1,0 +1,141 @@
+"""What the emulated services hold: plain documents, in memory, changed only by handlers."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from syncline.sandbox.config import SandboxConfig
+
+Document = dict[str, Any]
+Quirk = Literal["quoted", "bare", "extra"]
+"""How a row departs from the tidy form: numbers as text, optional fields absent, unknown fields."""
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and Z, as HighLevel writes every time."""
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    )
+
+
+def number(value: Decimal) -> Decimal | int:
+    """The number as JavaScript would print it: no trailing zeros, no fraction if there is none."""
+    return int(value) if value == value.to_integral_value() else value.normalize()
+
+
+def quirks_of(rng: random.Random) -> frozenset[Quirk]:
+    """How a new row departs from the tidy form: each quirk at about one row in eleven."""
+    every: tuple[Quirk, ...] = ("quoted", "bare", "extra")
+    return frozenset(quirk for quirk in every if rng.random() < 0.09)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Ids by the time of creation, so that a page of a window costs no scan."""
+
+    _entries: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, created_at: str, document_id: str) -> None:
+        """Note a document under its creation time."""
+        insort(self._entries, (created_at, document_id))
+
+    def newest_first(self, start_day: str | None, end_day: str | None) -> list[str]:
+        """Ids created from the first to the last day, both included, newest first."""
+        first = bisect_left(self._entries, (start_day, "")) if start_day else 0
+        # "~" is behind every character of a time, so the whole of the last day is in.
+        last = bisect_right(self._entries, (f"{end_day}~", "")) if end_day else len(self._entries)
+        return [document_id for _, document_id in reversed(self._entries[first:last])]
+
+
+@dataclass(slots=True)
+class Store:
+    """Both services' data.
+
+    Attributes:
+        orders: order id to the full single-order document; likewise transactions, subscriptions.
+            Amounts are exact (Decimal or int), whatever quirk a row is shown with.
+        contacts: contact id to the contact.
+        fulfillments: order id to the fulfillments made for it.
+        notified: ids of fulfillments that mailed the customer.
+        quirks: document id to how its rows are shown.
+        halo: the Halo tenant's data, made by its service.
+    """
+
+    config: SandboxConfig
+    orders: dict[str, Document] = field(default_factory=dict)
+    transactions: dict[str, Document] = field(default_factory=dict)
+    subscriptions: dict[str, Document] = field(default_factory=dict)
+    contacts: dict[str, Document] = field(default_factory=dict)
+    fulfillments: dict[str, list[Document]] = field(default_factory=dict)
+    notified: list[str] = field(default_factory=list)
+    quirks: dict[str, frozenset[Quirk]] = field(default_factory=dict)
+    halo: Any = None
+    _timelines: dict[str, Timeline] = field(default_factory=dict)
+
+    def add(self, kind: str, document: Document, quirks: frozenset[Quirk] = frozenset()) -> None:
+        """Put an order, a transaction or a subscription in, to be listed by its creation time."""
+        getattr(self, kind)[document["_id"]] = document
+        if quirks:
+            self.quirks[document["_id"]] = quirks
+        self.timeline(kind).add(document["createdAt"], document["_id"])
+
+    def timeline(self, kind: str) -> Timeline:
+        """The ids of a kind by creation time."""
+        return self._timelines.setdefault(kind, Timeline())
+
+
+def touch(document: Document, now: datetime) -> None:
+    """Move `updatedAt` to `now`, and forward in any case: a change is always newer."""
+    before = datetime.fromisoformat(document["updatedAt"])
+    document["updatedAt"] = stamp(max(now, before + timedelta(milliseconds=1)))
+
+
+def change_orders(
+    store: Store,
+    *,
+    now: datetime,
+    field_name: Literal["status", "amount"],
+    count: int = 0,
+    ids: Iterable[str] = (),
+) -> list[str]:
+    """Change orders as a shop would: another status, or a dearer first item with its sums.
+
+    Returns:
+        The ids of the changed orders: those named, else `count` drawn from those that are owed.
+
+    Raises:
+        KeyError: if a named order does not exist.
+    """
+    chosen = list(ids) or _drawn(store, count, now)
+    for order_id in chosen:
+        order = store.orders[order_id]
+        if field_name == "status":
+            order["status"] = "refunded" if order["status"] == "completed" else "completed"
+        else:
+            _raise_price(order)
+        touch(order, now)
+    return chosen
+
+
+def _drawn(store: Store, count: int, now: datetime) -> list[str]:
+    owed = [
+        order_id
+        for order_id, order in store.orders.items()
+        if order["liveMode"] or not store.config.live_only
+    ]
+    rng = random.Random(f"change {store.config.seed} {now.isoformat()}")
+    return rng.sample(owed, min(count, len(owed)))
+
+
+def _raise_price(order: Document) -> None:
+    """One major unit more for the first item; the sums follow, tax and discount stay."""
+    item, summary = order["items"][0], order["amountSummary"]
+    item["price"]["amount"] = number(Decimal(item["price"]["amount"]) + 1)
+    summary["subtotal"] = number(Decimal(summary["subtotal"]) + item["qty"])
+    order["amount"] = number(Decimal(order["amount"]) + item["qty"])

@@ -1,0 +1,75 @@
+"""What a step is handed: the ledger, the quota, the two clients of a connection, and the clock.
+
+Put together once a process, in `workers/parts.py`; steps open nothing by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from syncline.credentials import Sealer
+from syncline.halo.client import HaloClient
+from syncline.highlevel.client import HighLevelClient
+from syncline.ledger.connections import Link
+from syncline.ledger.database import Ledger
+from syncline.mapping.document import Document
+from syncline.quota.bucket import Quota
+from syncline.quota.keys import QuotaKey
+from syncline.quota.nudges import Nudges
+from syncline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """A message that says "look here": what a step asks to be enqueued, after its transaction is committed.
+
+    Attributes:
+        connection: the connection's name.
+        task: `send`, `look_up` or a pull's kind.
+        target: the target of the deliveries to look at, or "".
+        after: seconds from now; 0 is at once.
+    """
+
+    connection: str
+    task: str
+    target: str = ""
+    after: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection, open: its mapping document, its two clients and their quota keys."""
+
+    link: Link
+    document: Document
+    highlevel: HighLevelClient
+    halo: HaloClient
+    highlevel_key: QuotaKey
+    halo_key: QuotaKey
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that comes into a step from outside.
+
+    `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
+    then frees its rows as those of a dead worker, and the process goes on under a new one.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    quota: Quota
+    nudges: Nudges
+    sealer: Sealer
+    workers: Executor
+    session: Callable[[], UUID]
+    abandon: Callable[[], None]
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    open_line: Callable[[str], Line]
+    announce: Callable[[Iterable[Nudge]], None]

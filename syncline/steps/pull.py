@@ -1,0 +1,177 @@
+"""Noticed: read the rows of a window page by page, and close it with a certificate.
+
+A pull that is killed goes on where its pages end. The certificate holds only if `totalCount` was
+the same on every page and the ids seen match it; else the window is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.errors import Refused
+from syncline.highlevel import orders, paging, subscriptions, transactions
+from syncline.ledger import pulls
+from syncline.quota.keys import Lane
+from syncline.steps.gate import Gate, NoQuota
+from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.record import Recorded, record
+from syncline.steps.stop import stop_connection
+from syncline.transport import Permit
+
+PAGE = 100
+"""Rows asked for a page; the largest that third parties are known to use."""
+
+MOST_REREADS = 3
+"""How often a window that moves under the reading is begun again before that is said."""
+
+_LISTS: dict[str, Callable[..., Any]] = {
+    "order": orders.list_orders,
+    "transaction": transactions.list_transactions,
+    "subscription": subscriptions.list_subscriptions,
+}
+
+KINDS = tuple(_LISTS)
+"""What can be pulled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a pull came to; `again_after` is set when quota ran out before its end."""
+
+    new: int
+    changed: int
+    states: tuple[str, ...]
+    again_after: float | None
+
+
+def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
+    """Read every window from `since` to `until`, both included.
+
+    Raises:
+        SynclineError: a page could not be read; the pull stays open and is resumed by the sweep.
+    """
+    new = changed = 0
+    states: list[str] = []
+    for window in paging.windows(since, until, today=parts.now().date()):
+        try:
+            state, recorded = _read(parts, line, kind, window, lane)
+        except NoQuota as error:
+            return Finished(new, changed, tuple(states), error.after.total_seconds())
+        except Refused as error:
+            stop_connection(parts, line, error)
+            raise
+        states.append(state)
+        new, changed = new + recorded[0], changed + recorded[1]
+    return Finished(new, changed, tuple(states), None)
+
+
+def _read(
+    parts: Parts, line: Line, kind: str, window: paging.Window, lane: Lane
+) -> tuple[str, tuple[int, int]]:
+    owner = parts.session()
+    opened = parts.ledger.run(
+        lambda connection: pulls.open_window(
+            connection, line.link.id, kind, window.since, window.until, owner
+        )
+    )
+    if opened is None:
+        return "read by another worker", (0, 0)
+    try:
+        return _pages(parts, line, kind, window, lane, opened, owner)
+    except BaseException:
+        parts.ledger.run(lambda connection: pulls.leave(connection, opened.id, owner))
+        raise
+
+
+def _pages(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    window: paging.Window,
+    lane: Lane,
+    opened: pulls.OpenPull,
+    owner: UUID,
+) -> tuple[str, tuple[int, int]]:
+    gate = Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
+    walk = paging.Certificate.resume(
+        window, PAGE, [(page.offset, page.total, page.ids) for page in opened.pages]
+    )
+    new = changed = 0
+    rereads = opened.rereads
+    while True:
+        while not walk.done:
+            recorded = _page(parts, line, kind, window, gate, (opened.id, owner), walk)
+            new, changed = new + recorded.new, changed + recorded.changed
+        verdict = walk.verdict()
+        if isinstance(verdict, paging.Certified) or rereads >= MOST_REREADS:
+            break
+        rereads += 1
+        why = verdict.reason
+        parts.ledger.run(
+            lambda connection: pulls.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
+        )
+        walk = paging.Certificate(window, PAGE)
+    state, note = _certificate(window, verdict)
+    parts.ledger.run(lambda connection: pulls.close(connection, opened.id, owner, state, note))
+    return state, (new, changed)
+
+
+def _certificate(
+    window: paging.Window, verdict: paging.Certified | paging.Reread
+) -> tuple[str, str | None]:
+    if isinstance(verdict, paging.Reread):
+        return "uncertain", verdict.reason
+    return ("provisional" if window.provisional else "certified"), None
+
+
+def _page(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    window: paging.Window,
+    gate: Gate,
+    mine: tuple[int, UUID],
+    walk: paging.Certificate,
+) -> Recorded:
+    pull_id, owner = mine
+    offset = walk.next_offset
+
+    def make(permit: Permit) -> Any:
+        return _LISTS[kind](
+            line.highlevel,
+            permit,
+            limit=PAGE,
+            offset=offset,
+            start_at=window.first,
+            end_at=window.last,
+        )
+
+    page = gate.read(f"list {kind}s", make)
+    ids = page.ids
+    inside = {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+
+    def write(connection: Connection) -> Recorded:
+        done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
+        ours = pulls.add_page(
+            connection,
+            pull_id,
+            owner,
+            pulls.PullPage(offset, page.total_count, ids),
+            new=done.new,
+            changed=done.changed,
+            unreadable=len(page.unreadable),
+        )
+        if not ours:
+            raise NoQuota("This pull has gone on to another worker.")
+        return done
+
+    done = parts.ledger.run(write)
+    walk.add(offset, page.total_count, ids)
+    parts.announce(Nudge(line.link.name, "send", target) for target in sorted(done.targets))
+    return done

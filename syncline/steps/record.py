@@ -1,0 +1,234 @@
+"""Recorded: what was read becomes facets, records, changes and deliveries due, in one transaction.
+
+A reading that equals the stored one writes nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.fingerprint import fingerprint
+from syncline.flows import customers, orders
+from syncline.flows.customers import Customer
+from syncline.flows.flow import Owed
+from syncline.highlevel import canonical
+from syncline.ledger import deliveries, records
+from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
+
+Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+PARTIALS: dict[tuple[str, str], Partial] = {
+    ("order", "list"): canonical.order_from_list,
+    ("order", "detail"): canonical.order_from_detail,
+    ("transaction", "list"): canonical.transaction_from_list,
+    ("transaction", "detail"): canonical.transaction_from_detail,
+    ("subscription", "list"): canonical.subscription_from_list,
+    ("subscription", "detail"): canonical.subscription_from_detail,
+}
+"""How each facet of each kind reads in canonical terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a page brought: new and changed records, and what it made due."""
+
+    new: int
+    changed: int
+    unchanged: int
+    targets: frozenset[str]
+
+
+def record(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    kind: str,
+    facet: str,
+    payloads: Mapping[str, Mapping[str, Any]],
+    cause: str,
+) -> Recorded:
+    """Record readings of one facet, by foreign id, and make due what they owe.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose records these are.
+        document: the connection's mapping, which decides what is owed.
+        kind: order, transaction or subscription.
+        facet: list or detail.
+        payloads: the raw rows.
+        cause: what showed them, for the change and the audit.
+    """
+    place = link.location_place
+    records.lock(connection, place, kind)
+    marks = {key: fingerprint(payload) for key, payload in payloads.items()}
+    known = records.fingerprints(connection, place, kind, facet, list(payloads))
+    fresh = [key for key in payloads if known.get(key) != marks[key]]
+    if not fresh:
+        return Recorded(0, 0, len(payloads), frozenset())
+    stored = records.load(connection, place, kind, fresh)
+    facet_rows: list[records.FacetRow] = []
+    versions: list[records.NewVersion] = []
+    for key in fresh:
+        partial = PARTIALS[kind, facet](payloads[key])
+        updated_at = _moment(partial.get("updated_at"))
+        facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
+        version = _next(kind, key, facet, partial, updated_at, stored.get(key))
+        if version is not None:
+            versions.append(version)
+    records.save_facets(connection, place, kind, facet, facet_rows)
+    records.save_versions(connection, place, kind, versions, cause)
+    targets = _owe(connection, link, document, kind, facet, versions, cause)
+    new = sum(1 for version in versions if version.version == 1)
+    return Recorded(new, len(versions) - new, len(payloads) - len(fresh), frozenset(targets))
+
+
+def _next(
+    kind: str,
+    key: str,
+    facet: str,
+    partial: Mapping[str, Any],
+    updated_at: datetime | None,
+    before: records.Stored | None,
+) -> records.NewVersion | None:
+    """The next version, or None when the canonical form stays as it is."""
+    facets: dict[str, tuple[datetime | None, Mapping[str, Any]]] = {facet: (updated_at, partial)}
+    if before is not None:
+        for name, (moment, payload) in before.facets.items():
+            if name != facet:
+                facets[name] = (moment, PARTIALS[kind, name](payload))
+    merged = canonical.merge(facets)
+    mark = fingerprint(merged, volatile=())
+    if before is not None and before.fingerprint == mark:
+        return None
+    return records.NewVersion(
+        foreign_id=key,
+        version=1 if before is None else before.version + 1,
+        canonical=merged,
+        fingerprint=mark,
+        created_at=_moment(merged.get("created_at")),
+        updated_at=_moment(merged.get("updated_at")),
+        fields={} if before is None else _difference(before.canonical, merged),
+    )
+
+
+def _owe(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    kind: str,
+    facet: str,
+    versions: Sequence[records.NewVersion],
+    cause: str,
+) -> set[str]:
+    if kind != "order" or not versions:
+        return set()
+    debts: list[deliveries.Debt] = []
+    people: dict[str, Customer] = {}
+    for version in versions:
+        owed = orders.owes(version.canonical, document, detail_is_fresh=facet == "detail")
+        debts.extend(_debts(link, owed, version))
+        if owed:
+            _remember(people, version.canonical, document)
+    debts.extend(_customers(connection, link, people, cause))
+    deliveries.owe(connection, link.id, link.tenant, debts, cause)
+    return {debt.target for debt in debts}
+
+
+def _debts(
+    link: Link, owed: Iterable[Owed], version: records.NewVersion
+) -> Iterable[deliveries.Debt]:
+    for item in owed:
+        if item.flow == customers.FLOW:
+            continue  # customers are records of their own, with versions of their own
+        yield deliveries.Debt(
+            flow=item.flow,
+            source_kind=item.source_kind,
+            source_id=item.source_id,
+            role=item.role,
+            target=item.target,
+            place=link.location_place,
+            version=version.version,
+        )
+
+
+def _remember(people: dict[str, Customer], order: Mapping[str, Any], document: Document) -> None:
+    customer = customers.customer_of(order.get("contact"), document.customers)
+    if customer is not None:
+        before = people.get(customer.source_id)
+        known = {} if before is None else before.record
+        filled = {**_filled(customer.record), **known}
+        people[customer.source_id] = Customer(customer.source_id, filled)
+
+
+def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in contact.items() if value}
+
+
+def _customers(
+    connection: Connection, link: Link, people: Mapping[str, Customer], cause: str
+) -> list[deliveries.Debt]:
+    """Customers are one per tenant; the first contact that is seen names them."""
+    if not people:
+        return []
+    place = link.tenant_place
+    records.lock(connection, place, "customer")
+    stored = records.load(connection, place, "customer", list(people))
+    versions = [
+        version
+        for key, customer in people.items()
+        if (version := _next_customer(key, customer.record, stored.get(key))) is not None
+    ]
+    records.save_versions(connection, place, "customer", versions, cause)
+    return [
+        deliveries.Debt(
+            owed.flow,
+            owed.source_kind,
+            owed.source_id,
+            owed.role,
+            owed.target,
+            place,
+            version.version,
+        )
+        for version in versions
+        for owed in customers.owes(people[version.foreign_id])
+    ]
+
+
+def _next_customer(
+    key: str, contact: Mapping[str, Any], before: records.Stored | None
+) -> records.NewVersion | None:
+    known = {} if before is None else before.canonical
+    if known and known.get("id") != contact.get("id"):
+        return None  # a second contact with the same e-mail renames nobody
+    merged = {**known, **contact}
+    mark = fingerprint(merged, volatile=())
+    if before is not None and before.fingerprint == mark:
+        return None
+    return records.NewVersion(
+        foreign_id=key,
+        version=1 if before is None else before.version + 1,
+        canonical=merged,
+        fingerprint=mark,
+        created_at=None,
+        updated_at=None,
+        fields={} if before is None else _difference(before.canonical, merged),
+    )
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    names = [*before, *(name for name in after if name not in before)]
+    return {
+        name: [before.get(name), after.get(name)]
+        for name in names
+        if before.get(name) != after.get(name)
+    }
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(str(value))

@@ -1,0 +1,245 @@
+"""Rendered: what is to be written for each claimed delivery, decided after the claim.
+
+What equals the delivered state is done without a call; what needs something that is not there yet
+waits for it; what cannot be rendered is parked with the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.errors import Unmappable
+from syncline.flows import customers, orders
+from syncline.flows.customers import Customer
+from syncline.flows.flow import Desired, Needs, TargetIds
+from syncline.flows.flow import reference_of as order_reference
+from syncline.flows.lines import onto
+from syncline.halo.abilities import Abilities
+from syncline.ledger import deliveries, needs, records, waits
+from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.steps import currencies, mirror
+from syncline.steps.parts import Line, Parts
+from syncline.steps.targets import Target
+
+Canonical = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One element to post.
+
+    Attributes:
+        lease: the delivery it is for.
+        reference: ours, by which its answer is recognised.
+        body: the element.
+        projection: the compared fields as they are wanted.
+        currency: ISO 4217 of its amounts; "" where it has none.
+    """
+
+    lease: Lease
+    reference: str
+    body: dict[str, Any]
+    projection: dict[str, str]
+    currency: str
+
+    def departed(self, call_id: UUID) -> Write:
+        """The same, with what its departure wrote into the ledger."""
+        lease = replace(self.lease, sent_version=self.lease.wanted_version, call_id=call_id)
+        return replace(self, lease=lease)
+
+
+def reference(target: Target, lease: Lease) -> str:
+    """Our reference of a delivery's target row."""
+    if target.name == "order":
+        return order_reference(lease.source_id)
+    if target.name == "client":
+        return customers.reference_of(lease.source_id)
+    return lease.source_id.removeprefix("email:")
+
+
+def currency_of(canonical: Canonical) -> str:
+    """The currency of a record's amounts, "" where it has none."""
+    return str(canonical.get("currency") or "")
+
+
+def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, tuple[int, dict[str, Any]]]:
+    """Version and canonical form of each delivery's source record, by delivery id."""
+    found = records.canonical(
+        connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
+    )
+    return {
+        lease.id: found[lease.place, lease.source_kind, lease.source_id]
+        for lease in leases
+        if (lease.place, lease.source_kind, lease.source_id) in found
+    }
+
+
+def render(
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease]
+) -> list[Write]:
+    """Settle what needs no call, and return what is to be written.
+
+    Raises:
+        SynclineError: what had to be asked first could not be.
+    """
+    loaded = parts.ledger.run(lambda connection: load(connection, leases))
+    needed = {lease.id: _needs(line, target, lease, loaded[lease.id][1]) for lease in leases}
+    ids, unmet = parts.ledger.run(lambda connection: _resolve(connection, line.link.tenant, needed))
+    waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
+    ready = [
+        replace(lease, wanted_version=max(loaded[lease.id][0], lease.wanted_version))
+        for lease in leases
+        if lease.id not in waiting
+    ]
+    adopted = _adopt(parts, line, target, ready)
+    money = currencies.ids(
+        parts,
+        line,
+        known,
+        {currency_of(loaded[lease.id][1]) for lease in ready} if target.name == "order" else set(),
+    )
+    writes: list[Write] = []
+    as_is: list[Confirmation] = list(adopted.values())
+    bad: list[tuple[Lease, Unmappable]] = []
+    for lease in ready:
+        if lease.id in adopted:
+            continue
+        canonical = loaded[lease.id][1]
+        try:
+            desired = _desired(line, target, lease, canonical, ids, money)
+        except Unmappable as error:
+            bad.append((lease, error))
+            continue
+        if _unchanged(lease, desired):
+            as_is.append(Confirmation(lease, lease.target_id, None, None))
+        else:
+            writes.append(
+                Write(
+                    lease,
+                    reference(target, lease),
+                    _element(lease, desired, known),
+                    desired.projection,
+                    currency_of(canonical),
+                )
+            )
+    _settle(parts, line, waiting, as_is, bad, leases[0].owner)
+    return writes
+
+
+def _settle(
+    parts: Parts,
+    line: Line,
+    waiting: Mapping[int, Sequence[Needs]],
+    as_is: list[Confirmation],
+    bad: list[tuple[Lease, Unmappable]],
+    owner: UUID,
+) -> None:
+    if not (waiting or as_is or bad):
+        return
+    edges = {
+        delivery: [(need.flow, need.source_id, need.role) for need in unmet]
+        for delivery, unmet in waiting.items()
+    }
+
+    def work(connection: Connection) -> None:
+        waits.wait(connection, line.link.tenant, owner, edges)
+        deliveries.confirm(connection, as_is, wrote=False)
+        for lease, error in bad:
+            deliveries.park(connection, [lease], reason=str(error), field=error.field)
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def _needs(line: Line, target: Target, lease: Lease, canonical: Canonical) -> list[Needs]:
+    if target.name == "order":
+        return orders.needs(canonical, line.document)
+    return customers.needs(lease.source_id, target.name)
+
+
+def _resolve(
+    connection: Connection, tenant_id: int, needed: Mapping[int, Sequence[Needs]]
+) -> tuple[dict[Needs, TargetIds], dict[int, list[Needs]]]:
+    """Halo's ids of what is there, and for each delivery what is not."""
+    every = {need for wanted in needed.values() for need in wanted}
+    found = needs.find(
+        connection, tenant_id, [(need.flow, need.source_id, need.role) for need in every]
+    )
+    ids: dict[Needs, TargetIds] = {}
+    for need in every:
+        state = found.get((need.flow, need.source_id, need.role))
+        if state is not None and state.target_id is not None:
+            ids[need] = TargetIds.stored(state.target_id, state.meta)
+    unmet = {
+        delivery: [
+            need
+            for need in wanted
+            if (state := found.get((need.flow, need.source_id, need.role))) is None
+            or not state.ready
+        ]
+        for delivery, wanted in needed.items()
+    }
+    return ids, unmet
+
+
+def _adopt(
+    parts: Parts, line: Line, target: Target, leases: Sequence[Lease]
+) -> dict[int, Confirmation]:
+    """Customers that Halo has already are used as they are, and never written."""
+    if target.name == "order":
+        return {}
+    unknown = [
+        lease
+        for lease in leases
+        if lease.target_id is None and lease.source_id.startswith("email:")
+    ]
+    users = mirror.users(parts, line, [lease.source_id.removeprefix("email:") for lease in unknown])
+    adopted: dict[int, Confirmation] = {}
+    for lease in unknown:
+        user = users.get(lease.source_id.removeprefix("email:"))
+        if user is None:
+            continue
+        found = customers.adopt_from_user(user)
+        ids = found.client if target.name == "client" else found.user
+        adopted[lease.id] = Confirmation(lease, str(ids.id), ids.meta(), None)
+    return adopted
+
+
+def _desired(
+    line: Line,
+    target: Target,
+    lease: Lease,
+    canonical: Canonical,
+    ids: Mapping[Needs, TargetIds],
+    money: Mapping[str, int],
+) -> Desired:
+    if target.name == "order":
+        return orders.render(canonical, line.document, ids, money)
+    own = None
+    if lease.target_id is not None:
+        own = TargetIds.stored(lease.target_id, lease.target_meta)
+    customer = Customer(lease.source_id, dict(canonical))
+    return customers.render(customer, target.name, line.document, ids, own)
+
+
+def _unchanged(lease: Lease, desired: Desired) -> bool:
+    if lease.target_id is None:
+        return False
+    return not desired.body or lease.projection == desired.projection
+
+
+def _element(lease: Lease, desired: Desired, known: Abilities) -> dict[str, Any]:
+    if lease.target_id is None:
+        return desired.for_create()
+    body = desired.for_update(int(lease.target_id))
+    meta = lease.target_meta or {}
+    if "lines" in body:
+        merges = known.lines_on_update == "merge"
+        body["lines"] = onto(body["lines"], meta.get("lines") or [], merges=merges)
+    if meta.get("change_seq") is not None and known.change_seq_enforced:
+        body["change_seq"] = meta["change_seq"]
+    return body

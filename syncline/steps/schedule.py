@@ -1,0 +1,57 @@
+"""Which pulls are due: hot, warm and cold re-reads of trailing windows, and the first reading.
+
+Lists know no "updated since", so what is likely to change is read often and the rest seldom.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from syncline.ledger import connections, pulls
+from syncline.ledger.connections import Link
+from syncline.steps.parts import Nudge, Parts
+from syncline.steps.pull import KINDS
+
+HOT = timedelta(days=1)
+WARM = timedelta(days=7)
+COLD = timedelta(days=90)
+
+
+def due_pulls(parts: Parts) -> list[Nudge]:
+    """The pulls whose turn has come, for every active connection."""
+
+    def work(connection: Connection) -> list[Nudge]:
+        return [
+            nudge
+            for link in connections.everyone(connection)
+            if link.state == "active"
+            for nudge in _due(parts, connection, link)
+        ]
+
+    return parts.ledger.run(work)
+
+
+def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
+    settings = parts.settings
+    today = parts.now().date()
+    every = {
+        "first": timedelta(days=3650),
+        "cold": settings.pull_cold,
+        "warm": settings.pull_warm,
+        "hot": settings.pull_hot,
+    }
+    due = pulls.due_readings(
+        connection, link.id, {(kind, band): every[band] for kind in KINDS for band in every}
+    )
+    widest: dict[str, date] = {}
+    for kind, band in due:
+        since = _since(band, today, link.start_from)
+        widest[kind] = min(since, widest.get(kind, since))
+    return [Nudge(link.name, f"pull:{kind}:{since}:{today}") for kind, since in widest.items()]
+
+
+def _since(band: str, today: date, start: date) -> date:
+    trailing = {"hot": HOT, "warm": WARM, "cold": COLD}
+    return start if band == "first" else max(start, today - trailing[band])

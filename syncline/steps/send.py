@@ -1,0 +1,350 @@
+"""Sent and confirmed: due deliveries become arrays of writes, and each element its outcome.
+
+Elements of an answer are matched by reference, never by position, and compared with what was
+wanted before anything is called delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.errors import (
+    Again,
+    Doubtful,
+    NotSent,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
+from syncline.halo.abilities import Abilities, ArraySize
+from syncline.ledger import deliveries
+from syncline.ledger.deliveries import Confirmation, Departure, Lease
+from syncline.quota.keys import Lane
+from syncline.steps import abilities, detail, prove, render
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned
+from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.render import Write
+from syncline.steps.stop import stop_connection
+from syncline.steps.targets import TARGETS, Target
+from syncline.transport import Permit
+
+ROUNDS = 50
+"""Claims a task makes before it lets others have its thread; the rest is nudged again."""
+
+ANSWERED_SETTLE = timedelta(seconds=1)
+"""Rest before a look-up when the other side has answered, so is not working on it any more."""
+
+BACKOFF = timedelta(seconds=2)
+"""First pause after a failure that may heal by itself; doubles up to the longest."""
+
+LONGEST_BACKOFF = timedelta(minutes=5)
+
+PARK_AFTER = 12
+"""Failures in a row after which a person is asked: a poison row must not go round for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """One POST: the elements that go together."""
+
+    writes: tuple[Write, ...]
+
+
+def send(parts: Parts, line: Line, target: str) -> float | None:
+    """Deliver what is due to one target of a connection.
+
+    Returns:
+        Seconds after which there is more to do, or None when nothing is left that is due now.
+    """
+    if line.link.state != "active":
+        return None
+    if target == detail.TARGET:
+        return detail.read_details(parts, line)
+    for _ in range(ROUNDS):
+        again = _round(parts, line, TARGETS[target])
+        if again is not None:
+            return again if again >= 0 else None
+    return 0.05
+
+
+def _round(parts: Parts, line: Line, target: Target) -> float | None:
+    """One claim to its end; None: go on, negative: nothing is due, else seconds to wait."""
+    known = abilities.known(parts, line)
+    size = known.array_size(target.name)
+    most = PARALLEL * size.next() if size.next() <= size.proved or size.next() == 1 else size.next()
+    most = min(most, parts.settings.send_batch)
+    owner = parts.session()
+    leases = parts.ledger.run(
+        lambda connection: deliveries.claim(connection, line.link.id, target.name, owner, most)
+    )
+    if not leases:
+        return -1
+    if len(leases) == most:
+        parts.announce([Nudge(line.link.name, "send", target.name)])
+    try:
+        return _deliver(parts, line, target, known, leases)
+    except NoQuota as error:
+        _release(parts, leases, error.after, None)
+        return error.after.total_seconds()
+    except Again as error:
+        _release(parts, leases, max(error.after, BACKOFF), error.what)
+        return max(error.after, BACKOFF).total_seconds()
+    except Refused as error:
+        stop_connection(parts, line, error, leases)
+        return -1
+    except BaseException:
+        parts.abandon()
+        raise
+
+
+def _deliver(
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease]
+) -> float | None:
+    writes = render.render(parts, line, target, known, leases)
+    if not writes:
+        return None
+    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, Lane.DELIVERIES)
+    proved = known.find_way(target.name) is not None
+    if not proved and any(write.lease.target_id is None for write in writes):
+        return _prove_first(parts, line, target, gate, writes)
+    pending = _arrays(writes, known.array_size(target.name))
+    while pending:
+        tokens = gate.tokens(len(pending))
+        wave, pending = pending[: len(tokens)], pending[len(tokens) :]
+        _wave(parts, line, target, gate, tokens, wave)
+    return None
+
+
+def _prove_first(
+    parts: Parts, line: Line, target: Target, gate: Gate, writes: list[Write]
+) -> float | None:
+    """Create one row alone and find it again, before anything else is created at this tenant."""
+    first, rest = writes[0], writes[1:]
+    _release(parts, [write.lease for write in rest], timedelta(seconds=1), None)
+    if not parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"):
+        _release(parts, [first.lease], timedelta(seconds=1), None)
+        return 1.0
+    try:
+        confirmed = _wave(parts, line, target, gate, gate.tokens(1), [Array((first,))])
+        if confirmed:
+            prove.prove(parts, line, target, gate, first.reference, confirmed[0].target_id or "")
+    finally:
+        parts.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
+    return 1.0 if rest else None
+
+
+def _arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
+    """Cut writes into arrays: as large as is proved, smaller where one failed before."""
+    arrays: list[Array] = []
+    group: list[Write] = []
+    for write in sorted(writes, key=lambda write: write.lease.array_limit or size.next()):
+        limit = min(size.next(), (group or [write])[0].lease.array_limit or size.next())
+        if len(group) == limit:
+            arrays.append(Array(tuple(group)))
+            group = []
+        group.append(write)
+    return [*arrays, Array(tuple(group))] if group else arrays
+
+
+def _wave(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    tokens: list[UUID],
+    arrays: list[Array],
+) -> list[Confirmation]:
+    """Send some arrays side by side: one transaction before, one after."""
+    began = parts.monotonic()
+    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in arrays]
+
+    def depart(connection: Connection) -> set[int]:
+        gate.begin(connection, tokens, planned)
+        return deliveries.depart(
+            connection,
+            [
+                Departure(write.lease, token, write.projection)
+                for token, array in zip(tokens, arrays, strict=True)
+                for write in array.writes
+            ],
+        )
+
+    try:
+        ours = parts.ledger.run(depart)
+    except BaseException:
+        gate.return_unused(tokens)
+        raise
+    arrays = [
+        Array(tuple(write.departed(token) for write in array.writes if write.lease.id in ours))
+        for token, array in zip(tokens, arrays, strict=True)
+    ]
+    outcomes = gate.send(tokens, [_maker(line, target, array) for array in arrays], began)
+    verdicts = [
+        _verdict(line, target, array, outcome)
+        for array, outcome in zip(arrays, outcomes, strict=True)
+    ]
+
+    def finish(connection: Connection) -> list[Confirmation]:
+        gate.end(connection, outcomes)
+        for verdict in verdicts:
+            _apply(parts, line, connection, verdict)
+        return [item for verdict in verdicts for item in verdict.confirmed]
+
+    confirmed = parts.ledger.run_patiently(finish, sleep=parts.sleep)
+    _learn(parts, line, target, verdicts)
+    for verdict in verdicts:
+        if isinstance(verdict.error, Refused):
+            raise verdict.error
+    woken = {name for name in target.wakes if confirmed}
+    parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
+    return confirmed
+
+
+def _maker(line: Line, target: Target, array: Array) -> Any:
+    bodies = [write.body for write in array.writes]
+
+    def make(permit: Permit) -> list[dict[str, Any]]:
+        return target.save(line.halo, permit, bodies)
+
+    return make
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one array's outcome means for each of its elements."""
+
+    size: int
+    error: SynclineError | None
+    confirmed: list[Confirmation]
+    missing: list[Lease]
+    differing: list[tuple[Lease, str, str]]
+    elements: list[Lease]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every element came back, matched."""
+        return self.error is None and not self.missing
+
+
+def _verdict(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict:
+    verdict = Verdict(
+        size=len(array.writes),
+        error=outcome.error,
+        confirmed=[],
+        missing=[],
+        differing=[],
+        elements=[write.lease for write in array.writes],
+    )
+    if outcome.error is not None:
+        return verdict
+    rows: Mapping[str, list[dict[str, Any]]] = target.by_reference(outcome.result)  # type: ignore[arg-type]  # `save` gives rows
+    for write in array.writes:
+        found = rows.get(write.reference, [])
+        if len(found) != 1 or not target.is_whole(found[0]):
+            verdict.missing.append(write.lease)
+            continue
+        different = target.compares(write.projection, found[0], line.document, write.currency)
+        if different:
+            field, wanted, got = different[0]
+            verdict.differing.append(
+                (write.lease, field, f"{field}: wanted {wanted}, Halo holds {got}")
+            )
+        else:
+            verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
+    return verdict
+
+
+def _apply(parts: Parts, line: Line, connection: Connection, verdict: Verdict) -> None:
+    deliveries.confirm(connection, verdict.confirmed, wrote=True)
+    for lease, field, reason in verdict.differing:
+        deliveries.park(connection, [lease], reason=reason, field=field)
+    deliveries.doubt(
+        connection,
+        verdict.missing,
+        settle=ANSWERED_SETTLE,
+        why="Halo's answer did not contain it",
+    )
+    if verdict.error is not None and verdict.elements:
+        _apply_error(parts, line, connection, verdict, verdict.error)
+
+
+def _apply_error(
+    parts: Parts,
+    line: Line,
+    connection: Connection,
+    verdict: Verdict,
+    error: SynclineError,
+) -> None:
+    elements = verdict.elements
+    if isinstance(error, (Again, Refused)):
+        after = error.after if isinstance(error, Again) else BACKOFF
+        if isinstance(error, NotSent):
+            after = max(after, backoff(elements[0].failures))
+        deliveries.give_back(
+            connection, elements, after=after, why=error.what, failed=isinstance(error, NotSent)
+        )
+    elif isinstance(error, (Doubtful, Unreadable)):
+        settle = line.link.settle(parts.settings.settle)
+        deliveries.doubt(connection, elements, settle=settle, why=error.what)
+    elif isinstance(error, Rejected) and (len(elements) > 1 or is_stale(error)):
+        deliveries.doubt(
+            connection,
+            elements,
+            settle=timedelta(0) if is_stale(error) else ANSWERED_SETTLE,
+            why=error.what,
+            array_limit=max(1, len(elements) // 2),
+        )
+    else:
+        text = error.text if isinstance(error, Rejected) else error.what
+        field = error.field if isinstance(error, Rejected) else None
+        deliveries.park(connection, elements, reason=text, field=field)
+
+
+def is_stale(error: Rejected) -> bool:
+    """Whether Halo refused an update because the row has moved on since we read it."""
+    return "change_seq" in error.text
+
+
+def backoff(failures: int) -> timedelta:
+    """The pause after so many failures in a row."""
+    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
+
+
+def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
+    """Teach the abilities what these arrays showed."""
+    enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
+    answered = [v for v in verdicts if v.elements and v.error is None]
+    if not answered and not enforced:
+        return
+    now = parts.now()
+
+    def change(known: Abilities) -> Abilities:
+        size = known.array_size(target.name)
+        for verdict in answered:
+            size = (
+                size.matched(verdict.size)
+                if verdict.whole and len(verdict.confirmed) + len(verdict.differing) == verdict.size
+                else size.doubted(verdict.size)
+            )
+        known = known.with_array_size(target.name, size, found_at=now, how="writes")
+        if enforced and not known.change_seq_enforced:
+            known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")
+        return known
+
+    before = abilities.known(parts, line)
+    if change(before).array_size(target.name) != before.array_size(target.name) or enforced:
+        abilities.teach(parts, line, change)
+
+
+def _release(parts: Parts, leases: Sequence[Lease], after: timedelta, why: str | None) -> None:
+    parts.ledger.run_patiently(
+        lambda connection: deliveries.release(connection, leases, after=after, why=why),
+        sleep=parts.sleep,
+    )

@@ -1,0 +1,74 @@
+"""Halo's token, kept sealed in the ledger and renewed by one process for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from syncline.credentials import Sealer
+from syncline.halo.auth import Token
+from syncline.ledger import credentials
+from syncline.ledger.database import Ledger
+
+PURPOSE = "access_token"
+
+
+class LedgerTokens:
+    """A `TokenStore` over the ledger; a copy is kept in memory while it is fresh."""
+
+    def __init__(
+        self, ledger: Ledger, sealer: Sealer, owner: str, now: Callable[[], datetime]
+    ) -> None:
+        self._ledger = ledger
+        self._sealer = sealer
+        self._owner = owner
+        self._now = now
+        self._copy: Token | None = None
+
+    def fresh(self) -> Token | None:
+        """The token that may be used now, if there is one."""
+        if self._copy is None or self._copy.expires_at <= self._now():
+            self._copy = self._ledger.run(self._read)
+        return self._copy
+
+    def renew(self, fetch: Callable[[], Token], *, stale: Token | None) -> Token:
+        """A token other than `stale`; one process asks at a time and all share the answer."""
+
+        def work(connection: Connection) -> Token:
+            credentials.lock(connection, self._owner)
+            stored = self._read(connection)
+            if stored is not None and (stale is None or not _same(stored, stale)):
+                return stored
+            token = fetch()
+            sealed = self._sealer.seal(token.value, f"{self._owner}:{PURPOSE}")
+            credentials.save(connection, self._owner, PURPOSE, sealed, token.expires_at)
+            return token
+
+        self._copy = self._ledger.run(work)
+        return self._copy
+
+    def _read(self, connection: Connection) -> Token | None:
+        found = credentials.find(connection, self._owner, PURPOSE)
+        if found is None or found[1] is None or found[1] <= self._now():
+            return None
+        return Token(self._sealer.open(found[0], f"{self._owner}:{PURPOSE}"), found[1])
+
+
+def secret(connection: Connection, sealer: Sealer, owner: str, purpose: str) -> SecretStr | None:
+    """A stored secret, opened."""
+    found = credentials.find(connection, owner, purpose)
+    return None if found is None else sealer.open(found[0], f"{owner}:{purpose}")
+
+
+def keep(
+    connection: Connection, sealer: Sealer, owner: str, purpose: str, value: SecretStr
+) -> None:
+    """Seal and store a secret."""
+    credentials.save(connection, owner, purpose, sealer.seal(value, f"{owner}:{purpose}"))
+
+
+def _same(one: Token, other: Token) -> bool:
+    return one.value.get_secret_value() == other.value.get_secret_value()

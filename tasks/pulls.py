@@ -1,0 +1,40 @@
+"""Pulls, each enqueueable by hand: `syncline.pulls.orders(connection, since=None, until=None)`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from syncline.quota.keys import Lane
+from syncline.steps.parts import Nudge
+from syncline.steps.pull import pull
+from tasks.context import parts
+from tasks.nudging import day, flag
+
+
+@shared_task(name="syncline.pulls.orders")
+def orders(connection: str, since: str | None = None, until: str | None = None) -> None:
+    """Read the orders created from `since` (default: where the connection starts) to `until`."""
+    _pull(connection, "order", since, until)
+
+
+@shared_task(name="syncline.pulls.transactions")
+def transactions(connection: str, since: str | None = None, until: str | None = None) -> None:
+    """Read the transactions created in these days."""
+    _pull(connection, "transaction", since, until)
+
+
+@shared_task(name="syncline.pulls.subscriptions")
+def subscriptions(connection: str, since: str | None = None, until: str | None = None) -> None:
+    """Read the subscriptions created in these days."""
+    _pull(connection, "subscription", since, until)
+
+
+def _pull(connection: str, kind: str, since: str | None, until: str | None) -> None:
+    here = parts()
+    line = here.open_line(connection)
+    first = day(since, line.link.start_from)
+    last = day(until, here.now().date())
+    here.nudges.clear(connection, Lane.PULLS, flag(f"pull:{kind}:{first}:{last}", ""))
+    finished = pull(here, line, kind, first, last, Lane.PULLS)
+    if finished.again_after is not None:
+        here.announce([Nudge(connection, f"pull:{kind}:{first}:{last}", "", finished.again_after)])

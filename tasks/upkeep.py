@@ -1,0 +1,30 @@
+"""Upkeep: the sweep, the schedule of pulls, the partitions ahead."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from syncline.ledger.partitions import ensure_partitions
+from syncline.steps.schedule import due_pulls
+from syncline.steps.sweep import sweep as sweep_step
+from tasks.context import parts
+
+
+@shared_task(name="syncline.upkeep.sweep")
+def sweep() -> None:
+    """Look again at whatever is due, doubtful or owned by the dead."""
+    here = parts()
+    here.announce(sweep_step(here))
+
+
+@shared_task(name="syncline.upkeep.schedule")
+def schedule() -> None:
+    """Enqueue the pulls whose turn has come."""
+    here = parts()
+    here.announce(due_pulls(here))
+
+
+@shared_task(name="syncline.upkeep.partitions")
+def partitions() -> None:
+    """Make the months ahead ready to be written."""
+    parts().ledger.run(ensure_partitions)

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline import jsontext
+from syncline.errors import (
+    Absent,
+    Again,
+    BadCredentials,
+    Doubtful,
+    MissingScope,
+    RateLimited,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
+from syncline.halo.answers import Effect, elements, explained, listing, read, stated_limit
+from syncline.transport import Answer
+
+
+def _answer(status: int, body: Any, **headers: str) -> Answer:
+    content = body if isinstance(body, bytes) else jsontext.dumps(body)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, named, content, timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "field"),
+    [
+        ({"resultCode": 7, "errorMessage": "No such client"}, "No such client", None),
+        ({"ClassName": "System.Exception", "Message": "Bad site"}, "Bad site", None),
+        ({"Message": "Name must be unique"}, "Name must be unique", None),
+        ({"error": "invalid"}, "invalid", None),
+        ("Please enter a valid URL", "Please enter a valid URL", None),
+        (b"plain words\x00 and\n more", "plain words and more", None),
+        (b"<html><title>502 Bad Gateway</title></html>", "an HTML page (502 Bad Gateway)", None),
+        (b"", "(no text)", None),
+        ({"[0].outcome_id": ["Could not convert."]}, "Could not convert.", "outcome_id"),
+        (
+            {"title": "Invalid", "errors": {"$[1].lines[2].tax": ["Not a number"]}},
+            "Not a number",
+            "lines[2].tax",
+        ),
+        ([{"Message": "First of many"}], "First of many", None),
+        ({"odd": 1}, "odd", None),
+    ],
+)
+def test_every_shape_of_error_becomes_one_rejection_with_halos_words(
+    body: Any, text: str, field: str | None
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        read(_answer(400, body), "POST /SalesOrder", Effect.WRITE)
+    assert (caught.value.text, caught.value.field) == (text, field)
+    assert caught.value.status == 400
+    assert "then retry" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "effect", "expected"),
+    [
+        (401, Effect.WRITE, BadCredentials),
+        (403, Effect.READ, MissingScope),
+        (404, Effect.READ, Absent),
+        (404, Effect.DELETE, Absent),
+        (409, Effect.WRITE, Rejected),
+        (429, Effect.WRITE, RateLimited),
+        (500, Effect.READ, Again),
+        (504, Effect.WRITE, Doubtful),
+        (503, Effect.DELETE, Doubtful),
+        (408, Effect.WRITE, Doubtful),
+        (302, Effect.READ, Refused),
+    ],
+)
+def test_a_status_becomes_what_to_do_next(
+    status: int, effect: Effect, expected: type[SynclineError]
+) -> None:
+    with pytest.raises(expected) as caught:
+        read(_answer(status, {"Message": "words"}), "GET /Client", effect)
+    assert type(caught.value) is expected
+    assert "words" in str(caught.value)
+
+
+def test_a_success_that_is_not_json_is_doubtful_after_a_write_and_unreadable_after_a_read() -> None:
+    with pytest.raises(Doubtful, match="looked up"):
+        read(_answer(200, b"<html>"), "POST /Users", Effect.WRITE)
+    with pytest.raises(Unreadable, match="base URL"):
+        read(_answer(200, b"<html>"), "GET /Users", Effect.READ)
+    assert read(_answer(204, b""), "DELETE /Users/1", Effect.DELETE) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "seconds"),
+    [
+        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", 300, 300),
+        ("500 / 3 min", 500, 180),
+        ("700 requests per rolling 5 minutes", 700, 300),
+        ("60/min", 60, 60),
+        ("100 calls per 10 seconds", 100, 10),
+        ("1000 requests per hour", 1000, 3600),
+    ],
+)
+def test_the_limit_is_read_from_halos_words(text: str, calls: int, seconds: int) -> None:
+    limit = stated_limit(text)
+    assert limit is not None
+    assert (limit.calls, limit.window) == (calls, timedelta(seconds=seconds))
+
+
+def test_words_without_a_limit_state_none() -> None:
+    assert stated_limit("Too many requests") is None
+    assert stated_limit("0 requests per 5 minutes") is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "text", "seconds"),
+    [
+        ({"retry_after": "17"}, "300 Requests per rolling 5 minute window", 17),
+        (
+            {
+                "retry_after": "Sun, 01 Mar 2026 12:00:30 GMT",
+                "date": "Sun, 01 Mar 2026 12:00:00 GMT",
+            },
+            "",
+            30,
+        ),
+        ({"retry_after": "soon"}, "300 Requests per rolling 5 minute window", 60),
+        ({}, "100 Requests per rolling 10 second window", 10),
+        ({}, "slow down", 60),
+        ({"retry_after": "999999999"}, "", 86_400),
+    ],
+)
+def test_a_429_says_how_long_the_key_rests(
+    headers: dict[str, str], text: str, seconds: int
+) -> None:
+    with pytest.raises(RateLimited) as caught:
+        read(_answer(429, text, **headers), "GET /Client", Effect.READ)
+    assert caught.value.after == timedelta(seconds=seconds)
+
+
+def test_an_answer_is_elements_as_an_object_and_as_an_array() -> None:
+    assert elements({"id": 1}) == [{"id": 1}]
+    assert elements([{"id": 1}, {"id": 2}]) == [{"id": 1}, {"id": 2}]
+    strangers: list[Any] = [None, 3, "text", [1]]
+    for neither in strangers:
+        with pytest.raises(Unreadable):
+            elements(neither)
+
+
+def test_a_list_is_found_under_its_key_alone_or_bare() -> None:
+    row = {"id": 1}
+    assert listing({"record_count": "7", "clients": [row]}, "clients").record_count == 7
+    assert listing({"results": [row], "columns": [1], "record_count": True}).rows == [row]
+    assert listing([row]).record_count is None
+    unlisted: list[Any] = ["text", {"a": [], "b": []}, {"record_count": 1}]
+    for neither in unlisted:
+        with pytest.raises(Unreadable):
+            listing(neither)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+@given(
+    status=st.integers(100, 599),
+    body=st.binary() | _json.map(jsontext.dumps),
+    effect=st.sampled_from(Effect),
+    retry_after=st.text(max_size=30),
+)
+def test_any_answer_is_a_document_or_an_error_of_the_tree(
+    status: int, body: bytes, effect: Effect, retry_after: str
+) -> None:
+    with contextlib.suppress(SynclineError):
+        read(_answer(status, body, retry_after=retry_after), "POST /Client", effect)
+    text, _ = explained(body)
+    assert 0 < len(text) <= 500
+    assert text.isprintable()
+
+
+@given(_json)
+def test_any_document_is_rows_or_unreadable(document: Any) -> None:
+    parsers: tuple[Callable[[Any], object], ...] = (elements, listing)
+    for parse in parsers:
+        with contextlib.suppress(Unreadable):
+            parse(document)
+
+
+def test_a_document_of_great_depth_is_explained() -> None:
+    assert explained(b"[" * 100_000)[0]
+    assert explained(b'{"a":' * 400 + b"1" + b"}" * 400) == ("a", None)

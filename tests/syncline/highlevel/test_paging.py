@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline.errors import Broken, Refused
+from syncline.highlevel.paging import Certificate, Certified, Reread, Window, windows
+
+WINDOW = Window(date(2026, 1, 1), date(2026, 1, 31), provisional=False)
+TODAY = date(2026, 6, 15)
+
+
+def read(lists: list[list[str]], limit: int, cap: int) -> Certificate:
+    """Read a list that is another one at each call; the last stays."""
+    certificate, at = Certificate(WINDOW, limit), 0
+    while not certificate.done:
+        now = lists[min(at, len(lists) - 1)]
+        start = certificate.next_offset
+        certificate.add(start, len(now), now[start : start + min(limit, cap)])
+        at += 1
+    return certificate
+
+
+@given(count=st.integers(0, 30), limit=st.integers(1, 12), cap=st.integers(1, 12))
+def test_a_list_that_stands_still_is_certified_whatever_the_page_cap(
+    count: int, limit: int, cap: int
+) -> None:
+    certificate = read([[f"o{n}" for n in range(count)]], limit, cap)
+    verdict = certificate.verdict()
+    assert isinstance(verdict, Certified)
+    assert verdict.total_count == count == certificate.seen
+
+
+@given(st.data())
+def test_no_interleaving_of_new_and_moved_rows_certifies_a_wrong_set(data: st.DataObject) -> None:
+    rows = [f"o{n}" for n in range(data.draw(st.integers(0, 12)))]
+    lists = [list(rows)]
+    for step in range(data.draw(st.integers(0, 6))):
+        now = list(lists[-1])
+        if data.draw(st.booleans()):
+            now.insert(data.draw(st.integers(0, len(now))), f"new{step}")
+        elif now:
+            row = now.pop(data.draw(st.integers(0, len(now) - 1)))
+            now.insert(data.draw(st.integers(0, len(now))), row)
+        lists.append(now)
+    limit = data.draw(st.integers(1, 5))
+    certificate = read(lists, limit, 5)
+    if isinstance(certificate.verdict(), Certified):
+        assert certificate._ids in [set(one) for one in lists]
+
+
+@given(
+    rows=st.lists(st.sampled_from("abcdefgh"), max_size=20),
+    total=st.integers(0, 20),
+    limit=st.integers(1, 5),
+)
+def test_repeated_or_missing_rows_are_never_certified(
+    rows: list[str], total: int, limit: int
+) -> None:
+    certificate = Certificate(WINDOW, limit)
+    while not certificate.done:
+        start = certificate.next_offset
+        certificate.add(start, total, rows[start : start + limit])
+    if isinstance(certificate.verdict(), Certified):
+        assert certificate.seen == total
+
+
+@given(count=st.integers(0, 20), limit=st.integers(1, 6), kept=st.integers(0, 10))
+def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int) -> None:
+    ids = [f"o{n}" for n in range(count)]
+    pages = [(at, count, ids[at : at + limit]) for at in range(0, max(count, 1), limit)][:kept]
+    certificate = Certificate.resume(WINDOW, limit, reversed(pages))
+    while not certificate.done:
+        start = certificate.next_offset
+        certificate.add(start, count, ids[start : start + limit])
+    assert isinstance(certificate.verdict(), Certified)
+
+
+def test_pages_after_a_gap_are_read_again() -> None:
+    certificate = Certificate.resume(WINDOW, 2, [(0, 6, ["a", "b"]), (4, 6, ["e", "f"])])
+    assert certificate.next_offset == 2
+    assert certificate.verdict() == Reread("only 2 rows were read so far")
+
+
+def test_a_changed_total_is_read_again() -> None:
+    certificate = Certificate.resume(WINDOW, 1, [(0, 2, ["a"]), (1, 3, ["b"]), (2, 3, ["c"])])
+    assert certificate.done
+    assert certificate.verdict() == Reread("the total changed between 2 and 3")
+
+
+def test_rows_without_an_id_are_never_certified() -> None:
+    certificate = Certificate.resume(WINDOW, 2, [(0, 2, ["a", ""])])
+    assert certificate.total_count == 2
+    assert certificate.verdict() == Reread("1 rows had no id")
+
+
+def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
+    certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
+    assert certificate.done
+    assert certificate.verdict() == Reread("2 different rows were seen, 3 were promised")
+
+
+def test_a_page_out_of_turn_is_a_bug() -> None:
+    with pytest.raises(Broken):
+        Certificate(WINDOW, 2).add(2, 4, ["c", "d"])
+
+
+def test_nothing_read_is_nothing_certified() -> None:
+    certificate = Certificate(WINDOW, 2)
+    assert certificate.total_count is None
+    assert isinstance(certificate.verdict(), Reread)
+
+
+days = st.dates(date(2000, 1, 1), date(2030, 12, 31))
+
+
+@given(since=days, length=st.integers(0, 800))
+def test_each_moment_belongs_to_exactly_one_window(since: date, length: int) -> None:
+    until = since + timedelta(days=length)
+    found = windows(since, until, today=TODAY)
+    assert len(found) == 1 or length >= 31
+    for day in (since, until, since + timedelta(days=length // 2)):
+        for clock in (time.min, time.max):
+            moment = datetime.combine(day, clock, UTC)
+            (window,) = [one for one in found if one.holds(moment)]
+            assert window.first < day < window.last
+    for day in (since - timedelta(days=1), until + timedelta(days=1)):
+        assert not any(one.holds(datetime.combine(day, time(12), UTC)) for one in found)
+
+
+def test_long_spans_are_read_by_calendar_months_with_a_day_on_both_sides() -> None:
+    found = windows(date(2026, 1, 20), date(2026, 3, 5), today=TODAY)
+    assert [(one.first, one.last) for one in found] == [
+        (date(2026, 1, 19), date(2026, 2, 1)),
+        (date(2026, 1, 31), date(2026, 3, 1)),
+        (date(2026, 2, 28), date(2026, 3, 6)),
+    ]
+
+
+def test_only_a_window_that_includes_today_is_provisional() -> None:
+    found = windows(date(2026, 5, 1), TODAY, today=TODAY)
+    assert [one.provisional for one in found] == [False, True]
+    assert not windows(TODAY - timedelta(1), TODAY - timedelta(1), today=TODAY)[0].provisional
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (date(2026, 2, 2), date(2026, 2, 1)),
+        (date.min, date(2026, 1, 1)),
+        (date(2026, 1, 1), date.max),
+    ],
+)
+def test_days_that_cannot_be_read_are_refused(since: date, until: date) -> None:
+    with pytest.raises(Refused, match="Give "):
+        windows(since, until, today=TODAY)

@@ -1,0 +1,197 @@
+"""What a delivery goes through, against a real PostgreSQL."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from syncline.ledger import deliveries, sessions, waits
+from syncline.ledger.connections import Link
+from syncline.ledger.database import Ledger
+from syncline.ledger.deliveries import Confirmation, Debt, Departure, Lease
+from syncline.ledger.states import MOVES, OWNED, State, sources_of
+
+NOW = timedelta(0)
+
+
+def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order") -> Debt:
+    return Debt(flow, "order", source, role, role, "location:1", version)
+
+
+def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
+    ledger.run(lambda c: deliveries.owe(c, link.id, link.tenant, debts, "pull 1"))
+
+
+def claim(
+    ledger: Ledger, link: Link, session: UUID, target: str = "order", state: State = State.DUE
+) -> list[Lease]:
+    return ledger.run(lambda c: deliveries.claim(c, link.id, target, session, 100, state))
+
+
+def depart(ledger: Ledger, *leases: Lease) -> set[int]:
+    return ledger.run(
+        lambda c: deliveries.depart(
+            c, [Departure(lease, uuid4(), {"total": "1"}) for lease in leases]
+        )
+    )
+
+
+def confirmation(lease: Lease, target_id: str = "77") -> Confirmation:
+    return Confirmation(lease, target_id, {"change_seq": 1}, {"total": "1"})
+
+
+def confirm(ledger: Ledger, lease: Lease, *, sent: int | None = None) -> set[int]:
+    told = replace(lease, sent_version=sent if sent is not None else lease.wanted_version)
+    return ledger.run(lambda c: deliveries.confirm(c, [confirmation(told)], wrote=True))
+
+
+def row(ledger: Ledger, source: str) -> Any:
+    return ledger.run(
+        lambda c: c.execute(
+            text("select * from delivery where source_id = :source"), {"source": source}
+        ).one()
+    )
+
+
+def test_a_version_that_is_owed_twice_makes_one_delivery(ledger: Ledger, link: Link) -> None:
+    owe(ledger, link, debt("a"))
+    owe(ledger, link, debt("a"))
+    owe(ledger, link, debt("a", 2))
+    assert row(ledger, "a").wanted_version == 2
+
+
+def test_two_workers_never_claim_the_same_delivery(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, *(debt(f"o{at}") for at in range(200)))
+    with ThreadPoolExecutor(4) as pool:
+        claimed = list(pool.map(lambda _: claim(ledger, link, session), range(4)))
+    ids = [lease.id for leases in claimed for lease in leases]
+    assert len(ids) == len(set(ids)) == 200
+
+
+def test_a_confirmed_delivery_is_in_line_and_has_an_audit_entry(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"))
+    [lease] = claim(ledger, link, session)
+    assert depart(ledger, lease) == {lease.id}
+    assert confirm(ledger, lease) == {lease.id}
+    after = row(ledger, "a")
+    assert (after.state, after.target_id, after.delivered_version) == ("delivered", "77", 1)
+    entry = ledger.run(lambda c: c.execute(text("select * from audit_entry")).one())
+    assert (entry.effect, entry.target_id, entry.cause) == ("create", "77", "pull 1")
+
+
+def test_a_version_that_came_while_sending_makes_the_row_due_again(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"))
+    [lease] = claim(ledger, link, session)
+    depart(ledger, lease)
+    owe(ledger, link, debt("a", 2))
+    confirm(ledger, lease, sent=1)
+    after = row(ledger, "a")
+    assert (after.state, after.delivered_version, after.wanted_version) == ("due", 1, 2)
+
+
+def test_late_news_of_a_worker_that_was_declared_dead_changes_nothing(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"))
+    [lease] = claim(ledger, link, session)
+    depart(ledger, lease)
+    ledger.run(lambda c: sessions.end(c, session))
+    recovered = ledger.run(lambda c: sessions.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    assert recovered.doubtful == 1
+    assert confirm(ledger, lease) == set()
+    assert row(ledger, "a").state == "doubtful"
+
+
+def test_leased_rows_of_a_dead_session_are_due_at_once_and_sending_ones_only_after_the_settle_time(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"), debt("b"))
+    leased, sending = claim(ledger, link, session)
+    depart(ledger, sending)
+    ledger.run(lambda c: sessions.end(c, session))
+    ledger.run(lambda c: sessions.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    other = uuid4()
+    ledger.run(lambda c: sessions.begin(c, other, "other"))
+    assert [lease.id for lease in claim(ledger, link, other)] == [leased.id]
+    assert claim(ledger, link, other, state=State.DOUBTFUL) == []
+    assert row(ledger, "b").reason == "its worker died while it was being sent"
+
+
+def test_a_session_that_was_silent_too_long_is_dead_for_ever(ledger: Ledger, session: UUID) -> None:
+    ledger.run(
+        lambda c: c.execute(
+            text("update session set heartbeat_at = clock_timestamp() - interval '7 seconds'")
+        )
+    )
+    assert ledger.run(lambda c: sessions.alive(c, session, timedelta(seconds=6))) is False
+    assert ledger.run(lambda c: sessions.beat(c, session, timedelta(seconds=6))) is False
+
+
+def test_a_waiting_delivery_wakes_in_the_transaction_that_brings_what_it_needs(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"), debt("email:x", flow="customers", role="user"))
+    [order] = claim(ledger, link, session)
+    edge = ("customers", "email:x", "user")
+    waiting = ledger.run(lambda c: waits.wait(c, link.tenant, session, {order.id: [edge]}))
+    assert waiting == {order.id}
+    assert row(ledger, "a").state == "waiting"
+    [user] = claim(ledger, link, session, target="user")
+    depart(ledger, user)
+    confirm(ledger, user)
+    assert row(ledger, "a").state == "due"
+
+
+def test_a_need_that_was_met_meanwhile_does_not_make_a_delivery_wait(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"), debt("email:x", flow="customers", role="user"))
+    [order] = claim(ledger, link, session)
+    [user] = claim(ledger, link, session, target="user")
+    depart(ledger, user)
+    confirm(ledger, user)
+    edge = ("customers", "email:x", "user")
+    waiting = ledger.run(lambda c: waits.wait(c, link.tenant, session, {order.id: [edge]}))
+    assert waiting == set()
+    assert row(ledger, "a").state == "due"
+
+
+def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    for source, heal in (("a", "retry"), ("b", "version")):
+        owe(ledger, link, debt(source))
+        [lease] = claim(ledger, link, session)
+        with ledger.begin() as connection:
+            deliveries.park(connection, [lease], reason="no", field="total")
+        assert row(ledger, source).state == "parked"
+        if heal == "retry":
+            ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+        else:
+            owe(ledger, link, debt("b", 2))
+        assert row(ledger, source).state == "due"
+        claim(ledger, link, session)
+
+
+@pytest.mark.parametrize("target", sorted(deliveries._ALLOWED))
+def test_every_move_of_a_worker_is_a_move_of_the_state_table(target: State) -> None:
+    for source in deliveries._ALLOWED[target]:
+        assert source in sources_of(target)
+        assert source in OWNED
+
+
+def test_every_state_can_be_left_and_reached() -> None:
+    assert set(MOVES) == set(State)
+    assert {target for targets in MOVES.values() for target in targets} == set(State)

@@ -1,0 +1,132 @@
+"""What the answers of both sides say about their limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline.errors import Refused
+from syncline.quota.keys import (
+    DailyLimit,
+    Hint,
+    Limit,
+    QuotaKey,
+    halo_hint,
+    highlevel_hint,
+    retry_after,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+KEY = QuotaKey("halo:acme", (Limit(10, SECOND), Limit(300, 5 * MINUTE)))
+
+
+def test_every_header_of_highlevel_is_read() -> None:
+    headers = {
+        "x-ratelimit-limit-daily": "200000",
+        "x-ratelimit-daily-remaining": "199779",
+        "x-ratelimit-interval-milliseconds": "10000",
+        "x-ratelimit-max": "100",
+        "x-ratelimit-remaining": "99",
+        "x-ratelimit-daily-reset": "49013000",
+    }
+
+    assert highlevel_hint(headers, now=NOW, took=2 * SECOND) == Hint(
+        calls=100,
+        window=10 * SECOND,
+        remaining=99,
+        daily_remaining=199779,
+        daily_reset=timedelta(seconds=49013),
+        age=2 * SECOND,
+    )
+
+
+def test_headers_that_are_absent_or_nonsense_say_nothing() -> None:
+    assert highlevel_hint({}, now=NOW) == Hint()
+    nonsense = {"x-ratelimit-max": "0", "x-ratelimit-remaining": "-1", "retry-after": "soon"}
+    assert highlevel_hint(nonsense, now=NOW) == Hint()
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "window"),
+    [
+        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", 300, 5 * MINUTE),
+        ('{"error": "Rate limit reached - 700 requests per 5 minutes"}', 700, 5 * MINUTE),
+        ("Fair use: 500 / 3 min", 500, 3 * MINUTE),
+        ("500/3min", 500, 3 * MINUTE),
+        ("60 requests per minute", 60, MINUTE),
+        ("at most 10 API calls in any 1-second window", 10, SECOND),
+        ("1000 calls every 2 hours", 1000, 120 * MINUTE),
+    ],
+)
+def test_the_limit_is_read_from_halos_own_words(text: str, calls: int, window: timedelta) -> None:
+    assert halo_hint(text, {}, now=NOW) == Hint(calls=calls, window=window)
+
+
+@pytest.mark.parametrize("text", ["", "Too Many Requests", "0 / 5 min", "5 / 0 min", "1/1/2026"])
+def test_a_text_without_a_limit_leaves_retry_after_alone(text: str) -> None:
+    assert halo_hint(text, {"retry-after": "7"}, now=NOW) == Hint(retry_after=7 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("30", 30 * SECOND),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", 30 * SECOND),
+        ("Sun, 01 Mar 2026 12:00:30 -0000", 30 * SECOND),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", timedelta(0)),
+        ("99999999", timedelta(days=1)),
+        ("Sun, 01 Mar 2099 12:00:00 GMT", timedelta(days=1)),
+        ("later", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, wait: timedelta | None) -> None:
+    assert retry_after(value, now=NOW) == wait
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_no_answer_however_odd_breaks_the_reading(text: str, header: str) -> None:
+    halo = halo_hint(text, {"retry-after": header}, now=NOW)
+    names = ("retry-after", "x-ratelimit-max", "x-ratelimit-interval-milliseconds")
+    highlevel = highlevel_hint(dict.fromkeys(names, header), now=NOW)
+
+    for hint in (halo, highlevel):
+        assert timedelta(0) < hint.rest(KEY) <= 5 * 99999 * timedelta(hours=1)
+
+
+def test_a_429_rests_as_long_as_it_asks_but_at_least_a_second() -> None:
+    assert Hint(retry_after=7 * SECOND, window=MINUTE).rest(KEY) == 7 * SECOND
+    assert Hint(retry_after=timedelta(0)).rest(KEY) == SECOND
+
+
+def test_a_429_with_the_day_used_up_rests_until_the_day_starts_anew() -> None:
+    assert Hint(daily_remaining=0, daily_reset=60 * MINUTE, window=SECOND).rest(KEY) == 60 * MINUTE
+
+
+def test_a_429_that_says_nothing_more_rests_a_whole_window() -> None:
+    assert Hint(window=10 * SECOND).rest(KEY) == 10 * SECOND
+    assert Hint().rest(KEY) == 5 * MINUTE
+
+
+@pytest.mark.parametrize(("calls", "window"), [(0, SECOND), (1, timedelta(0))])
+def test_a_limit_that_lets_nothing_through_is_refused(calls: int, window: timedelta) -> None:
+    with pytest.raises(Refused, match="Set at least one call"):
+        Limit(calls, window)
+
+
+def test_a_daily_limit_that_lets_nothing_through_is_refused() -> None:
+    with pytest.raises(Refused, match="leave the daily limit out"):
+        DailyLimit(0)
+    with pytest.raises(Refused, match="leave the daily limit out"):
+        QuotaKey("k", (Limit(1, SECOND),), daily=0)
+
+
+@pytest.mark.parametrize("limits", [(), (Limit(1, SECOND), Limit(2, SECOND))])
+def test_a_key_needs_limits_of_different_windows(limits: tuple[Limit, ...]) -> None:
+    with pytest.raises(Refused, match="one number of calls for each window"):
+        QuotaKey("k", limits)

@@ -1,0 +1,59 @@
+"""The Celery app: `python -m celery -A workers.app …`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, setup_logging, worker_init, worker_shutdown
+
+from schedules.ticks import beat_schedule
+from syncline.settings import Settings
+from syncline.steps.parts import Parts
+from tasks import context
+from tasks.nudging import publish
+from workers import embedded
+from workers.logs import configure
+from workers.parts import make_parts
+
+settings = Settings.load()
+
+app = Celery("syncline", include=["tasks.pulls", "tasks.deliveries", "tasks.upkeep"])
+app.config_from_object("celeryconfig")
+app.conf.beat_schedule = beat_schedule(settings)
+app.set_default()
+
+
+def put_together() -> Parts:
+    """The parts of this process, over the servers of this installation."""
+    servers = embedded.ensure(settings)
+    return make_parts(settings, servers.database_url, servers.redis_url, publish)
+
+
+def use_broker() -> None:
+    """Point Celery at this installation's Redis."""
+    app.conf.broker_url = embedded.ensure(settings).redis_url
+
+
+@setup_logging.connect(weak=False)
+def _logs(**_: Any) -> None:
+    configure(settings)
+
+
+@worker_init.connect(weak=False)
+def _begin(**_: Any) -> None:
+    context.install(put_together)
+    context.parts().session()
+
+
+@worker_shutdown.connect(weak=False)
+def _end(**_: Any) -> None:
+    context.parts().abandon()
+
+
+@beat_init.connect(weak=False)
+def _hold(**_: Any) -> None:
+    embedded.hold(settings)
+
+
+use_broker()

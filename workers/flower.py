@@ -1,0 +1,68 @@
+"""Flower, the window onto Celery: on loopback, behind a password, read-only."""
+
+from __future__ import annotations
+
+import secrets
+
+from pydantic import SecretStr
+
+from syncline import private
+from syncline.errors import Refused
+from syncline.settings import Settings
+from workers.ports import LOOPBACK, free_port, is_free
+from workers.processes import CELERY
+from workers.supervisor import Process
+
+_TASKS_KEPT = 10_000
+_FORGET_WORKERS_SECONDS = 300
+
+
+def port(settings: Settings) -> int:
+    """The port of the settings if it is free, else another."""
+    wanted = settings.flower_port
+    return wanted if wanted and is_free(wanted) else free_port()
+
+
+def password(settings: Settings) -> SecretStr:
+    """The password of the settings, else one that is made on first use.
+
+    Raises:
+        Refused: Flower could not tell it from several passwords; or its file is open to others.
+    """
+    if settings.flower_password is None:
+        return private.read_or_make(settings.data / "flower.password")
+    if "," in settings.flower_password.get_secret_value():
+        raise Refused(
+            "SYNCLINE_FLOWER_PASSWORD holds a comma, which Flower takes for the end of it.",
+            remedy="Choose a password without commas.",
+        )
+    return settings.flower_password
+
+
+def flower(settings: Settings, at: int) -> Process:
+    """Flower on a port. The password is in the environment: all can read a command line.
+
+    Raises:
+        Refused: as `password`.
+    """
+    secret = password(settings).get_secret_value()
+    return Process(
+        "flower",
+        (*CELERY, "flower"),
+        {
+            "SYNCLINE_DATA": str(settings.data),
+            # By default it listens everywhere, without a password.
+            "FLOWER_ADDRESS": LOOPBACK,
+            "FLOWER_PORT": str(at),
+            "FLOWER_BASIC_AUTH": f"{settings.flower_user}:{secret}",
+            "FLOWER_COOKIE_SECRET": secrets.token_urlsafe(48),
+            "FLOWER_UNAUTHENTICATED_API": "false",
+            # Whoever may look may not revoke, send or shut down.
+            "FLOWER_READ_ONLY": "true",
+            "FLOWER_MAX_TASKS": str(_TASKS_KEPT),
+            "FLOWER_PURGE_OFFLINE_WORKERS": str(_FORGET_WORKERS_SECONDS),
+            # Its file is a pickle, and history is the ledger's business.
+            "FLOWER_PERSISTENT": "false",
+            "FLOWER_TASKS_COLUMNS": "name,state,args,kwargs,received,runtime,worker,uuid",
+        },
+    )

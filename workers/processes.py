@@ -1,0 +1,49 @@
+"""How each process of ours is started: its command line and its environment."""
+
+from __future__ import annotations
+
+import sys
+
+from syncline.settings import Settings
+from workers.lanes import CREWS, Crew
+from workers.supervisor import Process
+
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
+
+
+def worker(crew: Crew, settings: Settings) -> Process:
+    """A Celery worker for a crew's lanes.
+
+    Gossip and mingle are traffic between workers that serves nothing here.
+    """
+    return Process(
+        crew.name,
+        (
+            *CELERY,
+            *("worker", "-n", f"{crew.name}@%h", "-P", "threads"),
+            *("-c", str(crew.threads(settings.worker_threads)), "-Q", crew.queues),
+            *("--without-gossip", "--without-mingle"),
+        ),
+        # SIGTERM then begins the soft shutdown, instead of a wait without end for running tasks.
+        {**_environment(settings), "REMAP_SIGTERM": "SIGQUIT"},
+    )
+
+
+def beat(settings: Settings) -> Process:
+    """The one process that sends ticks. A second one would do no harm: ticks are nudges."""
+    schedule = settings.data / "beat.schedule"
+    return Process(
+        "beat",
+        (*CELERY, "beat", "--schedule", str(schedule), "--pidfile="),
+        _environment(settings),
+    )
+
+
+def workers(settings: Settings) -> list[Process]:
+    """The workers and the beat that an installation on one machine runs."""
+    return [*(worker(crew, settings) for crew in CREWS), beat(settings)]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Children mean the same data folder, wherever they stand."""
+    return {"SYNCLINE_DATA": str(settings.data)}
