@@ -6,8 +6,7 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import structlog
@@ -71,13 +70,6 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     task_prerun.connect(_bind_task, weak=False, dispatch_uid="syncline.logs.bind")
     task_postrun.connect(_unbind_task, weak=False, dispatch_uid="syncline.logs.unbind")
-
-
-@contextmanager
-def bound(**ids: object) -> Iterator[None]:
-    """Put these ids on every line that is logged inside the block."""
-    with structlog.contextvars.bound_contextvars(**ids):
-        yield
 
 
 def redact(

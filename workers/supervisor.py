@@ -106,9 +106,7 @@ class Supervisor:
             if not self._thread.ident:
                 self._thread.start()
             self._change.notify_all()
-            self._change.wait_for(
-                lambda: all(child.started for child in self._children.values())
-            )
+            self._change.wait_for(lambda: all(child.started for child in self._children.values()))
 
     def pid(self, name: str) -> int | None:
         """The process's id, or None while it is dead.

@@ -55,6 +55,10 @@ def test_a_summary_order_reads_no_detail() -> None:
     assert orders.needs(listed, mapping()) == [CLIENT, USER, DETAIL]
 
 
+def test_an_order_waits_for_its_newest_detail_even_when_it_has_items() -> None:
+    assert orders.needs(ORDER, mapping()) == [CLIENT, USER, DETAIL]
+
+
 def test_a_test_mode_order_owes_nothing_unless_the_mapping_includes_it() -> None:
     test_order = {**ORDER, "live_mode": False}
     assert orders.owes(test_order, mapping()) == []
@@ -121,7 +125,7 @@ def test_an_order_without_email_goes_to_the_default_client_or_is_parked() -> Non
     )
     body = orders.render(anonymous, default, {}, CURRENCIES).body
     assert (body["client_id"], body["site_id"]) == (12, 13)
-    assert orders.needs(anonymous, default) == []
+    assert orders.needs(anonymous, default) == [DETAIL]
     with pytest.raises(Unmappable):
         orders.render(anonymous, mapping(customers={"without_email": "park"}), {}, CURRENCIES)
 

@@ -1,0 +1,217 @@
+"""The history of one order: what was seen of it, what it owes, what was done and by which calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """The record in its canonical form, as it was last seen."""
+
+    place: str
+    foreign_id: str
+    version: int
+    canonical: dict[str, Any]
+    created_at: datetime | None
+    updated_at: datetime | None
+    noticed_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChange:
+    """One later version: the fields that changed, each with [before, after]."""
+
+    at: datetime
+    version: int
+    fields: dict[str, Any]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWait:
+    """A delivery that another one needs first; `state` is None where it does not exist yet."""
+
+    flow: str
+    source_id: str
+    role: str
+    state: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDelivery:
+    """What one connection owes for the order, and what the other side confirmed of it."""
+
+    id: int
+    connection: str
+    tenant: int
+    flow: str
+    role: str
+    target: str
+    state: str
+    wanted_version: int
+    sent_version: int | None
+    delivered_version: int | None
+    projection: dict[str, Any] | None
+    target_id: str | None
+    attempt: int
+    due_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+    call_id: UUID | None
+    reason: str | None
+    field: str | None
+    waits: tuple[SeenWait, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEffect:
+    """One audit entry: an effect outside, and what caused it."""
+
+    at: datetime
+    flow: str
+    role: str
+    effect: str
+    target: str
+    target_id: str
+    version: int
+    cause: str
+    call_id: UUID | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCall:
+    """One call that carried the order; `elements` says how many records went with it."""
+
+    id: UUID
+    at: datetime
+    operation: str
+    elements: int
+    sent: bool | None
+    answered_at: datetime | None
+    status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHistory:
+    """Everything that the ledger knows of one order."""
+
+    record: SeenRecord
+    changes: tuple[SeenChange, ...]
+    deliveries: tuple[SeenDelivery, ...]
+    audit: tuple[SeenEffect, ...]
+    calls: tuple[SeenCall, ...]
+
+
+def of_order(connection: Connection, order_id: str) -> OrderHistory | None:
+    """The history of an order, by HighLevel's id; None if it was never seen."""
+    record = connection.execute(
+        text(
+            """
+            select place, foreign_id, version, canonical, created_at, updated_at, noticed_at,
+                   changed_at
+            from record
+            where place in (select 'location:' || id from location)
+              and kind = 'order' and foreign_id = :id
+            """
+        ),
+        {"id": order_id},
+    ).first()
+    if record is None:
+        return None
+    deliveries = _deliveries(connection, order_id)
+    audit = _audit(connection, order_id)
+    calls = {entry.call_id for entry in (*deliveries, *audit) if entry.call_id is not None}
+    return OrderHistory(
+        record=SeenRecord(*record),
+        changes=_changes(connection, order_id),
+        deliveries=deliveries,
+        audit=audit,
+        calls=_calls(connection, sorted(calls)),
+    )
+
+
+def _changes(connection: Connection, order_id: str) -> tuple[SeenChange, ...]:
+    found = connection.execute(
+        text(
+            """
+            select at, version, fields, cause from change
+            where foreign_id = :id and kind = 'order' order by at, id
+            """
+        ),
+        {"id": order_id},
+    )
+    return tuple(SeenChange(*row) for row in found)
+
+
+def _deliveries(connection: Connection, order_id: str) -> tuple[SeenDelivery, ...]:
+    found = connection.execute(
+        text(
+            """
+            select d.id, c.name, d.tenant_id, d.flow, d.role, d.target, d.state,
+                   d.wanted_version, d.sent_version, d.delivered_version, d.projection,
+                   d.target_id, d.attempt, d.due_at, d.sent_at, d.confirmed_at, d.call_id,
+                   d.reason, d.field
+            from delivery d join connection c on c.id = d.connection_id
+            where d.source_id = :id and d.source_kind = 'order' order by c.name, d.flow, d.role
+            """
+        ),
+        {"id": order_id},
+    ).all()
+    waits = _waits(connection, [row.id for row in found])
+    return tuple(SeenDelivery(*row, tuple(waits.get(row.id, ()))) for row in found)
+
+
+def _waits(connection: Connection, ids: Sequence[int]) -> dict[int, list[SeenWait]]:
+    found = connection.execute(
+        text(
+            """
+            select w.delivery_id, w.flow, w.source_id, w.role, dep.state, dep.reason
+            from wait w left join delivery dep using (tenant_id, flow, source_id, role)
+            where w.delivery_id = any(:ids) order by w.flow, w.source_id, w.role
+            """
+        ),
+        {"ids": list(ids)},
+    )
+    waits: dict[int, list[SeenWait]] = {}
+    for delivery_id, *values in found:
+        waits.setdefault(delivery_id, []).append(SeenWait(*values))
+    return waits
+
+
+def _audit(connection: Connection, order_id: str) -> tuple[SeenEffect, ...]:
+    found = connection.execute(
+        text(
+            """
+            select at, flow, role, effect, target, target_id, version, cause, call_id,
+                   before, after
+            from audit_entry where source_id = :id order by id
+            """
+        ),
+        {"id": order_id},
+    )
+    return tuple(SeenEffect(*row) for row in found)
+
+
+def _calls(connection: Connection, ids: Sequence[UUID]) -> tuple[SeenCall, ...]:
+    found = connection.execute(
+        text(
+            """
+            select id, at, operation, elements, sent, answered_at, status, error
+            from call where id = any(:ids) order by at, id
+            """
+        ),
+        {"ids": list(ids)},
+    )
+    return tuple(SeenCall(*row) for row in found)
