@@ -20,7 +20,7 @@ _EXCHANGE = Exchange("syncline", type="direct")
 
 task_queues = tuple(Queue(queue(lane), _EXCHANGE, routing_key=queue(lane)) for lane in Lane)
 
-# Never Celery's own "celery": another program on the same Redis would take and discard our messages.
+# Never Celery's own "celery": another program on the same Redis would take our messages.
 task_default_queue = queue(Lane.UPKEEP)
 task_default_exchange = "syncline"
 task_default_exchange_type = "direct"
@@ -38,7 +38,7 @@ task_acks_late = True
 # claims in the ledger decide whether there is anything left to do.
 task_reject_on_worker_lost = True
 
-# One waiting message a thread: nothing is hoarded while another worker is idle. 0 would be no limit.
+# One waiting message a thread: nothing is hoarded while another worker is idle. 0 is no limit.
 worker_prefetch_multiplier = 1
 
 # Messages with a countdown pass by the prefetch limit and wait in the worker's memory.

@@ -24,9 +24,9 @@ class Crew:
     share: float = 1.0
 
     def threads(self, of: int) -> int:
-        """How many tasks it runs at once when the setting says `of`; never less than two,
+        """How many tasks it runs at once when the setting says `of`.
 
-        so that upkeep is not stuck behind one long call.
+        Never less than two, so that upkeep is not stuck behind one long call.
         """
         return max(2, round(of * self.share))
 

@@ -115,7 +115,7 @@ class Postgres:
         return private.read_or_make(self._password_file).get_secret_value()
 
     def _run(self, program: str, *arguments: str, lock: int | None = None) -> None:
-        account = {} if os.geteuid() else _account()
+        user, group = (None, None) if os.geteuid() else _owner()
         with self.log.open("ab") as log:
             try:
                 subprocess.run(  # noqa: S603 - our own arguments
@@ -126,7 +126,9 @@ class Postgres:
                     stderr=log,
                     cwd="/",
                     pass_fds=() if lock is None else (lock,),
-                    **account,  # type: ignore[arg-type]
+                    user=user,
+                    group=group,
+                    extra_groups=None if user is None else (),
                 )
             except (subprocess.CalledProcessError, OSError) as error:
                 raise Refused(
@@ -166,11 +168,6 @@ def _owner() -> tuple[int, int]:
                 remedy="Run syncline as a normal user, or give SYNCLINE_DATABASE_URL.",
             ) from error
     return entry.pw_uid, entry.pw_gid
-
-
-def _account() -> dict[str, object]:
-    user, group = _owner()
-    return {"user": user, "group": group, "extra_groups": ()}
 
 
 def _let_through(path: Path) -> None:

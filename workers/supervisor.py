@@ -55,7 +55,7 @@ class Backoff:
 
     def rest(self, deaths: int) -> timedelta:
         """The rest after so many deaths in a row."""
-        return min(self.longest, self.first * 2 ** min(deaths - 1, 20))
+        return min(self.longest, self.first * 2.0 ** min(deaths - 1, 20))
 
 
 @dataclass(slots=True)

@@ -41,8 +41,10 @@ class Spent:
 Recover = Callable[[str, timedelta], Sequence[Spent]]
 """(name of the key, its longest window) -> the calls that may still count in such a window.
 
-A call under way comes back at deadline + window after it was written. Read in a transaction of its
-own, so that every call row committed before is in it.
+A call without an answer comes back a window and a deadline after the last moment at which it may
+still be sent (its row's time and how long its permit holds): counted from its row alone, a call
+sent late would be forgotten too early. Read in a transaction of its own, so that every call row
+committed before is in it.
 """
 
 

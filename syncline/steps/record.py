@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders
-from syncline.flows.customers import Customer
 from syncline.flows.flow import Owed
 from syncline.highlevel import canonical
 from syncline.ledger import deliveries, records
@@ -129,7 +128,7 @@ def _owe(
     if kind != "order" or not versions:
         return set()
     debts: list[deliveries.Debt] = []
-    people: dict[str, Customer] = {}
+    people: dict[str, Mapping[str, Any]] = {}
     for version in versions:
         owed = orders.owes(version.canonical, document, detail_is_fresh=facet == "detail")
         debts.extend(_debts(link, owed, version))
@@ -157,13 +156,13 @@ def _debts(
         )
 
 
-def _remember(people: dict[str, Customer], order: Mapping[str, Any], document: Document) -> None:
-    customer = customers.customer_of(order.get("contact"), document.customers)
-    if customer is not None:
-        before = people.get(customer.source_id)
-        known = {} if before is None else before.record
-        filled = {**_filled(customer.record), **known}
-        people[customer.source_id] = Customer(customer.source_id, filled)
+def _remember(
+    people: dict[str, Mapping[str, Any]], order: Mapping[str, Any], document: Document
+) -> None:
+    contact = order.get("contact")
+    key = customers.key_of(contact, document)
+    if key is not None and contact:
+        people[key] = {**_filled(contact), **people.get(key, {})}
 
 
 def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +170,7 @@ def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _customers(
-    connection: Connection, link: Link, people: Mapping[str, Customer], cause: str
+    connection: Connection, link: Link, people: Mapping[str, Mapping[str, Any]], cause: str
 ) -> list[deliveries.Debt]:
     """Customers are one per tenant; the first contact that is seen names them."""
     if not people:
@@ -181,8 +180,8 @@ def _customers(
     stored = records.load(connection, place, "customer", list(people))
     versions = [
         version
-        for key, customer in people.items()
-        if (version := _next_customer(key, customer.record, stored.get(key))) is not None
+        for key, contact in people.items()
+        if (version := _next_customer(key, contact, stored.get(key))) is not None
     ]
     records.save_versions(connection, place, "customer", versions, cause)
     return [
@@ -196,7 +195,7 @@ def _customers(
             version.version,
         )
         for version in versions
-        for owed in customers.owes(people[version.foreign_id])
+        for owed in customers.owes(version.foreign_id)
     ]
 
 

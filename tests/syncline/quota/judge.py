@@ -19,6 +19,8 @@ from syncline.quota.keys import Lane, Limit, QuotaKey
 from tests.syncline.quota.conftest import Clock
 
 DEADLINE = timedelta(seconds=4)
+SEND_WITHIN = timedelta(seconds=1)
+"""A call is not sent later than this after its row was written: its permit has expired."""
 
 
 class Fate(Enum):
@@ -110,12 +112,16 @@ class World:
     def _send(self, ask: Ask, tokens: tuple[str, ...]) -> None:
         if ask.fate is Fate.DIES_BEFORE_SENDING:
             return
-        if ask.fate is Fate.UNSENT or not self.quota.hold(self.key, tokens, DEADLINE):
+        is_late = any(self._late(token) for token in tokens)
+        if ask.fate is Fate.UNSENT or is_late or not self.quota.hold(self.key, tokens, DEADLINE):
             self.quota.give_back(self.key, tokens, sent=False)
             for token in tokens:
                 del self._rows[token]
             return
         self._after(ask.until_arrived, lambda: self._arrive(ask, tokens))
+
+    def _late(self, token: str) -> bool:
+        return self.clock.now - self._start > self._rows[token][0] + SEND_WITHIN
 
     def _arrive(self, ask: Ask, tokens: tuple[str, ...]) -> None:
         self.arrivals += [self._now()] * len(tokens)
@@ -128,9 +134,9 @@ class World:
         self.quota.give_back(self.key, tokens)
 
     def _recover(self, _name: str, window: timedelta) -> list[Spent]:
-        """As the ledger does it: answered calls by their answer, the others by their deadline."""
+        """As the ledger does it: answered calls by their answer, others by the last they can be."""
         back = {
-            token: (answered or at + DEADLINE) + window
+            token: (answered or at + SEND_WITHIN + DEADLINE) + window
             for token, (at, answered) in self._rows.items()
         }
         return [
