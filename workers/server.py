@@ -15,7 +15,8 @@ from syncline.errors import Refused
 from workers import ports
 from workers.locks import FileLock
 
-START_SECONDS = 90.0
+_WAIT_SECONDS = 90.0
+_TRIES = 3
 _PAUSE_SECONDS = 0.05
 _TAIL_LINES = 3
 
@@ -58,8 +59,8 @@ def ensure_running(server: Server) -> int:
     Raises:
         Refused: it does not come up.
     """
-    give_up = time.monotonic() + START_SECONDS
-    while time.monotonic() < give_up:
+    give_up = time.monotonic() + _WAIT_SECONDS
+    for _ in range(_TRIES):
         with FileLock(lock_path(server)) as lock:
             if lock.try_take():
                 server.prepare()
@@ -79,7 +80,7 @@ def ensure_stopped(server: Server) -> None:
     Raises:
         Refused: it does not end.
     """
-    give_up = time.monotonic() + START_SECONDS
+    give_up = time.monotonic() + _WAIT_SECONDS
     with FileLock(lock_path(server)) as lock:
         if lock.try_take():
             return
@@ -100,8 +101,6 @@ def _answers(server: Server, port: int, give_up: float) -> bool:
             return True
         with FileLock(lock_path(server)) as lock:
             if lock.try_take():
-                # A moment, so that a server that dies at once is not started in a tight loop.
-                time.sleep(10 * _PAUSE_SECONDS)
                 return False
         time.sleep(_PAUSE_SECONDS)
     return False

@@ -71,6 +71,19 @@ class HaloClient:
             now=now,
         )
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether there is a token, so that the next call costs one call and not three."""
+        return self._tokens.fresh() is not None
+
+    def sign_in(self, permit: Permit) -> None:
+        """Get a token where there is none: up to two calls, for which quota must be there.
+
+        Raises:
+            SynclineError: as `TokenDesk.fetch` says.
+        """
+        self._token(permit)
+
     def get(self, path: str, params: Mapping[str, str], permit: Permit) -> Received:
         """Read a list or a row."""
         return self._call("GET", path, permit, Effect.READ, params=params)

@@ -224,7 +224,9 @@ function operations.take()
 end
 
 -- deadline, tokens... -> {1 if all may be sent, else 0}
--- The deadline counts anew from here, since the call is sent from here.
+-- The deadline counts anew from here, since the call is sent from here. Known tokens need room too:
+-- a bucket rebuilt from the ledger holds the askers' own rows beside all that was sent before, which
+-- can be more than the limit, and then no more may be sent.
 function operations.hold()
   if not is_seeded() then return {-1} end
   local deadline, tokens = tonumber(argument(1)), tokens_from(2)
@@ -236,7 +238,7 @@ function operations.hold()
         unknown = unknown + 1
       end
     end
-    if unknown > 0 and unknown > room(window) then return {0} end
+    if unknown > room(window) then return {0} end
   end
   for _, window in ipairs(windows) do add(window, tokens, now + deadline + window.length) end
   return {1}

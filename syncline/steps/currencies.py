@@ -8,7 +8,7 @@ from syncline.halo.abilities import Abilities
 from syncline.halo.currencies import currency_ids, list_currencies
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.gate import Gate
+from syncline.steps.gate import halo_gate
 from syncline.steps.parts import Line, Parts
 
 
@@ -20,7 +20,7 @@ def ids(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -> 
     """
     if set(wanted) - {""} <= set(known.currencies):
         return known.currencies
-    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, Lane.DELIVERIES)
     rows = gate.read("GET /Currency", lambda permit: list_currencies(line.halo, permit))
     found = currency_ids(rows)
     abilities.teach(

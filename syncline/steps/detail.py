@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from syncline.highlevel.orders import get_order
 from syncline.ledger import deliveries
 from syncline.ledger.deliveries import Confirmation, Lease
 from syncline.quota.keys import Lane
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.stop import stop_connection
@@ -32,11 +33,17 @@ def read_details(parts: Parts, line: Line) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
     """
-    gate = Gate(parts, (line.link.id, line.link.name), line.highlevel_key, Lane.DELIVERIES)
+    gate = highlevel_gate(parts, line, Lane.DELIVERIES)
     for _ in range(ROUNDS):
         owner = parts.session()
         leases = parts.ledger.run(
-            lambda connection: deliveries.claim(connection, line.link.id, TARGET, owner, PARALLEL)
+            partial(
+                deliveries.claim,
+                connection_id=line.link.id,
+                target=TARGET,
+                owner=owner,
+                most=PARALLEL,
+            )
         )
         if not leases:
             return None

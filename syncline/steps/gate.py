@@ -16,9 +16,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.errors import Again, NotSent, RateLimited, SynclineError
+from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
 from syncline.quota.keys import Lane, QuotaKey, halo_hint, highlevel_hint
-from syncline.steps.parts import Parts
+from syncline.steps.parts import Line, Parts
 from syncline.transport import Permit
 
 T = TypeVar("T")
@@ -157,6 +158,28 @@ class Gate:
             raise outcome.error
         return outcome.result  # type: ignore[return-value]  # an outcome holds what `make` gave
 
+    def sign_in(self, halo: HaloClient) -> None:
+        """Get a token where there is none; its two calls are counted like all others."""
+        if halo.signed_in:
+            return
+        tokens = self.tokens(2)
+        try:
+            if len(tokens) == 1:
+                tokens += self.tokens(1)
+            planned = [Planned("GET /authinfo"), Planned("POST /token")]
+            began = self._parts.monotonic()
+            self._parts.ledger.run(lambda connection: self.begin(connection, tokens, planned))
+        except SynclineError:
+            self.return_unused(tokens)
+            raise
+        first, second = tokens
+        outcome = self.send([first], [halo.sign_in], began)[0]
+        self._settle(str(second), outcome.error)
+        ends = [outcome, Outcome(second, None, outcome.error)]
+        self._parts.ledger.run(lambda connection: self.end(connection, ends))
+        if outcome.error is not None:
+            raise outcome.error
+
     def read_many(
         self, operations: Sequence[str], makes: Sequence[Callable[[Permit], T]]
     ) -> list[Outcome]:
@@ -189,19 +212,35 @@ class Gate:
             result = make(permit)
         except SynclineError as failure:
             error = failure
-        self._settle(permit, error)
+        self._settle(permit.token, error)
         headers = getattr(result, "headers", None)
         if headers:
             self._parts.quota.learn(self._key, highlevel_hint(headers, now=self._parts.now()))
         return Outcome(UUID(permit.call_id), result, error)
 
-    def _settle(self, permit: Permit, error: SynclineError | None) -> None:
+    def _settle(self, token: str, error: SynclineError | None) -> None:
         if isinstance(error, RateLimited):
             self._parts.quota.freeze(self._key, error.after)
             said = halo_hint(error.what, {}, now=self._parts.now())
             self._parts.quota.learn(self._key, said)
         sent = not isinstance(error, NotSent)
-        self._parts.quota.give_back(self._key, [permit.token], sent=sent)
+        self._parts.quota.give_back(self._key, [token], sent=sent)
+
+
+def halo_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
+    """The way out to a line's Halo tenant, signed in.
+
+    Raises:
+        SynclineError: there is no token and none can be had.
+    """
+    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, lane)
+    gate.sign_in(line.halo)
+    return gate
+
+
+def highlevel_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
+    """The way out to a line's HighLevel location."""
+    return Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
 
 
 def _end(outcome: Outcome) -> calls.CallEnd:

@@ -23,7 +23,7 @@ from syncline.ledger.states import State
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, render
 from syncline.steps.find import find
-from syncline.steps.gate import Gate, NoQuota
+from syncline.steps.gate import Gate, NoQuota, halo_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.send import BACKOFF, PARK_AFTER, backoff
 from syncline.steps.targets import TARGETS, Target
@@ -60,8 +60,8 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     )
     if not leases:
         return None
-    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, Lane.DELIVERIES)
     try:
+        gate = halo_gate(parts, line, Lane.DELIVERIES)
         moves = _moves(parts, line, gate, target, leases)
     except Again as error:
         pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)

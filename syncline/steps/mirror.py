@@ -11,7 +11,7 @@ from syncline.halo.abilities import FindProof, FindWay
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.find import find
-from syncline.steps.gate import Gate
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import TARGETS
 
@@ -26,7 +26,7 @@ def users(parts: Parts, line: Line, emails: Sequence[str]) -> dict[str, dict[str
     if not wanted:
         return {}
     target = TARGETS["user"]
-    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, Lane.DELIVERIES)
     found = find(line, gate, target, _way(parts, line, gate), wanted)
     return {
         email: dict(min(rows, key=lambda row: row.id).row)

@@ -18,7 +18,7 @@ from syncline.errors import Refused
 from syncline.highlevel import orders, paging, subscriptions, transactions
 from syncline.ledger import pulls
 from syncline.quota.keys import Lane
-from syncline.steps.gate import Gate, NoQuota
+from syncline.steps.gate import Gate, NoQuota, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import Recorded, record
 from syncline.steps.stop import stop_connection
@@ -98,7 +98,7 @@ def _pages(
     opened: pulls.OpenPull,
     owner: UUID,
 ) -> tuple[str, tuple[int, int]]:
-    gate = Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
+    gate = highlevel_gate(parts, line, lane)
     walk = paging.Certificate.resume(
         window, PAGE, [(page.offset, page.total, page.ids) for page in opened.pages]
     )

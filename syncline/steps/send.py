@@ -28,7 +28,7 @@ from syncline.ledger import deliveries
 from syncline.ledger.deliveries import Confirmation, Departure, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, detail, prove, render
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
@@ -110,7 +110,7 @@ def _deliver(
     writes = render.render(parts, line, target, known, leases)
     if not writes:
         return None
-    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, Lane.DELIVERIES)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
         return _prove_first(parts, line, target, gate, writes)
@@ -165,27 +165,51 @@ def _wave(
     began = parts.monotonic()
     planned = [Planned(f"POST {target.path}", len(array.writes)) for array in arrays]
 
-    def depart(connection: Connection) -> set[int]:
+    departures = [
+        Departure(write.lease, token, write.projection)
+        for token, array in zip(tokens, arrays, strict=True)
+        for write in array.writes
+    ]
+
+    def depart(connection: Connection) -> None:
         gate.begin(connection, tokens, planned)
-        return deliveries.depart(
-            connection,
-            [
-                Departure(write.lease, token, write.projection)
-                for token, array in zip(tokens, arrays, strict=True)
-                for write in array.writes
-            ],
-        )
+        if len(deliveries.depart(connection, departures)) < len(departures):
+            raise NotSent("Deliveries of this worker have gone on to another one.")
 
     try:
-        ours = parts.ledger.run(depart)
+        parts.ledger.run(depart)
     except BaseException:
         gate.return_unused(tokens)
         raise
     arrays = [
-        Array(tuple(write.departed(token) for write in array.writes if write.lease.id in ours))
+        Array(tuple(write.departed(token) for write in array.writes))
         for token, array in zip(tokens, arrays, strict=True)
     ]
-    outcomes = gate.send(tokens, [_maker(line, target, array) for array in arrays], began)
+    try:
+        outcomes = gate.send(tokens, [_maker(line, target, array) for array in arrays], began)
+        verdicts, confirmed = _finish(parts, line, target, gate, arrays, outcomes)
+    except BaseException:
+        # Rows that have departed must not stay in the hands of a worker that lost track of them.
+        parts.abandon()
+        raise
+    _learn(parts, line, target, verdicts)
+    for verdict in verdicts:
+        if isinstance(verdict.error, Refused):
+            raise verdict.error
+    woken = {name for name in target.wakes if confirmed}
+    parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
+    return confirmed
+
+
+def _finish(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    arrays: list[Array],
+    outcomes: list[Outcome],
+) -> tuple[list[Verdict], list[Confirmation]]:
+    """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
     verdicts = [
         _verdict(line, target, array, outcome)
         for array, outcome in zip(arrays, outcomes, strict=True)
@@ -197,14 +221,7 @@ def _wave(
             _apply(parts, line, connection, verdict)
         return [item for verdict in verdicts for item in verdict.confirmed]
 
-    confirmed = parts.ledger.run_patiently(finish, sleep=parts.sleep)
-    _learn(parts, line, target, verdicts)
-    for verdict in verdicts:
-        if isinstance(verdict.error, Refused):
-            raise verdict.error
-    woken = {name for name in target.wakes if confirmed}
-    parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
-    return confirmed
+    return verdicts, parts.ledger.run_patiently(finish, sleep=parts.sleep)
 
 
 def _maker(line: Line, target: Target, array: Array) -> Any:

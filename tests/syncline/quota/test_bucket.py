@@ -246,6 +246,19 @@ def test_hold_rebuilds_an_emptied_bucket_before_it_answers(
     assert quota.hold(KEY, tokens[:3], DEADLINE)
 
 
+def test_a_call_whose_row_was_recovered_is_not_sent_from_an_overfull_bucket(
+    quota: Quota, redis: Redis, clock: Clock, spent: list[Spent]
+) -> None:
+    tokens = ask(quota, 4).tokens
+    redis.flushdb()
+    sent_since = [f"call {n}" for n in range(7)]
+    spent += [Spent(token, clock.now + 5 * SECOND) for token in (*tokens, *sent_since)]
+
+    assert not quota.hold(KEY, tokens, DEADLINE)
+    quota.give_back(KEY, tokens[:1], sent=False)
+    assert quota.hold(KEY, tokens[1:], DEADLINE)
+
+
 def test_a_holder_that_slept_past_its_token_may_not_send_into_a_full_window(
     quota: Quota, clock: Clock
 ) -> None:

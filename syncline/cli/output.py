@@ -1,0 +1,115 @@
+"""How commands speak: tables for people, one JSON document for programs, one line for errors."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from redis.exceptions import RedisError
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from syncline import jsontext
+from syncline.errors import Again, Refused, SynclineError
+
+WRONG_DATA = 1
+"""Exit code: something is wrong with what was asked about, or it may pass by itself."""
+
+WRONG_SETTINGS = 2
+"""Exit code: settings, credentials or arguments; nothing works until they change."""
+
+_UNPIPED_WIDTH = 160
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+class Commands(TyperGroup):
+    """A group whose errors of ours end as one line and an exit code, never as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except SynclineError as error:
+            raise typer.Exit(complain(error)) from None
+        except RedisError as error:
+            away = Again(f"Redis is not reachable ({error}).", remedy="Try again when it is back.")
+            raise typer.Exit(complain(away)) from None
+
+
+def complain(error: SynclineError) -> int:
+    """Say an error in one line on standard error; returns the exit code it ends with."""
+    typer.echo(f"error: {one_line(str(error))}", err=True)
+    return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
+
+
+def group(name: str, about: str) -> typer.Typer:
+    """An empty group of commands."""
+    return typer.Typer(name=name, help=about, cls=Commands, no_args_is_help=True)
+
+
+def show(as_json: bool, document: object, render: Callable[[], RenderableType]) -> None:  # noqa: FBT001 - the option as it came
+    """Print a document for a program, or what `render` makes of it for a person."""
+    if as_json:
+        typer.echo(jsontext.dumps(document).decode())
+    else:
+        console().print(render())
+
+
+def console() -> Console:
+    """Standard output; lines are not cut to 80 columns where nobody looks at a terminal."""
+    return Console(width=None if sys.stdout.isatty() else _UNPIPED_WIDTH)
+
+
+def say(text: str) -> None:
+    """One line for a person."""
+    typer.echo(one_line(text))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
+    """A table; columns whose name ends with # are numbers. Cells are shown as they are."""
+    made = Table(title=plain(title), title_justify="left", title_style="bold", show_edge=False)
+    for column in columns:
+        made.add_column(
+            column.rstrip("#"),
+            justify="right" if column.endswith("#") else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(plain(cell) for cell in row))
+    return made
+
+
+def stack(*parts: RenderableType) -> Group:
+    """Parts below each other, an empty line between them."""
+    spaced = [item for part in parts for item in (part, Text(""))]
+    return Group(*spaced[:-1])
+
+
+def plain(value: object) -> Text:
+    """A value as text that neither marks up nor steers the terminal."""
+    shown = "" if value is None else str(value)
+    return Text("".join(c if c == "\n" or _printable(c) else "\ufffd" for c in shown))
+
+
+def one_line(text: str) -> str:
+    """The text in one line, without anything that steers a terminal."""
+    return " ".join("".join(c if _printable(c) else " " for c in text).split())
+
+
+def ago(seconds: float) -> str:
+    """A length of time in the largest unit that fits."""
+    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def _printable(character: str) -> bool:
+    return unicodedata.category(character)[0] != "C"

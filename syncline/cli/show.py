@@ -1,0 +1,226 @@
+"""`syncline show order`: one order, on both sides, and how it came to be so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from syncline.cli.desk import desk
+from syncline.cli.output import AsJson, group, plain, show, stack, table
+from syncline.errors import UnknownName
+from syncline.flows.flow import reference_of
+from syncline.halo.abilities import Abilities
+from syncline.ledger import abilities, history
+from syncline.ledger.database import Connection
+from syncline.ledger.history import OrderHistory, SeenDelivery
+
+app = group("show", "Show one record on both sides.")
+
+_LINE = "line "
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One field as both sides hold it; None where a side was not heard about it."""
+
+    field: str
+    highlevel: str | None
+    halo: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    connection: str
+    state: str
+    target_id: str | None
+    reason: str | None
+    fields: list[Pair]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    order: str
+    sides: list[_Side]
+    history: OrderHistory
+
+
+@app.command("order")
+def show_order(
+    context: typer.Context,
+    order_id: Annotated[str, typer.Argument(metavar="ID", help="HighLevel's id of the order.")],
+    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+) -> None:
+    """Show an order's key fields on both sides, its changes, deliveries, effects and calls.
+
+    Example: syncline show order 6578a1b2c3d4e5f60718293a
+    """
+
+    def work(connection: Connection) -> tuple[OrderHistory, dict[int, dict[int, str]]]:
+        found = history.of_order(connection, order_id)
+        if found is None:
+            raise UnknownName(
+                f"No order {order_id!r} was seen yet.",
+                remedy="Check the id, or read its day with `syncline enqueue pull-orders`.",
+            )
+        tenants = {delivery.tenant for delivery in found.deliveries}
+        return found, {tenant: _currencies(connection, tenant) for tenant in tenants}
+
+    with desk(context).open() as parts:
+        found, currencies = parts.ledger.run(work)
+    sides = [
+        _Side(
+            delivery.connection,
+            delivery.state,
+            delivery.target_id,
+            delivery.reason,
+            beside(found.record.canonical, delivery.projection, currencies[delivery.tenant]),
+        )
+        for delivery in found.deliveries
+        if delivery.flow == "orders"
+    ]
+    shown = _Shown(order_id, sides, found)
+    show(as_json, shown, lambda: _render(shown))
+
+
+def beside(
+    canonical: dict[str, Any], confirmed: dict[str, Any] | None, currencies: dict[int, str]
+) -> list[Pair]:
+    """The fields of HighLevel's order next to what Halo confirmed of them.
+
+    Args:
+        canonical: the order.
+        confirmed: the projection that Halo confirmed, None if it confirmed nothing yet.
+        currencies: Halo's id of a currency → ISO code.
+    """
+    held = {key: str(value) for key, value in (confirmed or {}).items()}
+    contact = canonical.get("contact") or {}
+    items = canonical.get("items")
+    currency = held.pop("currency_code", None)
+    lines = sum(int(many) for key, many in held.items() if key.startswith(_LINE))
+    pairs = [
+        Pair("reference", reference_of(str(canonical["id"])), held.pop("po_number", None)),
+        Pair("customer", contact.get("email") or contact.get("name"), held.pop("client_id", None)),
+        Pair("currency", canonical.get("currency"), _iso(currency, currencies)),
+        Pair("total", _text(canonical.get("amount")), held.pop("total", None)),
+        Pair("tax", _text(canonical.get("tax")), held.pop("tax_total", None)),
+        Pair(
+            "lines",
+            None if items is None else str(len(items)),
+            str(lines) if confirmed is not None else None,
+        ),
+        Pair("status", _text(canonical.get("status")), None),
+    ]
+    rest = sorted(key for key in held if not key.startswith(_LINE))
+    return [*pairs, *(Pair(key, None, held[key]) for key in rest)]
+
+
+def _currencies(connection: Connection, tenant: int) -> dict[int, str]:
+    known = Abilities.from_rows(abilities.read(connection, f"tenant:{tenant}"))
+    return {number: code for code, number in known.currencies.items()}
+
+
+def _iso(halo_id: str | None, currencies: dict[int, str]) -> str | None:
+    if halo_id is None:
+        return None
+    return currencies.get(int(halo_id), halo_id) if halo_id.isdigit() else halo_id
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _render(shown: _Shown) -> RenderableType:
+    record = shown.history.record
+    parts: list[RenderableType] = [
+        plain(
+            f"Order {shown.order}, version {record.version}, "
+            f"first seen {record.noticed_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"last change {record.changed_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    ]
+    if not shown.sides:
+        parts.append(plain("Nothing is owed for it: the mapping leaves it out."))
+    parts += [_side(side) for side in shown.sides]
+    history = shown.history
+    parts.append(_deliveries(history.deliveries))
+    if history.changes:
+        parts.append(_changes(history))
+    if history.audit:
+        parts.append(_effects(history))
+    if history.calls:
+        parts.append(_calls(history))
+    return stack(*parts)
+
+
+def _side(side: _Side) -> RenderableType:
+    target = f"Halo's order {side.target_id}" if side.target_id else "not in Halo yet"
+    why = f": {side.reason}" if side.reason else ""
+    return table(
+        f"{side.connection}: {side.state}, {target}{why}",
+        ["field", "HighLevel", "Halo confirmed"],
+        [[pair.field, _dash(pair.highlevel), _dash(pair.halo)] for pair in side.fields],
+    )
+
+
+def _dash(value: str | None) -> str:
+    return "–" if value is None else value  # noqa: RUF001 - a dash, for "not told"
+
+
+def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
+    rows = [
+        [
+            *(one.id, one.connection, f"{one.flow}/{one.role}", one.state),
+            f"{one.delivered_version or 0} of {one.wanted_version}",
+            one.attempt,
+            "\n".join(f"{w.flow}/{w.role}: {w.state or 'not owed yet'}" for w in one.waits),
+            one.reason,
+        ]
+        for one in deliveries
+    ]
+    columns = ["number#", "connection", "delivery", "state", "version", "attempts#"]
+    return table("deliveries", [*columns, "waits for", "reason"], rows)
+
+
+def _changes(history: OrderHistory) -> RenderableType:
+    rows = [
+        [
+            f"{change.at:%Y-%m-%d %H:%M:%S}",
+            change.version,
+            "\n".join(f"{name}: {_change(values)}" for name, values in change.fields.items())
+            or "first seen",
+            change.cause,
+        ]
+        for change in history.changes
+    ]
+    return table("changes", ["at (UTC)", "version#", "what", "seen by"], rows)
+
+
+def _change(values: Any) -> str:
+    if not isinstance(values, list) or any(isinstance(value, dict | list) for value in values):
+        return "changed"
+    before, after = values
+    return f"{before} → {after}"
+
+
+def _effects(history: OrderHistory) -> RenderableType:
+    rows = [
+        [f"{e.at:%Y-%m-%d %H:%M:%S}", e.effect, f"{e.target} {e.target_id}", e.version, e.cause]
+        for e in history.audit
+    ]
+    return table("effects in Halo", ["at (UTC)", "effect", "row", "version#", "because of"], rows)
+
+
+def _calls(history: OrderHistory) -> RenderableType:
+    rows = [
+        [
+            *(f"{call.at:%Y-%m-%d %H:%M:%S}", call.operation, call.elements),
+            "not sent" if call.sent is False else call.status or "no answer",
+            call.error,
+            call.id,
+        ]
+        for call in history.calls
+    ]
+    return table("calls", ["at (UTC)", "call", "records#", "answer", "error", "id"], rows)

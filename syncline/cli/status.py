@@ -1,0 +1,186 @@
+"""`syncline status`: how every connection stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from redis.exceptions import RedisError
+from rich.console import RenderableType
+from rich.live import Live
+from sqlalchemy import Connection
+
+from syncline.cli.desk import Desk, desk
+from syncline.cli.output import AsJson, ago, console, plain, show, stack, table
+from syncline.errors import Refused
+from syncline.ledger import connections, status
+from syncline.ledger.connections import Link
+from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
+from syncline.quota.bucket import Left
+from syncline.quota.keys import QuotaKey
+from syncline.steps.parts import Parts
+
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _QuotaStatus:
+    """What is left of a key; None where Redis did not answer."""
+
+    key: str
+    left: Left | None
+
+
+@dataclass(frozen=True, slots=True)
+class _ConnectionStatus:
+    name: str
+    mode: str
+    state: str
+    note: str | None
+    kinds: list[KindStatus]
+    quota: list[_QuotaStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    connections: list[_ConnectionStatus]
+    workers: list[WorkerStatus]
+
+
+def show_status(
+    context: typer.Context,
+    connection: Annotated[
+        str | None, typer.Option("--connection", "-c", help="Only this connection.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")
+    ] = False,  # noqa: FBT002 - how Typer takes a flag
+) -> None:
+    """Show per connection and kind what was seen, what is in line, and what is still owed.
+
+    Then what is left of each quota, and which workers live.
+
+    Example: syncline status --watch
+    """
+    if as_json and watch:
+        raise Refused("--json prints one document, --watch never ends.", remedy="Use one of them.")
+    here = desk(context)
+    with here.open() as parts:
+        if watch:
+            _watch(here, parts, connection)
+        else:
+            found = _read(here, parts, connection)
+            show(as_json, found, lambda: _render(found))
+
+
+def _watch(here: Desk, parts: Parts, name: str | None) -> None:
+    try:
+        with Live(_render(_read(here, parts, name)), console=console(), auto_refresh=False) as live:
+            while True:
+                parts.sleep(_WATCH_SECONDS)
+                live.update(_render(_read(here, parts, name)), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
+    def work(connection: Connection) -> tuple[list[tuple[Link, list[KindStatus]]], Any]:
+        links = (
+            connections.everyone(connection)
+            if name is None
+            else [connections.by_name(connection, name)]
+        )
+        return (
+            [(link, status.kinds(connection, link)) for link in links],
+            status.workers(connection, parts.settings.dead_after),
+        )
+
+    found, workers = parts.ledger.run(work)
+    return _Status(
+        [
+            _ConnectionStatus(
+                link.name,
+                link.mode,
+                link.state,
+                link.note,
+                kinds,
+                [_quota(parts, key) for key in here.quota_keys(link)],
+            )
+            for link, kinds in found
+        ],
+        workers,
+    )
+
+
+def _quota(parts: Parts, key: QuotaKey) -> _QuotaStatus:
+    try:
+        return _QuotaStatus(key.name, parts.quota.left(key))
+    except RedisError:
+        return _QuotaStatus(key.name, None)  # the ledger's figures are true without it
+
+
+def _render(found: _Status) -> RenderableType:
+    if not found.connections:
+        return plain("No connection yet. Add one with: syncline connection add")
+    return stack(
+        *(part for one in found.connections for part in _connection(one)), _workers(found.workers)
+    )
+
+
+def _connection(one: _ConnectionStatus) -> list[RenderableType]:
+    title = f"{one.name} ({one.mode}, {one.state})"
+    columns = "kind seen# owed# in·line# due# waiting# doubtful# parked#".split()
+    rows = [
+        [
+            *(kind.kind, kind.seen, kind.owed, kind.in_line),
+            *(kind.due, kind.waiting, kind.doubtful, kind.parked),
+            _pull(kind),
+        ]
+        for kind in one.kinds
+    ]
+    columns = [column.replace("·", " ") for column in columns]
+    parts = [
+        table(title, [*columns, "last pull"], rows),
+        table("", ["quota", "left"], [[quota.key, _left(quota.left)] for quota in one.quota]),
+    ]
+    if one.state == "stopped":
+        go_on = f"When that is put right: syncline connection start {one.name}"
+        parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
+    return parts
+
+
+def _pull(kind: KindStatus) -> str:
+    if kind.running is not None:
+        of = "?" if kind.running.total is None else kind.running.total
+        return f"reading {kind.running.seen} of {of}, begun {ago(kind.running.age_s)}"
+    return "" if kind.pull is None else certificate(kind.pull)
+
+
+def certificate(pull: PullStatus) -> str:
+    """What a finished pull proves: state, rows of the total, window, age."""
+    text = f"{pull.state} {pull.seen} of {pull.total}, {pull.first} to {pull.last}"
+    unreadable = f", {pull.unreadable} unreadable" if pull.unreadable else ""
+    return f"{text}{unreadable}, {ago(pull.age_s)}"
+
+
+def _left(left: Left | None) -> str:
+    if left is None:
+        return "unknown: Redis does not answer"
+    texts = [f"{w['left']} of {w['calls']} in {w['seconds']:g} s" for w in left["windows"]]
+    if left["daily_left"] is not None:
+        texts.append(f"{left['daily_left']} today")
+    if left["frozen_until"] is not None:
+        texts.append(f"frozen until {left['frozen_until']:%H:%M:%S} UTC after a 429")
+    return "; ".join(texts)
+
+
+def _workers(workers: list[WorkerStatus]) -> RenderableType:
+    if not workers:
+        return plain("No worker runs. Start them with: syncline up")
+    return table(
+        "workers",
+        ["process", "state", "last heartbeat"],
+        [[w.name, "alive" if w.alive else "dead", ago(w.silent_s)] for w in workers],
+    )

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from celery import Celery  # noqa: TID251 - the processes do import it
+from pydantic import SecretStr
+
+from syncline.settings import Settings
+from workers.logs import configure
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def logged(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[[], list[dict[str, object]]]:
+    configure(Settings(data=tmp_path, log_json=True))
+
+    def lines() -> list[dict[str, object]]:
+        return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+    return lines
+
+
+Lines = Callable[[], list[dict[str, object]]]
+
+
+def test_a_service_logs_json_with_level_time_and_ids(logged: Lines) -> None:
+    structlog.get_logger("steps").info("page read", connection="acme", rows=100)
+    (line,) = logged()
+    assert line["event"] == "page read"
+    assert (line["level"], line["connection"], line["rows"]) == ("info", "acme", 100)
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_libraries_log_in_the_same_form(logged: Lines) -> None:
+    logging.getLogger("celery.worker").warning("lost %s", "it")
+    (line,) = logged()
+    assert (line["event"], line["logger"]) == ("lost it", "celery.worker")
+
+
+def test_what_stands_under_the_name_of_a_secret_is_never_logged(logged: Lines) -> None:
+    structlog.get_logger().info(
+        "connecting",
+        access_token="hunter2",
+        sealed=SecretStr("hunter2"),
+        headers={"Authorization": "Bearer hunter2hunter2", "Version": "2021-07-28"},
+        nested=[{"client_secret": "hunter2"}],
+        url="redis://:hunter2@localhost:6379/0",
+        api_key="hunter2",
+    )
+    logging.getLogger("lib").error("sent with bearer hunter2hunter2 to amqp://u:hunter2@h/")
+    lines = logged()
+    assert "hunter2" not in json.dumps(lines)
+    assert lines[0]["headers"] == {"Authorization": "***", "Version": "2021-07-28"}
+    assert lines[0]["url"] == "redis://:***@localhost:6379/0"
+
+
+def test_a_traceback_does_not_show_the_password_of_a_url(logged: Lines) -> None:
+    try:
+        raise ValueError("cannot reach redis://:hunter2@localhost/0")  # noqa: TRY301
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    (line,) = logged()
+    assert "ValueError" in str(line["exception"])
+    assert "hunter2" not in str(line)
+
+
+def test_a_task_puts_its_name_and_connection_on_every_line_and_takes_them_off_again(
+    logged: Lines,
+) -> None:
+    app = Celery("logs", set_as_current=False)
+
+    @app.task(name="syncline.pulls.orders")
+    def orders(connection: str, since: str | None = None) -> None:
+        structlog.get_logger().info("inside", since=since)
+
+    orders.apply(args=("acme",))
+    structlog.get_logger().info("outside")
+    inside, outside = (line for line in logged() if line["event"] in {"inside", "outside"})
+    assert (inside["task"], inside["connection"]) == ("syncline.pulls.orders", "acme")
+    assert "connection" not in outside
+
+
+def test_lines_for_people_are_not_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    configure(Settings(data=tmp_path, log_json=False))
+    structlog.get_logger().info("hello", connection="acme")
+    text = capsys.readouterr().err
+    assert "hello" in text
+    assert "connection=acme" in text
+    assert not text.startswith("{")
