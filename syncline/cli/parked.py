@@ -94,10 +94,10 @@ def retry_parked(
                 parked.count(database, only) if dry_run else len(deliveries.retry(database, only))
             )
         found = _known(database, record, connection)
-        if dry_run:
-            return len(found)
-        sources = {(one.connection_id, one.source_id) for one in found}
-        return sum(len(deliveries.retry(database, of, source_id=at)) for of, at in sorted(sources))
+        return sum(
+            _again(database, of, at, dry_run=dry_run)
+            for of, at in sorted({(one.connection_id, one.source_id) for one in found})
+        )
 
     with desk(context).open() as parts:
         many = parts.ledger.run(work)
@@ -107,6 +107,12 @@ def retry_parked(
 
 def _id_of(database: Connection, name: str | None) -> int | None:
     return None if name is None else connections.by_name(database, name).id
+
+
+def _again(database: Connection, connection_id: int, source_id: str, *, dry_run: bool) -> int:
+    if dry_run:
+        return len(parked.listed(database, connection_id=connection_id, record=source_id))
+    return len(deliveries.retry(database, connection_id, source_id=source_id))
 
 
 def _known(database: Connection, record: str, name: str | None) -> list[ParkedDelivery]:

@@ -66,7 +66,7 @@ class Ledger:
             with self.engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            if error.connection_invalidated or _sqlstate(error) is None:
+            if error.connection_invalidated or _is_away(_sqlstate(error)):
                 raise Again(
                     f"PostgreSQL is not reachable ({_first_line(error)}).",
                     remedy="Work goes on by itself when it is back.",
@@ -105,6 +105,11 @@ def now(connection: Connection) -> datetime:
     """The database's clock, the only one that decides what is due or dead."""
     moment: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
     return moment
+
+
+def _is_away(sqlstate: str | None) -> bool:
+    """No answer at all, a connection exception, or a server that stops or starts."""
+    return sqlstate is None or sqlstate.startswith(("08", "57P"))
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

@@ -25,7 +25,7 @@ from syncline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """A message that says "look here": what a step asks to be enqueued, after its transaction is committed.
+    """What a step asks to be enqueued after its commit: a message that says "look here".
 
     Attributes:
         connection: the connection's name.

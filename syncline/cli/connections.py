@@ -1,0 +1,318 @@
+"""`syncline connection`: who is kept in line with whom."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from sqlalchemy import Connection
+
+from syncline.cli.asking import ask_secret
+from syncline.cli.checks import Inspected, inspect
+from syncline.cli.desk import desk
+from syncline.cli.options import HaloSecret, HaloSecretEnv, Mode, Token, TokenEnv, day, limit, url
+from syncline.cli.output import AsJson, group, plain, say, show, stack, table
+from syncline.cli.probe import probe
+from syncline.errors import Refused
+from syncline.ledger import connections, mappings
+from syncline.ledger.connections import Link, NewConnection
+from syncline.mapping.document import default_document, load
+from syncline.steps.tokens import keep
+
+app = group("connection", "Connect a HighLevel location to a Halo tenant.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
+
+HIGHLEVEL_URL = "https://services.leadconnectorhq.com"
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    connection: str
+    works: bool
+    findings: list[dict[str, object]]
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: Name,
+    location: Annotated[str, typer.Option(help="The id of the HighLevel location.")],
+    halo_url: Annotated[str, typer.Option(help="Address of the Halo tenant.")],
+    halo_client_id: Annotated[str, typer.Option(help="Client id of Halo's API application.")],
+    highlevel_token: Token = None,
+    highlevel_token_env: TokenEnv = None,
+    halo_secret: HaloSecret = None,
+    halo_secret_env: HaloSecretEnv = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Name of the tenant, on a host that several share.")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="Permissions to ask Halo for.")] = "all",
+    mapping: Annotated[
+        str,
+        typer.Option(help="detail: a line an item; summary: a line an order; or a TOML file."),
+    ] = "detail",
+    start_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First day to keep in line, YYYY-MM-DD.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="Whether real customers stand behind it.")] = Mode.LIVE,
+    highlevel_url: Annotated[str, typer.Option(help="Address of HighLevel.")] = HIGHLEVEL_URL,
+    highlevel_limit: Annotated[
+        str, typer.Option(metavar="CALLS/SECONDS", help="Sandbox tokens may make 25/10 only.")
+    ] = "100/10",
+    highlevel_daily: Annotated[int, typer.Option(min=1, help="Calls a day.")] = 200_000,
+    halo_limit: Annotated[
+        str, typer.Option(metavar="CALLS/SECONDS", help="Shared by all users of the tenant.")
+    ] = "300/300",
+    settle: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds before a doubtful write is looked up at this tenant."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything given, and add nothing.")
+    ] = False,  # noqa: FBT002 - how Typer takes a flag
+) -> None:
+    """Add a connection. Its secrets are asked for, or read from where you say; then sealed.
+
+    Example: syncline connection add acme --location Sq8mV3kTzW0yRb5NpLc1
+    --halo-url https://acme.halopsa.com --halo-client-id 5f0c2b7e
+    --highlevel-token-env HIGHLEVEL_TOKEN --halo-secret-env HALO_SECRET
+    """
+    here = desk(context)
+    highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit)
+    halo_calls, halo_seconds = limit("--halo-limit", halo_limit)
+    new = NewConnection(
+        name=_named(name),
+        location_id=location,
+        highlevel_url=url("--highlevel-url", highlevel_url),
+        highlevel_calls=highlevel_calls,
+        highlevel_seconds=highlevel_seconds,
+        highlevel_daily=highlevel_daily,
+        halo_url=url("--halo-url", halo_url),
+        tenant_key=tenant,
+        client_id=halo_client_id,
+        scope=scope,
+        halo_calls=halo_calls,
+        halo_seconds=halo_seconds,
+        settle_seconds=settle,
+        mapping=_document(mapping),
+        mode=mode,
+        start_from=here.settings().start_from if start_from is None else day(start_from),
+    )
+    token = ask_secret(
+        "HighLevel token", "--highlevel-token", given=highlevel_token, variable=highlevel_token_env
+    )
+    secret = ask_secret(
+        "Halo client secret", "--halo-secret", given=halo_secret, variable=halo_secret_env
+    )
+    with here.open() as parts:
+
+        def work(database: Connection) -> None:
+            with database.begin_nested() as attempt:
+                link = connections.add(database, new)
+                keep(database, parts.sealer, link.location_place, "private_token", token)
+                keep(database, parts.sealer, link.tenant_place, "client_secret", secret)
+                if dry_run:
+                    attempt.rollback()
+
+        parts.ledger.run(work)
+    if dry_run:
+        say(f"{name} could be added; nothing was changed.")
+    else:
+        say(f"{name} is added. Next: syncline connection check {name}")
+
+
+@app.command("list")
+def list_connections(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FBT002 - how Typer takes a flag
+    """List the connections with both sides' addresses and limits.
+
+    Example: syncline connection list
+    """
+    with desk(context).open() as parts:
+        links = parts.ledger.run(connections.everyone)
+    shown = [
+        {key: value for key, value in asdict(link).items() if key not in {"mapping", "id"}}
+        for link in links
+    ]
+    show(as_json, shown, lambda: _render_links(links))
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    name: Name,
+    with_probe: Annotated[
+        bool, typer.Option("--probe", help="Also write one test order to Halo and remove it.")
+    ] = False,  # noqa: FBT002 - how Typer takes a flag
+    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+) -> None:
+    """Ask both sides whether everything that the connection needs works; ends with 2 if not.
+
+    Example: syncline connection check acme
+    """
+    with desk(context).open() as parts:
+        line = parts.open_line(name)
+        inspected = inspect(
+            parts, line, probe=(lambda gate: probe(parts, line, gate)) if with_probe else None
+        )
+    checked = _Checked(
+        name, inspected.error is None, [asdict(finding) for finding in inspected.findings]
+    )
+    show(as_json, checked, lambda: _render_check(name, inspected))
+    if inspected.error is not None:
+        raise inspected.error
+    if with_probe and not inspected.findings[-1].works:
+        raise typer.Exit(1)
+
+
+@app.command("start")
+def start(context: typer.Context, name: Name) -> None:
+    """Let a stopped connection go on, after what stopped it was put right.
+
+    Example: syncline connection start acme
+    """
+
+    def work(database: Connection) -> Link:
+        link = connections.by_name(database, name)
+        connections.start(database, link.id)
+        return link
+
+    with desk(context).open() as parts:
+        before = parts.ledger.run(work)
+    say(f"{name} goes on." if before.state == "stopped" else f"{name} was not stopped.")
+
+
+@app.command("set-mapping")
+def set_mapping(
+    context: typer.Context,
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
+    ] = False,  # noqa: FBT002 - how Typer takes a flag
+) -> None:
+    """Let a connection follow another mapping document; it is checked first.
+
+    Records that change from then on follow it.
+
+    Example: syncline connection set-mapping acme acme.toml
+    """
+    document = _document(file)
+
+    def work(database: Connection) -> None:
+        link = connections.by_name(database, name)
+        if not dry_run:
+            mappings.replace(database, link.id, document)
+
+    with desk(context).open() as parts:
+        parts.ledger.run(work)
+    say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
+
+
+@app.command("set-secret")
+def set_secret(
+    context: typer.Context,
+    name: Name,
+    highlevel_token: Token = None,
+    highlevel_token_env: TokenEnv = None,
+    halo_secret: HaloSecret = None,
+    halo_secret_env: HaloSecretEnv = None,
+) -> None:
+    """Store a new HighLevel token, a new Halo secret, or both, in place of the old ones.
+
+    Example: syncline connection set-secret acme --highlevel-token-env HIGHLEVEL_TOKEN
+    """
+    with_token = highlevel_token is not None or highlevel_token_env is not None
+    with_secret = halo_secret is not None or halo_secret_env is not None
+    if not (with_token or with_secret):
+        raise Refused(
+            "Which secret is new?",
+            remedy="Give --highlevel-token-env NAME, --halo-secret-env NAME, or both; "
+            "- in place of a name reads standard input.",
+        )
+    with desk(context).open() as parts:
+        link = parts.ledger.run(lambda database: connections.by_name(database, name))
+        new = []
+        if with_token:
+            option = "--highlevel-token"
+            token = ask_secret(
+                "HighLevel token", option, given=highlevel_token, variable=highlevel_token_env
+            )
+            new.append((link.location_place, "private_token", token))
+        if with_secret:
+            option = "--halo-secret"
+            secret = ask_secret(
+                "Halo client secret", option, given=halo_secret, variable=halo_secret_env
+            )
+            new.append((link.tenant_place, "client_secret", secret))
+
+        def work(database: Connection) -> None:
+            for owner, purpose, value in new:
+                keep(database, parts.sealer, owner, purpose, value)
+
+        parts.ledger.run(work)
+    say(f"Stored. Next: syncline connection check {name}")
+
+
+def _named(name: str) -> str:
+    if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):  # noqa: PLR2004
+        raise Refused(
+            f"{name!r:.80} is no name for a connection.",
+            remedy="Use letters, digits, and - _ . in between; 64 at most.",
+        )
+    return name
+
+
+def _document(mapping: str) -> str:
+    if mapping == "detail" or mapping == "summary":  # noqa: PLR1714 - narrows the type
+        return default_document(mapping)
+    try:
+        text = Path(mapping).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(
+            f"The mapping {mapping!r} cannot be read ({type(error).__name__}).",
+            remedy="Give detail, summary, or the path of a TOML file.",
+        ) from None
+    load(text)
+    return text
+
+
+def _render_links(links: list[Link]) -> RenderableType:
+    if not links:
+        return plain("No connection yet. Add one with: syncline connection add")
+    rows = [
+        [
+            *(link.name, link.mode, link.state, link.location_id, link.highlevel_url),
+            f"{link.highlevel_calls}/{link.highlevel_seconds} s",
+            link.halo_url,
+            f"{link.halo_calls}/{link.halo_seconds} s",
+            _since(link.start_from),
+        ]
+        for link in links
+    ]
+    columns = ["name", "mode", "state", "location", "HighLevel", "limit", "Halo", "limit", "from"]
+    return stack(
+        table("connections", columns, rows),
+        *(plain(f"{link.name} is stopped: {link.note}") for link in links if link.note),
+    )
+
+
+def _since(day_: date) -> str:
+    return day_.isoformat()
+
+
+def _render_check(name: str, inspected: Inspected) -> RenderableType:
+    rows = [
+        [
+            finding.what,
+            "works" if finding.works else "does not work" if finding.needed else "not offered",
+            finding.found,
+            finding.remedy,
+        ]
+        for finding in inspected.findings
+    ]
+    return table(f"connection {name}", ["what", "state", "found", "what to do"], rows)

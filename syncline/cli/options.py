@@ -1,0 +1,85 @@
+"""Options that several commands of connections take, and what their texts mean."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from syncline.errors import Refused
+
+_LIMIT = re.compile(r"(\d{1,7})/(\d{1,5})")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Token = Annotated[
+    str | None, typer.Option(metavar="-", help="- reads HighLevel's token from standard input.")
+]
+TokenEnv = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The variable that holds HighLevel's token.")
+]
+HaloSecret = Annotated[
+    str | None, typer.Option(metavar="-", help="- reads Halo's secret from standard input.")
+]
+HaloSecretEnv = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The variable that holds Halo's secret.")
+]
+
+
+class Mode(StrEnum):
+    """What stands behind a connection."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+def limit(option: str, text: str) -> tuple[int, int]:
+    """Calls and seconds of `CALLS/SECONDS`.
+
+    Raises:
+        Refused: it is something else, or lets nothing through.
+    """
+    found = _LIMIT.fullmatch(text.strip())
+    if found is None or int(found[1]) == 0 or int(found[2]) == 0:
+        raise Refused(
+            f"{option} {text!r} is no limit.", remedy="Write calls and seconds, such as 100/10."
+        )
+    return int(found[1]), int(found[2])
+
+
+def day(text: str) -> date:
+    """A day of `YYYY-MM-DD`.
+
+    Raises:
+        Refused: it is something else.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text!r} is no day.", remedy="Write it as 2026-01-31.") from None
+
+
+def url(option: str, text: str) -> str:
+    """An address that secrets may be sent to: https, or this machine.
+
+    Raises:
+        Refused: it is something else.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"https", "http"} or parts.username or parts.password:
+        raise Refused(
+            f"{option} {text!r} is no address.", remedy="Write it as https://acme.halopsa.com."
+        )
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise Refused(
+            f"{option} {text!r} is not encrypted, so no secret is sent there.",
+            remedy="Write https:// in front.",
+        )
+    return text.strip().rstrip("/")
