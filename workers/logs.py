@@ -24,7 +24,11 @@ _SECRET_NAME = re.compile(
 _URL_PASSWORD = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]+@")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
 _BOUND = ("connection", "target", "order", "record")
-_CHATTY = ("httpx", "httpcore", "kombu", "amqp", "tornado.access", "alembic", "celery.redirected")
+# One or two lines for every message or call, which say nothing that ours do not.
+_CHATTY = (
+    *("httpx", "httpcore", "kombu", "amqp", "alembic", "tornado.access"),
+    *("celery.app.trace", "celery.worker.strategy", "celery.beat"),
+)
 
 
 def configure(settings: Settings) -> None:
@@ -82,7 +86,7 @@ def redact(
 
 
 def _cleaned(name: str, value: object) -> object:
-    if isinstance(value, SecretStr) or (_SECRET_NAME.search(name) and value not in {None, ""}):
+    if isinstance(value, SecretStr) or (_SECRET_NAME.search(name) and value not in (None, "")):
         return _HIDDEN
     if isinstance(value, str):
         return _BEARER.sub(rf"\1 {_HIDDEN}", _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +39,7 @@ class _Checked:
 @app.command("add")
 def add(
     context: typer.Context,
+    *,
     name: Name,
     location: Annotated[str, typer.Option(help="The id of the HighLevel location.")],
     halo_url: Annotated[str, typer.Option(help="Address of the Halo tenant.")],
@@ -74,7 +74,7 @@ def add(
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything given, and add nothing.")
-    ] = False,  # noqa: FBT002 - how Typer takes a flag
+    ] = False,
 ) -> None:
     """Add a connection. Its secrets are asked for, or read from where you say; then sealed.
 
@@ -127,7 +127,7 @@ def add(
 
 
 @app.command("list")
-def list_connections(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FBT002 - how Typer takes a flag
+def list_connections(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List the connections with both sides' addresses and limits.
 
     Example: syncline connection list
@@ -144,11 +144,12 @@ def list_connections(context: typer.Context, as_json: AsJson = False) -> None:  
 @app.command("check")
 def check(
     context: typer.Context,
+    *,
     name: Name,
     with_probe: Annotated[
         bool, typer.Option("--probe", help="Also write one test order to Halo and remove it.")
-    ] = False,  # noqa: FBT002 - how Typer takes a flag
-    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask both sides whether everything that the connection needs works; ends with 2 if not.
 
@@ -189,11 +190,12 @@ def start(context: typer.Context, name: Name) -> None:
 @app.command("set-mapping")
 def set_mapping(
     context: typer.Context,
+    *,
     name: Name,
     file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
-    ] = False,  # noqa: FBT002 - how Typer takes a flag
+    ] = False,
 ) -> None:
     """Let a connection follow another mapping document; it is checked first.
 
@@ -216,6 +218,7 @@ def set_mapping(
 @app.command("set-secret")
 def set_secret(
     context: typer.Context,
+    *,
     name: Name,
     highlevel_token: Token = None,
     highlevel_token_env: TokenEnv = None,
@@ -268,8 +271,10 @@ def _named(name: str) -> str:
 
 
 def _document(mapping: str) -> str:
-    if mapping == "detail" or mapping == "summary":  # noqa: PLR1714 - narrows the type
-        return default_document(mapping)
+    if mapping == "detail":
+        return default_document("detail")
+    if mapping == "summary":
+        return default_document("summary")
     try:
         text = Path(mapping).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -290,7 +295,7 @@ def _render_links(links: list[Link]) -> RenderableType:
             f"{link.highlevel_calls}/{link.highlevel_seconds} s",
             link.halo_url,
             f"{link.halo_calls}/{link.halo_seconds} s",
-            _since(link.start_from),
+            link.start_from,
         ]
         for link in links
     ]
@@ -299,10 +304,6 @@ def _render_links(links: list[Link]) -> RenderableType:
         table("connections", columns, rows),
         *(plain(f"{link.name} is stopped: {link.note}") for link in links if link.note),
     )
-
-
-def _since(day_: date) -> str:
-    return day_.isoformat()
 
 
 def _render_check(name: str, inspected: Inspected) -> RenderableType:

@@ -32,9 +32,10 @@ class _Listed:
 @app.command("list")
 def list_parked(
     context: typer.Context,
+    *,
     connection: Only = None,
     most: Annotated[int, typer.Option("--limit", min=1, help="Show so many at most.")] = 100,
-    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    as_json: AsJson = False,
 ) -> None:
     """List what is parked, with the reason and the offending field.
 
@@ -55,9 +56,10 @@ def list_parked(
 @app.command("show")
 def show_parked(
     context: typer.Context,
+    *,
     record: Record,
     connection: Only = None,
-    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    as_json: AsJson = False,
 ) -> None:
     """Show what was wanted beside what Halo confirmed, and why it is parked.
 
@@ -71,14 +73,15 @@ def show_parked(
 @app.command("retry")
 def retry_parked(
     context: typer.Context,
+    *,
     record: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="The record's id, or a delivery's number.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that is parked.")] = False,  # noqa: FBT002 - how Typer takes a flag
+    everything: Annotated[bool, typer.Option("--all", help="All that is parked.")] = False,
     connection: Only = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent again, and change nothing.")
-    ] = False,  # noqa: FBT002 - how Typer takes a flag
+    ] = False,
 ) -> None:
     """Send parked deliveries again: one record's, or all; the workers take them up within seconds.
 

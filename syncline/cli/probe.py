@@ -86,9 +86,7 @@ def _body(reference: str, client_id: int) -> dict[str, Any]:
     }
 
 
-def _written(
-    parts: Parts, line: Line, gate: Gate, body: dict[str, Any], reference: str
-) -> HaloRow:
+def _written(parts: Parts, line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
     outcome = _made(gate, "probe order", lambda permit: save_orders(line.halo, permit, [body]))
     rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_orders` gave
     ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
+from sqlalchemy import Connection
 
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, show, stack, table
@@ -14,7 +15,6 @@ from syncline.errors import UnknownName
 from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
-from syncline.ledger.database import Connection
 from syncline.ledger.history import OrderHistory, SeenDelivery
 
 app = group("show", "Show one record on both sides.")
@@ -50,8 +50,9 @@ class _Shown:
 @app.command("order")
 def show_order(
     context: typer.Context,
+    *,
     order_id: Annotated[str, typer.Argument(metavar="ID", help="HighLevel's id of the order.")],
-    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    as_json: AsJson = False,
 ) -> None:
     """Show an order's key fields on both sides, its changes, deliveries, effects and calls.
 

@@ -50,13 +50,14 @@ class _Status:
 
 def show_status(
     context: typer.Context,
+    *,
     connection: Annotated[
         str | None, typer.Option("--connection", "-c", help="Only this connection.")
     ] = None,
-    as_json: AsJson = False,  # noqa: FBT002 - how Typer takes a flag
+    as_json: AsJson = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")
-    ] = False,  # noqa: FBT002 - how Typer takes a flag
+    ] = False,
 ) -> None:
     """Show per connection and kind what was seen, what is in line, and what is still owed.
 
@@ -131,7 +132,7 @@ def _render(found: _Status) -> RenderableType:
 
 def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     title = f"{one.name} ({one.mode}, {one.state})"
-    columns = "kind seen# owed# in·line# due# waiting# doubtful# parked#".split()
+    counts = ["seen#", "owed#", "in line#", "due#", "waiting#", "doubtful#", "parked#"]
     rows = [
         [
             *(kind.kind, kind.seen, kind.owed, kind.in_line),
@@ -140,9 +141,8 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
         ]
         for kind in one.kinds
     ]
-    columns = [column.replace("·", " ") for column in columns]
     parts = [
-        table(title, [*columns, "last pull"], rows),
+        table(title, ["kind", *counts, "last pull"], rows),
         table("", ["quota", "left"], [[quota.key, _left(quota.left)] for quota in one.quota]),
     ]
     if one.state == "stopped":

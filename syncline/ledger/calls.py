@@ -11,6 +11,9 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 
+SEND_WITHIN = timedelta(seconds=3)
+"""How long after its row is committed a call may still be written to the socket."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
@@ -99,13 +102,13 @@ def end(connection: Connection, ends: Sequence[CallEnd]) -> None:
 def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tuple[str, datetime]]:
     """Calls that still weigh on a window: (token, when it comes back), for rebuilding a bucket.
 
-    An answered call weighs until its answer + the window; one without an answer until its
-    deadline + the window.
+    An answered call weighs until its answer + the window; one without an answer until the latest
+    moment it may be written + its deadline + the window.
     """
     found = connection.execute(
         text(
             """
-            select id, coalesce(answered_at, at + make_interval(secs => deadline_seconds))
+            select id, coalesce(answered_at, at + make_interval(secs => deadline_seconds + :late))
                        + make_interval(secs => :window) as back_at
             from call
             where quota_key = :quota_key and sent is distinct from false
@@ -113,6 +116,10 @@ def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tup
             order by at
             """
         ),
-        {"quota_key": quota_key, "window": window.total_seconds()},
+        {
+            "quota_key": quota_key,
+            "window": window.total_seconds(),
+            "late": SEND_WITHIN.total_seconds(),
+        },
     )
     return [(str(row.id), row.back_at) for row in found]

@@ -152,7 +152,7 @@ def claim(
                 select id from delivery
                 where connection_id = :connection_id and target = :target
                   and state in ('due', 'doubtful')  -- as the partial index says it
-                  and state = :state and due_at <= clock_timestamp()
+                  and state = :state and due_at <= statement_timestamp()
                 order by due_at, id
                 limit :most
                 for update skip locked
@@ -302,7 +302,8 @@ def doubt(
         State.DOUBTFUL,
         leases,
         """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
-           reason = told.why, failures = d.failures + 1,
+           reason = told.why,
+           failures = d.failures + case when d.state = 'sending' then 1 else 0 end,
            array_limit = coalesce(told.array_limit, d.array_limit)""",
         [{"after": settle.total_seconds(), "why": why, "array_limit": array_limit}] * len(leases),
     )

@@ -132,13 +132,13 @@ def of_order(connection: Connection, order_id: str) -> OrderHistory | None:
         return None
     deliveries = _deliveries(connection, order_id)
     audit = _audit(connection, order_id)
-    calls = {entry.call_id for entry in (*deliveries, *audit) if entry.call_id is not None}
+    calls = {*(one.call_id for one in deliveries), *(one.call_id for one in audit)}
     return OrderHistory(
         record=SeenRecord(*record),
         changes=_changes(connection, order_id),
         deliveries=deliveries,
         audit=audit,
-        calls=_calls(connection, sorted(calls)),
+        calls=_calls(connection, [call for call in calls if call is not None]),
     )
 
 
@@ -170,7 +170,7 @@ def _deliveries(connection: Connection, order_id: str) -> tuple[SeenDelivery, ..
         {"id": order_id},
     ).all()
     waits = _waits(connection, [row.id for row in found])
-    return tuple(SeenDelivery(*row, tuple(waits.get(row.id, ()))) for row in found)
+    return tuple(SeenDelivery(*[*row, tuple(waits.get(row.id, ()))]) for row in found)
 
 
 def _waits(connection: Connection, ids: Sequence[int]) -> dict[int, list[SeenWait]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -27,24 +28,32 @@ class OpenPull:
     rereads: int
 
 
-def open_window(
-    connection: Connection,
-    connection_id: int,
-    kind: str,
-    first: date,
-    last: date,
-    owner: UUID,
-) -> OpenPull | None:
-    """Begin the pull of a window or resume one whose owner is dead; None while another reads it."""
+def owe_windows(
+    connection: Connection, connection_id: int, kind: str, windows: Sequence[tuple[date, date]]
+) -> None:
+    """Note windows that must be read: from here on, no lost message loses one."""
     connection.execute(
         text(
             """
             insert into pull (connection_id, kind, first, last)
-            values (:connection_id, :kind, :first, :last) on conflict do nothing
+            select :connection_id, :kind, first, last
+            from unnest(cast(:firsts as date[]), cast(:lasts as date[])) as owed (first, last)
+            on conflict do nothing
             """
         ),
-        {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
+        {
+            "connection_id": connection_id,
+            "kind": kind,
+            "firsts": [first for first, _ in windows],
+            "lasts": [last for _, last in windows],
+        },
     )
+
+
+def open_window(
+    connection: Connection, connection_id: int, kind: str, first: date, last: date, owner: UUID
+) -> OpenPull | None:
+    """Take an owed window, or one whose owner is dead; None while another reads it."""
     row = connection.execute(
         text(
             """
@@ -80,20 +89,26 @@ def open_window(
     )
 
 
-def orphans(connection: Connection) -> list[tuple[int, str, date, date]]:
-    """Running pulls that nobody owns any more: (connection id, kind, first, last)."""
+MOST_ORPHANS = 20
+"""Windows that one sweep nudges for; the next sweep finds the rest."""
+
+
+def orphans(connection: Connection) -> list[tuple[str, str, date, date]]:
+    """Windows that nobody reads: (connection's name, kind, first, last), newest window first."""
     found = connection.execute(
         text(
             """
-            select p.connection_id, p.kind, p.first, p.last from pull p
+            select c.name, p.kind, p.first, p.last from pull p
+            join connection c on c.id = p.connection_id
             left join session s on s.id = p.owner
-            where p.state = 'running'
+            where p.state = 'running' and c.state = 'active'
               and (p.owner is null or s.id is null or s.ended_at is not null)
-              and p.started_at < clock_timestamp() - interval '2 seconds'
+            order by p.last desc, p.id limit :most
             """
-        )
+        ),
+        {"most": MOST_ORPHANS},
     )
-    return [(row.connection_id, row.kind, row.first, row.last) for row in found]
+    return [(row.name, row.kind, row.first, row.last) for row in found]
 
 
 def add_page(

@@ -221,3 +221,9 @@ def _pulls(
         pull = PullStatus(*values)
         (running if pull.finished_at is None else finished)[kind] = pull
     return finished, running
+
+
+def is_prepared(connection: Connection) -> bool:
+    """Whether the database holds a ledger at all; a new installation's is empty."""
+    found = connection.execute(text("select to_regclass('alembic_version') is not null"))
+    return bool(found.scalar_one())

@@ -27,9 +27,6 @@ T = TypeVar("T")
 PATIENCE = timedelta(seconds=3)
 """Longest a task sleeps for quota; further away than that, work goes back to the ledger."""
 
-SEND_WITHIN = timedelta(seconds=3)
-"""How long after its row is committed a call may still be written to the socket."""
-
 PARALLEL = 32
 """Most calls of one wave; one transaction covers a wave's beginning and one its end."""
 
@@ -142,7 +139,7 @@ class Gate:
             Permit(
                 call_id=str(token),
                 token=str(token),
-                send_before=began + SEND_WITHIN.total_seconds(),
+                send_before=began + calls.SEND_WITHIN.total_seconds(),
                 deadline=self._parts.settings.deadline,
             )
             for token in tokens
@@ -208,6 +205,7 @@ class Gate:
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
+        started = self._parts.monotonic()
         try:
             result = make(permit)
         except SynclineError as failure:
@@ -215,7 +213,9 @@ class Gate:
         self._settle(permit.token, error)
         headers = getattr(result, "headers", None)
         if headers:
-            self._parts.quota.learn(self._key, highlevel_hint(headers, now=self._parts.now()))
+            took = timedelta(seconds=self._parts.monotonic() - started)
+            hint = highlevel_hint(headers, now=self._parts.now(), took=took)
+            self._parts.quota.learn(self._key, hint)
         return Outcome(UUID(permit.call_id), result, error)
 
     def _settle(self, token: str, error: SynclineError | None) -> None:

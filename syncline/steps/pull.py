@@ -6,7 +6,7 @@ the same on every page and the ids seen match it; else the window is read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -58,7 +58,9 @@ def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: La
     """
     new = changed = 0
     states: list[str] = []
-    for window in paging.windows(since, until, today=parts.now().date()):
+    windows = paging.windows(since, until, today=parts.now().date())
+    parts.ledger.run(lambda connection: owe(connection, line.link.id, kind, windows))
+    for window in windows:
         try:
             state, recorded = _read(parts, line, kind, window, lane)
         except NoQuota as error:
@@ -69,6 +71,14 @@ def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: La
         states.append(state)
         new, changed = new + recorded[0], changed + recorded[1]
     return Finished(new, changed, tuple(states), None)
+
+
+def owe(
+    connection: Connection, connection_id: int, kind: str, windows: Sequence[paging.Window]
+) -> None:
+    """Note the windows that must be read, in the caller's transaction."""
+    days = [(window.since, window.until) for window in windows]
+    pulls.owe_windows(connection, connection_id, kind, days)
 
 
 def _read(

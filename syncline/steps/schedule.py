@@ -9,10 +9,11 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
+from syncline.highlevel import paging
 from syncline.ledger import connections, pulls
 from syncline.ledger.connections import Link
 from syncline.steps.parts import Nudge, Parts
-from syncline.steps.pull import KINDS
+from syncline.steps.pull import KINDS, owe
 
 HOT = timedelta(days=1)
 WARM = timedelta(days=7)
@@ -49,7 +50,14 @@ def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
     for kind, band in due:
         since = _since(band, today, link.start_from)
         widest[kind] = min(since, widest.get(kind, since))
-    return [Nudge(link.name, f"pull:{kind}:{since}:{today}") for kind, since in widest.items()]
+    nudges = []
+    for kind, since in widest.items():
+        windows = paging.windows(since, today, today=today)
+        owe(connection, link.id, kind, windows)
+        nudges += [
+            Nudge(link.name, f"pull:{kind}:{window.since}:{window.until}") for window in windows
+        ]
+    return nudges
 
 
 def _since(band: str, today: date, start: date) -> date:

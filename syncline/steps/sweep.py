@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from syncline.ledger import pulls, sessions, waits
+from syncline.steps import detail
 from syncline.steps.parts import Nudge, Parts
+from syncline.steps.targets import TARGETS
 
 
 def sweep(parts: Parts) -> list[Nudge]:
@@ -26,23 +28,27 @@ def sweep(parts: Parts) -> list[Nudge]:
 
 
 def _deliveries(connection: Connection) -> Iterable[Nudge]:
+    """One look into the index for each connection, target and state: cheap however much is due."""
     found = connection.execute(
         text(
             """
-            select distinct c.name, d.target, d.state
-            from delivery d join connection c on c.id = d.connection_id
-            where d.state in ('due', 'doubtful') and d.due_at <= clock_timestamp()
-              and c.state = 'active'
+            select c.name, t.target, s.state
+            from connection c
+            cross join unnest(cast(:targets as text[])) as t (target)
+            cross join unnest(array['due', 'doubtful']) as s (state)
+            where c.state = 'active' and exists (
+                select 1 from delivery d
+                where d.connection_id = c.id and d.target = t.target
+                  and d.state in ('due', 'doubtful') and d.state = s.state
+                  and d.due_at <= statement_timestamp())
             """
-        )
+        ),
+        {"targets": [detail.TARGET, *TARGETS]},
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)
 
 
 def _pulls(connection: Connection) -> Iterable[Nudge]:
-    names = {
-        row.id: row.name for row in connection.execute(text("select id, name from connection"))
-    }
-    for connection_id, kind, first, last in pulls.orphans(connection):
-        yield Nudge(names[connection_id], f"pull:{kind}:{first}:{last}")
+    for name, kind, first, last in pulls.orphans(connection):
+        yield Nudge(name, f"pull:{kind}:{first}:{last}")

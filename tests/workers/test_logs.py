@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import structlog
@@ -26,15 +27,16 @@ def _as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def logged(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[[], list[dict[str, object]]]:
-    configure(Settings(data=tmp_path, log_json=True))
+def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
 
-    def lines() -> list[dict[str, object]]:
-        return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
-    return lines
+@pytest.fixture
+def logged(written: io.StringIO) -> Callable[[], list[dict[str, object]]]:
+    configure(Settings(log_json=True))
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 Lines = Callable[[], list[dict[str, object]]]
@@ -97,10 +99,15 @@ def test_a_task_puts_its_name_and_connection_on_every_line_and_takes_them_off_ag
     assert "connection" not in outside
 
 
-def test_lines_for_people_are_not_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    configure(Settings(data=tmp_path, log_json=False))
+def test_lines_for_people_are_not_json(written: io.StringIO) -> None:
+    configure(Settings(log_json=False))
     structlog.get_logger().info("hello", connection="acme")
-    text = capsys.readouterr().err
-    assert "hello" in text
-    assert "connection=acme" in text
-    assert not text.startswith("{")
+    assert "hello" in written.getvalue()
+    assert "connection=acme" in written.getvalue()
+    assert not written.getvalue().startswith("{")
+
+
+def test_without_a_terminal_lines_are_json(written: io.StringIO) -> None:
+    configure(Settings())
+    structlog.get_logger().info("hello")
+    assert json.loads(written.getvalue())["event"] == "hello"

@@ -1,0 +1,115 @@
+"""The console entry `syncline`: the commands of `syncline.cli`, and those that start or enqueue."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from syncline.cli import connections, parked, show, status
+from syncline.cli.desk import Desk, desk
+from syncline.cli.output import WRONG_DATA, Commands, complain, say
+from syncline.errors import SynclineError
+from syncline.ledger.connections import Link
+from syncline.ledger.migrate import upgrade
+from syncline.ledger.status import is_prepared
+from syncline.quota.keys import QuotaKey
+from syncline.quota.nudges import Nudges
+from syncline.settings import Settings
+from syncline.steps.parts import Nudge, Parts
+from workers import embedded, enqueue
+from workers.logs import configure
+from workers.parts import halo_key, highlevel_key, make_parts
+from workers.up import up
+
+app = typer.Typer(
+    name="syncline",
+    cls=Commands,
+    help="Keeps HighLevel payments and HaloPSA in line, both ways.",
+    epilog="Exit codes: 0 well, 1 something is wrong with what was asked about, "
+    "2 settings, credentials or arguments are wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up)
+app.command("status")(status.show_status)
+app.add_typer(show.app)
+app.add_typer(parked.app)
+app.add_typer(connections.app)
+app.add_typer(enqueue.app)
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Keep HighLevel payments and HaloPSA in line, both ways."""
+    if context.obj is None:
+        context.obj = this_installation()
+
+
+@app.command("down")
+def down(context: typer.Context) -> None:
+    """Stop the embedded PostgreSQL and Redis, unless some process still uses them.
+
+    Example: syncline down
+    """
+    settings = desk(context).settings()
+    if settings.database_url is not None and settings.redis_url is not None:
+        say("Both servers come from the settings; nothing here is to be stopped.")
+    elif embedded.stop_if_unused(settings):
+        say("The embedded servers are stopped.")
+    else:
+        say("They are in use: stop `syncline up` and other commands first.")
+        raise typer.Exit(WRONG_DATA)
+
+
+def this_installation() -> Desk:
+    """The desk over the settings of the environment."""
+    return Desk(
+        settings=Settings.load,
+        open=lambda: opened(Settings.load()),
+        quota_keys=quota_keys,
+    )
+
+
+def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
+    """The keys that the calls of a connection are counted under."""
+    return highlevel_key(link), halo_key(link)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Parts]:
+    """The parts of a command; embedded servers run for its length at least.
+
+    Raises:
+        Refused: a server of the settings does not answer, or the sealing key is wrong.
+    """
+    configure(settings)
+    with embedded.using(settings) as servers:
+        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
+        try:
+            if not parts.ledger.run(is_prepared):
+                upgrade(servers.database_url)
+            yield parts
+        finally:
+            parts.abandon()
+            parts.workers.shutdown()
+            parts.ledger.engine.dispose()
+
+
+def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:
+    """Commands announce nothing: what they make due is found within seconds."""
+
+
+def main() -> None:
+    """Run a command; every error of ours is one line on standard error."""
+    try:
+        app()
+    except SynclineError as error:
+        sys.exit(complain(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""`syncline enqueue`: publishes the documented tasks by hand, at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from kombu.exceptions import OperationalError
+
+from syncline.cli.desk import desk
+from syncline.cli.options import day
+from syncline.cli.output import group, say
+from syncline.errors import Again, Refused
+from syncline.ledger import connections
+from syncline.quota.keys import Lane
+from syncline.steps.detail import TARGET as DETAIL
+from syncline.steps.targets import TARGETS
+from tasks.nudging import PULL_TASKS
+from workers.lanes import queue
+
+app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
+
+Connection = Annotated[
+    str, typer.Option("--connection", "-c", metavar="NAME", help="The connection to work for.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="First day of creation; else where the connection starts."),
+]
+Until = Annotated[str | None, typer.Option(metavar="DATE", help="Last day; else today.")]
+OneTarget = Annotated[
+    str | None, typer.Option("--target", help=f"Only one of: {', '.join(TARGETS)}.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    name: str
+    arguments: tuple[str | None, ...]
+    lane: Lane
+
+
+@app.command("pull-orders")
+def pull_orders(
+    context: typer.Context, connection: Connection, since: Since = None, until: Until = None
+) -> None:
+    """Read the orders that were created in these days.
+
+    Example: syncline enqueue pull-orders --connection acme --since 2026-01-01
+    """
+    _enqueue(context, connection, [_pull("order", connection, since, until)])
+
+
+@app.command("pull-transactions")
+def pull_transactions(
+    context: typer.Context, connection: Connection, since: Since = None, until: Until = None
+) -> None:
+    """Read the transactions that were created in these days.
+
+    Example: syncline enqueue pull-transactions --connection acme --since 2026-01-01
+    """
+    _enqueue(context, connection, [_pull("transaction", connection, since, until)])
+
+
+@app.command("pull-subscriptions")
+def pull_subscriptions(
+    context: typer.Context, connection: Connection, since: Since = None, until: Until = None
+) -> None:
+    """Read the subscriptions that were created in these days.
+
+    Example: syncline enqueue pull-subscriptions --connection acme --since 2026-01-01
+    """
+    _enqueue(context, connection, [_pull("subscription", connection, since, until)])
+
+
+@app.command("send")
+def send(context: typer.Context, connection: Connection, target: OneTarget = None) -> None:
+    """Deliver what is due, without waiting for the next sweep.
+
+    Example: syncline enqueue send --connection acme --target order
+    """
+    targets = [*_targets(target), *([] if target else [DETAIL])]
+    _enqueue(
+        context,
+        connection,
+        [_Task("syncline.deliveries.send", (connection, one), Lane.DELIVERIES) for one in targets],
+    )
+
+
+@app.command("look-up")
+def look_up(context: typer.Context, connection: Connection, target: OneTarget = None) -> None:
+    """Find out what became of doubtful deliveries whose settle time has passed.
+
+    Example: syncline enqueue look-up --connection acme
+    """
+    _enqueue(
+        context,
+        connection,
+        [
+            _Task("syncline.deliveries.look_up", (connection, one), Lane.DELIVERIES)
+            for one in _targets(target)
+        ],
+    )
+
+
+@app.command("sweep")
+def sweep(
+    context: typer.Context,
+    connection: Annotated[
+        str | None,
+        typer.Option("--connection", "-c", metavar="NAME", help="Checked; a sweep is for all."),
+    ] = None,
+) -> None:
+    """Free what the dead held and look at everything that is due.
+
+    Example: syncline enqueue sweep
+    """
+    _enqueue(context, connection, [_Task("syncline.upkeep.sweep", (), Lane.UPKEEP)])
+
+
+def _pull(kind: str, connection: str, since: str | None, until: str | None) -> _Task:
+    first, last = (None if text is None else day(text) for text in (since, until))
+    if first is not None and last is not None and first > last:
+        raise Refused(f"{since} is after {until}.", remedy="Give the earlier day as --since.")
+    arguments = (None if one is None else one.isoformat() for one in (first, last))
+    return _Task(PULL_TASKS[kind], (connection, *arguments), Lane.PULLS)
+
+
+def _targets(target: str | None) -> list[str]:
+    if target is None:
+        return list(TARGETS)
+    if target not in TARGETS:
+        raise Refused(f"{target!r:.80} is no target.", remedy=f"There are: {', '.join(TARGETS)}.")
+    return [target]
+
+
+def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Task]) -> None:
+    with desk(context).open() as parts:
+        if connection is not None:
+            name = connection
+            parts.ledger.run(lambda database: connections.by_name(database, name))
+        _publish(tasks)
+    for task in tasks:
+        say(f"Enqueued {task.name} on {queue(task.lane)}.")
+
+
+def _publish(tasks: Sequence[_Task]) -> None:
+    # The app asks for the broker when it is imported, so it is imported once there is one.
+    from workers.app import app as celery  # noqa: PLC0415
+
+    try:
+        for task in tasks:
+            celery.send_task(task.name, args=list(task.arguments), queue=queue(task.lane))
+    except OperationalError as error:
+        raise Again(
+            f"The broker does not take the task ({error}).", remedy="Try again when it is back."
+        ) from error

@@ -1,0 +1,125 @@
+"""`syncline up`: everything that an installation on one machine needs, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import make_url
+
+from syncline.cli.desk import desk
+from syncline.cli.output import say
+from syncline.errors import Refused
+from syncline.ledger.migrate import upgrade
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.settings import Settings
+from workers import embedded, ports, processes
+from workers import flower as flower_window
+from workers.locks import FileLock
+from workers.logs import configure
+from workers.supervisor import Process, Supervisor
+
+LOGS = "logs"
+"""Below the data folder: a file a process."""
+
+
+def up(
+    context: typer.Context,
+    *,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
+    ] = False,
+) -> None:
+    """Start everything and keep it running: servers, workers, beat, Flower. Ctrl-C stops it all.
+
+    Example: syncline up
+    """
+    settings = desk(context).settings()
+    configure(settings)
+    with _only_one(settings), _asked_to_stop() as stop, embedded.using(settings) as servers:
+        upgrade(servers.database_url)
+        with Supervisor(settings.data / LOGS) as supervisor:
+            port = flower_window.port(settings)
+            supervisor.start(
+                [
+                    *processes.workers(settings),
+                    flower_window.flower(settings, port),
+                    *([sandbox_process(settings)] if sandbox else []),
+                ]
+            )
+            _tell(settings, servers, port)
+            if sandbox:
+                _tell_sandbox(settings)
+            stop.wait()
+            say("Stopping: what is under way ends first.")
+    say("Stopped.")
+
+
+def sandbox_process(settings: Settings) -> Process:
+    """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
+    at = ports.choose(_sandbox_port(settings))
+    return Process("sandbox", (sys.executable, "-m", "syncline.sandbox", "--port", str(at)), env={})
+
+
+def _sandbox_port(settings: Settings) -> Path:
+    return settings.data / "sandbox.port"
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    with FileLock(settings.data / "up.lock") as lock:
+        if not lock.try_take():
+            raise Refused(
+                f"syncline up runs already on {settings.data}.",
+                remedy="Stop that one with Ctrl-C, or set SYNCLINE_DATA to another folder.",
+            )
+        yield
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that both stop everything in order."""
+    stop = threading.Event()
+    signs = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(sign, lambda *_: stop.set()) for sign in signs]
+    try:
+        yield stop
+    finally:
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)
+
+
+def _tell(settings: Settings, servers: embedded.Servers, port: int) -> None:
+    password = (
+        "as in SYNCLINE_FLOWER_PASSWORD"
+        if settings.flower_password
+        else f"in {settings.data / 'flower.password'}"
+    )
+    say(f"PostgreSQL  {make_url(servers.database_url).render_as_string(hide_password=True)}")
+    say(f"Redis       {make_url(servers.redis_url).render_as_string(hide_password=True)}")
+    say(f"Flower      http://{ports.LOOPBACK}:{port} user {settings.flower_user}, {password}")
+    say(f"Logs        {settings.data / LOGS}")
+    say("Look at it with: syncline status --watch. Stop it with Ctrl-C.")
+
+
+def _tell_sandbox(settings: Settings) -> None:
+    config = SandboxConfig()
+    url = f"http://{ports.LOOPBACK}:{ports.remembered(_sandbox_port(settings))}"
+    command = shlex.join(
+        [
+            *("syncline", "connection", "add", "sandbox", "--mode", "sandbox"),
+            *("--location", LOCATION, "--highlevel-url", f"{url}/highlevel"),
+            *("--halo-url", f"{url}/halo", "--halo-client-id", config.halo_client_id),
+            *("--highlevel-token-env", "PIT", "--halo-secret-env", "SECRET"),
+        ]
+    )
+    say(f"Sandbox     {url}")
+    # These open nothing but the emulation, and are the same on every machine.
+    say(f"Try it with: PIT={TOKEN} SECRET={config.halo_client_secret} {command}")
