@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from syncline.errors import Unmappable
 
 _NO_MINOR = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+    {
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    }
 )
-_THREE_MINOR = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_THREE_MINOR = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+MOST_DIGITS = 18
+"""Digits that an amount may have before the point: more is a slip, and sums below stay exact."""
 
 
 def minor_digits(currency: str) -> int:
@@ -25,11 +33,11 @@ def minor_digits(currency: str) -> int:
     return 3 if currency in _THREE_MINOR else 2
 
 
-def decimal(value: Any, field: str) -> Decimal:  # noqa: ANN401
-    """A finite Decimal from a number or its text.
+def decimal(value: Any, field: str) -> Decimal:
+    """A Decimal from a number or its text.
 
     Raises:
-        Unmappable: if it is neither, naming the field.
+        Unmappable: if it is neither, not finite, or too large to be meant; naming the field.
     """
     if isinstance(value, bool) or value is None:
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
@@ -39,6 +47,8 @@ def decimal(value: Any, field: str) -> Decimal:  # noqa: ANN401
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field) from None
     if not number.is_finite():
         raise Unmappable(f"{field} is {value!r}, not a finite amount.", field=field)
+    if number and number.adjusted() >= MOST_DIGITS:
+        raise _too_large(number, field)
     return number
 
 
@@ -50,14 +60,14 @@ class Money:
     currency: str
 
     @classmethod
-    def of(cls, value: Any, currency: str, field: str = "amount") -> Money:  # noqa: ANN401
+    def of(cls, value: Any, currency: str, field: str = "amount") -> Money:
         """Read an exact amount.
 
         Raises:
             Unmappable: if the value is no amount, or has more digits than the currency.
         """
         number = decimal(value, field)
-        exact = quantize(number, currency)
+        exact = quantize(number, currency, field)
         if exact != number:
             raise Unmappable(
                 f"{field} is {number} {currency}, which has more digits than {currency} allows.",
@@ -87,9 +97,17 @@ class Money:
         return other
 
 
-def quantize(number: Decimal, currency: str) -> Decimal:
-    """Round half up to the currency's minor digits."""
-    return number.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP)
+def quantize(number: Decimal, currency: str, field: str = "amount") -> Decimal:
+    """Round half up to the currency's minor digits.
+
+    Raises:
+        Unmappable: if it is too large to be money.
+    """
+    unit = Decimal(1).scaleb(-minor_digits(currency))
+    try:
+        return number.quantize(unit, rounding=ROUND_HALF_UP)
+    except InvalidOperation:
+        raise _too_large(number, field) from None
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:
@@ -105,14 +123,23 @@ def allocate(amount: Money, weights: Sequence[Decimal]) -> list[Money]:
     """
     if not weights:
         return []
-    whole = sum(weights)
+    whole = sum(map(Fraction, weights))
     if whole == 0:
-        weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
+        weights, whole = [Decimal(1)] * len(weights), Fraction(len(weights))
     unit = Decimal(1).scaleb(-minor_digits(amount.currency))
     units = int(amount.amount / unit)
-    shares = [units * weight / whole for weight in weights]
-    parts = [int(share.to_integral_value("ROUND_FLOOR")) for share in shares]
+    # Fractions, since a share that was rounded up could make the parts sum to too much.
+    shares = [units * Fraction(weight) / whole for weight in weights]
+    parts = [floor(share) for share in shares]
     by_remainder = sorted(range(len(shares)), key=lambda at: (parts[at] - shares[at], at))
     for at in by_remainder[: units - sum(parts)]:
         parts[at] += 1
     return [Money(part * unit, amount.currency) for part in parts]
+
+
+def _too_large(number: Decimal, field: str) -> Unmappable:
+    return Unmappable(
+        f"{field} is {number:.3e}, too large to be an amount.",
+        field=field,
+        remedy="Correct the amount where it was entered, then retry.",
+    )

@@ -6,13 +6,16 @@ Celery is left out; what it carries is only nudges, and here they are followed a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from syncline.errors import SynclineError
+from syncline.highlevel import paging
 from syncline.ledger import connections
 from syncline.ledger.connections import NewConnection
 from syncline.mapping.document import default_document
@@ -23,17 +26,39 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.look_up import look_up
 from syncline.steps.parts import Nudge, Parts
-from syncline.steps.pull import Finished, pull
+from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from syncline.steps.tokens import keep
 from workers.parts import make_parts
 
 NAME = "acme"
+PROFILES = ("generous", "plain", "awkward")
+ROOMY = {"calls": 1000, "seconds": 1}
+"""A limit that a test does not reach, with a window short enough to wait for after a 429."""
+
+
+def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
+    """The sandbox with little data, roomy limits and links that show soon."""
+    defaults: dict[str, Any] = {
+        "orders": 24,
+        "transactions": 6,
+        "subscriptions": 2,
+        "customers": 6,
+        "highlevel_limit": ROOMY,
+        "halo_limit": ROOMY,
+        "link_delay": 0.1,
+    }
+    sandbox.reset(**{**defaults, **config})
+    return sandbox
 
 
 class World:
-    """The parts of one worker, a connection to the sandbox, and a driver."""
+    """The parts of one worker, a connection to the sandbox, and a driver.
+
+    Args:
+        joins: whether this is one more worker of an installation that has the connection already.
+    """
 
     def __init__(
         self,
@@ -43,8 +68,9 @@ class World:
         *,
         style: str = "detail",
         settle: int = 1,
-        halo: tuple[int, int] = (300, 300),
-        highlevel: tuple[int, int] = (100, 10),
+        halo: tuple[int, int] = (1000, 1),
+        highlevel: tuple[int, int] = (1000, 1),
+        joins: bool = False,
         **settings: Any,
     ) -> None:
         self.sandbox = sandbox
@@ -56,12 +82,20 @@ class World:
         self.settings = Settings(**{**defaults, **settings})
         self.parts: Parts = make_parts(self.settings, database_url, redis_url, self._announce)
         self.nudges: list[Nudge] = []
-        self._connect(style, settle, halo, highlevel)
+        self.failures: list[SynclineError] = []
+        self.settle = settle
+        if not joins:
+            self._connect(style, settle, halo, highlevel)
 
     def close(self) -> None:
-        self.parts.abandon()
-        self.parts.ledger.engine.dispose()
+        """End the session and close every socket, so that no test inherits one."""
+        keeper: Any = self.parts.abandon
+        lines: Any = self.parts.open_line
+        keeper.__self__.close()
+        lines._transport.close()
         self.parts.workers.shutdown()
+        self.parts.nudges._redis.close()
+        self.parts.ledger.engine.dispose()
 
     def pull(self, kind: str = "order", since: date | None = None) -> Finished:
         today = self.parts.now().date()
@@ -74,22 +108,54 @@ class World:
             Lane.PULLS,
         )
 
-    def drive(self, seconds: float = 60) -> None:
-        """Follow the sweep's nudges until nothing is due, doubtful or owned any more."""
+    def owe_pull(self, kind: str = "order", days: int = 30) -> None:
+        """Note a window to be read, as beat does; `drive` reads it, whatever fails meanwhile."""
+        today = self.parts.now().date()
+        with self.parts.ledger.begin() as connection:
+            link = connections.by_name(connection, NAME)
+            windows = paging.windows(today - timedelta(days=days), today, today=today)
+            owe(connection, link.id, kind, windows)
+
+    def drive(self, seconds: float = 30) -> None:
+        """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
         give_up = time.monotonic() + seconds
-        while self.open_deliveries():
+        while self.open_deliveries() or self.open_pulls():
             for nudge in sweep(self.parts):
                 self.follow(nudge)
             if time.monotonic() > give_up:
-                raise AssertionError(f"still open: {self.counts()}")
-            time.sleep(0.02)
+                raise AssertionError(f"still open: {self.counts()}, failed: {self.failures[-3:]}")
+            self.hurry()
+            time.sleep(0.01)
 
     def follow(self, nudge: Nudge) -> None:
-        line = self.parts.open_line(nudge.connection)
-        if nudge.task == "send":
-            send(self.parts, line, nudge.target)
-        elif nudge.task == "look_up":
-            look_up(self.parts, line, nudge.target)
+        """Do what a worker does with a nudge; an error ends the task and not the worker."""
+        try:
+            line = self.parts.open_line(nudge.connection)
+            if nudge.task == "send":
+                send(self.parts, line, nudge.target)
+            elif nudge.task == "look_up":
+                look_up(self.parts, line, nudge.target)
+            else:
+                _, kind, first, last = nudge.task.split(":")
+                since, until = date.fromisoformat(first), date.fromisoformat(last)
+                pull(self.parts, line, kind, since, until, Lane.PULLS)
+        except SynclineError as error:
+            self.failures.append(error)
+
+    def hurry(self) -> None:
+        """Spare the pauses that are only politeness; the settle time of doubtful writes stays."""
+        self.do(
+            """
+            update delivery set due_at = clock_timestamp()
+            where due_at > clock_timestamp() and (state = 'due' or (
+                state = 'doubtful' and sent_at < clock_timestamp() - make_interval(secs => :settle)
+            ))
+            """,
+            settle=self.settle,
+        )
+
+    def open_pulls(self) -> int:
+        return int(self.rows("select count(*) from pull where state = 'running'")[0][0])
 
     def open_deliveries(self) -> int:
         return sum(
@@ -109,6 +175,10 @@ class World:
     def rows(self, sql: str, **parameters: Any) -> list[Any]:
         with self.parts.ledger.begin() as connection:
             return list(connection.execute(text(sql), parameters))
+
+    def do(self, sql: str, **parameters: Any) -> None:
+        with self.parts.ledger.begin() as connection:
+            connection.execute(text(sql), parameters)
 
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
         self.nudges.extend(wanted)
@@ -141,3 +211,22 @@ class World:
             keep(connection, sealer, link.location_place, "private_token", SecretStr(TOKEN))
             secret = SecretStr(sandbox_defaults.halo_client_secret)
             keep(connection, sealer, link.tenant_place, "client_secret", secret)
+
+
+Worlds = Callable[..., World]
+
+
+@contextmanager
+def opening(database_url: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
+    """Makes worlds over one installation and closes them all."""
+    opened: list[World] = []
+
+    def make(**options: Any) -> World:
+        opened.append(World(database_url, redis_url, sandbox, **options))
+        return opened[-1]
+
+    try:
+        yield make
+    finally:
+        for world in opened:
+            world.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import typer
 
@@ -67,11 +67,14 @@ def down(context: typer.Context) -> None:
 
 def this_installation() -> Desk:
     """The desk over the settings of the environment."""
-    return Desk(
-        settings=Settings.load,
-        open=lambda: opened(Settings.load()),
-        quota_keys=quota_keys,
-    )
+
+
+    def open_it() -> AbstractContextManager[Parts]:
+        settings = Settings.load()
+        configure(settings)
+        return opened(settings)
+
+    return Desk(settings=Settings.load, open=open_it, quota_keys=quota_keys)
 
 
 def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
@@ -86,7 +89,6 @@ def opened(settings: Settings) -> Iterator[Parts]:
     Raises:
         Refused: a server of the settings does not answer, or the sealing key is wrong.
     """
-    configure(settings)
     with embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         try:

@@ -8,7 +8,8 @@ from syncline.settings import Settings
 from workers.lanes import CREWS, Crew
 from workers.supervisor import Process
 
-CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
+# Quiet: its banner is not a line of the log.
+CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers.app")
 
 
 def worker(crew: Crew, settings: Settings) -> Process:

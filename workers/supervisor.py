@@ -65,6 +65,7 @@ class _Child:
     started: float = 0.0
     start_at: float = 0.0
     deaths: int = 0
+    error: OSError | None = None
 
 
 class Supervisor:
@@ -107,6 +108,9 @@ class Supervisor:
                 self._thread.start()
             self._change.notify_all()
             self._change.wait_for(lambda: all(child.started for child in self._children.values()))
+            for child in self._children.values():
+                if child.error is not None:
+                    raise child.error
 
     def pid(self, name: str) -> int | None:
         """The process's id, or None while it is dead.
@@ -183,12 +187,16 @@ class Supervisor:
     def _look_after(self, child: _Child) -> None:
         now = time.monotonic()
         if child.running is not None and child.running.poll() is not None:
-            self._bury(child, child.running, now)
+            self._bury(child, f"exit {child.running.returncode}", now)
         if child.running is None and not self._stopping and now >= child.start_at:
             child.started = now
-            child.running = self._spawn(child.process)
+            try:
+                child.running, child.error = self._spawn(child.process), None
+            except OSError as error:
+                child.error = error
+                self._bury(child, str(error), now)
 
-    def _bury(self, child: _Child, ended: subprocess.Popen[bytes], now: float) -> None:
+    def _bury(self, child: _Child, why: str, now: float) -> None:
         lived = now - child.started
         child.running = None
         child.deaths = 1 if lived > self._backoff.settled.total_seconds() else child.deaths + 1
@@ -198,8 +206,7 @@ class Supervisor:
             log.warning(
                 "process ended and is started again",
                 process=child.process.name,
-                pid=ended.pid,
-                exit=ended.returncode,
+                why=why,
                 rest_s=rest.total_seconds(),
                 log=str(self._log_of(child.process)),
             )

@@ -102,10 +102,10 @@ def _tell(settings: Settings, servers: embedded.Servers, port: int) -> None:
         if settings.flower_password
         else f"in {settings.data / 'flower.password'}"
     )
-    say(f"PostgreSQL  {make_url(servers.database_url).render_as_string(hide_password=True)}")
-    say(f"Redis       {make_url(servers.redis_url).render_as_string(hide_password=True)}")
-    say(f"Flower      http://{ports.LOOPBACK}:{port} user {settings.flower_user}, {password}")
-    say(f"Logs        {settings.data / LOGS}")
+    say(f"PostgreSQL: {make_url(servers.database_url).render_as_string(hide_password=True)}")
+    say(f"Redis: {make_url(servers.redis_url).render_as_string(hide_password=True)}")
+    say(f"Flower: http://{ports.LOOPBACK}:{port} (user {settings.flower_user}, password {password})")
+    say(f"Logs: {settings.data / LOGS}")
     say("Look at it with: syncline status --watch. Stop it with Ctrl-C.")
 
 
@@ -120,6 +120,6 @@ def _tell_sandbox(settings: Settings) -> None:
             *("--highlevel-token-env", "PIT", "--halo-secret-env", "SECRET"),
         ]
     )
-    say(f"Sandbox     {url}")
+    say(f"Sandbox: {url}")
     # These open nothing but the emulation, and are the same on every machine.
     say(f"Try it with: PIT={TOKEN} SECRET={config.halo_client_secret} {command}")

@@ -45,8 +45,14 @@ class Commands(TyperGroup):
 
 def complain(error: SynclineError) -> int:
     """Say an error in one line on standard error; returns the exit code it ends with."""
-    typer.echo(f"error: {one_line(str(error))}", err=True)
+    typer.echo(f"error: {in_words(error)}", err=True)
     return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
+
+
+def in_words(error: SynclineError) -> str:
+    """What happened and what to do, in one line; quoted texts often end without a full stop."""
+    what, remedy = one_line(error.what), one_line(error.remedy)
+    return f"{what if what.endswith(('.', '!', '?')) else what + '.'} {remedy}".strip()
 
 
 def group(name: str, about: str) -> typer.Typer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -98,20 +99,15 @@ def beside(
     """
     held = {key: str(value) for key, value in (confirmed or {}).items()}
     contact = canonical.get("contact") or {}
-    items = canonical.get("items")
     currency = held.pop("currency_code", None)
-    lines = sum(int(many) for key, many in held.items() if key.startswith(_LINE))
     pairs = [
         Pair("reference", reference_of(str(canonical["id"])), held.pop("po_number", None)),
         Pair("customer", contact.get("email") or contact.get("name"), held.pop("client_id", None)),
         Pair("currency", canonical.get("currency"), _iso(currency, currencies)),
         Pair("total", _text(canonical.get("amount")), held.pop("total", None)),
         Pair("tax", _text(canonical.get("tax")), held.pop("tax_total", None)),
-        Pair(
-            "lines",
-            None if items is None else str(len(items)),
-            str(lines) if confirmed is not None else None,
-        ),
+        Pair("lines", _items(canonical), held.pop("lines", None)),
+        Pair("date", _text(canonical.get("created_at")), held.pop("date", None)),
         Pair("status", _text(canonical.get("status")), None),
     ]
     rest = sorted(key for key in held if not key.startswith(_LINE))
@@ -127,6 +123,15 @@ def _iso(halo_id: str | None, currencies: dict[int, str]) -> str | None:
     if halo_id is None:
         return None
     return currencies.get(int(halo_id), halo_id) if halo_id.isdigit() else halo_id
+
+
+def _items(canonical: dict[str, Any]) -> str | None:
+    """What becomes lines in Halo: items, shipping and discount; None until the detail was read."""
+    items = canonical.get("items")
+    if items is None:
+        return None
+    more = [name for name in ("shipping", "discount") if Decimal(canonical.get(name) or 0)]
+    return ", ".join([f"{len(items)} {'item' if len(items) == 1 else 'items'}", *more])
 
 
 def _text(value: object) -> str | None:

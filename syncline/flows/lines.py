@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from syncline.errors import Unmappable
@@ -41,14 +41,19 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
         Unmappable: if the detail is not there, an item is in another currency or has no price, or
             the lines do not sum to the order's amount within the options' limit.
     """
-    try:
-        return _lines(canonical, options)
-    except InvalidOperation:
-        raise Unmappable(
-            f"The amounts of order {canonical['id']} have too many digits to be money.",
-            field="lines",
-            remedy="Correct them where they were entered, then retry.",
-        ) from None
+    currency = canonical["currency"]
+    amount = Money.of(canonical.get("amount"), currency, "total")
+    if options.lines == "summary":
+        name = f"Order {reference_of(canonical['id'])}"
+        return [_written(_single("HL-order", name, amount), Money.of(0, currency))]
+    tax = _amount(canonical, "tax", currency)
+    lines = _detail_lines(canonical, currency)
+    lines += _adjustment(lines, tax, amount, options)
+    # A tax on nothing still has to stand somewhere.
+    if not lines and tax.amount:
+        lines = [_single("HL-adjustment", "Adjustment", Money.of(0, currency))]
+    shares = _shares(lines, tax)
+    return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
 
 
 def onto(
@@ -100,22 +105,6 @@ def is_nothing(line: Mapping[str, Any]) -> bool:
         Unmappable: if its numbers are none.
     """
     return not any(decimal(line.get(key) or 0, f"lines.{key}") for key in ("quantity", "tax"))
-
-
-def _lines(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[str, Any]]:
-    currency = canonical["currency"]
-    amount = Money.of(canonical.get("amount"), currency, "total")
-    if options.lines == "summary":
-        name = f"Order {reference_of(canonical['id'])}"
-        return [_written(_single("HL-order", name, amount), Money.of(0, currency))]
-    tax = _amount(canonical, "tax", currency)
-    lines = _detail_lines(canonical, currency)
-    lines += _adjustment(lines, tax, amount, options)
-    # A tax on nothing still has to stand somewhere.
-    if not lines and tax.amount:
-        lines = [_single("HL-adjustment", "Adjustment", Money.of(0, currency))]
-    shares = _shares(lines, tax)
-    return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
 
 
 def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:

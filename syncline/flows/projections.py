@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
-from decimal import InvalidOperation
 from typing import Any
 
 from syncline.errors import Unmappable
@@ -82,7 +81,7 @@ def _projected_lines(lines: list[Any], currency: str) -> dict[str, str]:
             (net_of(line, currency) for line in kept), quantize(decimal(0, "total"), currency)
         )
         taxes = [quantize(decimal(line.get("tax") or 0, "tax"), currency) for line in kept]
-    except (Unmappable, InvalidOperation) as unreadable:
+    except Unmappable as unreadable:
         return {_LINES: f"unreadable: {unreadable}"}
     tax = sum(taxes, quantize(decimal(0, "tax"), currency))
     signatures = Counter(
@@ -108,7 +107,7 @@ def _number(value: Any) -> str:
 def _money(value: Any, currency: str) -> str:
     try:
         return f"{quantize(decimal(value, 'amount'), currency):f}"
-    except (Unmappable, InvalidOperation):
+    except Unmappable:
         return str(value)
 
 

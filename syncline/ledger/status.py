@@ -27,6 +27,9 @@ _KINDS = {
 }
 """What is shown → the kind of its records, the flow of its deliveries."""
 
+_RECENT_PULLS = 500
+"""Windows looked at for the last pull; a first reading opens one for each month at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class PullStatus:
@@ -209,11 +212,17 @@ def _pulls(
                    started_at, finished_at,
                    cast(extract(epoch from clock_timestamp() - coalesce(finished_at, started_at))
                         as double precision) as age_s
-            from pull where connection_id = :connection_id
-            order by kind, state = 'running', id desc
+            from unnest(cast(:kinds as text[])) as of (shown), lateral (
+                select * from pull where connection_id = :connection_id and kind = of.shown
+                order by id desc limit :recent) pull
+            order by kind, state = 'running', owner is null, finished_at desc, id desc
             """
         ),
-        {"connection_id": link.id},
+        {
+            "connection_id": link.id,
+            "kinds": [kind for kind, _ in _KINDS.values() if kind],
+            "recent": _RECENT_PULLS,
+        },
     )
     finished: dict[str, PullStatus] = {}
     running: dict[str, PullStatus] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -288,10 +288,7 @@ def as_money(value: Any, context: Context) -> Decimal:
     """
     if context.currency is None:
         raise Unmappable(f"{context.field} has no currency.", field=context.field)
-    try:
-        return Money.of(value, context.currency, context.field).amount
-    except InvalidOperation:
-        raise Unmappable(f"{context.field} is {value!r}, no amount.", field=context.field) from None
+    return Money.of(value, context.currency, context.field).amount
 
 
 def as_number(value: Any, context: Context) -> Decimal:

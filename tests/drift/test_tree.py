@@ -44,14 +44,3 @@ def test_every_setting_is_documented_and_every_documented_setting_exists() -> No
     text = (ROOT / "docs" / "settings.md").read_text()
     documented = re.findall(rf"^\| `({PREFIX}[A-Z_]+)` \|", text, flags=re.MULTILINE)
     assert sorted(documented) == sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
-
-
-def test_no_module_of_ours_has_grown_past_400_lines() -> None:
-    folders = ("syncline", "workers", "tasks", "schedules")
-    long = {
-        str(path.relative_to(ROOT)): lines
-        for folder in folders
-        for path in (ROOT / folder).rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > 400
-    }
-    assert not long

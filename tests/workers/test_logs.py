@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,15 +27,14 @@ def _as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    return stream
+def written() -> io.StringIO:
+    return io.StringIO()
 
 
 @pytest.fixture
 def logged(written: io.StringIO) -> Callable[[], list[dict[str, object]]]:
-    configure(Settings(log_json=True))
+    with contextlib.redirect_stderr(written):
+        configure(Settings(log_json=True))
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
@@ -100,7 +99,8 @@ def test_a_task_puts_its_name_and_connection_on_every_line_and_takes_them_off_ag
 
 
 def test_lines_for_people_are_not_json(written: io.StringIO) -> None:
-    configure(Settings(log_json=False))
+    with contextlib.redirect_stderr(written):
+        configure(Settings(log_json=False))
     structlog.get_logger().info("hello", connection="acme")
     assert "hello" in written.getvalue()
     assert "connection=acme" in written.getvalue()
@@ -108,6 +108,7 @@ def test_lines_for_people_are_not_json(written: io.StringIO) -> None:
 
 
 def test_without_a_terminal_lines_are_json(written: io.StringIO) -> None:
-    configure(Settings())
+    with contextlib.redirect_stderr(written):
+        configure(Settings())
     structlog.get_logger().info("hello")
     assert json.loads(written.getvalue())["event"] == "hello"

@@ -1,0 +1,233 @@
+"""Adding connections and checking them, against the emulated APIs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from syncline.ledger import abilities, connections
+from syncline.ledger.database import Ledger
+from syncline.sandbox.config import (
+    LOCATION,
+    TOKEN,
+    TOKEN_OF_ANOTHER_LOCATION,
+    TOKEN_WITHOUT_SCOPES,
+    SandboxConfig,
+)
+from syncline.sandbox.process import SandboxProcess
+from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document
+
+
+def add_sandbox(run: Run, sandbox: SandboxProcess, **options: str) -> None:
+    config = SandboxConfig()
+    places = {
+        "location": LOCATION,
+        "highlevel_url": sandbox.highlevel_url,
+        "halo_url": sandbox.halo_url,
+        "halo_client_id": config.halo_client_id,
+    }
+    assert run(*adding(**(places | options))).exit_code == 0
+
+
+@pytest.fixture
+def keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox's own credentials stand in the variables."""
+    monkeypatch.setenv("HL_TOKEN", TOKEN)
+    monkeypatch.setenv("HALO_SECRET", SandboxConfig().halo_client_secret)
+
+
+def refused(run: Run, *arguments: str, typed: str | None = None) -> str:
+    """The one line with which it ends, with exit code 2."""
+    result = run(*arguments, typed=typed)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_secrets_are_sealed_and_never_shown(books: Books, run: Run) -> None:
+    shown = run("connection", "list").output + run("connection", "list", "--json").output
+    stored = books.ledger.run(lambda c: c.execute(text("select sealed from credential")).all())
+    assert len(stored) == 2
+    for secret in SECRETS.values():
+        assert secret not in shown
+        assert all(secret.encode() not in bytes(row.sealed) for row in stored)
+
+
+def test_a_dry_run_adds_nothing(run: Run, ledger: Ledger) -> None:
+    assert "could be added" in run(*adding(), "--dry-run").stdout
+    assert ledger.run(connections.everyone) == []
+    assert ledger.run(lambda c: c.execute(text("select 1 from credential")).all()) == []
+
+
+def test_secrets_are_read_from_standard_input_in_their_order(run: Run, ledger: Ledger) -> None:
+    command = [part for part in adding() if not part.endswith(("-env", "HL_TOKEN", "HALO_SECRET"))]
+    typed = "token-1\nsecret-2\n"
+    result = run(*command, "--highlevel-token", "-", "--halo-secret", "-", typed=typed)
+    assert result.exit_code == 0
+    assert len(ledger.run(connections.everyone)) == 1
+
+
+def test_a_secret_on_the_command_line_is_refused(run: Run) -> None:
+    command = [part for part in adding() if part not in {"--highlevel-token-env", "HL_TOKEN"}]
+    line = refused(run, *command, "--highlevel-token", "pit-typed-here")
+    assert "--highlevel-token-env NAME" in line
+    assert "pit-typed-here" not in line
+
+
+def test_a_missing_secret_says_how_to_give_it(run: Run) -> None:
+    command = [part for part in adding() if part not in {"--highlevel-token-env", "HL_TOKEN"}]
+    assert "--highlevel-token-env NAME" in refused(run, *command)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("halo_url", "acme", "https://acme.halopsa.com"),
+        ("halo_url", "http://acme.example", "https://"),
+        ("halo_limit", "many", "100/10"),
+        ("highlevel_limit", "0/10", "100/10"),
+        ("start_from", "yesterday", "2026-01-31"),
+        ("mapping", "nowhere.toml", "TOML file"),
+        ("highlevel_token_env", "NOT_SET", "Put the secret there"),
+    ],
+)
+def test_an_option_that_is_wrong_says_how_to_write_it(
+    run: Run, option: str, value: str, remedy: str
+) -> None:
+    assert remedy in refused(run, *adding(**{option: value}))
+
+
+def test_a_name_that_is_taken_is_refused(books: Books, run: Run) -> None:
+    assert "Choose another name." in refused(run, *adding())
+
+
+def test_a_broken_mapping_names_its_line_and_changes_nothing(
+    books: Books, run: Run, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[orders]\nlines = 'sideways'\n", encoding="utf-8")
+    assert "line 2" in refused(run, "connection", "set-mapping", "acme", str(broken))
+    [link] = books.ledger.run(connections.everyone)
+    assert link.mapping == books.link.mapping
+
+
+def test_another_mapping_is_followed(books: Books, run: Run, tmp_path: Path) -> None:
+    good = tmp_path / "good.toml"
+    good.write_text("[orders]\nlines = 'summary'\n", encoding="utf-8")
+    command = ["connection", "set-mapping", "acme", str(good)]
+    run(*command, "--dry-run")
+    [link] = books.ledger.run(connections.everyone)
+    assert link.mapping == books.link.mapping
+    run(*command)
+    [link] = books.ledger.run(connections.everyone)
+    assert link.mapping == good.read_text(encoding="utf-8")
+
+
+def test_a_stopped_connection_goes_on(books: Books, run: Run) -> None:
+    books.ledger.run(lambda c: connections.stop(c, books.link.id, "The token is wrong."))
+    assert run("connection", "start", "acme").stdout == "acme goes on.\n"
+    [link] = books.ledger.run(connections.everyone)
+    assert (link.state, link.note) == ("active", None)
+    assert run("connection", "start", "acme").stdout == "acme was not stopped.\n"
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_good_connection_works_in_every_point(
+    run: Run, sandbox: SandboxProcess, ledger: Ledger
+) -> None:
+    add_sandbox(run, sandbox)
+    result = run("connection", "check", "acme", "--json")
+    assert result.exit_code == 0
+    checked = document(result)
+    assert checked["works"]
+    assert all(finding["works"] for finding in checked["findings"])
+    known = ledger.run(lambda c: abilities.read(c, "tenant:1"))
+    assert {"USD", "EUR"} <= {code for row in known for code in row["value"]}
+    assert sandbox.counters()["halo"]["rejected"] == 0
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_probe_proves_how_orders_are_found_and_leaves_none_behind(
+    run: Run, sandbox: SandboxProcess, ledger: Ledger
+) -> None:
+    add_sandbox(run, sandbox)
+    checked = document(run("connection", "check", "acme", "--probe", "--json"))
+    assert checked["findings"][-1]["works"]
+    effects = ledger.run(
+        lambda c: c.execute(text("select effect, source_id from audit_entry order by id")).all()
+    )
+    assert [row.effect for row in effects] == ["create", "delete"]
+    deleted = [call for call in sandbox.calls("halo") if call["method"] == "DELETE"]
+    assert len(deleted) == 1
+    known = {row["name"] for row in ledger.run(lambda c: abilities.read(c, "tenant:1"))}
+    assert "find.order.sql" in known
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("token", "remedy"),
+    [
+        ("pit-unknown", "Make a new private integration token"),
+        (TOKEN_OF_ANOTHER_LOCATION, "Check the location id"),
+        (TOKEN_WITHOUT_SCOPES, "payments/transactions.readonly"),
+    ],
+    ids=["wrong token", "token of another location", "token without a scope"],
+)
+def test_a_token_that_does_not_do_says_what_to_do(
+    run: Run,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+    remedy: str,
+) -> None:
+    monkeypatch.setenv("HL_TOKEN", token)
+    add_sandbox(run, sandbox)
+    line = refused(run, "connection", "check", "acme")
+    assert remedy in line
+    assert token not in line
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"tenant": "another"}, "Check the client id and secret"),
+        ({"halo_client_id": "another"}, "Check the client id and secret"),
+        ({"scope": "flying:carpets"}, "Grant this scope"),
+        ({"scope": "read:tickets"}, "Give the API application this permission"),
+        ({"halo_url": "http://127.0.0.1:1"}, "Check the address"),
+        ({"highlevel_url": "http://127.0.0.1:1"}, "Check the address"),
+    ],
+    ids=["tenant", "application", "scope", "permission", "Halo's host", "HighLevel's host"],
+)
+def test_a_side_that_does_not_let_us_in_says_what_to_do(
+    run: Run, sandbox: SandboxProcess, options: dict[str, str], remedy: str
+) -> None:
+    add_sandbox(run, sandbox, **options)
+    assert remedy in refused(run, "connection", "check", "acme")
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_new_secret_is_what_counts_from_then_on(
+    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = SandboxConfig().halo_client_secret
+    monkeypatch.setenv("HALO_SECRET", "an-old-one")
+    add_sandbox(run, sandbox)
+    refused(run, "connection", "check", "acme")
+    command = ["connection", "set-secret", "acme", "--halo-secret", "-"]
+    assert run(*command, typed=f"{good}\n").exit_code == 0
+    assert run("connection", "check", "acme").exit_code == 0
+
+
+def test_setting_no_secret_says_how_to_give_one(books: Books, run: Run) -> None:
+    assert "--halo-secret-env NAME" in refused(run, "connection", "set-secret", "acme")
+
+
+@pytest.mark.parametrize("command", ["check", "start", "set-secret"])
+def test_an_unknown_connection_is_named(books: Books, run: Run, command: str) -> None:
+    given = ["--halo-secret-env", "HALO_SECRET"] if command == "set-secret" else []
+    assert "Known: acme." in refused(run, "connection", command, "nobody", *given)

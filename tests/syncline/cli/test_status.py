@@ -1,0 +1,137 @@
+"""What `syncline status` tells, of a real ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from syncline.ledger import connections, pulls
+from syncline.settings import Settings
+from tests.syncline.cli.conftest import Books, Run, document, runner
+
+
+def kinds(run: Run) -> dict[str, dict[str, Any]]:
+    found = document(run("status", "--json"))
+    return {kind["kind"]: kind for kind in found["connections"][0]["kinds"]}
+
+
+def test_without_any_connection_it_says_how_to_add_one(run: Run) -> None:
+    result = run("status")
+    assert result.exit_code == 0
+    assert "syncline connection add" in result.stdout
+
+
+def test_every_order_that_was_seen_is_counted_where_it_stands(books: Books, run: Run) -> None:
+    for order_id in ("o1", "o2", "o3", "o4"):
+        books.see(order_id)
+    books.see("test", liveMode=False)
+    delivered, parked, *_ = books.claim()
+    books.deliver(delivered, total="10.5")
+    books.park([parked], "no such currency")
+    orders = kinds(run)["orders"]
+    assert {key: orders[key] for key in ("seen", "owed", "in_line", "due", "parked")} == {
+        "seen": 5,
+        "owed": 4,
+        "in_line": 1,
+        "due": 2,
+        "parked": 1,
+    }
+
+
+def test_a_customer_is_one_however_many_rows_it_makes_in_halo(books: Books, run: Run) -> None:
+    books.see("o1")
+    [client] = books.claim("client")
+    books.deliver(client)
+    customers = kinds(run)["customers"]
+    assert (customers["seen"], customers["owed"], customers["in_line"]) == (1, 1, 0)
+    [user] = books.claim("user")
+    books.deliver(user)
+    assert kinds(run)["customers"]["in_line"] == 1
+
+
+def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
+    books: Books, run: Run
+) -> None:
+    day = books.link.start_from
+
+    def read(connection: connections.Connection) -> None:
+        first = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
+        assert first is not None
+        page = pulls.PullPage(0, 3, ("a", "b", "c"))
+        pulls.add_page(connection, first.id, books.session, page, new=3, changed=0, unreadable=0)
+        pulls.close(connection, first.id, books.session, "certified", None)
+        second = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
+        assert second is not None
+        page = pulls.PullPage(0, 30, ("a", "b", "c"))
+        pulls.add_page(connection, second.id, books.session, page, new=0, changed=0, unreadable=0)
+
+    books.ledger.run(read)
+    orders = kinds(run)["orders"]
+    assert (orders["pull"]["state"], orders["pull"]["seen"], orders["pull"]["total"]) == (
+        "certified",
+        3,
+        3,
+    )
+    assert orders["pull"]["age_s"] >= 0
+    assert (orders["running"]["seen"], orders["running"]["total"]) == (3, 30)
+    assert "reading 3 of 30" in run("status").stdout
+
+
+def test_a_stopped_connection_says_why_and_how_it_goes_on(books: Books, run: Run) -> None:
+    books.ledger.run(lambda c: connections.stop(c, books.link.id, "The token is wrong."))
+    shown = run("status").stdout
+    assert "The token is wrong." in shown
+    assert "syncline connection start acme" in shown
+
+
+def test_quota_is_shown_for_both_sides(books: Books, run: Run) -> None:
+    quota = document(run("status", "--json"))["connections"][0]["quota"]
+    assert [(key["key"], key["left"]["windows"][0]["left"]) for key in quota] == [
+        ("highlevel:loc1", 100),
+        (f"halo:{books.link.tenant}", 300),
+    ]
+
+
+def test_workers_are_told_apart_by_their_heartbeat(books: Books, run: Run) -> None:
+    books.ledger.run(
+        lambda c: c.execute(
+            text(
+                "insert into session (id, name, heartbeat_at)"
+                " values (:id, 'host:2', clock_timestamp() - interval '1 minute')"
+            ),
+            {"id": uuid4()},
+        )
+    )
+    workers = document(run("status", "--json"))["workers"]
+    assert {worker["name"]: worker["alive"] for worker in workers} == {
+        "host:1": True,
+        "host:2": False,
+    }
+
+
+def test_an_unknown_connection_is_named_with_those_there_are(books: Books, run: Run) -> None:
+    result = run("status", "--connection", "nobody")
+    assert result.exit_code == 2
+    assert result.stderr == "error: There is no connection named 'nobody'. Known: acme.\n"
+
+
+def test_an_unreachable_database_is_one_line_and_exit_2(settings: Settings) -> None:
+    away = settings.model_copy(
+        update={"database_url": SecretStr("postgresql://x:hidden@127.0.0.1:1/none")}
+    )
+    result = runner(away)("status")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "SYNCLINE_DATABASE_URL" in result.stderr
+    assert "hidden" not in result.output
+
+
+def test_text_from_outside_neither_marks_up_nor_steers_the_terminal(books: Books, run: Run) -> None:
+    note = "[red]boo[/red] \x1b[2J end"
+    books.ledger.run(lambda c: connections.stop(c, books.link.id, note))
+    shown = run("status").stdout
+    assert "[red]boo[/red]" in shown
+    assert "\x1b[2J" not in shown

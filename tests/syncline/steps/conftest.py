@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from syncline.sandbox.process import SandboxProcess
+from tests.world import Worlds, opening
+
+
+@pytest.fixture
+def worlds(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
+    """Makes workers of one installation over real servers and the sandbox."""
+    with opening(database, redis_url, sandbox) as make:
+        yield make
