@@ -47,7 +47,6 @@ class Settings(BaseSettings):
     dead_after: Seconds = timedelta(seconds=6)
     settle: Seconds = timedelta(seconds=60)
     deadline: Seconds = timedelta(seconds=60)
-    find_lag: Seconds = timedelta(seconds=10)
     sweep: Seconds = timedelta(seconds=2)
     tick: Seconds = timedelta(seconds=5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import typer
 
@@ -19,9 +20,10 @@ from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
+from syncline.transport import Transport
 from workers import embedded, enqueue
 from workers.logs import configure
-from workers.parts import halo_key, highlevel_key, make_parts
+from workers.parts import Lines, halo_key, highlevel_key, make_parts
 from workers.up import up
 
 app = typer.Typer(
@@ -91,6 +93,8 @@ def opened(settings: Settings) -> Iterator[Parts]:
     """
     with embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
+        transport = Transport()  # one that is closed with the command
+        parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer))
         try:
             if not parts.ledger.run(is_prepared):
                 upgrade(servers.database_url)
@@ -98,6 +102,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
         finally:
             parts.abandon()
             parts.workers.shutdown()
+            transport.close()
             parts.ledger.engine.dispose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +85,13 @@ def inspect(parts: Parts, line: Line, *, probe: Callable[[Gate], Finding] | None
     who = (line.link.id, line.link.name)
     highlevel = Gate(parts, who, line.highlevel_key, Lane.UPKEEP)
     halo = Gate(parts, who, line.halo_key, Lane.UPKEEP)
-    for gate, questions in ((highlevel, _highlevel(line)), (halo, _halo(parts, line))):
-        for finding, error in _asked(gate, questions):
-            findings.append(finding)
-            if error is not None and finding.needed:
-                errors.append(error)
+    with closing(Transport(connections=1)) as transport:
+        desk = _token_desk(parts, line, transport)
+        for gate, questions in ((highlevel, _highlevel(line)), (halo, _halo(parts, line, desk))):
+            for finding, error in _asked(gate, questions):
+                findings.append(finding)
+                if error is not None and finding.needed:
+                    errors.append(error)
     if probe is not None and not errors:
         findings.append(probe(halo))
     return Inspected(tuple(findings), errors[0] if errors else None)
@@ -144,8 +147,7 @@ def _highlevel(line: Line) -> Iterator[Question]:
         )
 
 
-def _halo(parts: Parts, line: Line) -> Iterator[Question]:
-    desk = _token_desk(parts, line)
+def _halo(parts: Parts, line: Line, desk: TokenDesk) -> Iterator[Question]:
     yield Question(
         "Halo: a token",
         "check token",
@@ -181,7 +183,7 @@ def _halo(parts: Parts, line: Line) -> Iterator[Question]:
     )
 
 
-def _token_desk(parts: Parts, line: Line) -> TokenDesk:
+def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
     """Asks for a token of its own: the one that is kept may have come from an older secret."""
     link = line.link
     secret = parts.ledger.run(
@@ -195,7 +197,7 @@ def _token_desk(parts: Parts, line: Line) -> TokenDesk:
             remedy=f"Store it with: syncline connection set-secret {link.name}",
         )
     return TokenDesk(
-        Transport(connections=1),
+        transport,
         base_url=link.halo_url.rstrip("/").removesuffix("/api"),
         tenant=link.tenant_key,
         client_id=link.client_id,

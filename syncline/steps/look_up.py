@@ -25,8 +25,8 @@ from syncline.steps import abilities, render
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, NoQuota, halo_gate
 from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.send import BACKOFF, PARK_AFTER, backoff
 from syncline.steps.targets import TARGETS, Target
+from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
 from syncline.transport import Permit
 
 MOST = 100

@@ -6,8 +6,7 @@ wanted before anything is called delivered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,12 +15,9 @@ from sqlalchemy import Connection
 
 from syncline.errors import (
     Again,
-    Doubtful,
     NotSent,
     Refused,
     Rejected,
-    SynclineError,
-    Unreadable,
 )
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.ledger import deliveries
@@ -33,28 +29,11 @@ from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target
+from syncline.steps.verdicts import BACKOFF, Array, Verdict, apply, is_stale, judge, rests
 from syncline.transport import Permit
 
 ROUNDS = 50
 """Claims a task makes before it lets others have its thread; the rest is nudged again."""
-
-ANSWERED_SETTLE = timedelta(seconds=1)
-"""Rest before a look-up when the other side has answered, so is not working on it any more."""
-
-BACKOFF = timedelta(seconds=2)
-"""First pause after a failure that may heal by itself; doubles up to the longest."""
-
-LONGEST_BACKOFF = timedelta(minutes=5)
-
-PARK_AFTER = 12
-"""Failures in a row after which a person is asked: a poison row must not go round for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """One POST: the elements that go together."""
-
-    writes: tuple[Write, ...]
 
 
 def send(parts: Parts, line: Line, target: str) -> float | None:
@@ -113,17 +92,22 @@ def _deliver(
     gate = halo_gate(parts, line, Lane.DELIVERIES)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
-        return _prove_first(parts, line, target, gate, writes)
+        return _prove_first(parts, line, target, gate, known, writes)
     pending = _arrays(writes, known.array_size(target.name))
     while pending:
         tokens = gate.tokens(len(pending))
         wave, pending = pending[: len(tokens)], pending[len(tokens) :]
-        _wave(parts, line, target, gate, tokens, wave)
+        _wave(parts, line, target, gate, known, tokens, wave)
     return None
 
 
 def _prove_first(
-    parts: Parts, line: Line, target: Target, gate: Gate, writes: list[Write]
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    known: Abilities,
+    writes: list[Write],
 ) -> float | None:
     """Create one row alone and find it again, before anything else is created at this tenant."""
     first, rest = writes[0], writes[1:]
@@ -132,7 +116,7 @@ def _prove_first(
         _release(parts, [first.lease], timedelta(seconds=1), None)
         return 1.0
     try:
-        confirmed = _wave(parts, line, target, gate, gate.tokens(1), [Array((first,))])
+        confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
         if confirmed:
             prove.prove(parts, line, target, gate, first.reference, confirmed[0].target_id or "")
     finally:
@@ -158,6 +142,7 @@ def _wave(
     line: Line,
     target: Target,
     gate: Gate,
+    known: Abilities,
     tokens: list[UUID],
     arrays: list[Array],
 ) -> list[Confirmation]:
@@ -187,7 +172,7 @@ def _wave(
     ]
     try:
         outcomes = gate.send(tokens, [_maker(line, target, array) for array in arrays], began)
-        verdicts, confirmed = _finish(parts, line, target, gate, arrays, outcomes)
+        verdicts, confirmed = _finish(parts, line, target, gate, known, arrays, outcomes)
     except BaseException:
         # Rows that have departed must not stay in the hands of a worker that lost track of them.
         parts.abandon()
@@ -206,19 +191,20 @@ def _finish(
     line: Line,
     target: Target,
     gate: Gate,
+    known: Abilities,
     arrays: list[Array],
     outcomes: list[Outcome],
 ) -> tuple[list[Verdict], list[Confirmation]]:
     """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
+    rest = rests(parts, line, target, known)
     verdicts = [
-        _verdict(line, target, array, outcome)
-        for array, outcome in zip(arrays, outcomes, strict=True)
+        judge(line, target, array, outcome) for array, outcome in zip(arrays, outcomes, strict=True)
     ]
 
     def finish(connection: Connection) -> list[Confirmation]:
         gate.end(connection, outcomes)
         for verdict in verdicts:
-            _apply(parts, line, connection, verdict)
+            apply(connection, verdict, rest)
         return [item for verdict in verdicts for item in verdict.confirmed]
 
     return verdicts, parts.ledger.run_patiently(finish, sleep=parts.sleep)
@@ -231,107 +217,6 @@ def _maker(line: Line, target: Target, array: Array) -> Any:
         return target.save(line.halo, permit, bodies)
 
     return make
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What one array's outcome means for each of its elements."""
-
-    size: int
-    error: SynclineError | None
-    confirmed: list[Confirmation]
-    missing: list[Lease]
-    differing: list[tuple[Lease, str, str]]
-    elements: list[Lease]
-
-    @property
-    def whole(self) -> bool:
-        """Whether every element came back, matched."""
-        return self.error is None and not self.missing
-
-
-def _verdict(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict:
-    verdict = Verdict(
-        size=len(array.writes),
-        error=outcome.error,
-        confirmed=[],
-        missing=[],
-        differing=[],
-        elements=[write.lease for write in array.writes],
-    )
-    if outcome.error is not None:
-        return verdict
-    rows: Mapping[str, list[dict[str, Any]]] = target.by_reference(outcome.result)  # type: ignore[arg-type]  # `save` gives rows
-    for write in array.writes:
-        found = rows.get(write.reference, [])
-        if len(found) != 1 or not target.is_whole(found[0]):
-            verdict.missing.append(write.lease)
-            continue
-        different = target.compares(write.projection, found[0], line.document, write.currency)
-        if different:
-            field, wanted, got = different[0]
-            verdict.differing.append(
-                (write.lease, field, f"{field}: wanted {wanted}, Halo holds {got}")
-            )
-        else:
-            verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
-    return verdict
-
-
-def _apply(parts: Parts, line: Line, connection: Connection, verdict: Verdict) -> None:
-    deliveries.confirm(connection, verdict.confirmed, wrote=True)
-    for lease, field, reason in verdict.differing:
-        deliveries.park(connection, [lease], reason=reason, field=field)
-    deliveries.doubt(
-        connection,
-        verdict.missing,
-        settle=ANSWERED_SETTLE,
-        why="Halo's answer did not contain it",
-    )
-    if verdict.error is not None and verdict.elements:
-        _apply_error(parts, line, connection, verdict, verdict.error)
-
-
-def _apply_error(
-    parts: Parts,
-    line: Line,
-    connection: Connection,
-    verdict: Verdict,
-    error: SynclineError,
-) -> None:
-    elements = verdict.elements
-    if isinstance(error, (Again, Refused)):
-        after = error.after if isinstance(error, Again) else BACKOFF
-        if isinstance(error, NotSent):
-            after = max(after, backoff(elements[0].failures))
-        deliveries.give_back(
-            connection, elements, after=after, why=error.what, failed=isinstance(error, NotSent)
-        )
-    elif isinstance(error, (Doubtful, Unreadable)):
-        settle = line.link.settle(parts.settings.settle)
-        deliveries.doubt(connection, elements, settle=settle, why=error.what)
-    elif isinstance(error, Rejected) and (len(elements) > 1 or is_stale(error)):
-        deliveries.doubt(
-            connection,
-            elements,
-            settle=timedelta(0) if is_stale(error) else ANSWERED_SETTLE,
-            why=error.what,
-            array_limit=max(1, len(elements) // 2),
-        )
-    else:
-        text = error.text if isinstance(error, Rejected) else error.what
-        field = error.field if isinstance(error, Rejected) else None
-        deliveries.park(connection, elements, reason=text, field=field)
-
-
-def is_stale(error: Rejected) -> bool:
-    """Whether Halo refused an update because the row has moved on since we read it."""
-    return "change_seq" in error.text
-
-
-def backoff(failures: int) -> timedelta:
-    """The pause after so many failures in a row."""
-    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
 
 
 def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:

@@ -1,0 +1,168 @@
+"""What an array's outcome means for each of its elements, and how that is written.
+
+Elements are matched by reference, never by position, and compared with what was wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.errors import (
+    Again,
+    Doubtful,
+    NotSent,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
+from syncline.halo.abilities import Abilities
+from syncline.ledger import deliveries
+from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.steps.gate import Outcome
+from syncline.steps.parts import Line, Parts
+from syncline.steps.render import Write
+from syncline.steps.targets import Target
+
+ANSWERED_SETTLE = timedelta(seconds=1)
+"""Least rest before a look-up when the other side has answered, so is done with the call."""
+
+BACKOFF = timedelta(seconds=2)
+"""First pause after a failure that may heal by itself; doubles up to the longest."""
+
+LONGEST_BACKOFF = timedelta(minutes=5)
+
+PARK_AFTER = 12
+"""Failures in a row after which a person is asked: a poison row must not go round for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """One POST: the elements that go together."""
+
+    writes: tuple[Write, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """How long a delivery rests before it is looked up.
+
+    Attributes:
+        answered: after an answer that did not show it: longer than rows take to be found.
+        unknown: without an answer: also longer than the other side may still be working on it.
+    """
+
+    answered: timedelta
+    unknown: timedelta
+
+
+def rests(parts: Parts, line: Line, target: Target, known: Abilities) -> Rests:
+    """The rests at a tenant, by the lag of the way in which its rows are found."""
+    way = known.find_way(target.name)
+    proof = None if way is None else known.find_proof(target.name, way)
+    seen_after = timedelta(0) if proof is None else 2 * proof.lag
+    answered = max(ANSWERED_SETTLE, seen_after)
+    return Rests(answered, max(line.link.settle(parts.settings.settle), answered))
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one array's outcome means for each of its elements."""
+
+    size: int
+    error: SynclineError | None
+    confirmed: list[Confirmation]
+    missing: list[Lease]
+    differing: list[tuple[Lease, str, str]]
+    elements: list[Lease]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every element came back, matched."""
+        return self.error is None and not self.missing
+
+
+def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict:
+    """Sort an array's elements: confirmed, missing from the answer, or held otherwise than sent."""
+    verdict = Verdict(
+        size=len(array.writes),
+        error=outcome.error,
+        confirmed=[],
+        missing=[],
+        differing=[],
+        elements=[write.lease for write in array.writes],
+    )
+    if outcome.error is not None:
+        return verdict
+    rows: Mapping[str, list[dict[str, Any]]] = target.by_reference(outcome.result)  # type: ignore[arg-type]  # `save` gives rows
+    for write in array.writes:
+        found = rows.get(write.reference, [])
+        if len(found) != 1 or not target.is_whole(found[0]):
+            verdict.missing.append(write.lease)
+            continue
+        different = target.compares(write.projection, found[0], line.document, write.currency)
+        if different:
+            field, wanted, got = different[0]
+            verdict.differing.append(
+                (write.lease, field, f"{field}: wanted {wanted}, Halo holds {got}")
+            )
+        else:
+            verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
+    return verdict
+
+
+def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
+    """Write a verdict into the ledger, in the caller's transaction."""
+    deliveries.confirm(connection, verdict.confirmed, wrote=True)
+    for lease, field, reason in verdict.differing:
+        deliveries.park(connection, [lease], reason=reason, field=field)
+    deliveries.doubt(
+        connection,
+        verdict.missing,
+        settle=rests.answered,
+        why="Halo's answer did not contain it",
+    )
+    if verdict.error is not None and verdict.elements:
+        _apply_error(connection, verdict, verdict.error, rests)
+
+
+def _apply_error(
+    connection: Connection, verdict: Verdict, error: SynclineError, rests: Rests
+) -> None:
+    elements = verdict.elements
+    if isinstance(error, (Again, Refused)):
+        after = error.after if isinstance(error, Again) else BACKOFF
+        if isinstance(error, NotSent):
+            after = max(after, backoff(elements[0].failures))
+        deliveries.give_back(
+            connection, elements, after=after, why=error.what, failed=isinstance(error, NotSent)
+        )
+    elif isinstance(error, (Doubtful, Unreadable)):
+        deliveries.doubt(connection, elements, settle=rests.unknown, why=error.what)
+    elif isinstance(error, Rejected) and (len(elements) > 1 or is_stale(error)):
+        deliveries.doubt(
+            connection,
+            elements,
+            settle=timedelta(0) if is_stale(error) else rests.answered,
+            why=error.what,
+            array_limit=max(1, len(elements) // 2),
+        )
+    else:
+        text = error.text if isinstance(error, Rejected) else error.what
+        field = error.field if isinstance(error, Rejected) else None
+        deliveries.park(connection, elements, reason=text, field=field)
+
+
+def is_stale(error: Rejected) -> bool:
+    """Whether Halo refused an update because the row has moved on since we read it."""
+    return "change_seq" in error.text
+
+
+def backoff(failures: int) -> timedelta:
+    """The pause after so many failures in a row."""
+    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
