@@ -25,7 +25,7 @@ from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.look_up import look_up
-from syncline.steps.parts import Nudge, Parts
+from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
@@ -41,7 +41,7 @@ ROOMY = {"calls": 1000, "seconds": 1}
 def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
     """The sandbox with little data, roomy limits and links that show soon."""
     defaults: dict[str, Any] = {
-        "orders": 24,
+        "orders": 20,
         "transactions": 6,
         "subscriptions": 2,
         "customers": 6,
@@ -67,7 +67,7 @@ class World:
         sandbox: SandboxProcess,
         *,
         style: str = "detail",
-        settle: int = 1,
+        settle: float = 0.4,
         halo: tuple[int, int] = (1000, 1),
         highlevel: tuple[int, int] = (1000, 1),
         joins: bool = False,
@@ -78,6 +78,7 @@ class World:
             "key": SecretStr("k" * 40),
             "deadline": timedelta(seconds=5),
             "quota_reserve": 0.0,
+            "settle": timedelta(seconds=settle),
         }
         self.settings = Settings(**{**defaults, **settings})
         self.parts: Parts = make_parts(self.settings, database_url, redis_url, self._announce)
@@ -85,13 +86,17 @@ class World:
         self.failures: list[SynclineError] = []
         self.settle = settle
         if not joins:
-            self._connect(style, settle, halo, highlevel)
+            self._connect(style, halo, highlevel)
 
     def close(self) -> None:
         """End the session and close every socket, so that no test inherits one."""
-        keeper: Any = self.parts.abandon
+        vars(self.parts.ledger).pop("begin", None)  # a test may have let it die
+        bound: Any = self.parts.abandon
         lines: Any = self.parts.open_line
-        keeper.__self__.close()
+        keeper = bound.__self__
+        keeper.close()
+        if keeper._thread is not None:
+            keeper._thread.join()
         lines._transport.close()
         self.parts.workers.shutdown()
         self.parts.nudges._redis.close()
@@ -120,12 +125,16 @@ class World:
         """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
         give_up = time.monotonic() + seconds
         while self.open_deliveries() or self.open_pulls():
-            for nudge in sweep(self.parts):
-                self.follow(nudge)
+            self.follow_all()
             if time.monotonic() > give_up:
                 raise AssertionError(f"still open: {self.counts()}, failed: {self.failures[-3:]}")
-            self.hurry()
             time.sleep(0.01)
+
+    def follow_all(self) -> None:
+        """One sweep, and what it asks for."""
+        self.hurry()
+        for nudge in sweep(self.parts):
+            self.follow(nudge)
 
     def follow(self, nudge: Nudge) -> None:
         """Do what a worker does with a nudge; an error ends the task and not the worker."""
@@ -141,6 +150,12 @@ class World:
                 pull(self.parts, line, kind, since, until, Lane.PULLS)
         except SynclineError as error:
             self.failures.append(error)
+
+    def reopened(self) -> Line:
+        """The connection as the ledger says it now, not as it was a second ago."""
+        lines: Any = self.parts.open_line
+        lines._open.clear()
+        return self.parts.open_line(NAME)
 
     def hurry(self) -> None:
         """Spare the pauses that are only politeness; the settle time of doubtful writes stays."""
@@ -183,9 +198,7 @@ class World:
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
         self.nudges.extend(wanted)
 
-    def _connect(
-        self, style: str, settle: int, halo: tuple[int, int], highlevel: tuple[int, int]
-    ) -> None:
+    def _connect(self, style: str, halo: tuple[int, int], highlevel: tuple[int, int]) -> None:
         sandbox_defaults = SandboxConfig()
         new = NewConnection(
             name=NAME,
@@ -200,7 +213,7 @@ class World:
             scope="all",
             halo_calls=halo[0],
             halo_seconds=halo[1],
-            settle_seconds=settle,
+            settle_seconds=None,
             mapping=default_document(style, {"orders": {"test_mode": "include"}}),  # type: ignore[arg-type]  # a test names detail or summary
             mode="sandbox",
             start_from=date(2026, 1, 1),

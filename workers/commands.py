@@ -70,7 +70,6 @@ def down(context: typer.Context) -> None:
 def this_installation() -> Desk:
     """The desk over the settings of the environment."""
 
-
     def open_it() -> AbstractContextManager[Parts]:
         settings = Settings.load()
         configure(settings)

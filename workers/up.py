@@ -104,7 +104,9 @@ def _tell(settings: Settings, servers: embedded.Servers, port: int) -> None:
     )
     say(f"PostgreSQL: {make_url(servers.database_url).render_as_string(hide_password=True)}")
     say(f"Redis: {make_url(servers.redis_url).render_as_string(hide_password=True)}")
-    say(f"Flower: http://{ports.LOOPBACK}:{port} (user {settings.flower_user}, password {password})")
+    say(
+        f"Flower: http://{ports.LOOPBACK}:{port} (user {settings.flower_user}, password {password})"
+    )
     say(f"Logs: {settings.data / LOGS}")
     say("Look at it with: syncline status --watch. Stop it with Ctrl-C.")
 

@@ -152,10 +152,13 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
 
 
 def _pull(kind: KindStatus) -> str:
+    lines = [] if kind.pull is None else [certificate(kind.pull)]
     if kind.running is not None:
         of = "?" if kind.running.total is None else kind.running.total
-        return f"reading {kind.running.seen} of {of}, begun {ago(kind.running.age_s)}"
-    return "" if kind.pull is None else certificate(kind.pull)
+        lines.append(f"reading {kind.running.seen} of {of}, begun {ago(kind.running.age_s)}")
+    if kind.unread:
+        lines.append(f"{kind.unread} {'window' if kind.unread == 1 else 'windows'} to read")
+    return "\n".join(lines)
 
 
 def certificate(pull: PullStatus) -> str:

@@ -70,6 +70,7 @@ class KindStatus:
         parked: needs a person.
         pull: the last finished pull.
         running: the pull that runs now.
+        unread: windows that must still be read, the running one among them.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class KindStatus:
     parked: int
     pull: PullStatus | None
     running: PullStatus | None
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
     seen = _seen(connection, link)
     states = _states(connection, link)
     finished, running = _pulls(connection, link)
+    unread = _unread(connection, link)
     found = []
     for shown, (kind, flow) in _KINDS.items():
         counts = states.get(flow or "", {})
@@ -123,6 +126,7 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
                 parked=counts.get(State.PARKED, 0),
                 pull=finished.get(kind or ""),
                 running=running.get(kind or ""),
+                unread=unread.get(kind or "", 0),
             )
         )
     return found
@@ -213,9 +217,11 @@ def _pulls(
                    cast(extract(epoch from clock_timestamp() - coalesce(finished_at, started_at))
                         as double precision) as age_s
             from unnest(cast(:kinds as text[])) as of (shown), lateral (
-                select * from pull where connection_id = :connection_id and kind = of.shown
+                select * from pull
+                where connection_id = :connection_id and kind = of.shown
+                  and (state <> 'running' or owner is not null)  -- the rest is only owed yet
                 order by id desc limit :recent) pull
-            order by kind, state = 'running', owner is null, finished_at desc, id desc
+            order by kind, state = 'running', finished_at desc, id desc
             """
         ),
         {
@@ -230,6 +236,19 @@ def _pulls(
         pull = PullStatus(*values)
         (running if pull.finished_at is None else finished)[kind] = pull
     return finished, running
+
+
+def _unread(connection: Connection, link: Link) -> dict[str, int]:
+    found = connection.execute(
+        text(
+            """
+            select kind, count(*) as windows from pull
+            where connection_id = :connection_id and state = 'running' group by kind
+            """
+        ),
+        {"connection_id": link.id},
+    )
+    return {row.kind: row.windows for row in found}
 
 
 def is_prepared(connection: Connection) -> bool:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
 from syncline.cli.desk import Desk
@@ -135,7 +136,7 @@ def books(run: Run, ledger: Ledger) -> Books:
     assert run(*adding()).exit_code == 0
     session = uuid4()
 
-    def work(connection: connections.Connection) -> Link:
+    def work(connection: Connection) -> Link:
         sessions.begin(connection, session, "host:1")
         return connections.by_name(connection, "acme")
 

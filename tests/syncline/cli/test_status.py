@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from syncline.ledger import connections, pulls
 from syncline.settings import Settings
@@ -57,12 +57,14 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
 ) -> None:
     day = books.link.start_from
 
-    def read(connection: connections.Connection) -> None:
+    def read(connection: Connection) -> None:
+        pulls.owe_windows(connection, books.link.id, "order", [(day, day)])
         first = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
         assert first is not None
         page = pulls.PullPage(0, 3, ("a", "b", "c"))
         pulls.add_page(connection, first.id, books.session, page, new=3, changed=0, unreadable=0)
         pulls.close(connection, first.id, books.session, "certified", None)
+        pulls.owe_windows(connection, books.link.id, "order", [(day, day)])
         second = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
         assert second is not None
         page = pulls.PullPage(0, 30, ("a", "b", "c"))
@@ -78,6 +80,14 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
     assert orders["pull"]["age_s"] >= 0
     assert (orders["running"]["seen"], orders["running"]["total"]) == (3, 30)
     assert "reading 3 of 30" in run("status").stdout
+
+
+def test_windows_that_nobody_has_read_yet_are_counted(books: Books, run: Run) -> None:
+    day = books.link.start_from
+    windows = [(day, day), (day.replace(day=2), day.replace(day=3))]
+    books.ledger.run(lambda c: pulls.owe_windows(c, books.link.id, "order", windows))
+    orders = kinds(run)["orders"]
+    assert (orders["pull"], orders["running"], orders["unread"]) == (None, None, 2)
 
 
 def test_a_stopped_connection_says_why_and_how_it_goes_on(books: Books, run: Run) -> None:

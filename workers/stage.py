@@ -1,0 +1,132 @@
+"""A stage for the demo and the timings: an installation of its own, connected to the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from syncline.ledger import connections
+from syncline.ledger.connections import Link, NewConnection
+from syncline.mapping.document import default_document
+from syncline.quota.keys import Lane
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from syncline.settings import PREFIX, Settings
+from syncline.steps.parts import Parts
+from syncline.steps.tokens import keep
+from tasks.nudging import PULL_TASKS
+from workers.installation import Installation, running
+from workers.lanes import queue
+from workers.opening import opened
+
+NAME = "demo"
+"""The connection's name."""
+
+SETTLE_SECONDS = 5
+"""The sandbox is never at work on a write for longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What stands on it: the installation, the sandbox, and parts to look and to write with."""
+
+    settings: Settings
+    installation: Installation
+    sandbox: SandboxProcess
+    parts: Parts
+    link: Link
+
+    def publish_pull(self, kind: str, since: date) -> None:
+        """Enqueue the documented task that reads a kind, as `syncline enqueue` does."""
+        # The app asks for the broker when it is imported, so it is imported once there is one.
+        from workers.app import app  # noqa: PLC0415
+
+        app.send_task(
+            PULL_TASKS[kind], args=[self.link.name, since.isoformat()], queue=queue(Lane.PULLS)
+        )
+
+    def rows(self, sql: str, **parameters: Any) -> Sequence[Any]:
+        """Rows of the ledger."""
+        return self.parts.ledger.run(
+            lambda connection: connection.execute(text(sql), parameters).all()
+        )
+
+
+@contextmanager
+def stage(
+    folder: Path, config: SandboxConfig, style: str, settings: Mapping[str, str]
+) -> Iterator[Stage]:
+    """Set the stage in a folder, which is emptied; strike it at the end, leaving the logs.
+
+    Args:
+        folder: the installation's data folder.
+        config: what the sandbox is set to; the connection has its limits.
+        style: the mapping's lines, `detail` or `summary`.
+        settings: by their variables' names without the prefix.
+
+    Raises:
+        Refused: something does not start.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with _environment({"DATA": str(folder), "FLOWER_PORT": "0", **settings}):
+        loaded = Settings.load()
+        with (
+            SandboxProcess(**config.model_dump(mode="json")) as sandbox,
+            running(loaded) as installation,
+            opened(loaded) as parts,
+        ):
+            link = _connect(parts, sandbox, config, style)
+            yield Stage(loaded, installation, sandbox, parts, link)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Only these settings, for us and our children: nobody's real servers are touched."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    for name in before:
+        del os.environ[name]
+    os.environ.update({f"{PREFIX}{name}": value for name, value in settings.items()})
+    try:
+        yield
+    finally:
+        for name in settings:
+            del os.environ[f"{PREFIX}{name}"]
+        os.environ.update(before)
+
+
+def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, style: str) -> Link:
+    new = NewConnection(
+        name=NAME,
+        location_id=LOCATION,
+        highlevel_url=sandbox.highlevel_url,
+        highlevel_calls=config.highlevel_limit.calls,
+        highlevel_seconds=int(config.highlevel_limit.seconds),
+        highlevel_daily=config.highlevel_daily,
+        halo_url=sandbox.halo_url,
+        tenant_key=None,
+        client_id=config.halo_client_id,
+        scope="all",
+        halo_calls=config.halo_limit.calls,
+        halo_seconds=int(config.halo_limit.seconds),
+        settle_seconds=SETTLE_SECONDS,
+        mapping=default_document(
+            "detail" if style == "detail" else "summary", {"orders": {"test_mode": "include"}}
+        ),
+        mode="sandbox",
+        start_from=datetime.now(UTC).date() - timedelta(days=config.days),
+    )
+    with parts.ledger.begin() as connection:
+        link = connections.add(connection, new)
+        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
+        secret = SecretStr(config.halo_client_secret)
+        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)
+    return link
