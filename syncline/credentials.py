@@ -60,13 +60,13 @@ class Sealer:
         if sealed[: len(_FORMAT)] != _FORMAT or len(sealed) <= _HEAD_BYTES + _NONCE_BYTES:
             raise Refused(
                 f"The stored credential {context} is damaged.",
-                remedy="Enter it again with: syncline connection add",
+                remedy="Store it again with: syncline connection set-secret",
             )
         if sealed[len(_FORMAT) : _HEAD_BYTES] != self._key_id:
             raise Refused(
                 f"The stored credential {context} was sealed with another key.",
                 remedy="Give that key in SYNCLINE_KEY or SYNCLINE_KEY_FILE, "
-                "or enter the credential again with: syncline connection add",
+                "or store the credential again with: syncline connection set-secret",
             )
         nonce, body = sealed[_HEAD_BYTES:][:_NONCE_BYTES], sealed[_HEAD_BYTES + _NONCE_BYTES :]
         try:
@@ -74,7 +74,7 @@ class Sealer:
         except InvalidTag:
             raise Refused(
                 f"The stored credential {context} is damaged or belongs to something else.",
-                remedy="Enter it again with: syncline connection add",
+                remedy="Store it again with: syncline connection set-secret",
             ) from None
         return SecretStr(plain.decode())
 

@@ -1,4 +1,4 @@
-"""The one tree of errors. A class says what to do next; a message says what, to what, and the remedy.
+"""The one tree of errors. A class says what to do next; a message what, to what, and the remedy.
 
 SynclineError
 ├── Again            may be tried again by itself, not before `after`
@@ -9,7 +9,7 @@ SynclineError
 ├── Absent           the other side says that the record does not exist
 ├── Rejected         the other side understood and said no: a person must decide
 ├── Unmappable       a record cannot be rendered: a person must decide
-├── Refused          settings, credentials or arguments are wrong: nothing will work until they change
+├── Refused          settings, credentials or arguments are wrong: nothing works until they change
 │   ├── BadCredentials
 │   ├── MissingScope
 │   ├── WrongPlace   the credentials belong to another location or tenant

@@ -18,7 +18,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
-def loads(text: bytes | str) -> Any:  # noqa: ANN401
+def loads(text: bytes | str) -> Any:
     """Parse JSON; numbers with a fraction or exponent become Decimal.
 
     Raises:
@@ -32,17 +32,17 @@ def loads(text: bytes | str) -> Any:  # noqa: ANN401
         ) from None
 
 
-def dumps(document: Any) -> bytes:  # noqa: ANN401
+def dumps(document: Any) -> bytes:
     """Compact UTF-8 JSON; a Decimal is written as a number with its digits unchanged."""
     return _encoder.encode(document)
 
 
-def canonical(document: Any) -> bytes:  # noqa: ANN401
+def canonical(document: Any) -> bytes:
     """Compact UTF-8 JSON with sorted keys: equal documents give equal bytes."""
     return _canonical.encode(document)
 
 
-def without_nul(value: Any) -> Any:  # noqa: ANN401
+def without_nul(value: Any) -> Any:
     """The same document with U+FFFD in place of NUL characters, which jsonb cannot hold."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd") if "\x00" in value else value

@@ -86,14 +86,14 @@ class _Stream(httpcore.NetworkStream):
 
     def start_tls(
         self,
-        ssl_context: Any,  # noqa: ANN401
+        ssl_context: Any,
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         left = self._left(httpcore.ConnectTimeout)
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._call)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+    def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
     def _left(self, late: type[Exception]) -> float:
@@ -224,7 +224,8 @@ class Transport:
             raise
         except _PermitExpiredError:
             raise NotSent(
-                f"{method} {url} was not sent: this process was held up after it had leave to send.",
+                f"{method} {url} was not sent: this process was held up "
+                "after it had leave to send.",
                 call_id=permit.call_id,
             ) from None
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:

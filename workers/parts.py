@@ -98,7 +98,7 @@ class Lines:
         if found is None:
             raise Refused(
                 f"Connection {name!r} has no {purpose.replace('_', ' ')}.",
-                remedy="Add it again with `syncline connection add`.",
+                remedy=f"Store it with `syncline connection set-secret {name}`.",
             )
         return found
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,6 @@ from syncline.steps.tokens import keep
 from tasks.nudging import PULL_TASKS
 from workers.installation import Installation, running
 from workers.lanes import queue
-from workers.opening import opened
 
 NAME = "demo"
 """The connection's name."""
@@ -63,7 +62,11 @@ class Stage:
 
 @contextmanager
 def stage(
-    folder: Path, config: SandboxConfig, style: str, settings: Mapping[str, str]
+    folder: Path,
+    config: SandboxConfig,
+    style: str,
+    settings: Mapping[str, str],
+    open_parts: Callable[[], AbstractContextManager[Parts]],
 ) -> Iterator[Stage]:
     """Set the stage in a folder, which is emptied; strike it at the end, leaving the logs.
 
@@ -72,6 +75,7 @@ def stage(
         config: what the sandbox is set to; the connection has its limits.
         style: the mapping's lines, `detail` or `summary`.
         settings: by their variables' names without the prefix.
+        open_parts: opens the parts of the installation that the environment names.
 
     Raises:
         Refused: something does not start.
@@ -82,7 +86,7 @@ def stage(
         with (
             SandboxProcess(**config.model_dump(mode="json")) as sandbox,
             running(loaded) as installation,
-            opened(loaded) as parts,
+            open_parts() as parts,
         ):
             link = _connect(parts, sandbox, config, style)
             yield Stage(loaded, installation, sandbox, parts, link)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -36,6 +36,7 @@ class Link:
     halo_calls: int
     halo_seconds: int
     settle_seconds: int | None
+    read_at: datetime
 
     @property
     def location_place(self) -> str:
@@ -61,7 +62,7 @@ _SELECT = """
            l.quota_daily as highlevel_daily,
            t.id as tenant, t.name as tenant_name, t.base_url as halo_url, t.tenant_key,
            t.client_id, t.scope, t.quota_calls as halo_calls, t.quota_seconds as halo_seconds,
-           t.settle_seconds
+           t.settle_seconds, clock_timestamp() as read_at
     from connection c join location l on l.id = c.location_id join tenant t on t.id = c.tenant_id
 """
 
@@ -94,11 +95,32 @@ def by_id(connection: Connection, connection_id: int) -> Link:
     )
 
 
-def stop(connection: Connection, connection_id: int, why: str) -> None:
-    """Stop a connection that cannot work until a person changes something."""
-    connection.execute(
-        text("update connection set state = 'stopped', note = :why where id = :id"),
-        {"id": connection_id, "why": why},
+def stop(connection: Connection, link: Link, why: str) -> bool:
+    """Stop a connection that cannot work until a person changes something.
+
+    Returns:
+        False, and nothing is stopped, when a secret has been replaced since the link was read:
+        what failed was the old one.
+    """
+    return bool(
+        connection.execute(
+            text(
+                """
+                update connection set state = 'stopped', note = :why
+                where id = :id and not exists (
+                    select 1 from credential
+                    where owner in (:location, :tenant) and purpose <> 'access_token'
+                      and updated_at > :read_at)
+                """
+            ),
+            {
+                "id": link.id,
+                "why": why,
+                "location": link.location_place,
+                "tenant": link.tenant_place,
+                "read_at": link.read_at,
+            },
+        ).rowcount
     )
 
 

@@ -7,7 +7,6 @@ moved on, and its late news changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,71 +14,18 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.ledger import effects
+from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
 from syncline.ledger.states import State
 from syncline.ledger.waits import wake
 
-
-@dataclass(frozen=True, slots=True)
-class Debt:
-    """What a record's version owes one target row."""
-
-    flow: str
-    source_kind: str
-    source_id: str
-    role: str
-    target: str
-    place: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A delivery in this worker's hands."""
-
-    id: int
-    connection_id: int
-    tenant_id: int
-    flow: str
-    role: str
-    target: str
-    place: str
-    source_kind: str
-    source_id: str
-    wanted_version: int
-    sent_version: int | None
-    delivered_version: int | None
-    projection: dict[str, Any] | None
-    sent_projection: dict[str, Any] | None
-    target_id: str | None
-    target_meta: dict[str, Any] | None
-    attempt: int
-    owner: UUID
-    failures: int
-    array_limit: int | None
-    call_id: UUID | None
-    cause: str
-
+_UNPARKED = """
+    case when delivery.target_id is null and delivery.sent_version is not null
+         then 'doubtful' else 'due' end"""
+"""Where a parked row goes on. One that was written once and has no known target row may have made
+one, so it is looked up before it is sent again."""
 
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """What is about to be written for one delivery."""
-
-    lease: Lease
-    call_id: UUID
-    projection: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """What the other side confirmed for one delivery."""
-
-    lease: Lease
-    target_id: str | None
-    meta: Mapping[str, Any] | None
-    projection: Mapping[str, Any] | None
 
 
 def owe(
@@ -102,7 +48,7 @@ def owe(
     ]
     return connection.execute(
         text(
-            """
+            f"""
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
                                   source_kind, source_id, wanted_version, cause)
             select :tenant_id, :connection_id, flow, role, target, place,
@@ -118,10 +64,10 @@ def owe(
                 field = case when delivery.state = 'parked' then null else delivery.field end,
                 due_at = case when delivery.state in ('delivered', 'parked')
                               then clock_timestamp() else delivery.due_at end,
-                state = case when delivery.state in ('delivered', 'parked')
-                             then 'due' else delivery.state end
+                state = case delivery.state when 'delivered' then 'due'
+                             when 'parked' then {_UNPARKED} else delivery.state end
             where delivery.wanted_version < excluded.wanted_version
-            """
+            """  # noqa: S608 - built from a constant of this module
         ),
         {
             "tenant_id": tenant_id,
@@ -225,13 +171,16 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
     )
     wake(connection, sorted(moved))
     if wrote:
-        _audit(connection, [item for item in news if item.lease.id in moved])
+        effects.note_deliveries(connection, [item for item in news if item.lease.id in moved])
     return moved
 
 
 def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
-    """CHECKING → DUE: its target row was found, but does not hold yet what is wanted."""
-    return _move(
+    """CHECKING → DUE: its target row was found, but does not hold yet what is wanted.
+
+    A row that was not known before is an effect of ours, so it gets its audit entry now.
+    """
+    moved = _move(
         connection,
         State.DUE,
         [item.lease for item in news],
@@ -239,6 +188,9 @@ def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[in
            owner = null""",
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
     )
+    made = [item for item in news if item.lease.id in moved and item.lease.target_id is None]
+    effects.note_deliveries(connection, made)
+    return moved
 
 
 def give_back(
@@ -310,31 +262,46 @@ def doubt(
 
 
 def park(
-    connection: Connection, leases: Sequence[Lease], *, reason: str, field: str | None
+    connection: Connection,
+    leases: Sequence[Lease],
+    *,
+    reason: str,
+    field: str | None,
+    known: Confirmation | None = None,
 ) -> set[int]:
-    """Any owned state → PARKED: a person must look at it."""
-    return _move(
+    """Any owned state → PARKED: a person must look at it.
+
+    `known` is the target row as the other side answered, where it made one that is not as wanted.
+    """
+    target_id = None if known is None else known.target_id
+    meta = None if known is None else known.meta
+    moved = _move(
         connection,
         State.PARKED,
         leases,
-        "reason = told.why, field = told.field, owner = null, array_limit = null",
-        [{"why": reason, "field": field}] * len(leases),
+        """reason = told.why, field = told.field, owner = null, array_limit = null,
+           target_id = coalesce(told.target_id, d.target_id),
+           target_meta = coalesce(told.meta, d.target_meta)""",
+        [{"why": reason, "field": field, "target_id": target_id, "meta": meta}] * len(leases),
     )
+    if known is not None and moved:
+        effects.note_deliveries(connection, [known])
+    return moved
 
 
 def retry(
     connection: Connection, connection_id: int | None, *, source_id: str | None = None
 ) -> list[int]:
-    """PARKED → DUE, for one source id or for all; returns the deliveries' ids."""
+    """PARKED → DUE or DOUBTFUL, for one source id or for all; returns the deliveries' ids."""
     result = connection.execute(
         text(
-            """
-            update delivery set state = 'due', due_at = clock_timestamp(), failures = 0
+            f"""
+            update delivery set state = {_UNPARKED}, due_at = clock_timestamp(), failures = 0
             where state = 'parked'
               and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
               and (cast(:source_id as text) is null or source_id = :source_id)
             returning id
-            """
+            """  # noqa: S608 - built from a constant of this module
         ),
         {"connection_id": connection_id, "source_id": source_id},
     )
@@ -406,38 +373,3 @@ def _move(
         {"rows": jsontext.dumps(rows).decode(), "owner": leases[0].owner},
     )
     return set(result.scalars())
-
-
-def _audit(connection: Connection, news: Sequence[Confirmation]) -> None:
-    rows = [
-        {
-            "connection_id": item.lease.connection_id,
-            "flow": item.lease.flow,
-            "source_id": item.lease.source_id,
-            "role": item.lease.role,
-            "effect": "create" if item.lease.target_id is None else "update",
-            "target": item.lease.target,
-            "target_id": item.target_id,
-            "version": item.lease.sent_version,
-            "call_id": str(item.lease.call_id) if item.lease.call_id else None,
-            "cause": item.lease.cause,
-            "before": item.lease.projection,
-            "after": item.projection,
-        }
-        for item in news
-    ]
-    if not rows:
-        return
-    connection.execute(
-        text(
-            """
-            insert into audit_entry (connection_id, flow, source_id, role, effect, target,
-                                     target_id, version, call_id, cause, before, after)
-            select * from jsonb_to_recordset(cast(:rows as jsonb)) as entry
-                 (connection_id bigint, flow text, source_id text, role text, effect text,
-                  target text, target_id text, version bigint, call_id uuid, cause text,
-                  before jsonb, after jsonb)
-            """
-        ),
-        {"rows": jsontext.dumps(rows).decode()},
-    )

@@ -40,7 +40,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.DOUBTFUL: frozenset({State.CHECKING}),
     State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
     State.DELIVERED: frozenset({State.DUE}),
-    State.PARKED: frozenset({State.DUE}),
+    State.PARKED: frozenset({State.DUE, State.DOUBTFUL}),
 }
 """The only moves there are; a test tries every other one."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.orders import get_order
 from syncline.ledger import deliveries
-from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts

@@ -18,7 +18,7 @@ from syncline.halo.customers import get_client
 from syncline.halo.finding import Found, FoundRow
 from syncline.halo.orders import get_order
 from syncline.ledger import deliveries
-from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, render

@@ -18,6 +18,7 @@ from syncline.flows.flow import Owed
 from syncline.highlevel import canonical
 from syncline.ledger import deliveries, records
 from syncline.ledger.connections import Link
+from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
 
 Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -127,7 +128,7 @@ def _owe(
 ) -> set[str]:
     if kind != "order" or not versions:
         return set()
-    debts: list[deliveries.Debt] = []
+    debts: list[Debt] = []
     people: dict[str, Mapping[str, Any]] = {}
     for version in versions:
         owed = orders.owes(version.canonical, document, detail_is_fresh=facet == "detail")
@@ -139,13 +140,11 @@ def _owe(
     return {debt.target for debt in debts}
 
 
-def _debts(
-    link: Link, owed: Iterable[Owed], version: records.NewVersion
-) -> Iterable[deliveries.Debt]:
+def _debts(link: Link, owed: Iterable[Owed], version: records.NewVersion) -> Iterable[Debt]:
     for item in owed:
         if item.flow == customers.FLOW:
             continue  # customers are records of their own, with versions of their own
-        yield deliveries.Debt(
+        yield Debt(
             flow=item.flow,
             source_kind=item.source_kind,
             source_id=item.source_id,
@@ -171,7 +170,7 @@ def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
 
 def _customers(
     connection: Connection, link: Link, people: Mapping[str, Mapping[str, Any]], cause: str
-) -> list[deliveries.Debt]:
+) -> list[Debt]:
     """Customers are one per tenant; the first contact that is seen names them."""
     if not people:
         return []
@@ -185,7 +184,7 @@ def _customers(
     ]
     records.save_versions(connection, place, "customer", versions, cause)
     return [
-        deliveries.Debt(
+        Debt(
             owed.flow,
             owed.source_kind,
             owed.source_id,

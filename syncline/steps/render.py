@@ -21,7 +21,7 @@ from syncline.flows.flow import reference_of as order_reference
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries, needs, records, waits
-from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps import currencies, mirror
 from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import Target

@@ -21,7 +21,7 @@ from syncline.errors import (
 )
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.ledger import deliveries
-from syncline.ledger.deliveries import Confirmation, Departure, Lease
+from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, detail, prove, render
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from syncline.errors import Refused
 from syncline.ledger import connections, deliveries
-from syncline.ledger.deliveries import Lease
+from syncline.ledger.leases import Lease
 from syncline.steps.parts import Line, Parts
 
 
@@ -18,6 +18,6 @@ def stop_connection(parts: Parts, line: Line, error: Refused, leases: Sequence[L
 
     def work(connection: Connection) -> None:
         deliveries.release(connection, leases, after=timedelta(seconds=1), why=error.what)
-        connections.stop(connection, line.link.id, str(error))
+        connections.stop(connection, line.link, str(error))
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)

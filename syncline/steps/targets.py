@@ -22,7 +22,7 @@ from syncline.halo.models import HaloRow
 from syncline.halo.orders import KEY as ORDER_KEY
 from syncline.halo.orders import PATH as ORDER_PATH
 from syncline.halo.orders import save_orders
-from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from syncline.credentials import Sealer
+from syncline.errors import Refused
 from syncline.halo.auth import Token
 from syncline.ledger import credentials
 from syncline.ledger.database import Ledger
@@ -54,7 +55,10 @@ class LedgerTokens:
         found = credentials.find(connection, self._owner, PURPOSE)
         if found is None or found[1] is None or found[1] <= self._now():
             return None
-        return Token(self._sealer.open(found[0], f"{self._owner}:{PURPOSE}"), found[1])
+        try:
+            return Token(self._sealer.open(found[0], f"{self._owner}:{PURPOSE}"), found[1])
+        except Refused:
+            return None  # sealed with an earlier key: a new one is asked for
 
 
 def secret(connection: Connection, sealer: Sealer, owner: str, purpose: str) -> SecretStr | None:

@@ -23,7 +23,7 @@ from syncline.errors import (
 )
 from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries
-from syncline.ledger.deliveries import Confirmation, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
@@ -78,7 +78,7 @@ class Verdict:
     error: SynclineError | None
     confirmed: list[Confirmation]
     missing: list[Lease]
-    differing: list[tuple[Lease, str, str]]
+    differing: list[tuple[Confirmation, str, str]]
     elements: list[Lease]
 
     @property
@@ -108,9 +108,8 @@ def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict
         different = target.compares(write.projection, found[0], line.document, write.currency)
         if different:
             field, wanted, got = different[0]
-            verdict.differing.append(
-                (write.lease, field, f"{field}: wanted {wanted}, Halo holds {got}")
-            )
+            held = target.confirmation(write.lease, found[0], write.projection)
+            verdict.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
         else:
             verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
     return verdict
@@ -119,8 +118,8 @@ def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict
 def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
     """Write a verdict into the ledger, in the caller's transaction."""
     deliveries.confirm(connection, verdict.confirmed, wrote=True)
-    for lease, field, reason in verdict.differing:
-        deliveries.park(connection, [lease], reason=reason, field=field)
+    for held, field, reason in verdict.differing:
+        deliveries.park(connection, [held.lease], reason=reason, field=field, known=held)
     deliveries.doubt(
         connection,
         verdict.missing,

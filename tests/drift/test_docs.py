@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from celery import Celery  # noqa: TID251 - the tasks are Celery's
+from celery import Celery
 from pydantic import BaseModel
 from typer.core import TyperGroup
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from celery import Celery  # noqa: TID251 - the processes do import it
-from celery.app.defaults import NAMESPACES, flatten  # noqa: TID251
-from celery.exceptions import QueueNotFound  # noqa: TID251
+from celery import Celery
+from celery.app.defaults import NAMESPACES, flatten
+from celery.exceptions import QueueNotFound
 from pydantic import SecretStr
 
 import celeryconfig

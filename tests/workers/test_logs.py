@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
-from celery import Celery  # noqa: TID251 - the processes do import it
+from celery import Celery
 from pydantic import SecretStr
 
 from syncline.settings import Settings

@@ -19,7 +19,7 @@ from syncline.cli.desk import Desk
 from syncline.ledger import connections, deliveries, sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
-from syncline.ledger.deliveries import Confirmation, Departure, Lease
+from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.mapping.document import load
 from syncline.settings import Settings
 from syncline.steps.record import record

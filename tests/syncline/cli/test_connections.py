@@ -138,7 +138,7 @@ def test_another_mapping_is_followed(books: Books, run: Run, tmp_path: Path) -> 
 
 
 def test_a_stopped_connection_goes_on(books: Books, run: Run) -> None:
-    books.ledger.run(lambda c: connections.stop(c, books.link.id, "The token is wrong."))
+    books.ledger.run(lambda c: connections.stop(c, books.link, "The token is wrong."))
     assert run("connection", "start", "acme").stdout == "acme goes on.\n"
     [link] = books.ledger.run(connections.everyone)
     assert (link.state, link.note) == ("active", None)

@@ -91,7 +91,7 @@ def test_windows_that_nobody_has_read_yet_are_counted(books: Books, run: Run) ->
 
 
 def test_a_stopped_connection_says_why_and_how_it_goes_on(books: Books, run: Run) -> None:
-    books.ledger.run(lambda c: connections.stop(c, books.link.id, "The token is wrong."))
+    books.ledger.run(lambda c: connections.stop(c, books.link, "The token is wrong."))
     shown = run("status").stdout
     assert "The token is wrong." in shown
     assert "syncline connection start acme" in shown
@@ -141,7 +141,7 @@ def test_an_unreachable_database_is_one_line_and_exit_2(settings: Settings) -> N
 
 def test_text_from_outside_neither_marks_up_nor_steers_the_terminal(books: Books, run: Run) -> None:
     note = "[red]boo[/red] \x1b[2J end"
-    books.ledger.run(lambda c: connections.stop(c, books.link.id, note))
+    books.ledger.run(lambda c: connections.stop(c, books.link, note))
     shown = run("status").stdout
     assert "[red]boo[/red]" in shown
     assert "\x1b[2J" not in shown

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from syncline.ledger import deliveries, sessions, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.deliveries import Confirmation, Debt, Departure, Lease
+from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
 from syncline.ledger.states import MOVES, OWNED, State, sources_of
 
 NOW = timedelta(0)
@@ -195,3 +195,37 @@ def test_every_move_of_a_worker_is_a_move_of_the_state_table(target: State) -> N
 def test_every_state_can_be_left_and_reached() -> None:
     assert set(MOVES) == set(State)
     assert {target for targets in MOVES.values() for target in targets} == set(State)
+
+
+def test_a_row_that_differs_is_parked_with_its_target_so_that_a_retry_updates_it(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    owe(ledger, link, debt("a"))
+    [lease] = claim(ledger, link, session)
+    depart(ledger, lease)
+    held = confirmation(replace(lease, sent_version=1))
+    with ledger.begin() as connection:
+        deliveries.park(connection, [lease], reason="total differs", field="total", known=held)
+    ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+    after = row(ledger, "a")
+    assert (after.state, after.target_id) == ("due", "77")
+    [entry] = ledger.run(
+        lambda c: c.execute(text("select effect from audit_entry")).scalars().all()
+    )
+    assert entry == "create"
+
+
+@pytest.mark.parametrize("heal", ["retry", "version"])
+def test_a_parked_row_that_was_written_without_a_known_target_is_looked_up_before_it_is_sent_again(
+    ledger: Ledger, link: Link, session: UUID, heal: str
+) -> None:
+    owe(ledger, link, debt("a"))
+    [lease] = claim(ledger, link, session)
+    depart(ledger, lease)
+    with ledger.begin() as connection:
+        deliveries.park(connection, [lease], reason="no", field=None)
+    if heal == "retry":
+        ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+    else:
+        owe(ledger, link, debt("a", 2))
+    assert row(ledger, "a").state == "doubtful"
