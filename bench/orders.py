@@ -1,8 +1,8 @@
 """300 new orders of 60 known customers: from the tick that reads them to the last confirmation.
 
-Real processes: two warm workers, beat, embedded servers, and both APIs emulated at 100 calls / 10 s.
-Each case has an installation of its own. Before the tick, other orders of the same customers are
-brought over, which makes customers and abilities known, and the windows of the limits are let pass.
+Real processes: two warm workers, beat, embedded servers, and both APIs emulated at 100 calls in
+10 s. Each case has an installation of its own. Before the tick, other orders of the same customers
+are brought over, which makes customers and abilities known; then the limits' windows may pass.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ is read, so nothing that is committed after that is overlooked. A lost nudge cos
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable
 from datetime import date
 
@@ -29,6 +31,10 @@ LONGEST_COUNTDOWN = 25.0
 """Seconds; below the broker's visibility time-out. What is due later is found by the sweep."""
 
 
+LATER_EVERY = 0.05
+"""Seconds; nudges for later are rounded up to such steps, and one for each step is enough."""
+
+
 def publish(nudges: Nudges, wanted: Iterable[Nudge]) -> None:
     """Enqueue nudges that are not pending yet; what cannot be published, the sweep repeats."""
     for nudge in wanted:
@@ -36,8 +42,9 @@ def publish(nudges: Nudges, wanted: Iterable[Nudge]) -> None:
             continue
         try:
             name, arguments, lane = _task(nudge)
-            if nudge.after or nudges.claim(nudge.connection, lane, flag(nudge.task, nudge.target)):
-                _publish(nudge, name, arguments, lane)
+            mark, countdown = _mark(nudge, time.time())
+            if nudges.claim(nudge.connection, lane, mark):
+                _publish(name, arguments, lane, countdown)
         except (BrokerAwayError, RedisError):
             return
 
@@ -47,13 +54,26 @@ def flag(task: str, target: str) -> str:
     return f"{task}:{target}"
 
 
-def _publish(nudge: Nudge, name: str, arguments: list[str], lane: Lane) -> None:
+def _mark(nudge: Nudge, now: float) -> tuple[str, float]:
+    """The flag of a nudge and its countdown in seconds.
+
+    A nudge for later has a flag of its own for its moment, which nobody needs to clear: with one
+    flag for all, a late one would hold up an early one.
+    """
+    name = flag(nudge.task, nudge.target)
+    if not nudge.after:
+        return name, 0
+    step = math.ceil((now + nudge.after) / LATER_EVERY)
+    return f"{name}@{step}", max(0.0, step * LATER_EVERY - now)
+
+
+def _publish(name: str, arguments: list[str], lane: Lane, countdown: float) -> None:
     current_app.send_task(
         name,
         args=arguments,
         queue=f"syncline.{lane}",
-        countdown=nudge.after or None,
-        expires=nudge.after + LATE_AFTER,
+        countdown=countdown or None,
+        expires=countdown + LATE_AFTER,
         retry=False,
     )
 

@@ -84,12 +84,14 @@ class World:
         self.parts: Parts = make_parts(self.settings, database_url, redis_url, self._announce)
         self.nudges: list[Nudge] = []
         self.failures: list[SynclineError] = []
+        self.closed = False
         self.settle = settle
         if not joins:
             self._connect(style, halo, highlevel)
 
     def close(self) -> None:
         """End the session and close every socket, so that no test inherits one."""
+        self.closed = True
         vars(self.parts.ledger).pop("begin", None)  # a test may have let it die
         bound: Any = self.parts.abandon
         lines: Any = self.parts.open_line
@@ -121,7 +123,7 @@ class World:
             windows = paging.windows(today - timedelta(days=days), today, today=today)
             owe(connection, link.id, kind, windows)
 
-    def drive(self, seconds: float = 30) -> None:
+    def drive(self, seconds: float = 20) -> None:
         """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
         give_up = time.monotonic() + seconds
         while self.open_deliveries() or self.open_pulls():
@@ -168,6 +170,7 @@ class World:
             """,
             settle=self.settle,
         )
+        self.do("update pull set due_at = clock_timestamp() where due_at > clock_timestamp()")
 
     def open_pulls(self) -> int:
         return int(self.rows("select count(*) from pull where state = 'running'")[0][0])
@@ -188,11 +191,11 @@ class World:
         }
 
     def rows(self, sql: str, **parameters: Any) -> list[Any]:
-        with self.parts.ledger.begin() as connection:
+        with self.parts.ledger.engine.begin() as connection:
             return list(connection.execute(text(sql), parameters))
 
     def do(self, sql: str, **parameters: Any) -> None:
-        with self.parts.ledger.begin() as connection:
+        with self.parts.ledger.engine.begin() as connection:
             connection.execute(text(sql), parameters)
 
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
@@ -242,4 +245,5 @@ def opening(database_url: str, redis_url: str, sandbox: SandboxProcess) -> Itera
         yield make
     finally:
         for world in opened:
-            world.close()
+            if not world.closed:
+                world.close()

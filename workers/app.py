@@ -32,12 +32,19 @@ def put_together() -> Parts:
 
 def use_broker() -> None:
     """Point Celery at this installation's Redis."""
-    app.conf.broker_url = embedded.ensure(settings).redis_url
+    app.conf.update(broker_url=embedded.ensure(settings).redis_url)
 
 
 @setup_logging.connect(weak=False)
 def _logs(**_: Any) -> None:
     configure(settings)
+
+
+@worker_init.connect(weak=False)
+@beat_init.connect(weak=False)
+def _hold(**_: Any) -> None:
+    """Embedded servers run on while this process does, whoever else leaves."""
+    embedded.hold(settings)
 
 
 @worker_init.connect(weak=False)
@@ -49,11 +56,6 @@ def _begin(**_: Any) -> None:
 @worker_shutdown.connect(weak=False)
 def _end(**_: Any) -> None:
     context.parts().abandon()
-
-
-@beat_init.connect(weak=False)
-def _hold(**_: Any) -> None:
-    embedded.hold(settings)
 
 
 use_broker()

@@ -22,6 +22,7 @@ from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
 from syncline.transport import Transport
 from workers import embedded, enqueue
+from workers.demo import demo
 from workers.logs import configure
 from workers.parts import Lines, halo_key, highlevel_key, make_parts
 from workers.up import up
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up")(up)
+app.command("demo")(demo)
 app.command("status")(status.show_status)
 app.add_typer(show.app)
 app.add_typer(parked.app)

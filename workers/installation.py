@@ -35,7 +35,5 @@ def running(settings: Settings, *others: Process) -> Iterator[Installation]:
         upgrade(servers.database_url)
         with Supervisor(settings.data / LOGS) as supervisor:
             port = flower.port(settings)
-            supervisor.start(
-                [*processes.workers(settings), flower.flower(settings, port), *others]
-            )
+            supervisor.start([*processes.workers(settings), flower.flower(settings, port), *others])
             yield Installation(servers, supervisor, port)

@@ -11,9 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from syncline.errors import Refused
 from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document
@@ -24,6 +26,7 @@ from syncline.settings import PREFIX, Settings
 from syncline.steps.parts import Parts
 from syncline.steps.tokens import keep
 from tasks.nudging import PULL_TASKS
+from workers import embedded
 from workers.installation import Installation, running
 from workers.lanes import queue
 
@@ -43,13 +46,11 @@ class Stage:
     sandbox: SandboxProcess
     parts: Parts
     link: Link
+    celery: Celery
 
     def publish_pull(self, kind: str, since: date) -> None:
         """Enqueue the documented task that reads a kind, as `syncline enqueue` does."""
-        # The app asks for the broker when it is imported, so it is imported once there is one.
-        from workers.app import app  # noqa: PLC0415
-
-        app.send_task(
+        self.celery.send_task(
             PULL_TASKS[kind], args=[self.link.name, since.isoformat()], queue=queue(Lane.PULLS)
         )
 
@@ -78,18 +79,29 @@ def stage(
         open_parts: opens the parts of the installation that the environment names.
 
     Raises:
-        Refused: something does not start.
+        Refused: something does not start, or another stage stands in that folder.
     """
-    shutil.rmtree(folder, ignore_errors=True)
     with _environment({"DATA": str(folder), "FLOWER_PORT": "0", **settings}):
         loaded = Settings.load()
+        _clear(loaded)
         with (
             SandboxProcess(**config.model_dump(mode="json")) as sandbox,
             running(loaded) as installation,
             open_parts() as parts,
         ):
             link = _connect(parts, sandbox, config, style)
-            yield Stage(loaded, installation, sandbox, parts, link)
+            with Celery(broker=installation.servers.redis_url, set_as_current=False) as celery:
+                celery.config_from_object("celeryconfig")
+                yield Stage(loaded, installation, sandbox, parts, link, celery)
+
+
+def _clear(settings: Settings) -> None:
+    """Remove what an earlier stage left, and stop the servers of one that was killed."""
+    if not settings.data.exists():
+        return
+    if not embedded.stop_if_unused(settings):
+        raise Refused(f"{settings.data} is in use.", remedy="Wait until it has ended.")
+    shutil.rmtree(settings.data)
 
 
 @contextmanager

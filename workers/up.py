@@ -17,17 +17,13 @@ from sqlalchemy.engine import make_url
 from syncline.cli.desk import desk
 from syncline.cli.output import say
 from syncline.errors import Refused
-from syncline.ledger.migrate import upgrade
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.settings import Settings
-from workers import embedded, ports, processes
-from workers import flower as flower_window
+from workers import ports
+from workers.installation import LOGS, Installation, running
 from workers.locks import FileLock
 from workers.logs import configure
-from workers.supervisor import Process, Supervisor
-
-LOGS = "logs"
-"""Below the data folder: a file a process."""
+from workers.supervisor import Process
 
 
 def up(
@@ -43,18 +39,10 @@ def up(
     """
     settings = desk(context).settings()
     configure(settings)
-    with _only_one(settings), _asked_to_stop() as stop, embedded.using(settings) as servers:
-        upgrade(servers.database_url)
-        with Supervisor(settings.data / LOGS) as supervisor:
-            port = flower_window.port(settings)
-            supervisor.start(
-                [
-                    *processes.workers(settings),
-                    flower_window.flower(settings, port),
-                    *([sandbox_process(settings)] if sandbox else []),
-                ]
-            )
-            _tell(settings, servers, port)
+    with _only_one(settings), _asked_to_stop() as stop:
+        others = [sandbox_process(settings)] if sandbox else []
+        with running(settings, *others) as installation:
+            _tell(settings, installation)
             if sandbox:
                 _tell_sandbox(settings)
             stop.wait()
@@ -96,7 +84,8 @@ def _asked_to_stop() -> Iterator[threading.Event]:
             signal.signal(sign, handler)
 
 
-def _tell(settings: Settings, servers: embedded.Servers, port: int) -> None:
+def _tell(settings: Settings, installation: Installation) -> None:
+    servers, port = installation.servers, installation.flower_port
     password = (
         "as in SYNCLINE_FLOWER_PASSWORD"
         if settings.flower_password

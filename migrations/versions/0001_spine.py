@@ -301,7 +301,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_delivery_due",
         "delivery",
-        ["connection_id", "target", "due_at"],
+        ["connection_id", "target", "state", "due_at"],
         unique=False,
         postgresql_where=sa.text("state in ('due', 'doubtful')"),
     )
@@ -318,6 +318,13 @@ def upgrade() -> None:
         ["connection_id"],
         unique=False,
         postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_delivery_waiting",
+        "delivery",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index("ix_delivery_source", "delivery", ["source_id"], unique=False)
     op.create_table(
@@ -336,6 +343,12 @@ def upgrade() -> None:
         sa.Column("unreadable", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("rereads", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column(
             "started_at",
             sa.DateTime(timezone=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -122,6 +123,28 @@ def stop(connection: Connection, link: Link, why: str) -> bool:
             },
         ).rowcount
     )
+
+
+def hand_over(connection: Connection, flows: Sequence[str]) -> int:
+    """Give what a stopped connection owes for its whole tenant to another one of that tenant.
+
+    Else the orders of connections that work would wait for the customers of one that does not.
+    """
+    return connection.execute(
+        text(
+            """
+            update delivery d set connection_id = heir.id
+            from connection stopped
+            join lateral (
+                select id from connection
+                where tenant_id = stopped.tenant_id and state = 'active' order by id limit 1
+            ) heir on true
+            where stopped.state = 'stopped' and d.connection_id = stopped.id
+              and d.flow = any(:flows) and d.state in ('due', 'doubtful', 'waiting')
+            """
+        ),
+        {"flows": list(flows)},
+    ).rowcount
 
 
 def start(connection: Connection, connection_id: int) -> None:

@@ -34,6 +34,7 @@ def connect(url: str, *, connections: int = 20) -> Engine:
         max_overflow=0,
         pool_timeout=30,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes into logs; parameters hold people's data
         json_serializer=_dumps,
         json_deserializer=jsontext.loads,
         connect_args={

@@ -25,6 +25,8 @@ _UNPARKED = """
 """Where a parked row goes on. One that was written once and has no known target row may have made
 one, so it is looked up before it is sent again."""
 
+_OUTDATED = "d.wanted_version > told.version"
+
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
 
 
@@ -62,10 +64,11 @@ def owe(
                 failures = 0,
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
                 field = case when delivery.state = 'parked' then null else delivery.field end,
-                due_at = case when delivery.state in ('delivered', 'parked')
+                due_at = case when delivery.state in ('delivered', 'parked', 'waiting')
                               then clock_timestamp() else delivery.due_at end,
-                state = case delivery.state when 'delivered' then 'due'
-                             when 'parked' then {_UNPARKED} else delivery.state end
+                state = case when delivery.state in ('delivered', 'waiting') then 'due'
+                             when delivery.state = 'parked' then {_UNPARKED}
+                             else delivery.state end
             where delivery.wanted_version < excluded.wanted_version
             """  # noqa: S608 - built from a constant of this module
         ),
@@ -178,14 +181,15 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
 def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
     """CHECKING → DUE: its target row was found, but does not hold yet what is wanted.
 
-    A row that was not known before is an effect of ours, so it gets its audit entry now.
+    What it holds is not what was confirmed last, so that is forgotten: the next write is made. A
+    row that was not known before is an effect of ours, so it gets its audit entry now.
     """
     moved = _move(
         connection,
         State.DUE,
         [item.lease for item in news],
-        """target_id = told.target_id, target_meta = told.meta, due_at = clock_timestamp(),
-           owner = null""",
+        """target_id = told.target_id, target_meta = told.meta, projection = null,
+           due_at = clock_timestamp(), owner = null""",
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
     )
     made = [item for item in news if item.lease.id in moved and item.lease.target_id is None]
@@ -271,6 +275,10 @@ def park(
 ) -> set[int]:
     """Any owned state → PARKED: a person must look at it.
 
+    A row whose record has moved on meanwhile goes on with the new version instead. What the other
+    side holds is unknown after a look-up or an answer that is not as wanted, so what was confirmed
+    last is forgotten: the next write is made.
+
     `known` is the target row as the other side answered, where it made one that is not as wanted.
     """
     target_id = None if known is None else known.target_id
@@ -279,10 +287,27 @@ def park(
         connection,
         State.PARKED,
         leases,
-        """reason = told.why, field = told.field, owner = null, array_limit = null,
+        f"""state = case when not {_OUTDATED} then 'parked'
+                        when d.state = 'leased' or coalesce(told.target_id, d.target_id) is not null
+                        then 'due' else 'doubtful' end,
+           reason = case when not {_OUTDATED} then told.why end,
+           field = case when not {_OUTDATED} then told.field end,
+           owner = null, array_limit = null, due_at = clock_timestamp(),
            target_id = coalesce(told.target_id, d.target_id),
-           target_meta = coalesce(told.meta, d.target_meta)""",
-        [{"why": reason, "field": field, "target_id": target_id, "meta": meta}] * len(leases),
+           target_meta = coalesce(told.meta, d.target_meta),
+           projection = case when d.state <> 'checking' and told.target_id is null
+                             then d.projection end""",
+        [
+            {
+                "version": lease.wanted_version,
+                "why": reason,
+                "field": field,
+                "target_id": target_id,
+                "meta": meta,
+            }
+            for lease in leases
+        ],
+        sets_state=True,
     )
     if known is not None and moved:
         effects.note_deliveries(connection, [known])

@@ -21,6 +21,22 @@ class Need:
     ready: bool
 
 
+def made_by_us(connection: Connection, tenant_id: int, target: str) -> tuple[str, str] | None:
+    """Source id and target id of a row of this kind that we made at the tenant, if there is one."""
+    row = connection.execute(
+        text(
+            """
+            select source_id, target_id from delivery
+            where tenant_id = :tenant_id and target = :target and target_id is not null
+              and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+            order by sent_at desc nulls last limit 1
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target},
+    ).first()
+    return None if row is None else (row.source_id, row.target_id)
+
+
 def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Need]:
     """The needed deliveries that exist, by (flow, source id, role)."""
     found = connection.execute(

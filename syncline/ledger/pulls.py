@@ -101,7 +101,7 @@ def orphans(connection: Connection) -> list[tuple[str, str, date, date]]:
             select c.name, p.kind, p.first, p.last from pull p
             join connection c on c.id = p.connection_id
             left join session s on s.id = p.owner
-            where p.state = 'running' and c.state = 'active'
+            where p.state = 'running' and c.state = 'active' and p.due_at <= statement_timestamp()
               and (p.owner is null or s.id is null or s.ended_at is not null)
             order by p.last desc, p.id limit :most
             """
@@ -158,8 +158,7 @@ def add_page(
 
 def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> None:
     """The pages do not add up: forget them and read the window once more."""
-    connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
-    connection.execute(
+    ours = connection.execute(
         text(
             """
             update pull set rereads = rereads + 1, seen = 0, note = :why
@@ -167,7 +166,9 @@ def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> 
             """
         ),
         {"id": pull_id, "owner": owner, "why": why},
-    )
+    ).rowcount
+    if ours:
+        connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
 
 
 def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: str | None) -> bool:
@@ -182,15 +183,22 @@ def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: s
         ),
         {"id": pull_id, "owner": owner, "state": state, "note": note},
     ).rowcount
-    connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
+    if closed:
+        connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
     return bool(closed)
 
 
-def leave(connection: Connection, pull_id: int, owner: UUID) -> None:
-    """Give a running pull up, to be resumed by whoever opens its window next."""
+def leave(connection: Connection, pull_id: int, owner: UUID, after: timedelta) -> None:
+    """Give a running pull up; whoever opens its window resumes it, the sweep after a while."""
     connection.execute(
-        text("update pull set owner = null where id = :id and owner = :owner"),
-        {"id": pull_id, "owner": owner},
+        text(
+            """
+            update pull set owner = null,
+                            due_at = clock_timestamp() + make_interval(secs => :after)
+            where id = :id and owner = :owner
+            """
+        ),
+        {"id": pull_id, "owner": owner, "after": after.total_seconds()},
     )
 
 

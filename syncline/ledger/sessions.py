@@ -47,14 +47,17 @@ def beat(connection: Connection, session_id: UUID, dead_after: timedelta) -> boo
 
 
 def alive(connection: Connection, session_id: UUID, dead_after: timedelta) -> bool:
-    """Whether a session's heartbeat is fresh, held in share mode until the transaction ends."""
+    """Whether a session's heartbeat is fresh.
+
+    It is not locked: senders that overlap would keep the heartbeat waiting until they have killed
+    it. One that ends right after this is found out by the fences, or its row becomes doubtful.
+    """
     found = connection.execute(
         text(
             """
             select 1 from session
             where id = :id and ended_at is null
               and heartbeat_at > clock_timestamp() - make_interval(secs => :dead_after)
-            for share
             """
         ),
         {"id": session_id, "dead_after": dead_after.total_seconds()},

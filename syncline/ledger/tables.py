@@ -171,6 +171,7 @@ class Pull(Base):
     unreadable: Mapped[int] = mapped_column(server_default="0")
     rereads: Mapped[int] = mapped_column(server_default="0")
     note: Mapped[str | None]
+    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     finished_at: Mapped[datetime | None]
 
@@ -249,6 +250,7 @@ class Delivery(Base):
             "ix_delivery_due",
             "connection_id",
             "target",
+            "state",
             "due_at",
             postgresql_where=text("state in ('due', 'doubtful')"),
         ),
@@ -261,6 +263,11 @@ class Delivery(Base):
             "ix_delivery_parked",
             "connection_id",
             postgresql_where=text("state = 'parked'"),
+        ),
+        Index(
+            "ix_delivery_waiting",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
         ),
         Index("ix_delivery_source", "source_id"),
         Index("ix_delivery_connection", "connection_id", "flow", "state"),

@@ -52,6 +52,17 @@ def wait(
         ),
         parameters,
     )
+    # What it needed in an earlier version it may not need any more.
+    connection.execute(
+        text(
+            """
+            delete from wait using delivery d
+            where d.id = wait.delivery_id and d.id = any(:ids)
+              and d.state = 'leased' and d.owner = :owner
+            """
+        ),
+        {"ids": sorted(edges), "owner": owner},
+    )
     waiting = connection.execute(
         text(
             f"""

@@ -8,6 +8,9 @@ from redis import Redis
 
 from syncline.quota.keys import Lane
 
+_SHORTEST = timedelta(milliseconds=1)
+"""Redis counts a flag's life in milliseconds."""
+
 
 class Nudges:
     """Flags in Redis that say "a task is under way that will look here".
@@ -32,10 +35,20 @@ class Nudges:
         self._prefix = prefix
         self._forget = forget
 
-    def claim(self, connection: str, lane: Lane, target: str) -> bool:
-        """Whether the caller is the one to publish the nudge: none is pending yet."""
+    def claim(
+        self, connection: str, lane: Lane, target: str, *, forget: timedelta | None = None
+    ) -> bool:
+        """Whether the caller is the one to publish the nudge: none is pending yet.
+
+        Args:
+            connection: whose nudge.
+            lane: its lane.
+            target: what it points at.
+            forget: the flag goes by itself after this time; by default that of all flags.
+        """
         key = self._key(connection, lane, target)
-        return bool(self._redis.set(key, b"1", nx=True, px=self._forget))
+        lasts = self._forget if forget is None else max(forget, _SHORTEST)
+        return bool(self._redis.set(key, b"1", nx=True, px=lasts))
 
     def clear(self, connection: str, lane: Lane, target: str) -> None:
         """Let the next nudge through; called by the task BEFORE it reads its work.

@@ -15,6 +15,7 @@ from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
+from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.stop import stop_connection
@@ -35,32 +36,30 @@ def read_details(parts: Parts, line: Line) -> float | None:
     """
     gate = highlevel_gate(parts, line, Lane.DELIVERIES)
     for _ in range(ROUNDS):
-        owner = parts.session()
-        leases = parts.ledger.run(
-            partial(
-                deliveries.claim,
-                connection_id=line.link.id,
-                target=TARGET,
-                owner=owner,
-                most=PARALLEL,
+        with in_hand(parts):
+            owner = parts.session()
+            leases = parts.ledger.run(
+                partial(
+                    deliveries.claim,
+                    connection_id=line.link.id,
+                    target=TARGET,
+                    owner=owner,
+                    most=PARALLEL,
+                )
             )
-        )
-        if not leases:
-            return None
-        try:
-            _read(parts, line, gate, leases)
-        except NoQuota as error:
-            _release(parts, leases, error.after)
-            return error.after.total_seconds()
-        except Again as error:
-            _release(parts, leases, max(error.after, RETRY_AFTER))
-            return max(error.after, RETRY_AFTER).total_seconds()
-        except Refused as error:
-            stop_connection(parts, line, error, leases)
-            return None
-        except BaseException:
-            parts.abandon()
-            raise
+            if not leases:
+                return None
+            try:
+                _read(parts, line, gate, leases)
+            except NoQuota as error:
+                _release(parts, leases, error.after)
+                return error.after.total_seconds()
+            except Again as error:
+                _release(parts, leases, max(error.after, RETRY_AFTER))
+                return max(error.after, RETRY_AFTER).total_seconds()
+            except Refused as error:
+                stop_connection(parts, line, error, leases)
+                return None
     return 0.05
 
 

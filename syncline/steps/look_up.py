@@ -5,14 +5,22 @@ Only an absence that the answers prove lets a delivery be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.errors import Absent, Again, MissingScope, Rejected, SynclineError
+from syncline.errors import (
+    Absent,
+    Again,
+    MissingScope,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
+from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
 from syncline.halo.customers import get_client
 from syncline.halo.finding import Found, FoundRow
@@ -24,7 +32,9 @@ from syncline.quota.keys import Lane
 from syncline.steps import abilities, render
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, NoQuota, halo_gate
+from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target
 from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
 from syncline.transport import Permit
@@ -51,57 +61,74 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     Returns:
         Seconds after which to go on, or None when nothing is left to look up now.
     """
-    target = TARGETS[target_name]
-    owner = parts.session()
-    leases = parts.ledger.run(
-        lambda connection: deliveries.claim(
-            connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
-        )
-    )
-    if not leases:
+    if line.link.state != "active":
         return None
+    target = TARGETS[target_name]
+    with in_hand(parts):
+        owner = parts.session()
+        leases = parts.ledger.run(
+            lambda connection: deliveries.claim(
+                connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
+            )
+        )
+        return _settle(parts, line, target, leases) if leases else None
+
+
+def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> float | None:
+    """Look up what can be, write what was found, and leave the rest in doubt."""
+    moves: dict[int, Move] = {}
+    after = 0.05 if len(leases) == MOST else None
+    failure: SynclineError | None = None
+    pause = BACKOFF
     try:
         gate = halo_gate(parts, line, Lane.DELIVERIES)
-        moves = _moves(parts, line, gate, target, leases)
+        for lease, move in _moves(parts, line, gate, target, leases):
+            moves[lease.id] = move
     except Again as error:
+        failure = error
         pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
-        _still_unknown(parts, leases, pause, error.what)
-        return pause.total_seconds()
+        after = pause.total_seconds()
     except SynclineError as error:
-        _still_unknown(parts, leases, backoff(leases[0].failures), error.what)
-        return None
-    except BaseException:
-        parts.abandon()
-        raise
+        failure, pause, after = error, backoff(leases[0].failures), None
+    rest = [lease for lease in leases if lease.id not in moves]
 
     def work(connection: Connection) -> None:
-        for move in moves:
+        for move in moves.values():
             move(connection)
+        if failure is not None:
+            deliveries.doubt(connection, rest, settle=pause, why=failure.what)
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)
-    parts.announce([Nudge(line.link.name, "send", name) for name in (target.name, *target.wakes)])
-    return 0.05 if len(leases) == MOST else None
+    if isinstance(failure, Refused):
+        stop_connection(parts, line, failure)
+    elif moves:
+        names = (target.name, *target.wakes)
+        parts.announce([Nudge(line.link.name, "send", name) for name in names])
+    return after
 
 
-def _moves(parts: Parts, line: Line, gate: Gate, target: Target, leases: list[Lease]) -> list[Move]:
+def _moves(
+    parts: Parts, line: Line, gate: Gate, target: Target, leases: list[Lease]
+) -> Iterator[tuple[Lease, Move]]:
+    """One move for each, as far as the look-up comes: what is known by then is not lost."""
     known = abilities.known(parts, line)
     loaded = parts.ledger.run(lambda connection: render.load(connection, leases))
     seek = _Seek(line, gate, target, known)
-    moves: list[Move] = []
     lost = [lease for lease in leases if lease.target_id is None]
-    if lost:
-        found = _find(seek, [render.reference(target, lease) for lease in lost])
-        moves.extend(_move(seek, lease, found, loaded[lease.id][1]) for lease in lost)
-    moves.extend(
-        _found(seek, lease, lease.target_id, {}, loaded[lease.id][1])
-        for lease in leases
-        if lease.target_id is not None
-    )
-    return moves
+    one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
+    step = 1 if one_a_call else MOST
+    for at in range(0, len(lost), step):
+        group = lost[at : at + step]
+        found = _find(seek, [render.reference(target, lease.source_id) for lease in group])
+        for lease in group:
+            yield lease, _move(seek, lease, found, loaded[lease.id][1])
+    for lease in leases:
+        if lease.target_id is not None:
+            yield lease, _found(seek, lease, lease.target_id, {}, loaded[lease.id][1])
 
 
 def _move(seek: _Seek, lease: Lease, found: Found, canonical: render.Canonical) -> Move:
-    reference = render.reference(seek.target, lease)
+    reference = render.reference(seek.target, lease.source_id)
     rows = found.rows[reference]
     if len(rows) > 1:
         return _doubled(lease, reference, rows)
@@ -114,12 +141,14 @@ def _find(seek: _Seek, references: list[str]) -> Found:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, gate, target = seek.line, seek.gate, seek.target
     proved = seek.known.find_way(target.name)
-    if proved is not None:
-        return find(line, gate, target, proved, references)
     try:
-        return find(line, gate, target, FindWay.SQL, references)
-    except (Absent, MissingScope, Rejected):
-        return find(line, gate, target, FindWay.PAGES, references)
+        return find(line, gate, target, proved or FindWay.SQL, references)
+    except (Rejected, Unreadable):
+        if proved is not None:
+            return Found({name: [] for name in references}, frozenset(references))
+    except (Absent, MissingScope):
+        pass  # that way is not offered, or not any more
+    return find(line, gate, target, FindWay.PAGES, references)
 
 
 def _found(
@@ -140,12 +169,18 @@ def _found(
             reason=f"{target.name} {target_id} was there and is gone from Halo",
             field=None,
         )
+    except (Rejected, Unreadable):
+        return _unsure(lease)
+    different: list[Difference] = []
     if lease.sent_projection and target.is_whole(row):
         currency = render.currency_of(canonical)
         wanted = lease.sent_projection
-        if not target.compares(wanted, row, seek.line.document, currency):
+        different = target.compares(wanted, row, seek.line.document, currency)
+        if not different:
             done = target.confirmation(lease, {**row, "id": target_id}, wanted)
             return lambda connection: deliveries.confirm(connection, [done], wrote=True)
+    if lease.failures >= PARK_AFTER:
+        return _in_vain(lease, different)
     meta = target.meta({**row, "id": target_id}) if target.is_whole(row) else lease.target_meta
     news = Confirmation(lease, target_id, meta, None)
     return lambda connection: deliveries.learn_target(connection, [news])
@@ -178,14 +213,22 @@ def _read_order(line: Line, gate: Gate, order_id: int) -> dict[str, Any]:
 
 def _absent(lease: Lease) -> Move:
     if lease.failures >= PARK_AFTER:
-        return lambda connection: deliveries.park(
-            connection,
-            [lease],
-            reason=f"sent {PARK_AFTER} times in a row without effect",
-            field=None,
-        )
+        return _in_vain(lease, [])
     return lambda connection: deliveries.give_back(
         connection, [lease], why="looked up: not there, sent again"
+    )
+
+
+def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
+    field = different[0].field if different else None
+    holds = "".join(
+        f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
+    )
+    return lambda connection: deliveries.park(
+        connection,
+        [lease],
+        reason=f"sent {PARK_AFTER} times in a row without effect{holds}",
+        field=field,
     )
 
 
@@ -205,11 +248,4 @@ def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
         [lease],
         reason=f"Halo holds several rows with reference {reference}: {ids}",
         field=None,
-    )
-
-
-def _still_unknown(parts: Parts, leases: list[Lease], pause: timedelta, why: str) -> None:
-    parts.ledger.run_patiently(
-        lambda connection: deliveries.doubt(connection, leases, settle=pause, why=why),
-        sleep=parts.sleep,
     )

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Refused
+from syncline.errors import Again, Refused
 from syncline.highlevel import orders, paging, subscriptions, transactions
 from syncline.ledger import pulls
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate, NoQuota, highlevel_gate
+from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import Recorded, record
 from syncline.steps.stop import stop_connection
@@ -26,6 +27,12 @@ from syncline.transport import Permit
 
 PAGE = 100
 """Rows asked for a page; the largest that third parties are known to use."""
+
+RETRY_AFTER = timedelta(seconds=2)
+"""Least rest of a window after a failure that may heal by itself."""
+
+TROUBLED = timedelta(seconds=30)
+"""Rest of a window that could not be read for a reason which another try at once does not heal."""
 
 MOST_REREADS = 3
 """How often a window that moves under the reading is begun again before that is said."""
@@ -84,19 +91,32 @@ def owe(
 def _read(
     parts: Parts, line: Line, kind: str, window: paging.Window, lane: Lane
 ) -> tuple[str, tuple[int, int]]:
-    owner = parts.session()
-    opened = parts.ledger.run(
-        lambda connection: pulls.open_window(
-            connection, line.link.id, kind, window.since, window.until, owner
+    with in_hand(parts):
+        owner = parts.session()
+        opened = parts.ledger.run(
+            lambda connection: pulls.open_window(
+                connection, line.link.id, kind, window.since, window.until, owner
+            )
         )
-    )
     if opened is None:
         return "read by another worker", (0, 0)
     try:
         return _pages(parts, line, kind, window, lane, opened, owner)
-    except BaseException:
-        parts.ledger.run(lambda connection: pulls.leave(connection, opened.id, owner))
+    except BaseException as error:
+        after = _rest(error)
+        with in_hand(parts):
+            parts.ledger.run_patiently(
+                lambda connection: pulls.leave(connection, opened.id, owner, after),
+                sleep=parts.sleep,
+            )
         raise
+
+
+def _rest(error: BaseException) -> timedelta:
+    """How long the sweep leaves a window alone that could not be read."""
+    if isinstance(error, NoQuota):
+        return error.after
+    return max(error.after, RETRY_AFTER) if isinstance(error, Again) else TROUBLED
 
 
 def _pages(

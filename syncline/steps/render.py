@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Unmappable
+from syncline.errors import SynclineError, Unmappable, Unreadable
 from syncline.flows import customers, orders
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
@@ -53,13 +53,13 @@ class Write:
         return replace(self, lease=lease)
 
 
-def reference(target: Target, lease: Lease) -> str:
-    """Our reference of a delivery's target row."""
+def reference(target: Target, source_id: str) -> str:
+    """Our reference of the target row of a source."""
     if target.name == "order":
-        return order_reference(lease.source_id)
+        return order_reference(source_id)
     if target.name == "client":
-        return customers.reference_of(lease.source_id)
-    return lease.source_id.removeprefix("email:")
+        return customers.reference_of(source_id)
+    return source_id.removeprefix("email:")
 
 
 def currency_of(canonical: Canonical) -> str:
@@ -96,7 +96,7 @@ def render(
         for lease in leases
         if lease.id not in waiting
     ]
-    adopted = _adopt(parts, line, target, ready)
+    adopted, bad = _adopt(parts, line, target, ready)
     money = currencies.ids(
         parts,
         line,
@@ -105,9 +105,9 @@ def render(
     )
     writes: list[Write] = []
     as_is: list[Confirmation] = list(adopted.values())
-    bad: list[tuple[Lease, Unmappable]] = []
+    settled = {*adopted, *(lease.id for lease, _ in bad)}
     for lease in ready:
-        if lease.id in adopted:
+        if lease.id in settled:
             continue
         canonical = loaded[lease.id][1]
         try:
@@ -121,7 +121,7 @@ def render(
             writes.append(
                 Write(
                     lease,
-                    reference(target, lease),
+                    reference(target, lease.source_id),
                     _element(lease, desired, known),
                     desired.projection,
                     currency_of(canonical),
@@ -136,7 +136,7 @@ def _settle(
     line: Line,
     waiting: Mapping[int, Sequence[Needs]],
     as_is: list[Confirmation],
-    bad: list[tuple[Lease, Unmappable]],
+    bad: list[tuple[Lease, SynclineError]],
     owner: UUID,
 ) -> None:
     if not (waiting or as_is or bad):
@@ -150,7 +150,8 @@ def _settle(
         waits.wait(connection, line.link.tenant, owner, edges)
         deliveries.confirm(connection, as_is, wrote=False)
         for lease, error in bad:
-            deliveries.park(connection, [lease], reason=str(error), field=error.field)
+            field = error.field if isinstance(error, Unmappable) else None
+            deliveries.park(connection, [lease], reason=str(error), field=field)
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)
 
@@ -188,10 +189,11 @@ def _resolve(
 
 def _adopt(
     parts: Parts, line: Line, target: Target, leases: Sequence[Lease]
-) -> dict[int, Confirmation]:
+) -> tuple[dict[int, Confirmation], list[tuple[Lease, SynclineError]]]:
     """Customers that Halo has already are used as they are, and never written."""
+    bad: list[tuple[Lease, SynclineError]] = []
     if target.name == "order":
-        return {}
+        return {}, bad
     unknown = [
         lease
         for lease in leases
@@ -203,10 +205,14 @@ def _adopt(
         user = users.get(lease.source_id.removeprefix("email:"))
         if user is None:
             continue
-        found = customers.adopt_from_user(user)
+        try:
+            found = customers.adopt_from_user(user)
+        except Unreadable as error:
+            bad.append((lease, error))
+            continue
         ids = found.client if target.name == "client" else found.user
         adopted[lease.id] = Confirmation(lease, str(ids.id), ids.meta(), None)
-    return adopted
+    return adopted, bad
 
 
 def _desired(

@@ -18,13 +18,15 @@ from syncline.errors import (
     NotSent,
     Refused,
     Rejected,
+    SynclineError,
 )
 from syncline.halo.abilities import Abilities, ArraySize
-from syncline.ledger import deliveries
+from syncline.ledger import deliveries, needs
 from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, detail, prove, render
+from syncline.steps import abilities, detail, pace, prove, render
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
+from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
@@ -34,6 +36,9 @@ from syncline.transport import Permit
 
 ROUNDS = 50
 """Claims a task makes before it lets others have its thread; the rest is nudged again."""
+
+TROUBLED = timedelta(seconds=30)
+"""Rest of rows that could not be sent for a reason which another try at once does not heal."""
 
 
 def send(parts: Parts, line: Line, target: str) -> float | None:
@@ -57,18 +62,28 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     """One claim to its end; None: go on, negative: nothing is due, else seconds to wait."""
     known = abilities.known(parts, line)
     size = known.array_size(target.name)
-    most = PARALLEL * size.next() if size.next() <= size.proved or size.next() == 1 else size.next()
+    wait = pace.hold_back(parts, line, target.name, size.next())
+    if wait is not None:
+        return wait
+    # A size that is not proved yet is tried on one array, and not on many side by side.
+    most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     most = min(most, parts.settings.send_batch)
-    owner = parts.session()
-    leases = parts.ledger.run(
-        lambda connection: deliveries.claim(connection, line.link.id, target.name, owner, most)
-    )
-    if not leases:
-        return -1
-    if len(leases) == most:
-        parts.announce([Nudge(line.link.name, "send", target.name)])
+    with in_hand(parts):
+        owner = parts.session()
+        leases = parts.ledger.run(
+            lambda connection: deliveries.claim(connection, line.link.id, target.name, owner, most)
+        )
+        if not leases:
+            return -1
+        return _tried(parts, line, target, known, leases, more=len(leases) == most)
+
+
+def _tried(
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+) -> float | None:
+    """Deliver, and give back what could not be sent."""
     try:
-        return _deliver(parts, line, target, known, leases)
+        return _deliver(parts, line, target, known, leases, more=more)
     except NoQuota as error:
         _release(parts, leases, error.after, None)
         return error.after.total_seconds()
@@ -78,14 +93,18 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     except Refused as error:
         stop_connection(parts, line, error, leases)
         return -1
-    except BaseException:
-        parts.abandon()
-        raise
+    except SynclineError as error:
+        _release(parts, leases, TROUBLED, error.what)
+        return -1
 
 
 def _deliver(
-    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease]
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
 ) -> float | None:
+    """Render and send; with `more` due, another sender is called in once there is quota.
+
+    Called in before, it would find no quota either, and so on through all that is due.
+    """
     writes = render.render(parts, line, target, known, leases)
     if not writes:
         return None
@@ -96,6 +115,9 @@ def _deliver(
     pending = _arrays(writes, known.array_size(target.name))
     while pending:
         tokens = gate.tokens(len(pending))
+        if more:
+            parts.announce([Nudge(line.link.name, "send", target.name)])
+            more = False
         wave, pending = pending[: len(tokens)], pending[len(tokens) :]
         _wave(parts, line, target, gate, known, tokens, wave)
     return None
@@ -109,13 +131,25 @@ def _prove_first(
     known: Abilities,
     writes: list[Write],
 ) -> float | None:
-    """Create one row alone and find it again, before anything else is created at this tenant."""
+    """Create one row alone and find it again, before anything else is created at this tenant.
+
+    One that was created and not found yet is looked for once more; there is no second one.
+    """
     first, rest = writes[0], writes[1:]
     _release(parts, [write.lease for write in rest], timedelta(seconds=1), None)
     if not parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"):
         _release(parts, [first.lease], timedelta(seconds=1), None)
         return 1.0
     try:
+        made = parts.ledger.run(
+            lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
+        )
+        if made is not None:
+            _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
+            reference = render.reference(target, made[0])
+            if prove.prove(parts, line, target, gate, reference, made[1]) is None:
+                return TROUBLED.total_seconds()
+            return 1.0
         confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
         if confirmed:
             prove.prove(parts, line, target, gate, first.reference, confirmed[0].target_id or "")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger import pulls, sessions, waits
+from syncline.flows import customers
+from syncline.ledger import connections, pulls, sessions, waits
 from syncline.steps import detail
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
@@ -21,6 +22,7 @@ def sweep(parts: Parts) -> list[Nudge]:
 
     def work(connection: Connection) -> list[Nudge]:
         sessions.recover(connection, settings.dead_after, settings.settle)
+        connections.hand_over(connection, [customers.FLOW])
         waits.wake_ready(connection)
         return [*_deliveries(connection), *_pulls(connection)]
 
@@ -36,11 +38,13 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
             from connection c
             cross join unnest(cast(:targets as text[])) as t (target)
             cross join unnest(array['due', 'doubtful']) as s (state)
-            where c.state = 'active' and exists (
-                select 1 from delivery d
+            cross join lateral (
+                select d.id from delivery d
                 where d.connection_id = c.id and d.target = t.target
                   and d.state in ('due', 'doubtful') and d.state = s.state
-                  and d.due_at <= statement_timestamp())
+                  and d.due_at <= statement_timestamp()
+                order by d.due_at limit 1) d
+            where c.state = 'active'
             """
         ),
         {"targets": [detail.TARGET, *TARGETS]},

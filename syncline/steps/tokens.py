@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from threading import Lock
 
 from pydantic import SecretStr
 from sqlalchemy import Connection
@@ -28,6 +29,7 @@ class LedgerTokens:
         self._owner = owner
         self._now = now
         self._copy: Token | None = None
+        self._renewing = Lock()
 
     def fresh(self) -> Token | None:
         """The token that may be used now, if there is one."""
@@ -36,7 +38,10 @@ class LedgerTokens:
         return self._copy
 
     def renew(self, fetch: Callable[[], Token], *, stale: Token | None) -> Token:
-        """A token other than `stale`; one process asks at a time and all share the answer."""
+        """A token other than `stale`; one process asks at a time and all share the answer.
+
+        Of this process one thread: the others would each hold a transaction while they wait.
+        """
 
         def work(connection: Connection) -> Token:
             credentials.lock(connection, self._owner)
@@ -48,8 +53,11 @@ class LedgerTokens:
             credentials.save(connection, self._owner, PURPOSE, sealed, token.expires_at)
             return token
 
-        self._copy = self._ledger.run(work)
-        return self._copy
+        with self._renewing:
+            copy = self._copy
+            if copy is None or copy.expires_at <= self._now() or (stale and _same(copy, stale)):
+                self._copy = copy = self._ledger.run(work)
+            return copy
 
     def _read(self, connection: Connection) -> Token | None:
         found = credentials.find(connection, self._owner, PURPOSE)

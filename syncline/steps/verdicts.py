@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.errors import (
+    Absent,
     Again,
     Doubtful,
     NotSent,
@@ -143,7 +144,7 @@ def _apply_error(
         )
     elif isinstance(error, (Doubtful, Unreadable)):
         deliveries.doubt(connection, elements, settle=rests.unknown, why=error.what)
-    elif isinstance(error, Rejected) and (len(elements) > 1 or is_stale(error)):
+    elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):
         deliveries.doubt(
             connection,
             elements,
@@ -157,9 +158,9 @@ def _apply_error(
         deliveries.park(connection, elements, reason=text, field=field)
 
 
-def is_stale(error: Rejected) -> bool:
+def is_stale(error: SynclineError) -> bool:
     """Whether Halo refused an update because the row has moved on since we read it."""
-    return "change_seq" in error.text
+    return isinstance(error, Rejected) and "change_seq" in error.text
 
 
 def backoff(failures: int) -> timedelta:

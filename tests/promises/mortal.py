@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -39,17 +40,23 @@ class Mortal:
         self._lock = threading.RLock()
         keeper: Any = world.parts.session
         self._keeper = keeper.__self__
+        self._sessions: list[UUID] = [self._keeper._id] if self._keeper._id else []
+        self._note_sessions()
         self._watch_ledger()
         self._watch_transport()
 
-    def bury(self) -> None:
-        """Let everyone see that the worker is silent, without waiting for it."""
-        self.dead = False
+    def silence(self) -> None:
+        """Let everyone see that the worker is silent, without waiting for it.
+
+        Flags that it set in Redis forget themselves after half a minute; here they do so now.
+        """
+        redis = self.world.parts.nudges._redis
+        for flag in redis.scan_iter("syncline:nudge:*"):
+            redis.delete(flag)
         self.world.do(
-            "update session set heartbeat_at = heartbeat_at - interval '1 hour' where id = :id",
-            id=self._keeper._id,
+            "update session set heartbeat_at = heartbeat_at - interval '1 hour' where id = any(:ids)",
+            ids=self._sessions,
         )
-        self.dead = True
 
     def _point(self, name: str) -> None:
         with self._lock:
@@ -62,6 +69,16 @@ class Mortal:
                 self.dead = True
                 self._keeper._stop.set()
                 raise
+
+    def _note_sessions(self) -> None:
+        begin = self._keeper._begin
+
+        def noted() -> UUID:
+            made: UUID = begin()
+            self._sessions.append(made)
+            return made
+
+        self._keeper._begin = noted
 
     def _watch_ledger(self) -> None:
         ledger: Any = self.world.parts.ledger

@@ -23,7 +23,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     first.owe_pull()
     deaths: list[str] = []
     while first.open_deliveries() or first.open_pulls():
-        last = lives.randint(2, 70)
+        last = lives.randint(2, 90)
 
         def strike(point: int, name: str, last: int = last) -> None:
             if point == last:
@@ -35,7 +35,8 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
         try:
             worker.drive()
         except Killed:
-            mortal.bury()
+            mortal.silence()
+            worker.close()
     assert len(deaths) >= 3
     verdict = sandbox.audit()
     assert verdict["clean"], {key: value for key, value in verdict.items() if value}
@@ -62,8 +63,7 @@ def test_a_worker_that_stood_still_and_wakes_after_another_took_over_doubles_not
         sending = other.rows("select count(*) from delivery where state = 'sending'")[0][0]
         if name == moment and sending and not stopped:
             stopped.append(point)
-            watched.bury()
-            watched.dead = False
+            watched.silence()
             other.drive()
 
     watched = Mortal(first, stand_still)

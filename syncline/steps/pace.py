@@ -1,0 +1,36 @@
+"""Paced: a part-filled array leaves at most once in the time that a call of the quota takes.
+
+Rows come in waves, and several senders look at once. If each took what it found, a tenant of 300
+calls in 300 s would see its calls go out on arrays of one or two rows. An array that can be filled
+is never held back, nor is the first row after a pause.
+"""
+
+from __future__ import annotations
+
+from syncline.ledger import due
+from syncline.quota.keys import Lane
+from syncline.steps.parts import Line, Parts
+
+NOTHING = -1.0
+"""There is nothing to send at all."""
+
+
+def hold_back(parts: Parts, line: Line, target: str, size: int) -> float | None:
+    """Seconds to wait for more rows, `NOTHING` if none is due, None to send at once.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        target: what is to be written.
+        size: elements of the next array.
+    """
+    found = parts.ledger.run(lambda connection: due.count(connection, line.link.id, target, size))
+    if not found:
+        return NOTHING
+    if found >= size:
+        return None
+    pause = max(limit.window / limit.calls for limit in line.halo_key.limits)
+    turn = f"array:{target}"
+    if parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
+        return None
+    return pause.total_seconds()

@@ -1,0 +1,83 @@
+"""No call leaves without quota and a committed row; we cause no 429, and heed those that come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps.send import send
+from tests.world import NAME, PROFILES, Worlds, small
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_call_that_arrives_has_a_row_and_every_row_that_left_arrived(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, profile=profile)
+    sandbox.faults(
+        {"kind": "cut_after", "probability": 0.1},
+        {"kind": "500", "probability": 0.1},
+        {"kind": "latency", "probability": 0.3, "min_ms": 1, "max_ms": 20},
+    )
+    world = worlds()
+    world.owe_pull()
+    world.drive()
+    arrived = Counter(call["side"] for call in sandbox.calls())
+    rows = world.rows(
+        """
+        select split_part(quota_key, ':', 1) as side, count(*) as number,
+               count(*) filter (where answered_at is null) as unended
+        from call where sent group by 1
+        """
+    )
+    # Signing in takes two calls' rows, and finds out only by asking that one is enough.
+    signing = [c for c in sandbox.calls("halo") if c["operation"].endswith(("authinfo", "token"))]
+    assert {row.side for row in rows} == set(arrived)
+    for row in rows:
+        spare = len(signing) + 2 if row.side == "halo" else 0
+        assert arrived[row.side] <= row.number <= arrived[row.side] + spare
+        assert row.unended == 0
+
+
+@pytest.mark.parametrize("window", ["sliding", "fixed"])
+def test_tight_limits_are_never_overrun_even_where_redis_is_emptied(
+    worlds: Worlds, sandbox: SandboxProcess, redis_url: str, window: str
+) -> None:
+    tight = {"calls": 12, "seconds": 1, "window": window}
+    small(sandbox, profile="plain", highlevel_limit=tight, halo_limit=tight)
+    world = worlds(halo=(12, 1), highlevel=(12, 1))
+    world.owe_pull()
+    with Redis.from_url(redis_url) as redis:
+        while world.open_deliveries() or world.open_pulls():
+            world.follow_all()
+            redis.flushall()
+    verdict = sandbox.audit()
+    assert verdict["clean"]
+    assert sum(verdict["rejected_429"].values()) == 0
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_429_freezes_the_key_for_all_workers(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    slow = {"calls": 1000, "seconds": 30}
+    small(sandbox, profile=profile, halo_limit=slow)
+    world = worlds(halo=(1000, 30))
+    world.pull()
+    send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+    sandbox.faults(side="halo", operation="*", kind="429", next=1)
+    world.follow_all()
+    seen = len(sandbox.calls("halo"))
+    other = worlds(joins=True)
+    other.follow_all()
+    world.follow_all()
+    assert len(sandbox.calls("halo")) == seen
+    line = world.parts.open_line(NAME)
+    frozen = world.parts.quota.left(line.halo_key)["frozen_until"]
+    assert frozen is not None
+    assert frozen > datetime.now(UTC)
+    assert not {state for _, state in world.counts()} & {"sending", "doubtful", "parked"}

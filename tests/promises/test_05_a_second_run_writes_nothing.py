@@ -1,0 +1,65 @@
+"""A second run with nothing changed writes nothing on either side, and only its own certificate."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncline.ledger.tables import Base
+from syncline.sandbox.process import SandboxProcess
+from tests.world import PROFILES, World, Worlds, small
+
+WRITES = ("POST /SalesOrder", "POST /Client", "POST /Users")
+OF_THE_RUN_ITSELF = {"pull", "pull_page", "call", "session", "cursor"}
+
+
+@pytest.fixture(params=PROFILES)
+def in_line(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
+    small(sandbox, profile=request.param)
+    world = worlds()
+    for kind in ("order", "transaction", "subscription"):
+        world.pull(kind)
+    world.drive()
+    assert sandbox.audit()["clean"]
+    return world
+
+
+def test_nothing_changed_nothing_written(in_line: World, sandbox: SandboxProcess) -> None:
+    before, seen = versions(in_line), len(sandbox.calls())
+    for kind in ("order", "transaction", "subscription"):
+        finished = in_line.pull(kind)
+        assert (finished.new, finished.changed) == (0, 0)
+    in_line.drive()
+    assert {call["method"] for call in sandbox.calls(after=seen)} == {"GET"}
+    assert sandbox.calls("halo", after=seen) == []
+    assert versions(in_line) == before
+
+
+def test_only_what_changed_is_written(in_line: World, sandbox: SandboxProcess) -> None:
+    changed = sandbox.change_orders(3, fields="amount")
+    seen = len(sandbox.calls())
+    entries = written(in_line)
+    finished = in_line.pull()
+    assert (finished.new, finished.changed) == (0, 3)
+    in_line.drive()
+    assert sandbox.audit()["clean"]
+    assert sorted(written(in_line)[len(entries) :]) == sorted(changed)
+    operations = {call["operation"] for call in sandbox.calls("halo", after=seen)}
+    assert operations & set(WRITES) == {"POST /SalesOrder"}
+
+
+def versions(world: World) -> dict[str, list[str]]:
+    """Every row's id and the transaction that wrote it, of all tables that are not the run's."""
+    return {
+        name: [
+            str(row[0])
+            for row in world.rows(
+                f"select tableoid::text || ctid::text || ':' || xmin::text from {name} order by 1"  # noqa: S608 - our own tables
+            )
+        ]
+        for name in Base.metadata.tables
+        if name not in OF_THE_RUN_ITSELF
+    }
+
+
+def written(world: World) -> list[str]:
+    return [row.source_id for row in world.rows("select source_id from audit_entry order by id")]

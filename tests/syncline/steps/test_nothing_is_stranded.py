@@ -1,0 +1,265 @@
+"""Whatever fails in the middle of a step: what it had in hand goes on, and so does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from syncline.errors import Absent, Again, BadCredentials, Rejected
+from syncline.ledger import deliveries, pulls
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps import detail, look_up, mirror, prove, pull
+from syncline.steps.send import send
+from tests.world import NAME, World, Worlds, small
+
+ORDER = "POST /SalesOrder"
+
+
+@pytest.fixture
+def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    small(sandbox, orders=8, customers=3)
+    return worlds()
+
+
+@pytest.fixture
+def ready(world: World, sandbox: SandboxProcess) -> World:
+    """A tenant whose ways are known, and three orders that are due to be changed in Halo."""
+    world.owe_pull()
+    world.drive()
+    sandbox.change_orders(3, fields="amount")
+    world.pull()
+    while ("details", "due") in world.counts():
+        send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+        world.hurry()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "flow"),
+    [
+        (deliveries, "claim", "deliveries"),
+        (deliveries, "release", "deliveries"),
+        (pulls, "open_window", "pulls"),
+        (pulls, "add_page", "pulls"),
+    ],
+)
+def test_a_commit_whose_answer_is_lost_strands_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, flow: str
+) -> None:
+    world.owe_pull()
+    if flow == "deliveries":
+        world.pull()
+    unheard = _unheard(world, monkeypatch, module, name)
+    if name == "release":
+        _fail_once(monkeypatch, detail, "_read", Again("later"))
+    world.drive(10)
+    assert unheard
+    assert set(world.counts()) == {(f, "delivered") for f in ("customers", "details", "orders")}
+
+
+def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_once(monkeypatch, pull, "_page", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pulls, "leave", Again("PostgreSQL is away"))
+    world.owe_pull()
+    world.drive(10)
+    assert world.counts()["orders", "delivered"] == 8
+
+
+def test_a_look_up_that_cannot_write_what_it_found_is_made_again(
+    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
+    _send_all(ready)
+    _fail_once(monkeypatch, deliveries, "confirm", RuntimeError("disk full"))
+    with pytest.raises(RuntimeError, match="disk full"):
+        ready.drive(10)
+    ready.drive(10)
+    assert sandbox.audit()["clean"]
+
+
+def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
+    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
+    _send_all(ready)
+    sandbox.faults()
+    bad = ready.rows("select target_id from delivery where state = 'doubtful' order by id")
+    assert len(bad) == 3
+    read = look_up._read_order
+
+    def no(line: Any, gate: Any, order_id: int) -> dict[str, Any]:
+        if order_id == int(bad[0].target_id):
+            raise Rejected("no", text="you may not see this order")
+        return read(line, gate, order_id)
+
+    monkeypatch.setattr(look_up, "_read_order", no)
+    _settled(ready)
+    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    assert ready.counts()["orders", "doubtful"] == 1
+
+
+def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
+    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
+    _send_all(ready)
+    read, calls = look_up._read_order, []
+
+    def scarce(line: Any, gate: Any, order_id: int) -> dict[str, Any]:
+        calls.append(order_id)
+        if len(calls) > 1:
+            raise Again("The quota is used up.")
+        return read(line, gate, order_id)
+
+    monkeypatch.setattr(look_up, "_read_order", scarce)
+    _settled(ready)
+    assert look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order") is not None
+    assert ready.counts()["orders", "doubtful"] == 2
+
+
+def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
+    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
+    _send_all(ready)
+    _settled(ready)
+    _fail_once(monkeypatch, look_up, "_read_order", BadCredentials("no"))
+    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    assert ready.rows("select state from connection")[0].state == "stopped"
+    assert ready.counts()["orders", "doubtful"] == 3
+    seen = len(sandbox.calls())
+    assert look_up.look_up(ready.parts, ready.reopened(), "order") is None
+    assert sandbox.calls(after=seen) == []
+
+
+def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
+    ready: World, sandbox: SandboxProcess
+) -> None:
+    ready.do("update delivery set failures = 12 where flow = 'orders' and state = 'due'")
+    sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_before")
+    _send_all(ready)
+    _settled(ready)
+    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    assert ready.counts()["orders", "parked"] == 3
+
+
+def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = mirror.users
+
+    def odd(parts: Any, line: Any, emails: Any) -> dict[str, dict[str, Any]]:
+        return {**users(parts, line, emails), **{email: {"id": 7} for email in sorted(emails)[:1]}}
+
+    world.pull()
+    first = min(row.source_id for row in world.rows(_CLIENTS))
+    monkeypatch.setattr(
+        mirror,
+        "users",
+        lambda parts, line, emails: (
+            odd(parts, line, emails)
+            if first.removeprefix("email:") in emails
+            else users(parts, line, emails)
+        ),
+    )
+    while world.counts().get(("customers", "delivered"), 0) < 2:
+        world.follow_all()
+        assert not world.failures
+    parked = world.rows("select source_id, reason from delivery where state = 'parked'")
+    assert [row.source_id for row in parked] == [first]
+    assert "names no client" in parked[0].reason
+
+
+def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(
+    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncline.steps import targets  # noqa: PLC0415
+
+    save = targets.Target.save
+
+    def gone(self: Any, client: Any, permit: Any, bodies: Any) -> Any:
+        if len(bodies) > 1:
+            raise Absent("Halo answered 404: no such order")
+        return save(self, client, permit, bodies)
+
+    monkeypatch.setattr(targets.Target, "save", gone)
+    ready.drive(10)
+    assert ready.counts()["orders", "delivered"] == 8
+    assert sandbox.audit()["clean"]
+
+
+def test_a_tenant_that_does_not_show_our_first_row_gets_no_second_one(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def nothing(*arguments: Any) -> None:
+        asked.append(arguments[4])
+
+    monkeypatch.setattr(prove, "prove", nothing)
+    world.pull()
+    line = world.parts.open_line(NAME)
+    for _ in range(4):
+        world.hurry()
+        send(world.parts, line, "client")
+    assert len([c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"]) == 1
+    assert len(asked) > 1
+    assert len(set(asked)) == 1
+
+
+_CLIENTS = "select source_id from delivery where target = 'client' and source_id like 'email:%'"
+
+
+def _send_all(world: World) -> None:
+    while world.rows("select 1 from delivery where flow = 'orders' and state = 'due'"):
+        send(world.parts, world.parts.open_line(NAME), "order")
+
+
+def _settled(world: World) -> None:
+    world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+
+
+def _fail_once(
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, error: BaseException
+) -> None:
+    work: Callable[..., Any] = getattr(place, name)
+    errors = [error]
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return work(*arguments, **options)
+
+    monkeypatch.setattr(place, name, failing)
+
+
+def _unheard(world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
+    """The first commit of this work is made, and the worker hears that PostgreSQL is away."""
+    ledger: Any = world.parts.ledger
+    begin, work = ledger.begin, getattr(module, name)
+    begun: list[str] = []
+    unheard: list[str] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        found = work(*arguments, **options)
+        if found:
+            begun.append(name)
+        return found
+
+    @contextmanager
+    def deaf() -> Iterator[Connection]:
+        with begin() as connection:
+            yield connection
+        if begun and not unheard:
+            unheard.append(name)
+            raise Again("PostgreSQL is away")
+
+    monkeypatch.setattr(module, name, watched)
+    ledger.begin = deaf
+    return unheard

@@ -1,0 +1,60 @@
+"""An array with a bad element: that one is parked with Halo's words, the rest is through."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncline.ledger import deliveries
+from syncline.sandbox.process import SandboxProcess
+from tests.world import PROFILES, Worlds, small
+
+TEXT = "This customer order number is on hold."
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_bad_element_of_an_array_is_parked_and_the_rest_is_through(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, profile=profile, orders=30)
+    ids = sandbox.get("/state/orders")["ids"]
+    bad = sorted(ids[::11])
+    sandbox.post("/halo/refuse", {"po_numbers": [f"HL-{one}" for one in bad], "text": TEXT})
+    world = worlds()
+    world.pull()
+    world.drive()
+    parked = world.rows("select source_id, reason from delivery where state = 'parked'")
+    assert sorted(row.source_id for row in parked) == bad
+    assert all(TEXT in row.reason for row in parked)
+    verdict = sandbox.audit()
+    assert sorted(verdict["missing"]) == bad
+    assert verdict["orders_in_line"] == 30 - len(bad)
+    sandbox.post("/halo/refuse", {"po_numbers": []})
+    with world.parts.ledger.begin() as connection:
+        deliveries.retry(connection, None)
+    world.drive()
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_was_changed_by_hand_while_in_doubt_is_put_right(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, profile=profile, orders=6)
+    world = worlds()
+    world.pull()
+    world.drive()
+    [changed] = sandbox.change_orders(1, fields="amount")
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
+    world.pull()
+    while ("orders", "doubtful") not in world.counts():
+        world.follow_all()
+    row = world.rows("select target_id from delivery where source_id = :id", id=changed)
+    held = {one.target_id for one in row if one.target_id}
+    line = {"name": "By hand", "quantity": 1, "baseprice": 1, "tax": 0}
+    for target_id in held:
+        sandbox.post(f"/halo/order/{target_id}", {"lines": [line]})
+    assert not sandbox.audit()["clean"]
+    world.drive()
+    verdict = sandbox.audit()
+    print(world.rows("select state, reason, projection from delivery where source_id = :id and flow='orders'", id=changed), {k: v for k, v in verdict.items() if v})
+    assert verdict["clean"]
