@@ -209,7 +209,7 @@ class Transport:
         Raises:
             NotSent: nothing was written: no connection, or the permit expired before.
             Doubtful: something was written and no whole answer came in time.
-            Unreadable: the answer is too large.
+            Unreadable: the answer is too large, or packed in a way that cannot be undone.
         """
         started = time.monotonic()
         call = self._call
@@ -222,6 +222,12 @@ class Transport:
         except Unreadable as error:
             error.call_id = permit.call_id
             raise
+        except httpx.DecodingError as error:
+            raise Unreadable(
+                f"{method} {url} was answered with a body that cannot be unpacked ({error}).",
+                remedy="Look at what stands between us and the other side.",
+                call_id=permit.call_id,
+            ) from error
         except _PermitExpiredError:
             raise NotSent(
                 f"{method} {url} was not sent: this process was held up "

@@ -142,13 +142,23 @@ def _find(seek: _Seek, references: list[str]) -> Found:
     line, gate, target = seek.line, seek.gate, seek.target
     proved = seek.known.find_way(target.name)
     try:
-        return find(line, gate, target, proved or FindWay.SQL, references)
+        found = find(line, gate, target, proved or FindWay.SQL, references)
+        return _without_link(seek, found) if proved is FindWay.LINK else found
     except (Rejected, Unreadable):
         if proved is not None:
             return Found({name: [] for name in references}, frozenset(references))
     except (Absent, MissingScope):
         pass  # that way is not offered, or not any more
     return find(line, gate, target, FindWay.PAGES, references)
+
+
+def _without_link(seek: _Seek, found: Found) -> Found:
+    """A row may be there whose link was not made or does not show yet: asked in a second way."""
+    absent = [name for name, rows in found.rows.items() if not rows]
+    if not absent:
+        return found
+    again = find(seek.line, seek.gate, seek.target, FindWay.SEARCH, absent)
+    return Found({**found.rows, **again.rows}, again.unsure)
 
 
 def _found(

@@ -16,23 +16,32 @@ from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import TARGETS
 
 
-def users(parts: Parts, line: Line, emails: Sequence[str]) -> dict[str, dict[str, Any]]:
+def users(
+    parts: Parts, line: Line, emails: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
     """Halo's users with these normalised addresses; of several, the oldest.
+
+    Returns:
+        Users by address, and the addresses of which Halo does not show whether it has a user.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
     wanted = sorted(set(emails))
     if not wanted:
-        return {}
+        return {}, frozenset()
     target = TARGETS["user"]
     gate = halo_gate(parts, line, Lane.DELIVERIES)
     found = find(line, gate, target, _way(parts, line, gate), wanted)
-    return {
-        email: dict(min(rows, key=lambda row: row.id).row)
-        for email, rows in found.rows.items()
-        if rows
+    known, unsure = dict(found.rows), found.unsure
+    if unsure:
+        # A list that ignores page numbers, or grew while it was read: asked one by one.
+        again = find(line, gate, target, FindWay.SEARCH, sorted(unsure))
+        known, unsure = {**known, **again.rows}, again.unsure
+    oldest = {
+        email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
     }
+    return oldest, unsure
 
 
 def _way(parts: Parts, line: Line, gate: Gate) -> FindWay:

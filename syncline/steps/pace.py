@@ -2,11 +2,12 @@
 
 Rows come in waves, and several senders look at once. If each took what it found, a tenant of 300
 calls in 300 s would see its calls go out on arrays of one or two rows. An array that can be filled
-is never held back, nor is the first row after a pause.
+to a proved size is never held back, nor is the first row after a pause.
 """
 
 from __future__ import annotations
 
+from syncline.halo.abilities import ArraySize
 from syncline.ledger import due
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
@@ -15,19 +16,22 @@ NOTHING = -1.0
 """There is nothing to send at all."""
 
 
-def hold_back(parts: Parts, line: Line, target: str, size: int) -> float | None:
+def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float | None:
     """Seconds to wait for more rows, `NOTHING` if none is due, None to send at once.
 
     Args:
         parts: the process's parts.
         line: the connection.
         target: what is to be written.
-        size: elements of the next array.
+        size: how many elements the target takes; one that is not proved is tried in turn too,
+            so that senders do not all try it before the first has learnt from it.
     """
-    found = parts.ledger.run(lambda connection: due.count(connection, line.link.id, target, size))
+    found = parts.ledger.run(
+        lambda connection: due.count(connection, line.link.id, target, size.next())
+    )
     if not found:
         return NOTHING
-    if found >= size:
+    if found >= size.next() and size.next() <= size.proved:
         return None
     pause = max(limit.window / limit.calls for limit in line.halo_key.limits)
     turn = f"array:{target}"

@@ -199,11 +199,14 @@ def _adopt(
         for lease in leases
         if lease.target_id is None and lease.source_id.startswith("email:")
     ]
-    users = mirror.users(parts, line, [lease.source_id.removeprefix("email:") for lease in unknown])
+    emails = {lease.id: lease.source_id.removeprefix("email:") for lease in unknown}
+    users, unsure = mirror.users(parts, line, list(emails.values()))
     adopted: dict[int, Confirmation] = {}
     for lease in unknown:
-        user = users.get(lease.source_id.removeprefix("email:"))
+        user = users.get(emails[lease.id])
         if user is None:
+            if emails[lease.id] in unsure:
+                bad.append((lease, Unreadable("Halo's lists do not show whether it is there.")))
             continue
         try:
             found = customers.adopt_from_user(user)

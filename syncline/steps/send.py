@@ -62,7 +62,7 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     """One claim to its end; None: go on, negative: nothing is due, else seconds to wait."""
     known = abilities.known(parts, line)
     size = known.array_size(target.name)
-    wait = pace.hold_back(parts, line, target.name, size.next())
+    wait = pace.hold_back(parts, line, target.name, size)
     if wait is not None:
         return wait
     # A size that is not proved yet is tried on one array, and not on many side by side.
@@ -145,10 +145,12 @@ def _prove_first(
             lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
         )
         if made is not None:
-            _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
+            # By this worker before, or by another one since this one asked what is proved.
             reference = render.reference(target, made[0])
             if prove.prove(parts, line, target, gate, reference, made[1]) is None:
+                _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
                 return TROUBLED.total_seconds()
+            _release(parts, [first.lease], timedelta(seconds=1), None)
             return 1.0
         confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
         if confirmed:

@@ -54,7 +54,10 @@ class Mortal:
         for flag in redis.scan_iter("syncline:nudge:*"):
             redis.delete(flag)
         self.world.do(
-            "update session set heartbeat_at = heartbeat_at - interval '1 hour' where id = any(:ids)",
+            """
+            update session set heartbeat_at = heartbeat_at - interval '1 hour'
+            where id = any(:ids)
+            """,
             ids=self._sessions,
         )
 

@@ -15,9 +15,7 @@ from tests.world import PROFILES, Worlds, small
 def test_amounts_arrive_as_they_left_also_without_cents(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, style: str
 ) -> None:
-    small(
-        sandbox, profile=profile, orders=24, currencies=["JPY", "USD"], details=style == "detail"
-    )
+    small(sandbox, profile=profile, orders=24, currencies=["JPY", "USD"], details=style == "detail")
     world = worlds(style=style)
     world.pull()
     world.drive()

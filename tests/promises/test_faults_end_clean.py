@@ -11,7 +11,7 @@ from tests.world import PROFILES, World, Worlds, small
 
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"probability": 0.5, "min_ms": 1, "max_ms": 40},
-    "429": {"probability": 0.01},
+    "429": {"probability": 0.002},
     "500": {"probability": 0.15},
     "500_after": {"probability": 0.15},
     "cut_before": {"probability": 0.15},

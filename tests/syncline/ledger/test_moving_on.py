@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from syncline.ledger import connections, deliveries, sessions, waits
 from syncline.ledger.connections import Link, NewConnection
@@ -137,3 +138,9 @@ def test_senders_that_look_whether_their_session_lives_do_not_hold_up_its_heartb
         assert sessions.alive(sender, session, dead_after)
         heart.execute(text("set local lock_timeout = '1s'"))
         assert sessions.beat(heart, session, dead_after)
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger) -> None:
+    with pytest.raises(DataError) as raised, ledger.begin() as connection:
+        connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
+    assert "Ann" not in str(raised.value)

@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import Connection
 
 from syncline.errors import Absent, Again, BadCredentials, Rejected
+from syncline.halo.abilities import FindWay
+from syncline.halo.finding import Found
 from syncline.ledger import deliveries, pulls
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import detail, look_up, mirror, prove, pull
+from syncline.steps.find import find
 from syncline.steps.send import send
 from tests.world import NAME, World, Worlds, small
 
@@ -152,28 +155,65 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
 def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    users = mirror.users
-
-    def odd(parts: Any, line: Any, emails: Any) -> dict[str, dict[str, Any]]:
-        return {**users(parts, line, emails), **{email: {"id": 7} for email in sorted(emails)[:1]}}
-
     world.pull()
     first = min(row.source_id for row in world.rows(_CLIENTS))
-    monkeypatch.setattr(
-        mirror,
-        "users",
-        lambda parts, line, emails: (
-            odd(parts, line, emails)
-            if first.removeprefix("email:") in emails
-            else users(parts, line, emails)
-        ),
-    )
+    users, bare = mirror.users, first.removeprefix("email:")
+
+    def odd(parts: Any, line: Any, emails: Any) -> Any:
+        known, unsure = users(parts, line, emails)
+        return ({**known, bare: {"id": 7}} if bare in emails else known), unsure
+
+    monkeypatch.setattr(mirror, "users", odd)
     while world.counts().get(("customers", "delivered"), 0) < 2:
         world.follow_all()
         assert not world.failures
     parked = world.rows("select source_id, reason from delivery where state = 'parked'")
     assert [row.source_id for row in parked] == [first]
     assert "names no client" in parked[0].reason
+
+
+def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FindWay] = []
+
+    def no_end(_line: Any, _gate: Any, _target: Any, way: FindWay, wanted: Any) -> Found:
+        asked.append(way)
+        return Found({email: [] for email in wanted}, frozenset(wanted))
+
+    monkeypatch.setattr(mirror, "find", no_end)
+    world.pull()
+    send(world.parts, world.parts.open_line(NAME), "client")
+    assert asked[-1] is FindWay.SEARCH
+    assert [c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"] == []
+    assert world.counts()["customers", "parked"] > 0
+
+
+def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=4, customers=2)
+    world = worlds()
+    world.owe_pull()
+    world.drive()
+    world.do("delete from ability where name like 'find.order.%'")
+    world.do(
+        "insert into ability (owner, name, value, how) select 'tenant:' || id, 'find.order.link',"
+        """ '{"proved": true, "lag_s": 0}', 'a test' from tenant"""
+    )
+    sandbox.add_orders(1)
+    world.pull()
+    sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
+    real = find
+
+    def no_links(line: Any, gate: Any, target: Any, way: FindWay, wanted: Any) -> Found:
+        if way is FindWay.LINK:
+            return Found({name: [] for name in wanted}, frozenset())
+        return real(line, gate, target, way, wanted)
+
+    monkeypatch.setattr(look_up, "find", no_links)
+    world.drive()
+    assert sandbox.audit()["clean"]
 
 
 def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncline.halo.abilities import ArraySize
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import pace
 from tests.world import NAME, Worlds, small
@@ -10,15 +11,29 @@ SLOW = (10, 600)
 """Calls in seconds: one a minute."""
 
 
+TEN, FIVE, ONE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6), ArraySize(1, 2)
+
+
 def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     small(sandbox, orders=5)
     world = worlds(style="summary", halo=SLOW)
     line = world.parts.open_line(NAME)
-    assert pace.hold_back(world.parts, line, "order", 10) == pace.NOTHING
+    assert pace.hold_back(world.parts, line, "order", TEN) == pace.NOTHING
     world.pull()
-    assert pace.hold_back(world.parts, line, "order", 10) is None
-    assert pace.hold_back(world.parts, line, "order", 10) == 60
-    assert pace.hold_back(world.parts, line, "order", 5) is None
-    assert pace.hold_back(world.parts, line, "order", 1) is None
+    assert pace.hold_back(world.parts, line, "order", TEN) is None
+    assert pace.hold_back(world.parts, line, "order", TEN) == 60
+    assert pace.hold_back(world.parts, line, "order", FIVE) is None
+    assert pace.hold_back(world.parts, line, "order", ONE) is None
+
+
+def test_a_size_that_is_not_proved_is_tried_by_one_sender(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=5)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.parts.open_line(NAME)
+    world.pull()
+    assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) is None
+    assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) == 60

@@ -64,7 +64,12 @@ def test_a_list_that_never_stands_still_is_called_uncertain(
 ) -> None:
     small(sandbox, orders=25, page_cap=10)
     world = worlds()
-    Mortal(world, lambda _, name: name == "after GET" and sandbox.add_orders(1))
+
+    def change_after_each_page(_: int, name: str) -> None:
+        if name == "after GET":
+            sandbox.add_orders(1)
+
+    Mortal(world, change_after_each_page)
     assert world.pull().states == ("uncertain",)
     [done] = world.rows("select * from pull")
     assert "total changed" in done.note
