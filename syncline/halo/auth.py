@@ -52,6 +52,14 @@ class TokenStore(Protocol):
         Only one `fetch` runs at a time over all processes.
         """
 
+    def forget(self, token: Token) -> bool:
+        """Never give out this token again, for Halo refused it.
+
+        Returns:
+            False when the one before it was refused as well, a moment ago: then it is not the
+            token that is wrong.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class _Door:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -144,16 +144,21 @@ class HaloClient:
     def _authorized(
         self, send: Callable[[Token], Answer], permit: Permit, effect: Effect
     ) -> Answer:
-        """Send with a token; one that Halo no longer takes is renewed once.
+        """Send with a token; one that Halo no longer takes is forgotten, once.
 
-        A call that was answered 401 had no effect, so sending it again doubles nothing.
+        A call that was answered 401 had no effect, so it may come again; it does so from the
+        start, because the new token and the second try take calls of their own from the quota.
         """
         token = self._token(permit)
         answer = _sent(send, token, effect)
-        if answer.status != _UNAUTHORIZED:
-            return answer
-        renewed = self._tokens.renew(lambda: self._desk.fetch(permit), stale=token)
-        return _sent(send, renewed, effect)
+        if answer.status == _UNAUTHORIZED and self._tokens.forget(token):
+            raise Again(
+                "Halo no longer takes its access token.",
+                after=timedelta(0),
+                remedy="A new one is got and the call made again, by itself.",
+                status=answer.status,
+            )
+        return answer
 
     def _token(self, permit: Permit) -> Token:
         token = self._tokens.fresh()

@@ -40,6 +40,14 @@ def find(connection: Connection, owner: str, purpose: str) -> tuple[bytes, datet
     return None if row is None else (bytes(row.sealed), row.expires_at)
 
 
+def remove(connection: Connection, owner: str, purpose: str) -> None:
+    """Delete a sealed secret."""
+    connection.execute(
+        text("delete from credential where owner = :owner and purpose = :purpose"),
+        {"owner": owner, "purpose": purpose},
+    )
+
+
 def lock(connection: Connection, owner: str) -> None:
     """One renewal of an owner's secrets at a time, across all processes."""
     connection.execute(

@@ -179,7 +179,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
 
 
 def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
-    """CHECKING → DUE: its target row was found, but does not hold yet what is wanted.
+    """SENDING or CHECKING → DUE: its target row is known, but does not hold yet what is wanted.
 
     What it holds is not what was confirmed last, so that is forgotten: the next write is made. A
     row that was not known before is an effect of ours, so it gets its audit entry now.

@@ -234,7 +234,8 @@ def _finish(
     """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
     rest = rests(parts, line, target, known)
     verdicts = [
-        judge(line, target, array, outcome) for array, outcome in zip(arrays, outcomes, strict=True)
+        judge(line, target, known, array, outcome)
+        for array, outcome in zip(arrays, outcomes, strict=True)
     ]
 
     def finish(connection: Connection) -> list[Confirmation]:
@@ -258,6 +259,7 @@ def _maker(line: Line, target: Target, array: Array) -> Any:
 def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
     """Teach the abilities what these arrays showed."""
     enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
+    merges = any(v.merged for v in verdicts)
     answered = [v for v in verdicts if v.elements and v.error is None]
     if not answered and not enforced:
         return
@@ -266,18 +268,17 @@ def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]
     def change(known: Abilities) -> Abilities:
         size = known.array_size(target.name)
         for verdict in answered:
-            size = (
-                size.matched(verdict.size)
-                if verdict.whole and len(verdict.confirmed) + len(verdict.differing) == verdict.size
-                else size.doubted(verdict.size)
-            )
+            size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
         known = known.with_array_size(target.name, size, found_at=now, how="writes")
         if enforced and not known.change_seq_enforced:
             known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")
+        if merges:
+            known = known.with_lines_on_update("merge", found_at=now, how="an update's answer")
         return known
 
     before = abilities.known(parts, line)
-    if change(before).array_size(target.name) != before.array_size(target.name) or enforced:
+    grown = change(before).array_size(target.name) != before.array_size(target.name)
+    if grown or enforced or merges:
         abilities.teach(parts, line, change)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from pydantic import SecretStr
@@ -17,6 +17,9 @@ from syncline.ledger.database import Ledger
 
 PURPOSE = "access_token"
 
+TWICE_WITHIN = timedelta(seconds=60)
+"""Two tokens refused within this time: the credentials are wrong, not the tokens."""
+
 
 class LedgerTokens:
     """A `TokenStore` over the ledger; a copy is kept in memory while it is fresh."""
@@ -29,6 +32,7 @@ class LedgerTokens:
         self._owner = owner
         self._now = now
         self._copy: Token | None = None
+        self._refused: tuple[Token, datetime] | None = None
         self._renewing = Lock()
 
     def fresh(self) -> Token | None:
@@ -58,6 +62,21 @@ class LedgerTokens:
             if copy is None or copy.expires_at <= self._now() or (stale and _same(copy, stale)):
                 self._copy = copy = self._ledger.run(work)
             return copy
+
+    def forget(self, token: Token) -> bool:
+        """Never give out this token again; False when the one before it was refused just now."""
+        with self._renewing:
+            if self._copy is not None and _same(self._copy, token):
+                self._copy = None
+            last, self._refused = self._refused, (token, self._now())
+            self._ledger.run(lambda connection: self._drop(connection, token))
+        return last is None or _same(last[0], token) or self._refused[1] - last[1] > TWICE_WITHIN
+
+    def _drop(self, connection: Connection, token: Token) -> None:
+        credentials.lock(connection, self._owner)
+        stored = self._read(connection)
+        if stored is not None and _same(stored, token):
+            credentials.remove(connection, self._owner, PURPOSE)
 
     def _read(self, connection: Connection) -> Token | None:
         found = credentials.find(connection, self._owner, PURPOSE)

@@ -5,7 +5,7 @@ Elements are matched by reference, never by position, and compared with what was
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from syncline.errors import (
     SynclineError,
     Unreadable,
 )
+from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
@@ -35,6 +36,9 @@ ANSWERED_SETTLE = timedelta(seconds=1)
 
 BACKOFF = timedelta(seconds=2)
 """First pause after a failure that may heal by itself; doubles up to the longest."""
+
+NOT_SENT_PAUSE = timedelta(seconds=3)
+"""Pause after a call that could not leave. It says nothing about the row, so it is no failure."""
 
 LONGEST_BACKOFF = timedelta(minutes=5)
 
@@ -80,6 +84,7 @@ class Verdict:
     confirmed: list[Confirmation]
     missing: list[Lease]
     differing: list[tuple[Confirmation, str, str]]
+    merged: list[Confirmation]
     elements: list[Lease]
 
     @property
@@ -88,7 +93,7 @@ class Verdict:
         return self.error is None and not self.missing
 
 
-def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict:
+def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: Outcome) -> Verdict:
     """Sort an array's elements: confirmed, missing from the answer, or held otherwise than sent."""
     verdict = Verdict(
         size=len(array.writes),
@@ -96,6 +101,7 @@ def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict
         confirmed=[],
         missing=[],
         differing=[],
+        merged=[],
         elements=[write.lease for write in array.writes],
     )
     if outcome.error is not None:
@@ -110,10 +116,21 @@ def judge(line: Line, target: Target, array: Array, outcome: Outcome) -> Verdict
         if different:
             field, wanted, got = different[0]
             held = target.confirmation(write.lease, found[0], write.projection)
+            if known.lines_on_update is None and _keeps_lines(write, different):
+                verdict.merged.append(held)
+                continue
             verdict.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
         else:
             verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
     return verdict
+
+
+def _keeps_lines(write: Write, different: Sequence[Difference]) -> bool:
+    """Whether an updated order holds more lines than it was sent: the tenant merges lines."""
+    return write.lease.target_id is not None and any(
+        found.field == "lines" and found.got.isdigit() and int(found.got) > int(found.wanted)
+        for found in different
+    )
 
 
 def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
@@ -121,6 +138,8 @@ def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
     deliveries.confirm(connection, verdict.confirmed, wrote=True)
     for held, field, reason in verdict.differing:
         deliveries.park(connection, [held.lease], reason=reason, field=field, known=held)
+    # Once it is known that lines stay, the next update takes the old ones to nothing.
+    deliveries.learn_target(connection, verdict.merged)
     deliveries.doubt(
         connection,
         verdict.missing,
@@ -138,10 +157,8 @@ def _apply_error(
     if isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
         if isinstance(error, NotSent):
-            after = max(after, backoff(elements[0].failures))
-        deliveries.give_back(
-            connection, elements, after=after, why=error.what, failed=isinstance(error, NotSent)
-        )
+            after = max(after, NOT_SENT_PAUSE)
+        deliveries.give_back(connection, elements, after=after, why=error.what)
     elif isinstance(error, (Doubtful, Unreadable)):
         deliveries.doubt(connection, elements, settle=rests.unknown, why=error.what)
     elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):

@@ -102,6 +102,7 @@ class MemoryTokens:
     now: Callable[[], datetime]
     token: Token | None = None
     renewals: int = 0
+    refused: Token | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fresh(self) -> Token | None:
@@ -113,6 +114,13 @@ class MemoryTokens:
                 self.token = fetch()
                 self.renewals += 1
             return self.token
+
+    def forget(self, token: Token) -> bool:
+        with self.lock:
+            before, self.refused = self.refused, token
+            if self.token == token:
+                self.token = None
+            return before is None or before == token
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from syncline.errors import BadCredentials, MissingScope, Refused, Rejected
+from syncline.errors import Again, BadCredentials, MissingScope, Refused, Rejected
 from syncline.halo import customers, orders
 from syncline.halo.abilities import FindWay
 from syncline.halo.client import HaloClient
@@ -172,11 +172,13 @@ def test_wrong_settings_are_refused(
         customers.get_client(_client(process, transport, **given), permit, 1)
 
 
-def test_expired_tokens_are_renewed_unseen(
+def test_a_token_that_the_tenant_revoked_is_replaced_at_the_next_try(
     process: SandboxProcess, transport: Transport, permit: Permit
 ) -> None:
     process.reset(**SMALL)
     halo = _client(process, transport)
     list_currencies(halo, permit)
     process.post("/halo/expire_tokens", {})
+    with pytest.raises(Again):
+        list_currencies(halo, permit)
     assert list_currencies(halo, permit)

@@ -107,7 +107,7 @@ def test_any_life_of_a_token_gives_a_time_to_use_it(
     assert tokens.token.expires_at - NOW == timedelta(seconds=used_for)
 
 
-def test_a_token_that_halo_no_longer_takes_is_renewed_once_and_the_call_repeated(
+def test_a_token_that_halo_no_longer_takes_is_forgotten_and_the_call_comes_again(
     server: HaloServer, client: HaloClient, tokens: MemoryTokens, clock: Clock, permit: Permit
 ) -> None:
     tokens.token = Token(SecretStr("old"), clock.at + timedelta(hours=1))
@@ -117,17 +117,22 @@ def test_a_token_that_halo_no_longer_takes_is_renewed_once_and_the_call_repeated
             (401, "") if call.headers["authorization"] == "Bearer old" else (201, [{"id": 1}])
         ),
     )
+    with pytest.raises(Again, match="by itself"):
+        client.post("/SalesOrder", [{"po_number": "HL-1"}], permit)
+    assert not client.signed_in
+    client.sign_in(permit)
     assert client.post("/SalesOrder", [{"po_number": "HL-1"}], permit).document == [{"id": 1}]
     assert len(server.to("/api/SalesOrder")) == 2
 
 
 def test_a_second_401_is_bad_credentials(
-    server: HaloServer, client: HaloClient, permit: Permit
+    server: HaloServer, client: HaloClient, tokens: MemoryTokens, permit: Permit
 ) -> None:
     server.on("GET /api/Client", lambda _: (401, {"Message": "no"}))
+    tokens.refused = Token(SecretStr("the one before"), NOW)
     with pytest.raises(BadCredentials, match="client id and secret"):
         client.get("/Client", {}, permit)
-    assert len(server.to("/api/Client")) == 2
+    assert len(server.to("/api/Client")) == 1
 
 
 @pytest.mark.parametrize(
