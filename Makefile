@@ -22,9 +22,9 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: $(READY)
 	@$(BIN)/syncline demo $(ARGS)
 
-# A part of the tests: make test ARGS=tests/syncline/quota
+# Side by side: most of a test is waiting. A part of them: make test ARGS=tests/syncline/quota
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -142,7 +142,7 @@ def make_parts(
     redis = open_redis(redis_url)
     sealer = load_key(settings)
     keeper = SessionKeeper(ledger, settings.heartbeat, settings.dead_after)
-    nudges = Nudges(redis)
+    nudges = Nudges(redis, forget=settings.dead_after)
     return Parts(
         settings=settings,
         ledger=ledger,

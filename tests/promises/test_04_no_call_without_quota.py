@@ -83,15 +83,19 @@ def test_a_429_freezes_the_key_for_all_workers(
     assert not {state for _, state in world.counts()} & {"sending", "doubtful", "parked"}
 
 
-@pytest.mark.xfail(strict=True, reason="a renewal within a call sends up to two more on its permit")
 def test_a_token_that_is_refused_in_the_middle_is_renewed_with_rows_of_its_own(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     small(sandbox, orders=6, profile="plain")
     world = worlds()
-    world.owe_pull()
-    while world.open_deliveries() or world.open_pulls():
+    world.pull()
+    while not world.counts().get(("orders", "delivered")):
         world.follow_all()
-        sandbox.post("/halo/expire_tokens", {})
+    sandbox.post("/halo/expire_tokens", {})
+    sandbox.add_orders(4)
+    world.pull()
+    world.drive()
+    assert sandbox.audit()["clean"]
+    assert [call["status"] for call in sandbox.calls("halo")].count(401) > 0
     rows = world.rows("select count(*) from call where sent and quota_key like 'halo:%'")[0][0]
     assert len(sandbox.calls("halo")) <= rows

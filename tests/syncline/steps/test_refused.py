@@ -161,9 +161,12 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed(
     small(sandbox, profile=profile)
     world = worlds()
     world.owe_pull()
-    while world.open_deliveries() or world.open_pulls():
+    while not world.counts().get(("customers", "delivered")):
         world.follow_all()
-        sandbox.post("/halo/expire_tokens", {})
+    sandbox.post("/halo/expire_tokens", {})
+    sandbox.add_orders(2)
+    world.owe_pull()
+    world.drive()
     assert stopped_with(world) is None
     assert sandbox.audit()["clean"]
 
