@@ -70,7 +70,7 @@ def add(
     ] = "300/300",
     settle: Annotated[
         int | None,
-        typer.Option(min=0, help="Seconds before a doubtful write is looked up at this tenant."),
+        typer.Option(min=5, help="Seconds before a doubtful write is looked up at this tenant."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything given, and add nothing.")

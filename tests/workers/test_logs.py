@@ -87,7 +87,7 @@ def test_a_task_puts_its_name_and_connection_on_every_line_and_takes_them_off_ag
 ) -> None:
     app = Celery("logs", set_as_current=False)
 
-    @app.task(name="syncline.pulls.orders")
+    @app.task(name="syncline.pulls.orders", shared=False)  # else every later app has it too
     def orders(connection: str, since: str | None = None) -> None:
         structlog.get_logger().info("inside", since=since)
 
