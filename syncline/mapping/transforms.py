@@ -7,6 +7,7 @@ the record does not have passes by every transform except `default`, `join` and 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,13 +49,13 @@ class Transform(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @abstractmethod
     def step(self, tables: Tables) -> Step:
         """The function to run.
 
         Raises:
             BadTransformError: if it names a table that the document does not have.
         """
-        raise NotImplementedError
 
 
 class Const(Transform):
