@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -229,20 +229,3 @@ def due_readings(
         if row is not None:
             due.append((kind, band))
     return due
-
-
-def last_finished(
-    connection: Connection, connection_id: int, kind: str
-) -> tuple[str, datetime] | None:
-    """State and end of the latest finished pull of a kind."""
-    row = connection.execute(
-        text(
-            """
-            select state, finished_at from pull
-            where connection_id = :connection_id and kind = :kind and finished_at is not null
-            order by id desc limit 1
-            """
-        ),
-        {"connection_id": connection_id, "kind": kind},
-    ).first()
-    return None if row is None else (row.state, row.finished_at)

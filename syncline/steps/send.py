@@ -21,6 +21,7 @@ from syncline.errors import (
     SynclineError,
 )
 from syncline.halo.abilities import Abilities, ArraySize
+from syncline.halo.models import HaloRow
 from syncline.ledger import deliveries, needs
 from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.quota.keys import Lane
@@ -250,8 +251,8 @@ def _finish(
 def _maker(line: Line, target: Target, array: Array) -> Any:
     bodies = [write.body for write in array.writes]
 
-    def make(permit: Permit) -> list[dict[str, Any]]:
-        return target.save(line.halo, permit, bodies)
+    def make(permit: Permit) -> Sequence[HaloRow]:
+        return target.saves(line.halo, permit, bodies)
 
     return make
 

@@ -17,7 +17,6 @@ from syncline.halo.customers import (
     save_clients,
     save_users,
 )
-from syncline.halo.matching import reference
 from syncline.halo.models import HaloRow
 from syncline.halo.orders import KEY as ORDER_KEY
 from syncline.halo.orders import PATH as ORDER_PATH
@@ -52,19 +51,6 @@ class Target:
     saves: Save
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
-
-    def save(
-        self, client: HaloClient, permit: Permit, bodies: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Post one array; the rows that came back."""
-        return [row.raw for row in self.saves(client, permit, bodies)]
-
-    def by_reference(self, rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-        """Rows of an answer under our reference; several under one are several."""
-        found: dict[str, dict[int, dict[str, Any]]] = {}
-        for row in rows:
-            found.setdefault(reference(row, self.key), {})[HaloRow.of(row).id] = row
-        return {name: list(rows_of.values()) for name, rows_of in found.items()}
 
     def is_whole(self, row: Mapping[str, Any]) -> bool:
         """Whether a row shows everything that is to be compared."""

@@ -5,10 +5,9 @@ Elements are matched by reference, never by position, and compared with what was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -24,6 +23,8 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities
+from syncline.halo.matching import match, reference
+from syncline.halo.models import HaloRow
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps.gate import Outcome
@@ -106,22 +107,23 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
     )
     if outcome.error is not None:
         return verdict
-    rows: Mapping[str, list[dict[str, Any]]] = target.by_reference(outcome.result)  # type: ignore[arg-type]  # `save` gives rows
+    rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
+    matched = match([write.body for write in array.writes], rows, target.key)
     for write in array.writes:
-        found = rows.get(write.reference, [])
-        if len(found) != 1 or not target.is_whole(found[0]):
+        found = matched.found.get(reference(write.body, target.key))
+        if found is None or not target.is_whole(found.raw):
             verdict.missing.append(write.lease)
             continue
-        different = target.compares(write.projection, found[0], line.document, write.currency)
+        different = target.compares(write.projection, found.raw, line.document, write.currency)
         if different:
             field, wanted, got = different[0]
-            held = target.confirmation(write.lease, found[0], write.projection)
+            held = target.confirmation(write.lease, found.raw, write.projection)
             if known.lines_on_update is None and _keeps_lines(write, different):
                 verdict.merged.append(held)
                 continue
             verdict.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
         else:
-            verdict.confirmed.append(target.confirmation(write.lease, found[0], write.projection))
+            verdict.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
     return verdict
 
 

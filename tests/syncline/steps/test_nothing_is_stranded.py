@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps import detail, look_up, mirror, prove, pull
 from syncline.steps.find import find
 from syncline.steps.send import send
+from syncline.steps.targets import TARGETS
 from tests.world import NAME, World, Worlds, small
 
 ORDER = "POST /SalesOrder"
@@ -219,16 +221,14 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
 def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(
     ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from syncline.steps import targets  # noqa: PLC0415
+    order = TARGETS["order"]
 
-    save = targets.Target.save
-
-    def gone(self: Any, client: Any, permit: Any, bodies: Any) -> Any:
+    def gone(client: Any, permit: Any, bodies: Any) -> Any:
         if len(bodies) > 1:
             raise Absent("Halo answered 404: no such order")
-        return save(self, client, permit, bodies)
+        return order.saves(client, permit, bodies)
 
-    monkeypatch.setattr(targets.Target, "save", gone)
+    monkeypatch.setitem(TARGETS, "order", replace(order, saves=gone))
     ready.drive(10)
     assert ready.counts()["orders", "delivered"] == 8
     assert sandbox.audit()["clean"]
