@@ -5,9 +5,12 @@ from __future__ import annotations
 from celery import shared_task
 
 from syncline.ledger.partitions import ensure_partitions
+from syncline.quota.keys import Lane
+from syncline.steps.owe_again import owe_again as owe_again_step
 from syncline.steps.schedule import due_pulls
 from syncline.steps.sweep import sweep as sweep_step
 from tasks.context import parts
+from tasks.nudging import flag
 
 
 @shared_task(name="syncline.upkeep.sweep")
@@ -22,6 +25,14 @@ def schedule() -> None:
     """Enqueue the pulls whose turn has come."""
     here = parts()
     here.announce(due_pulls(here))
+
+
+@shared_task(name="syncline.upkeep.owe_again")
+def owe_again(connection: str) -> None:
+    """Look at all records of a connection once more, under a mapping that has changed."""
+    here = parts()
+    here.nudges.clear(connection, Lane.UPKEEP, flag("owe_again", ""))
+    owe_again_step(here, here.open_line(connection))
 
 
 @shared_task(name="syncline.upkeep.partitions")

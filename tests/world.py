@@ -25,6 +25,7 @@ from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.look_up import look_up
+from syncline.steps.owe_again import owe_again
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.send import send
@@ -34,6 +35,9 @@ from workers.parts import make_parts
 
 NAME = "acme"
 PROFILES = ("generous", "plain", "awkward")
+INCLUDING_TESTS = {
+    flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")
+}
 ROOMY = {"calls": 1000, "seconds": 1}
 """A limit that a test does not reach, with a window short enough to wait for after a 429."""
 
@@ -48,6 +52,7 @@ def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
         "highlevel_limit": ROOMY,
         "halo_limit": ROOMY,
         "link_delay": 0.1,
+        "money": False,
     }
     sandbox.reset(**{**defaults, **config})
     return sandbox
@@ -146,6 +151,8 @@ class World:
                 send(self.parts, line, nudge.target)
             elif nudge.task == "look_up":
                 look_up(self.parts, line, nudge.target)
+            elif nudge.task == "owe_again":
+                owe_again(self.parts, line)
             else:
                 _, kind, first, last = nudge.task.split(":")
                 since, until = date.fromisoformat(first), date.fromisoformat(last)
@@ -217,7 +224,7 @@ class World:
             halo_calls=halo[0],
             halo_seconds=halo[1],
             settle_seconds=None,
-            mapping=default_document(style, {"orders": {"test_mode": "include"}}),  # type: ignore[arg-type]  # a test names detail or summary
+            mapping=default_document(style, INCLUDING_TESTS),  # type: ignore[arg-type]  # a test names detail or summary
             mode="sandbox",
             start_from=date(2026, 1, 1),
         )

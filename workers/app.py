@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init, worker_shutdown
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    setup_logging,
+    worker_init,
+    worker_shutdown,
+)
 
 from schedules.ticks import beat_schedule
 from syncline.settings import Settings
@@ -13,6 +19,7 @@ from syncline.steps.parts import Parts
 from tasks import context
 from tasks.nudging import publish
 from workers import embedded
+from workers.health import tick_mark
 from workers.logs import configure
 from workers.parts import make_parts
 
@@ -45,6 +52,15 @@ def _logs(**_: Any) -> None:
 def _hold(**_: Any) -> None:
     """Embedded servers run on while this process does, whoever else leaves."""
     embedded.hold(settings)
+
+
+@beat_init.connect(weak=False)
+def _mark_each_tick(**_: Any) -> None:
+    after_task_publish.connect(_mark, weak=False)
+
+
+def _mark(**_: Any) -> None:
+    tick_mark(settings).touch()
 
 
 @worker_init.connect(weak=False)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import typer
 
-from syncline.cli import connections, parked, show, status
+from syncline.cli import connections, mapping, parked, provider, show, status
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import WRONG_DATA, Commands, complain, say
 from syncline.errors import SynclineError
@@ -23,8 +23,10 @@ from syncline.steps.parts import Nudge, Parts
 from syncline.transport import Transport
 from workers import embedded, enqueue
 from workers.demo import demo
+from workers.health import health
 from workers.logs import configure
 from workers.parts import Lines, halo_key, highlevel_key, make_parts
+from workers.run import run
 from workers.up import up
 
 app = typer.Typer(
@@ -38,11 +40,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up")(up)
+app.command("run")(run)
+app.command("health")(health)
 app.command("demo")(demo)
 app.command("status")(status.show_status)
 app.add_typer(show.app)
 app.add_typer(parked.app)
 app.add_typer(connections.app)
+app.add_typer(mapping.app)
+app.add_typer(provider.app)
 app.add_typer(enqueue.app)
 
 
@@ -51,6 +57,21 @@ def begin(context: typer.Context) -> None:
     """Keep HighLevel payments and HaloPSA in line, both ways."""
     if context.obj is None:
         context.obj = this_installation()
+
+
+@app.command("migrate")
+def migrate(context: typer.Context) -> None:
+    """Bring the ledger's tables to their newest shape; one that has it stays as it is.
+
+    `syncline up` does this by itself. Several at once wait for each other.
+
+    Example: syncline migrate
+    """
+    settings = desk(context).settings()
+    configure(settings)
+    with embedded.using(settings) as servers:
+        upgrade(servers.database_url)
+    say("The ledger has its newest shape.")
 
 
 @app.command("down")

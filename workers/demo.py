@@ -1,8 +1,9 @@
 """`syncline demo`: the main job on realistic data against both emulated APIs, with a worker killed.
 
-The story: all orders with their lines come over at the speed that HighLevel's limit allows; in the
-middle of a write a worker dies; when both sides agree, a few orders change and only these are
-written. The sandbox, which knows nothing of our ledger, has the last word.
+The story: all orders with their lines, their payments, refunds and subscriptions come over at the
+speed that HighLevel's limit allows; in the middle of a write a worker dies; when both sides agree,
+a few orders change and only these are written. The sandbox, which knows nothing of our ledger, has
+the last word.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import typer
 from syncline.cli.desk import desk
 from syncline.cli.output import WRONG_DATA, console, say
 from syncline.sandbox.config import SandboxConfig
-from workers.demo_view import Sight, View, report
+from workers.demo_view import Sight, View, report, sums
 from workers.installation import LOGS
 from workers.lanes import CREWS
 from workers.parts import highlevel_key
@@ -50,22 +51,30 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the demo came to; the first seven are the sandbox's word, `seen` is the ledger's.
+    """What the demo came to: the sandbox's word, which knows nothing of our ledger.
 
     Attributes:
-        orders: in line in Halo.
-        transactions: seen; likewise `subscriptions`.
+        orders: in line in Halo; likewise transactions that are owed, subscriptions, refunds.
+        orders_owed: how many Halo shall have; likewise the others.
+        sums: currency → what both sides hold of orders, payments, refunds and subscriptions.
+        missing: rows that Halo lacks, of every kind; likewise duplicates and wrong ones.
         rejected_429: calls that a limit refused.
         kills: workers killed in the middle of a write.
         seconds: from the first reading until both sides agreed.
         quota_bound_seconds: what HighLevel's limit alone asks for so many lists and details.
-        rewritten_after_change: rows written in Halo after the change of `changed` orders.
+        rewritten_after_change: orders written in Halo after the change of `changed` orders.
         clean: the sandbox found nothing wrong.
     """
 
     orders: int
+    orders_owed: int
     transactions: int
+    transactions_owed: int
+    refunds: int
+    refunds_owed: int
     subscriptions: int
+    subscriptions_owed: int
+    sums: dict[str, dict[str, dict[str, str]]]
     missing: int
     duplicates: int
     wrong_amounts: int
@@ -88,7 +97,7 @@ def demo(
         bool, typer.Option("--json", help="Print one JSON object as the last line.")
     ] = False,
 ) -> None:
-    """Bring a shop's orders into an emulated Halo, kill a worker, and let the sandbox judge.
+    """Bring a shop's orders and money to an emulated Halo, kill a worker, let the sandbox judge.
 
     Ends with 0 only if the sandbox finds nothing wrong, and only the changed orders were written.
 
@@ -106,6 +115,7 @@ def demo(
             ending = _Story(on, config, view).play()
             view.say("Stopping everything.")
     console().print(report(asdict(ending)))
+    console().print(sums(ending.sums))
     say(f"The sandbox's verdict: {'clean' if ending.clean else 'NOT clean'}. Logs: {folder / LOGS}")
     if as_json:
         say(json.dumps(asdict(ending)))
@@ -244,15 +254,25 @@ class _Story:
         )
 
     def _judged(self, kills: int, seconds: float, rewritten: int) -> Ending:
-        sight, verdict = self._look(), self._on.sandbox.audit()
+        verdict = self._on.sandbox.audit()
         found: dict[str, int] = verdict["counts"]
+
+        def count(start: str) -> int:
+            return sum(many for kind, many in found.items() if kind.startswith(start))
+
         return Ending(
             orders=verdict["orders_in_line"],
-            transactions=sight.transactions,
-            subscriptions=sight.subscriptions,
-            missing=found["missing"],
-            duplicates=found["duplicates"],
-            wrong_amounts=found["wrong_amounts"],
+            orders_owed=verdict["orders_owed"],
+            transactions=verdict["transactions_in_line"],
+            transactions_owed=verdict["transactions_owed"],
+            refunds=verdict["refunds_in_line"],
+            refunds_owed=verdict["refunds_owed"],
+            subscriptions=verdict["subscriptions_in_line"],
+            subscriptions_owed=verdict["subscriptions_owed"],
+            sums=verdict["sums"],
+            missing=count("missing"),
+            duplicates=count("duplicate"),
+            wrong_amounts=count("wrong"),
             rejected_429=sum(verdict["rejected_429"].values()),
             kills=kills,
             seconds=round(seconds, 1),
@@ -266,7 +286,8 @@ class _Story:
 def _bound(config: SandboxConfig) -> float:
     """The seconds until the last window may begin in which the last call fits."""
     lists = (config.orders, config.transactions, config.subscriptions)
-    calls = config.orders + sum(math.ceil(rows / _PAGE) for rows in lists)
+    details = config.orders + config.subscriptions
+    calls = details + sum(math.ceil(rows / _PAGE) for rows in lists)
     limit = config.highlevel_limit
     return (math.ceil(calls / limit.calls) - 1) * limit.seconds
 

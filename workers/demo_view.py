@@ -86,9 +86,28 @@ class View:
         self._progress.stop()
 
 
+_OWED = "_owed"
+
+
 def report(figures: Mapping[str, object]) -> Table:
-    """The report as a table."""
+    """The report as a table; of what is owed, how much is in line."""
     table = Table("figure", "value", title="syncline demo")
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), str(value))
+        if name.endswith(_OWED) or isinstance(value, dict):
+            continue
+        owed = figures.get(f"{name}{_OWED}")
+        told = str(value) if owed is None else f"{value} of {owed} in line"
+        table.add_row(name.replace("_", " "), told)
+    return table
+
+
+def sums(by_currency: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Table:
+    """What both sides hold, by currency: the same to the last minor unit, or it says so."""
+    table = Table("currency", "what", "HighLevel", "Halo", "", title="sums on both sides")
+    for column in table.columns[2:4]:
+        column.justify = "right"
+    for currency, sides in by_currency.items():
+        for what, said in sides["highlevel"].items():
+            held = sides["halo"][what]
+            table.add_row(currency, what, said, held, "equal" if said == held else "DIFFERENT")
     return table

@@ -15,7 +15,7 @@ from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.quota.keys import Lane
-from syncline.steps.detail import TARGET as DETAIL
+from syncline.steps.detail import TARGETS as DETAILS
 from syncline.steps.targets import TARGETS
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
@@ -81,7 +81,7 @@ def send(context: typer.Context, connection: Connection, target: OneTarget = Non
 
     Example: syncline enqueue send --connection acme --target order
     """
-    targets = [*_targets(target), *([] if target else [DETAIL])]
+    targets = [*_targets(target), *([] if target else DETAILS)]
     _enqueue(
         context,
         connection,

@@ -39,7 +39,7 @@ def password(settings: Settings) -> SecretStr:
     return settings.flower_password
 
 
-def flower(settings: Settings, at: int) -> Process:
+def flower(settings: Settings, at: int, address: str = LOOPBACK) -> Process:
     """Flower on a port. The password is in the environment: all can read a command line.
 
     Raises:
@@ -52,7 +52,7 @@ def flower(settings: Settings, at: int) -> Process:
         {
             "SYNCLINE_DATA": str(settings.data),
             # By default it listens everywhere, without a password.
-            "FLOWER_ADDRESS": LOOPBACK,
+            "FLOWER_ADDRESS": address,
             "FLOWER_PORT": str(at),
             "FLOWER_BASIC_AUTH": f"{settings.flower_user}:{secret}",
             "FLOWER_COOKIE_SECRET": secrets.token_urlsafe(48),

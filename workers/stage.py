@@ -135,7 +135,8 @@ def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, style
         halo_seconds=int(config.halo_limit.seconds),
         settle_seconds=SETTLE_SECONDS,
         mapping=default_document(
-            "detail" if style == "detail" else "summary", {"orders": {"test_mode": "include"}}
+            "detail" if style == "detail" else "summary",
+            {flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")},
         ),
         mode="sandbox",
         start_from=datetime.now(UTC).date() - timedelta(days=config.days),

@@ -1,4 +1,4 @@
-"""`syncline show order`: one order, on both sides, and how it came to be so."""
+"""`syncline show`: one order, transaction or subscription on both sides, and how it came so."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, show, stack, table
 from syncline.errors import UnknownName
+from syncline.flows import payments
 from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
-from syncline.ledger.history import OrderHistory, SeenDelivery
+from syncline.ledger.history import History, SeenDelivery, SeenTransaction
 
 app = group("show", "Show one record on both sides.")
 
@@ -36,6 +37,7 @@ class Pair:
 class _Side:
     connection: str
     state: str
+    target: str
     target_id: str | None
     reason: str | None
     fields: list[Pair]
@@ -43,9 +45,11 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    order: str
+    kind: str
+    id: str
     sides: list[_Side]
-    history: OrderHistory
+    transactions: tuple[SeenTransaction, ...]
+    history: History
 
 
 @app.command("order")
@@ -55,36 +59,113 @@ def show_order(
     order_id: Annotated[str, typer.Argument(metavar="ID", help="HighLevel's id of the order.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show an order's key fields on both sides, its changes, deliveries, effects and calls.
+    """Show an order's key fields on both sides, its money, changes, deliveries, effects and calls.
 
     Example: syncline show order 6578a1b2c3d4e5f60718293a
     """
+    _show(context, "order", order_id, as_json=as_json)
 
-    def work(connection: Connection) -> tuple[OrderHistory, dict[int, dict[int, str]]]:
-        found = history.of_order(connection, order_id)
+
+@app.command("transaction")
+def show_transaction(
+    context: typer.Context,
+    *,
+    record_id: Annotated[
+        str, typer.Argument(metavar="ID", help="HighLevel's id of the transaction.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show a transaction beside its payment, refunds and invoice in Halo, and how they came to be.
+
+    Example: syncline show transaction 6578a1b2c3d4e5f60718293b
+    """
+    _show(context, "transaction", record_id, as_json=as_json)
+
+
+@app.command("subscription")
+def show_subscription(
+    context: typer.Context,
+    *,
+    record_id: Annotated[
+        str, typer.Argument(metavar="ID", help="HighLevel's id of the subscription.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show a subscription beside its recurring invoice in Halo, and how it came to be.
+
+    Example: syncline show subscription 6578a1b2c3d4e5f60718293c
+    """
+    _show(context, "subscription", record_id, as_json=as_json)
+
+
+def _show(context: typer.Context, kind: str, record_id: str, *, as_json: bool) -> None:
+    def work(connection: Connection) -> _Shown:
+        found = history.of(connection, kind, record_id)
         if found is None:
             raise UnknownName(
-                f"No order {order_id!r} was seen yet.",
-                remedy="Check the id, or read its day with `syncline enqueue pull-orders`.",
+                f"No {kind} {record_id!r} was seen yet.",
+                remedy=f"Check the id, or read its day with `syncline enqueue pull-{kind}s`.",
             )
-        tenants = {delivery.tenant for delivery in found.deliveries}
-        return found, {tenant: _currencies(connection, tenant) for tenant in tenants}
+        money = history.transactions_of(connection, record_id) if kind == "order" else ()
+        return _Shown(kind, record_id, _sides(connection, found), money, found)
 
     with desk(context).open() as parts:
-        found, currencies = parts.ledger.run(work)
-    sides = [
+        shown = parts.ledger.run(work)
+    show(as_json, shown, lambda: _render(shown))
+
+
+def _sides(connection: Connection, found: History) -> list[_Side]:
+    tenants = {delivery.tenant for delivery in found.deliveries}
+    currencies = {tenant: _currencies(connection, tenant) for tenant in tenants}
+    return [
         _Side(
             delivery.connection,
             delivery.state,
+            delivery.target,
             delivery.target_id,
             delivery.reason,
-            beside(found.record.canonical, delivery.projection, currencies[delivery.tenant]),
+            _fields(delivery, found, currencies[delivery.tenant]),
         )
         for delivery in found.deliveries
-        if delivery.flow == "orders"
+        if delivery.flow not in {"details", "customers"}
     ]
-    shown = _Shown(order_id, sides, found)
-    show(as_json, shown, lambda: _render(shown))
+
+
+def _fields(delivery: SeenDelivery, found: History, currencies: dict[int, str]) -> list[Pair]:
+    if delivery.target == "order":
+        return beside(found.record.canonical, delivery.projection, currencies)
+    return money_beside(delivery.role, found.record.canonical, delivery.projection, currencies)
+
+
+def money_beside(
+    role: str,
+    canonical: dict[str, Any],
+    confirmed: dict[str, Any] | None,
+    currencies: dict[int, str],
+) -> list[Pair]:
+    """An invoice, payment, credit or recurring invoice next to what HighLevel says.
+
+    Args:
+        role: which of its rows in Halo.
+        canonical: the record.
+        confirmed: the projection that Halo confirmed, None if it confirmed nothing yet.
+        currencies: Halo's id of a currency → ISO code.
+    """
+    held = {key: str(value) for key, value in (confirmed or {}).items()}
+    wanted = payments.reference(str(canonical["id"]), role)
+    currency = held.pop("currency_code", None)
+    given = held.pop("thirdpartyinvoicenumber", None) or held.pop("intent_id", None)
+    amount = held.pop("amount", None) or held.pop("total", None)
+    refund = payments.is_credit(role)
+    said = canonical.get("amount_refunded") if refund else canonical.get("amount")
+    pairs = [
+        Pair("reference", wanted, given),
+        Pair("currency", canonical.get("currency"), _iso(currency, currencies)),
+        Pair("refunded in all" if refund else "amount", _text(said), amount),
+        Pair("status", _text(canonical.get("status")), None),
+    ]
+    rest = sorted(key for key in held if not key.startswith(_LINE))
+    return [*pairs, *(Pair(key, None, held[key]) for key in rest)]
 
 
 def beside(
@@ -142,7 +223,7 @@ def _render(shown: _Shown) -> RenderableType:
     record = shown.history.record
     parts: list[RenderableType] = [
         plain(
-            f"Order {shown.order}, version {record.version}, "
+            f"{shown.kind.capitalize()} {shown.id}, version {record.version}, "
             f"first seen {record.noticed_at:%Y-%m-%d %H:%M:%S} UTC, "
             f"last change {record.changed_at:%Y-%m-%d %H:%M:%S} UTC"
         )
@@ -151,6 +232,8 @@ def _render(shown: _Shown) -> RenderableType:
         parts.append(plain("Nothing is owed for it: the mapping leaves it out."))
     parts += [_side(side) for side in shown.sides]
     history = shown.history
+    if shown.transactions:
+        parts.append(_transactions(shown.transactions))
     parts.append(_deliveries(history.deliveries))
     if history.changes:
         parts.append(_changes(history))
@@ -162,13 +245,26 @@ def _render(shown: _Shown) -> RenderableType:
 
 
 def _side(side: _Side) -> RenderableType:
-    target = f"Halo's order {side.target_id}" if side.target_id else "not in Halo yet"
+    target = f"Halo's {side.target} {side.target_id}" if side.target_id else "not in Halo yet"
     why = f": {side.reason}" if side.reason else ""
     return table(
-        f"{side.connection}: {side.state}, {target}{why}",
+        f"{side.connection}: {side.target} {side.state}, {target}{why}",
         ["field", "HighLevel", "Halo confirmed"],
         [[pair.field, _dash(pair.highlevel), _dash(pair.halo)] for pair in side.fields],
     )
+
+
+def _transactions(transactions: tuple[SeenTransaction, ...]) -> RenderableType:
+    rows = [
+        [
+            *(one.id, one.status, one.currency, one.amount, one.refunded),
+            "\n".join(f"{role}: {state}" for role, state in sorted(one.delivered.items()))
+            or "none is owed",
+        ]
+        for one in transactions
+    ]
+    columns = ["transaction", "status", "currency", "amount#", "refunded#", "in Halo"]
+    return table("money", columns, rows)
 
 
 def _dash(value: str | None) -> str:
@@ -190,7 +286,7 @@ def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     return table("deliveries", [*columns, "waits for", "reason"], rows)
 
 
-def _changes(history: OrderHistory) -> RenderableType:
+def _changes(history: History) -> RenderableType:
     rows = [
         [
             f"{change.at:%Y-%m-%d %H:%M:%S}",
@@ -211,7 +307,7 @@ def _change(values: Any) -> str:
     return f"{before} → {after}"
 
 
-def _effects(history: OrderHistory) -> RenderableType:
+def _effects(history: History) -> RenderableType:
     rows = [
         [f"{e.at:%Y-%m-%d %H:%M:%S}", e.effect, f"{e.target} {e.target_id}", e.version, e.cause]
         for e in history.audit
@@ -219,7 +315,7 @@ def _effects(history: OrderHistory) -> RenderableType:
     return table("effects in Halo", ["at (UTC)", "effect", "row", "version#", "because of"], rows)
 
 
-def _calls(history: OrderHistory) -> RenderableType:
+def _calls(history: History) -> RenderableType:
     rows = [
         [
             *(f"{call.at:%Y-%m-%d %H:%M:%S}", call.operation, call.elements),

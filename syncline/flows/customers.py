@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows.flow import Desired, Needs, Owed, TargetIds, external_link
@@ -78,6 +78,46 @@ def owes(source_id: str) -> list[Owed]:
 def needs(source_id: str, role: Role) -> list[Needs]:
     """A user needs its client; a client needs nothing."""
     return [Needs(FLOW, source_id, "client")] if role == "user" else []
+
+
+def needs_of(contact: Mapping[str, Any] | None, document: Document) -> list[Needs]:
+    """The rows of a contact's customer, for records that belong to it; none without a customer."""
+    customer = key_of(contact, document)
+    if customer is None:
+        return []
+    return [Needs(FLOW, customer, role) for role in roles_of(customer)]
+
+
+def ids_for(
+    contact: Mapping[str, Any] | None, document: Document, ids: Mapping[Needs, TargetIds]
+) -> dict[str, int]:
+    """Client, site and user of Halo that a record with this contact belongs to.
+
+    Args:
+        contact: the record's contact.
+        document: the connection's mapping.
+        ids: Halo's ids of what `needs_of` names.
+
+    Raises:
+        Unmappable: if it belongs to nobody.
+    """
+    options = document.customers
+    customer = key_of(contact, document)
+    if customer is None:
+        if options.without_email != "default-client" or options.default_client is None:
+            _without_customer("The contact has no e-mail, so its customer is unknown.")
+        found = {"client_id": options.default_client, "site_id": options.default_site}
+    else:
+        client = ids.get(Needs(FLOW, customer, "client"))
+        user = ids.get(Needs(FLOW, customer, "user"))
+        if client is None:
+            _without_customer("The customer is not in Halo yet.")
+        found = {
+            "client_id": client.id,
+            "site_id": user.site_id if user and user.site_id else client.site_id,
+            "user_id": user.id if user else None,
+        }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def reference_of(source_id: str) -> str:
@@ -203,6 +243,15 @@ def _client_name(customer: Customer, options: CustomerOptions) -> str:
     fallback = f"HighLevel contact {record.get('id') or reference_of(customer.source_id)}"
     names = (" ".join(str(name).split()) for name in (first, *said.values()) if name)
     return next(filter(None, names), fallback)
+
+
+def _without_customer(what: str) -> NoReturn:
+    raise Unmappable(
+        what,
+        field="client_id",
+        remedy="Add the e-mail in HighLevel, or choose a default client in the mapping; then "
+        "retry.",
+    )
 
 
 def _id(value: Any) -> int | None:

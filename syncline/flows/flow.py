@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from syncline.errors import Unmappable
+
 LINK_TYPE = "syncline"
 """The `third_party_type` of every external link of ours."""
 
@@ -19,11 +21,12 @@ class Owed:
     """A delivery that a record owes.
 
     Attributes:
-        flow: `customers`, `orders`, or `details` for the reading of an order's detail.
+        flow: `customers`, `orders`, `payments`, `subscriptions`, or `details` for the reading of a
+            record's detail.
         source_kind: the kind of the record that is rendered.
         source_id: the record, unique within the flow.
         role: which of the rows that the record makes.
-        target: what is written, such as `client`, `user`, `order`.
+        target: what is written, such as `client`, `order`, `payment`.
     """
 
     flow: str
@@ -50,22 +53,32 @@ class TargetIds:
         id: Halo's id.
         client_id: the client it belongs to; its own id for a client.
         site_id: its site; the main site for a client.
+        currency_id: Halo's id of the currency that it is in, where it has one.
         adopted: whether it stood in Halo before us. Such a row is used and never overwritten.
     """
 
     id: int
     client_id: int | None = None
     site_id: int | None = None
+    currency_id: int | None = None
     adopted: bool = False
 
     @classmethod
     def stored(cls, target_id: str, meta: Mapping[str, Any] | None) -> TargetIds:
-        """Read back what `meta` gave to the ledger."""
-        return cls(int(target_id), **dict(meta or {}))
+        """Read back what the ledger keeps of a row; what else is kept there is left out."""
+        kept = meta or {}
+        return cls(
+            int(target_id),
+            client_id=kept.get("client_id"),
+            site_id=kept.get("site_id"),
+            currency_id=kept.get("currency_id"),
+            adopted=bool(kept.get("adopted")),
+        )
 
     def meta(self) -> dict[str, Any]:
         """What the ledger keeps beside the id."""
-        return {"client_id": self.client_id, "site_id": self.site_id, "adopted": self.adopted}
+        kept = {"client_id": self.client_id, "site_id": self.site_id, "adopted": self.adopted}
+        return kept if self.currency_id is None else {**kept, "currency_id": self.currency_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +115,28 @@ class Difference(NamedTuple):
     got: str
 
 
-def reference_of(order_id: str) -> str:
-    """The text by which an order is found again in Halo."""
-    return f"HL-{order_id}"
+def reference_of(source_id: str) -> str:
+    """The text by which the row of an order, transaction or subscription is found again in Halo."""
+    return f"HL-{source_id}"
+
+
+def currency_id(currency: str | None, currencies: Mapping[str, int]) -> int:
+    """Halo's id of a currency.
+
+    Args:
+        currency: ISO 4217.
+        currencies: ISO 4217 → Halo's id of it on this tenant.
+
+    Raises:
+        Unmappable: if there is none.
+    """
+    if not currency or currency not in currencies:
+        raise Unmappable(
+            f"Halo has no currency {currency}." if currency else "The record has no currency.",
+            field="currency_code",
+            remedy="Add the currency in Halo's configuration, then retry.",
+        )
+    return currencies[currency]
 
 
 def external_link(reference: str, description: str) -> dict[str, Any]:

@@ -56,6 +56,11 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
     return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
 
 
+def single_line(reference: str, name: str, amount: Money, tax: Money) -> dict[str, Any]:
+    """One line for a whole amount, in which the tax is contained."""
+    return _written(_single(reference, name, amount - tax), tax)
+
+
 def onto(
     wanted: Sequence[Mapping[str, Any]],
     existing: Sequence[Mapping[str, Any]],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from syncline.errors import Unmappable
@@ -18,38 +19,101 @@ from syncline.mapping.apply import plain, projected
 from syncline.mapping.document import Document
 from syncline.money import decimal, quantize
 
-ORDER_PROOF = ("po_number", "client_id", "currency_code", "total", "tax_total")
-"""Fields without which an answer proves nothing about an order."""
-
 _LINES = "lines"
 _LINE = "line "
+_SUMS = ("total", "tax_total")
 
 
-def projection(row: Mapping[str, Any], currency: str, document: Document) -> dict[str, str]:
-    """The compared fields of an order's body or of Halo's row.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is compared of one kind of row.
+
+    Attributes:
+        rows: the mapping's rows that set its further fields.
+        texts: fields compared as text, references among them.
+        numbers: ids and other numbers without a currency.
+        amounts: amounts in the row's currency.
+        flags: fields that are yes or no; what is not there is no.
+        proof: fields without which an answer proves nothing about the row.
+    """
+
+    rows: str
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    proof: tuple[str, ...] = ()
+
+
+ORDER = Shape(
+    rows="orders",
+    texts=("po_number",),
+    numbers=("client_id", "site_id", "user_id", "currency_code"),
+    amounts=_SUMS,
+    proof=("po_number", "client_id", "currency_code", *_SUMS),
+)
+INVOICE = Shape(
+    rows="payments.invoice",
+    texts=("thirdpartyinvoicenumber",),
+    numbers=("client_id", "sitenumber", "currency_code", "salesorder_id"),
+    amounts=_SUMS,
+    proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
+)
+CREDIT = Shape(
+    rows="payments.credit",
+    texts=("thirdpartyinvoicenumber",),
+    numbers=("client_id", "sitenumber", "currency_code", "creditlinkedtoinvoiceid"),
+    amounts=_SUMS,
+    proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
+)
+PAYMENT = Shape(
+    rows="payments.payment",
+    texts=("intent_id",),
+    numbers=("invoice_id",),
+    amounts=("amount",),
+    proof=("intent_id", "invoice_id", "amount"),
+)
+RECURRING = Shape(
+    rows="subscriptions",
+    texts=("thirdpartyinvoicenumber",),
+    numbers=("client_id", "sitenumber", "currency_code", "salesorder_id"),
+    amounts=_SUMS,
+    flags=("disabled", "include_in_autopay", "take_auto_payment"),
+    proof=("thirdpartyinvoicenumber", "client_id", "currency_code", "disabled", *_SUMS),
+)
+
+
+def projection(
+    row: Mapping[str, Any], currency: str, document: Document, shape: Shape = ORDER
+) -> dict[str, str]:
+    """The compared fields of a body or of Halo's row.
 
     Args:
         row: a body to post, or Halo's row; what it does not have is not in the result.
         currency: ISO 4217, for the digits of the amounts.
         document: the mapping, for the fields that it sets.
+        shape: which kind of row it is.
     """
-    found = {"po_number": str(row["po_number"] or "").strip()} if "po_number" in row else {}
-    for key in ("client_id", "site_id", "user_id", "currency_code"):
+    found = {key: _text(row[key]) for key in shape.texts if key in row}
+    for key in shape.numbers:
         if row.get(key) is not None:
             found[key] = _number(row[key])
+    for key in shape.flags:
+        if key in row:
+            found[key] = "yes" if str(row[key]).lower() in {"true", "1"} else "no"
     lines = row.get(_LINES)
     if isinstance(lines, list):
         found.update(_projected_lines(lines, currency))
     # Halo's own sums, where it gives them: it may compute otherwise than we do.
-    for key in ("total", "tax_total"):
+    for key in shape.amounts:
         if row.get(key) is not None:
             found[key] = _money(row[key], currency)
-    found.update(projected(document.rows["orders"], row))
+    found.update(projected(document.rows[shape.rows], row))
     return found
 
 
 def differences(
-    wanted: Mapping[str, str], got: Mapping[str, str], proof: Collection[str] = ORDER_PROOF
+    wanted: Mapping[str, str], got: Mapping[str, str], proof: Collection[str] = ORDER.proof
 ) -> list[Difference]:
     """Where Halo's row is not what was wanted.
 

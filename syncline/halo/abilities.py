@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
@@ -144,6 +145,11 @@ class Abilities:
         """ISO 4217 code → Halo's currency id."""
         return dict(self._value("currencies"))
 
+    @property
+    def currency_rates(self) -> dict[str, Decimal]:
+        """ISO 4217 code → its conversion rate as Halo gave it; a code without one is not there."""
+        return {code: Decimal(rate) for code, rate in self._value("currency_rates").items()}
+
     def with_array_size(
         self, target: str, size: ArraySize, *, found_at: datetime, how: str
     ) -> Abilities:
@@ -170,9 +176,21 @@ class Abilities:
         """The same, knowing what posted lines do."""
         return self._with("lines_on_update", {"posted": lines}, found_at, how)
 
-    def with_currencies(self, ids: Mapping[str, int], *, found_at: datetime, how: str) -> Abilities:
-        """The same with the tenant's currencies."""
-        return self._with("currencies", dict(ids), found_at, how)
+    def with_currencies(
+        self,
+        ids: Mapping[str, int],
+        *,
+        rates: Mapping[str, Decimal] | None = None,
+        found_at: datetime,
+        how: str,
+    ) -> Abilities:
+        """The same with the tenant's currencies; None: the rates stay as they are known."""
+        known = self
+        if rates is not None:
+            # As text: the finding is stored as JSON, whose numbers need not be exact.
+            exact = {code: str(rate) for code, rate in rates.items()}
+            known = self._with("currency_rates", exact, found_at, how)
+        return replace(known)._with("currencies", dict(ids), found_at, how)
 
     def _value(self, name: str) -> Mapping[str, Any]:
         ability = self.by_name.get(name)

@@ -6,6 +6,7 @@ Source: /Currency, a short bare list without parameters.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from syncline.halo.answers import listing
 from syncline.halo.client import HaloClient
@@ -29,10 +30,26 @@ def currency_ids(rows: Iterable[CurrencyRow]) -> dict[str, int]:
 
     The code stands in `code`, at some tenants in `name`.
     """
-    ids: dict[str, int] = {}
+    return {code: row.id for code, row in _by_code(rows).items()}
+
+
+def currency_rates(rows: Iterable[CurrencyRow]) -> dict[str, Decimal]:
+    """ISO 4217 code → its conversion rate as Halo gives it, of the row that `currency_ids` takes.
+
+    A currency of which Halo gives no rate is left out.
+    """
+    return {
+        code: row.conversion_rate
+        for code, row in _by_code(rows).items()
+        if row.conversion_rate is not None
+    }
+
+
+def _by_code(rows: Iterable[CurrencyRow]) -> dict[str, CurrencyRow]:
+    found: dict[str, CurrencyRow] = {}
     for row in sorted(rows, key=lambda row: row.id, reverse=True):
         for text in (row.name, row.code):
             code = text.strip().upper()
             if len(code) == _ISO_LETTERS and code.isascii() and code.isalpha():
-                ids[code] = row.id
-    return ids
+                found[code] = row
+    return found

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncline.errors import Unreadable
-from syncline.halo.answers import elements
 from syncline.halo.client import HaloClient
 from syncline.halo.models import ClientRow, UserRow
 from syncline.halo.paging import PageWalk
+from syncline.halo.reading import read_one
 from syncline.halo.saving import save
 from syncline.transport import Permit
 
@@ -55,11 +54,17 @@ def get_client(client: HaloClient, permit: Permit, client_id: int) -> ClientRow:
         Absent: there is no such client.
         Unreadable: the answer is not one client.
     """
-    received = client.get(f"{CLIENT_PATH}/{client_id}", {"includedetails": "true"}, permit)
-    found = elements(received.document)
-    if len(found) != 1:
-        raise Unreadable(f"Halo answered with {len(found)} clients for client {client_id}.")
-    return ClientRow.of(found[0])
+    return read_one(client, permit, CLIENT_PATH, client_id, ClientRow)
+
+
+def get_user(client: HaloClient, permit: Permit, user_id: int) -> UserRow:
+    """One user.
+
+    Raises:
+        Absent: there is no such user.
+        Unreadable: the answer is not one user.
+    """
+    return read_one(client, permit, USER_PATH, user_id, UserRow)
 
 
 def client_walk() -> PageWalk:

@@ -8,8 +8,8 @@ is reported as unsure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from syncline.errors import Unmappable
@@ -17,12 +17,13 @@ from syncline.halo import reports
 from syncline.halo.abilities import FindWay
 from syncline.halo.answers import Effect
 from syncline.halo.client import HaloClient
+from syncline.halo.invoice_lines import from_halo
 from syncline.halo.matching import reference
 from syncline.halo.models import HaloRow
 from syncline.halo.paging import PageWalk
 from syncline.transport import Permit
 
-Target = Literal["client", "user", "order"]
+Target = Literal["client", "user", "order", "invoice", "payment", "credit", "recurring"]
 
 REFERENCES_PER_SQL = 2_000
 """References in one IN list; SQL Server gives up on lists of many thousands."""
@@ -43,7 +44,8 @@ class FoundRow:
     """A row of Halo that carries a reference of ours.
 
     `row` is what that way shows of it: but for links, the fields have the names of the entity, so
-    that `OrderRow.of`, `ClientRow.of` and `UserRow.of` read it.
+    that the entity's model reads it. A list may show an invoice without its lines, a report never
+    shows them.
     """
 
     id: int
@@ -68,21 +70,81 @@ class Found:
 class _Kind:
     """Where a target's rows and references stand.
 
+    Attributes:
+        path: of the list.
+        list_key: the name under which the list's rows come; None where it is not documented.
+        key: the field that carries our reference.
+        table_id: the number of the table in external links; None: it has no links.
+        select: the SELECT of a report, with the entity's names.
+        column: the database's column of the reference.
+        among: a condition for the rows of the table that are of this kind.
+        search: the parameter by which the list looks for one reference.
+        filters: parameters without which the list may keep rows back.
+        shows: a row of the list or report as `FoundRow` shows it.
+
     Source: table numbers of Halo's own code list; columns of its database catalogue.
     """
 
     path: str
-    list_key: str
+    list_key: str | None
     key: str
-    table_id: int
+    table_id: int | None
     select: str
     column: str
+    among: str = ""
+    search: str = "search"
     filters: Mapping[str, str] = field(default_factory=dict)
+    shows: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+
+    @property
+    def ways(self) -> tuple[FindWay, ...]:
+        """The ways that the API has for this kind, best first."""
+        return tuple(way for way in FindWay if way is not FindWay.LINK or self.table_id)
 
 
 # Inactive rows count too: a customer that was switched off must not be created a second time.
 _ALL = {"includeactive": "true", "includeinactive": "true"}
+_INVOICES_AND_CREDITS = {"includeinvoices": "true", "includecredits": "true"}
+
+# The header has no total: it is that of the lines. A float as DECIMAL has no exponent as text.
+_INVOICE_SELECT = (
+    "SELECT IHid AS id, IH3rdPartyInvoiceNumber AS thirdpartyinvoicenumber, IHaarea AS client_id,"
+    " IHsitenumber AS sitenumber, IHOHid AS salesorder_id, IHcurrencycode AS currency_code,"
+    " ihcreditlinkedtoinvoiceid AS creditlinkedtoinvoiceid,"
+    " CAST((SELECT SUM(IDNet_Amount + COALESCE(IDTax_Amount, 0)) FROM INVOICEDETAIL"
+    " WHERE IdIHid = IHid) AS DECIMAL(18, 5)) AS total"
+    " FROM INVOICEHEADER"
+)
+_INVOICE = _Kind(
+    path="/Invoice",
+    list_key="invoices",
+    key="thirdpartyinvoicenumber",
+    table_id=995,
+    select=_INVOICE_SELECT,
+    column="IH3rdPartyInvoiceNumber",
+    among="COALESCE(IHisRecurringInvoice, 0) = 0",
+    filters=_INVOICES_AND_CREDITS,
+    shows=from_halo,
+)
 _KINDS: Mapping[Target, _Kind] = {
+    "invoice": _INVOICE,
+    "credit": _INVOICE,
+    # Which table holds recurring invoices is not documented. That it is that of invoices follows
+    # from its column IHisRecurringInvoice; where it is not so, no round trip proves this way.
+    "recurring": replace(_INVOICE, path="/RecurringInvoice", among="IHisRecurringInvoice = 1"),
+    "payment": _Kind(
+        path="/InvoicePayment",
+        list_key=None,
+        key="intent_id",
+        table_id=None,
+        select=(
+            "SELECT IPid AS id, IPIntentID AS intent_id, ipthirdpartyid AS thirdpartyid,"
+            " IPIHid AS invoice_id, CAST(IPAmount AS DECIMAL(18, 5)) AS amount"
+            " FROM InvoicePayment"
+        ),
+        column="IPIntentID",
+        search="intent_id",
+    ),
     "order": _Kind(
         path="/SalesOrder",
         list_key="salesorders",
@@ -115,13 +177,22 @@ _KINDS: Mapping[Target, _Kind] = {
 }
 
 
+def ways_of(target: Target) -> tuple[FindWay, ...]:
+    """The ways in which rows of a target can be looked for, best first.
+
+    Which of them work at a tenant is another question, answered by its abilities.
+    """
+    return _KINDS[target].ways
+
+
 class Lookup:
     """One look-up: says which call to make next, takes the answers, tells the outcome.
 
     Args:
-        way: how to find, as proved for the target.
+        way: how to find, as proved for the target. In a way that the target does not have no call
+            is made and every reference is unsure.
         target: which kind of row.
-        references: ours: orders and clients by reference, users by e-mail.
+        references: ours: users by e-mail, payments by `intent_id`, all others by our reference.
     """
 
     def __init__(self, way: FindWay, target: Target, references: Iterable[str]) -> None:
@@ -141,7 +212,8 @@ class Lookup:
         batch = self._batches[0]
         if self._way is FindWay.SQL:
             listed = ", ".join(map(reports.quoted, batch))
-            sql = f"{self._kind.select} WHERE {self._kind.column} IN ({listed})"
+            among = f"{self._kind.among} AND " if self._kind.among else ""
+            sql = f"{self._kind.select} WHERE {among}{self._kind.column} IN ({listed})"
             return Query("POST", reports.PATH, elements=[reports.sql_element(sql)])
         path = "/ExternalLink" if self._way is FindWay.LINK else self._kind.path
         return Query("GET", path, params=self._walk.pending() or {})
@@ -181,6 +253,9 @@ class Lookup:
 
     def _first_batches(self) -> list[list[str]]:
         refs = list(self._rows)
+        if self._way not in self._kind.ways:
+            self._unsure.update(refs)
+            return []
         if self._way is FindWay.PAGES:
             return [refs] if refs else []
         if self._way is not FindWay.SQL:
@@ -197,7 +272,7 @@ class Lookup:
         ref = self._batches[0][0]
         if self._way is FindWay.LINK:
             return PageWalk({"third_party_id": ref, "table_id": str(self._kind.table_id)})
-        return PageWalk({**self._kind.filters, "search": ref}, key=self._kind.list_key)
+        return PageWalk({**self._kind.filters, self._kind.search: ref}, key=self._kind.list_key)
 
     def _note(self, rows: Iterable[Mapping[str, Any]], key: str) -> None:
         for row in rows:
@@ -210,7 +285,8 @@ class Lookup:
             ref = reference({self._kind.key: row[key]}, self._kind.key)
             if ref in self._rows:
                 found_id = HaloRow.of({"id": self._id_of(row)}).id
-                self._rows[ref].setdefault(found_id, FoundRow(found_id, ref, dict(row)))
+                shown = self._kind.shows(row)
+                self._rows[ref].setdefault(found_id, FoundRow(found_id, ref, shown))
 
     def _is_ours(self, link: Mapping[str, Any]) -> bool:
         return str(link.get("table_id")) == str(self._kind.table_id)

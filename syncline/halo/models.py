@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from syncline.errors import Unreadable
+from syncline.halo.invoice_lines import from_halo
 
 
 def _text(value: Any) -> str:
@@ -119,6 +120,61 @@ class OrderRow(HaloRow):
     change_seq: Whole = None
     last_update_time: Text = ""
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
+
+
+class InvoiceRow(HaloRow):
+    """An invoice or a credit note; amounts in major units of its currency, a credit's negative.
+
+    `lines` are there only where details were asked for. In `raw` too they have the names that a
+    sales order's lines have.
+    """
+
+    client_id: Whole = None
+    sitenumber: Whole = None
+    thirdpartyinvoicenumber: Text = ""
+    salesorder_id: Whole = None
+    currency_code: Whole = None
+    revenue: Number = None
+    tax_total: Number = None
+    total: Number = None
+    amountpaid: Number = None
+    amountdue: Number = None
+    creditlinkedtoinvoiceid: Whole = None
+    lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read one row, translating its lines.
+
+        Raises:
+            Unreadable: if it has no id.
+        """
+        return super().of(from_halo(row))
+
+
+class RecurringRow(InvoiceRow):
+    """A recurring invoice: a template with a schedule; disabled, it makes no invoice.
+
+    `nextcreationdate`, `startdate` and `enddate` as Halo writes them, empty where there is none.
+    """
+
+    disabled: Flag = None
+    include_in_autopay: Flag = None
+    take_auto_payment: Flag = None
+    startdate: Text = ""
+    enddate: Text = ""
+    nextcreationdate: Text = ""
+
+
+class PaymentRow(HaloRow):
+    """A payment of one invoice; `amount` in major units of the invoice's currency."""
+
+    invoice_id: Whole = None
+    client_id: Whole = None
+    amount: Number = None
+    date: Text = ""
+    intent_id: Text = ""
+    thirdpartyid: Text = ""
 
 
 class ClientRow(HaloRow):

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncline.errors import Unreadable
-from syncline.halo.answers import elements
 from syncline.halo.client import HaloClient
 from syncline.halo.models import OrderRow
+from syncline.halo.reading import read_one
 from syncline.halo.saving import save
 from syncline.transport import Permit
 
@@ -39,11 +38,7 @@ def get_order(client: HaloClient, permit: Permit, order_id: int) -> OrderRow:
         Absent: there is no such order.
         Unreadable: the answer is not one order.
     """
-    received = client.get(f"{PATH}/{order_id}", {"includedetails": "true"}, permit)
-    found = elements(received.document)
-    if len(found) != 1:
-        raise Unreadable(f"Halo answered with {len(found)} orders for order {order_id}.")
-    return OrderRow.of(found[0])
+    return read_one(client, permit, PATH, order_id, OrderRow)
 
 
 def delete_order(client: HaloClient, permit: Permit, order_id: int) -> None:

@@ -39,13 +39,15 @@ BURST_WINDOW = timedelta(seconds=10)
 DAILY_REST = timedelta(hours=1)
 """How long the key rests when the day's calls are gone and nothing says until when."""
 
+LOOK_UP = "It is looked up before it is sent again."
+"""The remedy for a write whose outcome is unknown."""
+
 _DAY = timedelta(days=1)
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
-_LOOK_UP = "It is looked up before it is sent again."
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
-_RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions)")
+_RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
 _FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*) (?:should|must) ")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -94,7 +96,7 @@ def _document(answer: Answer, what: str, *, writes: bool) -> dict[str, Any]:
     kind = "not with JSON" if document is None else "not with a JSON object"
     said = f"HighLevel answered {what} with {answer.status}, but {kind}."
     if writes:
-        raise Doubtful(said, remedy=_LOOK_UP, status=answer.status)
+        raise Doubtful(said, remedy=LOOK_UP, status=answer.status)
     raise Unreadable(said, remedy=_CHECK_URL, status=answer.status)
 
 
@@ -118,7 +120,7 @@ def _failure(
         return RateLimited(said, after=_rest(answer.headers), status=status)
     if status >= _SERVER or status == _REQUEST_TIMEOUT:
         if writes:
-            return Doubtful(said, remedy=_LOOK_UP, status=status)
+            return Doubtful(said, remedy=LOOK_UP, status=status)
         return Again(said, after=timedelta(seconds=5), status=status)
     if status < _BAD:
         return Refused(said, remedy=_CHECK_URL, status=status)
@@ -169,7 +171,11 @@ def _scope_remedy(what: str) -> str:
         return "Give the token the scope of this call in HighLevel, under Private Integrations."
     access = "readonly" if what.startswith("GET ") else "write"
     scope = f"payments/{resource[1]}.{access}"
-    return f"Give the token the scope {scope} in HighLevel, under Private Integrations."
+    remedy = f"Give the token the scope {scope} in HighLevel, under Private Integrations."
+    if scope == "payments/integration.write":
+        # Source: the description of POST /payments/integrations/provider/whitelabel.
+        return f"{remedy} HighLevel lets only the token of a marketplace app register a provider."
+    return remedy
 
 
 def _rest(headers: Mapping[str, str]) -> timedelta:

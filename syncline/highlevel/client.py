@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, Doubtful, SynclineError
+from syncline.errors import Again, Doubtful, SynclineError, Unreadable
 from syncline.highlevel import answers
 from syncline.transport import Answer, Permit, Transport
 
@@ -21,6 +21,17 @@ class Received:
 
     document: dict[str, Any]
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it leaves, but for the token, which is put on it at the last moment."""
+
+    method: str
+    url: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    content: bytes | None
 
 
 class HighLevelClient:
@@ -70,8 +81,9 @@ class HighLevelClient:
         token = self._token()
         writes = method != "GET"
         what = f"{method} {path}"
+        outgoing = self.outgoing(method, path, params=params, body=body)
         try:
-            answer = self._send(method, path, permit=permit, token=token, params=params, body=body)
+            answer = self._send(outgoing, permit, token)
             document = answers.read(answer, what, writes=writes, hide=token)
         except Doubtful as error:
             if writes:
@@ -79,37 +91,45 @@ class HighLevelClient:
                 raise
             # A read that was cut changed nothing over there, so there is nothing to look up.
             raise Again(error.what, after=timedelta(seconds=1), call_id=permit.call_id) from error
+        except Unreadable as error:
+            if writes:
+                # An answer that cannot be unpacked says no more than none at all.
+                raise Doubtful(
+                    error.what,
+                    remedy=answers.LOOK_UP,
+                    status=error.status,
+                    call_id=permit.call_id,
+                ) from error
+            error.call_id = permit.call_id
+            raise
         except SynclineError as error:
             error.call_id = permit.call_id
             raise
         return Received(document, answer.headers)
 
-    def _send(
+    def outgoing(
         self,
         method: str,
         path: str,
         *,
-        permit: Permit,
-        token: SecretStr,
-        params: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-    ) -> Answer:
-        headers = {
-            "accept": "application/json",
-            "authorization": f"Bearer {token.get_secret_value()}",
-            "version": self._version,
-        }
-        content = None
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Outgoing:
+        """The request that `call` would make, for the location; nothing is sent."""
+        headers = {"accept": "application/json", "version": self._version}
+        url = f"{self._base_url}{path}"
         if method == "GET":
-            params = {**(params or {}), **self._place}
-        else:
-            headers["content-type"] = "application/json"
-            content = jsontext.dumps({**(body or {}), **self._place})
+            return Outgoing(method, url, {**(params or {}), **self._place}, headers, None)
+        headers["content-type"] = "application/json"
+        content = jsontext.dumps({**(body or {}), **self._place})
+        return Outgoing(method, url, params or {}, headers, content)
+
+    def _send(self, outgoing: Outgoing, permit: Permit, token: SecretStr) -> Answer:
         return self._transport.send(
-            method,
-            f"{self._base_url}{path}",
+            outgoing.method,
+            outgoing.url,
             permit=permit,
-            params=params or None,
-            headers=headers,
-            content=content,
+            params=outgoing.params or None,
+            headers={**outgoing.headers, "authorization": f"Bearer {token.get_secret_value()}"},
+            content=outgoing.content,
         )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -49,10 +49,13 @@ Id = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z_-]{1,64
 Instant = Annotated[datetime, PlainValidator(instant)]
 # Without bounds, one row saying 1e999999 would be written out as a million digits.
 Amount = Annotated[Decimal, Field(ge=-(10**15), le=10**15, decimal_places=60)]
+PaymentMode = Literal["live", "test"]
 Quantity = Annotated[Decimal, Field(ge=-(10**9), le=10**9, decimal_places=60)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of what came: unknown fields are left aside."""
+
     model_config = ConfigDict(
         extra="ignore",
         frozen=True,
@@ -62,7 +65,28 @@ class _Part(BaseModel):
     )
 
 
-class Record(_Part):
+class Body(BaseModel):
+    """What we send: anything that HighLevel's documents forbid is refused before it leaves.
+
+    Raises:
+        pydantic.ValidationError: on construction; `reasons` puts it in words.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    def document(self) -> dict[str, Any]:
+        """The body in HighLevel's spelling, without what is not given."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Record(Part):
     """What every record has, in a list or read alone; times are UTC, amounts in major units."""
 
     id: Id = Field(alias="_id")
@@ -75,12 +99,12 @@ class Record(_Part):
     live_mode: bool | None = None
 
 
-class _ListedContact(_Part):
+class _ListedContact(Part):
     contact_name: str | None = None
     contact_email: str | None = None
 
 
-class Source(_Part):
+class Source(Part):
     """Where a record came from: a funnel, an invoice or a payment link."""
 
     type: str | None = None
@@ -89,7 +113,7 @@ class Source(_Part):
     name: str | None = None
 
 
-class Snapshot(_Part):
+class Snapshot(Part):
     """The contact as it was then: snake_case in single reads, camelCase in events."""
 
     id: str | None = None
@@ -103,13 +127,13 @@ class Snapshot(_Part):
     phone: str | None = None
 
 
-class Coupon(_Part):
+class Coupon(Part):
     """The coupon that was used."""
 
     code: str | None = None
 
 
-class AmountSummary(_Part):
+class AmountSummary(Part):
     """How an order's amount comes about; tax and shipping are seen in events only."""
 
     subtotal: Amount | None = None
@@ -118,20 +142,20 @@ class AmountSummary(_Part):
     shipping: Amount | None = None
 
 
-class Tax(_Part):
+class Tax(Part):
     """One tax of an order."""
 
     amount: Amount | None = None
 
 
-class ItemProduct(_Part):
+class ItemProduct(Part):
     """The product of an item."""
 
     id: str | None = Field(None, alias="_id")
     name: str | None = None
 
 
-class ItemPrice(_Part):
+class ItemPrice(Part):
     """The price of an item: the amount is for one, in major units."""
 
     id: str | None = Field(None, alias="_id")
@@ -141,7 +165,7 @@ class ItemPrice(_Part):
     sku: str | None = None
 
 
-class Item(_Part):
+class Item(Part):
     """One thing that was ordered."""
 
     id: str | None = Field(None, alias="_id")
@@ -189,7 +213,7 @@ class _PaidRow(_Paid, _ListedContact):
     payment_provider_type: str | None = None
 
 
-class Provider(_Part):
+class Provider(Part):
     """Who took the money."""
 
     type: str | None = None
@@ -201,7 +225,7 @@ class _PaidDetail(_Paid):
     payment_provider: Provider | None = None
 
 
-class _Charge(_Part):
+class _Charge(Part):
     charge_id: str | None = None
     amount_refunded: Amount | None = None
     merged_from_contact_id: str | None = None
@@ -225,22 +249,30 @@ class SubscriptionRow(_PaidRow):
     """A subscription in a list."""
 
 
-class Recurrence(_Part):
+class Recurrence(Part):
     """When a subscription repeats: every `interval` of `interval_type`; dates as they came."""
 
     interval_type: str | None = None
     interval: int | None = None
     start_date: str | None = None
+    start_time: str | None = None
     end_date: str | None = None
+    end_time: str | None = None
+    day_of_month: int | None = None
+    day_of_week: str | None = None
+    num_of_week: int | None = None
+    month_of_year: str | None = None
+    count: int | None = None
+    days_before: int | None = None
 
 
-class Schedule(_Part):
+class Schedule(Part):
     """The schedule of a subscription."""
 
     rrule: Recurrence | None = None
 
 
-class RecurringProduct(_Part):
+class RecurringProduct(Part):
     """What is subscribed to."""
 
     name: str | None = None
@@ -305,7 +337,7 @@ def parse(model: type[Model], payload: Mapping[str, Any], what: str) -> Model:
         return model.model_validate(payload)
     except ValidationError as error:
         raise Unreadable(
-            f"{what} {payload.get('_id')!r:.80} cannot be read: {_reasons(error)}.",
+            f"{what} {payload.get('_id')!r:.80} cannot be read: {reasons(error)}.",
             remedy="Look at the record in HighLevel; it is read again by the next pull.",
         ) from None
 
@@ -334,7 +366,7 @@ def page(
         try:
             read = model.model_validate(payload)
         except ValidationError as error:
-            unreadable.append(UnreadableRow(index, ids[-1] or None, _reasons(error)))
+            unreadable.append(UnreadableRow(index, ids[-1] or None, reasons(error)))
         else:
             rows.append(Row(read.id, payload, read))
     return Page(rows, total, headers, unreadable, tuple(ids))
@@ -347,7 +379,7 @@ def _count(value: object) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None  # noqa: PLR2004
 
 
-def _reasons(error: ValidationError) -> str:
+def reasons(error: ValidationError) -> str:
     """Which fields are wrong and how, without their values: those may be personal."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(

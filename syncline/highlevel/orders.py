@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import OrderDetail, OrderRow, Page
+from syncline.highlevel.models import OrderDetail, OrderRow, Page, PaymentMode
 from syncline.highlevel.requests import list_page, read_one
 from syncline.transport import Permit
+
+PaymentStatus = Literal["paid", "unpaid", "refunded", "partially_paid"]
 
 _PATH = "/payments/orders"
 
@@ -22,10 +25,11 @@ def list_orders(
     start_at: date | None = None,
     end_at: date | None = None,
     status: str | None = None,
-    payment_status: str | None = None,
-    payment_mode: str | None = None,
+    payment_status: PaymentStatus | None = None,
+    payment_mode: PaymentMode | None = None,
     contact_id: str | None = None,
     source_id: str | None = None,
+    funnel_product_ids: Collection[str] = (),
     search: str | None = None,
 ) -> Page[OrderRow]:
     """One page of orders by creation date; no documented order.
@@ -42,6 +46,7 @@ def list_orders(
         payment_mode: `live` or `test`.
         contact_id: only of this contact.
         source_id: only of this funnel, link, ….
+        funnel_product_ids: only with one of these products of a funnel; none is no filter.
         search: free text.
 
     Raises:
@@ -64,6 +69,7 @@ def list_orders(
             "paymentMode": payment_mode,
             "contactId": contact_id,
             "sourceId": source_id,
+            "funnelProductIds": ",".join(funnel_product_ids) or None,
             "search": search,
         },
     )

@@ -113,6 +113,7 @@ class Certificate:
         self.limit = limit
         self.next_offset = 0
         self.done = False
+        self._step = limit
         self._totals: list[int] = []
         self._ids: set[str] = set()
         self._nameless = 0
@@ -139,6 +140,18 @@ class Certificate:
         """The total that the newest page gave; None before the first."""
         return self._totals[-1] if self._totals else None
 
+    def ahead(self, most: int) -> list[int]:
+        """The offsets of the next pages, up to `most`, if they are as long as the last one was.
+
+        Only the first one is certain: one after a shorter page does not follow it, and is no use.
+        """
+        if self.done:
+            return []
+        total = self.total_count
+        if total is None:
+            return [self.next_offset]
+        return list(range(self.next_offset, total, self._step))[:most]
+
     def add(self, offset: int, total_count: int, ids: Sequence[str]) -> None:
         """Take in the next page; `ids` are those of all its rows in order, "" where one has none.
 
@@ -156,6 +169,7 @@ class Certificate:
         self._nameless += sum(not one for one in ids)
         # By the rows that came, not by those asked for: the server may cap a page.
         self.next_offset = offset + len(ids)
+        self._step = max(1, len(ids))
         self.done = not ids or self.next_offset >= total_count
 
     def verdict(self) -> Certified | Reread:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Page, SubscriptionDetail, SubscriptionRow
+from syncline.highlevel.models import Page, PaymentMode, SubscriptionDetail, SubscriptionRow
 from syncline.highlevel.requests import list_page, read_one
 from syncline.transport import Permit
 
@@ -21,10 +21,13 @@ def list_subscriptions(
     offset: int,
     start_at: date | None = None,
     end_at: date | None = None,
-    payment_mode: str | None = None,
+    payment_mode: PaymentMode | None = None,
     entity_id: str | None = None,
     contact_id: str | None = None,
+    subscription_id: str | None = None,
+    entity_source_type: str | None = None,
     search: str | None = None,
+    payments_collected_count: bool | None = None,
 ) -> Page[SubscriptionRow]:
     """One page of subscriptions by creation date; no documented order.
 
@@ -38,7 +41,11 @@ def list_subscriptions(
         payment_mode: `live` or `test`.
         entity_id: only of this order or invoice.
         contact_id: only of this contact.
+        subscription_id: only this subscription, by its own id (not the provider's).
+        entity_source_type: only from this kind of source, such as `funnel`.
         search: free text.
+        payments_collected_count: ask how many payments were collected; it is not documented where
+            the answer says it, so it is found in the rows' payloads if anywhere.
 
     Raises:
         Unreadable: if the answer is no page.
@@ -58,7 +65,10 @@ def list_subscriptions(
             "paymentMode": payment_mode,
             "entityId": entity_id,
             "contactId": contact_id,
+            "id": subscription_id,
+            "entitySourceType": entity_source_type,
             "search": search,
+            "getPaymentsCollectedCount": payments_collected_count,
         },
     )
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Page, TransactionDetail, TransactionRow
+from syncline.highlevel.models import Page, PaymentMode, TransactionDetail, TransactionRow
 from syncline.highlevel.requests import list_page, read_one
 from syncline.transport import Permit
 
@@ -21,10 +21,12 @@ def list_transactions(
     offset: int,
     start_at: date | None = None,
     end_at: date | None = None,
-    payment_mode: str | None = None,
+    payment_mode: PaymentMode | None = None,
     entity_id: str | None = None,
     contact_id: str | None = None,
     subscription_id: str | None = None,
+    entity_source_type: str | None = None,
+    entity_source_sub_type: str | None = None,
     search: str | None = None,
 ) -> Page[TransactionRow]:
     """One page of transactions by creation date; no documented order.
@@ -40,6 +42,8 @@ def list_transactions(
         entity_id: only of this order or invoice.
         contact_id: only of this contact.
         subscription_id: only of this subscription of the provider.
+        entity_source_type: only from this kind of source, such as `funnel`.
+        entity_source_sub_type: only from this kind of it, such as `two_step_order_form`.
         search: free text.
 
     Raises:
@@ -61,6 +65,8 @@ def list_transactions(
             "entityId": entity_id,
             "contactId": contact_id,
             "subscriptionId": subscription_id,
+            "entitySourceType": entity_source_type,
+            "entitySourceSubType": entity_source_sub_type,
             "search": search,
         },
     )

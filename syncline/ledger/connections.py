@@ -147,6 +147,43 @@ def hand_over(connection: Connection, flows: Sequence[str]) -> int:
     ).rowcount
 
 
+FLOWS = "2"
+"""Raised when flows owe or render otherwise than before: every record is then looked at again."""
+
+_RULES = "md5(mapping || :flows)"
+"""What decides what a connection owes. A mark to compare, no secret."""
+
+
+def under_new_rules(connection: Connection) -> list[str]:
+    """Active connections whose mapping or flows have changed since their records were owed."""
+    return list(
+        connection.execute(
+            text(
+                f"""
+                select name from connection
+                where state = 'active' and owed_under is distinct from {_RULES} order by name
+                """  # noqa: S608 - built from a constant of this module
+            ),
+            {"flows": FLOWS},
+        ).scalars()
+    )
+
+
+def owed_under(connection: Connection, link: Link) -> bool:
+    """Note that all records were owed under the link's mapping; False if that is another by now."""
+    return bool(
+        connection.execute(
+            text(
+                f"""
+                update connection set owed_under = {_RULES}
+                where id = :id and mapping = :mapping
+                """  # noqa: S608 - built from a constant of this module
+            ),
+            {"id": link.id, "mapping": link.mapping, "flows": FLOWS},
+        ).rowcount
+    )
+
+
 def start(connection: Connection, connection_id: int) -> None:
     """Let a stopped connection go on."""
     connection.execute(
@@ -236,8 +273,10 @@ def add(connection: Connection, new: NewConnection) -> Link:
     made = connection.execute(
         text(
             """
-            insert into connection (name, location_id, tenant_id, mapping, mode, start_from)
-            values (:name, :location, :tenant, :mapping, :mode, :start_from)
+            insert into connection (name, location_id, tenant_id, mapping, mode, start_from,
+                                    owed_under)
+            values (:name, :location, :tenant, :mapping, :mode, :start_from,
+                    md5(:mapping || :flows))
             on conflict (location_id, tenant_id) do nothing
             returning id
             """
@@ -249,6 +288,7 @@ def add(connection: Connection, new: NewConnection) -> Link:
             "mapping": new.mapping,
             "mode": new.mode,
             "start_from": new.start_from,
+            "flows": FLOWS,
         },
     ).first()
     if made is None:

@@ -31,9 +31,19 @@ _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
 
 
 def owe(
-    connection: Connection, connection_id: int, tenant_id: int, debts: Sequence[Debt], cause: str
+    connection: Connection,
+    connection_id: int,
+    tenant_id: int,
+    debts: Sequence[Debt],
+    cause: str,
+    *,
+    again: bool = False,
 ) -> int:
-    """Make deliveries due for new versions; returns how many rows that touched."""
+    """Make deliveries due for new versions; returns how many rows that touched.
+
+    With `again`, also those that are delivered or parked in this very version: what they are
+    rendered to may have changed with the mapping.
+    """
     if not debts:
         return 0
     rows = [
@@ -45,6 +55,7 @@ def owe(
             "source_kind": debt.source_kind,
             "source_id": debt.source_id,
             "version": debt.version,
+            "after": debt.after.total_seconds(),
         }
         for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
     ]
@@ -52,12 +63,13 @@ def owe(
         text(
             f"""
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
-                                  source_kind, source_id, wanted_version, cause)
+                                  source_kind, source_id, wanted_version, cause, due_at)
             select :tenant_id, :connection_id, flow, role, target, place,
-                   source_kind, source_id, version, :cause
+                   source_kind, source_id, version, :cause,
+                   clock_timestamp() + make_interval(secs => after)
             from jsonb_to_recordset(cast(:rows as jsonb)) as owed
                  (flow text, role text, target text, place text,
-                  source_kind text, source_id text, version bigint)
+                  source_kind text, source_id text, version bigint, after double precision)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
@@ -65,20 +77,44 @@ def owe(
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
                 field = case when delivery.state = 'parked' then null else delivery.field end,
                 due_at = case when delivery.state in ('delivered', 'parked', 'waiting')
-                              then clock_timestamp() else delivery.due_at end,
+                              then clock_timestamp()
+                              when delivery.state = 'due'
+                              then least(delivery.due_at, excluded.due_at)
+                              else delivery.due_at end,
                 state = case when delivery.state in ('delivered', 'waiting') then 'due'
                              when delivery.state = 'parked' then {_UNPARKED}
                              else delivery.state end
             where delivery.wanted_version < excluded.wanted_version
+               or (:again and delivery.wanted_version = excluded.wanted_version
+                   and delivery.state in ('delivered', 'parked'))
             """  # noqa: S608 - built from a constant of this module
         ),
         {
             "tenant_id": tenant_id,
             "connection_id": connection_id,
             "cause": cause,
+            "again": again,
             "rows": jsontext.dumps(rows).decode(),
         },
     ).rowcount
+
+
+def standing(
+    connection: Connection, tenant_id: int, flow: str, source_ids: Sequence[str]
+) -> dict[str, set[str]]:
+    """The roles that a flow owes already, by source id; ids without any are left out."""
+    found: dict[str, set[str]] = {}
+    for source_id, role in connection.execute(
+        text(
+            """
+            select source_id, role from delivery
+            where tenant_id = :tenant_id and flow = :flow and source_id = any(:source_ids)
+            """
+        ),
+        {"tenant_id": tenant_id, "flow": flow, "source_ids": list(source_ids)},
+    ):
+        found.setdefault(source_id, set()).add(role)
+    return found
 
 
 def claim(

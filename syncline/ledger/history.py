@@ -1,4 +1,4 @@
-"""The history of one order: what was seen of it, what it owes, what was done and by which calls."""
+"""The history of one record: what was seen of it, what it owes, what was done by which calls."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SeenWait:
 
 @dataclass(frozen=True, slots=True)
 class SeenDelivery:
-    """What one connection owes for the order, and what the other side confirmed of it."""
+    """What one connection owes for the record, and what the other side confirmed of it."""
 
     id: int
     connection: str
@@ -91,7 +91,7 @@ class SeenEffect:
 
 @dataclass(frozen=True, slots=True)
 class SeenCall:
-    """One call that carried the order; `elements` says how many records went with it."""
+    """One call that carried the record; `elements` says how many records went with it."""
 
     id: UUID
     at: datetime
@@ -104,8 +104,20 @@ class SeenCall:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderHistory:
-    """Everything that the ledger knows of one order."""
+class SeenTransaction:
+    """A transaction of an order; `delivered` maps a role (payment, a credit's) to its state."""
+
+    id: str
+    status: str | None
+    currency: str | None
+    amount: str | None
+    refunded: str | None
+    delivered: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that the ledger knows of one record."""
 
     record: SeenRecord
     changes: tuple[SeenChange, ...]
@@ -114,8 +126,8 @@ class OrderHistory:
     calls: tuple[SeenCall, ...]
 
 
-def of_order(connection: Connection, order_id: str) -> OrderHistory | None:
-    """The history of an order, by HighLevel's id; None if it was never seen."""
+def of(connection: Connection, kind: str, record_id: str) -> History | None:
+    """The history of an order, transaction or subscription; None if it was never seen."""
     record = connection.execute(
         text(
             """
@@ -123,39 +135,59 @@ def of_order(connection: Connection, order_id: str) -> OrderHistory | None:
                    changed_at
             from record
             where place in (select 'location:' || id from location)
-              and kind = 'order' and foreign_id = :id
+              and kind = :kind and foreign_id = :id
             """
         ),
-        {"id": order_id},
+        {"kind": kind, "id": record_id},
     ).first()
     if record is None:
         return None
-    deliveries = _deliveries(connection, order_id)
-    audit = _audit(connection, order_id)
+    deliveries = _deliveries(connection, kind, record_id)
+    audit = _audit(connection, record_id)
     calls = {*(one.call_id for one in deliveries), *(one.call_id for one in audit)}
-    return OrderHistory(
+    return History(
         record=SeenRecord(*record),
-        changes=_changes(connection, order_id),
+        changes=_changes(connection, kind, record_id),
         deliveries=deliveries,
         audit=audit,
         calls=_calls(connection, [call for call in calls if call is not None]),
     )
 
 
-def _changes(connection: Connection, order_id: str) -> tuple[SeenChange, ...]:
+def transactions_of(connection: Connection, order_id: str) -> tuple[SeenTransaction, ...]:
+    """The transactions of an order, and how far Halo has them."""
     found = connection.execute(
         text(
             """
-            select at, version, fields, cause from change
-            where foreign_id = :id and kind = 'order' order by at, id
+            select r.foreign_id, r.canonical ->> 'status', r.canonical ->> 'currency',
+                   r.canonical ->> 'amount', r.canonical ->> 'amount_refunded',
+                   coalesce((select jsonb_object_agg(d.role, d.state) from delivery d
+                             where d.source_id = r.foreign_id and d.flow = 'payments'), '{}')
+            from record r
+            where r.kind = 'transaction' and r.canonical ->> 'entity_id' = :id
+              and r.place in (select 'location:' || id from location)
+            order by r.created_at, r.foreign_id
             """
         ),
         {"id": order_id},
     )
+    return tuple(SeenTransaction(*row) for row in found)
+
+
+def _changes(connection: Connection, kind: str, record_id: str) -> tuple[SeenChange, ...]:
+    found = connection.execute(
+        text(
+            """
+            select at, version, fields, cause from change
+            where foreign_id = :id and kind = :kind order by at, id
+            """
+        ),
+        {"id": record_id, "kind": kind},
+    )
     return tuple(SeenChange(*row) for row in found)
 
 
-def _deliveries(connection: Connection, order_id: str) -> tuple[SeenDelivery, ...]:
+def _deliveries(connection: Connection, kind: str, record_id: str) -> tuple[SeenDelivery, ...]:
     found = connection.execute(
         text(
             """
@@ -164,10 +196,10 @@ def _deliveries(connection: Connection, order_id: str) -> tuple[SeenDelivery, ..
                    d.target_id, d.attempt, d.due_at, d.sent_at, d.confirmed_at, d.call_id,
                    d.reason, d.field
             from delivery d join connection c on c.id = d.connection_id
-            where d.source_id = :id and d.source_kind = 'order' order by c.name, d.flow, d.role
+            where d.source_id = :id and d.source_kind = :kind order by c.name, d.flow, d.role
             """
         ),
-        {"id": order_id},
+        {"id": record_id, "kind": kind},
     ).all()
     waits = _waits(connection, [row.id for row in found])
     return tuple(SeenDelivery(*[*row, tuple(waits.get(row.id, ()))]) for row in found)
@@ -190,7 +222,7 @@ def _waits(connection: Connection, ids: Sequence[int]) -> dict[int, list[SeenWai
     return waits
 
 
-def _audit(connection: Connection, order_id: str) -> tuple[SeenEffect, ...]:
+def _audit(connection: Connection, record_id: str) -> tuple[SeenEffect, ...]:
     found = connection.execute(
         text(
             """
@@ -199,7 +231,7 @@ def _audit(connection: Connection, order_id: str) -> tuple[SeenEffect, ...]:
             from audit_entry where source_id = :id order by id
             """
         ),
-        {"id": order_id},
+        {"id": record_id},
     )
     return tuple(SeenEffect(*row) for row in found)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What a record's version owes one target row."""
+    """What a record's version owes one target row.
+
+    `after` is how long it rests first; a new version makes it due at once.
+    """
 
     flow: str
     source_kind: str
@@ -19,6 +23,7 @@ class Debt:
     target: str
     place: str
     version: int
+    after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

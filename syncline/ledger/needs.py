@@ -21,12 +21,21 @@ class Need:
     ready: bool
 
 
-def made_by_us(connection: Connection, tenant_id: int, target: str) -> tuple[str, str] | None:
-    """Source id and target id of a row of this kind that we made at the tenant, if there is one."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A row that we made: what it was made from, and its id on the other side."""
+
+    source_id: str
+    role: str
+    target_id: str
+
+
+def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
+    """A row of this kind that we made at the tenant, if there is one."""
     row = connection.execute(
         text(
             """
-            select source_id, target_id from delivery
+            select source_id, role, target_id from delivery
             where tenant_id = :tenant_id and target = :target and target_id is not null
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
             order by sent_at desc nulls last limit 1
@@ -34,7 +43,7 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> tuple[str
         ),
         {"tenant_id": tenant_id, "target": target},
     ).first()
-    return None if row is None else (row.source_id, row.target_id)
+    return None if row is None else Made(row.source_id, row.role, row.target_id)
 
 
 def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Need]:

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from syncline import jsontext
+
 
 @dataclass(frozen=True, slots=True)
 class PullPage:
@@ -111,17 +113,17 @@ def orphans(connection: Connection) -> list[tuple[str, str, date, date]]:
     return [(row.name, row.kind, row.first, row.last) for row in found]
 
 
-def add_page(
+def add_pages(
     connection: Connection,
     pull_id: int,
     owner: UUID,
-    page: PullPage,
+    pages: Sequence[PullPage],
     *,
     new: int,
     changed: int,
     unreadable: int,
 ) -> bool:
-    """Note a page in the transaction that records it; False when the pull is not ours any more."""
+    """Note pages in the transaction that records them; False when the pull is not ours any more."""
     ours = connection.execute(
         text(
             """
@@ -133,8 +135,8 @@ def add_page(
         {
             "id": pull_id,
             "owner": owner,
-            "total": page.total,
-            "seen": len(page.ids),
+            "total": pages[-1].total,
+            "seen": sum(len(page.ids) for page in pages),
             "new": new,
             "changed": changed,
             "unreadable": unreadable,
@@ -146,12 +148,19 @@ def add_page(
         text(
             """
             insert into pull_page (pull_id, row_offset, total, ids)
-            values (:id, :offset, :total, :ids)
+            select :id, "offset", total, ids
+            from jsonb_to_recordset(cast(:rows as jsonb))
+                 as page ("offset" bigint, total bigint, ids text[])
             on conflict (pull_id, row_offset) do update
             set total = excluded.total, ids = excluded.ids
             """
         ),
-        {"id": pull_id, "offset": page.offset, "total": page.total, "ids": list(page.ids)},
+        {
+            "id": pull_id,
+            "rows": jsontext.dumps(
+                [{"offset": page.offset, "total": page.total, "ids": page.ids} for page in pages]
+            ).decode(),
+        },
     )
     return True
 

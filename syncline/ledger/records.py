@@ -102,6 +102,39 @@ def load(connection: Connection, place: str, kind: str, ids: Sequence[str]) -> d
     return stored
 
 
+def versions(connection: Connection, place: str, kind: str, ids: Sequence[str]) -> dict[str, int]:
+    """The versions of those records that there are, by foreign id."""
+    if not ids:
+        return {}
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, version from record
+            where place = :place and kind = :kind and foreign_id = any(:ids)
+            """
+        ),
+        {"place": place, "kind": kind, "ids": list(ids)},
+    )
+    return {row.foreign_id: row.version for row in found}
+
+
+def page(
+    connection: Connection, place: str, kind: str, after: str, most: int
+) -> list[tuple[str, int, dict[str, Any]]]:
+    """(foreign id, version, canonical form) of the next records after an id, in order of ids."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, version, canonical from record
+            where place = :place and kind = :kind and foreign_id > :after
+            order by foreign_id limit :most
+            """
+        ),
+        {"place": place, "kind": kind, "after": after, "most": most},
+    )
+    return [(row.foreign_id, row.version, row.canonical) for row in found]
+
+
 def canonical(
     connection: Connection, wanted: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], tuple[int, dict[str, Any]]]:
@@ -211,3 +244,13 @@ def save_versions(
             ).decode(),
         },
     )
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Field → [before, after] of two canonical forms, for a `NewVersion`."""
+    names = [*before, *(name for name in after if name not in before)]
+    return {
+        name: [before.get(name), after.get(name)]
+        for name in names
+        if before.get(name) != after.get(name)
+    }

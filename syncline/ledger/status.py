@@ -21,11 +21,13 @@ _IN_DOUBT = (State.DOUBTFUL, State.CHECKING)
 _KINDS = {
     "orders": ("order", "orders"),
     "details": (None, "details"),
-    "transactions": ("transaction", None),
-    "subscriptions": ("subscription", None),
+    "transactions": ("transaction", "payments/payment"),
+    "invoices": (None, "payments/invoice"),
+    "refunds": (None, "payments/credit"),
+    "subscriptions": ("subscription", "subscriptions"),
     "customers": ("customer", "customers"),
 }
-"""What is shown → the kind of its records, the flow of its deliveries."""
+"""What is shown → the kind of its records; the flow of its deliveries, and of payments which."""
 
 _RECENT_PULLS = 500
 """Windows looked at for the last pull; a first reading opens one for each month at once."""
@@ -173,8 +175,13 @@ def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
     found = connection.execute(
         text(
             """
-            select flow, state, count(*) as many from delivery
-            where connection_id = :connection_id and flow <> 'customers' group by flow, state
+            select flow, state, sum(many) as many from (
+                select case when flow = 'payments' then flow || '/' || target else flow end as flow,
+                       state, count(*) as many
+                from delivery
+                where connection_id = :connection_id and flow <> 'customers'
+                group by flow, target, state) part
+            group by flow, state
             union all
             select 'customers', state, count(*) from (
                 select (array_agg(state order by array_position(cast(:worst as text[]), state)))[1]
@@ -201,7 +208,7 @@ def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
     )
     states: dict[str, dict[str, int]] = {}
     for row in found:
-        states.setdefault(row.flow, {})[row.state] = row.many
+        states.setdefault(row.flow, {})[row.state] = int(row.many)
     return dict(states)
 
 

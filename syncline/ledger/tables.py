@@ -103,6 +103,7 @@ class Connection(Base):
     state: Mapped[str] = mapped_column(server_default="active")
     note: Mapped[str | None]
     start_from: Mapped[date]
+    owed_under: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
@@ -192,7 +193,14 @@ class Record(Base):
     """One foreign object in its canonical form."""
 
     __tablename__ = "record"
-    __table_args__ = ({"postgresql_partition_by": "HASH (foreign_id)"},)
+    __table_args__ = (
+        Index(
+            "ix_record_entity",
+            text("(canonical ->> 'entity_id')"),
+            postgresql_where=text("kind = 'transaction'"),
+        ),
+        {"postgresql_partition_by": "HASH (foreign_id)"},
+    )
     place: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     foreign_id: Mapped[str] = mapped_column(primary_key=True)

@@ -39,6 +39,8 @@ class Row:
         required: whether a record without a value is parked.
         reads: where the value comes from; several give a list.
         steps: the transforms, in order.
+        sources: the paths of `reads` as they are written.
+        transforms: the transforms as they are written, in words.
     """
 
     target: str
@@ -47,6 +49,8 @@ class Row:
     required: bool
     reads: tuple[Read, ...]
     steps: tuple[Step, ...]
+    sources: tuple[str, ...] = ()
+    transforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,49 @@ def apply(rows: Iterable[Row], record: Mapping[str, Any], currency: str | None =
     """
     mapped = Mapped({}, {})
     for row in rows:
-        value = _value(row, record, currency)
+        value = value_of(row, record, currency)
         # Halo merges what is posted: a text that has gone must be emptied, not left out.
         if value is None and row.type == "text" and row.owner == "highlevel":
             value = ""
         if value is not None:
             _put(mapped.always if row.owner == "highlevel" else mapped.at_create, row, value)
     return mapped
+
+
+def read(row: Row, record: Mapping[str, Any]) -> list[Any]:
+    """What a row's sources read from a record, in their order; None for what is not there.
+
+    Raises:
+        Unmappable: if an expression does not fit the record.
+    """
+    try:
+        return [one(record) for one in row.reads]
+    except JMESPathError as error:
+        raise Unmappable(
+            f"{row.target} cannot be read from this record: {error}.",
+            field=row.target,
+            remedy="Correct the source in the mapping, then retry.",
+        ) from None
+
+
+def value_of(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
+    """What a row makes of a record; None where the record has nothing for it.
+
+    Raises:
+        Unmappable: if it cannot be rendered, or is required and missing.
+    """
+    context = Context(row.target, currency)
+    found = read(row, record)
+    value = run_steps(row.steps, found if len(found) > 1 else next(iter(found), None), context)
+    if not is_missing(value):
+        return _TYPED[row.type](value, context)
+    if row.required:
+        raise Unmappable(
+            f"{row.target} is required, and the record has nothing for it.",
+            field=row.target,
+            remedy="Fill it in where the record was made, or add a default to the mapping.",
+        )
+    return None
 
 
 def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
@@ -96,28 +136,6 @@ def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
 _ABSENT: Final = object()
 _MOST_DIGITS: Final = 40
 """Beyond this no amount is meant, and 1E+999999999 would be a gigabyte of zeros."""
-
-
-def _value(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
-    context = Context(row.target, currency)
-    try:
-        read = [read(record) for read in row.reads]
-    except JMESPathError as error:
-        raise Unmappable(
-            f"{row.target} cannot be read from this record: {error}.",
-            field=row.target,
-            remedy="Correct the source in the mapping, then retry.",
-        ) from None
-    value = run_steps(row.steps, read if len(row.reads) > 1 else next(iter(read), None), context)
-    if not is_missing(value):
-        return _TYPED[row.type](value, context)
-    if row.required:
-        raise Unmappable(
-            f"{row.target} is required, and the record has nothing for it.",
-            field=row.target,
-            remedy="Fill it in where the record was made, or add a default to the mapping.",
-        )
-    return None
 
 
 _TYPED: Final[Mapping[FieldType, Callable[[Any, Context], Any]]] = {

@@ -6,11 +6,13 @@ A target that a flow fills by itself is named with its reason, so that the error
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
 
 FieldType = Literal["text", "number", "money", "date", "bool"]
 """What a target field takes."""
+
+_Value = TypeVar("_Value")
 
 CONTACT: Final[Mapping[str, Any]] = {
     "id": None,
@@ -32,6 +34,7 @@ _ITEM = (
     "amount",
     "currency",
 )
+_SOURCE: Final = dict.fromkeys(("type", "sub_type", "name", "id"))
 ORDER: Final[Mapping[str, Any]] = {
     "id": None,
     "contact": CONTACT,
@@ -44,13 +47,87 @@ ORDER: Final[Mapping[str, Any]] = {
     "status": None,
     "fulfillment_status": None,
     "live_mode": None,
-    "source": dict.fromkeys(("type", "sub_type", "name", "id")),
+    "source": _SOURCE,
     "coupon": None,
     "items": [dict.fromkeys(_ITEM)],
     "created_at": None,
     "updated_at": None,
 }
 """An order's canonical form."""
+
+TRANSACTION: Final[Mapping[str, Any]] = {
+    "id": None,
+    "contact": CONTACT,
+    "currency": None,
+    "amount": None,
+    "amount_refunded": None,
+    "status": None,
+    "live_mode": None,
+    "entity_type": None,
+    "entity_id": None,
+    "source": _SOURCE,
+    "provider": None,
+    "charge_id": None,
+    "subscription_id": None,
+    "invoice_id": None,
+    "receipt_id": None,
+    "fulfilled_at": None,
+    "merged_from_contact_id": None,
+    "created_at": None,
+    "updated_at": None,
+}
+"""A transaction's canonical form."""
+
+REFUND: Final[Mapping[str, Any]] = {
+    **TRANSACTION,
+    "refund": dict.fromkeys(("amount", "cumulative")),
+    "refunded_at": None,
+}
+"""A transaction with one increase of what was refunded: its amount, and the sum so far."""
+
+_SOLD = ("id", "contact", "currency", "amount", "status", "live_mode", "source")
+SALE: Final[Mapping[str, Any]] = {
+    key: TRANSACTION[key] for key in (*_SOLD, "created_at", "updated_at")
+}
+"""What an order and a transaction without one both have: an invoice is made of either."""
+
+_SCHEDULE = (
+    "interval_type",
+    "interval",
+    "start_date",
+    "start_time",
+    "end_date",
+    "end_time",
+    "day_of_month",
+    "day_of_week",
+    "num_of_week",
+    "month_of_year",
+    "count",
+    "days_before",
+)
+SUBSCRIPTION: Final[Mapping[str, Any]] = {
+    "id": None,
+    "contact": CONTACT,
+    "currency": None,
+    "amount": None,
+    "status": None,
+    "live_mode": None,
+    "entity_type": None,
+    "entity_id": None,
+    "source": _SOURCE,
+    "provider": None,
+    "provider_subscription_id": None,
+    "coupon": None,
+    "schedule": dict.fromkeys(_SCHEDULE),
+    "product": None,
+    "canceled_at": None,
+    "created_at": None,
+    "updated_at": None,
+    "rhythm": None,
+    "starts_at": None,
+    "ends_at": None,
+}
+"""A subscription's canonical form, and in words what its schedule means."""
 
 CUSTOM: Final = "customfields."
 """How a target names one of Halo's custom fields: `customfields.CFOrderSource`."""
@@ -61,23 +138,78 @@ class FlowShape:
     """What the rows of one flow may use.
 
     Attributes:
+        about: from what to what, for people.
         source: the canonical form that paths are checked against.
         targets: field of Halo → the type that it takes.
         filled: field of Halo that the flow fills by itself → why.
         prefixes: what a target starts with, one for each row of Halo that the flow writes.
         has_currency: whether the record has a currency, which `money` needs.
+        sources: prefix → the canonical form, where it is not `source`.
+        plain: prefixes of rows of Halo that have no custom fields.
     """
 
+    about: str
     source: Mapping[str, Any]
     targets: Mapping[str, FieldType]
     filled: Mapping[str, str]
     prefixes: tuple[str, ...]
     has_currency: bool
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plain: tuple[str, ...] = ()
+
+    def prefix_of(self, target: str) -> str:
+        """The prefix that a target starts with; "" where it has none of the flow's."""
+        return next((prefix for prefix in self.prefixes if target.startswith(prefix)), "")
+
+    def source_of(self, target: str) -> Mapping[str, Any]:
+        """The canonical form that a row with this target reads."""
+        return self.sources.get(self.prefix_of(target), self.source)
+
+    def takes_custom(self, target: str) -> bool:
+        """Whether a target is a custom field of a row of Halo that has such fields."""
+        return any(
+            target.startswith(f"{prefix}{CUSTOM}") and target != f"{prefix}{CUSTOM}"
+            for prefix in self.prefixes
+            if prefix not in self.plain
+        )
+
+    def rows_key(self, flow: str, prefix: str) -> str:
+        """The name of a prefix's rows in a loaded document: `customers.client`, `orders`."""
+        return f"{flow}.{prefix}".rstrip(".")
+
+
+_INVOICE_FILLED: Final = {
+    "thirdpartyinvoicenumber": "it carries our reference",
+    "new_external_link": "it carries our reference",
+    "client_id": "it follows from the customer",
+    "sitenumber": "it follows from the customer",
+    "currency_code": "it follows from the record's currency",
+    **dict.fromkeys(("revenue", "tax_total", "total"), "Halo sums it up from the lines"),
+    "_dont_fire_automations": "nothing that is written may start an automation",
+    "_isimport": "nothing that is written may be taken for new work",
+}
+_FROM_PAYMENTS: Final = "Halo computes it from the payments"
+_INVOICE_TARGETS: Final[Mapping[str, FieldType]] = {
+    "invoice_date": "date",
+    "duedate": "date",
+    "reference": "text",
+    "internal_note": "text",
+    "notes_1": "text",
+    "notes_2": "text",
+    "cust_order_number": "text",
+    "payment_ref": "text",
+}
+_NO_BILL: Final = "a recurring invoice of ours never generates, mails or collects"
+
+
+def _under(prefix: str, fields: Mapping[str, _Value]) -> dict[str, _Value]:
+    return {f"{prefix}{name}": value for name, value in fields.items()}
 
 
 FLOWS: Final[Mapping[str, FlowShape]] = {
     # Source: Halo's OrderHead.
     "orders": FlowShape(
+        about="HighLevel's orders → Halo's sales orders",
         source=ORDER,
         targets={
             **dict.fromkeys(("note", "summary", "title", "accountsref"), "text"),
@@ -101,6 +233,7 @@ FLOWS: Final[Mapping[str, FlowShape]] = {
     ),
     # Source: Halo's Area (a client) and Users.
     "customers": FlowShape(
+        about="The contacts of HighLevel's orders → Halo's clients and users",
         source=CONTACT,
         targets={
             "client.notes": "text",
@@ -124,6 +257,69 @@ FLOWS: Final[Mapping[str, FlowShape]] = {
         },
         prefixes=("client.", "user."),
         has_currency=False,
+    ),
+    # Source: Halo's InvoiceHeader and InvoicePayment.
+    "payments": FlowShape(
+        about="HighLevel's transactions → Halo's invoices, payments and credit notes",
+        source=TRANSACTION,
+        sources={"invoice.": SALE, "credit.": REFUND},
+        targets={
+            **_under("invoice.", _INVOICE_TARGETS),
+            "payment.date": "date",
+            "payment.method": "number",
+            "payment.status": "number",
+            "payment.sage50_reference": "text",
+            **_under("credit.", _INVOICE_TARGETS),
+        },
+        filled={
+            **_under("invoice.", _INVOICE_FILLED),
+            "invoice.salesorder_id": "it is the order's row in Halo",
+            "invoice.lines": "they are the order's lines, or the transaction's amount",
+            **dict.fromkeys(
+                ("invoice.amountpaid", "invoice.amountdue", "invoice.paymentstatus"),
+                _FROM_PAYMENTS,
+            ),
+            "payment.intent_id": "it carries our reference",
+            "payment.thirdpartyid": "it carries our reference",
+            "payment.invoice_id": "it is the row of the order's invoice in Halo",
+            "payment.client_id": "it follows from the invoice",
+            "payment.amount": "it is what came in, gross",
+            "payment._isimport": "nothing that is written may be taken for new work",
+            **_under("credit.", _INVOICE_FILLED),
+            "credit.creditlinkedtoinvoiceid": "it is the row of the invoice in Halo",
+            "credit.mark_credit_as_used": "the money has gone back to the buyer already",
+            "credit.lines": "it is one line with what was refunded, and its share of the tax",
+        },
+        prefixes=("invoice.", "payment.", "credit."),
+        plain=("payment.",),
+        has_currency=True,
+    ),
+    # Source: Halo's RecurringInvoice, which is an InvoiceHeader with a schedule.
+    "subscriptions": FlowShape(
+        about="HighLevel's subscriptions → Halo's recurring invoices, which never generate",
+        source=SUBSCRIPTION,
+        targets={
+            "startdate": "date",
+            "enddate": "date",
+            "reference": "text",
+            "internal_note": "text",
+            "notes_1": "text",
+            "cust_order_number": "text",
+            "period": "number",
+            "period_type": "number",
+        },
+        filled={
+            **_INVOICE_FILLED,
+            "salesorder_id": "it is the row of the order with which the subscription began",
+            "lines": "it is one line with the subscription's amount",
+            "is_recurring_invoice": "it follows from the flow",
+            **dict.fromkeys(
+                ("disabled", "nextcreationdate", "include_in_autopay", "take_auto_payment"),
+                _NO_BILL,
+            ),
+        },
+        prefixes=("",),
+        has_currency=True,
     ),
 }
 """The flows that a mapping document has a section for."""

@@ -2,11 +2,12 @@
 
 A row names one (`transform = "upper"`), one with arguments
 (`transform = { use = "join", with = ", " }`), or a list of them that run in order. A value that
-the record does not have passes by every transform except `default`, `join` and `const`.
+the record does not have passes by every transform except `const`, `default`, `first` and `join`.
 """
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -186,6 +187,23 @@ class Join(Transform):
         return self.between.join(parts) or None
 
 
+class First(Transform):
+    """The first of several values that the record has.
+
+    >>> run("first", [None, "", "2026-03-01T09:30:00Z"])
+    '2026-03-01T09:30:00Z'
+    """
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        return self._first
+
+    @staticmethod
+    def _first(value: Any, _context: Context) -> Any:
+        values = value if isinstance(value, list) else [value]
+        return next((one for one in values if not is_missing(one)), None)
+
+
 class Lookup(Transform):
     """The value that a table of the document gives for this one.
 
@@ -221,6 +239,7 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
     "const": Const,
     "date": Date,
     "default": Default,
+    "first": First,
     "join": Join,
     "lookup": Lookup,
     "lower": Lower,
@@ -230,11 +249,23 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
 }
 """Name in the document → transform."""
 
+OF_SEVERAL: Final = ("first", "join")
+"""The transforms that make one value of several."""
+
 
 def names_of(written: Any) -> list[str]:
     """The names of the transforms that a row writes, in order."""
     many = written if isinstance(written, list) else [written]
     return [str(one.get("use", "")) if isinstance(one, Mapping) else str(one) for one in many]
+
+
+def in_words(written: Any) -> tuple[str, ...]:
+    """What a row writes under `transform`, in words: `join, with ", "`."""
+    many = written if isinstance(written, list) else [written]
+    return tuple(
+        ", ".join([name, *(f"{key} {_said(value)}" for key, value in _arguments(one).items())])
+        for name, one in zip(names_of(written), many, strict=True)
+    )
 
 
 def compile_steps(written: Any, tables: Tables) -> tuple[Step, ...]:
@@ -252,15 +283,24 @@ def compile_steps(written: Any, tables: Tables) -> tuple[Step, ...]:
 def _compile(name: str, written: Any, tables: Tables) -> Step:
     if name not in TRANSFORMS:
         raise BadTransformError(f"there is no transform {name!r}, only {', '.join(TRANSFORMS)}")
-    arguments = dict(written) if isinstance(written, Mapping) else {}
-    arguments.pop("use", None)
     try:
-        transform = TRANSFORMS[name].model_validate(arguments)
+        transform = TRANSFORMS[name].model_validate(_arguments(written))
     except ValidationError as error:
         first = error.errors()[0]
         argument = ".".join(map(str, first["loc"][:1]))
         raise BadTransformError(f"transform {name!r}, {argument}: {first['msg']}") from None
     return transform.step(tables)
+
+
+def _arguments(written: Any) -> dict[str, Any]:
+    given = written.items() if isinstance(written, Mapping) else ()
+    return {key: value for key, value in given if key != "use"}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_said(one) for one in value)}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else as_text(value, "")
 
 
 def is_missing(value: Any) -> bool:

@@ -13,6 +13,12 @@ from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Rule
 from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
 from syncline.sandbox.state import change_orders
+from syncline.sandbox.state_money import (
+    SubscriptionChange,
+    TransactionChange,
+    change_subscriptions,
+    change_transactions,
+)
 from syncline.sandbox.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -25,22 +31,44 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Change(_Form):
+class _Chosen(_Form):
     count: int = Field(default=0, ge=0)
     ids: list[str] = []
+
+
+class _Change(_Chosen):
     fields: Literal["status", "amount"] = "status"
+
+
+class _ChangeTransactions(_Chosen):
+    what: TransactionChange
+
+
+class _ChangeSubscriptions(_Chosen):
+    what: SubscriptionChange
 
 
 class _Add(_Form):
     count: int = Field(ge=0)
 
 
+class _AddTransactions(_Add):
+    orders: list[str] = []
+
+
+class _Replay(_Form):
+    ids: list[str]
+    reads: int = Field(default=1, ge=1)
+
+
 class Admin:
     """The ASGI application under `/admin`; JSON in and out.
 
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
-    `POST /orders/add`, `GET /audit`, `GET /calls?side=&after=`, `GET /counters`,
-    `GET /state/{kind}` and `/state/{kind}/{id}`; `/halo/...` is the Halo tenant's own.
+    `POST /orders/add`, `POST /transactions/change`, `POST /transactions/add`,
+    `POST /subscriptions/change`, `POST /replay`, `GET /audit`, `GET /calls?side=&after=`,
+    `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`; `/halo/...` is the Halo
+    tenant's own.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -50,6 +78,10 @@ class Admin:
             ("POST", "/faults"): self._faults,
             ("POST", "/orders/change"): self._change,
             ("POST", "/orders/add"): self._add,
+            ("POST", "/transactions/change"): self._change_transactions,
+            ("POST", "/transactions/add"): self._add_transactions,
+            ("POST", "/subscriptions/change"): self._change_subscriptions,
+            ("POST", "/replay"): self._replay,
             ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
             ("GET", "/audit"): self._audit,
             ("GET", "/calls"): self._calls,
@@ -102,6 +134,33 @@ class Admin:
     def _add(self, request: Request) -> dict[str, Any]:
         form = _Add.model_validate_json(request.body)
         return {"ids": self._sandbox.generator.add_orders(form.count, now=self._sandbox.now())}
+
+    def _change_transactions(self, request: Request) -> dict[str, Any]:
+        form = _ChangeTransactions.model_validate_json(request.body)
+        store, now = self._sandbox.store, self._sandbox.now()
+        changed = change_transactions(
+            store, now=now, what=form.what, count=form.count, ids=form.ids
+        )
+        return {"ids": changed}
+
+    def _add_transactions(self, request: Request) -> dict[str, Any]:
+        form = _AddTransactions.model_validate_json(request.body)
+        made = self._sandbox.generator.add_transactions(
+            form.count, order_ids=form.orders, now=self._sandbox.now()
+        )
+        return {"ids": made}
+
+    def _change_subscriptions(self, request: Request) -> dict[str, Any]:
+        form = _ChangeSubscriptions.model_validate_json(request.body)
+        store, now = self._sandbox.store, self._sandbox.now()
+        changed = change_subscriptions(
+            store, now=now, what=form.what, count=form.count, ids=form.ids
+        )
+        return {"ids": changed}
+
+    def _replay(self, request: Request) -> dict[str, Any]:
+        form = _Replay.model_validate_json(request.body)
+        return {"ids": self._sandbox.store.replay(form.ids, form.reads)}
 
     def _audit(self, _: Request) -> dict[str, Any]:
         return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)

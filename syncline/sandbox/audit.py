@@ -13,20 +13,27 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.addresses import normalised
+from syncline.sandbox.audit_money import KINDS as MONEY_KINDS
+from syncline.sandbox.audit_money import audit_money
+from syncline.sandbox.audit_rows import (
+    Emails,
+    Findings,
+    customer_fits,
+    emails_of,
+    exact,
+    links_by_row,
+    references,
+)
 from syncline.sandbox.calls import CallLog
 from syncline.sandbox.halo_currencies import CURRENCIES
 from syncline.sandbox.halo_orders import ORDER_TABLE
-from syncline.sandbox.halo_state import UNKNOWN_CLIENT, HaloStore, Row
+from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.limits import SideLimits
 from syncline.sandbox.state import Document, Store
-
-REFERENCE = "HL-"
-"""Every order of ours carries this before the id of its HighLevel order."""
+from syncline.sandbox.state_money import is_owed
 
 SHOWN = 20
 """Longest list of ids in a verdict; `counts` holds the true figures."""
-
-Findings = dict[str, list[str]]
 
 _KINDS = (
     "missing",
@@ -41,6 +48,8 @@ _KINDS = (
     "mailed",
     "generated",
     "automations",
+    "collected",
+    *MONEY_KINDS,
 )
 
 
@@ -48,37 +57,46 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
     """Compare both stores and tell every difference.
 
     Returns:
-        `orders_owed`, `orders_in_line`; for each kind of finding up to 20 ids, and under `counts`
-        how many there are; `rejected_429` and `max_in_window` by side; `clean` if there is no
-        finding, nothing was rejected and every owed order is in line.
+        `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
+        of which something went back) and `subscriptions`; for each kind of finding up to 20 ids,
+        and under `counts` how many there are; `sums` by currency of both sides; `rejected_429` and
+        `max_in_window` by side; `clean` if there is no finding, nothing was rejected and
+        everything owed is in line. Money is judged only where the config says so.
     """
     halo: HaloStore = store.halo
     findings: Findings = {kind: [] for kind in _KINDS}
-    owed = {
-        order_id: order
-        for order_id, order in store.orders.items()
-        if order.get("liveMode", True) or not store.config.live_only
-    }
-    in_line = _orders(store, halo, owed, findings)
+    owed = {key: order for key, order in store.orders.items() if is_owed(store, order)}
+    targets, emails = _targets(halo), emails_of(halo)
+    sales = {row["id"]: row for key, rows in targets.items() if key for row in rows}
+    money = audit_money(store, emails, sales.values())
+    in_line = _orders(store, owed, targets, emails, findings)
     _customers(halo, findings)
     _side_effects(store, halo, findings)
+    if store.config.money:
+        findings |= money.findings
     rejected = {side: call_log.rejected(side) for side in limits}
-    clean = in_line == len(owed) and not any(findings.values()) and not any(rejected.values())
+    whole = in_line == len(owed) and (money.in_line or not store.config.money)
     return {
         "orders_owed": len(owed),
         "orders_in_line": in_line,
+        **money.figures,
+        "sums": money.sums,
         "counts": {kind: len(ids) for kind, ids in findings.items()},
         **{kind: ids[:SHOWN] for kind, ids in findings.items()},
         "rejected_429": rejected,
         "max_in_window": {side: one.max_in_window for side, one in limits.items()},
-        "clean": clean,
+        "clean": whole and not any(findings.values()) and not any(rejected.values()),
     }
 
 
-def _orders(store: Store, halo: HaloStore, owed: dict[str, Document], findings: Findings) -> int:
+def _orders(
+    store: Store,
+    owed: dict[str, Document],
+    targets: dict[str, list[Row]],
+    emails: Emails,
+    findings: Findings,
+) -> int:
     """Find each owed order's targets and judge them; returns how many orders are in line."""
-    targets = _targets(halo)
-    emails = _emails(halo)
     in_line = 0
     for order_id, order in owed.items():
         found = targets.pop(order_id, [])
@@ -96,41 +114,24 @@ def _orders(store: Store, halo: HaloStore, owed: dict[str, Document], findings: 
 
 def _targets(halo: HaloStore) -> dict[str, list[Row]]:
     """Sales orders by the HighLevel order they carry; without any, under an empty id."""
-    linked: dict[int, set[str]] = defaultdict(set)
-    for link in halo.all_links():
-        if link["table_id"] == ORDER_TABLE:
-            linked[link["halo_id"]].add(str(link["third_party_id"]))
+    linked = links_by_row(halo, ORDER_TABLE)
     targets: dict[str, list[Row]] = defaultdict(list)
     for row in halo.orders.values():
-        carried = {str(row.get("po_number") or ""), *linked[row["id"]]}
-        ids = {text.removeprefix(REFERENCE) for text in carried if text.startswith(REFERENCE)}
-        for order_id in ids or {""}:
+        for order_id in references(row.get("po_number"), *linked[row["id"]]) or {""}:
             targets[order_id].append(row)
     return targets
 
 
-def _emails(halo: HaloStore) -> dict[int, set[str]]:
-    """The addresses of every client's users."""
-    emails: dict[int, set[str]] = defaultdict(set)
-    for user in halo.users.values():
-        email = normalised(user["emailaddress"])
-        if email:
-            emails[user["client_id"]].add(email)
-    return emails
-
-
-def _differences(
-    order: Document, row: Row, emails: dict[int, set[str]], *, details: bool
-) -> Iterator[str]:
-    amount, tax = _exact(order["amount"]), _exact(_summary(order).get("tax", 0))
+def _differences(order: Document, row: Row, emails: Emails, *, details: bool) -> Iterator[str]:
+    amount, tax = exact(order["amount"]), exact(_summary(order).get("tax", 0))
     summarised = not details and _is_summary(order, row)
-    if _exact(row["total"]) != amount or (not summarised and _exact(row["tax_total"]) != tax):
+    if exact(row["total"]) != amount or (not summarised and exact(row["tax_total"]) != tax):
         yield "wrong_amounts"
     if not summarised and not _lines_fit(order, row):
         yield "wrong_lines"
     if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
         yield "wrong_currency"
-    if not _customer_fits(order, row, emails):
+    if not customer_fits(order.get("contactSnapshot", {}).get("email"), row, emails):
         yield "wrong_customers"
 
 
@@ -144,15 +145,15 @@ def _lines_fit(order: Document, row: Row) -> bool:
     """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
     lines = _charged(row)
     held = Counter(
-        (_name(one["name"]), _exact(one["quantity"]), _exact(one["baseprice"])) for one in lines
+        (_name(one["name"]), exact(one["quantity"]), exact(one["baseprice"])) for one in lines
     )
     wanted = Counter(
-        (_name(_item_name(item)), _exact(item.get("qty", 1)), _exact(item["price"]["amount"]))
+        (_name(_item_name(item)), exact(item.get("qty", 1)), exact(item["price"]["amount"]))
         for item in order.get("items", ())
-        if _exact(item["price"]["amount"])
+        if exact(item["price"]["amount"])
     )
-    whole = sum((_exact(one["total_price"]) for one in lines), Decimal(0))
-    return not wanted - held and whole == _exact(row["total"])
+    whole = sum((exact(one["total_price"]) for one in lines), Decimal(0))
+    return not wanted - held and whole == exact(row["total"])
 
 
 def _charged(row: Row) -> list[Row]:
@@ -160,16 +161,8 @@ def _charged(row: Row) -> list[Row]:
     return [
         line
         for line in row["lines"]
-        if _exact(line["total_price"]) or _exact(line["baseprice"]) * _exact(line["quantity"])
+        if exact(line["total_price"]) or exact(line["baseprice"]) * exact(line["quantity"])
     ]
-
-
-def _customer_fits(order: Document, row: Row, emails: dict[int, set[str]]) -> bool:
-    email = normalised(order.get("contactSnapshot", {}).get("email"))
-    theirs = emails.get(row["client_id"], set())
-    if email is None:
-        return row["client_id"] == UNKNOWN_CLIENT or not theirs
-    return email in theirs
 
 
 def _customers(halo: HaloStore, findings: Findings) -> None:
@@ -192,9 +185,9 @@ def _customers(halo: HaloStore, findings: Findings) -> None:
 
 
 def _side_effects(store: Store, halo: HaloStore, findings: Findings) -> None:
-    kinds = {"mailed": "mailed", "generated": "generated", "automation": "automations"}
     for effect in halo.side_effects:
-        findings[kinds[effect.kind]].append(f"{effect.entity} {effect.id}: {effect.cause}")
+        kind = "automations" if effect.kind == "automation" else effect.kind
+        findings[kind].append(f"{effect.entity} {effect.id}: {effect.cause}")
     findings["mailed"] += _named("fulfillment", store.notified)
 
 
@@ -213,7 +206,3 @@ def _item_name(item: Document) -> str:
 
 def _name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(str(value))

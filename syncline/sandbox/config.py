@@ -11,7 +11,12 @@ READ_SCOPES = (
     "payments/transactions.readonly",
     "payments/subscriptions.readonly",
 )
-ALL_SCOPES = (*READ_SCOPES, "payments/orders.write")
+ALL_SCOPES = (
+    *READ_SCOPES,
+    "payments/orders.write",
+    "payments/integration.readonly",
+    "payments/integration.write",
+)
 
 LOCATION = "Sq8mV3kTzW0yRb5NpLc1"
 """The location that holds the generated data."""
@@ -59,12 +64,16 @@ class SandboxConfig(_Frozen):
 
     Attributes:
         seed: fixes the generated data and every draw of the fault dial.
-        orders: how many orders the location holds; likewise `transactions`, `subscriptions`.
+        orders: how many orders the location holds.
+        transactions: how many transactions: the first payment of every order in turn, then what
+            comes after (rests, second attempts, payments of no order).
+        subscriptions: how many subscriptions.
         customers: how many distinct contacts these share.
         days: the creation times are spread over so many days back from the start.
         currencies: ISO codes; the first is by far the most frequent.
         details: whether the audit asks for the orders' single lines, or one summary line is right.
         live_only: whether rows in test mode are not owed to Halo.
+        money: whether the audit asks for invoices, payments, credits and recurring invoices.
         profile: how the emulated Halo tenant behaves.
         highlevel_limit: burst limit of HighLevel. Source: 100 calls in 10 s by its documents.
         highlevel_daily: calls a UTC day on HighLevel.
@@ -80,9 +89,10 @@ class SandboxConfig(_Frozen):
     subscriptions: int = Field(default=100, ge=0)
     customers: int = Field(default=200, gt=0)
     days: int = Field(default=30, gt=0)
-    currencies: tuple[str, ...] = Field(default=("USD", "EUR", "GBP", "JPY"), min_length=1)
+    currencies: tuple[str, ...] = Field(default=("USD", "EUR", "GBP", "JPY", "KWD"), min_length=1)
     details: bool = True
     live_only: bool = False
+    money: bool = True
     profile: Literal["generous", "plain", "awkward"] = "generous"
     highlevel_limit: Limit = Limit(calls=100, seconds=10)
     highlevel_daily: int = Field(default=200_000, gt=0)

@@ -7,18 +7,17 @@ several currencies, taxes that round, rows in test mode, statuses nobody documen
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.generate_payments import add_subscriptions, add_transactions
+from syncline.sandbox.generate_payments import Payments
+from syncline.sandbox.generate_subscriptions import add_subscriptions
 from syncline.sandbox.ids import alphanumeric, object_id
-from syncline.sandbox.state import Document, Store, number, quirks_of, stamp
-
-MINOR_DIGITS = {"JPY": 0, "KWD": 3}
-"""Digits behind the point where they are not two."""
+from syncline.sandbox.state import Document, Store, digits_of, number, quirks_of, stamp
 
 _FIRST = (
     "Ada", "Zoë", "Łukasz", "María José", "Seán", "Jürgen", "Chloé", "Ngọc", "Björk", "Omar",
@@ -85,7 +84,7 @@ class Generator:
             contact = self._contact(index)
             self.store.contacts[contact["id"]] = contact
         self.add_orders(self.config.orders)
-        add_transactions(self.store, self.rng, self.config.transactions, self.now)
+        self.add_transactions(self.config.transactions)
         add_subscriptions(self.store, self.rng, self.config.subscriptions, self.now)
         return self.store
 
@@ -98,6 +97,28 @@ class Generator:
             order = self._order(self.rng.choice(contacts), created, len(self.store.orders))
             self.store.add("orders", order, quirks_of(self.rng))
             made.append(order["_id"])
+        return made
+
+    def add_transactions(
+        self, count: int, *, order_ids: Iterable[str] = (), now: datetime | None = None
+    ) -> list[str]:
+        """Make further transactions: in the days of their orders, or all created at `now`.
+
+        Args:
+            count: how many.
+            order_ids: the orders that they pay, each once before any a second time; none is all.
+            now: aware UTC; None puts each shortly after its order.
+
+        Raises:
+            KeyError: if a named order does not exist.
+        """
+        orders = [self.store.orders[order_id] for order_id in order_ids]
+        payments = Payments(self.store, self.rng, self.now, orders, created=now)
+        made = []
+        for _ in range(count):
+            transaction = payments.next()
+            self.store.add("transactions", transaction, quirks_of(self.rng))
+            made.append(transaction["_id"])
         return made
 
     def _moment(self) -> datetime:
@@ -220,7 +241,7 @@ class Generator:
 
     def _sum_up(self, order: Document, currency: str) -> None:
         """Discount, taxes, shipping and the amount, exact in minor units."""
-        rng, unit = self.rng, Decimal(1).scaleb(-_digits(currency))
+        rng, unit = self.rng, Decimal(1).scaleb(-digits_of(currency))
         subtotal = sum(
             (Decimal(item["price"]["amount"]) * item["qty"] for item in order["items"]), Decimal(0)
         )
@@ -282,14 +303,10 @@ def snapshot(contact: Document) -> Document:
     return {key: value for key, value in shown.items() if value is not None}
 
 
-def _digits(currency: str) -> int:
-    return MINOR_DIGITS.get(currency, 2)
-
-
 def _rescaled(cents: int, currency: str) -> int:
     """A price in minor units of about the same worth in figures: 19.99 is 1999 yen."""
-    return cents if _digits(currency) != 3 else cents * 10 + 5
+    return cents if digits_of(currency) != 3 else cents * 10 + 5
 
 
 def _major(minor: int, currency: str) -> Decimal | int:
-    return number(Decimal(minor).scaleb(-_digits(currency)))
+    return number(Decimal(minor).scaleb(-digits_of(currency)))

@@ -1,196 +1,215 @@
-"""Transactions and subscriptions, made from a seed for the orders that are there."""
+"""Transactions, made from a seed for the orders that are there.
+
+They hold what real money does: deposits and rests, attempts that fail first, double charges,
+refunds in whole and in part, payments of nothing, payments of no order.
+"""
 
 from __future__ import annotations
 
 import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 from syncline.sandbox.ids import object_id
-from syncline.sandbox.state import Document, Store, number, quirks_of, stamp
+from syncline.sandbox.state import Document, Store, digits_of, number, stamp
 
-_TRANSACTION_STATUS = {"pending": "pending"}
-_SUBSCRIPTION_STATUS = ("active",) * 7 + ("trialing", "canceled", "unpaid")
-_INTERVALS = (("monthly", 1), ("monthly", 3), ("yearly", 1), ("weekly", 2))
+PAID_STATUSES = ("succeeded", "captured", "paid", "refunded", "partially_refunded")
+"""A transaction in one of these has brought money in."""
 
 
-def add_transactions(store: Store, rng: random.Random, count: int, now: datetime) -> None:
-    """Make `count` transactions: one an order, then second ones (failed before, pending, split).
+@dataclass(slots=True)
+class Payments:
+    """The transactions to come of some orders.
 
-    The succeeded transactions of an order never sum to more than its amount.
+    Every order is paid in turn; after that come the rests of those paid in part, further attempts,
+    double charges, and payments of no order.
+
+    Attributes:
+        now: the end of the generated days, aware UTC.
+        orders: those to pay; none is all of the store.
+        created: when all of them are made; None puts each shortly after its order.
     """
-    orders = list(store.orders.values())
-    whole: dict[str, Document] = {}
-    for index in range(count):
-        if not orders:
-            transaction = _bare_transaction(store, rng, now)
-        elif index < len(orders):
-            transaction = _first(orders[index], rng)
-            if transaction["status"] == "succeeded" and "amountRefunded" not in transaction:
-                whole[transaction["entityId"]] = transaction
-        elif rng.random() < 0.05:
-            transaction = _bare_transaction(store, rng, now)
+
+    store: Store
+    rng: random.Random
+    now: datetime
+    orders: list[Document] = field(default_factory=list)
+    created: datetime | None = None
+    _unpaid: deque[Document] = field(init=False)
+    _part_paid: deque[Document] = field(init=False, default_factory=deque)
+    _paid: dict[str, Decimal] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = self.orders or list(self.store.orders.values())
+        self._paid = paid_by_order(self.store.transactions.values())
+        tried = {entry.get("entityId") for entry in self.store.transactions.values()}
+        self._unpaid = deque(order for order in self.orders if order["_id"] not in tried)
+        self._part_paid.extend(order for order in self.orders if order["_id"] in self._paid)
+
+    def next(self) -> Document:
+        """One more transaction; it is not in the store yet."""
+        if self._unpaid:
+            transaction = self._first(self._unpaid.popleft())
+        elif not self.orders or self.rng.random() < 0.08:
+            transaction = self._bare()
+        elif self.rng.random() < 0.6 and (order := self._lacking()) is not None:
+            transaction = self._rest_payment(order)
         else:
-            order = orders[index % len(orders)]
-            transaction = _further(order, whole.pop(order["_id"], None), rng)
-        store.add("transactions", transaction, quirks_of(rng))
+            transaction = self._attempt(self.rng.choice(self.orders))
+        self._refund_some(transaction)
+        return transaction
 
+    def _first(self, order: Document) -> Document:
+        """Mostly the payment of the whole; a deposit, a failure, too much or nothing otherwise."""
+        rng, whole = self.rng, Decimal(order["amount"])
+        draw = rng.random()
+        if order["status"] == "pending" and draw < 0.8:
+            return self._transaction(order, "pending", whole)
+        amount, status = whole, "succeeded"
+        if draw < 0.14:
+            amount = _part(whole, order["currency"], rng.choice((2, 3, 4)))
+        elif draw < 0.18:
+            status = "failed"
+        elif draw < 0.20:
+            amount = whole + _part(whole, order["currency"], 10)
+        elif draw < 0.22:
+            amount = Decimal(0)
+        elif draw < 0.27:
+            status = "captured"
+        transaction = self._transaction(order, status, amount)
+        if rng.random() < 0.03:
+            transaction["mergedFromContactId"] = order["contactId"][::-1]
+        return transaction
 
-def add_subscriptions(store: Store, rng: random.Random, count: int, now: datetime) -> None:
-    """Make `count` subscriptions, each begun by an order where there are any."""
-    orders = list(store.orders.values())
-    contacts = list(store.contacts.values())
-    for _ in range(count):
-        order = rng.choice(orders) if orders else None
-        created = datetime.fromisoformat(order["createdAt"]) if order else now
-        contact_id = order["contactId"] if order else rng.choice(contacts)["id"]
-        store.add(
-            "subscriptions", _subscription(store, rng, order, contact_id, created), quirks_of(rng)
-        )
+    def _rest_payment(self, order: Document) -> Document:
+        """What an order lacks, or half of it."""
+        rest = self._rest(order)
+        if self.rng.random() < 0.2:
+            rest = _part(rest, order["currency"], 2) or rest
+        return self._transaction(order, "succeeded", rest)
 
+    def _attempt(self, order: Document) -> Document:
+        """One that brings nothing in, or now and then a second charge of the whole."""
+        draw = self.rng.random()
+        status = "failed" if draw < 0.5 else "pending" if draw < 0.93 else "succeeded"
+        return self._transaction(order, status, Decimal(order["amount"]))
 
-def _first(order: Document, rng: random.Random) -> Document:
-    """The payment of the whole order, refunded in whole or part where its status says so."""
-    status = _TRANSACTION_STATUS.get(order["status"], "succeeded")
-    amount = Decimal(order["amount"])
-    transaction = _transaction(order, rng, status, amount)
-    if order["status"] == "refunded":
-        transaction["amountRefunded"] = number(amount)
-    elif order["status"] == "partially_refunded":
-        transaction["amountRefunded"] = number(_part(amount, order))
-    if rng.random() < 0.03:
-        transaction["mergedFromContactId"] = order["contactId"][::-1]
-    return transaction
+    def _lacking(self) -> Document | None:
+        """The next order that is paid in part; one charged twice meanwhile lacks nothing."""
+        while self._part_paid:
+            order = self._part_paid.popleft()
+            if self._rest(order) > 0:
+                return order
+        return None
 
+    def _rest(self, order: Document) -> Decimal:
+        return Decimal(order["amount"]) - self._paid.get(order["_id"], Decimal(0))
 
-def _further(order: Document, whole: Document | None, rng: random.Random) -> Document:
-    """One more for an order: its whole payment split in two, or a failed or pending attempt."""
-    draw = rng.random()
-    if whole is not None and draw > 0.7:
-        rest = _part(Decimal(whole["amount"]), order)
-        whole["amount"] = number(Decimal(whole["amount"]) - rest)
-        return _transaction(order, rng, "succeeded", rest)
-    status = "pending" if draw > 0.5 else "failed"
-    return _transaction(order, rng, status, Decimal(order["amount"]))
-
-
-def _part(amount: Decimal, order: Document) -> Decimal:
-    """About a third, with no digit that the order's own amounts do not have."""
-    exponent = Decimal(order["amount"]).as_tuple().exponent
-    digits = min(int(exponent), 0) if isinstance(exponent, int) else 0
-    return (amount / 3).quantize(Decimal(1).scaleb(digits), ROUND_DOWN)
-
-
-def _transaction(order: Document, rng: random.Random, status: str, amount: Decimal) -> Document:
-    created = datetime.fromisoformat(order["createdAt"]) + timedelta(seconds=rng.randrange(1, 30))
-    charge = f"ch_{rng.getrandbits(80):020x}"
-    return {
-        "_id": object_id(rng, created),
-        "altType": "location",
-        "altId": order["altId"],
-        "contactId": order["contactId"],
-        "contactSnapshot": order["contactSnapshot"],
-        "currency": order["currency"],
-        "amount": number(amount),
-        "status": status,
-        "liveMode": order["liveMode"],
-        "markAsTest": order["markAsTest"],
-        "createdAt": stamp(created),
-        "updatedAt": stamp(created + timedelta(seconds=rng.randrange(5))),
-        "entityType": "order",
-        "entityId": order["_id"],
-        "entitySource": dict(order["source"]),
-        "chargeId": charge,
-        "chargeSnapshot": _charge(charge, rng),
-        "paymentProvider": _provider(rng),
-        "isParent": False,
-        "qboSynced": False,
-        "receiptId": object_id(rng, created),
-    }
-
-
-def _bare_transaction(store: Store, rng: random.Random, now: datetime) -> Document:
-    """A payment that belongs to no order, such as one taken by hand."""
-    contact = rng.choice(list(store.contacts.values()))
-    created = now - timedelta(seconds=rng.randrange(store.config.days * 86_400))
-    charge = f"ch_{rng.getrandbits(80):020x}"
-    return {
-        "_id": object_id(rng, created),
-        "altType": "location",
-        "altId": store.config.location,
-        "contactId": contact["id"],
-        "currency": store.config.currencies[0],
-        "amount": rng.randrange(10, 500),
-        "status": "succeeded",
-        "liveMode": True,
-        "markAsTest": False,
-        "createdAt": stamp(created),
-        "updatedAt": stamp(created),
-        "entitySource": {"type": "manual", "id": object_id(rng, created), "name": "Manual"},
-        "chargeId": charge,
-        "chargeSnapshot": _charge(charge, rng),
-        "paymentProvider": _provider(rng),
-        "isParent": False,
-        "qboSynced": False,
-    }
-
-
-def _subscription(
-    store: Store,
-    rng: random.Random,
-    order: Document | None,
-    contact_id: str,
-    created: datetime,
-) -> Document:
-    interval, every = rng.choice(_INTERVALS)
-    status = rng.choice(_SUBSCRIPTION_STATUS)
-    provider_id = f"sub_{rng.getrandbits(80):020x}"
-    updated = created + timedelta(hours=rng.randrange(24))
-    subscription: dict[str, Any] = {
-        "_id": object_id(rng, created),
-        "altType": "location",
-        "altId": store.config.location,
-        "contactId": contact_id,
-        "currency": order["currency"] if order else store.config.currencies[0],
-        "amount": rng.randrange(9, 300),
-        "status": status,
-        "liveMode": order["liveMode"] if order else True,
-        "markAsTest": order["markAsTest"] if order else False,
-        "createdAt": stamp(created),
-        "updatedAt": stamp(updated),
-        "entitySource": {"type": "funnel", "subType": "upsell", "id": object_id(rng, created)},
-        "subscriptionId": provider_id,
-        "subscriptionSnapshot": {"id": provider_id, "status": status, "quantity": 1},
-        "paymentProvider": _provider(rng),
-        "schedule": {
-            "rrule": {
-                "intervalType": interval,
-                "interval": every,
-                "startDate": created.date().isoformat(),
-                "startTime": created.strftime("%H:%M:%S"),
-                "dayOfMonth": min(created.day, 28),
-            }
-        },
-        "autoPayment": {"enable": True},
-        "recurringProduct": {"locationId": store.config.location, "name": "Support plan"},
-    }
-    if order:
-        subscription |= {
+    def _transaction(self, order: Document, status: str, amount: Decimal) -> Document:
+        rng = self.rng
+        moment = datetime.fromisoformat(order["createdAt"])
+        created = self.created or moment + timedelta(seconds=rng.randrange(1, 30))
+        if status in PAID_STATUSES:
+            self._paid[order["_id"]] = self._paid.get(order["_id"], Decimal(0)) + amount
+            # One deposit in seven is never followed by the rest.
+            if amount and self._rest(order) > 0 and rng.random() < 6 / 7:
+                self._part_paid.append(order)
+        return {
+            **self._made(created, order["currency"], amount, status),
+            "contactId": order["contactId"],
+            "contactSnapshot": order["contactSnapshot"],
+            "liveMode": order["liveMode"],
+            "markAsTest": order["markAsTest"],
+            "updatedAt": stamp(created + timedelta(seconds=rng.randrange(5))),
             "entityType": "order",
             "entityId": order["_id"],
-            "contactSnapshot": order["contactSnapshot"],
+            "entitySource": dict(order["source"]),
+            "receiptId": object_id(rng, created),
         }
-    if status == "canceled":
-        subscription["canceledAt"] = stamp(updated)
-    return subscription
+
+    def _bare(self) -> Document:
+        """A payment that belongs to no order, such as one taken by hand."""
+        rng, config = self.rng, self.store.config
+        contacts = list(self.store.contacts.values())
+        silent = [contact for contact in contacts if not contact["email"]]
+        contact = rng.choice(silent if silent and rng.random() < 0.25 else contacts)
+        back = timedelta(seconds=rng.randrange(config.days * 86_400))
+        created = self.created or self.now - back
+        currency = rng.choice(config.currencies)
+        amount = Decimal(rng.randrange(100, 50_000)).scaleb(-digits_of(currency))
+        live = rng.random() >= 0.06
+        return {
+            **self._made(created, currency, amount, "succeeded"),
+            "contactId": contact["id"],
+            "liveMode": live,
+            "markAsTest": not live,
+            "updatedAt": stamp(created),
+            "entitySource": {"type": "manual", "id": object_id(rng, created), "name": "Manual"},
+        }
+
+    def _made(self, created: datetime, currency: str, amount: Decimal, status: str) -> Document:
+        """What every transaction has."""
+        charge = f"ch_{self.rng.getrandbits(80):020x}"
+        return {
+            "_id": object_id(self.rng, created),
+            "altType": "location",
+            "altId": self.store.config.location,
+            "currency": currency,
+            "amount": number(amount),
+            "status": status,
+            "createdAt": stamp(created),
+            "chargeId": charge,
+            "chargeSnapshot": _charge(charge, self.rng),
+            "paymentProvider": provider(self.rng),
+            "isParent": False,
+            "qboSynced": False,
+        }
+
+    def _refund_some(self, transaction: Document) -> None:
+        """Give back as the order's status says, and a part of a few others."""
+        amount = Decimal(transaction["amount"])
+        if transaction["status"] != "succeeded" or not amount:
+            return
+        order = self.store.orders.get(transaction.get("entityId", ""), {})
+        wholly, partly = (order.get("status") == s for s in ("refunded", "partially_refunded"))
+        back = amount
+        if not wholly:
+            if not partly and self.rng.random() >= 0.04:
+                return
+            back = _part(amount, transaction["currency"], 3)
+        if not back:
+            return
+        transaction["amountRefunded"] = number(back)
+        if self.rng.random() < 0.5:
+            transaction["status"] = "refunded" if back == amount else "partially_refunded"
+        given_back = datetime.fromisoformat(transaction["createdAt"]) + timedelta(hours=20)
+        transaction["updatedAt"] = max(transaction["updatedAt"], stamp(min(self.now, given_back)))
+
+
+def paid_by_order(transactions: Iterable[Document]) -> dict[str, Decimal]:
+    """Order id to what came in for it, refunds not taken off."""
+    paid: dict[str, Decimal] = {}
+    for transaction in transactions:
+        if "entityId" in transaction and transaction["status"] in PAID_STATUSES:
+            before = paid.get(transaction["entityId"], Decimal(0))
+            paid[transaction["entityId"]] = before + Decimal(transaction["amount"])
+    return paid
+
+
+def provider(rng: random.Random) -> Document:
+    """The payment provider's account, one of many."""
+    account = f"acct_{rng.getrandbits(48):012x}"
+    return {"type": "stripe", "connectedAccount": {"accountId": account}}
+
+
+def _part(amount: Decimal, currency: str, parts: int) -> Decimal:
+    """About one of so many parts, in the currency's minor digits."""
+    return (amount / parts).quantize(Decimal(1).scaleb(-digits_of(currency)), ROUND_DOWN)
 
 
 def _charge(charge: str, rng: random.Random) -> Document:
     card = {"brand": rng.choice(("visa", "mastercard")), "last4": f"{rng.randrange(10_000):04}"}
     return {"id": charge, "object": "charge", "payment_method_details": {"card": card}}
-
-
-def _provider(rng: random.Random) -> Document:
-    account = f"acct_{rng.getrandbits(48):012x}"
-    return {"type": "stripe", "connectedAccount": {"accountId": account}}

@@ -13,6 +13,7 @@ from syncline.sandbox.halo_admin import Admin
 from syncline.sandbox.halo_entities import ENTITIES, Entity, remove
 from syncline.sandbox.halo_fields import REPORT
 from syncline.sandbox.halo_lists import listed
+from syncline.sandbox.halo_recurring import generate_due
 from syncline.sandbox.halo_saving import elements, save
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
@@ -70,8 +71,9 @@ class HaloService:
         return Reply(429, {"Message": text} if self.tenant.profile.wrapped_limit_text else text)
 
     def advance(self) -> None:
-        """Let the external links appear that are due."""
+        """Let the external links appear and the recurring invoices generate that are due."""
         self.tenant.store.show_due_links(self.tenant.now())
+        generate_due(self.tenant)
 
     def admin(self, request: Request) -> Reply:
         """Do what a test asks for behind the API's back."""

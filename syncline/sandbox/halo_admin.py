@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.addresses import by_email, normalised
 from syncline.sandbox.halo_customers import save_client, save_user
-from syncline.sandbox.halo_fields import ORDER, typed
+from syncline.sandbox.halo_fields import INVOICE, ORDER, PAYMENT, Convert, typed
+from syncline.sandbox.halo_invoices import edit_invoice
 from syncline.sandbox.halo_orders import edit_order
-from syncline.sandbox.halo_state import Row
+from syncline.sandbox.halo_payments import edit_payment
+from syncline.sandbox.halo_recurring import edit_recurring
+from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
 from syncline.sandbox.wire import Reply, Request
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """How a person changes a row in Halo's own screens."""
+
+    rows: Callable[[HaloStore], dict[int, Row]]
+    fields: Mapping[str, Convert]
+    save: Callable[[Tenant, int, Row], Row]
+
+
+_EDITS = {
+    "order": _Edit(lambda store: store.orders, ORDER, edit_order),
+    "invoice": _Edit(lambda store: store.invoices, INVOICE, edit_invoice),
+    "payment": _Edit(lambda store: store.payments, PAYMENT, edit_payment),
+    "recurring": _Edit(lambda store: store.recurring_invoices, INVOICE, edit_recurring),
+}
 
 
 class Admin:
@@ -24,19 +45,24 @@ class Admin:
         self._contacts = contacts
         self._hooks: dict[str, Callable[[Row], Row]] = {
             "refuse": self._refuse,
+            "refuse_money": self._refuse_money,
             "seed_customers": self._seed_customers,
             "expire_tokens": self._expire_tokens,
         }
 
     def handle(self, request: Request) -> Reply:
-        """Do one of `refuse`, `seed_customers`, `order/<id>`, `expire_tokens`."""
+        """Do one hook.
+
+        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, or an edit by hand of
+        `order/<id>`, `invoice/<id>`, `payment/<id>`, `recurring/<id>`.
+        """
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)
         if path in self._hooks:
             return Reply(200, self._hooks[path](body))
         name, _, row_id = path.partition("/")
-        if name == "order" and row_id.isdecimal():
-            return self._order(int(row_id), body)
+        if name in _EDITS and row_id.isdecimal():
+            return self._edit(name, int(row_id), body)
         return Reply(404, {"error": f"there is no hook {path!r}"})
 
     def _refuse(self, body: Row) -> Row:
@@ -44,6 +70,12 @@ class Admin:
         text = str(body.get("text") or "This Purchase Order Number cannot be used.")
         self._tenant.store.refused_po_numbers = dict.fromkeys(body["po_numbers"], text)
         return {"refused": len(body["po_numbers"])}
+
+    def _refuse_money(self, body: Row) -> Row:
+        """Refuse every invoice and payment with one of these `references` with the given `text`."""
+        text = str(body.get("text") or "This reference cannot be used.")
+        self._tenant.store.refused_references = dict.fromkeys(body["references"], text)
+        return {"refused": len(body["references"])}
 
     def _seed_customers(self, body: Row) -> Row:
         """Create clients and users for the first `count` addresses of the location's contacts."""
@@ -72,12 +104,13 @@ class Admin:
             token.expires_at = self._tenant.now()
         return {"expired": len(tokens)}
 
-    def _order(self, order_id: int, body: Row) -> Reply:
-        """Change an order by hand."""
-        if order_id not in self._tenant.store.orders:
-            return Reply(404, {"error": f"there is no order {order_id}"})
+    def _edit(self, name: str, row_id: int, body: Row) -> Reply:
+        """Change a row by hand."""
+        edit = _EDITS[name]
+        if row_id not in edit.rows(self._tenant.store):
+            return Reply(404, {"error": f"there is no {name} {row_id}"})
         wrong: dict[str, list[str]] = {}
-        posted = typed(body, ORDER, "", wrong)
+        posted = typed(body, edit.fields, "", wrong)
         if wrong:
             return Reply(400, wrong)
-        return Reply(200, edit_order(self._tenant, order_id, posted))
+        return Reply(200, edit.save(self._tenant, row_id, posted))

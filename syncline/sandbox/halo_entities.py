@@ -23,18 +23,38 @@ from syncline.sandbox.halo_customers import (
     save_user,
 )
 from syncline.sandbox.halo_fields import Convert
+from syncline.sandbox.halo_invoices import (
+    INVOICE_TABLE,
+    check_invoice,
+    remove_check,
+    save_invoice,
+    show_payments,
+    shown,
+)
 from syncline.sandbox.halo_orders import ORDER_TABLE, check_order, save_order
+from syncline.sandbox.halo_payments import check_payment, removed_payment, save_payment
+from syncline.sandbox.halo_recurring import check_recurring, removed_recurring, save_recurring
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How an entity is written: its fields, its rules, its saving."""
+    """How an entity is written.
+
+    Attributes:
+        fields: of a posted element.
+        check: refuses what the rules refuse.
+        save: creates or updates.
+        remove_check: refuses a delete where other rows hang on the row.
+        removed: what follows a delete.
+    """
 
     fields: Mapping[str, Convert]
     check: Callable[[Tenant, Row], None]
     save: Callable[[Tenant, Row], Row]
+    remove_check: Callable[[Tenant, Row], None] | None = None
+    removed: Callable[[Tenant, Row], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,8 @@ class Entity:
         details: fields that only a single read with `includedetails=true` shows.
         table_id: its number in ExternalLink, None where no links exist.
         writing: None where it can only be read.
+        beside: what a whole row shows besides its own fields and links.
+        shown: whether a list with that query shows a row at all.
     """
 
     name: str
@@ -62,12 +84,15 @@ class Entity:
     details: frozenset[str] = field(default=frozenset({"customfields"}))
     table_id: int | None = None
     writing: Writing | None = None
+    beside: Callable[[Tenant, Row], Row] | None = None
+    shown: Callable[[Row, Mapping[str, str]], bool] | None = None
 
     def whole(self, tenant: Tenant, row: Row) -> Row:
         """A row with all its details and links."""
         if self.table_id is None:
             return row
-        return {**row, "external_links": tenant.store.links_of(self.table_id, row["id"])}
+        links = {"external_links": tenant.store.links_of(self.table_id, row["id"])}
+        return {**row, **links, **(self.beside(tenant, row) if self.beside else {})}
 
     def flat(self, row: Row) -> Row:
         """A row as lists and plain single reads show it."""
@@ -80,9 +105,9 @@ def check_link(tenant: Tenant, posted: Row) -> None:
     Raises:
         RefusalError: 400 with the rule's text.
     """
-    known = {entity.table_id: entity for entity in ENTITIES.values() if entity.table_id}
-    entity = known.get(posted.get("table_id") or 0)
-    if entity is None or posted.get("halo_id") not in entity.rows(tenant.store):
+    table_id, halo_id = posted.get("table_id"), posted.get("halo_id")
+    linkable = [one for one in ENTITIES.values() if one.table_id and one.table_id == table_id]
+    if not any(halo_id in entity.rows(tenant.store) for entity in linkable):
         raise RefusalError(400, "The linked record does not exist.")
     if not posted.get("third_party_id"):
         raise RefusalError(400, "A third party id is required.")
@@ -95,6 +120,8 @@ def save_link(tenant: Tenant, posted: Row) -> Row:
 
 _CUSTOMERS = frozenset({"customers"})
 _INVOICES = frozenset({"invoices"})
+_INVOICE_SEARCHED = ("thirdpartyinvoicenumber", "reference", "invoicenumber")
+_INVOICE_DETAILS = frozenset({"lines", "customfields", "_warning"})
 
 ENTITIES = {
     entity.name.lower(): entity
@@ -174,15 +201,38 @@ ENTITIES = {
             areas=_INVOICES,
             list_key="invoices",
             rows=lambda store: store.invoices,
-            searched=("thirdpartyinvoicenumber", "reference"),
-            filters=("client_id", "salesorder_id"),
+            searched=_INVOICE_SEARCHED,
+            filters=("client_id", "salesorder_id", "ticket_id"),
+            details=_INVOICE_DETAILS,
+            table_id=INVOICE_TABLE,
+            writing=Writing(halo_fields.INVOICE, check_invoice, save_invoice, remove_check),
+            beside=show_payments,
+            shown=shown,
+        ),
+        Entity(
+            name="InvoicePayment",
+            areas=_INVOICES,
+            # The key of this list is nowhere shown.
+            list_key="invoicepayments",
+            rows=lambda store: store.payments,
+            searched=("intent_id", "thirdpartyid", "invoice_invoicenumber"),
+            filters=("client_id", "invoice_id", "intent_id"),
+            writing=Writing(
+                halo_fields.PAYMENT, check_payment, save_payment, removed=removed_payment
+            ),
         ),
         Entity(
             name="RecurringInvoice",
             areas=_INVOICES,
             list_key="invoices",
             rows=lambda store: store.recurring_invoices,
-            filters=("client_id",),
+            searched=_INVOICE_SEARCHED,
+            filters=("client_id", "salesorder_id", "ticket_id"),
+            details=_INVOICE_DETAILS,
+            table_id=INVOICE_TABLE,
+            writing=Writing(
+                halo_fields.INVOICE, check_recurring, save_recurring, removed=removed_recurring
+            ),
         ),
     )
 }
@@ -204,10 +254,15 @@ def remove(tenant: Tenant, entity: Entity, row_id: int) -> None:
         store.drop_link(row_id)
         return
     key = {"Client": "client_id", "Site": "site_id"}.get(entity.name)
-    hanging = (*store.orders.values(), *store.users.values())
+    hanging = (*store.orders.values(), *store.users.values(), *store.invoices.values())
     if key and any(row.get(key) == row_id for row in hanging):
         raise RefusalError(400, f"{entity.name} {row_id} is in use and cannot be deleted.")
+    row = rows[row_id]
+    if entity.writing.remove_check:
+        entity.writing.remove_check(tenant, row)
     del rows[row_id]
+    if entity.writing.removed:
+        entity.writing.removed(tenant, row)
     if entity.table_id is not None:
         store.drop_links_of(entity.table_id, row_id)
     store.touch(entity.name, row_id, tenant.stamp())

@@ -8,12 +8,25 @@ Source: the API's published OpenAPI document; the error shape was seen live.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from syncline.sandbox.halo_state import Row
 
 Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A field that holds an object, or an array of objects, with fields of their own."""
+
+    fields: Mapping[str, Convert]
+    array: bool
+
+    def __call__(self, value: Any) -> Any:
+        """The value itself, if it is of the right kind."""
+        return _list(value) if self.array else _object(value)
 
 
 class MisfitError(ValueError):
@@ -95,8 +108,13 @@ def fields(
     flags: str = "",
     lists: str = "",
     objects: str = "",
+    link: bool = False,
+    lines: Mapping[str, Convert] | None = None,
 ) -> dict[str, Convert]:
-    """A table of field names, each with its conversion."""
+    """A table of field names, each with its conversion; `lines` are the fields of one line."""
+    nested: dict[str, Convert] = {"new_external_link": Nested(LINK, array=False)} if link else {}
+    if lines is not None:
+        nested["lines"] = Nested(lines, array=True)
     kinds: tuple[tuple[str, Convert], ...] = (
         (integers, _integer),
         (numbers, _number),
@@ -105,7 +123,7 @@ def fields(
         (lists, _list),
         (objects, _object),
     )
-    return {name: convert for names, convert in kinds for name in names.split()}
+    return {name: convert for names, convert in kinds for name in names.split()} | nested
 
 
 LINK = fields(
@@ -123,7 +141,7 @@ LINE = fields(
     flags="do_not_invoice_line taxable isfreightline item_doesnotneedconsigning line_recurring "
     "isgroupdesc hideitems mark_as_complete _isimport",
     lists="customfields",
-    objects="new_external_link",
+    link=True,
 )
 ORDER = fields(
     integers="id ticket_id user_id site_id client_id status assigned_agent leadsource deliverby "
@@ -134,8 +152,44 @@ ORDER = fields(
     "deladdress5 _importtype",
     flags="do_not_invoice override_delivery_address _create_invoice _create_po "
     "_dont_fire_automations _isimport _novalidate _forcethirdpartysync",
-    lists="lines customfields",
-    objects="new_external_link delivery_address",
+    lists="customfields",
+    lines=LINE,
+    objects="delivery_address",
+    link=True,
+)
+INVOICE_LINE = fields(
+    integers="id site ticket_id salesorder_line salesorder_line_id creditlinkedidid "
+    "recurring_invoice_line_id group_id sequenceid period_type item_tax_code",
+    numbers="qty_order unit_price unit_cost tax_rate tax_amount net_amount total_price",
+    texts="item_code item_shortdescription item_longdescription nominal_code tax_code comment_1 "
+    "comment_2 productnumber item_internal_reference item_external_reference item_tax_name "
+    "startdate enddate _importtype",
+    flags="isinactive isgroupdesc hideitems tax_code_overriden _isimport",
+    lists="customfields",
+)
+INVOICE = fields(
+    integers="id client_id sitenumber uid salesorder_id contract_id currency_code paymentterms "
+    "ticket_id invoicetype paymentstatus emailstatus period period_type recurring_invoice_id "
+    "creditlinkedtoinvoiceid due_date_int due_date_type assigned_agent client_to_invoice_to_id "
+    "take_payment_on_duedate pdftemplate_id billingcategory daysplus",
+    numbers="revenue tax_total amountpaid amountdue currency_conversion_rate percent total",
+    texts="invoicenumber thirdpartyinvoicenumber name address1 address2 address3 address4 address5 "
+    "contactname invoice_date schedule_date dateposted datesent datepaid duedate notes_1 notes_2 "
+    "notes_3 order_number cust_order_number payment_ref reference internal_note startdate enddate "
+    "nextcreationdate period_start_date period_end_date accountsid creation_source _importtype",
+    flags="disabled posted hideinvoice is_recurring_invoice create_recurring_invoice voided "
+    "take_auto_payment include_in_autopay mark_credit_as_used reviewrequired _is_process "
+    "_sendmassinvoice _dont_fire_automations _isimport _novalidate _forcethirdpartysync",
+    lists="customfields",
+    link=True,
+    lines=INVOICE_LINE,
+)
+PAYMENT = fields(
+    integers="id invoice_id client_id method status module_id",
+    numbers="amount",
+    texts="date intent_id intent_date intent_response thirdpartyid sage50_reference "
+    "invoice_match_id _importtype",
+    flags="_isimport",
 )
 CLIENT = fields(
     integers="id toplevel_id accountmanagertech pritech customertype default_currency_code "
@@ -146,7 +200,8 @@ CLIENT = fields(
     flags="inactive is_vip isopportunity newclient_sendwelcomeemail dontinvoice emailinvoice "
     "_dont_fire_automations _isimport",
     lists="customfields",
-    objects="new_external_link newclient_delivery_address",
+    objects="newclient_delivery_address",
+    link=True,
 )
 SITE = fields(
     integers="id client_id sla_id",
@@ -155,7 +210,8 @@ SITE = fields(
     flags="inactive isinvoicesite defaultdelivery newsite_sendwelcomeemail "
     "_dont_fire_automations _isimport",
     lists="customfields",
-    objects="delivery_address invoice_address new_external_link",
+    objects="delivery_address invoice_address",
+    link=True,
 )
 USERS = fields(
     integers="id site_id client_id priority_id linked_agent_id",
@@ -165,13 +221,12 @@ USERS = fields(
     flags="inactive isimportantcontact neversendemails dontackemails isserviceaccount "
     "sendwelcomeemail _dont_fire_automations _isimport",
     lists="customfields",
-    objects="new_external_link primary_address",
+    objects="primary_address",
+    link=True,
 )
 REPORT = fields(
     integers="id", texts="name sql", flags="_testonly _loadreportonly _testchart", lists="filters"
 )
-
-_NESTED: dict[str, dict[str, Convert]] = {"lines": LINE, "new_external_link": LINK}
 
 
 def typed(
@@ -195,15 +250,15 @@ def typed(
             at = f"{path}.{key}"
             wrong[at] = [f"{fault} Path '{at}', line 1, position {len(at)}."]
             continue
-        if value is not None and key in _NESTED:
-            row[key] = _nested(key, row[key], f"{path}.{key}", wrong)
+        if value is not None and isinstance(convert, Nested):
+            row[key] = _nested(convert, row[key], f"{path}.{key}", wrong)
     return row
 
 
-def _nested(key: str, value: Any, path: str, wrong: dict[str, list[str]]) -> Any:
-    if isinstance(value, list):
-        return [typed(one, _NESTED[key], f"{path}[{at}]", wrong) for at, one in enumerate(value)]
-    return typed(value, _NESTED[key], path, wrong)
+def _nested(kind: Nested, value: Any, path: str, wrong: dict[str, list[str]]) -> Any:
+    if kind.array:
+        return [typed(one, kind.fields, f"{path}[{at}]", wrong) for at, one in enumerate(value)]
+    return typed(value, kind.fields, path, wrong)
 
 
 def plain(row: Row) -> Row:

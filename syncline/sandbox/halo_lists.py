@@ -10,11 +10,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline.sandbox.halo_entities import Entity
+from syncline.sandbox.halo_rows import Rows
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import Tenant
 
 PAGE_CAP = 100
 DEFAULT_PAGE = 50
+
+_UNPAGED = ("Client", "RecurringInvoice")
+_UNSEARCHED = ("SalesOrder", "Invoice", "RecurringInvoice")
+"""The lists that an awkward tenant does not page or search."""
 
 
 def listed(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> Any:
@@ -37,29 +42,41 @@ def listed(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> Any:
 
 def _heeded(tenant: Tenant, entity: Entity, page: int) -> int:
     """The page that really comes: some lists give the first one for every number."""
-    return page if entity.name != "Client" or tenant.profile.pages_clients else 1
+    return page if entity.name not in _UNPAGED or tenant.profile.pages_clients else 1
 
 
 def _matching(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> list[Row]:
+    rows = entity.rows(tenant.store)
+    found: Iterable[Row] = rows.values()
     reference = query.get("third_party_id")
-    found: Iterable[Row] = entity.rows(tenant.store).values()
     if reference and entity.name == "ExternalLink":
         found = tenant.store.links_by_reference(reference)
-    for key in entity.filters:
-        if wanted := query.get(key, "").casefold():
-            found = [row for row in found if str(row.get(key, "")).casefold() == wanted]
+    asked = {key: query[key].casefold() for key in entity.filters if query.get(key)}
+    if asked and isinstance(rows, Rows):
+        # The last filter is the one that leaves fewest rows.
+        found = rows.having(*asked.popitem())
+    for key, wanted in asked.items():
+        found = [row for row in found if str(row.get(key, "")).casefold() == wanted]
     since = query.get("lastupdatefromdate", "").rstrip("Z")
     if since and tenant.profile.filters_by_update and entity.name in ("Client", "Users"):
         updated = tenant.store.updated
         found = [row for row in found if updated.get((entity.name, row["id"]), "") >= since]
     sought = query.get("search", "").strip().casefold()
-    if sought and (entity.name != "SalesOrder" or tenant.profile.searches_orders):
-        found = [row for row in found if _mentions(row, entity.searched, sought)]
+    if sought and (entity.name not in _UNSEARCHED or tenant.profile.searches_orders):
+        found = _mentioning(rows, found, entity.searched, sought)
+    if entity.shown is not None:
+        found = [row for row in found if entity.shown(row, query)]
     return list(found)
 
 
-def _mentions(row: Row, names: tuple[str, ...], sought: str) -> bool:
-    return any(sought in str(row.get(name) or "").casefold() for name in names)
+def _mentioning(
+    rows: dict[int, Row], found: Iterable[Row], names: tuple[str, ...], sought: str
+) -> list[Row]:
+    if isinstance(rows, Rows) and not isinstance(found, list):
+        return rows.mentioning(names, sought)
+    return [
+        row for row in found if any(sought in str(row.get(one) or "").casefold() for one in names)
+    ]
 
 
 def _ordered(rows: list[Row], query: Mapping[str, str]) -> list[Row]:

@@ -7,10 +7,10 @@ their being read-only there; replacing or merging of lines is undocumented, henc
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from syncline.sandbox.halo_currencies import BASE_CURRENCY, CURRENCIES, rounded
 from syncline.sandbox.halo_fields import plain
+from syncline.sandbox.halo_lines import exact, merged_lines, overruled
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
 
@@ -98,7 +98,9 @@ def save_order(tenant: Tenant, posted: Row) -> Row:
     )
     _name(tenant, order)
     if posted.get("lines") is not None:
-        order["lines"] = _lines(tenant, order["lines"], posted["lines"])
+        order["lines"] = merged_lines(
+            tenant, "OrderLine", _NEW_LINE, order["lines"], posted["lines"]
+        )
     warnings = _reckon(order, posted)
     order["change_seq"] += 1
     order["last_update_time"] = tenant.stamp()
@@ -150,19 +152,6 @@ def _name(tenant: Tenant, order: Row) -> None:
     order["currency_conversion_rate"] = currency["conversion_rate"]
 
 
-def _lines(tenant: Tenant, standing: list[Row], posted: list[Row]) -> list[Row]:
-    """The new set of lines; one that is posted with its id keeps the id and what is not posted."""
-    known = {line["id"]: line for line in standing}
-    merged = {} if tenant.profile.replaces_lines else dict(known)
-    for line in posted:
-        line_id = line.get("id")
-        if line_id not in known:
-            line_id = tenant.store.next_id("OrderLine")
-        given = {key: value for key, value in line.items() if value is not None}
-        merged[line_id] = {**_NEW_LINE, **known.get(line_id, {}), **given, "id": line_id}
-    return list(merged.values())
-
-
 def _reckon(order: Row, posted: Row) -> list[str]:
     """Work out every line and the totals; what was posted otherwise is overruled and told."""
     currency, warnings = order["currency_code"], []
@@ -170,34 +159,22 @@ def _reckon(order: Row, posted: Row) -> list[str]:
     lines = []
     for place, line in enumerate(order["lines"], 1):
         given = {key: line.get(key) for key in ("net_total", "total_price")}
-        base, tax = _exact(line["baseprice"]).quantize(_FIVE_DIGITS), _exact(line["tax"])
-        left = 1 - _exact(line["discount_perc"]) / 100
-        net = rounded(_exact(line["quantity"]) * base * left, currency)
+        base, tax = exact(line["baseprice"]).quantize(_FIVE_DIGITS), exact(line["tax"])
+        left = 1 - exact(line["discount_perc"]) / 100
+        net = rounded(exact(line["quantity"]) * base * left, currency)
         tax = rounded(tax, currency)
         sums = {"tax": tax, "net_total": net, "total_price": net + tax}
         if posted.get("lines") is not None:
-            warnings += _overruled(f"Line {place}", given, sums)
+            warnings += overruled(f"Line {place}", given, sums)
         net_sum, tax_sum = net_sum + net, tax_sum + tax
         lines.append(
             plain({**line, **sums, "baseprice": base, "salesorder_id": order["id"], "seq": place})
         )
     order["lines"] = lines
     totals = {"revenue": net_sum, "tax_total": tax_sum, "total": net_sum + tax_sum}
-    warnings += _overruled("Sales Order", posted, totals)
+    warnings += overruled("Sales Order", posted, totals)
     order |= {key: float(value) for key, value in totals.items()}
     return warnings
-
-
-def _overruled(what: str, given: Row, reckoned: dict[str, Decimal]) -> list[str]:
-    return [
-        f"{what}: {key} {given[key]} was replaced by {value}."
-        for key, value in reckoned.items()
-        if type(given.get(key)) is Decimal and given[key] != value
-    ]
-
-
-def _exact(value: Any) -> Decimal:
-    return value if type(value) is Decimal else Decimal(str(value))
 
 
 def _effects(tenant: Tenant, order: Row, posted: Row, *, created: bool) -> None:

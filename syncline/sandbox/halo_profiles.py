@@ -28,8 +28,8 @@ class Profile:
         links: ExternalLink rows are stored.
         late_links: they are visible only after the configured delay.
         replaces_lines: posted lines replace the set; else they are merged by id.
-        searches_orders: `search=` is heeded on sales orders.
-        pages_clients: `page_no` is heeded on the list of clients.
+        searches_orders: `search=` is heeded on sales orders, invoices and recurring invoices.
+        pages_clients: `page_no` is heeded on the lists of clients and recurring invoices.
         filters_by_update: `lastupdatefromdate` is heeded.
         enforces_change_seq: an update of an order needs its current `change_seq`.
         wrapped_limit_text: the text of a 429 stands inside JSON.

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from syncline.sandbox.halo_rows import Rows
+
 Row = dict[str, Any]
 
 UNKNOWN_CLIENT = 1
 """Every tenant starts with one client, named Unknown, for what belongs to nobody."""
 
-_FIRST_IDS = {"SalesOrder": 5001, "Client": 101, "Site": 301, "Users": 701}
+_FIRST_IDS = {"SalesOrder": 5001, "Client": 101, "Site": 301, "Users": 701,
+              "Invoice": 400_001, "InvoicePayment": 800_001}  # fmt: skip
 """Far apart, so that an id of one entity used for another is refused and not taken by luck."""
 
 
@@ -26,7 +29,7 @@ def stamp(when: datetime) -> str:
 class SideEffect:
     """Something that reached the outside world: a write asked for it or did not forbid it."""
 
-    kind: Literal["mailed", "generated", "automation"]
+    kind: Literal["mailed", "generated", "automation", "collected"]
     entity: str
     id: int
     cause: str
@@ -54,20 +57,24 @@ class HaloStore:
     """All rows of one tenant.
 
     `touched` names the rows that changed since the reports' tables were last brought in step;
-    `updated` holds when a row was last written, for the filters by update time.
+    `updated` holds when a row was last written, for the filters by update time; `generating` when
+    each recurring invoice that is not disabled makes its next invoice.
     """
 
-    orders: dict[int, Row] = field(default_factory=dict)
+    orders: Rows = field(default_factory=Rows)
     clients: dict[int, Row] = field(default_factory=_standing_clients)
     sites: dict[int, Row] = field(default_factory=_standing_sites)
     users: dict[int, Row] = field(default_factory=dict)
-    invoices: dict[int, Row] = field(default_factory=dict)
-    recurring_invoices: dict[int, Row] = field(default_factory=dict)
+    invoices: Rows = field(default_factory=Rows)
+    payments: Rows = field(default_factory=Rows)
+    recurring_invoices: Rows = field(default_factory=Rows)
+    generating: dict[int, str] = field(default_factory=dict)
     links: dict[int, Row] = field(default_factory=dict)
     late_links: deque[tuple[datetime, Row]] = field(default_factory=deque)
     tokens: dict[str, Token] = field(default_factory=dict)
     side_effects: list[SideEffect] = field(default_factory=list)
     refused_po_numbers: dict[str, str] = field(default_factory=dict)
+    refused_references: dict[str, str] = field(default_factory=dict)
     touched: set[tuple[str, int]] = field(
         default_factory=lambda: {("Client", UNKNOWN_CLIENT), ("Site", 1)}
     )

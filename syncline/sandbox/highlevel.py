@@ -26,6 +26,7 @@ from syncline.sandbox.highlevel_checks import (
     read_page,
     refuse,
 )
+from syncline.sandbox.highlevel_providers import Providers, broken_provider
 from syncline.sandbox.highlevel_rows import list_row, single
 from syncline.sandbox.ids import uuid4_text
 from syncline.sandbox.limits import Allowance
@@ -33,6 +34,7 @@ from syncline.sandbox.state import Document, Store
 from syncline.sandbox.wire import Reply, Request
 
 _NOUN = {"orders": "Order", "transactions": "Transaction", "subscriptions": "Subscription"}
+_PROVIDERS = ["payments", "integrations", "provider", "whitelabel"]
 _PAYMENT_STATUS = {
     "completed": "paid",
     "pending": "unpaid",
@@ -70,6 +72,7 @@ class HighLevelService:
         self._faults = faults
         self._now = now
         self._rng = random.Random(f"traces {config.seed}")
+        self._providers = Providers(now, config.seed)
 
     def handle(self, request: Request) -> Reply:
         """Answer one call."""
@@ -111,6 +114,8 @@ class HighLevelService:
 
     def _answer(self, request: Request, route: _Route, parameters: Mapping[str, Any]) -> Reply:
         messages = broken_alt(parameters)
+        if route.kind == "providers":
+            return self._provide(request, parameters, messages)
         if route.document_id is None:
             return self._list(route.kind, request.query, messages)
         if route.fulfillments and request.method == "POST":
@@ -152,12 +157,28 @@ class HighLevelService:
         made = make_fulfillment(self._store, order, body, self._now(), self._rng)
         return Reply(200, {"status": True, "data": made})
 
+    def _provide(
+        self, request: Request, parameters: Mapping[str, Any], messages: list[str]
+    ) -> Reply:
+        if request.method == "GET":
+            found = self._providers.listed(request.query, messages)
+            if messages:
+                raise invalid(messages, self._trace_id())
+            return Reply(200, {"providers": found})
+        messages += broken_provider(parameters)
+        if messages:
+            raise invalid(messages, self._trace_id())
+        return Reply(200, self._providers.register(parameters))
+
     def _trace_id(self) -> str:
         return uuid4_text(self._rng)
 
 
 def _route(request: Request) -> _Route | None:
     parts = request.path.strip("/").split("/")
+    if parts == _PROVIDERS and request.method in ("GET", "POST"):
+        scope = f"payments/integration.{'readonly' if request.method == 'GET' else 'write'}"
+        return _Route(f"{request.method} /{'/'.join(_PROVIDERS)}", scope, "providers")
     if parts[0] != "payments" or len(parts) not in (2, 3, 4) or parts[1] not in _NOUN:
         return None
     kind = parts[1]
@@ -225,6 +246,14 @@ def _paid(wanted: str) -> Callable[[Document], bool]:
     return lambda document: _PAYMENT_STATUS.get(document["status"]) == wanted
 
 
+def _sold(wanted: str) -> Callable[[Document], bool]:
+    """One of these products is in it; whether HighLevel means another kind of id is a guess."""
+    products = set(wanted.split(","))
+    return lambda document: any(
+        item["product"]["_id"] in products for item in document.get("items", [])
+    )
+
+
 def _search(wanted: str) -> Callable[[Document], bool]:
     needle = wanted.lower()
 
@@ -247,6 +276,7 @@ _FILTERS: dict[str, Callable[[str], Callable[[Document], bool]]] = {
     "subscriptionId": _is("subscriptionId"),
     "id": _is("_id"),
     "sourceId": _source_is("id"),
+    "funnelProductIds": _sold,
     "entitySourceType": _source_is("type"),
     "entitySourceSubType": _source_is("subType"),
     "paymentMode": _mode,

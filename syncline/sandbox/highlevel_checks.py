@@ -150,15 +150,16 @@ class Page:
 
 def read_page(query: Mapping[str, str], cap: int, messages: list[str]) -> Page:
     """Read limit, offset, startAt and endAt; what is wrong with them is added to `messages`."""
-    limit = _whole(query, "limit", 10, 1, messages)
-    offset = _whole(query, "offset", 0, 0, messages)
+    limit = whole(query, "limit", 10, 1, messages)
+    offset = whole(query, "offset", 0, 0, messages)
     start, end = (_day(query, name, messages) for name in ("startAt", "endAt"))
     return Page(min(limit, cap), offset, start, end)
 
 
-def _whole(
+def whole(
     query: Mapping[str, str], name: str, default: int, least: int, messages: list[str]
 ) -> int:
+    """Read a whole number of the query; what is wrong with it is added to `messages`."""
     text = query.get(name)
     if text is None:
         return default

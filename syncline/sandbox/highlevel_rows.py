@@ -21,8 +21,9 @@ _EXTRA = {"loyaltyTier": "gold", "routing": {"shard": 7, "labels": ["a", "b"]}}
 
 
 def list_row(store: Store, kind: str, document: Document) -> Document:
-    """The document as one row of its list."""
-    return _with_quirks(_ROWS[kind](store, document), store.quirks.get(document["_id"]))
+    """The document as one row of its list, which may be an older version for a while."""
+    shown = store.listed(document) if store.replays else document
+    return _with_quirks(_ROWS[kind](store, shown), store.quirks.get(document["_id"]))
 
 
 def single(store: Store, document: Document, trace_id: str) -> Document:
@@ -113,7 +114,10 @@ def _transaction_row(store: Store, transaction: Document) -> Document:
 
 
 def _subscription_row(store: Store, subscription: Document) -> Document:
-    return {**_paid_row(store, subscription), **_pick(subscription, "subscriptionSnapshot")}
+    row = {**_paid_row(store, subscription), **_pick(subscription, "subscriptionSnapshot")}
+    # The list's schema knows the source's kind, but not the one below it.
+    row.pop("entitySourceSubType", None)
+    return row
 
 
 _ROWS: dict[str, Callable[[Store, Document], Document]] = {

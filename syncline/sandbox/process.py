@@ -87,6 +87,58 @@ class SandboxProcess:
         made: list[str] = self.post("/orders/add", {"count": count})["ids"]
         return made
 
+    def change_transactions(
+        self,
+        count: int = 0,
+        *,
+        ids: list[str] | None = None,
+        what: Literal["refund", "settle", "fail"] = "refund",
+    ) -> list[str]:
+        """Change transactions in HighLevel: give back, let pending ones succeed, let some fail.
+
+        Returns:
+            The ids of the changed ones: those named, else up to `count` that it can be done to.
+        """
+        form = {"count": count, "ids": ids or [], "what": what}
+        changed: list[str] = self.post("/transactions/change", form)["ids"]
+        return changed
+
+    def add_transactions(self, count: int, *, orders: list[str] | None = None) -> list[str]:
+        """Make new transactions, created now; returns their ids.
+
+        Args:
+            count: how many.
+            orders: the orders they pay, each once before any a second time; None is all orders.
+        """
+        form = {"count": count, "orders": orders or []}
+        made: list[str] = self.post("/transactions/add", form)["ids"]
+        return made
+
+    def change_subscriptions(
+        self,
+        count: int = 0,
+        *,
+        ids: list[str] | None = None,
+        what: Literal["cancel", "amount", "expire"] = "cancel",
+    ) -> list[str]:
+        """Change subscriptions in HighLevel: end them, or make them dearer.
+
+        Returns:
+            The ids of the changed ones: those named, else up to `count` that it can be done to.
+        """
+        form = {"count": count, "ids": ids or [], "what": what}
+        changed: list[str] = self.post("/subscriptions/change", form)["ids"]
+        return changed
+
+    def replay_old(self, ids: list[str], *, reads: int = 1) -> list[str]:
+        """Let HighLevel's lists show these as they were before their last change, `reads` times.
+
+        Returns:
+            The ids that have an earlier version.
+        """
+        replayed: list[str] = self.post("/replay", {"ids": ids, "reads": reads})["ids"]
+        return replayed
+
     def audit(self) -> dict[str, Any]:
         """The sandbox's verdict on both stores."""
         return self.get("/audit")

@@ -6,6 +6,7 @@ An error never is an HTTP error: it comes back as the report's `load_error`.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -23,10 +24,12 @@ _ENTITY_ROWS: dict[str, Callable[[HaloStore], dict[int, Row]]] = {
     "Site": lambda store: store.sites,
     "Users": lambda store: store.users,
     "ExternalLink": lambda store: store.links,
+    "Invoice": lambda store: store.invoices,
+    "RecurringInvoice": lambda store: store.recurring_invoices,
+    "InvoicePayment": lambda store: store.payments,
 }
 _AFFINITY = {"INT": "INTEGER", "BIGINT": "INTEGER", "BIT": "INTEGER", "FLOAT": "REAL",
              "DECIMAL": "NUMERIC"}  # fmt: skip
-_INDEXED = ("OHponumber", "OLid", "uemail", "Aarearef", "ELThirdPartyId", "ELHaloId")
 
 
 class Reports:
@@ -61,37 +64,43 @@ class Reports:
         return [dict(zip(names, map(_as_text, row), strict=True)) for row in rows]
 
     def _create(self, table: Table) -> None:
+        key = table.key if table.of_lines else None
         columns = ", ".join(
             f'"{name}" {_AFFINITY.get(kind, "TEXT COLLATE NOCASE")}'
-            + (" PRIMARY KEY" if name == table.key and name not in _INDEXED else "")
+            + (" PRIMARY KEY" if name == table.key != key else "")
             for name, kind, _ in table.columns
         )
         self._database.execute(f'CREATE TABLE "{table.name}" ({columns})')
-        for name, _, _ in table.columns:
-            if name in _INDEXED:
-                self._database.execute(f'CREATE INDEX "ix_{name}" ON "{table.name}" ("{name}")')
+        for name in (*table.indexed, *((key,) if key else ())):
+            self._database.execute(f'CREATE INDEX "ix_{name}" ON "{table.name}" ("{name}")')
 
     def _keep_step(self) -> None:
         """Write again the rows that were touched since the last report."""
         touched, self._store.touched = self._store.touched, set()
+        by_entity: dict[str, list[int]] = defaultdict(list)
+        for entity, row_id in touched:
+            by_entity[entity].append(row_id)
         for table in TABLES:
-            ids = [row_id for entity, row_id in touched if entity == table.entity]
-            if not ids:
-                continue
-            self._database.executemany(
-                f'DELETE FROM "{table.name}" WHERE "{table.key}" = ?',  # noqa: S608
-                [(row_id,) for row_id in ids],
-            )
-            rows = _ENTITY_ROWS[table.entity](self._store)
-            present = (rows[row_id] for row_id in ids if row_id in rows)
-            self._write(table.name, self._as_stored(table, present))
+            for entity in table.entities:
+                self._rewrite(table, entity, by_entity[entity])
 
-    def _as_stored(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
+    def _rewrite(self, table: Table, entity: str, ids: list[int]) -> None:
+        if not ids:
+            return
+        self._database.executemany(
+            f'DELETE FROM "{table.name}" WHERE "{table.key}" = ?',  # noqa: S608
+            [(row_id,) for row_id in ids],
+        )
+        rows = _ENTITY_ROWS[entity](self._store)
+        present = (rows[row_id] for row_id in ids if row_id in rows)
+        self._write(table.name, self._as_stored(table, entity, present))
+
+    def _as_stored(self, table: Table, entity: str, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
-            if table.name == "ORDERLINE":
+            if table.of_lines:
                 yield from row["lines"]
             else:
-                yield {**row, "@updated": self._store.updated.get((table.entity, row["id"]))}
+                yield {**row, "@updated": self._store.updated.get((entity, row["id"]))}
 
     def _write(self, name: str, rows: Any) -> None:
         table = next(table for table in TABLES if table.name == name)

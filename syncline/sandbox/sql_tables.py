@@ -10,12 +10,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of Halo's database, filled from one entity; `columns`: name, type, field of a row."""
+    """A table of Halo's database.
+
+    Attributes:
+        name: its name.
+        entities: whose rows fill it.
+        key: the column that names the entity's row; it has an index.
+        columns: name, type, field of a row.
+        indexed: further columns with an index.
+        of_lines: it holds the lines of the rows and not the rows.
+    """
 
     name: str
-    entity: str
+    entities: tuple[str, ...]
     key: str
     columns: tuple[tuple[str, str, str], ...]
+    indexed: tuple[str, ...] = ()
+    of_lines: bool = False
 
 
 def _columns(text: str) -> tuple[tuple[str, str, str], ...]:
@@ -25,7 +36,7 @@ def _columns(text: str) -> tuple[tuple[str, str, str], ...]:
 
 TABLES = (
     Table(
-        "ORDERHEAD", "SalesOrder", "OHid",
+        "ORDERHEAD", ("SalesOrder",), "OHid",
         _columns("""
             OHid INT id
             OHsitenum INT site_id
@@ -50,9 +61,10 @@ TABLES = (
             ohuserid INT user_id
             ohchangeseq INT change_seq
         """),
+        indexed=("OHponumber",),
     ),
     Table(
-        "ORDERLINE", "SalesOrder", "OLid",
+        "ORDERLINE", ("SalesOrder",), "OLid",
         _columns("""
             OLid INT salesorder_id
             OLseq INT seq
@@ -68,9 +80,10 @@ TABLES = (
             id BIGINT id
             olbaseprice DECIMAL baseprice
         """),
+        of_lines=True,
     ),
     Table(
-        "AREA", "Client", "Aarea",
+        "AREA", ("Client",), "Aarea",
         _columns("""
             Aarea INT id
             aareadesc NVARCHAR name
@@ -80,9 +93,10 @@ TABLES = (
             adatecreated DATETIME datecreated
             ALastUpdate DATETIME @updated
         """),
+        indexed=("Aarearef",),
     ),
     Table(
-        "SITE", "Site", "Ssitenum",
+        "SITE", ("Site",), "Ssitenum",
         _columns("""
             Ssitenum INT id
             sdesc NVARCHAR name
@@ -92,9 +106,10 @@ TABLES = (
             saccountsid NVARCHAR accountsid
             SLastUpdate DATETIME @updated
         """),
+        indexed=("Sarea",),
     ),
     Table(
-        "USERS", "Users", "Uid",
+        "USERS", ("Users",), "Uid",
         _columns("""
             Uid INT id
             Usite FLOAT site_id
@@ -108,9 +123,10 @@ TABLES = (
             udatecreated DATETIME datecreated
             ULastUpdate DATETIME @updated
         """),
+        indexed=("uemail", "uarea", "Usite"),
     ),
     Table(
-        "ExternalLink", "ExternalLink", "ELid",
+        "ExternalLink", ("ExternalLink",), "ELid",
         _columns("""
             ELid INT id
             ELTableId INT table_id
@@ -124,9 +140,10 @@ TABLES = (
             ELThirdPartyStatus NVARCHAR third_party_status
             ELdatecreated DATETIME date_created
         """),
+        indexed=("ELThirdPartyId", "ELHaloId"),
     ),
     Table(
-        "CURRENCY", "Currency", "Cid",
+        "CURRENCY", ("Currency",), "Cid",
         _columns("""
             Cid INT id
             Cdesc NVARCHAR symbol
@@ -136,28 +153,74 @@ TABLES = (
         """),
     ),
     Table(
-        "INVOICEHEADER", "Invoice", "IHid",
+        # Recurring invoices stand in the same table, told apart by IHisRecurringInvoice.
+        "INVOICEHEADER", ("Invoice", "RecurringInvoice"), "IHid",
         _columns("""
             IHid INT id
             IHaarea INT client_id
+            IHsitenumber INT sitenumber
             IHInvoiceNumber NVARCHAR invoicenumber
             IH3rdPartyInvoiceNumber NVARCHAR thirdpartyinvoicenumber
+            IHPosted BIT posted
             IHInvoice_Date DATETIME invoice_date
+            IHLast_Modified DATETIME last_modified
+            IHNotes_1 NTEXT notes_1
+            IHPayment_Ref NVARCHAR payment_ref
             IHOHid INT salesorder_id
-            IHReference NVARCHAR reference
+            IHCurrency NVARCHAR currency
+            ihdatepaid DATETIME datepaid
+            IHPaymentStatus INT paymentstatus
             IHAmountPaid FLOAT amountpaid
             IHAmountDue FLOAT amountdue
+            IHDue_Date DATETIME duedate
+            IHReference NVARCHAR reference
+            IHisRecurringInvoice BIT is_recurring_invoice
+            IHrecurringInvoiceId INT recurring_invoice_id
+            IHinternalnote NTEXT internal_note
+            IHcurrencycode INT currency_code
+            IHcurrencyConversionRate FLOAT currency_conversion_rate
+            IHdateCreated DATETIME date_created
+            ihcreditlinkedtoinvoiceid INT creditlinkedtoinvoiceid
+            ihmarkcreditasused BIT mark_credit_as_used
+            ihincludeinautopay BIT include_in_autopay
+            ihvoided BIT voided
         """),
+        indexed=("IH3rdPartyInvoiceNumber", "IHOHid"),
     ),
     Table(
-        "InvoicePayment", "InvoicePayment", "IPid",
+        "INVOICEDETAIL", ("Invoice", "RecurringInvoice"), "IdIHid",
+        _columns("""
+            IDid INT id
+            IdIHid INT ihid
+            IDItem_Code NVARCHAR item_code
+            IDItem_ShortDescription NVARCHAR item_shortdescription
+            IDItem_LongDescription NTEXT item_longdescription
+            IDNominal_Code NVARCHAR nominal_code
+            IDTax_Code NVARCHAR tax_code
+            IDQty_Order FLOAT qty_order
+            IDUnit_Price FLOAT unit_price
+            IDNet_Amount FLOAT net_amount
+            IDTax_Amount FLOAT tax_amount
+            IDTax_Rate FLOAT tax_rate
+            idsequenceid INT sequenceid
+        """),
+        of_lines=True,
+    ),
+    Table(
+        "InvoicePayment", ("InvoicePayment",), "IPid",
         _columns("""
             IPid INT id
             IPIHid INT invoice_id
             IPDate DATETIME date
             IPAmount FLOAT amount
+            IPMethod INT method
+            IPStatus INT status
+            IPMSID INT module_id
             IPIntentID NVARCHAR intent_id
+            IPIntentDate DATETIME intent_date
+            ipsage50reference NVARCHAR sage50_reference
             ipthirdpartyid NVARCHAR thirdpartyid
         """),
+        indexed=("IPIntentID", "ipthirdpartyid", "IPIHid"),
     ),
 )  # fmt: skip

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from syncline.sandbox.config import SandboxConfig
 
 Document = dict[str, Any]
 Quirk = Literal["quoted", "bare", "extra"]
 """How a row departs from the tidy form: numbers as text, optional fields absent, unknown fields."""
+
+MINOR_DIGITS = {"JPY": 0, "KWD": 3}
+"""Digits behind the point where they are not two."""
+
+
+def digits_of(currency: str) -> int:
+    """How many digits behind the point an amount in this currency has."""
+    return MINOR_DIGITS.get(currency, 2)
 
 
 def stamp(moment: datetime) -> str:
@@ -35,6 +44,33 @@ def quirks_of(rng: random.Random) -> frozenset[Quirk]:
     return frozenset(quirk for quirk in every if rng.random() < 0.09)
 
 
+class NewestFirst(Sequence[str]):
+    """A stretch of a timeline seen backwards; a page of it costs the page and not the stretch."""
+
+    __slots__ = ("_entries", "_places")
+
+    def __init__(self, entries: list[tuple[str, str]], first: int, last: int) -> None:
+        self._entries = entries
+        self._places = range(first, last)[::-1]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        entries = self._entries
+        return (entries[place][1] for place in self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        """The id at a place, or those of a slice."""
+        if isinstance(at, slice):
+            return [self._entries[place][1] for place in self._places[at]]
+        return self._entries[self._places[at]][1]
+
+
 @dataclass(slots=True)
 class Timeline:
     """Ids by the time of creation, so that a page of a window costs no scan."""
@@ -45,12 +81,12 @@ class Timeline:
         """Note a document under its creation time."""
         insort(self._entries, (created_at, document_id))
 
-    def newest_first(self, start_day: str | None, end_day: str | None) -> list[str]:
+    def newest_first(self, start_day: str | None, end_day: str | None) -> Sequence[str]:
         """Ids created from the first to the last day, both included, newest first."""
         first = bisect_left(self._entries, (start_day, "")) if start_day else 0
         # "~" is behind every character of a time, so the whole of the last day is in.
         last = bisect_right(self._entries, (f"{end_day}~", "")) if end_day else len(self._entries)
-        return [document_id for _, document_id in reversed(self._entries[first:last])]
+        return NewestFirst(self._entries, first, last)
 
 
 @dataclass(slots=True)
@@ -64,6 +100,8 @@ class Store:
         fulfillments: order id to the fulfillments made for it.
         notified: ids of fulfillments that mailed the customer.
         quirks: document id to how its rows are shown.
+        earlier: document id to the document as it was before its last change.
+        replays: document id to how many more times a list shows that earlier version.
         halo: the Halo tenant's data, made by its service.
     """
 
@@ -75,6 +113,8 @@ class Store:
     fulfillments: dict[str, list[Document]] = field(default_factory=dict)
     notified: list[str] = field(default_factory=list)
     quirks: dict[str, frozenset[Quirk]] = field(default_factory=dict)
+    earlier: dict[str, Document] = field(default_factory=dict)
+    replays: dict[str, int] = field(default_factory=dict)
     halo: Any = None
     _timelines: dict[str, Timeline] = field(default_factory=dict)
 
@@ -88,6 +128,32 @@ class Store:
     def timeline(self, kind: str) -> Timeline:
         """The ids of a kind by creation time."""
         return self._timelines.setdefault(kind, Timeline())
+
+    def remember(self, document: Document) -> None:
+        """Keep a document as it is now: it is about to change."""
+        self.earlier[document["_id"]] = deepcopy(document)
+
+    def replay(self, ids: Iterable[str], reads: int) -> list[str]:
+        """Let the lists show these documents as they were before their last change, once more.
+
+        Args:
+            ids: documents of any kind.
+            reads: for how many rows of a list; the single read always tells the present.
+
+        Returns:
+            The ids that have an earlier version; the others are left as they are.
+        """
+        replayed = [document_id for document_id in ids if document_id in self.earlier]
+        self.replays |= dict.fromkeys(replayed, reads)
+        return replayed
+
+    def listed(self, document: Document) -> Document:
+        """The version of a document that a list shows now; each look uses a replay up."""
+        left = self.replays.get(document["_id"], 0)
+        if not left:
+            return document
+        self.replays[document["_id"]] = left - 1
+        return self.earlier[document["_id"]]
 
 
 def touch(document: Document, now: datetime) -> None:
@@ -115,6 +181,7 @@ def change_orders(
     chosen = list(ids) or _drawn(store, count, now)
     for order_id in chosen:
         order = store.orders[order_id]
+        store.remember(order)
         if field_name == "status":
             order["status"] = "refunded" if order["status"] == "completed" else "completed"
         else:

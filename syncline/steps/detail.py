@@ -1,8 +1,12 @@
-"""Details: the facet of an order that its lines stand in, read for what changed, where needed."""
+"""Details: the facet that alone tells an order's lines and a subscription's schedule.
+
+It is read for what changed, where the mapping needs it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,8 +14,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
+from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.orders import get_order
-from syncline.ledger import deliveries
+from syncline.highlevel.subscriptions import get_subscription
+from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
@@ -21,15 +27,31 @@ from syncline.steps.record import record
 from syncline.steps.stop import stop_connection
 from syncline.transport import Permit
 
-TARGET = "highlevel.order"
-"""The target of deliveries that ask for an order's detail to be read."""
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """One kind of detail: how it is read, and whose deliveries may wait for it."""
+
+    kind: str
+    operation: str
+    reads: Callable[[HighLevelClient, Permit, str], dict[str, Any]]
+    wakes: tuple[str, ...]
+
+
+TARGETS = {
+    "highlevel.order": _Detail("order", "get order", get_order, ("order", "invoice", "recurring")),
+    "highlevel.subscription": _Detail(
+        "subscription", "get subscription", get_subscription, ("recurring",)
+    ),
+}
+"""The targets of deliveries that ask for a detail to be read."""
 
 ROUNDS = 50
 RETRY_AFTER = timedelta(seconds=2)
 
 
-def read_details(parts: Parts, line: Line) -> float | None:
-    """Read the details that are due.
+def read_details(parts: Parts, line: Line, target: str) -> float | None:
+    """Read the details of one kind that are due.
 
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
@@ -42,7 +64,7 @@ def read_details(parts: Parts, line: Line) -> float | None:
                 partial(
                     deliveries.claim,
                     connection_id=line.link.id,
-                    target=TARGET,
+                    target=target,
                     owner=owner,
                     most=PARALLEL,
                 )
@@ -50,7 +72,7 @@ def read_details(parts: Parts, line: Line) -> float | None:
             if not leases:
                 return None
             try:
-                _read(parts, line, gate, leases)
+                _read(parts, line, gate, TARGETS[target], leases)
             except NoQuota as error:
                 _release(parts, leases, error.after)
                 return error.after.total_seconds()
@@ -63,29 +85,49 @@ def read_details(parts: Parts, line: Line) -> float | None:
     return 0.05
 
 
-def _read(parts: Parts, line: Line, gate: Gate, leases: list[Lease]) -> None:
-    pending = leases
+def _read(parts: Parts, line: Line, gate: Gate, detail: _Detail, leases: list[Lease]) -> None:
+    pending = _still_wanted(parts, line, detail, leases)
     while pending:
         outcomes = gate.read_many(
-            ["get order"] * len(pending), [_maker(line, lease.source_id) for lease in pending]
+            [detail.operation] * len(pending),
+            [_maker(line, detail, lease.source_id) for lease in pending],
         )
         done, pending = pending[: len(outcomes)], pending[len(outcomes) :]
-        _write(parts, line, done, outcomes)
+        _write(parts, line, detail, done, outcomes)
 
 
-def _maker(line: Line, order_id: str) -> Callable[[Permit], dict[str, Any]]:
-    return lambda permit: get_order(line.highlevel, permit, order_id)
+def _still_wanted(parts: Parts, line: Line, detail: _Detail, leases: list[Lease]) -> list[Lease]:
+    """Without those of orders that were to be read only because they were not known, and came."""
+    sought = [lease for lease in leases if lease.wanted_version == 0]
+    if not sought:
+        return leases
+
+    def work(connection: Connection) -> set[int]:
+        ids = [lease.source_id for lease in sought]
+        known = records.versions(connection, line.link.location_place, detail.kind, ids)
+        came = [lease for lease in sought if lease.source_id in known]
+        settled = [Confirmation(lease, None, None, None) for lease in came]
+        return deliveries.confirm(connection, settled, wrote=False)
+
+    settled = parts.ledger.run(work)
+    return [lease for lease in leases if lease.id not in settled]
 
 
-def _write(parts: Parts, line: Line, leases: list[Lease], outcomes: list[Outcome]) -> None:
-    read = {
+def _maker(line: Line, detail: _Detail, record_id: str) -> Callable[[Permit], dict[str, Any]]:
+    return lambda permit: detail.reads(line.highlevel, permit, record_id)
+
+
+def _write(
+    parts: Parts, line: Line, detail: _Detail, leases: list[Lease], outcomes: list[Outcome]
+) -> None:
+    read: dict[str, Any] = {
         lease.source_id: outcome.result
         for lease, outcome in zip(leases, outcomes, strict=True)
         if outcome.error is None
     }
 
     def work(connection: Connection) -> None:
-        record(connection, line.link, line.document, "order", "detail", read, "detail")  # type: ignore[arg-type]  # results of get_order
+        record(connection, line.link, line.document, detail.kind, "detail", read, "detail")
         deliveries.confirm(
             connection,
             [Confirmation(lease, None, None, None) for lease in leases if lease.source_id in read],
@@ -93,20 +135,19 @@ def _write(parts: Parts, line: Line, leases: list[Lease], outcomes: list[Outcome
         )
         for lease, outcome in zip(leases, outcomes, strict=True):
             if outcome.error is not None:
-                _fail(connection, lease, outcome.error)
+                _fail(connection, detail, lease, outcome.error)
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)
-    parts.announce([Nudge(line.link.name, "send", "order")])
+    parts.announce([Nudge(line.link.name, "send", name) for name in detail.wakes])
     for outcome in outcomes:
         if isinstance(outcome.error, Refused):
             raise outcome.error
 
 
-def _fail(connection: Connection, lease: Lease, error: SynclineError) -> None:
+def _fail(connection: Connection, detail: _Detail, lease: Lease, error: SynclineError) -> None:
     if isinstance(error, Absent):
-        deliveries.park(
-            connection, [lease], reason="HighLevel no longer has this order", field=None
-        )
+        reason = f"HighLevel no longer has this {detail.kind}"
+        deliveries.park(connection, [lease], reason=reason, field=None)
     elif isinstance(error, (Unreadable, Rejected)):
         deliveries.park(connection, [lease], reason=error.what, field=None)
     else:

@@ -22,9 +22,7 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.customers import get_client
 from syncline.halo.finding import Found, FoundRow
-from syncline.halo.orders import get_order
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State
@@ -119,16 +117,18 @@ def _moves(
     step = 1 if one_a_call else MOST
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
-        found = _find(seek, [render.reference(target, lease.source_id) for lease in group])
+        found = _find(
+            seek, [render.reference(target, lease.source_id, lease.role) for lease in group]
+        )
         for lease in group:
-            yield lease, _move(seek, lease, found, loaded[lease.id][1])
+            yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
     for lease in leases:
         if lease.target_id is not None:
-            yield lease, _found(seek, lease, lease.target_id, {}, loaded[lease.id][1])
+            yield lease, _found(seek, lease, lease.target_id, {}, loaded[lease.id].canonical)
 
 
 def _move(seek: _Seek, lease: Lease, found: Found, canonical: render.Canonical) -> Move:
-    reference = render.reference(seek.target, lease.source_id)
+    reference = render.reference(seek.target, lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
         return _doubled(lease, reference, rows)
@@ -198,27 +198,18 @@ def _found(
 
 def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
     """The row with what is compared and needed, read by id where the finding did not show it."""
-    if seek.target.name == "order" and (
-        lease.target_id is not None or seek.known.change_seq_enforced
-    ):
-        return _read_order(seek.line, seek.gate, int(target_id))
-    if seek.target.name == "client" and not seek.target.is_whole(row):
-        return _read_client(seek.line, seek.gate, int(target_id))
-    return row
+    target = seek.target
+    needed = target.name == "order" and seek.known.change_seq_enforced
+    # Others depend on a client's site; of other rows an update brings what is not shown.
+    needed = needed or (target.name == "client" and not target.is_whole(row))
+    return row if lease.target_id is None and not needed else _read(seek, int(target_id))
 
 
-def _read_client(line: Line, gate: Gate, client_id: int) -> dict[str, Any]:
+def _read(seek: _Seek, row_id: int) -> dict[str, Any]:
     def make(permit: Permit) -> dict[str, Any]:
-        return get_client(line.halo, permit, client_id).raw
+        return seek.target.reads(seek.line.halo, permit, row_id).raw
 
-    return gate.read("GET /Client/id", make)
-
-
-def _read_order(line: Line, gate: Gate, order_id: int) -> dict[str, Any]:
-    def make(permit: Permit) -> dict[str, Any]:
-        return get_order(line.halo, permit, order_id).raw
-
-    return gate.read("GET /SalesOrder/id", make)
+    return seek.gate.read(f"GET {seek.target.path}/id", make)
 
 
 def _absent(lease: Lease) -> Move:

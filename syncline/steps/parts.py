@@ -29,7 +29,7 @@ class Nudge:
 
     Attributes:
         connection: the connection's name.
-        task: `send`, `look_up` or a pull's kind.
+        task: `send`, `look_up`, `owe_again`, or `pull:` with kind and days.
         target: the target of the deliveries to look at, or "".
         after: seconds from now; 0 is at once.
     """

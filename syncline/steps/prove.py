@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.halo.abilities import Abilities, FindProof, FindWay
+from syncline.halo.finding import ways_of
 from syncline.steps import abilities
 from syncline.steps.find import find
 from syncline.steps.gate import Gate
@@ -33,7 +34,7 @@ def prove(
     for attempt in range(TRIES):
         if attempt:
             parts.sleep(PAUSE.total_seconds())
-        for way in FindWay:
+        for way in ways_of(target.name):
             if not _finds(line, gate, target, way, reference, target_id):
                 continue
             lag = timedelta(seconds=parts.monotonic() - started) if attempt else timedelta(0)

@@ -6,7 +6,7 @@ the same on every page and the ids seen match it; else the window is read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Again, Refused
+from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import orders, paging, subscriptions, transactions
 from syncline.ledger import pulls
 from syncline.quota.keys import Lane
@@ -33,6 +33,9 @@ RETRY_AFTER = timedelta(seconds=2)
 
 TROUBLED = timedelta(seconds=30)
 """Rest of a window that could not be read for a reason which another try at once does not heal."""
+
+WAVE = 8
+"""Pages that are read side by side and recorded in one transaction, once the total is known."""
 
 MOST_REREADS = 3
 """How often a window that moves under the reading is begun again before that is said."""
@@ -136,7 +139,7 @@ def _pages(
     rereads = opened.rereads
     while True:
         while not walk.done:
-            recorded = _page(parts, line, kind, window, gate, (opened.id, owner), walk)
+            recorded = _wave(parts, line, kind, window, gate, (opened.id, owner), walk)
             new, changed = new + recorded.new, changed + recorded.changed
         verdict = walk.verdict()
         if isinstance(verdict, paging.Certified) or rereads >= MOST_REREADS:
@@ -160,7 +163,7 @@ def _certificate(
     return ("provisional" if window.provisional else "certified"), None
 
 
-def _page(
+def _wave(
     parts: Parts,
     line: Line,
     kind: str,
@@ -169,39 +172,71 @@ def _page(
     mine: tuple[int, UUID],
     walk: paging.Certificate,
 ) -> Recorded:
+    """Read the next pages side by side; those that follow each other are kept, up to an error."""
+    offsets = walk.ahead(WAVE)
+    outcomes = gate.read_many(
+        [f"list {kind}s"] * len(offsets), [_maker(line, kind, window, at) for at in offsets]
+    )
+    pages: list[pulls.PullPage] = []
+    inside: dict[str, Mapping[str, Any]] = {}
+    unreadable = 0
+    failure: SynclineError | None = None
+    for offset, outcome in zip(offsets, outcomes, strict=False):
+        if outcome.error is not None:
+            failure = outcome.error
+            break
+        if offset != walk.next_offset:
+            break
+        page: Any = outcome.result
+        walk.add(offset, page.total_count, page.ids)
+        pages.append(pulls.PullPage(offset, page.total_count, page.ids))
+        unreadable += len(page.unreadable)
+        inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+    done = _recorded(parts, line, kind, mine, pages, inside, unreadable)
+    if failure is not None:
+        raise failure
+    return done
+
+
+def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callable[[Permit], Any]:
+    return lambda permit: _LISTS[kind](
+        line.highlevel,
+        permit,
+        limit=PAGE,
+        offset=offset,
+        start_at=window.first,
+        end_at=window.last,
+    )
+
+
+def _recorded(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    mine: tuple[int, UUID],
+    pages: Sequence[pulls.PullPage],
+    inside: Mapping[str, Mapping[str, Any]],
+    unreadable: int,
+) -> Recorded:
+    if not pages:
+        return Recorded(0, 0, 0, frozenset())
     pull_id, owner = mine
-    offset = walk.next_offset
-
-    def make(permit: Permit) -> Any:
-        return _LISTS[kind](
-            line.highlevel,
-            permit,
-            limit=PAGE,
-            offset=offset,
-            start_at=window.first,
-            end_at=window.last,
-        )
-
-    page = gate.read(f"list {kind}s", make)
-    ids = page.ids
-    inside = {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
 
     def write(connection: Connection) -> Recorded:
         done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
-        ours = pulls.add_page(
+        ours = pulls.add_pages(
             connection,
             pull_id,
             owner,
-            pulls.PullPage(offset, page.total_count, ids),
+            pages,
             new=done.new,
             changed=done.changed,
-            unreadable=len(page.unreadable),
+            unreadable=unreadable,
         )
         if not ours:
             raise NoQuota("This pull has gone on to another worker.")
         return done
 
     done = parts.ledger.run(write)
-    walk.add(offset, page.total_count, ids)
     parts.announce(Nudge(line.link.name, "send", target) for target in sorted(done.targets))
     return done

@@ -5,7 +5,7 @@ A reading that equals the stored one writes nothing at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
-from syncline.flows import customers, orders
-from syncline.flows.flow import Owed
 from syncline.highlevel import canonical
-from syncline.ledger import deliveries, records
+from syncline.ledger import records
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
+from syncline.steps import owing
 
 Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -83,7 +81,15 @@ def record(
             versions.append(version)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
-    targets = _owe(connection, link, document, kind, facet, versions, cause)
+    targets = owing.owe(
+        connection,
+        link,
+        document,
+        kind,
+        [owing.Version(one.foreign_id, one.version, one.canonical) for one in versions],
+        cause,
+        detail_is_fresh=facet == "detail",
+    )
     new = sum(1 for version in versions if version.version == 1)
     return Recorded(new, len(versions) - new, len(payloads) - len(fresh), frozenset(targets))
 
@@ -113,119 +119,8 @@ def _next(
         fingerprint=mark,
         created_at=_moment(merged.get("created_at")),
         updated_at=_moment(merged.get("updated_at")),
-        fields={} if before is None else _difference(before.canonical, merged),
+        fields={} if before is None else records.difference(before.canonical, merged),
     )
-
-
-def _owe(
-    connection: Connection,
-    link: Link,
-    document: Document,
-    kind: str,
-    facet: str,
-    versions: Sequence[records.NewVersion],
-    cause: str,
-) -> set[str]:
-    if kind != "order" or not versions:
-        return set()
-    debts: list[Debt] = []
-    people: dict[str, Mapping[str, Any]] = {}
-    for version in versions:
-        owed = orders.owes(version.canonical, document, detail_is_fresh=facet == "detail")
-        debts.extend(_debts(link, owed, version))
-        if owed:
-            _remember(people, version.canonical, document)
-    debts.extend(_customers(connection, link, people, cause))
-    deliveries.owe(connection, link.id, link.tenant, debts, cause)
-    return {debt.target for debt in debts}
-
-
-def _debts(link: Link, owed: Iterable[Owed], version: records.NewVersion) -> Iterable[Debt]:
-    for item in owed:
-        if item.flow == customers.FLOW:
-            continue  # customers are records of their own, with versions of their own
-        yield Debt(
-            flow=item.flow,
-            source_kind=item.source_kind,
-            source_id=item.source_id,
-            role=item.role,
-            target=item.target,
-            place=link.location_place,
-            version=version.version,
-        )
-
-
-def _remember(
-    people: dict[str, Mapping[str, Any]], order: Mapping[str, Any], document: Document
-) -> None:
-    contact = order.get("contact")
-    key = customers.key_of(contact, document)
-    if key is not None and contact:
-        people[key] = {**_filled(contact), **people.get(key, {})}
-
-
-def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in contact.items() if value}
-
-
-def _customers(
-    connection: Connection, link: Link, people: Mapping[str, Mapping[str, Any]], cause: str
-) -> list[Debt]:
-    """Customers are one per tenant; the first contact that is seen names them."""
-    if not people:
-        return []
-    place = link.tenant_place
-    records.lock(connection, place, "customer")
-    stored = records.load(connection, place, "customer", list(people))
-    versions = [
-        version
-        for key, contact in people.items()
-        if (version := _next_customer(key, contact, stored.get(key))) is not None
-    ]
-    records.save_versions(connection, place, "customer", versions, cause)
-    return [
-        Debt(
-            owed.flow,
-            owed.source_kind,
-            owed.source_id,
-            owed.role,
-            owed.target,
-            place,
-            version.version,
-        )
-        for version in versions
-        for owed in customers.owes(version.foreign_id)
-    ]
-
-
-def _next_customer(
-    key: str, contact: Mapping[str, Any], before: records.Stored | None
-) -> records.NewVersion | None:
-    known = {} if before is None else before.canonical
-    if known and known.get("id") != contact.get("id"):
-        return None  # a second contact with the same e-mail renames nobody
-    merged = {**known, **contact}
-    mark = fingerprint(merged, volatile=())
-    if before is not None and before.fingerprint == mark:
-        return None
-    return records.NewVersion(
-        foreign_id=key,
-        version=1 if before is None else before.version + 1,
-        canonical=merged,
-        fingerprint=mark,
-        created_at=None,
-        updated_at=None,
-        fields={} if before is None else _difference(before.canonical, merged),
-    )
-
-
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    names = [*before, *(name for name in after if name not in before)]
-    return {
-        name: [before.get(name), after.get(name)]
-        for name in names
-        if before.get(name) != after.get(name)
-    }
 
 
 def _moment(value: object) -> datetime | None:

@@ -6,7 +6,7 @@ waits for it; what cannot be rendered is parked with the field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.errors import SynclineError, Unmappable, Unreadable
-from syncline.flows import customers, orders
+from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
-from syncline.flows.flow import reference_of as order_reference
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries, needs, records, waits
@@ -53,13 +52,30 @@ class Write:
         return replace(self, lease=lease)
 
 
-def reference(target: Target, source_id: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a delivery is rendered from.
+
+    Attributes:
+        version: the record's.
+        canonical: the record.
+        order: the order that a credit's transaction or a subscription belongs to, if it is known.
+        credits: for a credit, the roles of all credits of its transaction.
+    """
+
+    version: int
+    canonical: Canonical
+    order: Canonical | None
+    credits: Collection[str]
+
+
+def reference(target: Target, source_id: str, role: str) -> str:
     """Our reference of the target row of a source."""
-    if target.name == "order":
-        return order_reference(source_id)
     if target.name == "client":
         return customers.reference_of(source_id)
-    return source_id.removeprefix("email:")
+    if target.name == "user":
+        return source_id.removeprefix("email:")
+    return payments.reference(source_id, role)
 
 
 def currency_of(canonical: Canonical) -> str:
@@ -67,15 +83,59 @@ def currency_of(canonical: Canonical) -> str:
     return str(canonical.get("currency") or "")
 
 
-def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, tuple[int, dict[str, Any]]]:
-    """Version and canonical form of each delivery's source record, by delivery id."""
+def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, Source]:
+    """What each delivery is rendered from, by delivery id; left out where it is not there yet."""
     found = records.canonical(
         connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
     )
-    return {
-        lease.id: found[lease.place, lease.source_kind, lease.source_id]
+    keys = {lease.id: (lease.place, lease.source_kind, lease.source_id) for lease in leases}
+    companions = _companions(connection, leases, found)
+    refunds = _credits(connection, leases)
+    loaded: dict[int, Source] = {}
+    for lease in leases:
+        if keys[lease.id] in found:
+            version, canonical = found[keys[lease.id]]
+            order = companions.get((lease.place, "order", _order_of(lease, canonical) or ""))
+            loaded[lease.id] = Source(
+                version,
+                canonical,
+                None if order is None else order[1],
+                refunds.get(lease.source_id, frozenset()),
+            )
+    return loaded
+
+
+def _order_of(lease: Lease, canonical: Canonical) -> str | None:
+    """The order that is looked into beside the record."""
+    if lease.flow == subscriptions.FLOW:
+        return subscriptions.order_of(canonical)
+    return payments.order_of(canonical) if lease.target == "credit" else None
+
+
+def _companions(
+    connection: Connection,
+    leases: Sequence[Lease],
+    found: Mapping[tuple[str, str, str], tuple[int, Canonical]],
+) -> dict[tuple[str, str, str], tuple[int, dict[str, Any]]]:
+    wanted = [
+        (lease.place, "order", order_id)
         for lease in leases
-        if (lease.place, lease.source_kind, lease.source_id) in found
+        if (source := found.get((lease.place, lease.source_kind, lease.source_id)))
+        and (order_id := _order_of(lease, source[1]))
+    ]
+    return records.canonical(connection, wanted) if wanted else {}
+
+
+def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[str]]:
+    """The roles of all credits of the transactions of which one is to be rendered."""
+    of = [lease for lease in leases if lease.target == "credit"]
+    if not of:
+        return {}
+    ids = [lease.source_id for lease in of]
+    standing = deliveries.standing(connection, of[0].tenant_id, payments.FLOW, ids)
+    return {
+        source_id: {role for role in roles if payments.is_credit(role)}
+        for source_id, roles in standing.items()
     }
 
 
@@ -88,11 +148,11 @@ def render(
         SynclineError: what had to be asked first could not be.
     """
     loaded = parts.ledger.run(lambda connection: load(connection, leases))
-    needed = {lease.id: _needs(line, target, lease, loaded[lease.id][1]) for lease in leases}
+    needed = {lease.id: _needs(line, lease, loaded.get(lease.id)) for lease in leases}
     ids, unmet = parts.ledger.run(lambda connection: _resolve(connection, line.link.tenant, needed))
     waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
     ready = [
-        replace(lease, wanted_version=max(loaded[lease.id][0], lease.wanted_version))
+        replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
         for lease in leases
         if lease.id not in waiting
     ]
@@ -101,7 +161,11 @@ def render(
         parts,
         line,
         known,
-        {currency_of(loaded[lease.id][1]) for lease in ready} if target.name == "order" else set(),
+        {
+            currency_of(loaded[lease.id].canonical)
+            for lease in ready
+            if lease.flow != customers.FLOW
+        },
     )
     writes: list[Write] = []
     as_is: list[Confirmation] = list(adopted.values())
@@ -109,9 +173,9 @@ def render(
     for lease in ready:
         if lease.id in settled:
             continue
-        canonical = loaded[lease.id][1]
+        source = loaded[lease.id]
         try:
-            desired = _desired(line, target, lease, canonical, ids, money)
+            desired = _desired(line, lease, source, ids, money)
         except Unmappable as error:
             bad.append((lease, error))
             continue
@@ -121,10 +185,10 @@ def render(
             writes.append(
                 Write(
                     lease,
-                    reference(target, lease.source_id),
+                    reference(target, lease.source_id, lease.role),
                     _element(lease, desired, known),
                     desired.projection,
-                    currency_of(canonical),
+                    currency_of(source.canonical),
                 )
             )
     _settle(parts, line, waiting, as_is, bad, leases[0].owner)
@@ -156,10 +220,18 @@ def _settle(
     parts.ledger.run_patiently(work, sleep=parts.sleep)
 
 
-def _needs(line: Line, target: Target, lease: Lease, canonical: Canonical) -> list[Needs]:
-    if target.name == "order":
+def _needs(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
+    if source is None:
+        # An invoice of an order that nobody has seen yet: it is being read.
+        return [Needs(orders.DETAILS, lease.source_id, "detail")]
+    canonical = source.canonical
+    if lease.flow == orders.FLOW:
         return orders.needs(canonical, line.document)
-    return customers.needs(lease.source_id, target.name)
+    if lease.flow == payments.FLOW:
+        return payments.needs(lease.role, lease.source_kind, canonical, line.document)
+    if lease.flow == subscriptions.FLOW:
+        return subscriptions.needs(canonical, line.document, source.order)
+    return customers.needs(lease.source_id, _customer_role(lease))
 
 
 def _resolve(
@@ -192,7 +264,7 @@ def _adopt(
 ) -> tuple[dict[int, Confirmation], list[tuple[Lease, SynclineError]]]:
     """Customers that Halo has already are used as they are, and never written."""
     bad: list[tuple[Lease, SynclineError]] = []
-    if target.name == "order":
+    if target.name not in {"client", "user"}:
         return {}, bad
     unknown = [
         lease
@@ -220,19 +292,33 @@ def _adopt(
 
 def _desired(
     line: Line,
-    target: Target,
     lease: Lease,
-    canonical: Canonical,
+    source: Source,
     ids: Mapping[Needs, TargetIds],
     money: Mapping[str, int],
 ) -> Desired:
-    if target.name == "order":
-        return orders.render(canonical, line.document, ids, money)
+    canonical, document = source.canonical, line.document
+    if lease.flow == orders.FLOW:
+        return orders.render(canonical, document, ids, money)
+    if lease.flow == subscriptions.FLOW:
+        return subscriptions.render(canonical, document, ids, money)
+    if lease.target == "invoice":
+        return payments.render_invoice(lease.source_kind, canonical, document, ids, money)
+    if lease.target == "payment":
+        return payments.render_payment(canonical, document, ids, money)
+    if lease.target == "credit":
+        return payments.render_credit(
+            canonical, lease.role, source.credits, source.order, document, ids, money
+        )
     own = None
     if lease.target_id is not None:
         own = TargetIds.stored(lease.target_id, lease.target_meta)
     customer = Customer(lease.source_id, dict(canonical))
-    return customers.render(customer, target.name, line.document, ids, own)
+    return customers.render(customer, _customer_role(lease), document, ids, own)
+
+
+def _customer_role(lease: Lease) -> customers.Role:
+    return "user" if lease.role == "user" else "client"
 
 
 def _unchanged(lease: Lease, desired: Desired) -> bool:

@@ -50,8 +50,8 @@ def send(parts: Parts, line: Line, target: str) -> float | None:
     """
     if line.link.state != "active":
         return None
-    if target == detail.TARGET:
-        return detail.read_details(parts, line)
+    if target in detail.TARGETS:
+        return detail.read_details(parts, line, target)
     for _ in range(ROUNDS):
         again = _round(parts, line, TARGETS[target])
         if again is not None:
@@ -147,8 +147,8 @@ def _prove_first(
         )
         if made is not None:
             # By this worker before, or by another one since this one asked what is proved.
-            reference = render.reference(target, made[0])
-            if prove.prove(parts, line, target, gate, reference, made[1]) is None:
+            reference = render.reference(target, made.source_id, made.role)
+            if prove.prove(parts, line, target, gate, reference, made.target_id) is None:
                 _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
                 return TROUBLED.total_seconds()
             _release(parts, [first.lease], timedelta(seconds=1), None)

@@ -24,7 +24,7 @@ def sweep(parts: Parts) -> list[Nudge]:
         sessions.recover(connection, settings.dead_after, settings.settle)
         connections.hand_over(connection, [customers.FLOW])
         waits.wake_ready(connection)
-        return [*_deliveries(connection), *_pulls(connection)]
+        return [*_deliveries(connection), *_pulls(connection), *_new_rules(connection)]
 
     return parts.ledger.run(work)
 
@@ -47,7 +47,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
             where c.state = 'active'
             """
         ),
-        {"targets": [detail.TARGET, *TARGETS]},
+        {"targets": [*detail.TARGETS, *TARGETS]},
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)
@@ -56,3 +56,8 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
 def _pulls(connection: Connection) -> Iterable[Nudge]:
     for name, kind, first, last in pulls.orphans(connection):
         yield Nudge(name, f"pull:{kind}:{first}:{last}")
+
+
+def _new_rules(connection: Connection) -> Iterable[Nudge]:
+    for name in connections.under_new_rules(connection):
+        yield Nudge(name, "owe_again")

@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from syncline.flows import customers, projections
-from syncline.flows.flow import Difference
+from syncline.flows.flow import Difference, TargetIds
+from syncline.halo import invoices, orders, payments, recurring
 from syncline.halo.client import HaloClient
 from syncline.halo.customers import (
     CLIENT_KEY,
     CLIENT_PATH,
     USER_KEY,
     USER_PATH,
+    get_client,
+    get_user,
     save_clients,
     save_users,
 )
-from syncline.halo.models import HaloRow
-from syncline.halo.orders import KEY as ORDER_KEY
-from syncline.halo.orders import PATH as ORDER_PATH
-from syncline.halo.orders import save_orders
+from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 
+TargetName = Literal["client", "user", "order", "invoice", "payment", "credit", "recurring"]
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Save = Callable[[HaloClient, Permit, Sequence[Mapping[str, Any]]], Sequence[HaloRow]]
+Read = Callable[[HaloClient, Permit, int], HaloRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,19 @@ class Target:
         key: the field that carries our reference.
         wakes: targets whose deliveries may wait for this one.
         must_have: fields without which an answer's row does not show the whole.
+        saves: posts elements.
+        reads: reads one row by its id.
         compares: (projection wanted, Halo's row, document, currency) → what differs.
         meta: what is kept of Halo's row for the next update and for those who depend on it.
     """
 
-    name: Literal["client", "user", "order"]
+    name: TargetName
     path: str
     key: str
     wakes: tuple[str, ...]
     must_have: tuple[str, ...]
     saves: Save
+    reads: Read
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -63,11 +68,14 @@ class Target:
         return Confirmation(lease, str(HaloRow.of(row).id), self.meta(row), projection)
 
 
-def _order_differences(
-    wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
-) -> list[Difference]:
-    got = projections.projection(row, currency, document)
-    return projections.differences(wanted, got)
+def _differences(shape: projections.Shape) -> Compare:
+    def compare(
+        wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
+    ) -> list[Difference]:
+        got = projections.projection(row, currency, document, shape)
+        return projections.differences(wanted, got, shape.proof)
+
+    return compare
 
 
 def _customer_differences(role: customers.Role) -> Compare:
@@ -83,49 +91,120 @@ def _customer_differences(role: customers.Role) -> Compare:
 _LINE_KEYS = ("id", "item_external_reference", "name", "quantity", "tax")
 
 
+def _lines(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{key: line.get(key) for key in _LINE_KEYS} for line in row.get("lines") or []]
+
+
 def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [{key: line.get(key) for key in _LINE_KEYS} for line in row.get("lines") or []]
-    return {"change_seq": row.get("change_seq"), "lines": lines}
+    return {"change_seq": row.get("change_seq"), "lines": _lines(row)}
 
 
 def _client_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     client = HaloRow.of(row).id
-    return {"client_id": client, "site_id": row.get("main_site_id"), "adopted": False}
+    return TargetIds(client, client_id=client, site_id=row.get("main_site_id")).meta()
 
 
 def _user_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"client_id": row.get("client_id"), "site_id": row.get("site_id"), "adopted": False}
+    user = HaloRow.of(row).id
+    return TargetIds(user, client_id=row.get("client_id"), site_id=row.get("site_id")).meta()
 
+
+def _invoice_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    invoice = InvoiceRow.of(row)
+    ids = TargetIds(
+        invoice.id,
+        client_id=invoice.client_id,
+        site_id=invoice.sitenumber,
+        currency_id=invoice.currency_code,
+    )
+    return {**ids.meta(), "lines": _lines(row)}
+
+
+def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"invoice_id": PaymentRow.of(row).invoice_id}
+
+
+_WITH_LINES = ("lines", "total")
 
 TARGETS: dict[str, Target] = {
-    "client": Target(
-        name="client",
-        path=CLIENT_PATH,
-        key=CLIENT_KEY,
-        wakes=("user",),
-        must_have=("main_site_id",),
-        saves=save_clients,
-        compares=_customer_differences("client"),
-        meta=_client_meta,
-    ),
-    "user": Target(
-        name="user",
-        path=USER_PATH,
-        key=USER_KEY,
-        wakes=("order",),
-        must_have=("site_id",),
-        saves=save_users,
-        compares=_customer_differences("user"),
-        meta=_user_meta,
-    ),
-    "order": Target(
-        name="order",
-        path=ORDER_PATH,
-        key=ORDER_KEY,
-        wakes=(),
-        must_have=("lines", "total"),
-        saves=save_orders,
-        compares=_order_differences,
-        meta=_order_meta,
-    ),
+    target.name: target
+    for target in (
+        Target(
+            name="client",
+            path=CLIENT_PATH,
+            key=CLIENT_KEY,
+            wakes=("user", "order", "invoice", "recurring"),
+            must_have=("main_site_id",),
+            saves=save_clients,
+            reads=get_client,
+            compares=_customer_differences("client"),
+            meta=_client_meta,
+        ),
+        Target(
+            name="user",
+            path=USER_PATH,
+            key=USER_KEY,
+            wakes=("order", "invoice", "recurring"),
+            must_have=("site_id",),
+            saves=save_users,
+            reads=get_user,
+            compares=_customer_differences("user"),
+            meta=_user_meta,
+        ),
+        Target(
+            name="order",
+            path=orders.PATH,
+            key=orders.KEY,
+            wakes=("invoice", "recurring"),
+            must_have=_WITH_LINES,
+            saves=orders.save_orders,
+            reads=orders.get_order,
+            compares=_differences(projections.ORDER),
+            meta=_order_meta,
+        ),
+        Target(
+            name="invoice",
+            path=invoices.PATH,
+            key=invoices.KEY,
+            wakes=("payment", "credit"),
+            must_have=_WITH_LINES,
+            saves=invoices.save_invoices,
+            reads=invoices.get_invoice,
+            compares=_differences(projections.INVOICE),
+            meta=_invoice_meta,
+        ),
+        Target(
+            name="payment",
+            path=payments.PATH,
+            key=payments.KEY,
+            wakes=(),
+            must_have=("invoice_id", "amount"),
+            saves=payments.save_payments,
+            reads=payments.get_payment,
+            compares=_differences(projections.PAYMENT),
+            meta=_payment_meta,
+        ),
+        Target(
+            name="credit",
+            path=invoices.PATH,
+            key=invoices.KEY,
+            wakes=(),
+            must_have=_WITH_LINES,
+            saves=invoices.save_invoices,
+            reads=invoices.get_invoice,
+            compares=_differences(projections.CREDIT),
+            meta=_invoice_meta,
+        ),
+        Target(
+            name="recurring",
+            path=recurring.PATH,
+            key=recurring.KEY,
+            wakes=(),
+            must_have=_WITH_LINES,
+            saves=recurring.save_recurring_invoices,
+            reads=recurring.get_recurring_invoice,
+            compares=_differences(projections.RECURRING),
+            meta=_invoice_meta,
+        ),
+    )
 }

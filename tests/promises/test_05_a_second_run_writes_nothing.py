@@ -8,13 +8,16 @@ from syncline.ledger.tables import Base
 from syncline.sandbox.process import SandboxProcess
 from tests.world import PROFILES, World, Worlds, small
 
-WRITES = ("POST /SalesOrder", "POST /Client", "POST /Users")
+WRITES = (
+    *("POST /SalesOrder", "POST /Client", "POST /Users"),
+    *("POST /Invoice", "POST /InvoicePayment", "POST /RecurringInvoice"),
+)
 OF_THE_RUN_ITSELF = {"pull", "pull_page", "call", "session", "cursor"}
 
 
 @pytest.fixture(params=PROFILES)
 def in_line(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
-    small(sandbox, profile=request.param)
+    small(sandbox, profile=request.param, money=True)
     world = worlds()
     for kind in ("order", "transaction", "subscription"):
         world.pull(kind)
@@ -37,14 +40,23 @@ def test_nothing_changed_nothing_written(in_line: World, sandbox: SandboxProcess
 def test_only_what_changed_is_written(in_line: World, sandbox: SandboxProcess) -> None:
     changed = sandbox.change_orders(3, fields="amount")
     seen = len(sandbox.calls())
-    entries = written(in_line)
+    entries = [written(in_line, target) for target in ("order", "invoice")]
     finished = in_line.pull()
     assert (finished.new, finished.changed) == (0, 3)
     in_line.drive()
     assert sandbox.audit()["clean"]
-    assert sorted(written(in_line)[len(entries) :]) == sorted(changed)
+    orders, invoices = (
+        written(in_line, target)[len(before) :]
+        for target, before in zip(("order", "invoice"), entries, strict=True)
+    )
+    assert sorted(orders) == sorted(changed)
+    paid = {row.source_id for row in in_line.rows(_INVOICED)}
+    assert sorted(invoices) == sorted(paid & set(changed))
     operations = {call["operation"] for call in sandbox.calls("halo", after=seen)}
-    assert operations & set(WRITES) == {"POST /SalesOrder"}
+    assert operations & set(WRITES) <= {"POST /SalesOrder", "POST /Invoice"}
+
+
+_INVOICED = "select source_id from delivery where flow = 'payments' and role = 'invoice'"
 
 
 def versions(world: World) -> dict[str, list[str]]:
@@ -61,5 +73,11 @@ def versions(world: World) -> dict[str, list[str]]:
     }
 
 
-def written(world: World) -> list[str]:
-    return [row.source_id for row in world.rows("select source_id from audit_entry order by id")]
+def written(world: World, target: str) -> list[str]:
+    """The sources of what was written, in order."""
+    return [
+        row.source_id
+        for row in world.rows(
+            "select source_id from audit_entry where target = :target order by id", target=target
+        )
+    ]

@@ -30,10 +30,15 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads(ended.stdout.splitlines()[-1])
     assert figures.pop("seconds") > figures.pop("quota_bound_seconds")
+    for sides in figures.pop("sums").values():
+        assert sides["halo"] == sides["highlevel"]
+    for kind in ("transactions", "refunds"):
+        assert figures.pop(kind) == figures.pop(f"{kind}_owed") > 0
     assert figures == {
         "orders": ORDERS,
-        "transactions": 36,
+        "orders_owed": ORDERS,
         "subscriptions": 3,
+        "subscriptions_owed": 3,
         "missing": 0,
         "duplicates": 0,
         "wrong_amounts": 0,

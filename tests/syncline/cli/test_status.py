@@ -62,13 +62,13 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
         first = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
         assert first is not None
         page = pulls.PullPage(0, 3, ("a", "b", "c"))
-        pulls.add_page(connection, first.id, books.session, page, new=3, changed=0, unreadable=0)
+        pulls.add_pages(connection, first.id, books.session, [page], new=3, changed=0, unreadable=0)
         pulls.close(connection, first.id, books.session, "certified", None)
         pulls.owe_windows(connection, books.link.id, "order", [(day, day)])
         second = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
         assert second is not None
         page = pulls.PullPage(0, 30, ("a", "b", "c"))
-        pulls.add_page(connection, second.id, books.session, page, new=0, changed=0, unreadable=0)
+        pulls.add_pages(connection, second.id, books.session, [page], new=0, changed=0, unreadable=0)
 
     books.ledger.run(read)
     orders = kinds(run)["orders"]

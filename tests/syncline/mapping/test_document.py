@@ -68,7 +68,7 @@ def refused(text: str) -> BadDocument:
             "no currency",
         ),
         (
-            '[[orders.field]]\ntarget = "note"\nsource = "id"\ntransform = """\nx = 1\n"""\nz = 1',
+            f'{GOOD_ROW}transform = {{ use = "text", before = """\nx = 1\n""" }}\nz = 1',
             7,
             "unknown",
         ),

@@ -16,13 +16,22 @@ scalars = (
     | st.sampled_from([1, 5001, "1", "1.5", 1e14, -3, [], {}])
 )
 links = st.dictionaries(st.sampled_from(list(halo_fields.LINK)), scalars, max_size=3)
-lines = st.lists(
-    scalars | st.dictionaries(st.sampled_from(list(halo_fields.LINE)), scalars, max_size=4),
-    max_size=3,
+line_names = st.sampled_from([*halo_fields.LINE, *halo_fields.INVOICE_LINE])
+lines = st.lists(scalars | st.dictionaries(line_names, scalars, max_size=4), max_size=3)
+names = st.sampled_from(
+    [
+        *halo_fields.ORDER,
+        *halo_fields.USERS,
+        *halo_fields.CLIENT,
+        *halo_fields.INVOICE,
+        *halo_fields.PAYMENT,
+    ]
 )
-names = st.sampled_from([*halo_fields.ORDER, *halo_fields.USERS, *halo_fields.CLIENT])
 elements = st.dictionaries(names, scalars | links | lines, max_size=6)
-paths = st.sampled_from(["SalesOrder", "Client", "Site", "Users", "ExternalLink", "Report"])
+paths = st.sampled_from(
+    ["SalesOrder", "Client", "Site", "Users", "ExternalLink", "Report"]
+    + ["Invoice", "InvoicePayment", "RecurringInvoice"] * 2
+)
 profiles = st.sampled_from(["generous", "plain", "awkward"])
 
 
@@ -32,8 +41,14 @@ def test_whatever_is_posted_is_saved_or_refused(
 ) -> None:
     halo = tenant(profile)
     halo.made("SalesOrder", order("HL-1", 1))
+    halo.made("Invoice", {"client_id": 1, "lines": [{"unit_price": 1}]})
     if quiet:
-        posted = [{**order("HL-2", 1), **one} if isinstance(one, dict) else one for one in posted]
+        posted = [
+            {**order("HL-2", 1), "invoice_id": 400_001, "amount": 1, **one}
+            if isinstance(one, dict)
+            else one
+            for one in posted
+        ]
     reply = halo.send("POST", f"/api/{path}", body=json.dumps(posted).encode())
     assert reply.status in (200, 201, 400, 403)
     json.dumps(reply.body, allow_nan=False)

@@ -12,9 +12,11 @@ from syncline.sandbox.config import (
     TOKEN_WITHOUT_SCOPES,
 )
 from syncline.sandbox.limits import Allowance
+from syncline.sandbox.state import Timeline
+from syncline.sandbox.state_money import change_transactions
 from syncline.sandbox.wire import Request
 
-from .location import Location, new_location, shared_location
+from .location import NOW, Location, new_location, shared_location
 
 KINDS = ("orders", "transactions", "subscriptions")
 
@@ -221,3 +223,27 @@ def test_every_answer_tells_both_limits_in_lower_case_headers() -> None:
         "x-ratelimit-max": "100",
         "x-ratelimit-remaining": "99",
     }
+
+
+def test_a_replayed_row_is_shown_as_it_was_before_its_change_for_so_many_reads() -> None:
+    location = new_location(transactions=30)
+    pending = change_transactions(location.store, now=NOW, what="settle", count=1)
+
+    def listed() -> str:
+        rows = _whole_list(location, "/payments/transactions")
+        return str(next(row["status"] for row in rows if row["_id"] == pending[0]))
+
+    assert listed() == "succeeded"
+    unchanged = next(key for key in location.store.transactions if key not in pending)
+    assert location.store.replay([*pending, unchanged], 2) == pending
+    assert location.get(f"/payments/transactions/{pending[0]}")["status"] == "succeeded"
+    assert [listed() for _ in range(3)] == ["pending", "pending", "succeeded"]
+
+
+def test_a_stretch_of_the_timeline_reads_backwards_by_index_slice_and_turn() -> None:
+    timeline = Timeline()
+    for day in ("03", "01", "02"):
+        timeline.add(f"2026-01-{day}T00:00:00.000Z", day)
+    newest = timeline.newest_first("2026-01-02", None)
+    assert (list(newest), newest[0], newest[-1], newest[1:5]) == (["03", "02"], "03", "02", ["02"])
+    assert len(newest) == 2

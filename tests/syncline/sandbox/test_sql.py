@@ -48,6 +48,58 @@ def test_tables_join_as_in_halos_database(halo: TenantCalls) -> None:
     assert len(rows) == 3
 
 
+def test_one_statement_reads_orders_with_their_customers_and_totals(halo: TenantCalls) -> None:
+    halo.made("SalesOrder", order("HL-bare", 1, lines=[]))
+    lines = [{"name": "Mug", "quantity": 3, "baseprice": 1.005, "tax": 0.5, "discount_perc": 50}]
+    halo.made("SalesOrder", {"id": 5001, "lines": [*lines, {"name": "Tea", "baseprice": 2}]})
+    sql = (
+        "SELECT OHid, OHponumber, Aarea, Ccode, emails, net, tax FROM ORDERHEAD "
+        "JOIN SITE ON Ssitenum = OHsitenum JOIN AREA ON Aarea = Sarea "
+        "LEFT JOIN CURRENCY ON Cid = OHcurrencycode "
+        "LEFT JOIN (SELECT OLid, SUM(OLtax) AS tax, "
+        "SUM(ROUND(OLorderqty * OLSellingPrice * (1 - oldiscount / 100.0), 2)) AS net "
+        "FROM ORDERLINE GROUP BY OLid) AS sums ON OLid = OHid "
+        "LEFT JOIN (SELECT uarea, STRING_AGG(uemail, ';') AS emails FROM USERS GROUP BY uarea) "
+        "AS people ON uarea = Aarea ORDER BY OHid OFFSET {} ROWS FETCH NEXT 3 ROWS ONLY"
+    )
+    first = halo.rows(sql.format(0))[0]
+    sums = {"emails": "O'Brien@example.com", "net": "3.51", "tax": "0.5"}
+    assert first == {"OHid": "5001", "OHponumber": "HL-0", "Aarea": "101", "Ccode": "USD", **sums}
+    bare = {"OHponumber": "HL-bare", "Aarea": "1", "emails": None, "net": None}
+    assert halo.rows(sql.format(3))[0].items() >= bare.items()
+
+
+def test_invoices_and_their_lines_and_payments_stand_in_halos_tables(halo: TenantCalls) -> None:
+    line = {"item_shortdescription": "Mug", "qty_order": 2, "unit_price": 5, "tax_amount": 1}
+    posted = {"client_id": 101, "thirdpartyinvoicenumber": "HL-0", "lines": [line]}
+    row = halo.made("Invoice", {**posted, "salesorder_id": 5001})
+    sql = (
+        "SELECT IHid, IHaarea, IHOHid, IHcurrencycode, IHAmountDue, IDQty_Order, "
+        "SUM(IDNet_Amount + IDTax_Amount) AS total, COUNT(IPid) AS paid FROM INVOICEHEADER "
+        "JOIN INVOICEDETAIL ON IdIHid = IHid LEFT JOIN InvoicePayment ON IPIHid = IHid "
+        "WHERE IH3rdPartyInvoiceNumber = 'hl-0' AND IHisRecurringInvoice = 0 "
+        "GROUP BY IHid, IHaarea, IHOHid, IHcurrencycode, IHAmountDue, IDQty_Order"
+    )
+    wanted = {"IHid": str(row["id"]), "IHaarea": "101", "IHOHid": "5001", "IHcurrencycode": "1"}
+    wanted |= {"IDQty_Order": "2", "total": "11"}
+    assert halo.rows(sql) == [{**wanted, "IHAmountDue": "11", "paid": "0"}]
+    halo.made("InvoicePayment", {"invoice_id": row["id"], "amount": 11, "intent_id": "HL-t"})
+    assert halo.rows(sql) == [{**wanted, "IHAmountDue": "0", "paid": "1"}]
+    payments = "SELECT IPIHid, IPAmount FROM InvoicePayment WHERE IPIntentID IN (N'HL-t')"
+    assert halo.rows(payments) == [{"IPIHid": str(row["id"]), "IPAmount": "11"}]
+
+
+def test_recurring_invoices_stand_beside_invoices_and_are_told_apart(halo: TenantCalls) -> None:
+    posted = {"client_id": 101, "thirdpartyinvoicenumber": "HL-s", "disabled": True}
+    plan = halo.made("RecurringInvoice", posted)
+    halo.made("Invoice", posted)
+    sql = "SELECT IHid FROM INVOICEHEADER WHERE IHisRecurringInvoice = 1"
+    assert halo.rows(sql) == [{"IHid": str(plan["id"])}]
+    assert halo.rows("SELECT COUNT(*) AS n FROM INVOICEHEADER") == [{"n": "2"}]
+    halo.send("DELETE", f"/api/RecurringInvoice/{plan['id']}")
+    assert halo.rows(sql) == []
+
+
 @pytest.mark.parametrize(
     "since",
     [

@@ -49,7 +49,7 @@ def ready(world: World, sandbox: SandboxProcess) -> World:
         (deliveries, "claim", "deliveries"),
         (deliveries, "release", "deliveries"),
         (pulls, "open_window", "pulls"),
-        (pulls, "add_page", "pulls"),
+        (pulls, "add_pages", "pulls"),
     ],
 )
 def test_a_commit_whose_answer_is_lost_strands_nothing(
@@ -69,7 +69,7 @@ def test_a_commit_whose_answer_is_lost_strands_nothing(
 def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _fail_once(monkeypatch, pull, "_page", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pull, "_wave", Again("PostgreSQL is away"))
     _fail_once(monkeypatch, pulls, "leave", Again("PostgreSQL is away"))
     world.owe_pull()
     world.drive(10)
@@ -96,14 +96,14 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
     sandbox.faults()
     bad = ready.rows("select target_id from delivery where state = 'doubtful' order by id")
     assert len(bad) == 3
-    read = look_up._read_order
+    read = look_up._read
 
-    def no(line: Any, gate: Any, order_id: int) -> dict[str, Any]:
+    def no(seek: Any, order_id: int) -> dict[str, Any]:
         if order_id == int(bad[0].target_id):
             raise Rejected("no", text="you may not see this order")
-        return read(line, gate, order_id)
+        return read(seek, order_id)
 
-    monkeypatch.setattr(look_up, "_read_order", no)
+    monkeypatch.setattr(look_up, "_read", no)
     _settled(ready)
     look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
@@ -114,15 +114,15 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
 ) -> None:
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(ready)
-    read, calls = look_up._read_order, []
+    read, calls = look_up._read, []
 
-    def scarce(line: Any, gate: Any, order_id: int) -> dict[str, Any]:
+    def scarce(seek: Any, order_id: int) -> dict[str, Any]:
         calls.append(order_id)
         if len(calls) > 1:
             raise Again("The quota is used up.")
-        return read(line, gate, order_id)
+        return read(seek, order_id)
 
-    monkeypatch.setattr(look_up, "_read_order", scarce)
+    monkeypatch.setattr(look_up, "_read", scarce)
     _settled(ready)
     assert look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order") is not None
     assert ready.counts()["orders", "doubtful"] == 2
@@ -134,7 +134,7 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(ready)
     _settled(ready)
-    _fail_once(monkeypatch, look_up, "_read_order", BadCredentials("no"))
+    _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
     look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps import pull
 from tests.promises.mortal import Killed, Mortal
 from tests.world import Worlds, small
 
@@ -12,8 +13,9 @@ LIST = "GET /payments/orders"
 
 
 def test_a_pull_killed_in_the_middle_goes_on_at_its_page_and_is_certified(
-    worlds: Worlds, sandbox: SandboxProcess
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pull, "WAVE", 1)
     small(sandbox, orders=35, page_cap=10)
     first, calls = worlds(), 0
 
@@ -73,3 +75,28 @@ def test_a_list_that_never_stands_still_is_called_uncertain(
     assert world.pull().states == ("uncertain",)
     [done] = world.rows("select * from pull")
     assert "total changed" in done.note
+
+
+def test_pages_are_read_side_by_side_and_recorded_once_each(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=95, page_cap=10)
+    world = worlds()
+    finished = world.pull()
+    assert (finished.new, finished.states) == (95, ("provisional",))
+    pages = [call for call in sandbox.calls("highlevel") if call["operation"] == LIST]
+    assert len(pages) == 10
+    [done] = world.rows("select seen, total, rereads from pull")
+    assert tuple(done) == (95, 95, 0)
+
+
+def test_of_pages_read_side_by_side_those_before_a_failure_are_kept(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=95, page_cap=10)
+    world = worlds()
+    sandbox.faults(side="highlevel", operation=LIST, kind="500", skip=4, next=1)
+    world.owe_pull()
+    world.drive()
+    assert world.failures
+    assert sandbox.audit()["clean"]

@@ -1,0 +1,124 @@
+"""Fulfillments of an order: list them, make one. None can be changed or taken back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from syncline.highlevel.client import HighLevelClient
+from syncline.highlevel.models import Body, Id, Part, Quantity, Record, Row
+from syncline.highlevel.requests import checked_id, each, naming, read_made, read_part
+from syncline.transport import Permit
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class NewTracking(Body):
+    """Where a parcel can be followed: at least one of the three."""
+
+    tracking_number: Text | None = None
+    shipping_carrier: Text | None = None
+    tracking_url: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.tracking_number or self.shipping_carrier or self.tracking_url):
+            raise ValueError("a tracking needs a number, a carrier or an address")
+        return self
+
+
+class NewItem(Body):
+    """So many of one price of the order: the price's id is the only reference to a line."""
+
+    price_id: Id
+    qty: Annotated[Decimal, Field(gt=0, le=10**9, allow_inf_nan=False)]
+
+
+class NewFulfillment(Body):
+    """A fulfillment to make.
+
+    Attributes:
+        trackings: its parcels; may be none.
+        items: what is sent, each price once; whether HighLevel refuses too many is not documented.
+        notify_customer: whether HighLevel mails the buyer; always said, never a default.
+    """
+
+    trackings: tuple[NewTracking, ...]
+    items: Annotated[tuple[NewItem, ...], Field(min_length=1)]
+    notify_customer: bool
+
+    @model_validator(mode="after")
+    def _names_each_price_once(self) -> Self:
+        if len({item.price_id for item in self.items}) < len(self.items):
+            raise ValueError("a price is named twice; add the quantities up")
+        return self
+
+
+class Tracking(Part):
+    """Where a parcel can be followed."""
+
+    tracking_number: str | None = None
+    shipping_carrier: str | None = None
+    tracking_url: str | None = None
+
+
+class FulfilledItem(Part):
+    """So many of one price; the `_id` of an item is the price's."""
+
+    price_id: Id = Field(alias="_id")
+    name: str | None = None
+    qty: Quantity
+
+
+class Fulfillment(Record):
+    """A fulfillment as HighLevel has it."""
+
+    trackings: list[Tracking]
+    items: list[FulfilledItem]
+
+
+def list_fulfillments(
+    client: HighLevelClient, permit: Permit, order_id: str
+) -> list[Row[Fulfillment]]:
+    """All fulfillments of an order; there are no pages.
+
+    Raises:
+        Absent: there is no such order in the location.
+        UnknownName: `order_id` cannot be an id; nothing is sent then.
+        Unreadable: the answer holds no fulfillments, or one that cannot be read.
+
+    Source: GET /payments/orders/{orderId}/fulfillments.
+    """
+    document = client.call("GET", _path(order_id), permit=permit).document
+    with naming(permit):
+        rows = each(document.get("data"), "fulfillments")
+        return [_row(read_part(Fulfillment, row, "A fulfillment"), row) for row in rows]
+
+
+def create_fulfillment(
+    client: HighLevelClient, permit: Permit, order_id: str, body: NewFulfillment
+) -> Row[Fulfillment]:
+    """Make a fulfillment; a second call makes a second one: no key makes it safe to repeat.
+
+    Raises:
+        Absent: there is no such order in the location, or it holds no such price.
+        Doubtful: whether it was made is unknown: read the list.
+        Rejected: HighLevel refuses it.
+        UnknownName: `order_id` cannot be an id; nothing is sent then.
+
+    Source: POST /payments/orders/{orderId}/fulfillments.
+    """
+    received = client.call("POST", _path(order_id), permit=permit, body=body.document())
+    with naming(permit):
+        made = received.document.get("data")
+        return _row(read_made(Fulfillment, made, "The fulfillment that was made"), made)
+
+
+def _path(order_id: str) -> str:
+    return f"/payments/orders/{checked_id(order_id)}/fulfillments"
+
+
+def _row(read: Fulfillment, payload: dict[str, Any]) -> Row[Fulfillment]:
+    return Row(read.id, payload, read)

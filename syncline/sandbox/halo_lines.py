@@ -1,0 +1,38 @@
+"""Lines and totals of orders and invoices: what both kinds of row share in being worked out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from syncline.sandbox.halo_state import Row
+from syncline.sandbox.halo_tenant import Tenant
+
+
+def merged_lines(
+    tenant: Tenant, kind: str, blank: Row, standing: list[Row], posted: list[Row]
+) -> list[Row]:
+    """The new set of lines; one that is posted with its id keeps the id and what is not posted."""
+    known = {line["id"]: line for line in standing}
+    merged = {} if tenant.profile.replaces_lines else dict(known)
+    for line in posted:
+        line_id = line.get("id")
+        if line_id not in known:
+            line_id = tenant.store.next_id(kind)
+        given = {key: value for key, value in line.items() if value is not None}
+        merged[line_id] = {**blank, **known.get(line_id, {}), **given, "id": line_id}
+    return list(merged.values())
+
+
+def overruled(what: str, given: Row, reckoned: dict[str, Decimal]) -> list[str]:
+    """A warning for each figure that was posted otherwise than it was worked out."""
+    return [
+        f"{what}: {key} {given[key]} was replaced by {value}."
+        for key, value in reckoned.items()
+        if type(given.get(key)) is Decimal and given[key] != value
+    ]
+
+
+def exact(value: Any) -> Decimal:
+    """A stored double as the decimal that it stands for."""
+    return value if type(value) is Decimal else Decimal(str(value))

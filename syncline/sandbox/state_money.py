@@ -1,0 +1,158 @@
+"""Changes of transactions and subscriptions, as buyers, banks and providers make them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from syncline.sandbox.generate_payments import PAID_STATUSES
+from syncline.sandbox.state import Document, Store, digits_of, number, stamp, touch
+
+TransactionChange = Literal["refund", "settle", "fail"]
+SubscriptionChange = Literal["cancel", "amount", "expire"]
+
+_ENDED = ("canceled", "expired")
+
+
+def change_transactions(
+    store: Store,
+    *,
+    now: datetime,
+    what: TransactionChange,
+    count: int = 0,
+    ids: Iterable[str] = (),
+) -> list[str]:
+    """Give money back, let a pending payment succeed, or let one that succeeded fail after all.
+
+    Args:
+        store: where they are.
+        now: aware UTC; becomes `updatedAt`.
+        count: how many, where none is named.
+        ids: which ones.
+        what: `refund` gives back a part of what is left, or all of it; `settle`; `fail`.
+
+    Returns:
+        The ids of the changed ones: those named, else up to `count` of those it can be done to.
+
+    Raises:
+        KeyError: if a named transaction does not exist.
+        ValueError: if it cannot be done to a named one.
+    """
+    may = {"refund": _left, "settle": _is_pending, "fail": _may_fail}[what]
+    rng = _chance(store, what, now)
+    chosen = _chosen(store, store.transactions, may, list(ids), count, rng)
+    for transaction in chosen:
+        store.remember(transaction)
+        if what == "refund":
+            _give_back(transaction, rng)
+        else:
+            transaction["status"] = "succeeded" if what == "settle" else "failed"
+        touch(transaction, now)
+    return [transaction["_id"] for transaction in chosen]
+
+
+def change_subscriptions(
+    store: Store,
+    *,
+    now: datetime,
+    what: SubscriptionChange,
+    count: int = 0,
+    ids: Iterable[str] = (),
+) -> list[str]:
+    """End subscriptions, or make them dearer by one major unit.
+
+    Args:
+        store: where they are.
+        count: how many, where none is named.
+        ids: which ones.
+        now: aware UTC; becomes `updatedAt`, and `canceledAt` where one is cancelled.
+        what: `cancel`; `amount`; `expire` sets the schedule's end on the day before.
+
+    Returns:
+        The ids of the changed ones: those named, else up to `count` of those it can be done to.
+
+    Raises:
+        KeyError: if a named subscription does not exist.
+        ValueError: if it cannot be done to a named one.
+    """
+    rng = _chance(store, what, now)
+    chosen = _chosen(store, store.subscriptions, _runs, list(ids), count, rng)
+    for subscription in chosen:
+        store.remember(subscription)
+        if what == "amount":
+            subscription["amount"] = number(Decimal(subscription["amount"]) + 1)
+        else:
+            _end(subscription, what, now)
+        touch(subscription, now)
+    return [subscription["_id"] for subscription in chosen]
+
+
+def is_owed(store: Store, document: Document) -> bool:
+    """Whether Halo has to know a document at all: those in test mode only if the config says so."""
+    return bool(document.get("liveMode", True)) or not store.config.live_only
+
+
+def _chance(store: Store, what: str, now: datetime) -> random.Random:
+    return random.Random(f"{what} {store.config.seed} {now.isoformat()}")
+
+
+def _chosen(
+    store: Store,
+    documents: dict[str, Document],
+    may: Callable[[Document], object],
+    ids: list[str],
+    count: int,
+    rng: random.Random,
+) -> list[Document]:
+    if not ids:
+        able = [one for one in documents.values() if is_owed(store, one) and may(one)]
+        return rng.sample(able, min(count, len(able)))
+    named = [documents[document_id] for document_id in ids]
+    unable = [one["_id"] for one in named if not may(one)]
+    if unable:
+        raise ValueError(f"this cannot be done to {', '.join(unable)} as it stands")
+    return named
+
+
+def _left(transaction: Document) -> Decimal:
+    """What can still be given back."""
+    if transaction["status"] not in PAID_STATUSES:
+        return Decimal(0)
+    return Decimal(transaction["amount"]) - Decimal(transaction.get("amountRefunded", 0))
+
+
+def _is_pending(transaction: Document) -> bool:
+    return bool(transaction["status"] == "pending")
+
+
+def _may_fail(transaction: Document) -> bool:
+    return bool(_left(transaction)) and not transaction.get("amountRefunded")
+
+
+def _give_back(transaction: Document, rng: random.Random) -> None:
+    """A part of what is left, at least one minor unit, or the rest."""
+    left, digits = _left(transaction), digits_of(transaction["currency"])
+    units = int(left.scaleb(digits))
+    back = left if rng.random() < 0.4 else Decimal(rng.randrange(units) + 1).scaleb(-digits)
+    whole = Decimal(transaction.get("amountRefunded", 0)) + back
+    transaction["amountRefunded"] = number(whole)
+    if transaction["status"] == "partially_refunded" and back == left:
+        transaction["status"] = "refunded"
+
+
+def _runs(subscription: Document) -> bool:
+    return subscription["status"] not in _ENDED
+
+
+def _end(subscription: Document, what: Literal["cancel", "expire"], now: datetime) -> None:
+    status = "canceled" if what == "cancel" else "expired"
+    subscription["status"] = status
+    subscription["subscriptionSnapshot"]["status"] = status
+    if what == "cancel":
+        subscription["canceledAt"] = stamp(now)
+    else:
+        yesterday = now.date() - timedelta(days=1)
+        subscription["schedule"]["rrule"]["endDate"] = yesterday.isoformat()

@@ -1,0 +1,59 @@
+"""Owed again: all records of a connection are looked at anew when its mapping has changed.
+
+What renders to the same as before costs no call; a version of syncline that knows a further flow
+comes to its old records in the same way.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from syncline.ledger import connections, records
+from syncline.steps import owing
+from syncline.steps.parts import Line, Nudge, Parts
+
+PAGE = 500
+"""Records of one transaction."""
+
+
+def owe_again(parts: Parts, line: Line) -> None:
+    """Go through all records; killed on the way, it begins anew, which changes nothing."""
+    link = line.link
+    if parts.ledger.run(lambda connection: _is_done(connection, link.name)):
+        return
+    targets: set[str] = set()
+    for kind in owing.KINDS:
+        targets |= _owe_kind(parts, line, kind)
+    if parts.ledger.run(lambda connection: connections.owed_under(connection, link)):
+        parts.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
+
+
+def _is_done(connection: Connection, name: str) -> bool:
+    """Whether another worker was here already."""
+    return name not in connections.under_new_rules(connection)
+
+
+def _owe_kind(parts: Parts, line: Line, kind: str) -> set[str]:
+    targets: set[str] = set()
+    after: str | None = ""
+    while after is not None:
+        start = after
+
+        def work(connection: Connection) -> tuple[frozenset[str], str | None]:
+            place = line.link.location_place
+            records.lock(connection, place, kind)
+            page = records.page(connection, place, kind, start, PAGE)  # noqa: B023 - run at once
+            owed = owing.owe(
+                connection,
+                line.link,
+                line.document,
+                kind,
+                [owing.Version(*one) for one in page],
+                "mapping",
+                again=True,
+            )
+            return owed, page[-1][0] if len(page) == PAGE else None
+
+        found, after = parts.ledger.run(work)
+        targets |= found
+    return targets

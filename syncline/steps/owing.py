@@ -1,0 +1,255 @@
+"""Owed: what versions of records make due, flow by flow, in the transaction that records them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.fingerprint import fingerprint
+from syncline.flows import customers, orders, payments, subscriptions
+from syncline.flows.flow import Owed
+from syncline.ledger import deliveries, records
+from syncline.ledger.connections import Link
+from syncline.ledger.leases import Debt
+from syncline.mapping.document import Document
+
+ORDER_MAY_COME = timedelta(seconds=90)
+"""How long an order that a transaction names may still come with a pull, before it is asked for."""
+
+Canonical = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a record."""
+
+    foreign_id: str
+    version: int
+    canonical: Canonical
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """Where and under which rules something is owed."""
+
+    connection: Connection
+    link: Link
+    document: Document
+    again: bool
+    detail_is_fresh: bool
+
+
+def owe(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    kind: str,
+    versions: Sequence[Version],
+    cause: str,
+    *,
+    detail_is_fresh: bool = False,
+    again: bool = False,
+) -> frozenset[str]:
+    """Make due what versions of records owe; returns the targets that there is something for.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose records these are.
+        document: the connection's mapping.
+        kind: order, transaction or subscription.
+        versions: the versions.
+        cause: what showed them.
+        detail_is_fresh: whether these versions' details have just been read.
+        again: whether they were owed before, under another mapping.
+    """
+    if not versions:
+        return frozenset()
+    books = _Books(connection, link, document, again, detail_is_fresh)
+    debts = _OWED[kind](books, versions)
+    people = _people(document, kind, versions, debts)
+    debts += _customers(books, people, cause)
+    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=again)
+    return frozenset(debt.target for debt in debts if not debt.after)
+
+
+def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+    """An order owes itself, and, where money came in already, its invoice once more."""
+    ids = [one.foreign_id for one in versions]
+    invoiced = _standing(books, ids)
+    debts: list[Debt] = []
+    for one in versions:
+        owed = orders.owes(one.canonical, books.document, detail_is_fresh=books.detail_is_fresh)
+        debts += _own(books, owed, one)
+        if "invoice" in invoiced.get(one.foreign_id, ()):
+            owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
+            debts += _own(books, owed, one)
+    return debts
+
+
+def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+    """Credits and payments stand in what was owed before, so only first versions know it all."""
+    before = [one.foreign_id for one in versions if books.again or one.version > 1]
+    standing = _standing(books, before)
+    owed = {
+        one.foreign_id: payments.owes(
+            one.canonical, books.document, standing.get(one.foreign_id, ())
+        )
+        for one in versions
+    }
+    named = [payments.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
+    known = _known_orders(books, named)
+    debts = _missing_orders(books, named, known)
+    for one in versions:
+        debts += _own(books, owed[one.foreign_id], one, known)
+    return debts
+
+
+def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+    owed = {
+        one.foreign_id: subscriptions.owes(
+            one.canonical, books.document, detail_is_fresh=books.detail_is_fresh
+        )
+        for one in versions
+    }
+    named = [subscriptions.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
+    debts = _missing_orders(books, named, _known_orders(books, named))
+    for one in versions:
+        debts += _own(books, owed[one.foreign_id], one)
+    return debts
+
+
+_OWED: dict[str, Callable[[_Books, Sequence[Version]], list[Debt]]] = {
+    "order": _orders,
+    "transaction": _transactions,
+    "subscription": _subscriptions,
+}
+
+KINDS = tuple(_OWED)
+"""The kinds of records that owe something."""
+
+
+def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
+    if not ids:
+        return {}
+    return deliveries.standing(books.connection, books.link.tenant, payments.FLOW, ids)
+
+
+def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:
+    wanted = sorted({one for one in ids if one})
+    return records.versions(books.connection, books.link.location_place, "order", wanted)
+
+
+def _missing_orders(
+    books: _Books, ids: Iterable[str | None], known: Mapping[str, int]
+) -> list[Debt]:
+    """Orders that are paid for and not known are read by id, unless a pull brings them first."""
+    return [
+        Debt(
+            flow=orders.DETAILS,
+            source_kind=orders.SOURCE_KIND,
+            source_id=order_id,
+            role="detail",
+            target="highlevel.order",
+            place=books.link.location_place,
+            version=0,
+            after=ORDER_MAY_COME,
+        )
+        for order_id in sorted({one for one in ids if one})
+        if order_id not in known
+    ]
+
+
+def _own(
+    books: _Books, owed: Iterable[Owed], one: Version, known: Mapping[str, int] | None = None
+) -> list[Debt]:
+    """Debts of a version; those of the order that it names have that order's version."""
+    return [
+        Debt(
+            flow=item.flow,
+            source_kind=item.source_kind,
+            source_id=item.source_id,
+            role=item.role,
+            target=item.target,
+            place=books.link.location_place,
+            version=one.version
+            if item.source_id == one.foreign_id
+            else (known or {}).get(item.source_id, 0),
+        )
+        for item in owed
+        if item.flow != customers.FLOW  # they are records of their own, with their own versions
+    ]
+
+
+def _people(
+    document: Document, kind: str, versions: Sequence[Version], debts: Sequence[Debt]
+) -> dict[str, dict[str, Any]]:
+    """The customers whom these records need, by source id, with what is known of each."""
+    owing = {debt.source_id for debt in debts}
+    people: dict[str, dict[str, Any]] = {}
+    for one in versions:
+        of_order = kind == "transaction" and payments.order_of(one.canonical)
+        contact = one.canonical.get("contact")
+        key = customers.key_of(contact, document)
+        if one.foreign_id in owing and key is not None and contact and not of_order:
+            people[key] = {**_filled(contact), **people.get(key, {})}
+    return people
+
+
+def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in contact.items() if value}
+
+
+def _customers(books: _Books, people: Mapping[str, Canonical], cause: str) -> list[Debt]:
+    """Customers are one per tenant; the first contact that is seen names them."""
+    if not people:
+        return []
+    place = books.link.tenant_place
+    records.lock(books.connection, place, "customer")
+    stored = records.load(books.connection, place, "customer", list(people))
+    fresh = [
+        version
+        for key, contact in people.items()
+        if (version := _next_customer(key, contact, stored.get(key))) is not None
+    ]
+    records.save_versions(books.connection, place, "customer", fresh, cause)
+    versions = {one.foreign_id: one.version for one in fresh}
+    if books.again:
+        versions = {**{key: one.version for key, one in stored.items()}, **versions}
+    return [
+        Debt(
+            flow=owed.flow,
+            source_kind=owed.source_kind,
+            source_id=owed.source_id,
+            role=owed.role,
+            target=owed.target,
+            place=place,
+            version=version,
+        )
+        for key, version in versions.items()
+        for owed in customers.owes(key)
+    ]
+
+
+def _next_customer(
+    key: str, contact: Canonical, before: records.Stored | None
+) -> records.NewVersion | None:
+    known = {} if before is None else before.canonical
+    if known and known.get("id") != contact.get("id"):
+        return None  # a second contact with the same e-mail renames nobody
+    merged = {**known, **contact}
+    mark = fingerprint(merged, volatile=())
+    if before is not None and before.fingerprint == mark:
+        return None
+    return records.NewVersion(
+        foreign_id=key,
+        version=1 if before is None else before.version + 1,
+        canonical=merged,
+        fingerprint=mark,
+        created_at=None,
+        updated_at=None,
+        fields={} if before is None else records.difference(before.canonical, merged),
+    )

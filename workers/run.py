@@ -1,0 +1,56 @@
+"""`syncline run`: one process alone, for containers and service managers, which keep it running."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from syncline.cli.desk import desk
+from syncline.errors import UnknownName
+from syncline.settings import Settings
+from workers import flower, ports, processes
+from workers.lanes import CREWS, EVERYTHING
+from workers.supervisor import Process
+
+_WORKERS = {crew.name: crew for crew in (*CREWS, EVERYTHING)}
+NAMES = (*_WORKERS, "beat", "flower")
+
+
+def run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="PROCESS", help=f"One of: {', '.join(NAMES)}.")],
+    *,
+    address: Annotated[
+        str, typer.Option(help="Where Flower listens; in a container, 0.0.0.0.")
+    ] = ports.LOOPBACK,
+) -> None:
+    """Become one process: a worker of some lanes, of all, beat or Flower. Whoever ran it restarts it.
+
+    `syncline up` runs them all. The ledger must have its tables: see syncline migrate.
+
+    Example: syncline run deliver
+    """
+    process = process_of(name, desk(context).settings(), address)
+    # In place of this process, so that signals and exit codes pass by nobody.
+    os.execve(process.command[0], process.command, {**os.environ, **process.env})  # noqa: S606
+
+
+def process_of(name: str, settings: Settings, address: str = ports.LOOPBACK) -> Process:
+    """The process of that name, as `syncline up` starts it.
+
+    Raises:
+        UnknownName: there is no such process.
+        Refused: Flower's password cannot be used.
+    """
+    if name in _WORKERS:
+        return processes.worker(_WORKERS[name], settings)
+    if name == "beat":
+        return processes.beat(settings)
+    if name == "flower":
+        # Never another port than the one that was asked for: it may be published, and watched.
+        return flower.flower(settings, settings.flower_port or ports.free_port(), address)
+    raise UnknownName(
+        f"There is no process {name!r:.80}.", remedy=f"There are: {', '.join(NAMES)}."
+    )
