@@ -19,9 +19,9 @@ from syncline.steps.parts import Parts
 from tasks import context
 from tasks.nudging import publish
 from workers import embedded
-from workers.health import tick_mark
 from workers.logs import configure
 from workers.parts import make_parts
+from workers.processes import tick_mark
 
 settings = Settings.load()
 

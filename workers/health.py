@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +26,7 @@ from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
 from workers import ports
 from workers.postgres import Postgres
+from workers.processes import tick_mark
 from workers.server import port_path
 
 _TICKS_MISSED = 5
@@ -136,15 +136,6 @@ def check_flower(settings: Settings) -> Check:
     finally:
         asking.close()
     return Check("flower", answer == http.HTTPStatus.OK, f"It answers with {answer}.")
-
-
-def tick_mark(settings: Settings) -> Path:
-    """The file that beat touches after each tick that the broker took.
-
-    The schedule's own file will not do: it is mapped into memory, and a change made there shows in
-    no modification time while the file lies in memory too, as in a container.
-    """
-    return settings.data / "beat.tick"
 
 
 def _asked(part: str, settings: Settings, question: Callable[[Connection], Check]) -> Check:

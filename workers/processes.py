@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from syncline.settings import Settings
 from workers.lanes import CREWS, Crew
@@ -38,6 +39,15 @@ def beat(settings: Settings) -> Process:
         (*CELERY, "beat", "--schedule", str(schedule), "--pidfile="),
         _environment(settings),
     )
+
+
+def tick_mark(settings: Settings) -> Path:
+    """The file that beat touches after each tick that the broker took.
+
+    The schedule's own file will not do: it is mapped into memory, and a change made there shows in
+    no modification time while the file lies in memory too, as in a container.
+    """
+    return settings.data / "beat.tick"
 
 
 def workers(settings: Settings) -> list[Process]:

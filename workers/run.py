@@ -26,9 +26,10 @@ def run(
         str, typer.Option(help="Where Flower listens; in a container, 0.0.0.0.")
     ] = ports.LOOPBACK,
 ) -> None:
-    """Become one process: a worker of some lanes, of all, beat or Flower. Whoever ran it restarts it.
+    """Become one process: a worker for some lanes or for all, beat, or Flower.
 
-    `syncline up` runs them all. The ledger must have its tables: see syncline migrate.
+    It is not started again when it ends: that is left to whoever runs it. `syncline up` runs them
+    all. The ledger must have its tables: see syncline migrate.
 
     Example: syncline run deliver
     """

@@ -155,8 +155,10 @@ def _find(context: typer.Context, which: str, *, with_examples: bool) -> _Found:
             f"The mapping {which!r} cannot be read ({type(error).__name__}).",
             remedy="Give a TOML file in UTF-8.",
         ) from None
-    if which == "detail" or which == "summary":  # noqa: PLR1714 - narrows the type
-        return _Found(default_document(which), {})
+    if which == "detail":
+        return _Found(default_document("detail"), {})
+    if which == "summary":
+        return _Found(default_document("summary"), {})
     if path.suffix == ".toml":
         raise Refused(f"There is no file {which!r}.", remedy="Check the path.")
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from math import ceil
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from syncline.ledger import effects
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate, Outcome, Planned, highlevel_gate
 from syncline.steps.parts import Line, Parts
+from syncline.transport import Permit
 
 app = group("provider", "Look at white-label payment providers in HighLevel, and register one.")
 
@@ -194,8 +196,8 @@ class _Registration:
             made = self._found(doubt)
         if made is None:
             raise Again(
-                f"{self._wanted.unique_name} was not registered: {doubt.what}",
-                remedy="Run the command again.",
+                f"{self._wanted.unique_name} was not registered: it is not in HighLevel's list. "
+                f"{doubt.what}"
             )
         found = made
         self._parts.ledger.run(lambda connection: self._note(connection, found, outcome))
@@ -237,14 +239,15 @@ def _registered(line: Line, gate: Gate) -> list[IntegrationProvider]:
     """All of them: no total is given, so pages are read until one brings nothing new."""
     found: dict[str, IntegrationProvider] = {}
     while True:
-        page = gate.read(
-            f"GET {PATH}",
-            lambda permit: list_providers(line.highlevel, permit, limit=PAGE, offset=len(found)),
-        )
+        page = gate.read(f"GET {PATH}", partial(_page, line, offset=len(found)))
         fresh = {one.id: one for one in page if one.id not in found}
         if not fresh:
             return list(found.values())
         found |= fresh
+
+
+def _page(line: Line, permit: Permit, *, offset: int) -> list[IntegrationProvider]:
+    return list_providers(line.highlevel, permit, limit=PAGE, offset=offset)
 
 
 def _wanted(**fields: Any) -> NewProvider:
@@ -308,7 +311,7 @@ def _by_hand() -> Iterator[None]:
     try:
         yield
     except Again as error:
-        seconds = ceil(error.after.total_seconds())
+        seconds = max(1, ceil(error.after.total_seconds()))
         error.remedy = f"Run the command again in {seconds} s."
         raise
 

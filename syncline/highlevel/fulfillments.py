@@ -112,7 +112,7 @@ def create_fulfillment(
     """
     received = client.call("POST", _path(order_id), permit=permit, body=body.document())
     with naming(permit):
-        made = received.document.get("data")
+        made: Any = received.document.get("data")
         return _row(read_made(Fulfillment, made, "The fulfillment that was made"), made)
 
 

@@ -212,7 +212,7 @@ class _Reading:
                 self._add(
                     ("payments", "unpaid" if "unpaid" in given else "paid"),
                     f"the status {status!r} is in both paid and unpaid",
-                    "Leave it in one of the two lists.",
+                    "Leave it in one of the two; a list that is not written is the shipped one.",
                 )
 
     def _validated(

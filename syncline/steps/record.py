@@ -75,6 +75,8 @@ def record(
     for key in fresh:
         partial = PARTIALS[kind, facet](payloads[key])
         updated_at = _moment(partial.get("updated_at"))
+        if _is_older(updated_at, facet, stored.get(key)):
+            continue  # read from a copy that lags behind, or an event that was overtaken
         facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
         version = _next(kind, key, facet, partial, updated_at, stored.get(key))
         if version is not None:
@@ -92,6 +94,11 @@ def record(
     )
     new = sum(1 for version in versions if version.version == 1)
     return Recorded(new, len(versions) - new, len(payloads) - len(fresh), frozenset(targets))
+
+
+def _is_older(updated_at: datetime | None, facet: str, before: records.Stored | None) -> bool:
+    known = None if before is None else before.facets.get(facet, (None, {}))[0]
+    return updated_at is not None and known is not None and updated_at < known
 
 
 def _next(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from syncline.highlevel.transactions import get_transaction, list_transactions
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Transport
 from tests.syncline.highlevel.location import (
+    LOCATION,
     TOKEN_FOR_ORDERS_ONLY,
     TOKEN_OF_ANOTHER_LOCATION,
     Scripted,
@@ -115,6 +118,143 @@ def test_filters_reach_the_server(server: Scripted, transport: Transport) -> Non
     query = server.calls[0]["query"]
     wanted = {"limit": "7", "offset": "14", "startAt": "2026-01-02", "paymentMode": "live"}
     assert {key: query[key] for key in query.keys() - {"altId", "altType"}} == wanted
+
+
+EVERY_FILTER: dict[str, tuple[Callable[..., Page[Any]], dict[str, Any], dict[str, str]]] = {
+    "/payments/orders": (
+        list_orders,
+        {
+            "status": "completed",
+            "payment_status": "partially_paid",
+            "payment_mode": "test",
+            "contact_id": "c1",
+            "source_id": "s1",
+            "funnel_product_ids": ["p1", "p2"],
+            "search": "Ada",
+        },
+        {
+            "status": "completed",
+            "paymentStatus": "partially_paid",
+            "paymentMode": "test",
+            "contactId": "c1",
+            "sourceId": "s1",
+            "funnelProductIds": "p1,p2",
+            "search": "Ada",
+        },
+    ),
+    "/payments/transactions": (
+        list_transactions,
+        {
+            "payment_mode": "live",
+            "entity_id": "o1",
+            "contact_id": "c1",
+            "subscription_id": "sub_1",
+            "entity_source_type": "funnel",
+            "entity_source_sub_type": "upsell",
+            "search": "Ada",
+        },
+        {
+            "paymentMode": "live",
+            "entityId": "o1",
+            "contactId": "c1",
+            "subscriptionId": "sub_1",
+            "entitySourceType": "funnel",
+            "entitySourceSubType": "upsell",
+            "search": "Ada",
+        },
+    ),
+    "/payments/subscriptions": (
+        list_subscriptions,
+        {
+            "payment_mode": "live",
+            "entity_id": "o1",
+            "contact_id": "c1",
+            "subscription_id": "s1",
+            "entity_source_type": "funnel",
+            "search": "Ada",
+            "payments_collected_count": True,
+        },
+        {
+            "paymentMode": "live",
+            "entityId": "o1",
+            "contactId": "c1",
+            "id": "s1",
+            "entitySourceType": "funnel",
+            "search": "Ada",
+            "getPaymentsCollectedCount": "true",
+        },
+    ),
+}
+WINDOW = {"start_at": date(2026, 1, 2), "end_at": date(2026, 1, 3)}
+SCHEMA = Path(__file__).parents[4] / "shared/apis/highlevel/payments.json"
+
+
+@pytest.mark.parametrize("path", EVERY_FILTER)
+def test_every_filter_is_sent_in_the_words_of_the_api_beside_the_location(
+    server: Scripted, transport: Transport, path: str
+) -> None:
+    server.body = b'{"data": [], "totalCount": 0}'
+    list_page, given, wanted = EVERY_FILTER[path]
+    list_page(client_of(transport, server.url), permit(), limit=7, offset=14, **WINDOW, **given)
+    (call,) = server.calls
+    assert call["path"] == path
+    assert call["query"] == {
+        "altId": LOCATION,
+        "altType": "location",
+        "limit": "7",
+        "offset": "14",
+        "startAt": "2026-01-02",
+        "endAt": "2026-01-03",
+        **wanted,
+    }
+
+
+@pytest.mark.parametrize("path", EVERY_FILTER)
+def test_every_filter_that_is_published_can_be_given(path: str) -> None:
+    if not SCHEMA.exists():
+        pytest.skip("the published schema is not beside this checkout")
+    published = json.loads(SCHEMA.read_text())["paths"][path]["get"]["parameters"]
+    names = {one["name"] for one in published if one["in"] == "query"}
+    place, window = {"altId", "altType", "locationId"}, {"limit", "offset", "startAt", "endAt"}
+    assert names - place - window == set(EVERY_FILTER[path][2])
+
+
+def _value(row: dict[str, Any], *path: str) -> Any:
+    for key in path:
+        row = row[key]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("resource", "keyword", "path"),
+    [
+        (ORDERS, "contact_id", ("contactId",)),
+        (ORDERS, "source_id", ("source", "id")),
+        (TRANSACTIONS, "entity_id", ("entityId",)),
+        (TRANSACTIONS, "entity_source_type", ("entitySource", "type")),
+        (TRANSACTIONS, "entity_source_sub_type", ("entitySource", "subType")),
+        (SUBSCRIPTIONS, "subscription_id", ("_id",)),
+        (SUBSCRIPTIONS, "entity_source_type", ("entitySource", "type")),
+    ],
+)
+def test_a_filter_gives_the_records_that_it_names_and_no_others(
+    client: HighLevelClient, resource: Resource, keyword: str, path: tuple[str, ...]
+) -> None:
+    every = resource.list_page(client, permit(), limit=100, offset=0).rows
+    single = resource.get(client, permit(), every[0].id)
+    wanted = _value(single, *path)
+    found = resource.list_page(client, permit(), limit=100, offset=0, **{keyword: wanted})
+    assert every[0].id in found.ids
+    for row in found.rows[:5]:
+        assert _value(resource.get(client, permit(), row.id), *path) == wanted
+
+
+def test_orders_of_a_product_are_found(client: HighLevelClient) -> None:
+    [row] = list_orders(client, permit(), limit=1, offset=0).rows
+    product = get_order(client, permit(), row.id)["items"][0]["product"]["_id"]
+    found = list_orders(client, permit(), limit=100, offset=0, funnel_product_ids=["no", product])
+    assert row.id in found.ids
+    assert not list_orders(client, permit(), limit=1, offset=0, funnel_product_ids=["no"]).ids
 
 
 def test_an_unknown_order_is_absent(client: HighLevelClient) -> None:
