@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import typer
 
-from syncline.cli import connections, mapping, parked, provider, show, status
+from syncline.cli import adopt, connections, mapping, parked, provider, show, status
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import WRONG_DATA, Commands, complain, say
 from syncline.errors import SynclineError
@@ -44,6 +44,7 @@ app.command("run")(run)
 app.command("health")(health)
 app.command("demo")(demo)
 app.command("status")(status.show_status)
+app.command("adopt")(adopt.adopt)
 app.add_typer(show.app)
 app.add_typer(parked.app)
 app.add_typer(connections.app)

@@ -56,5 +56,8 @@ def workers(settings: Settings) -> list[Process]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Children mean the same data folder, wherever they stand."""
-    return {"SYNCLINE_DATA": str(settings.data)}
+    """Children mean the same data folder, wherever they stand.
+
+    With an arena of memory for each of its threads, a worker would keep what each used at most.
+    """
+    return {"SYNCLINE_DATA": str(settings.data), "MALLOC_ARENA_MAX": "2"}

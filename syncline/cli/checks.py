@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +19,9 @@ from syncline.errors import (
     WrongPlace,
 )
 from syncline.halo.auth import TokenDesk
-from syncline.halo.currencies import currency_ids, list_currencies
+from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
 from syncline.halo.customers import client_walk, get_client, list_clients_page
+from syncline.halo.models import CurrencyRow
 from syncline.halo.reports import run_sql
 from syncline.highlevel.orders import list_orders
 from syncline.highlevel.subscriptions import list_subscriptions
@@ -158,7 +159,7 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk) -> Iterator[Question]:
         "Halo: currencies",
         "GET /Currency",
         lambda permit: list_currencies(line.halo, permit),
-        lambda rows: _remember_currencies(parts, line, currency_ids(rows)),
+        lambda rows: _remember_currencies(parts, line, rows),
     )
     yield Question(
         "Halo: customers",
@@ -207,10 +208,13 @@ def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
     )
 
 
-def _remember_currencies(parts: Parts, line: Line, found: dict[str, int]) -> str:
+def _remember_currencies(parts: Parts, line: Line, rows: Sequence[CurrencyRow]) -> str:
+    found, rates = currency_ids(rows), currency_rates(rows)
     abilities.teach(
         parts,
         line,
-        lambda known: known.with_currencies(found, found_at=parts.now(), how="connection check"),
+        lambda known: known.with_currencies(
+            found, rates=rates, found_at=parts.now(), how="connection check"
+        ),
     )
     return ", ".join(sorted(found)) or "none with an ISO code"

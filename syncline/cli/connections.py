@@ -26,6 +26,9 @@ app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 
+NOTICED_AFTER_S = 6.0
+"""After so many seconds every worker has seen that a connection was stopped."""
+
 HIGHLEVEL_URL = "https://services.leadconnectorhq.com"
 
 
@@ -72,6 +75,10 @@ def add(
         int | None,
         typer.Option(min=5, help="Seconds before a doubtful write is looked up at this tenant."),
     ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Add it stopped: Halo may hold its orders already."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything given, and add nothing.")
     ] = False,
@@ -114,6 +121,8 @@ def add(
         def work(database: Connection) -> None:
             with database.begin_nested() as attempt:
                 link = connections.add(database, new)
+                if adopt:
+                    connections.stop(database, link, f"adopt first: syncline adopt {name}")
                 keep(database, parts.sealer, link.location_place, "private_token", token)
                 keep(database, parts.sealer, link.tenant_place, "client_secret", secret)
                 if dry_run:
@@ -124,6 +133,8 @@ def add(
         say(f"{name} could be added; nothing was changed.")
     else:
         say(f"{name} is added. Next: syncline connection check {name}")
+        if adopt:
+            say(f"It stands still until: syncline adopt {name}")
 
 
 @app.command("list")
@@ -187,6 +198,27 @@ def start(context: typer.Context, name: Name) -> None:
     say(f"{name} goes on." if before.state == "stopped" else f"{name} was not stopped.")
 
 
+@app.command("stop")
+def stop(context: typer.Context, name: Name) -> None:
+    """Let a connection stand still; what is in a worker's hands just now is brought to its end.
+
+    Example: syncline connection stop acme
+    """
+
+    def work(database: Connection) -> Link:
+        link = connections.by_name(database, name)
+        if link.state == "active":
+            why = f"by hand; to go on: syncline connection start {name}"
+            connections.stop(database, link, why)
+        return link
+
+    with desk(context).open() as parts:
+        before = parts.ledger.run(work)
+        if before.state == "active":
+            parts.sleep(NOTICED_AFTER_S)
+    say(f"{name} {'stands still' if before.state == 'active' else 'was stopped already'}.")
+
+
 @app.command("set-mapping")
 def set_mapping(
     context: typer.Context,
@@ -199,7 +231,7 @@ def set_mapping(
 ) -> None:
     """Let a connection follow another mapping document; it is checked first.
 
-    Records that change from then on follow it.
+    Old records follow it too; what comes out as before costs no call.
 
     Example: syncline connection set-mapping acme acme.toml
     """

@@ -1,7 +1,9 @@
-"""`syncline parked`: deliveries that need a person, and sending them again."""
+"""`syncline parked`: deliveries that need a person, by cause, and sending them again."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,24 +11,51 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.cli import two_sides
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, say, show, stack, table
+from syncline.cli.remedies import in_two
+from syncline.cli.two_sides import TwoSides, both_sides
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections, deliveries, parked
-from syncline.ledger.parked import ParkedDelivery
+from syncline.ledger.parked import Cause, ParkedDelivery
 
-app = group("parked", "Look at deliveries that need a person, and send them again.")
+app = group("parked", "Look at deliveries that need a person, by cause, and send them again.")
 
 Only = Annotated[str | None, typer.Option("--connection", "-c", help="Only of this connection.")]
-Record = Annotated[
-    str, typer.Argument(metavar="ID", help="The record's id, or the delivery's number.")
+OfCause = Annotated[
+    str | None, typer.Option("--cause", metavar="CAUSE", help="Those of this cause.")
 ]
+
+_NOTHING = "Nothing is parked."
+_CALLED = {"recurring": "recurring invoice"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _ListedCause:
+    cause: Cause
+    said: str
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    parked: int
+    causes: list[_ListedCause]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
     parked: int
     deliveries: list[ParkedDelivery]
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownCause:
+    cause: Cause
+    example: TwoSides
+    retry: str
 
 
 @app.command("list")
@@ -34,40 +63,59 @@ def list_parked(
     context: typer.Context,
     *,
     connection: Only = None,
-    most: Annotated[int, typer.Option("--limit", min=1, help="Show so many at most.")] = 100,
+    cause: OfCause = None,
+    records: Annotated[
+        bool, typer.Option("--records", help="Each delivery in a line of its own.")
+    ] = False,
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show so many lines at most.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List what is parked, with the reason and the offending field.
+    """List why deliveries are parked: one cause, one line, with how many records it holds up.
 
     Example: syncline parked list --connection acme
     """
 
-    def work(database: Connection) -> _Listed:
+    def work(database: Connection) -> _Causes | _Records:
         only = _id_of(database, connection)
-        return _Listed(
-            parked.count(database, only), parked.listed(database, connection_id=only, most=most)
-        )
+        if records or cause is not None:
+            return _records(database, only, cause, most)
+        return _causes(database, only, most)
 
     with desk(context).open() as parts:
         found = parts.ledger.run(work)
-    show(as_json, found, lambda: _render_list(found))
+    show(as_json, found, lambda: _render(found))
 
 
 @app.command("show")
 def show_parked(
     context: typer.Context,
     *,
-    record: Record,
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|CAUSE", help="The record's id, the delivery's number, or a cause."
+        ),
+    ],
     connection: Only = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was wanted beside what Halo confirmed, and why it is parked.
+    """Show HighLevel's record beside what Halo was sent and holds, the failing field marked.
+
+    Of a cause, one of its records is shown.
 
     Example: syncline parked show 6578a1b2c3d4e5f60718293a
     """
+
+    def work(database: Connection) -> _ShownCause | list[TwoSides]:
+        only = _id_of(database, connection)
+        found = parked.listed(database, connection_id=only, record=wanted)
+        if found:
+            return [both_sides(database, one) for one in found]
+        return _shown_cause(database, only, wanted)
+
     with desk(context).open() as parts:
-        found = parts.ledger.run(lambda database: _known(database, record, connection))
-    show(as_json, found, lambda: stack(*(_render(one) for one in found)))
+        found = parts.ledger.run(work)
+    show(as_json, found, lambda: _render_shown(found))
 
 
 @app.command("retry")
@@ -77,80 +125,165 @@ def retry_parked(
     record: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="The record's id, or a delivery's number.")
     ] = None,
+    cause: OfCause = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is parked.")] = False,
     connection: Only = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent again, and change nothing.")
     ] = False,
 ) -> None:
-    """Send parked deliveries again: one record's, or all; the workers take them up within seconds.
+    """Send parked deliveries again: of a record, of a cause, or all.
 
-    Example: syncline parked retry 6578a1b2c3d4e5f60718293a
+    The workers take them up within seconds.
+
+    Example: syncline parked retry --cause c1f3a5b7d
     """
-    if (record is None) is not everything:
-        raise Refused("Which are to be sent again?", remedy="Give one ID, or --all.")
+    if [record is not None, cause is not None, everything].count(True) != 1:
+        raise Refused("Which are to be sent again?", remedy="Give one ID, or --cause, or --all.")
 
-    def work(database: Connection) -> int:
+    def work(database: Connection) -> Mapping[str, int]:
         only = _id_of(database, connection)
-        if record is None:
-            return (
-                parked.count(database, only) if dry_run else len(deliveries.retry(database, only))
-            )
-        found = _known(database, record, connection)
-        return sum(
-            _again(database, of, at, dry_run=dry_run)
-            for of, at in sorted({(one.connection_id, one.source_id) for one in found})
-        )
+        if record is not None:
+            return _again(database, only, record, dry_run=dry_run)
+        if dry_run:
+            many = parked.counts(database, connection_id=only, cause=cause)
+        else:
+            many = deliveries.retry(database, only, cause=cause)
+        if cause is not None and not many:
+            raise _unknown(cause)
+        return many
 
     with desk(context).open() as parts:
         many = parts.ledger.run(work)
-    what = "delivery" if many == 1 else "deliveries"
-    say(f"{many} {what} {'would be' if dry_run else 'will be'} sent again.")
+    say(_sentence(many, "would be" if dry_run else "will be"))
 
 
 def _id_of(database: Connection, name: str | None) -> int | None:
     return None if name is None else connections.by_name(database, name).id
 
 
-def _again(database: Connection, connection_id: int, source_id: str, *, dry_run: bool) -> int:
-    if dry_run:
-        return len(parked.listed(database, connection_id=connection_id, record=source_id))
-    return len(deliveries.retry(database, connection_id, source_id=source_id))
+def _causes(database: Connection, only: int | None, most: int) -> _Causes:
+    found = parked.by_cause(database, connection_id=only)
+    shown = [
+        _ListedCause(one, in_two(one.reason)[0], in_two(one.example_reason)[1])
+        for one in found[:most]
+    ]
+    return _Causes(sum(one.records for one in found), shown, len(found) - len(shown))
 
 
-def _known(database: Connection, record: str, name: str | None) -> list[ParkedDelivery]:
-    found = parked.listed(database, connection_id=_id_of(database, name), record=record)
+def _records(database: Connection, only: int | None, cause: str | None, most: int) -> _Records:
+    many = sum(parked.counts(database, connection_id=only, cause=cause).values())
+    if cause is not None and not many:
+        raise _unknown(cause)
+    found = parked.listed(database, connection_id=only, cause=cause, most=most)
+    return _Records(many, found)
+
+
+def _shown_cause(database: Connection, only: int | None, wanted: str) -> _ShownCause:
+    found = parked.by_cause(database, connection_id=only, cause=wanted)
     if not found:
-        raise UnknownName(
-            f"Nothing is parked under {record!r}.", remedy="See `syncline parked list`."
-        )
-    return found
+        raise _unknown(wanted)
+    [cause] = found
+    [example] = parked.listed(database, connection_id=only, record=str(cause.example), most=1)
+    return _ShownCause(
+        cause, both_sides(database, example), f"syncline parked retry --cause {cause.id}"
+    )
 
 
-def _render_list(found: _Listed) -> RenderableType:
+def _again(
+    database: Connection, only: int | None, record: str, *, dry_run: bool
+) -> Mapping[str, int]:
+    """Of the record with this id, or else the one delivery with this number."""
+    found = parked.listed(database, connection_id=only, record=record)
+    if not found:
+        raise _unknown(record)
+    if dry_run:
+        return Counter(one.target for one in found)
+    if any(one.source_id == record for one in found):
+        return deliveries.retry(database, only, source_id=record)
+    return deliveries.retry(database, only, number=int(record))
+
+
+def _unknown(wanted: str) -> UnknownName:
+    return UnknownName(f"Nothing is parked under {wanted!r}.", remedy="See `syncline parked list`.")
+
+
+def _sentence(many: Mapping[str, int], will_be: str) -> str:
+    if not many:
+        return _NOTHING
+    parts = [_several(number, _CALLED.get(target, target)) for target, number in many.items()]
+    total = sum(many.values())
+    what = "delivery" if total == 1 else "deliveries"
+    return f"{total} {what} {will_be} sent again: {', '.join(parts)}."
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _render(found: _Causes | _Records) -> RenderableType:
     if not found.parked:
-        return plain("Nothing is parked.")
+        return plain(_NOTHING)
+    return _render_causes(found) if isinstance(found, _Causes) else _render_records(found)
+
+
+def _render_causes(found: _Causes) -> RenderableType:
     rows = [
-        [one.id, one.connection, f"{one.flow}/{one.role}", one.source_id, one.field, one.reason]
+        [
+            one.cause.id,
+            one.cause.records,
+            f"{one.cause.since:%Y-%m-%d %H:%M}",
+            f"{one.cause.flow}/{one.cause.target}",
+            one.cause.field,
+            one.said,
+            one.remedy,
+            one.cause.example_record,
+        ]
+        for one in found.causes
+    ]
+    columns = ["cause", "records#", "since (UTC)", "delivery", "field", "reason", "remedy"]
+    total = len(rows) + found.more
+    title = f"{found.parked} parked, for {_several(total, 'cause')}"
+    more = [plain(f"{_several(found.more, 'more cause')}: see --limit.")] if found.more else []
+    return stack(
+        table(title, [*columns, "example"], rows),
+        *more,
+        plain("See both sides with: syncline parked show CAUSE"),
+        plain("Correct what it names, then: syncline parked retry --cause CAUSE"),
+    )
+
+
+def _render_records(found: _Records) -> RenderableType:
+    rows = [
+        [
+            one.id,
+            one.cause,
+            one.connection,
+            f"{one.flow}/{one.role}",
+            one.source_id,
+            one.field,
+            one.reason,
+        ]
         for one in found.deliveries
     ]
-    columns = ["number#", "connection", "delivery", "record", "field", "reason"]
+    columns = ["number#", "cause", "connection", "delivery", "record", "field", "reason"]
     return stack(
         table(f"{found.parked} parked", columns, rows),
         plain("Correct the record or the mapping, then: syncline parked retry ID"),
     )
 
 
-def _render(one: ParkedDelivery) -> RenderableType:
-    wanted, delivered = one.wanted or {}, one.delivered or {}
-    rows = [
-        [name, wanted.get(name), delivered.get(name)]
-        for name in [*wanted, *(name for name in delivered if name not in wanted)]
-    ]
-    field = f" ({one.field})" if one.field else ""
+def _render_shown(found: _ShownCause | list[TwoSides]) -> RenderableType:
+    if isinstance(found, list):
+        return stack(*(two_sides.render(one) for one in found))
+    cause = found.cause
     return stack(
-        plain(f"{one.flow}/{one.role} of {one.source_id}, connection {one.connection}"),
-        plain(f"Reason{field}: {one.reason}"),
-        table("", ["field", "last sent", "last confirmed"], rows),
-        plain(f"Send it again with: syncline parked retry {one.id}"),
+        plain(
+            f"Cause {cause.id}: {_several(cause.records, 'record')} of "
+            f"{', '.join(cause.connections)}, since {cause.since:%Y-%m-%d %H:%M:%S} UTC"
+        ),
+        plain(cause.reason),
+        plain(f"One of them, delivery {cause.example}:"),
+        two_sides.render(found.example),
+        plain(f"Send all of them again with: {found.retry}"),
     )

@@ -120,6 +120,7 @@ def _note(
         effects.note(
             connection,
             line.link.id,
+            flow="probe",
             effect=effect,
             target="order",
             target_id=str(order_id),

@@ -39,12 +39,6 @@ PAGE = 100
 """Providers to ask for at once; no maximum is documented."""
 
 _CAUSE = "provider register"
-_OPTIONS = {
-    "uniqueName": "--name",
-    "title": "--title",
-    "description": "--description",
-    "imageUrl": "--image-url",
-}
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")]
 
@@ -226,6 +220,7 @@ class _Registration:
         effects.note(
             connection,
             self._line.link.id,
+            flow="provider",
             effect="create",
             target="provider",
             target_id=made.id,
@@ -255,9 +250,11 @@ def _wanted(**fields: Any) -> NewProvider:
         return NewProvider(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        option = _OPTIONS.get(str(first["loc"][0]), "--provider")
+        field = str(first["loc"][0])
+        option = "--name" if field == "unique_name" else f"--{field.replace('_', '-')}"
+        why = first["msg"].removeprefix("Value error, ")
         raise Refused(
-            f"{option} will not do: {first['msg']}.", remedy=f"Correct {option}; nothing was sent."
+            f"{option} will not do: {why}.", remedy=f"Correct {option}; nothing was sent."
         ) from None
 
 

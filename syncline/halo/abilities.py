@@ -185,12 +185,12 @@ class Abilities:
         how: str,
     ) -> Abilities:
         """The same with the tenant's currencies; None: the rates stay as they are known."""
-        known = self
         if rates is not None:
             # As text: the finding is stored as JSON, whose numbers need not be exact.
             exact = {code: str(rate) for code, rate in rates.items()}
-            known = self._with("currency_rates", exact, found_at, how)
-        return replace(known)._with("currencies", dict(ids), found_at, how)
+            rated = self._with("currency_rates", exact, found_at, how)
+            return rated.with_currencies(ids, found_at=found_at, how=how)
+        return self._with("currencies", dict(ids), found_at, how)
 
     def _value(self, name: str) -> Mapping[str, Any]:
         ability = self.by_name.get(name)

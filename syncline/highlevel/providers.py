@@ -5,6 +5,7 @@ They are built on Authorize.net or NMI. There is no operation that changes or re
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from syncline.transport import Permit
 
 PATH = "/payments/integrations/provider/whitelabel"
 
+_UNIQUE_NAME = re.compile(r"[a-z](?:[a-z-]*[a-z])?")
 _LONGEST = 2000
 """Characters of a text; no limit is documented, but something that long was pasted by mistake."""
 
@@ -26,6 +28,12 @@ def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a control character is in it")
     return text
+
+
+def _hyphenated(name: str) -> str:
+    if not _UNIQUE_NAME.fullmatch(name):
+        raise ValueError("lower-case letters are asked for, with hyphens in between")
+    return name
 
 
 def _public_https(url: str) -> str:
@@ -66,9 +74,7 @@ class NewProvider(Body):
         image_url: address of its picture, which everybody can open by https.
     """
 
-    unique_name: Annotated[
-        str, StringConstraints(pattern=r"^[a-z](?:[a-z-]*[a-z])?$", max_length=100)
-    ]
+    unique_name: Annotated[str, StringConstraints(max_length=100), AfterValidator(_hyphenated)]
     title: Line
     provider: Literal["authorize-net", "nmi"]
     description: Line

@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger import effects
+from syncline.ledger import causes, effects
 from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
 from syncline.ledger.states import State
-from syncline.ledger.waits import wake
+from syncline.ledger.waits import add_edges, wake
 
 _UNPARKED = """
     case when delivery.target_id is null and delivery.sent_version is not null
@@ -56,20 +56,23 @@ def owe(
             "source_id": debt.source_id,
             "version": debt.version,
             "after": debt.after.total_seconds(),
+            "waits": debt.waits_for is not None,
         }
         for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
     ]
-    return connection.execute(
+    touched = connection.execute(
         text(
             f"""
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
-                                  source_kind, source_id, wanted_version, cause, due_at)
+                                  source_kind, source_id, wanted_version, cause, due_at, state)
             select :tenant_id, :connection_id, flow, role, target, place,
                    source_kind, source_id, version, :cause,
-                   clock_timestamp() + make_interval(secs => after)
+                   clock_timestamp() + make_interval(secs => after),
+                   case when waits then 'waiting' else 'due' end
             from jsonb_to_recordset(cast(:rows as jsonb)) as owed
                  (flow text, role text, target text, place text,
-                  source_kind text, source_id text, version bigint, after double precision)
+                  source_kind text, source_id text, version bigint, after double precision,
+                  waits boolean)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
@@ -87,6 +90,7 @@ def owe(
             where delivery.wanted_version < excluded.wanted_version
                or (:again and delivery.wanted_version = excluded.wanted_version
                    and delivery.state in ('delivered', 'parked'))
+            returning id, flow, source_id, role, xmax = 0 as is_new
             """  # noqa: S608 - built from a constant of this module
         ),
         {
@@ -96,7 +100,12 @@ def owe(
             "again": again,
             "rows": jsontext.dumps(rows).decode(),
         },
-    ).rowcount
+    ).all()
+    waiting = {(d.flow, d.source_id, d.role): d.waits_for for d in debts if d.waits_for}
+    born = {(row.flow, row.source_id, row.role): row.id for row in touched if row.is_new}
+    edges = {born[key]: edge for key, edge in waiting.items() if key in born}
+    add_edges(connection, tenant_id, edges)
+    return len(touched)
 
 
 def standing(
@@ -351,22 +360,46 @@ def park(
 
 
 def retry(
-    connection: Connection, connection_id: int | None, *, source_id: str | None = None
-) -> list[int]:
-    """PARKED → DUE or DOUBTFUL, for one source id or for all; returns the deliveries' ids."""
+    connection: Connection,
+    connection_id: int | None,
+    *,
+    source_id: str | None = None,
+    number: int | None = None,
+    cause: str | None = None,
+) -> dict[str, int]:
+    """PARKED → DUE or DOUBTFUL; returns how many, by target.
+
+    Args:
+        connection: the transaction.
+        connection_id: only of this connection.
+        source_id: only of this record.
+        number: only the delivery with this number.
+        cause: only those that are parked for this cause.
+    """
     result = connection.execute(
         text(
             f"""
-            update delivery set state = {_UNPARKED}, due_at = clock_timestamp(), failures = 0
-            where state = 'parked'
-              and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
-              and (cast(:source_id as text) is null or source_id = :source_id)
-            returning id
-            """  # noqa: S608 - built from a constant of this module
+            with freed as (
+                update delivery set state = {_UNPARKED}, due_at = clock_timestamp(), failures = 0
+                where state = 'parked'
+                  and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
+                  and (cast(:source_id as text) is null or source_id = :source_id)
+                  and (cast(:number as bigint) is null or id = :number)
+                  and (cast(:cause as text) is null or {causes.ID} = :cause)
+                returning target
+            )
+            select target, count(*) as many from freed group by target order by target
+            """  # noqa: S608 - built from constants
         ),
-        {"connection_id": connection_id, "source_id": source_id},
+        {
+            "connection_id": connection_id,
+            "source_id": source_id,
+            "number": number,
+            "cause": cause,
+            **causes.PATTERNS,
+        },
     )
-    return sorted(result.scalars())
+    return {row.target: row.many for row in result}
 
 
 _ALLOWED: dict[State, tuple[State, ...]] = {

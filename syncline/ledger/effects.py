@@ -15,6 +15,7 @@ def note(
     connection: Connection,
     connection_id: int,
     *,
+    flow: str,
     effect: str,
     target: str,
     target_id: str,
@@ -22,18 +23,19 @@ def note(
     call_id: UUID,
     cause: str,
 ) -> None:
-    """Write one audit entry of an effect that a command asked for."""
+    """Write one audit entry of an effect that a command asked for; `flow` says which command."""
     connection.execute(
         text(
             """
             insert into audit_entry (connection_id, flow, source_id, role, effect, target,
                                      target_id, version, call_id, cause)
-            values (:connection_id, 'probe', :reference, 'probe', :effect, :target,
+            values (:connection_id, :flow, :reference, :flow, :effect, :target,
                     :target_id, 0, :call_id, :cause)
             """
         ),
         {
             "connection_id": connection_id,
+            "flow": flow,
             "reference": reference,
             "effect": effect,
             "target": target,

@@ -13,7 +13,8 @@ from uuid import UUID
 class Debt:
     """What a record's version owes one target row.
 
-    `after` is how long it rests first; a new version makes it due at once.
+    `after` is how long it rests first; a new version makes it due at once. `waits_for` is the
+    (flow, source id, role) without which a new one need not be looked at.
     """
 
     flow: str
@@ -24,6 +25,7 @@ class Debt:
     place: str
     version: int
     after: timedelta = timedelta(0)
+    waits_for: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

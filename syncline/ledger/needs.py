@@ -55,8 +55,11 @@ def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[
                    (d.state = 'delivered' or d.target_id is not null) as ready
             from jsonb_to_recordset(cast(:rows as jsonb))
                  as edge (flow text, source_id text, role text)
-            join delivery d on d.tenant_id = :tenant_id and d.flow = edge.flow
-                           and d.source_id = edge.source_id and d.role = edge.role
+            cross join lateral (
+                select * from delivery d
+                where d.tenant_id = :tenant_id and d.flow = edge.flow
+                  and d.source_id = edge.source_id and d.role = edge.role
+                limit 1) d  -- one look into the index each, whatever the planner thinks
             """
         ),
         {

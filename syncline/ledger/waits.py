@@ -16,7 +16,54 @@ from syncline import jsontext
 Edge = tuple[str, str, str]
 """(flow, source id, role) of the delivery that is waited for."""
 
+# One look into the index for each, whatever the planner thinks of the table's size.
+_EACH_DEPENDENCY = """
+    (select distinct flow, source_id, role
+     from jsonb_to_recordset(cast(:rows as jsonb))
+          as edge (flow text, source_id text, role text)) edge
+    cross join lateral (
+        select id from delivery dep
+        where dep.tenant_id = :tenant_id and dep.flow = edge.flow
+          and dep.source_id = edge.source_id and dep.role = edge.role limit 1) found
+    join delivery dep on dep.id = found.id"""
+
 _READY = "(dep.state = 'delivered' or dep.target_id is not null)"
+
+
+def ready(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> set[Edge]:
+    """Which of these deliveries are there; the others stay as they are until the caller commits."""
+    found = connection.execute(
+        text(
+            f"""
+            select dep.flow, dep.source_id, dep.role, {_READY} as ready
+            from {_EACH_DEPENDENCY}
+            order by dep.id for share of dep
+            """  # noqa: S608 - built from constants of this module
+        ),
+        {"tenant_id": tenant_id, "rows": _rows(edges)},
+    )
+    return {(row.flow, row.source_id, row.role) for row in found if row.ready}
+
+
+def add_edges(connection: Connection, tenant_id: int, edges: Mapping[int, Edge]) -> None:
+    """Edges of deliveries that were born waiting; the caller has asked `ready` before."""
+    if not edges:
+        return
+    rows = [
+        {"id": delivery, "flow": flow, "source_id": source_id, "role": role}
+        for delivery, (flow, source_id, role) in sorted(edges.items())
+    ]
+    connection.execute(
+        text(
+            """
+            insert into wait (delivery_id, tenant_id, flow, source_id, role)
+            select id, :tenant_id, flow, source_id, role
+            from jsonb_to_recordset(cast(:rows as jsonb))
+                 as edge (id bigint, flow text, source_id text, role text)
+            """
+        ),
+        {"tenant_id": tenant_id, "rows": jsontext.dumps(rows).decode()},
+    )
 
 
 def wait(
@@ -26,32 +73,26 @@ def wait(
 
     Returns the ids that wait now.
     """
-    rows = [
-        {"id": delivery, "flow": flow, "source_id": source_id, "role": role}
-        for delivery, needs in sorted(edges.items())
-        for flow, source_id, role in needs
-    ]
-    if not rows:
+    wanted = [edge for needs in edges.values() for edge in needs]
+    if not wanted:
         return set()
+    there = ready(connection, tenant_id, wanted)
+    rows = [
+        {
+            "id": delivery,
+            "flow": edge[0],
+            "source_id": edge[1],
+            "role": edge[2],
+            "there": edge in there,
+        }
+        for delivery, needs in sorted(edges.items())
+        for edge in needs
+    ]
     parameters = {
         "tenant_id": tenant_id,
         "owner": owner,
         "rows": jsontext.dumps(rows).decode(),
     }
-    connection.execute(
-        text(
-            """
-            select dep.id from delivery dep
-            join (select distinct flow, source_id, role
-                  from jsonb_to_recordset(cast(:rows as jsonb))
-                       as edge (flow text, source_id text, role text)) edge
-              on dep.tenant_id = :tenant_id and dep.flow = edge.flow
-             and dep.source_id = edge.source_id and dep.role = edge.role
-            order by dep.id for share of dep
-            """
-        ),
-        parameters,
-    )
     # What it needed in an earlier version it may not need any more.
     connection.execute(
         text(
@@ -65,16 +106,12 @@ def wait(
     )
     waiting = connection.execute(
         text(
-            f"""
+            """
             with edge as (
                 select * from jsonb_to_recordset(cast(:rows as jsonb))
-                     as edge (id bigint, flow text, source_id text, role text)
+                     as edge (id bigint, flow text, source_id text, role text, there boolean)
             ), missing as (
-                select edge.* from edge
-                where not exists (
-                    select 1 from delivery dep
-                    where dep.tenant_id = :tenant_id and dep.flow = edge.flow
-                      and dep.source_id = edge.source_id and dep.role = edge.role and {_READY})
+                select * from edge where not there
             ), added as (
                 insert into wait (delivery_id, tenant_id, flow, source_id, role)
                 select missing.id, :tenant_id, missing.flow, missing.source_id, missing.role
@@ -87,7 +124,7 @@ def wait(
                 state = case when d.id in (select id from missing) then 'waiting' else 'due' end
             where d.id in (select id from edge) and d.state = 'leased' and d.owner = :owner
             returning d.id, d.state
-            """  # noqa: S608 - built from a constant of this module
+            """
         ),
         parameters,
     )
@@ -149,3 +186,9 @@ def _free(connection: Connection, ids: Sequence[int]) -> int:
         ),
         {"ids": list(ids)},
     ).rowcount
+
+
+def _rows(edges: Sequence[Edge]) -> str:
+    return jsontext.dumps(
+        [{"flow": flow, "source_id": source_id, "role": role} for flow, source_id, role in edges]
+    ).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from syncline.sandbox.audit import audit
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Rule
 from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
+from syncline.sandbox.plant import Planting, plant
 from syncline.sandbox.state import change_orders
 from syncline.sandbox.state_money import (
     SubscriptionChange,
@@ -66,9 +68,9 @@ class Admin:
 
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
     `POST /orders/add`, `POST /transactions/change`, `POST /transactions/add`,
-    `POST /subscriptions/change`, `POST /replay`, `GET /audit`, `GET /calls?side=&after=`,
-    `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`; `/halo/...` is the Halo
-    tenant's own.
+    `POST /subscriptions/change`, `POST /replay`, `POST /plant`, `GET /audit`,
+    `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`;
+    `/halo/...` is the Halo tenant's own.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -82,6 +84,7 @@ class Admin:
             ("POST", "/transactions/add"): self._add_transactions,
             ("POST", "/subscriptions/change"): self._change_subscriptions,
             ("POST", "/replay"): self._replay,
+            ("POST", "/plant"): self._plant,
             ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
             ("GET", "/audit"): self._audit,
             ("GET", "/calls"): self._calls,
@@ -161,6 +164,11 @@ class Admin:
     def _replay(self, request: Request) -> dict[str, Any]:
         form = _Replay.model_validate_json(request.body)
         return {"ids": self._sandbox.store.replay(form.ids, form.reads)}
+
+    def _plant(self, request: Request) -> dict[str, Any]:
+        """Put the location's orders into Halo as another tool would have; tells what is true."""
+        planting = Planting.model_validate_json(request.body or b"{}")
+        return asdict(plant(self._sandbox.store, self._sandbox.halo.tenant, planting))
 
     def _audit(self, _: Request) -> dict[str, Any]:
         return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)

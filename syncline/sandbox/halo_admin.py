@@ -48,12 +48,13 @@ class Admin:
             "refuse_money": self._refuse_money,
             "seed_customers": self._seed_customers,
             "expire_tokens": self._expire_tokens,
+            "convert_at": self._convert_at,
         }
 
     def handle(self, request: Request) -> Reply:
         """Do one hook.
 
-        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, or an edit by hand of
+        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, or an edit by hand of
         `order/<id>`, `invoice/<id>`, `payment/<id>`, `recurring/<id>`.
         """
         path = request.path.rpartition("halo/")[2].strip("/")
@@ -96,6 +97,13 @@ class Admin:
         client = save_client(self._tenant, {"name": name, **quiet})
         user = {"name": person, "emailaddress": email, "site_id": client["main_site_id"]}
         save_user(self._tenant, {**user, **quiet})
+
+    def _convert_at(self, body: Row) -> Row:
+        """Convert new rows at these `rates` (currency's id → rate) and not at the table's."""
+        self._tenant.store.other_rates = {
+            int(currency): float(rate) for currency, rate in body["rates"].items()
+        }
+        return {"rates": len(body["rates"])}
 
     def _expire_tokens(self, _body: Row) -> Row:
         """Let every token that was issued run out now."""

@@ -208,7 +208,7 @@ def _name(tenant: Tenant, row: Row) -> None:
     currency = CURRENCIES[row["currency_code"]]
     row["currency_code_name"] = currency["code"]
     row["currency"] = currency["symbol"]
-    row["currency_conversion_rate"] = currency["conversion_rate"]
+    row["currency_conversion_rate"] = tenant.rate_of(row["currency_code"])
 
 
 def _reckon(row: Row, posted: Row) -> list[str]:

@@ -149,7 +149,7 @@ def _name(tenant: Tenant, order: Row) -> None:
     currency = CURRENCIES[order["currency_code"]]
     order["currency_code_name"] = currency["code"]
     order["currency"] = currency["symbol"]
-    order["currency_conversion_rate"] = currency["conversion_rate"]
+    order["currency_conversion_rate"] = tenant.rate_of(order["currency_code"])
 
 
 def _reckon(order: Row, posted: Row) -> list[str]:

@@ -73,6 +73,7 @@ class HaloStore:
     late_links: deque[tuple[datetime, Row]] = field(default_factory=deque)
     tokens: dict[str, Token] = field(default_factory=dict)
     side_effects: list[SideEffect] = field(default_factory=list)
+    other_rates: dict[int, float] = field(default_factory=dict)
     refused_po_numbers: dict[str, str] = field(default_factory=dict)
     refused_references: dict[str, str] = field(default_factory=dict)
     touched: set[tuple[str, int]] = field(

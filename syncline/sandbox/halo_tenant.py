@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.halo_currencies import CURRENCIES
 from syncline.sandbox.halo_profiles import PROFILES, Profile
 from syncline.sandbox.halo_state import HaloStore, Row, SideEffect, stamp
 from syncline.sandbox.wire import Reply
@@ -40,6 +41,11 @@ class Tenant:
     def profile(self) -> Profile:
         """The kind of tenant."""
         return PROFILES[self.config.profile]
+
+    def rate_of(self, currency_id: int) -> float:
+        """The rate at which a row in that currency is converted now: its table's, if all is well."""
+        rate: float = CURRENCIES[currency_id]["conversion_rate"]
+        return self.store.other_rates.get(currency_id, rate)
 
     def stamp(self) -> str:
         """The present time as Halo writes it."""

@@ -40,6 +40,9 @@ from syncline.transport import Permit
 MOST = 100
 """Doubtful deliveries of one look-up: with SQL, one call answers for all."""
 
+_GUESSED_TABLES = {"recurring"}
+"""Targets whose table is not documented: a report may look in the wrong one and find nothing."""
+
 Move = Callable[[Connection], object]
 
 
@@ -141,8 +144,9 @@ def _find(seek: _Seek, references: list[str]) -> Found:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, gate, target = seek.line, seek.gate, seek.target
     proved = seek.known.find_way(target.name)
+    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else FindWay.SQL
     try:
-        found = find(line, gate, target, proved or FindWay.SQL, references)
+        found = find(line, gate, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found
     except (Rejected, Unreadable):
         if proved is not None:
@@ -197,12 +201,14 @@ def _found(
 
 
 def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with what is compared and needed, read by id where the finding did not show it."""
+    """The row with what is compared and needed, read by id where the finding did not show it.
+
+    An update that does not know which lines are there would add its own to them at some tenants.
+    """
     target = seek.target
-    needed = target.name == "order" and seek.known.change_seq_enforced
-    # Others depend on a client's site; of other rows an update brings what is not shown.
-    needed = needed or (target.name == "client" and not target.is_whole(row))
-    return row if lease.target_id is None and not needed else _read(seek, int(target_id))
+    fresh = lease.target_id is None and target.is_whole(row)
+    needs_sequence = target.name == "order" and seek.known.change_seq_enforced
+    return row if fresh and not needs_sequence else _read(seek, int(target_id))
 
 
 def _read(seek: _Seek, row_id: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.flow import Owed
-from syncline.ledger import deliveries, records
+from syncline.ledger import deliveries, records, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
@@ -73,7 +73,7 @@ def owe(
     people = _people(document, kind, versions, debts)
     debts += _customers(books, people, cause)
     deliveries.owe(connection, link.id, link.tenant, debts, cause, again=again)
-    return frozenset(debt.target for debt in debts if not debt.after)
+    return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
 
 
 def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
@@ -103,9 +103,25 @@ def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     named = [payments.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
     known = _known_orders(books, named)
     debts = _missing_orders(books, named, known)
-    for one in versions:
-        debts += _own(books, owed[one.foreign_id], one, known)
-    return debts
+    own = [debt for one in versions for debt in _own(books, owed[one.foreign_id], one, known)]
+    invoices = {one.foreign_id: payments.invoice_of(one.canonical) for one in versions}
+    return debts + _waiting_for_invoices(books, own, invoices)
+
+
+def _waiting_for_invoices(
+    books: _Books, debts: Sequence[Debt], invoices: Mapping[str, str]
+) -> list[Debt]:
+    """Payments and credits are born waiting for an invoice that is not there yet."""
+    edges = {
+        debt: (payments.FLOW, invoices[debt.source_id], "invoice")
+        for debt in debts
+        if debt.target in {"payment", "credit"}
+    }
+    there = waits.ready(books.connection, books.link.tenant, sorted(set(edges.values())))
+    return [
+        replace(debt, waits_for=edges[debt]) if debt in edges and edges[debt] not in there else debt
+        for debt in debts
+    ]
 
 
 def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[Debt]:

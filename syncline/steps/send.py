@@ -25,14 +25,14 @@ from syncline.halo.models import HaloRow
 from syncline.ledger import deliveries, needs
 from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, detail, pace, prove, render
+from syncline.steps import abilities, currencies, detail, pace, prove, render
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target
-from syncline.steps.verdicts import BACKOFF, Array, Verdict, apply, is_stale, judge, rests
+from syncline.steps.verdicts import BACKOFF, Array, Verdict, apply, is_stale, judge, made, rests
 from syncline.transport import Permit
 
 ROUNDS = 50
@@ -109,6 +109,8 @@ def _deliver(
     writes = render.render(parts, line, target, known, leases)
     if not writes:
         return None
+    if not known.currency_rates:
+        known = abilities.known(parts, line)  # rendering may have asked for the currencies
     gate = halo_gate(parts, line, Lane.DELIVERIES)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
@@ -234,6 +236,7 @@ def _finish(
 ) -> tuple[list[Verdict], list[Confirmation]]:
     """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
     rest = rests(parts, line, target, known)
+    known = currencies.with_fresh_rates(parts, line, known, made(arrays, outcomes, target))
     verdicts = [
         judge(line, target, known, array, outcome)
         for array, outcome in zip(arrays, outcomes, strict=True)

@@ -5,9 +5,10 @@ Elements are matched by reference, never by position, and compared with what was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -27,6 +28,7 @@ from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
+from syncline.steps import currencies
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
@@ -114,7 +116,10 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
         if found is None or not target.is_whole(found.raw):
             verdict.missing.append(write.lease)
             continue
-        different = target.compares(write.projection, found.raw, line.document, write.currency)
+        different = [
+            *target.compares(write.projection, found.raw, line.document, write.currency),
+            *_rate(known, write, found.raw),
+        ]
         if different:
             field, wanted, got = different[0]
             held = target.confirmation(write.lease, found.raw, write.projection)
@@ -125,6 +130,31 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
         else:
             verdict.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
     return verdict
+
+
+def made(
+    arrays: Sequence[Array], outcomes: Sequence[Outcome], target: Target
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """The rows that arrays have just created, each with its currency."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for array, outcome in zip(arrays, outcomes, strict=True):
+        if outcome.error is not None:
+            continue
+        rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
+        came = {reference(row.raw, target.key): row.raw for row in rows}
+        for write in array.writes:
+            row = came.get(reference(write.body, target.key))
+            if write.lease.target_id is None and write.currency and row is not None:
+                found.append((write.currency, row))
+    return found
+
+
+def _rate(known: Abilities, write: Write, row: Mapping[str, Any]) -> list[Difference]:
+    """Where Halo converted a new row at another rate than its own table has."""
+    if write.lease.target_id is not None or not write.currency:
+        return []
+    differ = currencies.differs(known, write.currency, row)
+    return [] if differ is None else [Difference(currencies.FIELD, *differ)]
 
 
 def _keeps_lines(write: Write, different: Sequence[Difference]) -> bool:

@@ -72,7 +72,11 @@ def test_workers_are_started_with_threads_and_stop_softly(tmp_path: Path) -> Non
     assert "-A workers.app worker -n deliver@%h -P threads -c 8" in line
     assert "--without-gossip --without-mingle" in line
     assert " -c 4 " in " ".join(pull.command)
-    assert deliver.env == {"SYNCLINE_DATA": str(tmp_path), "REMAP_SIGTERM": "SIGQUIT"}
+    assert deliver.env == {
+        "SYNCLINE_DATA": str(tmp_path),
+        "REMAP_SIGTERM": "SIGQUIT",
+        "MALLOC_ARENA_MAX": "2",
+    }
     assert str(tmp_path / "beat.schedule") in beat.command
     assert CREWS[1].threads(1) == 2
 

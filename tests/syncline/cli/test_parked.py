@@ -1,41 +1,173 @@
-"""Looking at parked deliveries, and sending them again."""
+"""Looking at parked deliveries by cause, and sending them again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
+from syncline.ledger import deliveries
+from syncline.ledger.leases import Confirmation, Departure, Lease
 from tests.syncline.cli.conftest import Books, Run, document
+
+REASON = "Halo has no currency XTS. Add the currency in Halo's configuration, then retry."
+IDS = ("o1", "o2")
 
 
 @pytest.fixture
 def parked(books: Books) -> Books:
-    for order_id in ("o1", "o2"):
-        books.see(order_id)
-    books.park(books.claim(), "Halo has no currency XTS.", "currency_code")
+    for order_id in IDS:
+        books.see(order_id, currency="XTS")
+    books.park(books.claim(), REASON, "currency_code")
     return books
 
 
-def test_what_is_parked_is_listed_with_reason_and_field(parked: Books, run: Run) -> None:
+@pytest.fixture
+def of_two_causes(parked: Books) -> Books:
+    for order_id in ("o3", "o4", "o5"):
+        parked.see(order_id)
+    for at, lease in enumerate(parked.claim()):
+        parked.park([lease], f"total: wanted 10.50, Halo holds 10.5{at}", "total")
+    return parked
+
+
+def send(books: Books, lease: Lease, projection: dict[str, str]) -> None:
+    books.ledger.run(lambda c: deliveries.depart(c, [Departure(lease, uuid4(), projection)]))
+
+
+def test_one_cause_is_one_line_however_many_records_it_holds_up(
+    of_two_causes: Books, run: Run
+) -> None:
     found = document(run("parked", "list", "--json"))
+    assert found["parked"] == 5
+    assert [
+        (one["cause"]["records"], one["cause"]["field"], one["said"]) for one in found["causes"]
+    ] == [
+        (3, "total", "total: wanted …, Halo holds …"),
+        (2, "currency_code", "Halo has no currency XTS."),
+    ]
+    shown = run("parked", "list").stdout
+    assert "5 parked, for 2 causes" in shown
+    assert all(shown.count(one["cause"]["id"]) == 1 for one in found["causes"])
+
+
+def test_a_cause_comes_with_its_remedy_and_an_example(parked: Books, run: Run) -> None:
+    [one] = document(run("parked", "list", "--json"))["causes"]
+    assert one["remedy"] == "Add the currency in Halo's configuration, then retry."
+    assert one["cause"]["example_record"] == "o1"
+    assert one["cause"]["connections"] == ["acme"]
+
+
+def test_causes_beyond_the_limit_are_counted(of_two_causes: Books, run: Run) -> None:
+    found = document(run("parked", "list", "--limit", "1", "--json"))
+    assert (found["parked"], len(found["causes"]), found["more"]) == (5, 1, 1)
+    assert "1 more cause" in run("parked", "list", "--limit", "1").stdout
+
+
+def test_records_are_listed_with_reason_and_field(parked: Books, run: Run) -> None:
+    found = document(run("parked", "list", "--records", "--json"))
     assert found["parked"] == 2
-    assert {one["source_id"] for one in found["deliveries"]} == {"o1", "o2"}
+    assert {one["source_id"] for one in found["deliveries"]} == set(IDS)
     assert {(one["reason"], one["field"]) for one in found["deliveries"]} == {
-        ("Halo has no currency XTS.", "currency_code")
+        (REASON, "currency_code")
     }
+    assert "2 parked" in run("parked", "list", "--records").stdout
 
 
-def test_one_is_shown_with_the_command_that_sends_it_again(parked: Books, run: Run) -> None:
+def test_the_records_of_one_cause_are_listed_alone(of_two_causes: Books, run: Run) -> None:
+    cause = document(run("parked", "list", "--json"))["causes"][1]["cause"]["id"]
+    found = document(run("parked", "list", "--cause", cause, "--json"))
+    assert found["parked"] == 2
+    assert [one["source_id"] for one in found["deliveries"]] == list(IDS)
+
+
+def test_one_that_was_never_sent_is_shown_with_its_record_and_the_field_marked(
+    parked: Books, run: Run
+) -> None:
     [one] = document(run("parked", "show", "o1", "--json"))
-    shown = run("parked", "show", str(one["id"])).stdout
-    assert f"syncline parked retry {one['id']}" in shown
-    assert "Halo has no currency XTS." in shown
+    assert one["marked"] == {"highlevel": ["currency"], "halo": ["currency_code"]}
+    assert one["source"]["canonical"]["currency"] == "XTS"
+    assert one["source"]["facets"]["list"]["contactEmail"] == "ada@example.com"
+    assert one["remedy"] == "Add the currency in Halo's configuration, then retry."
+    shown = run("parked", "show", str(one["delivery"]["id"])).stdout
+    assert f"syncline parked retry {one['delivery']['id']}" in shown
+    assert "never sent" in shown
+    marked = [line for line in shown.splitlines() if "►" in line]
+    assert any("currency_code" in line for line in marked)
+    assert any("XTS" in line for line in marked)
+    assert not any("ada@example.com" in line for line in marked)
+
+
+def test_what_was_sent_stands_beside_what_halo_holds(books: Books, run: Run) -> None:
+    books.see("o1")
+    [lease] = books.claim()
+    sent = replace(lease, sent_version=lease.wanted_version)
+    held = Confirmation(sent, "77", {"change_seq": 4}, None)
+    send(books, lease, {"po_number": "HL-o1", "total": "10.50"})
+    books.ledger.run(
+        lambda c: deliveries.park(
+            c, [lease], reason="total: wanted 10.50, Halo holds 9.00", field="total", known=held
+        )
+    )
+    [one] = document(run("parked", "show", "o1", "--json"))
+    assert one["delivery"]["wanted"]["total"] == "10.50"
+    assert one["delivery"]["target_meta"] == {"change_seq": 4}
+    assert one["marked"] == {"highlevel": ["amount"], "halo": ["total"]}
+    shown = run("parked", "show", "o1").stdout
+    assert "row 77 in Halo" in shown
+    assert "change_seq" in shown
+
+
+def test_the_field_that_a_mapping_row_sets_is_marked_where_it_reads(books: Books, run: Run) -> None:
+    books.see("o1")
+    books.park(books.claim(), "Invalid date", "date")
+    [one] = document(run("parked", "show", "o1", "--json"))
+    assert one["marked"] == {"highlevel": ["created_at"], "halo": ["date"]}
+
+
+def test_a_reason_without_a_field_marks_nothing(books: Books, run: Run) -> None:
+    books.see("o1")
+    books.park(books.claim(), "HighLevel no longer has this order")
+    [one] = document(run("parked", "show", "o1", "--json"))
+    assert one["marked"] == {"highlevel": [], "halo": []}
+    assert "►" not in run("parked", "show", "o1").stdout
+
+
+def test_a_cause_is_shown_by_one_of_its_records(of_two_causes: Books, run: Run) -> None:
+    cause = document(run("parked", "list", "--json"))["causes"][0]["cause"]
+    found = document(run("parked", "show", cause["id"], "--json"))
+    assert found["cause"]["records"] == 3
+    assert found["example"]["delivery"]["id"] == cause["example"]
+    shown = run("parked", "show", cause["id"]).stdout
+    assert f"Cause {cause['id']}: 3 records of acme" in shown
+    assert f"syncline parked retry --cause {cause['id']}" in shown
 
 
 def test_one_record_is_sent_again_and_the_others_stay(parked: Books, run: Run) -> None:
-    assert run("parked", "retry", "o1").stdout == "1 delivery will be sent again.\n"
-    [left] = document(run("parked", "list", "--json"))["deliveries"]
+    assert run("parked", "retry", "o1").stdout == "1 delivery will be sent again: 1 order.\n"
+    [left] = document(run("parked", "list", "--records", "--json"))["deliveries"]
     assert left["source_id"] == "o2"
     assert [lease.source_id for lease in parked.claim()] == ["o1"]
+
+
+def test_one_number_is_sent_again(parked: Books, run: Run) -> None:
+    first, _ = document(run("parked", "list", "--records", "--json"))["deliveries"]
+    assert "1 delivery will be" in run("parked", "retry", str(first["id"])).stdout
+    assert [lease.source_id for lease in parked.claim()] == ["o1"]
+
+
+def test_one_cause_is_sent_again_and_the_others_stay(of_two_causes: Books, run: Run) -> None:
+    many, few = (one["cause"] for one in document(run("parked", "list", "--json"))["causes"])
+    dry = run("parked", "retry", "--cause", many["id"], "--dry-run")
+    assert dry.stdout == "3 deliveries would be sent again: 3 orders.\n"
+    result = run("parked", "retry", "--cause", many["id"])
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "3 deliveries will be sent again: 3 orders.\n",
+    )
+    [left] = document(run("parked", "list", "--json"))["causes"]
+    assert left["cause"]["id"] == few["id"]
 
 
 def test_a_dry_run_says_how_many_and_changes_nothing(parked: Books, run: Run) -> None:
@@ -46,12 +178,23 @@ def test_a_dry_run_says_how_many_and_changes_nothing(parked: Books, run: Run) ->
 
 def test_all_of_a_connection_are_sent_again(parked: Books, run: Run) -> None:
     result = run("parked", "retry", "--all", "--connection", "acme")
-    assert result.stdout == "2 deliveries will be sent again.\n"
+    assert result.stdout == "2 deliveries will be sent again: 2 orders.\n"
     assert "Nothing is parked." in run("parked", "list").stdout
+    again = run("parked", "retry", "--all")
+    assert (again.exit_code, again.stdout) == (0, "Nothing is parked.\n")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["parked", "retry"], ["parked", "retry", "o1", "--all"], ["parked", "show", "x"]]
+    "arguments",
+    [
+        ["parked", "retry"],
+        ["parked", "retry", "o1", "--all"],
+        ["parked", "retry", "o1", "--cause", "c1"],
+        ["parked", "retry", "--cause", "c00000000"],
+        ["parked", "retry", "x"],
+        ["parked", "list", "--cause", "c00000000"],
+        ["parked", "show", "x"],
+    ],
 )
 def test_asking_for_nothing_in_particular_ends_with_2(
     parked: Books, run: Run, arguments: list[str]

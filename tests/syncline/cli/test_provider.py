@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from syncline.ledger.database import Ledger
 from syncline.sandbox.config import LOCATION, TOKEN, TOKEN_WITHOUT_SCOPES
 from syncline.sandbox.process import SandboxProcess
+from syncline.settings import Settings
 from tests.syncline.cli.conftest import Run, adding, document
 
 PATH = "/payments/integrations/provider/whitelabel"
@@ -32,12 +36,24 @@ def registering(*more: str, **options: str) -> list[str]:
 
 
 @pytest.fixture
+def settings(tmp_path: Path, database: str, redis_url: str) -> Settings:
+    """Writes settle within a second."""
+    return Settings(
+        data=tmp_path,
+        database_url=SecretStr(database),
+        redis_url=SecretStr(redis_url),
+        settle=timedelta(seconds=1),
+    )
+
+
+@pytest.fixture
 def acme(run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs commands beside a connection to a sandbox where writes settle within a second."""
+    """Runs commands beside a connection to a small sandbox."""
     sandbox.reset(orders=1, transactions=0, subscriptions=0)
     monkeypatch.setenv("HL_TOKEN", TOKEN)
-    connected = adding(location=LOCATION, highlevel_url=sandbox.highlevel_url, settle="1")
-    assert run(*connected).exit_code == 0
+    connected = adding(location=LOCATION, highlevel_url=sandbox.highlevel_url)
+    added = run(*connected)
+    assert added.exit_code == 0, added.output
     return run
 
 

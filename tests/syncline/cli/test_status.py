@@ -68,7 +68,9 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
         second = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
         assert second is not None
         page = pulls.PullPage(0, 30, ("a", "b", "c"))
-        pulls.add_pages(connection, second.id, books.session, [page], new=0, changed=0, unreadable=0)
+        pulls.add_pages(
+            connection, second.id, books.session, [page], new=0, changed=0, unreadable=0
+        )
 
     books.ledger.run(read)
     orders = kinds(run)["orders"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,7 @@ def test_nothing_is_known_of_a_new_tenant() -> None:
     assert nothing.change_seq_enforced is None
     assert nothing.lines_on_update is None
     assert nothing.currencies == {}
+    assert nothing.currency_rates == {}
 
 
 def test_the_best_proved_way_is_taken() -> None:
@@ -85,3 +87,22 @@ def test_findings_come_back_from_rows_of_json(enforced: bool) -> None:
     assert again.change_seq_enforced is enforced
     assert again.lines_on_update == "merge"
     assert again.currencies == {"USD": 1}
+
+
+def test_conversion_rates_are_kept_exactly_through_json() -> None:
+    rates = {"USD": Decimal(1), "EUR": Decimal("0.9137000001"), "JPY": Decimal("1E-7")}
+    ids = {"USD": 1, "EUR": 2, "JPY": 3, "KWD": 4}
+    known = Abilities().with_currencies(ids, rates=rates, found_at=AT, how="GET /Currency")
+    again = Abilities.from_rows(jsontext.loads(jsontext.dumps(known.to_rows())))
+    assert again.currency_rates == rates
+    assert again.currencies == ids
+
+
+def test_currencies_read_without_rates_leave_those_that_are_known() -> None:
+    known = (
+        Abilities()
+        .with_currencies({"USD": 1}, rates={"USD": Decimal(1)}, found_at=AT, how="GET /Currency")
+        .with_currencies({"USD": 1, "EUR": 2}, found_at=AT, how="GET /Currency")
+    )
+    assert known.currencies == {"USD": 1, "EUR": 2}
+    assert known.currency_rates == {"USD": Decimal(1)}

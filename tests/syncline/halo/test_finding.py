@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from syncline.errors import Rejected, Unmappable, Unreadable
 from syncline.halo.abilities import FindWay
 from syncline.halo.client import HaloClient
-from syncline.halo.finding import Found, Lookup, Query, ask
-from syncline.halo.models import UserRow
+from syncline.halo.finding import Found, Lookup, Query, Target, ask, ways_of
+from syncline.halo.models import InvoiceRow, PaymentRow, UserRow
 from syncline.halo.reports import quoted, report_rows, run_sql
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
@@ -58,6 +59,87 @@ def test_users_are_found_by_e_mail_whatever_its_case() -> None:
     assert _ids(found) == {"Ann@Example.com": [7]}
     assert UserRow.of(found.rows["Ann@Example.com"][0].row).site_id == 3
     assert "LOWER(uemail) IN (N'ann@example.com')" in query.elements[0]["sql"]
+
+
+def test_a_report_shows_of_an_invoice_what_is_compared() -> None:
+    row = {
+        "id": "5",
+        "thirdpartyinvoicenumber": "HL-1",
+        "client_id": "7",
+        "currency_code": "2",
+        "total": "11.00000",
+    }
+    lookup = Lookup(FindWay.SQL, "invoice", ["HL-1"])
+    found, (query,) = _drive(lookup, lambda _: _report(row))
+    invoice = InvoiceRow.of(found.rows["HL-1"][0].row)
+    assert (invoice.id, invoice.client_id, invoice.currency_code) == (5, 7, 2)
+    assert invoice.total == Decimal(11)
+    assert query.elements[0]["sql"].endswith("IH3rdPartyInvoiceNumber IN (N'HL-1')")
+
+
+def test_a_report_shows_of_a_payment_its_invoice_and_amount() -> None:
+    row = {"id": "5", "intent_id": "HL-t1", "invoice_id": "3", "amount": "9.99000"}
+    lookup = Lookup(FindWay.SQL, "payment", ["HL-t1"])
+    found, (query,) = _drive(lookup, lambda _: _report(row))
+    payment = PaymentRow.of(found.rows["HL-t1"][0].row)
+    assert (payment.invoice_id, payment.amount) == (3, Decimal("9.99"))
+    assert query.elements[0]["sql"].endswith("FROM InvoicePayment WHERE IPIntentID IN (N'HL-t1')")
+
+
+def test_invoices_and_recurring_invoices_of_one_table_are_told_apart() -> None:
+    asked = {}
+    targets: tuple[Target, ...] = ("invoice", "credit", "recurring")
+    for target in targets:
+        _, (query,) = _drive(Lookup(FindWay.SQL, target, ["HL-1"]), lambda _: _report())
+        asked[target] = query.elements[0]["sql"].partition(" WHERE ")[2]
+    assert "COALESCE(IHisRecurringInvoice, 0) = 0 AND " in asked["invoice"]
+    assert asked["credit"] == asked["invoice"]
+    assert "IHisRecurringInvoice = 1 AND " in asked["recurring"]
+
+
+def test_a_payment_has_no_links_so_they_prove_nothing_about_it() -> None:
+    assert FindWay.LINK not in ways_of("payment")
+    lookup = Lookup(FindWay.LINK, "payment", ["HL-t1", "HL-t2"])
+    assert lookup.pending() is None
+    assert lookup.found() == Found({"HL-t1": [], "HL-t2": []}, frozenset({"HL-t1", "HL-t2"}))
+
+
+def test_every_other_target_can_be_found_in_every_way_best_first() -> None:
+    targets: tuple[Target, ...] = ("client", "user", "order", "invoice", "credit", "recurring")
+    for target in targets:
+        assert ways_of(target) == tuple(FindWay)
+    assert ways_of("payment") == (FindWay.SQL, FindWay.SEARCH, FindWay.PAGES)
+
+
+def test_a_payment_is_searched_by_its_intent_whatever_the_list_is_called() -> None:
+    rows = [{"id": 1, "intent_id": "HL-t12"}, {"id": 2, "intent_id": "HL-t1"}]
+    found, (query,) = _drive(
+        Lookup(FindWay.SEARCH, "payment", ["HL-t1"]),
+        lambda _: {"record_count": 2, "payments": rows},
+    )
+    assert _ids(found) == {"HL-t1": [2]}
+    assert (query.path, query.params["intent_id"]) == ("/InvoicePayment", "HL-t1")
+    assert "search" not in query.params
+
+
+@pytest.mark.parametrize("way", [FindWay.SEARCH, FindWay.PAGES])
+def test_credits_are_asked_for_where_lists_keep_them_back(way: FindWay) -> None:
+    targets: tuple[Target, ...] = ("invoice", "credit")
+    for target in targets:
+        query = Lookup(way, target, ["HL-1"]).pending()
+        assert query is not None
+        assert query.params["includecredits"] == query.params["includeinvoices"] == "true"
+
+
+def test_lines_that_a_list_shows_are_found_in_our_words() -> None:
+    line = {"id": 4, "item_shortdescription": "Tea", "qty_order": 2, "unit_price": 3}
+    row = {"id": 1, "thirdpartyinvoicenumber": "HL-1", "lines": [line]}
+    found, _ = _drive(
+        Lookup(FindWay.SEARCH, "recurring", ["HL-1"]),
+        lambda _: {"record_count": 1, "invoices": [row]},
+    )
+    (shown,) = found.rows["HL-1"]
+    assert shown.row["lines"] == [{"id": 4, "name": "Tea", "quantity": 2, "baseprice": 3}]
 
 
 def test_thousands_of_references_go_in_lists_that_the_server_bears() -> None:

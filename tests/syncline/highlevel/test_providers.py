@@ -351,7 +351,7 @@ def test_a_quantity_is_above_zero_and_a_number(qty: str) -> None:
 
 def test_telling_the_customer_is_never_a_default() -> None:
     with pytest.raises(ValidationError, match="notifyCustomer"):
-        NewFulfillment(trackings=(), items=(NewItem(price_id="p1", qty=Decimal(1)),))  # type: ignore[call-arg]
+        NewFulfillment(trackings=(), items=(NewItem(price_id="p1", qty=Decimal(1)),))
 
 
 @pytest.mark.parametrize("fields", [{}, {"tracking_number": ""}, {"tracking_url": " "}])

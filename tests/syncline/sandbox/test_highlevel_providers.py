@@ -12,6 +12,10 @@ from .location import new_location
 
 PATH = "/payments/integrations/provider/whitelabel"
 SCHEMA = Path(__file__).parents[4] / "shared/apis/highlevel/payments.json"
+BROKEN_NAME = (
+    "uniqueName must start and end with a character. "
+    "Only lowercase characters and hyphens (-) are supported"
+)
 BODY: dict[str, Any] = {
     "altId": LOCATION,
     "altType": "location",
@@ -72,10 +76,7 @@ def test_a_name_that_is_taken_is_a_bad_request_and_makes_nothing() -> None:
         *(
             (
                 {"uniqueName": name},
-                [
-                    "uniqueName must start and end with a character. "
-                    "Only lowercase characters and hyphens (-) are supported"
-                ],
+                [BROKEN_NAME],
             )
             for name in ("-easy", "easy-", "Easy", "easy_direct", "easy2")
         ),

@@ -1,0 +1,48 @@
+"""What a person can do about a reason for which a delivery is parked."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_WITH_REMEDY: Final = re.compile(
+    r"(.*[.!?]) ((?:Add|Choose|Compare|Correct|Fill|Give|Set)\b.*)", re.DOTALL
+)
+"""A reason of ours whose last advice stands behind it, as errors say it."""
+
+_REMEDIES: Final = (
+    (
+        re.compile(r"without effect"),
+        "Halo answers and stores nothing: ask its support, with the calls of `syncline show`.",
+    ),
+    (
+        re.compile(r"wanted .*, Halo holds ", re.DOTALL),
+        "Look at the tax and price rules in Halo, then retry: the row is known and is updated.",
+    ),
+    (
+        re.compile(r"^Halo holds several rows with reference "),
+        "Leave one of them in Halo, then retry: it is looked up first.",
+    ),
+    (
+        re.compile(r" was there and is gone from Halo$"),
+        "Nothing is to be done if that was meant; what was deleted is not made again unasked.",
+    ),
+    (
+        re.compile(r"^HighLevel no longer has this "),
+        "Nothing is to be done if that is true; else retry.",
+    ),
+)
+"""Advice for the reasons that carry none: the first that fits."""
+
+
+def in_two(reason: str | None) -> tuple[str, str | None]:
+    """What a reason says, and the remedy, where there is one.
+
+    Args:
+        reason: as it stands in the ledger, or with "…" for what varies.
+    """
+    said = reason or ""
+    found = _WITH_REMEDY.fullmatch(said)
+    if found is not None:
+        return found[1], found[2]
+    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), None)

@@ -1,0 +1,476 @@
+"""The container files say what is there: commands, settings, lanes, ports and files all exist.
+
+Not everybody who runs the tests has a container engine, so the files are read, and what they start
+is started without one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import typer.main
+import yaml
+from typer.core import TyperGroup
+
+import celeryconfig
+from syncline.quota.keys import Lane
+from syncline.settings import PREFIX, Settings
+from workers import commands, postgres, processes
+from workers.lanes import CREWS, EVERYTHING
+from workers.ports import free_port
+from workers.redis_server import RedisServer
+from workers.run import process_of
+from workers.supervisor import Supervisor, _tie_to
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+LASTING = {name: one for name, one in SERVICES.items() if one["restart"] == "unless-stopped"}
+WORKERS = [crew.name for crew in CREWS]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+_VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:[-?][^}]*)?\}")
+_NEVER = threading.Event()
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+every_one_of_ours = pytest.mark.parametrize("name", OURS)
+
+
+def _command(words: Sequence[str]) -> tuple[Any, list[str]]:
+    """The command of ours that words name, and the words behind it."""
+    command: Any = typer.main.get_command(commands.app)
+    rest = list(words)
+    while isinstance(command, TyperGroup):
+        name, *rest = rest or [""]
+        assert name in command.commands, f"there is no command {' '.join(words)!r}"
+        command = command.commands[name]
+    return command, rest
+
+
+def _instructions() -> list[list[tuple[str, str]]]:
+    """The Dockerfile's instructions by stage."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    stages: list[list[tuple[str, str]]] = []
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            stages.append([])
+        stages[-1].append((word, " ".join(rest.split())))
+    return stages
+
+
+def _all(stage: Sequence[tuple[str, str]], word: str) -> list[str]:
+    return [rest for found, rest in stage if found == word]
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    return dict(part.split("=", 1) for text in texts for part in shlex.split(text))
+
+
+BUILD, IMAGE = _instructions()
+USER = _all(IMAGE, "USER")[-1]
+DATA = _pairs(_all(IMAGE, "ENV"))["SYNCLINE_DATA"]
+
+
+# --- Commands -------------------------------------------------------------------------------------
+
+
+def test_every_command_exists_and_takes_its_options() -> None:
+    assert json_list(_all(IMAGE, "ENTRYPOINT")[-1]) == list(PYPROJECT["project"]["scripts"])
+    for service in OURS.values():
+        assert "entrypoint" not in service
+        if "command" in service:
+            command, rest = _command(service["command"])
+            command.make_context("syncline", rest).close()
+
+
+def json_list(text: str) -> list[str]:
+    found: list[str] = yaml.safe_load(text)
+    return found
+
+
+def test_every_process_of_an_installation_has_a_container_and_beat_has_one() -> None:
+    started = [one["command"][1] for one in OURS.values() if one.get("command", [""])[0] == "run"]
+    settings = Settings()
+    wanted = [process.name for process in processes.workers(settings)]
+    assert sorted(started) == sorted([*wanted, "flower"])
+    for name in wanted:
+        assert process_of(name, settings) in processes.workers(settings)
+    assert SERVICES["beat"]["deploy"]["replicas"] == 1
+
+
+def test_every_lane_has_a_worker() -> None:
+    crews = {crew.name: crew for crew in (*CREWS, EVERYTHING)}
+    served = [lane for name in WORKERS for lane in crews[SERVICES[name]["command"][1]].lanes]
+    assert set(served) == set(Lane)
+
+
+def test_a_worker_has_longer_to_stop_than_it_takes() -> None:
+    ours = inspect.signature(Supervisor).parameters["grace"].default
+    for name in WORKERS:
+        grace = timedelta(seconds=int(SERVICES[name]["stop_grace_period"].removesuffix("s")))
+        assert grace >= ours
+        assert grace.total_seconds() > celeryconfig.worker_soft_shutdown_timeout
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_every_lasting_container_says_whether_it_is_well(name: str) -> None:
+    kind, *words = SERVICES[name]["healthcheck"]["test"]
+    if name not in OURS:
+        assert (kind, words[0].split()[0]) in {("CMD", "pg_isready"), ("CMD-SHELL", "redis-cli")}
+        return
+    assert (kind, words[:2]) == ("CMD", ["python", "-m"])
+    assert find_spec(words[2]) is not None
+    asked = {"beat": "--beat", "flower": "--flower"}.get(name, "--worker")
+    assert words[2:] == ["workers.health", asked]
+    command, _ = _command(["health"])
+    command.make_context("health", words[3:]).close()
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+
+def test_every_setting_that_is_given_exists_and_every_one_can_be_given() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+", text)) <= known
+    # Where the data are is the image's business; the key is given itself; Flower is apart.
+    apart = {f"{PREFIX}{name}" for name in ("DATA", "KEY_FILE")}
+    apart |= {name for name in known if name.startswith(f"{PREFIX}FLOWER_")}
+    for name in WORKERS:
+        assert set(SERVICES[name]["environment"]) == known - apart
+
+
+def test_nobody_but_who_opens_credentials_holds_the_key() -> None:
+    holders = {name for name, one in SERVICES.items() if "SYNCLINE_KEY" in one["environment"]}
+    assert holders == {*WORKERS, "cli"}
+
+
+def test_a_secret_has_no_default_and_nothing_starts_without_it() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    secrets = {
+        name: rest for name, rest in _VARIABLE.findall(text) if re.search("PASSWORD|KEY", name)
+    }
+    assert set(secrets) == {
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "SYNCLINE_KEY",
+        "SYNCLINE_FLOWER_PASSWORD",
+    }
+    assert all(rest.startswith(":?") and "docs/docker.md" in rest for rest in secrets.values())
+    assert not re.search(r"\$\{\w*(PASSWORD|KEY)\}|\$\{\w*(PASSWORD|KEY):-", text)
+
+
+@every_one_of_ours
+def test_the_addresses_lead_to_the_servers_with_their_own_passwords(name: str) -> None:
+    environment = _environment(name)
+    database = urlsplit(environment["SYNCLINE_DATABASE_URL"])
+    server = _environment("postgres")
+    assert (database.hostname, database.port) == ("postgres", 5432)
+    assert database.username == server["POSTGRES_USER"]
+    assert database.path == f"/{server['POSTGRES_DB']}"
+    assert database.password == server["POSTGRES_PASSWORD"] == "of POSTGRES_PASSWORD"
+    redis = urlsplit(environment["SYNCLINE_REDIS_URL"])
+    assert (redis.hostname, redis.port) == ("redis", 6379)
+    assert redis.password == _environment("redis")["REDISCLI_AUTH"] == "of REDIS_PASSWORD"
+
+
+def _environment(name: str) -> dict[str, str]:
+    """What a container is given when `.env` holds the secrets and nothing else."""
+    return {
+        variable: _VARIABLE.sub(lambda found: f"of {found[1]}", str(value))
+        for variable, value in SERVICES[name]["environment"].items()
+        if value is not None
+    }
+
+
+def test_flower_is_published_to_this_machine_alone_and_nothing_else_is() -> None:
+    assert [name for name, one in SERVICES.items() if "ports" in one] == ["flower"]
+    default = Settings.model_fields["flower_port"].default
+    assert SERVICES["flower"]["ports"] == [
+        f"127.0.0.1:${{SYNCLINE_FLOWER_PORT:-{default}}}:{default}"
+    ]
+    assert "SYNCLINE_FLOWER_PORT" not in SERVICES["flower"]["environment"]
+
+
+# --- Servers --------------------------------------------------------------------------------------
+
+
+def test_redis_keeps_its_queues_as_the_embedded_one_does(tmp_path: Path) -> None:
+    script = SERVICES["redis"]["command"][-1]
+    words = shlex.split(script.replace("\\\n", " ").split("<<")[0])
+    assert words[:2] == ["exec", "redis-server"]
+    assert words[-1] == "-"  # the password comes by standard input
+    flags = dict(zip(words[2:-1:2], words[3:-1:2], strict=True))
+    embedded = dict(
+        line.split(" ", 1) for line in RedisServer(tmp_path)._configuration(1).splitlines()
+    )
+    for flag in ("appendonly", "appendfsync", "maxmemory-policy"):
+        assert flags[f"--{flag}"] == embedded[flag]
+    assert (flags["--appendonly"], flags["--maxmemory-policy"]) == ("yes", "noeviction")
+    assert flags["--save"] == shlex.split(embedded["save"])[0]
+    assert SERVICES["redis"]["volumes"] == [f"redis:{flags['--dir']}"]
+
+
+def test_postgres_takes_as_many_connections_as_the_embedded_one() -> None:
+    assert SERVICES["postgres"]["command"] == [
+        *("postgres", "-c", f"max_connections={postgres._SETTINGS['max_connections']}")
+    ]
+
+
+def test_the_servers_are_on_a_network_that_leads_nowhere() -> None:
+    assert COMPOSE["networks"]["ledger"]["internal"] is True
+    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["ledger"]
+    assert all("outside" in SERVICES[name]["networks"] for name in WORKERS)
+
+
+def test_ours_start_when_the_servers_are_well_and_the_tables_are_made() -> None:
+    servers = {name: {"condition": "service_healthy"} for name in ("postgres", "redis")}
+    made = {"migrate": {"condition": "service_completed_successfully"}}
+    for name, service in OURS.items():
+        assert service["depends_on"] == (servers if name == "migrate" else servers | made)
+    assert SERVICES["migrate"]["restart"] == "no"
+
+
+# --- Hardening ------------------------------------------------------------------------------------
+
+
+@every_service
+def test_no_container_may_do_more_than_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"] not in {"", "root", "0", "0:0"}
+    assert "privileged" not in service
+    assert "cap_add" not in service
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+@every_service
+def test_what_lasts_lies_in_named_volumes_and_in_no_folder_of_the_host(name: str) -> None:
+    volumes = [volume.split(":")[0] for volume in SERVICES[name].get("volumes", [])]
+    assert set(volumes) <= set(COMPOSE["volumes"])
+    assert "env_file" not in SERVICES[name]
+
+
+@every_one_of_ours
+def test_ours_may_write_to_their_data_folder_in_memory_alone(name: str) -> None:
+    user, group = USER.split(":")
+    assert SERVICES[name]["user"] == USER
+    places = dict(place.split(":", 1) for place in SERVICES[name]["tmpfs"])
+    assert places.keys() == {"/tmp", DATA}  # noqa: S108 - inside the container
+    assert {f"uid={user}", f"gid={group}", "mode=0700"} <= set(places[DATA].split(","))
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_every_lasting_container_has_limits(name: str) -> None:
+    assert SERVICES[name]["deploy"]["resources"]["limits"].keys() == {"memory", "pids"}
+
+
+# --- The image ------------------------------------------------------------------------------------
+
+
+def _context_holds(path: str) -> bool:
+    """Whether a path reaches the builder; the last line that matches decides."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    held = True
+    for line in (line for line in lines if line and not line.startswith("#")):
+        pattern = line.removeprefix("!")
+        parts = Path(path).parts
+        above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        if any(fnmatch(one, pattern) for one in above):
+            held = line.startswith("!")
+    return held
+
+
+def _copied() -> list[str]:
+    texts = [text for text in _all(BUILD, "COPY") if not text.startswith("--from")]
+    return [source for text in texts for source in text.split()[:-1]]
+
+
+def test_all_that_is_copied_is_there_and_reaches_the_builder() -> None:
+    assert [one for one in _copied() if not (ROOT / one).exists()] == []
+    assert [one for one in _copied() if not _context_holds(one)] == []
+    assert _context_holds("syncline/quota/bucket.lua")
+
+
+def test_all_that_is_ours_is_copied() -> None:
+    packages = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    modules = [f"{name}.py" for name in PYPROJECT["tool"]["setuptools"]["py-modules"]]
+    needed = [*(package.rstrip("*") for package in packages), *modules, "pyproject.toml"]
+    needed += [PYPROJECT["project"]["readme"]]
+    needed += PYPROJECT["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
+    assert set(needed) <= set(_copied())
+
+
+@pytest.mark.parametrize(
+    "path", [".venv/bin/python", ".git/HEAD", "data/key", ".env", "syncline/__pycache__/money.pyc"]
+)
+def test_nothing_private_or_made_reaches_the_builder(path: str) -> None:
+    assert not _context_holds(path)
+
+
+def test_the_image_holds_what_the_lock_names_and_no_tool_to_build_with() -> None:
+    installs = [text for text in _all(BUILD, "RUN") if "pip install" in text]
+    assert "--require-hashes --only-binary :all: -r requirements.lock" in installs[0]
+    assert "--no-deps --no-index" in installs[1]
+    assert "pip uninstall --yes pip" in installs[1]
+    assert not re.search(r"\b(pip|apt|apt-get|gcc|curl)\b", " ".join(_all(IMAGE, "RUN")))
+
+
+def test_the_image_runs_as_nobody_special_on_a_python_that_will_do() -> None:
+    made = " ".join(_all(IMAGE, "RUN"))
+    user, group = USER.split(":")
+    assert int(user) > 0
+    assert f"--uid {user} " in made
+    assert f"--gid {group} " in made
+    assert f"--mode 0700 {DATA}" in made
+    images = {text.split()[0] for text in [*_all(BUILD, "FROM"), *_all(IMAGE, "FROM")]}
+    minimum = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+    assert images == {f"python:{minimum}-slim"}
+
+
+def test_the_labels_agree_with_the_project() -> None:
+    labels = _pairs(_all(IMAGE, "LABEL"))
+    project = PYPROJECT["project"]
+    version, licence = (labels[f"org.opencontainers.image.{n}"] for n in ("version", "licenses"))
+    assert (version, licence) == (project["version"], project["license"])
+    assert project["description"].startswith(
+        labels["org.opencontainers.image.description"].rstrip(".")
+    )
+
+
+# --- The manual -----------------------------------------------------------------------------------
+
+
+def _shown() -> Iterator[list[str]]:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for line in page.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            found = re.search(r"docker compose ([^`|]+)", line)
+            if found is not None:
+                yield shlex.split(found[1], comments=True)
+
+
+def test_every_command_of_ours_that_is_shown_in_a_container_exists() -> None:
+    shown = [words for words in _shown() if words[0] == "run"]
+    assert shown
+    for words in shown:
+        command, rest = _command(words[words.index("cli") + 1 :])
+        known = {name for option in command.params for name in option.opts}
+        assert {word for word in rest if word.startswith("--")} <= known | {"--help"}
+
+
+def test_every_container_that_is_named_in_the_manual_exists() -> None:
+    text = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+)` \|", text, flags=re.MULTILINE)
+    assert rows == list(SERVICES)
+    for words in _shown():
+        if words[0] in {"logs", "stop", "restart", "exec"}:
+            assert {word for word in words[1:2] if not word.startswith("-")} <= set(SERVICES)
+
+
+def test_the_manual_makes_every_secret_that_is_asked_for() -> None:
+    text = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    asked = {name for name, rest in _VARIABLE.findall(compose) if rest.startswith(":?")}
+    loop = re.search(r"^for name in (.+?); do$", text.replace("\\\n", " "), flags=re.MULTILINE)
+    assert loop is not None
+    assert set(loop[1].split()) == asked
+
+
+# --- And it runs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given(database: str, redis_url: str, tmp_path: Path) -> Mapping[str, str]:
+    """What stands in for the containers' names and files; nothing of this process's own."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "SYNCLINE_DATABASE_URL": database,
+        "SYNCLINE_REDIS_URL": redis_url,
+        "SYNCLINE_DATA": str(tmp_path / "data"),
+        "SYNCLINE_FLOWER_PORT": str(free_port()),
+    }
+
+
+@contextmanager
+def _started(name: str, given: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """What a container runs; it outlives neither the block nor the tests, whatever fails."""
+    words = [word for word in SERVICES[name]["command"] if word not in {"--address", "0.0.0.0"}]  # noqa: S104 - left out here
+    key = {"SYNCLINE_KEY": "k" * 40} if name in WORKERS else {}
+    log = Path(given["SYNCLINE_DATA"]).with_name(f"{name}.log")
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, "-m", "workers.commands", *words],
+            env={**_environment(name), **key, **given},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_tie_to(os.getpid()),  # noqa: PLW1509 - two system calls
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _log(name: str, given: Mapping[str, str]) -> str:
+    return Path(given["SYNCLINE_DATA"]).with_name(f"{name}.log").read_text()
+
+
+def _is_well(name: str, given: Mapping[str, str]) -> bool:
+    _, _, *words = SERVICES[name]["healthcheck"]["test"]
+    asked = subprocess.run(
+        [sys.executable, *words], env=given, cwd="/", capture_output=True, check=False
+    )
+    return asked.returncode == 0
+
+
+def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
+    given: Mapping[str, str],
+) -> None:
+    with _started("migrate", given) as migrate:
+        assert migrate.wait(30) == 0, _log("migrate", given)
+    names = ["deliver", "beat", "flower"]
+    assert not _is_well("deliver", given)
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(_started(name, given)) for name in names}
+        give_up = time.monotonic() + 60
+        for name, process in running.items():
+            while not _is_well(name, given):
+                assert process.poll() is None, _log(name, given)
+                assert time.monotonic() < give_up, _log(name, given)
+                _NEVER.wait(0.1)
+        for process in running.values():
+            process.send_signal(signal.SIGTERM)
+        ended = {name: process.wait(30) for name, process in running.items()}
+    assert ended == dict.fromkeys(names, 0)
+    written = [path.name for path in Path(given["SYNCLINE_DATA"]).iterdir()]
+    marks = ("users.lock", "beat.tick", "beat.schedule")
+    assert [name for name in written if not name.startswith(marks)] == []

@@ -1,0 +1,47 @@
+"""A row that Halo converts at another rate than its own table's is not called done."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncline.sandbox.process import SandboxProcess
+from tests.world import PROFILES, Worlds, small
+
+EURO = 4
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_order_that_halo_converts_at_another_rate_is_parked_with_both_rates(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, profile=profile, orders=6, currencies=["EUR"])
+    sandbox.post("/halo/convert_at", {"rates": {str(EURO): 0.99}})
+    world = worlds(style="summary")
+    world.pull()
+    world.drive()
+    parked = world.rows("select reason, field, target_id from delivery where state = 'parked'")
+    assert len(parked) == 6
+    assert {row.field for row in parked} == {"currency_conversion_rate"}
+    assert "wanted 0.92, Halo holds 0.99" in parked[0].reason
+    assert all(row.target_id for row in parked)
+
+
+def test_a_rate_that_has_changed_in_halos_own_table_is_read_again_and_is_right(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=6, currencies=["EUR"], details=False)
+    world = worlds(style="summary")
+    world.pull()
+    world.drive()
+    # What was known yesterday is not the table of today.
+    world.do(
+        """
+        update ability set value = jsonb_set(value, '{EUR}', '"0.5"')
+        where name = 'currency_rates'
+        """
+    )
+    sandbox.add_orders(3)
+    world.pull()
+    world.drive()
+    assert sandbox.audit()["clean"]
+    assert not world.rows("select 1 from delivery where state = 'parked'")
