@@ -15,5 +15,3 @@ def upgrade() -> None:
         [sa.text("(canonical ->> 'entity_id')")],
         postgresql_where=sa.text("kind = 'transaction'"),
     )
-
-

@@ -54,8 +54,8 @@ class Admin:
     def handle(self, request: Request) -> Reply:
         """Do one hook.
 
-        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, or an edit by hand of
-        `order/<id>`, `invoice/<id>`, `payment/<id>`, `recurring/<id>`.
+        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, or an edit by
+        hand of `order/<id>`, `invoice/<id>`, `payment/<id>`, `recurring/<id>`.
         """
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)

@@ -43,7 +43,7 @@ class Tenant:
         return PROFILES[self.config.profile]
 
     def rate_of(self, currency_id: int) -> float:
-        """The rate at which a row in that currency is converted now: its table's, if all is well."""
+        """The rate at which a new row in that currency is converted: as a rule its table's."""
         rate: float = CURRENCIES[currency_id]["conversion_rate"]
         return self.store.other_rates.get(currency_id, rate)
 

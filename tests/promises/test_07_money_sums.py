@@ -6,6 +6,7 @@ Whatever happened to the transactions, in whatever order it was seen, whoever di
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def assert_equal(sandbox: SandboxProcess) -> None:
 
 def _happen(sandbox: SandboxProcess, chance: random.Random) -> None:
     """Something of everything, in any order."""
-    events = [
+    events: list[Callable[[], object]] = [
         lambda: sandbox.change_transactions(3, what="refund"),
         lambda: sandbox.change_transactions(1, what="refund"),
         lambda: sandbox.change_transactions(1, what="settle"),

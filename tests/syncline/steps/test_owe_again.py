@@ -83,7 +83,7 @@ def test_what_a_mapping_parked_goes_on_when_it_is_put_right(
     small(sandbox, orders=8, transactions=10, subscriptions=0, customers=4, money=True)
     world = worlds()
     strict = {**INCLUDING_TESTS, "orders": {"test_mode": "include", "adjustment": "park"}}
-    text = default_document("detail", strict)  # type: ignore[arg-type]  # options of any section
+    text = default_document("detail", strict)
     follow(world, text.replace('source = "created_at"', 'source = "coupon"', 1))
     for kind in ("order", "transaction"):
         world.pull(kind)
