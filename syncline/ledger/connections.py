@@ -129,6 +129,7 @@ def hand_over(connection: Connection, flows: Sequence[str]) -> int:
     """Give what a stopped connection owes for its whole tenant to another one of that tenant.
 
     Else the orders of connections that work would wait for the customers of one that does not.
+    A connection that has never worked, such as one that waits for its adoption, keeps what it owes.
     """
     return connection.execute(
         text(
@@ -140,6 +141,7 @@ def hand_over(connection: Connection, flows: Sequence[str]) -> int:
                 where tenant_id = stopped.tenant_id and state = 'active' order by id limit 1
             ) heir on true
             where stopped.state = 'stopped' and d.connection_id = stopped.id
+              and stopped.owed_under is not null
               and d.flow = any(:flows) and d.state in ('due', 'doubtful', 'waiting')
             """
         ),

@@ -25,6 +25,9 @@ _UNPARKED = """
 """Where a parked row goes on. One that was written once and has no known target row may have made
 one, so it is looked up before it is sent again."""
 
+_IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
+"""Halo may hold it already: a new version must not let it be created before a person decided."""
+
 _OUTDATED = "d.wanted_version > told.version"
 
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
@@ -87,9 +90,10 @@ def owe(
                 state = case when delivery.state in ('delivered', 'waiting') then 'due'
                              when delivery.state = 'parked' then {_UNPARKED}
                              else delivery.state end
-            where delivery.wanted_version < excluded.wanted_version
-               or (:again and delivery.wanted_version = excluded.wanted_version
-                   and delivery.state in ('delivered', 'parked'))
+            where not ({_IN_DOUBT})
+              and (delivery.wanted_version < excluded.wanted_version
+                   or (:again and delivery.wanted_version = excluded.wanted_version
+                       and delivery.state in ('delivered', 'parked')))
             returning id, flow, source_id, role, xmax = 0 as is_new
             """  # noqa: S608 - built from a constant of this module
         ),

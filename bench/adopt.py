@@ -1,0 +1,114 @@
+"""10,000 orders that another tool has put into Halo: how many are found again, and none wrongly.
+
+The sandbox plants them in many styles, 3 % of them near-misses, and alone knows the truth. Then
+the dry run and `--apply` run as a person would run them, with limits that hold nobody up.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from syncline.ledger import connections
+from syncline.ledger.connections import NewConnection
+from syncline.mapping.document import default_document
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from syncline.settings import Settings
+from syncline.steps.adopt import settle, survey
+from syncline.steps.parts import Parts
+from syncline.steps.tokens import keep
+from workers.commands import opened
+
+ORDERS = 10_000
+CUSTOMERS = 1_000
+NEAR_MISSES = 0.03
+NAME = "bench"
+ROOMY = {"calls": 100_000, "seconds": 10}
+
+Progress = Callable[[str], None]
+
+
+def run(progress: Progress) -> dict[str, Any]:
+    """Adopt them all, with a mapping that needs no details."""
+    with (
+        tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
+        SandboxProcess(
+            orders=ORDERS,
+            transactions=0,
+            subscriptions=0,
+            customers=CUSTOMERS,
+            details=False,
+            money=False,
+            highlevel_limit=ROOMY,
+            halo_limit=ROOMY,
+        ) as sandbox,
+        opened(Settings(data=Path(folder) / "data", quota_reserve=0.0)) as parts,
+    ):
+        _connect(parts, sandbox)
+        progress(f"planting {ORDERS} orders")
+        truth = sandbox.post("/plant", {"near_misses": NEAR_MISSES})
+        progress(f"{len(truth['matches'])} true, {len(truth['near_misses'])} near-misses")
+        return _measure(parts, sandbox, truth, progress)
+
+
+def _measure(
+    parts: Parts, sandbox: SandboxProcess, truth: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    line = parts.open_line(NAME)
+    started = time.monotonic()
+    seen = survey(parts, line, line.link.start_from, _silent)
+    progress(f"dry run: {time.monotonic() - started:.1f} s")
+    done = settle(parts, line, seen, _silent)
+    seconds = time.monotonic() - started
+    pairs = {one.order: one.halo for one in done.found.matched}
+    true = {order: row for order, row in pairs.items() if truth["matches"].get(order) == row}
+    calls = len(sandbox.calls("halo")) + len(sandbox.calls("highlevel"))
+    progress(f"{len(done.found.doubtful)} doubtful, {len(done.found.rest)} to be created")
+    return {
+        "matched": len(true),
+        "wrong": len(pairs) - len(true),
+        "missed": len(truth["matches"]) - len(true),
+        "seconds": round(seconds, 3),
+        "calls": calls,
+        "doubtful": len(done.found.doubtful),
+        "unwritten": done.unwritten,
+    }
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """The figures say it all."""
+
+
+def _connect(parts: Parts, sandbox: SandboxProcess) -> None:
+    config = SandboxConfig()
+    new = NewConnection(
+        name=NAME,
+        location_id=LOCATION,
+        highlevel_url=sandbox.highlevel_url,
+        highlevel_calls=ROOMY["calls"],
+        highlevel_seconds=ROOMY["seconds"],
+        highlevel_daily=200_000,
+        halo_url=sandbox.halo_url,
+        tenant_key=None,
+        client_id=config.halo_client_id,
+        scope="all",
+        halo_calls=ROOMY["calls"],
+        halo_seconds=ROOMY["seconds"],
+        settle_seconds=5,
+        mapping=default_document("summary", {"orders": {"test_mode": "include"}}),
+        mode="sandbox",
+        start_from=datetime.now(UTC).date() - timedelta(days=config.days),
+    )
+    with parts.ledger.begin() as connection:
+        link = connections.add(connection, new)
+        connections.stop(connection, link, "adopt first")
+        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
+        secret = SecretStr(config.halo_client_secret)
+        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)

@@ -1,0 +1,119 @@
+"""`syncline adopt`: what it shows, what it asks, and that it starts the connection only then."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from syncline.cli import connections as commands
+from syncline.ledger import connections
+from syncline.ledger.connections import Link
+from syncline.ledger.database import Ledger
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from tests.syncline.cli.conftest import Run, adding, document
+from tests.world import small
+
+
+@pytest.fixture
+def waiting(run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A connection to the sandbox that was added to be adopted."""
+    config = SandboxConfig()
+    monkeypatch.setenv("HL_TOKEN", TOKEN)
+    monkeypatch.setenv("HALO_SECRET", config.halo_client_secret)
+    small(sandbox, orders=12)
+    places = {
+        "location": LOCATION,
+        "highlevel_url": sandbox.highlevel_url,
+        "halo_url": sandbox.halo_url,
+        "halo_client_id": config.halo_client_id,
+    }
+    added = run(*adding(**places), "--adopt")
+    assert added.exit_code == 0
+    assert "syncline adopt acme" in added.stdout
+    return run
+
+
+def link(ledger: Ledger) -> Link:
+    return ledger.run(lambda connection: connections.by_name(connection, "acme"))
+
+
+def test_a_connection_to_be_adopted_is_added_stopped_and_says_why(
+    waiting: Run, ledger: Ledger
+) -> None:
+    found = link(ledger)
+    assert (found.state, found.note) == ("stopped", "adopt first: syncline adopt acme")
+
+
+def test_without_apply_it_shows_all_and_changes_nothing(
+    waiting: Run, sandbox: SandboxProcess, ledger: Ledger, tmp_path: Path
+) -> None:
+    truth = sandbox.post("/plant", {"near_misses": 0.3})
+    file = tmp_path / "doubtful.csv"
+    shown = document(waiting("adopt", "acme", "--json", "--doubtful", str(file)))
+    owed = {one["order"] for one in shown["matched"]}
+    owed |= {one["order"]["id"] for one in shown["doubtful"]} | set(shown["rest"])
+    assert {one["order"]: one["halo"] for one in shown["matched"]}.items() <= truth[
+        "matches"
+    ].items()
+    assert owed <= {*truth["matches"], *truth["near_misses"]}
+    assert (shown["applied"], link(ledger).state) == (False, "stopped")
+    with file.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["order"] for row in rows} == {one["order"]["id"] for one in shown["doubtful"]}
+    told = waiting("adopt", "acme").stdout
+    assert "matched: would be taken over" in told
+    assert "syncline adopt acme --apply" in told
+
+
+def test_with_apply_it_takes_over_and_starts_the_connection(
+    waiting: Run, sandbox: SandboxProcess, ledger: Ledger
+) -> None:
+    truth = sandbox.post("/plant", {"near_misses": 0})
+    done = document(waiting("adopt", "acme", "--apply", "--yes", "--json"))
+    matched = {one["order"]: one["halo"] for one in done["matched"]}
+    assert matched.items() <= truth["matches"].items()
+    assert (done["applied"], done["started"], done["unwritten"]) == (True, True, 0)
+    assert link(ledger).state == "active"
+    again = waiting("adopt", "acme")
+    assert again.exit_code == 2
+    assert "syncline connection stop acme" in again.stderr
+
+
+def test_it_asks_and_where_nobody_is_there_it_refuses(
+    waiting: Run, sandbox: SandboxProcess, ledger: Ledger
+) -> None:
+    sandbox.post("/plant", {})
+    refused = waiting("adopt", "acme", "--apply")
+    assert refused.exit_code == 2
+    assert "--yes" in refused.stderr
+    assert link(ledger).state == "stopped"
+
+
+def test_it_stays_stopped_where_that_is_wished(
+    waiting: Run, sandbox: SandboxProcess, ledger: Ledger
+) -> None:
+    sandbox.post("/plant", {"near_misses": 0})
+    done = waiting("adopt", "acme", "--apply", "--yes", "--keep-stopped")
+    assert done.exit_code == 0
+    assert "acme stays stopped." in done.stdout
+    assert link(ledger).state == "stopped"
+
+
+@pytest.mark.parametrize("text", ["5012", "order=", "order=x", "=12"])
+def test_a_pair_that_is_none_is_refused(waiting: Run, text: str) -> None:
+    refused = waiting("adopt", "acme", "--take", text)
+    assert refused.exit_code == 2
+    assert "pairs" in refused.stderr
+
+
+def test_a_connection_is_stopped_by_hand_and_says_how_it_goes_on(
+    run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "NOTICED_AFTER_S", 0.0)
+    assert run(*adding()).exit_code == 0
+    assert run("connection", "stop", "acme").stdout == "acme stands still.\n"
+    assert link(ledger).state == "stopped"
+    assert run("connection", "stop", "acme").stdout == "acme was stopped already.\n"
