@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import typer
 
@@ -135,6 +137,8 @@ def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:
 
 def main() -> None:
     """Run a command; every error of ours is one line on standard error."""
+    # With standard input closed there is none at all; an empty one says so in every prompt.
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
     try:
         app()
     except SynclineError as error:

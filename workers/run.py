@@ -33,7 +33,10 @@ def run(
 
     Example: syncline run deliver
     """
-    process = process_of(name, desk(context).settings(), address)
+    settings = desk(context).settings()
+    process = process_of(name, settings, address)
+    # Beat opens its schedule there before it asks anybody else to make the folder.
+    settings.data.mkdir(parents=True, exist_ok=True)
     # In place of this process, so that signals and exit codes pass by nobody.
     os.execve(process.command[0], process.command, {**os.environ, **process.env})  # noqa: S606
 

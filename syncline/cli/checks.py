@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpcore
@@ -18,6 +19,8 @@ from syncline.errors import (
     Unreachable,
     WrongPlace,
 )
+from syncline.halo import invoices, orders, payments, recurring
+from syncline.halo.answers import listing
 from syncline.halo.auth import TokenDesk
 from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
 from syncline.halo.customers import client_walk, get_client, list_clients_page
@@ -26,6 +29,7 @@ from syncline.halo.reports import run_sql
 from syncline.highlevel.orders import list_orders
 from syncline.highlevel.subscriptions import list_subscriptions
 from syncline.highlevel.transactions import list_transactions
+from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, tokens
 from syncline.steps.gate import Gate
@@ -167,6 +171,13 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk) -> Iterator[Question]:
         lambda permit: list_clients_page(line.halo, permit, client_walk()),
         lambda rows: f"{len(rows)} on the first page",
     )
+    for what, path in _lists(line.document):
+        yield Question(
+            f"Halo: {what}",
+            f"GET {path}",
+            partial(_first_page, line, path),
+            lambda seen: f"{seen} there" if seen else "may be read",
+        )
     default = line.document.customers.default_client
     if default is not None:
         yield Question(
@@ -182,6 +193,22 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk) -> Iterator[Question]:
         lambda _: "works: many rows are found in one call",
         needed=False,
     )
+
+
+def _lists(document: Document) -> list[tuple[str, str]]:
+    """What the mapping writes beside customers, and where it stands."""
+    wanted = [("sales orders", orders.PATH)]
+    if document.payments.into == "invoice":
+        wanted += [("invoices", invoices.PATH), ("payments", payments.PATH)]
+    if document.subscriptions.into == "recurring-invoice":
+        wanted.append(("recurring invoices", recurring.PATH))
+    return wanted
+
+
+def _first_page(line: Line, path: str, permit: Permit) -> int | None:
+    """How many rows a list has, where Halo tells it."""
+    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
+    return listing(line.halo.get(path, params, permit).document).record_count
 
 
 def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:

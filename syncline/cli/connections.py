@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
@@ -21,6 +22,7 @@ from syncline.ledger import connections, mappings
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document, load
 from syncline.steps.tokens import keep
+from syncline.steps.tokens import secret as known_secret
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
@@ -123,8 +125,12 @@ def add(
                 link = connections.add(database, new)
                 if adopt:
                     connections.stop(database, link, f"adopt first: syncline adopt {name}")
-                keep(database, parts.sealer, link.location_place, "private_token", token)
-                keep(database, parts.sealer, link.tenant_place, "client_secret", secret)
+                for place, purpose, given in (
+                    (link.location_place, "private_token", token),
+                    (link.tenant_place, "client_secret", secret),
+                ):
+                    _no_other(known_secret(database, parts.sealer, place, purpose), given, purpose)
+                    keep(database, parts.sealer, place, purpose, given)
                 if dry_run:
                     attempt.rollback()
 
@@ -135,6 +141,15 @@ def add(
         say(f"{name} is added. Next: syncline connection check {name}")
         if adopt:
             say(f"It stands still until: syncline adopt {name}")
+
+
+def _no_other(known: SecretStr | None, given: SecretStr, purpose: str) -> None:
+    """A secret that other connections work with is not replaced in passing."""
+    if known is not None and known.get_secret_value() != given.get_secret_value():
+        raise Refused(
+            f"Another connection uses this side already, with another {purpose.replace('_', ' ')}.",
+            remedy="Give the same one; to replace it: syncline connection set-secret NAME.",
+        )
 
 
 @app.command("list")

@@ -149,7 +149,7 @@ def _find(context: typer.Context, which: str, *, with_examples: bool) -> _Found:
             return _Found(sys.stdin.read(), {})
         path = Path(which)
         if path.is_file():
-            return _Found(path.read_text(encoding="utf-8"), {})
+            return _Found(path.read_text(encoding="utf-8-sig"), {})
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(
             f"The mapping {which!r} cannot be read ({type(error).__name__}).",

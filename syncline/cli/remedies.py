@@ -34,6 +34,8 @@ _REMEDIES: Final = (
 )
 """Advice for the reasons that carry none: the first that fits."""
 
+_HALO_SAID = "These are Halo's own words: correct what they name, then retry."
+
 
 def in_two(reason: str | None) -> tuple[str, str | None]:
     """What a reason says, and the remedy, where there is one.
@@ -45,4 +47,4 @@ def in_two(reason: str | None) -> tuple[str, str | None]:
     found = _WITH_REMEDY.fullmatch(said)
     if found is not None:
         return found[1], found[2]
-    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), None)
+    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), _HALO_SAID)

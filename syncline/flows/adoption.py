@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -98,8 +98,7 @@ class Doubt:
     @property
     def reason(self) -> str:
         """The doubt in words."""
-        listed = ", ".join(f"{one.halo} ({one.why})" for one in self.candidates)
-        return f"Halo holds an order that may be this one: {listed}"
+        return in_words("an order", self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +115,27 @@ class Adoption:
     unmatched: tuple[int, ...]
 
 
-def match(sold: Iterable[Sold], held: Iterable[Held]) -> Adoption:
+def match(sold: Iterable[Sold], held: Iterable[Held], *, near: bool = True) -> Adoption:
     """Tell for every order whether Halo holds it: surely, perhaps, or not.
 
     Sure is, one to one: our reference; else its number with equal amount and currency; else equal
     amount, currency and customer on days beside each other, if no other order on either side has
     them too.
+
+    Args:
+        sold: what HighLevel holds.
+        held: what Halo holds.
+        near: whether what equals but for one thing is doubtful.
     """
     ours = sorted(set(sold), key=lambda one: one.id)
     theirs = sorted(set(held), key=lambda one: one.id)
-    return _Matching(ours, theirs).result()
+    return _Matching(ours, theirs, near=near).result()
+
+
+def in_words(what: str, candidates: Iterable[Candidate]) -> str:
+    """The doubt about something that Halo may hold, such as `an order`."""
+    listed = ", ".join(f"{one.halo} ({one.why})" for one in candidates)
+    return f"Halo holds {what} that may be this one: {listed}"
 
 
 def own_order(reference: str) -> str | None:
@@ -137,19 +147,20 @@ def own_order(reference: str) -> str | None:
 class _Matching:
     """One run, stage by stage: each stage sees what the one before has left."""
 
-    def __init__(self, ours: Sequence[Sold], theirs: Sequence[Held]) -> None:
+    def __init__(self, ours: Sequence[Sold], theirs: Sequence[Held], *, near: bool) -> None:
         self._ours = {one.id: one for one in ours}
         self._matched: dict[str, Match] = {}
         self._doubts: dict[str, dict[int, str]] = defaultdict(dict)
         self._pool = self._by_reference(theirs)
         self._by_number()
         self._by_likeness()
-        self._by_nearness()
+        if near:
+            self._by_nearness()
 
     def result(self) -> Adoption:
         open_ones = [order for order in self._ours if order not in self._matched]
         doubtful = tuple(
-            Doubt(order, _candidates(self._doubts[order]))
+            Doubt(order, candidates_of(self._doubts[order]))
             for order in open_ones
             if self._doubts.get(order)
         )
@@ -186,7 +197,7 @@ class _Matching:
         named: dict[int, list[str]] = defaultdict(list)
         for row in self._pool.values():
             for order in sorted(_mentioned(row, numbers, lengths)):
-                if _same_money(self._ours[order], row):
+                if same_money(self._ours[order], row):
                     exact[order].append(row.id)
                     named[row.id].append(order)
                 else:
@@ -333,7 +344,8 @@ def _mentioned(row: Held, numbers: dict[str, set[str]], lengths: Sequence[int]) 
     return found
 
 
-def _same_money(order: Sold, row: Held) -> bool:
+def same_money(order: Sold, row: Held) -> bool:
+    """Whether amount and currency are known and equal."""
     return (
         order.amount is not None
         and order.amount == row.amount
@@ -344,6 +356,14 @@ def _same_money(order: Sold, row: Held) -> bool:
 
 def _differences(order: Sold, row: Held) -> str:
     """In what a row is another one, in words."""
+    found = money_differences(order, row)
+    if order.customer is None or order.customer not in row.customers:
+        found.append("another customer" if row.customers else "customer is not known")
+    return ", ".join(found + day_differences(order, row)) or "equal"
+
+
+def money_differences(order: Sold, row: Held) -> list[str]:
+    """What is not equal of amount and currency, in words."""
     found = []
     if order.amount is None or row.amount is None:
         found.append("amount is not known")
@@ -351,13 +371,15 @@ def _differences(order: Sold, row: Held) -> str:
         found.append(f"amount differs by {abs(order.amount - row.amount):f}")
     if order.currency != row.currency:
         found.append(f"currency is {row.currency or 'not known'}")
-    if order.customer is None or order.customer not in row.customers:
-        found.append("another customer" if row.customers else "customer is not known")
+    return found
+
+
+def day_differences(order: Sold, row: Held) -> list[str]:
+    """How far the days are apart, in words, where that is more than clocks may differ."""
     apart = 0 if order.day is None or row.day is None else abs((order.day - row.day).days)
-    if apart > SAME_DAYS:
-        found.append(f"{apart} days apart")
-    return ", ".join(found) or "equal"
+    return [f"{apart} days apart"] if apart > SAME_DAYS else []
 
 
-def _candidates(doubts: dict[int, str]) -> tuple[Candidate, ...]:
+def candidates_of(doubts: Mapping[int, str]) -> tuple[Candidate, ...]:
+    """The first of them by id, given as Halo's id → what speaks for it or against it."""
     return tuple(Candidate(*one) for one in sorted(doubts.items())[:MOST_CANDIDATES])

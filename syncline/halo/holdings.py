@@ -72,61 +72,83 @@ class Holding:
 
 
 @dataclass(slots=True)
-class _People:
+class People:
     """Users' addresses, by user and by client."""
 
     of_user: dict[int, str] = field(default_factory=dict)
     of_client: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, user: UserRow) -> None:
+        """Take one user into account."""
         address = user.emailaddress.strip()
         if address:
             self.of_user[user.id] = address
             if user.client_id is not None:
                 self.of_client[user.client_id].add(address)
 
-    def of(self, order: OrderRow) -> frozenset[str]:
-        if order.user_id:
-            address = self.of_user.get(order.user_id)
+    def of(self, user_id: int | None, client_id: int | None) -> frozenset[str]:
+        """Of the user; where none is named, of all users of the client."""
+        if user_id:
+            address = self.of_user.get(user_id)
             return frozenset() if address is None else frozenset({address})
-        known = self.of_client.get(order.client_id or 0, set())
+        known = self.of_client.get(client_id or 0, set())
         return frozenset(known) if len(known) <= MOST_USERS else frozenset()
 
 
-def by_report(ask: Ask, since: date, digits: Mapping[int, int]) -> list[Holding]:
+def people_by_report(ask: Ask) -> People:
+    """All users, by SQL.
+
+    Raises:
+        Rejected: Halo could not run a report.
+        Unreadable: an answer is no report.
+    """
+    people = People()
+    for page in pages(ask, _USERS):
+        for user in page:
+            people.add(UserRow.of(user))
+    return people
+
+
+def people_by_pages(ask: Ask) -> People:
+    """All users by their list, a hundred rows a call.
+
+    Raises:
+        Unreadable: the list cannot be read whole.
+    """
+    people = People()
+    for user in walked(ask, USER_PATH, user_walk()):
+        people.add(UserRow.of(user))
+    return people
+
+
+def by_report(ask: Ask, since: date, digits: Mapping[int, int], people: People) -> list[Holding]:
     """All orders dated from a day on, by SQL.
 
     Args:
         ask: makes a call.
         since: the first day.
+        people: whose addresses are known.
         digits: Halo's id of a currency → digits after the point; of another one it is two.
 
     Raises:
         Rejected: Halo could not run a report.
         Unreadable: an answer is no report.
     """
-    people = _People()
-    for page in _pages(ask, _USERS):
-        for user in page:
-            people.add(UserRow.of(user))
     found: list[Holding] = []
-    for page in _pages(ask, _HEADS, since=f"'{since.isoformat()}'"):
+    for page in pages(ask, _HEADS, since=f"'{since.isoformat()}'"):
         sums = _sums(ask, page, digits)
         found += [_holding({**row, **sums.get(row["id"], _NOTHING)}, people) for row in page]
     return found
 
 
-def by_pages(ask: Ask, since: date) -> list[Holding]:
-    """The same by the lists of orders and users, a hundred rows a call.
+def by_pages(ask: Ask, since: date, people: People) -> list[Holding]:
+    """The same by the list of orders, a hundred rows a call.
 
     Raises:
-        Unreadable: a list cannot be read whole.
+        Unreadable: the list cannot be read whole.
     """
-    people = _People()
-    for user in _walked(ask, USER_PATH, user_walk()):
-        people.add(UserRow.of(user))
     walk = PageWalk({"order": "id", "orderdesc": "true"}, key="salesorders")
-    held = [_holding(row, people) for row in _walked(ask, PATH, walk)]
+    held = [_holding(row, people) for row in walked(ask, PATH, walk)]
     return [one for one in held if one.day is None or one.day >= since]
 
 
@@ -136,10 +158,10 @@ def of_row(row: Mapping[str, Any]) -> Holding:
     Raises:
         Unreadable: if it has no id.
     """
-    return _holding(row, _People())
+    return _holding(row, People())
 
 
-def _pages(ask: Ask, sql: str, **given: str) -> Iterator[list[dict[str, str]]]:
+def pages(ask: Ask, sql: str, **given: str) -> Iterator[list[dict[str, str]]]:
     """The rows of a report in the order of their ids, so many at a time."""
     after = 0
     while True:
@@ -175,19 +197,24 @@ def _sums(
         code = currency.get(row["id"])
         unit = Decimal(1).scaleb(-digits.get(code or 0, _DIGITS))
         found[row["id"]] = {
-            name: f"{_rounded(row[name], unit):f}" for name in ("revenue", "tax_total")
+            name: f"{rounded(row[name], unit):f}" for name in ("revenue", "tax_total")
         }
     return found
 
 
-def _rounded(text: str, unit: Decimal) -> Decimal:
+def rounded(text: str, unit: Decimal) -> Decimal:
+    """A sum of a report, to the unit; empty text is nought.
+
+    Raises:
+        Unreadable: it is no number.
+    """
     try:
         return Decimal(text or "0").quantize(unit, ROUND_HALF_UP)
     except InvalidOperation:
-        raise Unreadable(f"The report has {text!r} for the sum of an order's lines.") from None
+        raise Unreadable(f"The report has {text!r} for a sum of lines.") from None
 
 
-def _walked(ask: Ask, path: str, walk: PageWalk) -> Iterator[dict[str, Any]]:
+def walked(ask: Ask, path: str, walk: PageWalk) -> Iterator[dict[str, Any]]:
     """All rows of a list.
 
     Raises:
@@ -198,20 +225,21 @@ def _walked(ask: Ask, path: str, walk: PageWalk) -> Iterator[dict[str, Any]]:
     if not walk.complete:
         raise Unreadable(
             f"Halo's list {path} does not show all its rows.",
-            remedy="Allow reports for our application, or try again while nobody changes orders.",
+            remedy="Allow reports for our application, or try again while nobody changes rows.",
         )
 
 
-def _holding(row: Mapping[str, Any], people: _People) -> Holding:
+def _holding(row: Mapping[str, Any], people: People) -> Holding:
     order = OrderRow.of(row)
     if order.total is None and order.revenue is not None:
         total = order.revenue + (order.tax_total or Decimal(0))
         order = order.model_copy(update={"total": total})
     texts = tuple(str(row.get(name) or "") for name in _TEXTS)
-    return Holding(order, texts, _day(row.get("date")), people.of(order))
+    return Holding(order, texts, day_of(row.get("date")), people.of(order.user_id, order.client_id))
 
 
-def _day(value: Any) -> date | None:
+def day_of(value: Any) -> date | None:
+    """The day of a time as Halo writes it, None where there is none that can be read."""
     try:
         when = datetime.fromisoformat(str(value))
     except ValueError:

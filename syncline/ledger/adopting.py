@@ -24,7 +24,21 @@ FIELD = "adopt"
 
 _MARK = "adopting"
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
-_OPEN = "d.target_id is null and d.sent_version is null"
+OPEN = "d.target_id is null and d.sent_version is null"
+"""A delivery that nothing was sent for."""
+
+UNDECIDED = f"(d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = '{FIELD}'))"
+"""A delivery that nobody has decided about yet."""
+
+NAMED = """
+    r.foreign_id in (
+        select t.canonical ->> 'entity_id' from record t
+        join delivery p on p.tenant_id = :tenant_id and p.source_id = t.foreign_id
+                       and p.flow = any(array['payments', 'subscriptions'])
+        where t.place = :place and t.kind = any(array['transaction', 'subscription'])
+          and t.created_at >= :since and t.canonical ->> 'entity_id' is not null)"""
+"""An order, however old, that money from that day on belongs to, so that it is needed too."""
+
 _PINNED = f"d.connection_id = :connection_id and d.target_meta ? '{_MARK}'"
 
 
@@ -56,7 +70,10 @@ class Pinned:
 
 
 def open_orders(connection: Connection, link: Link, flow: str, since: date) -> list[OpenOrder]:
-    """Orders created from a day on that nothing was sent of, doubtful ones included."""
+    """Orders from a day on that nothing was sent of, doubtful ones included.
+
+    Older ones too, where a transaction or subscription from that day on belongs to them.
+    """
     found = connection.execute(
         text(
             f"""
@@ -64,13 +81,18 @@ def open_orders(connection: Connection, link: Link, flow: str, since: date) -> l
             from delivery d
             join record r on r.place = d.place and r.kind = d.source_kind
                          and r.foreign_id = d.source_id
-            where d.connection_id = :connection_id and d.flow = :flow and {_OPEN}
-              and (d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = :field))
-              and r.created_at >= :since
+            where d.connection_id = :connection_id and d.flow = :flow and {OPEN}
+              and {UNDECIDED} and (r.created_at >= :since or {NAMED})
             order by d.source_id
             """  # noqa: S608 - built from constants of this module
         ),
-        {"connection_id": link.id, "flow": flow, "field": FIELD, "since": since},
+        {
+            "connection_id": link.id,
+            "tenant_id": link.tenant,
+            "place": link.location_place,
+            "flow": flow,
+            "since": since,
+        },
     )
     return [OpenOrder(*row) for row in found]
 
@@ -114,7 +136,7 @@ def take_up(connection: Connection, deliveries: Collection[int]) -> None:
             f"""
             update delivery d set state = 'due', reason = null, field = null,
                                   due_at = clock_timestamp()
-            where d.id = any(:ids) and d.state in ('waiting', 'parked') and {_OPEN}
+            where d.id = any(:ids) and d.state in ('waiting', 'parked') and {OPEN}
             """  # noqa: S608 - built from constants of this module
         ),
         {"ids": list(deliveries)},
@@ -141,7 +163,7 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
                     projection = told.holds, cause = 'adopt', due_at = clock_timestamp()
                 from jsonb_to_recordset(cast(:rows as jsonb))
                      as told (id bigint, target_id text, holds jsonb, meta jsonb)
-                where d.id = told.id and d.state = 'due' and {_OPEN}
+                where d.id = told.id and d.state = 'due' and {OPEN}
                 returning d.id
                 """  # noqa: S608 - built from constants of this module
             ),
@@ -173,7 +195,7 @@ def claim(
 
 
 def claim_pinned(
-    connection: Connection, link: Link, owner: UUID, most: int, *, doubtful: bool
+    connection: Connection, link: Link, target: str, owner: UUID, most: int, *, doubtful: bool
 ) -> list[Lease]:
     """Pinned rows without our reference: due → LEASED, or doubtful and settled → CHECKING."""
     found = connection.execute(
@@ -181,7 +203,8 @@ def claim_pinned(
             f"""
             with open as (
                 select d.id from delivery d
-                where {_PINNED} and d.state = :state and d.due_at <= statement_timestamp()
+                where {_PINNED} and d.target = :target and d.state = :state
+                  and d.due_at <= statement_timestamp()
                 order by d.id limit :most for update skip locked
             )
             update delivery d set state = :claimed, owner = :owner,
@@ -192,6 +215,7 @@ def claim_pinned(
         ),
         {
             "connection_id": link.id,
+            "target": target,
             "state": "doubtful" if doubtful else "due",
             "claimed": "checking" if doubtful else "leased",
             "doubtful": doubtful,
@@ -202,18 +226,19 @@ def claim_pinned(
     return sorted((Lease(*row) for row in found), key=lambda lease: lease.id)
 
 
-def pinned(connection: Connection, link: Link) -> Pinned:
-    """What is left of the references to write."""
+def pinned(connection: Connection, link: Link, target: str) -> Pinned:
+    """What is left of the references to write to one kind of row."""
     row = connection.execute(
         text(
             f"""
             select count(*) as many,
                    coalesce(extract(epoch from min(d.due_at) - clock_timestamp()), 0) as rest
             from delivery d
-            where {_PINNED} and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking')
+            where {_PINNED} and d.target = :target
+              and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking')
             """  # noqa: S608 - built from constants of this module
         ),
-        {"connection_id": link.id},
+        {"connection_id": link.id, "target": target},
     ).one()
     return Pinned(row.many, max(float(row.rest), 0.0))
 
@@ -240,38 +265,80 @@ def start_from(connection: Connection, link: Link, since: date) -> None:
     )
 
 
+def named_orders(connection: Connection, link: Link, since: date) -> set[str]:
+    """Orders that money from a day on belongs to."""
+    found = connection.execute(
+        text(
+            f"""
+            select r.foreign_id from record r
+            where r.place = :place and r.kind = 'order' and {NAMED}
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"place": link.location_place, "tenant_id": link.tenant, "since": since},
+    )
+    return set(found.scalars())
+
+
+def missing_orders(connection: Connection, link: Link) -> list[str]:
+    """Orders that money belongs to and that nobody has read yet."""
+    found = connection.execute(
+        text(
+            """
+            select d.source_id from delivery d
+            where d.connection_id = :connection_id and d.flow = 'details'
+              and d.source_kind = 'order' and d.state = 'due' and d.wanted_version = 0
+              and not exists (select 1 from record r where r.place = d.place
+                              and r.kind = 'order' and r.foreign_id = d.source_id)
+            order by d.source_id
+            """
+        ),
+        {"connection_id": link.id},
+    )
+    return list(found.scalars())
+
+
+_NOTHING_YET = f"{OPEN} and d.delivered_version is null"
+_STILL = "d.state in ('due', 'waiting', 'parked')"
+
+_FORGET_MONEY = f"""
+    delete from delivery d using record r
+    where d.connection_id = :connection_id and {_NOTHING_YET} and {_STILL}
+      and d.source_kind = any(array['transaction', 'subscription'])
+      and d.flow = any(array['payments', 'subscriptions', 'details'])
+      and r.place = d.place and r.kind = d.source_kind and r.foreign_id = d.source_id
+      and r.created_at < :since
+"""  # noqa: S608 - built from constants of this module
+_FORGET_ORDERS = f"""
+    delete from delivery d using record r
+    where d.connection_id = :connection_id and {_NOTHING_YET} and {_STILL}
+      and d.source_kind = 'order' and d.flow = any(array['orders', 'payments', 'details'])
+      and r.place = d.place and r.kind = d.source_kind and r.foreign_id = d.source_id
+      and r.created_at < :since and not {NAMED}
+    returning d.flow
+"""  # noqa: S608 - built from constants of this module
+_FORGET_CUSTOMERS = f"""
+    delete from delivery d
+    where d.connection_id = :connection_id and d.flow = 'customers' and {_NOTHING_YET}
+      and d.state in ('due', 'waiting') and not d.source_id = any(:kept)
+"""  # noqa: S608 - built from constants of this module
+
+
 def forget_before(
     connection: Connection, link: Link, since: date, kept_customers: Collection[str]
 ) -> int:
-    """Owe nothing for orders older than a day, of which nothing was sent; returns how many.
+    """Owe nothing for what is older than a day and was not sent; returns how many orders.
 
-    Nor for customers whom nobody else needs.
+    Nor for customers whom nobody else needs. An older order is kept where later money needs it.
     """
-    forgotten = connection.execute(
-        text(
-            f"""
-            delete from delivery d using record r
-            where d.connection_id = :connection_id and d.flow = any(array['orders', 'details'])
-              and d.source_kind = 'order' and {_OPEN} and d.delivered_version is null
-              and d.state in ('due', 'waiting', 'parked')
-              and r.place = d.place and r.kind = d.source_kind and r.foreign_id = d.source_id
-              and r.created_at < :since
-            returning d.flow
-            """  # noqa: S608 - built from constants of this module
-        ),
-        {"connection_id": link.id, "since": since},
-    ).scalars()
-    many = len([flow for flow in forgotten if flow == "orders"])
-    if many:
-        connection.execute(
-            text(
-                f"""
-                delete from delivery d
-                where d.connection_id = :connection_id and d.flow = 'customers' and {_OPEN}
-                  and d.delivered_version is null and d.state in ('due', 'waiting')
-                  and not d.source_id = any(:kept)
-                """  # noqa: S608 - built from constants of this module
-            ),
-            {"connection_id": link.id, "kept": list(kept_customers)},
-        )
-    return many
+    given = {
+        "connection_id": link.id,
+        "tenant_id": link.tenant,
+        "place": link.location_place,
+        "since": since,
+    }
+    money = connection.execute(text(_FORGET_MONEY), given).rowcount
+    forgotten = list(connection.execute(text(_FORGET_ORDERS), given).scalars())
+    if money or forgotten:
+        kept = {"connection_id": link.id, "kept": list(kept_customers)}
+        connection.execute(text(_FORGET_CUSTOMERS), kept)
+    return len([flow for flow in forgotten if flow == "orders"])

@@ -255,9 +255,10 @@ def add(connection: Connection, new: NewConnection) -> Link:
                                 quota_seconds, settle_seconds)
             values (:name, :base_url, :tenant_key, :client_id, :scope, :calls, :seconds, :settle)
             on conflict (base_url) do update
-            set tenant_key = excluded.tenant_key, client_id = excluded.client_id,
+            set tenant_key = excluded.tenant_key,
                 scope = excluded.scope, quota_calls = excluded.quota_calls,
                 quota_seconds = excluded.quota_seconds, settle_seconds = excluded.settle_seconds
+            where tenant.client_id = excluded.client_id
             returning id
             """
         ),
@@ -271,7 +272,12 @@ def add(connection: Connection, new: NewConnection) -> Link:
             "seconds": new.halo_seconds,
             "settle": new.settle_seconds,
         },
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if tenant is None:
+        raise Refused(
+            f"{new.halo_url} is connected already, with another client id.",
+            remedy="Use the client id of `syncline connection list`: one Halo has one application.",
+        )
     made = connection.execute(
         text(
             """

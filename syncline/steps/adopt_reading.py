@@ -1,34 +1,38 @@
-"""What an adoption reads: HighLevel's orders into the ledger, and all that Halo holds of orders."""
+"""What an adoption reads: HighLevel's records into the ledger, and what Halo holds of the like."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from syncline.errors import Absent, Again, MissingScope, Rejected, Unmappable
 from syncline.flows import customers, orders
 from syncline.flows.adoption import Held, Sold
-from syncline.halo import holdings
+from syncline.halo import holdings, holdings_money
 from syncline.halo.finding import Query, ask
 from syncline.halo.holdings import Holding
-from syncline.halo.orders import get_order
+from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.highlevel import paging
-from syncline.ledger import adopting
+from syncline.highlevel.orders import get_order as highlevel_order
+from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, currencies, detail
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate, highlevel_gate
 from syncline.steps.parts import Line, Parts
 from syncline.steps.pull import pull
+from syncline.steps.record import record
+from syncline.steps.targets import TARGETS
 from syncline.transport import Permit
 
 MOST_TRIES = 10
 """Failures in a row of one reading that may heal by itself; waiting for quota is none."""
-
-_DETAILS = "highlevel.order"
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
@@ -36,30 +40,77 @@ Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class HaloSide:
+    """What Halo holds; of money only what the mapping keeps in line."""
+
+    orders: list[Holding]
+    invoices: list[InvoiceHolding]
+    payments: list[PaymentHolding]
+    templates: list[InvoiceHolding]
+
+
 def read_highlevel(parts: Parts, line: Line, since: date, progress: Progress) -> None:
-    """Read HighLevel's orders created from a day on into the ledger.
+    """Read HighLevel's orders and money created from a day on into the ledger.
+
+    And the orders, however old, that this money belongs to.
 
     Raises:
         SynclineError: a window could not be read.
     """
+    _read_windows(parts, line, "order", since, progress)
+    if _keeps_payments(line):
+        _read_windows(parts, line, "transaction", since, progress)
+    if _keeps_subscriptions(line):
+        _read_windows(parts, line, "subscription", since, progress)
+    _read_missing(parts, line, progress)
+
+
+def _read_windows(parts: Parts, line: Line, kind: str, since: date, progress: Progress) -> None:
     today = parts.now().date()
     windows = paging.windows(since, today, today=today)
+    what = f"reading HighLevel's {kind}s, windows"
     for at, window in enumerate(windows):
-        progress("reading HighLevel's orders, windows", at, len(windows))
+        progress(what, at, len(windows))
         while True:
             after = patiently(
                 parts,
-                lambda: pull(parts, line, "order", window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
+                lambda: pull(parts, line, kind, window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
             ).again_after
             if after is None:
                 break
             parts.sleep(after)
-    progress("reading HighLevel's orders, windows", len(windows), len(windows))
+    progress(what, len(windows), len(windows))
+
+
+def _read_missing(parts: Parts, line: Line, progress: Progress) -> None:
+    """Read orders that only money names; what cannot be read now is left to the workers."""
+    missing = parts.ledger.run(lambda connection: adopting.missing_orders(connection, line.link))
+    gate = highlevel_gate(parts, line, Lane.BACKFILL)
+    done = 0
+    while done < len(missing):
+        progress("reading further orders of HighLevel", done, len(missing))
+        ids = missing[done : done + PARALLEL]
+        makes = [_order_reader(line, order) for order in ids]
+        outcomes = patiently(parts, lambda: gate.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
+        read: dict[str, Any] = {
+            order: outcome.result
+            for order, outcome in zip(ids, outcomes, strict=False)
+            if outcome.error is None
+        }
+        parts.ledger.run(
+            lambda c: record(c, line.link, line.document, "order", "detail", read, "adopt")  # noqa: B023 - run at once
+        )
+        done += len(outcomes)
+
+
+def _order_reader(line: Line, order: str) -> Callable[[Permit], object]:
+    return lambda permit: highlevel_order(line.highlevel, permit, order)
 
 
 def read_halo(
     parts: Parts, line: Line, since: date, by_currency: Mapping[int, str], progress: Progress
-) -> list[Holding]:
+) -> HaloSide:
     """By reports where the tenant runs them, else by lists."""
     gate = patiently(parts, lambda: halo_gate(parts, line, Lane.BACKFILL))
     calls = 0
@@ -67,7 +118,7 @@ def read_halo(
     def asked(query: Query) -> object:
         nonlocal calls
         calls += 1
-        progress("reading Halo's orders, calls", calls, 0)
+        progress("reading Halo, calls", calls, 0)
 
         def make(permit: Permit) -> object:
             return ask(line.halo, permit, query)
@@ -76,26 +127,66 @@ def read_halo(
 
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
     try:
-        return holdings.by_report(asked, since, digits)
+        return _by_report(asked, line, since, digits)
     except (Absent, MissingScope, Rejected):
-        return holdings.by_pages(asked, since)
+        return _by_pages(asked, line, since)
+
+
+def _by_report(asked: holdings.Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:
+    people = holdings.people_by_report(asked)
+    paid = _keeps_payments(line)
+    return HaloSide(
+        holdings.by_report(asked, since, digits, people),
+        holdings_money.invoices_by_report(asked, since, digits, people) if paid else [],
+        holdings_money.payments_by_report(asked, since) if paid else [],
+        holdings_money.templates(asked, people) if _keeps_subscriptions(line) else [],
+    )
+
+
+def _by_pages(asked: holdings.Ask, line: Line, since: date) -> HaloSide:
+    people = holdings.people_by_pages(asked)
+    paid = _keeps_payments(line)
+    return HaloSide(
+        holdings.by_pages(asked, since, people),
+        holdings_money.invoices_by_pages(asked, since, people) if paid else [],
+        holdings_money.payments_by_pages(asked, since) if paid else [],
+        holdings_money.templates(asked, people) if _keeps_subscriptions(line) else [],
+    )
+
+
+def _keeps_payments(line: Line) -> bool:
+    return line.document.payments.into != "none"
+
+
+def _keeps_subscriptions(line: Line) -> bool:
+    return line.document.subscriptions.into != "none"
 
 
 def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> None:
     """Read all details that are due, as the workers would."""
-    done = 0
-    while True:
-        progress("reading details, orders", min(done, many), many)
-        after = detail.read_details(parts, line, _DETAILS)
-        if after is None:
-            return
-        done += detail.ROUNDS * PARALLEL
-        parts.sleep(after)
+    targets = ["highlevel.order"] if line.document.orders.lines == "detail" else []
+    if _keeps_subscriptions(line):
+        targets.append("highlevel.subscription")
+    for target in targets:
+        done = 0
+        while True:
+            progress("reading details", min(done, many), many)
+            after = detail.read_details(parts, line, target)
+            if after is None:
+                break
+            done += detail.ROUNDS * PARALLEL
+            parts.sleep(after)
 
 
 def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
     """Halo's id → ISO 4217."""
-    wanted = {str(one.canonical.get("currency") or "") for one in open_orders(parts, line, since)}
+
+    def named(connection: Connection) -> list[dict[str, Any]]:
+        sold = adopting.open_orders(connection, line.link, orders.FLOW, since)
+        money = adopting_money.open_money(connection, line.link, since)
+        return [one.canonical for one in (*sold, *money)]
+
+    wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
     known = abilities.known(parts, line)
     ids = patiently(parts, lambda: currencies.ids(parts, line, known, wanted))
     return {code: iso for iso, code in ids.items()}
@@ -106,28 +197,28 @@ def open_orders(parts: Parts, line: Line, since: date) -> list[OpenOrder]:
     return parts.ledger.run(lambda c: adopting.open_orders(c, line.link, orders.FLOW, since))
 
 
-def read_row(parts: Parts, line: Line, gate: Gate, row_id: int) -> Holding:
-    """One order of Halo by its id.
+def read_row(parts: Parts, line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
+    """One row of Halo by its id.
 
     Raises:
         Absent: there is none.
     """
+    found = TARGETS[target]
 
-    def make(permit: Permit) -> Any:
-        return get_order(line.halo, permit, row_id).raw
+    def make(permit: Permit) -> dict[str, Any]:
+        return found.reads(line.halo, permit, row_id).raw
 
-    return holdings.of_row(patiently(parts, lambda: gate.read("GET /SalesOrder/id", make)))
+    return patiently(parts, lambda: gate.read(f"GET {found.path}/id", make))
 
 
-def as_sold(one: OpenOrder) -> Sold:
-    """An order of HighLevel as it is matched."""
-    canonical = one.canonical
+def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:
+    """A record of HighLevel as it is matched."""
     email = (canonical.get("contact") or {}).get("email")
     created = canonical.get("created_at")
     return Sold(
-        id=one.order_id,
+        id=source_id,
         currency=str(canonical.get("currency") or ""),
-        amount=_amount(canonical.get("amount")),
+        amount=amount_of(canonical.get("amount")),
         customer=None if not email else customers.email_key(email),
         day=None if created is None else datetime.fromisoformat(str(created)).date(),
     )
@@ -160,7 +251,8 @@ def patiently(parts: Parts, make: Callable[[], T]) -> T:
             parts.sleep(max(error.after.total_seconds(), 0.05))
 
 
-def _amount(value: Any) -> Decimal | None:
+def amount_of(value: Any) -> Decimal | None:
+    """An amount as a record has it, None where it has none that can be read."""
     try:
         return decimal(value, "amount")
     except Unmappable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -80,9 +80,10 @@ def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     """An order owes itself, and, where money came in already, its invoice once more."""
     ids = [one.foreign_id for one in versions]
     invoiced = _standing(books, ids)
+    read = _read(books, ids)
     debts: list[Debt] = []
     for one in versions:
-        owed = orders.owes(one.canonical, books.document, detail_is_fresh=books.detail_is_fresh)
+        owed = orders.owes(one.canonical, books.document, detail_is_fresh=one.foreign_id in read)
         debts += _own(books, owed, one)
         if "invoice" in invoiced.get(one.foreign_id, ()):
             owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
@@ -125,9 +126,10 @@ def _waiting_for_invoices(
 
 
 def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+    read = _read(books, [one.foreign_id for one in versions])
     owed = {
         one.foreign_id: subscriptions.owes(
-            one.canonical, books.document, detail_is_fresh=books.detail_is_fresh
+            one.canonical, books.document, detail_is_fresh=one.foreign_id in read
         )
         for one in versions
     }
@@ -152,6 +154,15 @@ def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     if not ids:
         return {}
     return deliveries.standing(books.connection, books.link.tenant, payments.FLOW, ids)
+
+
+def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
+    """Whose detail need not be read: it has just been, or no mapping changes what it says."""
+    if books.detail_is_fresh:
+        return ids
+    if not books.again:
+        return ()
+    return deliveries.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 
 def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:

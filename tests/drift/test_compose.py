@@ -458,6 +458,7 @@ def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
     with _started("migrate", given) as migrate:
         assert migrate.wait(30) == 0, _log("migrate", given)
     names = ["deliver", "beat", "flower"]
+    assert not Path(given["SYNCLINE_DATA"]).exists()  # whoever is first makes it
     assert not _is_well("deliver", given)
     with ExitStack() as stack:
         running = {name: stack.enter_context(_started(name, given)) for name in names}

@@ -50,4 +50,7 @@ def test_reasons_without_a_remedy_get_one(reason: str) -> None:
 
 
 def test_halos_own_words_are_left_alone() -> None:
-    assert in_two("Invalid site. Please contact us.") == ("Invalid site. Please contact us.", None)
+    said, remedy = in_two("Invalid site. Please contact us.")
+    assert said == "Invalid site. Please contact us."
+    assert remedy is not None
+    assert "Halo's own words" in remedy

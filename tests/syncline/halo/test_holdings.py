@@ -11,8 +11,9 @@ import pytest
 
 from syncline import jsontext
 from syncline.errors import Unreadable
+from syncline.halo import holdings
 from syncline.halo.finding import Query
-from syncline.halo.holdings import MOST_USERS, Ask, Holding, by_pages, by_report
+from syncline.halo.holdings import MOST_USERS, Ask, Holding
 from tests.syncline.sandbox.tenant_calls import EUR, JPY, KWD, USD, TenantCalls, order, tenant
 
 DIGITS = {USD: 2, EUR: 2, JPY: 0, KWD: 3}
@@ -28,6 +29,14 @@ def asking(calls: TenantCalls) -> Ask:
         return jsontext.loads(jsontext.dumps(reply.body))
 
     return ask
+
+
+def by_report(ask: Ask, since: date, digits: dict[int, int]) -> list[Holding]:
+    return holdings.by_report(ask, since, digits, holdings.people_by_report(ask))
+
+
+def by_pages(ask: Ask, since: date) -> list[Holding]:
+    return holdings.by_pages(ask, since, holdings.people_by_pages(ask))
 
 
 def told(holding: Holding) -> tuple[Any, ...]:

@@ -54,7 +54,7 @@ def test_a_mapping_that_changes_nothing_writes_nothing(
 ) -> None:
     seen = len(sandbox.calls())
     follow(in_line, default_document("detail", INCLUDING_TESTS) + "\n# a remark\n")
-    assert sandbox.calls("halo", seen) == []
+    assert sandbox.calls(after=seen) == []
     assert in_line.open_deliveries() == 0
 
 

@@ -1,0 +1,60 @@
+"""What an adoption writes into the ledger: which row of Halo a delivery is, or that it is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.flows import projections
+from syncline.flows.projections import Shape, projection
+from syncline.halo.models import HaloRow
+from syncline.ledger import adopting, deliveries
+from syncline.ledger.adopting import Pin
+from syncline.mapping.document import Document
+from syncline.steps.parts import Parts
+
+THIRD_PARTY = "thirdpartyid"
+"""A payment's second field for a reference. It is not compared, yet what stood there is kept."""
+
+SHAPES: Mapping[str, Shape] = {
+    "order": projections.ORDER,
+    "invoice": projections.INVOICE,
+    "payment": projections.PAYMENT,
+    "credit": projections.CREDIT,
+    "recurring": projections.RECURRING,
+}
+
+
+def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Document) -> Pin:
+    """A delivery and its row, with what that holds of what is compared.
+
+    Args:
+        target: what the delivery makes.
+        delivery: its number.
+        row: the row as it was read.
+        currency: ISO 4217 of its amounts.
+        document: the connection's mapping.
+    """
+    shape = SHAPES[target]
+    compared = (*shape.texts, *shape.numbers, *shape.amounts)
+    read = {key: value for key in compared if (value := getattr(row, key, None)) is not None}
+    holds = projection(read, currency, document, shape)
+    holds = {key: value for key, value in holds.items() if key in compared}
+    if target == "payment":
+        holds[THIRD_PARTY] = str(getattr(row, THIRD_PARTY, ""))
+    sequence: int | None = getattr(row, "change_seq", None)
+    return Pin(delivery, str(row.id), holds, sequence)
+
+
+def park_doubtful(connection: Connection, parts: Parts, reasons: Mapping[int, str]) -> None:
+    """Due → parked for these deliveries, each with its reason."""
+    for lease in adopting.claim(connection, parts.session(), reasons, len(reasons)):
+        reason = reasons[lease.id]
+        deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
+
+
+def fields_of(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """What these fields of a row say, without blanks around it."""
+    return tuple(str(row.get(name) or "").strip() for name in names)
