@@ -101,11 +101,12 @@ def needs(role: str, kind: str, record: Record, document: Document) -> list[Need
     """
     if role != "invoice":
         return [Needs(FLOW, invoice_of(record), "invoice")]
+    if kind == orders.SOURCE_KIND and not orders.wanted(record, document):
+        return []  # rendering says why that cannot be
     needed = customers.needs_of(record.get("contact"), document)
     if kind != orders.SOURCE_KIND:
         return needed
-    if orders.wanted(record, document):
-        needed.append(Needs(orders.FLOW, record["id"], "order"))
+    needed.append(Needs(orders.FLOW, record["id"], "order"))
     if document.orders.lines == "detail":
         needed.append(Needs(orders.DETAILS, record["id"], "detail"))
     return needed
@@ -137,6 +138,12 @@ def render_invoice(
     Raises:
         Unmappable: naming the field that cannot be rendered.
     """
+    if kind == orders.SOURCE_KIND and not orders.wanted(record, document):
+        raise Unmappable(
+            "The order is in test mode and left out, but a payment of it is not.",
+            field="live_mode",
+            remedy="Set test_mode of [orders] and [payments] alike in the mapping; then retry.",
+        )
     currency = str(record.get("currency") or "")
     body = {
         "thirdpartyinvoicenumber": reference_of(record["id"]),

@@ -170,7 +170,7 @@ def _number(value: Any) -> str:
 
 def _money(value: Any, currency: str) -> str:
     try:
-        return f"{quantize(decimal(value, 'amount'), currency):f}"
+        return f"{quantize(decimal(value, 'amount'), currency) + 0:f}"
     except Unmappable:
         return str(value)
 

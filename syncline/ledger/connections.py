@@ -186,6 +186,14 @@ def owed_under(connection: Connection, link: Link) -> bool:
     )
 
 
+def owed_under_old_rules(connection: Connection, link: Link) -> None:
+    """What was just owed may be owed under a mapping that is not the connection's any more."""
+    connection.execute(
+        text("update connection set owed_under = null where id = :id and mapping <> :mapping"),
+        {"id": link.id, "mapping": link.mapping},
+    )
+
+
 def start(connection: Connection, connection_id: int) -> None:
     """Let a stopped connection go on."""
     connection.execute(
@@ -228,6 +236,22 @@ def add(connection: Connection, new: NewConnection) -> Link:
     if taken is not None:
         raise Refused(
             f"A connection named {new.name!r} exists already.", remedy="Choose another name."
+        )
+    other = connection.execute(
+        text(
+            """
+            select c.name from connection c
+            join location l on l.id = c.location_id join tenant t on t.id = c.tenant_id
+            where l.location_id = :location_id and t.base_url <> :base_url limit 1
+            """
+        ),
+        {"location_id": new.location_id, "base_url": new.halo_url},
+    ).first()
+    if other is not None:
+        # What is new to one Halo is not new to the other, so the second would get nothing.
+        raise Refused(
+            f"Location {new.location_id} is connected to another Halo already: {other.name}.",
+            remedy="A location is kept in line with one Halo.",
         )
     location = connection.execute(
         text(

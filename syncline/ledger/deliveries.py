@@ -44,8 +44,8 @@ def owe(
 ) -> int:
     """Make deliveries due for new versions; returns how many rows that touched.
 
-    With `again`, also those that are delivered or parked in this very version: what they are
-    rendered to may have changed with the mapping.
+    With `again`, also those of this very version: what they are rendered to may have changed with
+    the mapping. One in a worker's hands is due once more when that one has ended.
     """
     if not debts:
         return 0
@@ -79,6 +79,9 @@ def owe(
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
+                -- What was sent before is not what is wanted now, even if it is found there.
+                sent_version = case when :again and delivery.state = 'doubtful' then 0
+                                    else delivery.sent_version end,
                 failures = 0,
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
                 field = case when delivery.state = 'parked' then null else delivery.field end,
@@ -92,8 +95,7 @@ def owe(
                              else delivery.state end
             where not ({_IN_DOUBT})
               and (delivery.wanted_version < excluded.wanted_version
-                   or (:again and delivery.wanted_version = excluded.wanted_version
-                       and delivery.state in ('delivered', 'parked')))
+                   or (:again and delivery.wanted_version = excluded.wanted_version))
             returning id, flow, source_id, role, xmax = 0 as is_new
             """  # noqa: S608 - built from a constant of this module
         ),
@@ -204,7 +206,8 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
         State.DELIVERED,
         [item.lease for item in news],
         """delivered_version = told.version,
-           state = case when d.wanted_version > told.version then 'due' else 'delivered' end,
+           state = case when d.wanted_version > told.version or d.cause <> told.cause
+                        then 'due' else 'delivered' end,
            target_id = coalesce(told.target_id, d.target_id),
            target_meta = coalesce(told.meta, d.target_meta),
            projection = coalesce(told.projection, d.projection),
@@ -213,6 +216,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
         [
             {
                 "version": item.lease.sent_version if wrote else item.lease.wanted_version,
+                "cause": item.lease.cause,
                 "target_id": item.target_id,
                 "meta": item.meta,
                 "projection": item.projection,
@@ -417,6 +421,7 @@ _ALLOWED: dict[State, tuple[State, ...]] = {
 """Owned states a worker may move a row out of; tests hold it against `states.MOVES`."""
 
 _TOLD = {
+    "cause": "text",
     "version": "bigint",
     "call_id": "uuid",
     "projection": "jsonb",

@@ -22,6 +22,7 @@ from syncline.sandbox.halo_customers import save_client, save_user
 from syncline.sandbox.halo_orders import save_order
 from syncline.sandbox.halo_state import UNKNOWN_CLIENT, Row, stamp
 from syncline.sandbox.halo_tenant import Tenant
+from syncline.sandbox.plant_money import MoneyPlanter, MoneyTruth
 from syncline.sandbox.state import Document, Store
 
 NearMiss = Literal["amount", "currency", "date", "customer", "twins"]
@@ -37,6 +38,9 @@ class Planting(BaseModel):
     Attributes:
         share: the share of the location's orders that Halo is to hold.
         near_misses: the share of those that are near-misses.
+        money: the share of invoices, payments, credits and recurring invoices it is to hold.
+        money_near_misses: the share of those that are near-misses.
+        billing: the share of the recurring invoices that are not disabled.
         seed: fixes which.
     """
 
@@ -44,16 +48,23 @@ class Planting(BaseModel):
 
     share: float = Field(default=1.0, ge=0, le=1)
     near_misses: float = Field(default=0.03, ge=0, le=1)
+    money: float = Field(default=0.0, ge=0, le=1)
+    money_near_misses: float = Field(default=0.0, ge=0, le=1)
+    billing: float = Field(default=0.0, ge=0, le=1)
     seed: int = 1
 
 
 @dataclass(slots=True)
 class Truth:
-    """What was planted: the order's row in Halo, the near-misses by kind, and what was left out."""
+    """What was planted: the order's row in Halo, the near-misses by kind, and what was left out.
+
+    `money` is what was planted beside the orders.
+    """
 
     matches: dict[str, int] = field(default_factory=dict)
     near_misses: dict[str, NearMiss] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
+    money: MoneyTruth = field(default_factory=MoneyTruth)
 
 
 def plant(store: Store, tenant: Tenant, planting: Planting) -> Truth:
@@ -63,6 +74,7 @@ def plant(store: Store, tenant: Tenant, planting: Planting) -> Truth:
 
 class _Planter:
     def __init__(self, store: Store, tenant: Tenant, planting: Planting) -> None:
+        self._store = store
         self._orders: dict[str, Document] = dict(store.orders)
         self._tenant = tenant
         self._planting = planting
@@ -86,6 +98,17 @@ class _Planter:
                     truth.near_misses[order_id] = kind
                     continue
             truth.matches[order_id] = self._true(order, at)
+        planting = self._planting
+        if planting.money:
+            truth.money = MoneyPlanter(
+                self._store,
+                self._tenant,
+                self._users,
+                planting.money,
+                planting.money_near_misses,
+                planting.billing,
+                random.Random(f"plant money {planting.seed}"),
+            ).plant(truth.matches)
         return truth
 
     def _true(self, order: Document, at: int) -> int:

@@ -189,7 +189,8 @@ def settle_money(
     _owe_bills(connection, line, since, [*money.groups["invoices"].matched, *questions])
     rows = adopting_money.open_money(connection, line.link, since)
     numbers = {(one.source_id, one.role): one.delivery or 0 for one in rows}
-    decided = {(one.source, one.role) for one in (*(pair for _, pair in pairs), *questions)}
+    decided = {(one.source, one.role) for _, one in pairs}
+    decided |= {(one.source, one.role) for one in questions}
     adopting.take_up(
         connection,
         [

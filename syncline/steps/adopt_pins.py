@@ -1,9 +1,8 @@
-"""What an adoption writes into the ledger: which row of Halo a delivery is, or that it is in doubt."""
+"""What an adoption writes down: which row of Halo a delivery is, or that this is in doubt."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -53,8 +52,3 @@ def park_doubtful(connection: Connection, parts: Parts, reasons: Mapping[int, st
     for lease in adopting.claim(connection, parts.session(), reasons, len(reasons)):
         reason = reasons[lease.id]
         deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
-
-
-def fields_of(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """What these fields of a row say, without blanks around it."""
-    return tuple(str(row.get(name) or "").strip() for name in names)

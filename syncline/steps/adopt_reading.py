@@ -184,7 +184,7 @@ def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
     def named(connection: Connection) -> list[dict[str, Any]]:
         sold = adopting.open_orders(connection, line.link, orders.FLOW, since)
         money = adopting_money.open_money(connection, line.link, since)
-        return [one.canonical for one in (*sold, *money)]
+        return [*(one.canonical for one in sold), *(one.canonical for one in money)]
 
     wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
     known = abilities.known(parts, line)

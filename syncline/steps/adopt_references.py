@@ -6,26 +6,31 @@ more does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
-from syncline.flows.flow import external_link, reference_of
+from syncline.flows import payments
+from syncline.flows.adoption import own_order
+from syncline.flows.flow import Difference, external_link
 from syncline.halo.abilities import Abilities
-from syncline.halo.models import HaloRow
+from syncline.halo.models import HaloRow, PaymentRow
 from syncline.ledger import adopting, deliveries, records
 from syncline.ledger.leases import Departure, Lease
+from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
+from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY
 from syncline.steps.adopt_reading import Progress
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write, currency_of
-from syncline.steps.targets import TARGETS
+from syncline.steps.targets import TARGETS, Target
 from syncline.steps.verdicts import (
     BACKOFF,
     PARK_AFTER,
@@ -41,8 +46,33 @@ from syncline.transport import Permit
 PATIENCE_S = 30.0
 """How long nothing may move, beyond the settle time, before the rest is left to another run."""
 
-_TARGET = TARGETS["order"]
-_WHAT = "writing references, orders"
+_PAYMENT = TARGETS["payment"]
+
+
+def _payment_differences(
+    wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
+) -> list[Difference]:
+    """A payment is ours by its second reference; the first may be a payment provider's."""
+    shown = dict(row)
+    if shown.get(_PAYMENT.key):
+        shown[_PAYMENT.key] = shown.get(THIRD_PARTY)
+    return _PAYMENT.compares(wanted, shown, document, currency)
+
+
+def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One that cannot be found by its first reference proves no way of finding."""
+    adopted = own_order(PaymentRow.of(row).intent_id) is None
+    return {**_PAYMENT.meta(row), "adopted": adopted}
+
+
+_WRITTEN: Mapping[str, Target] = {
+    **{name: TARGETS[name] for name in ("order", "invoice", "recurring")},
+    "payment": replace(
+        _PAYMENT, key=THIRD_PARTY, compares=_payment_differences, meta=_payment_meta
+    ),
+    "credit": TARGETS["credit"],
+}
+"""What is written to, in this order: what the rest stands on first."""
 
 
 def write_references(
@@ -59,13 +89,24 @@ def write_references(
     Raises:
         Refused: Halo lets nobody in.
     """
-    total = max(_left(parts, line), len(leases))
-    given = list(leases)
+    return sum(
+        _write_all(
+            parts, line, target, progress, [one for one in leases if one.target == target.name]
+        )
+        for target in _WRITTEN.values()
+    )
+
+
+def _write_all(
+    parts: Parts, line: Line, target: Target, progress: Progress, given: list[Lease]
+) -> int:
+    what = f"writing references, {target.name}s"
+    total = max(_left(parts, line, target), len(given))
     waited = 0.0
     patience = PATIENCE_S + line.link.settle(parts.settings.settle).total_seconds()
-    while left := _left(parts, line):
-        progress(_WHAT, total - left, total)
-        pause = _round(parts, line, given)
+    while left := _left(parts, line, target):
+        progress(what, total - left, total)
+        pause = _round(parts, line, target, given)
         given = []
         if pause is None:
             waited = 0.0
@@ -74,81 +115,105 @@ def write_references(
             return left
         parts.sleep(pause)
         waited += pause
-    progress(_WHAT, total, total)
+    if total:
+        progress(what, total, total)
     return 0
 
 
-def _left(parts: Parts, line: Line) -> int:
-    return parts.ledger.run(lambda connection: adopting.pinned(connection, line.link)).left
+def _left(parts: Parts, line: Line, target: Target) -> int:
+    return parts.ledger.run(
+        lambda connection: adopting.pinned(connection, line.link, target.name)
+    ).left
 
 
-def _round(parts: Parts, line: Line, given: list[Lease]) -> float | None:
+def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> float | None:
     """Write what is due and look at what is in doubt; the seconds to wait if there was neither."""
     try:
         gate = halo_gate(parts, line, Lane.BACKFILL)
         with in_hand(parts):
-            if _written(parts, line, gate, given) or _checked(parts, line, gate):
+            done = _written(parts, line, target, gate, given)
+            if done or _checked(parts, line, target, gate):
                 return None
     except NoQuota as error:
         return min(error.after.total_seconds(), 1.0)
-    rest = parts.ledger.run(lambda connection: adopting.pinned(connection, line.link)).next_in_s
+    rest = parts.ledger.run(
+        lambda connection: adopting.pinned(connection, line.link, target.name)
+    ).next_in_s
     return min(max(rest, 0.05), 1.0)
 
 
-def _written(parts: Parts, line: Line, gate: Gate, given: list[Lease]) -> bool:
+def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[Lease]) -> bool:
     known = abilities.known(parts, line)
-    size = known.array_size(_TARGET.name)
+    size = known.array_size(target.name)
     # A size that is not proved yet is tried on one array alone.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     leases = given or parts.ledger.run(
         lambda connection: adopting.claim_pinned(
-            connection, line.link, parts.session(), most, doubtful=False
+            connection, line.link, target.name, parts.session(), most, doubtful=False
         )
     )
     if not leases:
         return False
     try:
-        arrays = _arrays(_writes(parts, leases), size.next())
+        arrays = _arrays(_writes(parts, target, leases), size.next())
         tokens = gate.tokens(len(arrays))
     except Again as error:
         _release(parts, leases)
         raise NoQuota(error.what, after=error.after) from error
     now, later = arrays[: len(tokens)], arrays[len(tokens) :]
     _release(parts, [write.lease for array in later for write in array.writes])
-    _wave(parts, line, gate, known, tokens, now)
+    _wave(parts, line, target, gate, known, tokens, now)
     return True
 
 
-def _writes(parts: Parts, leases: Sequence[Lease]) -> list[Write]:
+def _writes(parts: Parts, target: Target, leases: Sequence[Lease]) -> list[Write]:
     found = parts.ledger.run(
         lambda connection: records.canonical(
             connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
         )
     )
     return [
-        _write(lease, found[lease.place, lease.source_kind, lease.source_id][1]) for lease in leases
+        _write(target, lease, found[lease.place, lease.source_kind, lease.source_id][1])
+        for lease in leases
     ]
 
 
-def _write(lease: Lease, canonical: Any) -> Write:
-    """Our number and our link; the number that stood there is kept in the link's description."""
-    reference = reference_of(lease.source_id)
-    holds = dict(lease.projection or {})
-    before = holds.get(_TARGET.key, "")
-    told = f"HighLevel order {lease.source_id}"
-    if before and before != reference:
-        told += f"; number before: {before}"
-    body: dict[str, Any] = {
-        "id": int(lease.target_id or 0),
-        _TARGET.key: reference,
-        "new_external_link": external_link(reference, told),
-        "_dont_fire_automations": True,
-    }
+def _write(target: Target, lease: Lease, canonical: Any) -> Write:
+    """Our reference, and our link where the row can have one."""
+    reference = payments.reference(lease.source_id, lease.role)
+    shape = SHAPES[target.name]
+    compared = {*shape.texts, *shape.numbers, *shape.amounts}
+    holds = {key: text for key, text in (lease.projection or {}).items() if key in compared}
+    body: dict[str, Any] = {"id": int(lease.target_id or 0)}
+    body |= _paid(lease, reference) if target.name == "payment" else _linked(lease, reference)
     sequence = (lease.target_meta or {}).get("change_seq")
     if sequence is not None:
         body["change_seq"] = sequence
-    wanted = {**holds, _TARGET.key: reference}
+    wanted = {**holds, shape.texts[0]: reference}
     return Write(lease, reference, body, wanted, currency_of(canonical))
+
+
+def _linked(lease: Lease, reference: str) -> dict[str, Any]:
+    """The number that stood there before is kept in the link's description."""
+    key = TARGETS[lease.target].key
+    before = (lease.projection or {}).get(key, "")
+    what = "refund of" if payments.is_credit(lease.role) else lease.source_kind
+    told = f"HighLevel {what} {lease.source_id}"
+    if before and before != reference:
+        told += f"; number before: {before}"
+    return {
+        key: reference,
+        "new_external_link": external_link(reference, told),
+        "_dont_fire_automations": True,
+    }
+
+
+def _paid(lease: Lease, reference: str) -> dict[str, Any]:
+    """A payment provider finds its payment by the number that it wrote: that one stays."""
+    before = (lease.projection or {}).get(_PAYMENT.key, "")
+    if before and own_order(before) is None:
+        return {THIRD_PARTY: reference}
+    return {_PAYMENT.key: reference, THIRD_PARTY: reference}
 
 
 def _arrays(writes: Sequence[Write], size: int) -> list[Array]:
@@ -160,13 +225,14 @@ def _arrays(writes: Sequence[Write], size: int) -> list[Array]:
 def _wave(
     parts: Parts,
     line: Line,
+    target: Target,
     gate: Gate,
     known: Abilities,
     tokens: list[UUID],
     arrays: list[Array],
 ) -> None:
     began = parts.monotonic()
-    planned = [Planned(f"POST {_TARGET.path}", len(array.writes)) for array in arrays]
+    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in arrays]
     departures = [
         Departure(write.lease, token, write.projection)
         for token, array in zip(tokens, arrays, strict=True)
@@ -187,12 +253,12 @@ def _wave(
         Array(tuple(write.departed(token) for write in array.writes))
         for token, array in zip(tokens, arrays, strict=True)
     ]
-    outcomes = gate.send(tokens, [_maker(line, array) for array in sent], began)
+    outcomes = gate.send(tokens, [_maker(line, target, array) for array in sent], began)
     verdicts = [
-        judge(line, _TARGET, known, array, outcome)
+        judge(line, target, known, array, outcome)
         for array, outcome in zip(sent, outcomes, strict=True)
     ]
-    rest = rests(parts, line, _TARGET, known)
+    rest = rests(parts, line, target, known)
 
     def finish(connection: Connection) -> None:
         gate.end(connection, outcomes)
@@ -200,37 +266,37 @@ def _wave(
             apply(connection, verdict, rest)
 
     parts.ledger.run_patiently(finish, sleep=parts.sleep)
-    _learn(parts, line, verdicts)
+    _learn(parts, line, target, verdicts)
     for verdict in verdicts:
         if isinstance(verdict.error, Refused):
             raise verdict.error
 
 
-def _maker(line: Line, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
+def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
     bodies = [write.body for write in array.writes]
-    return lambda permit: _TARGET.saves(line.halo, permit, bodies)
+    return lambda permit: target.saves(line.halo, permit, bodies)
 
 
-def _learn(parts: Parts, line: Line, verdicts: Sequence[Verdict]) -> None:
+def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
     """How many elements this tenant takes, which the first real deliveries then know."""
     answered = [verdict for verdict in verdicts if verdict.error is None]
 
     def change(known: Abilities) -> Abilities:
-        size = known.array_size(_TARGET.name)
+        size = known.array_size(target.name)
         for verdict in answered:
             size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
-        if size == known.array_size(_TARGET.name):
+        if size == known.array_size(target.name):
             return known
-        return known.with_array_size(_TARGET.name, size, found_at=parts.now(), how="writes")
+        return known.with_array_size(target.name, size, found_at=parts.now(), how="writes")
 
     abilities.teach(parts, line, change)
 
 
-def _checked(parts: Parts, line: Line, gate: Gate) -> bool:
+def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:
     """Read rows whose outcome is unknown, by their ids."""
     leases = parts.ledger.run(
         lambda connection: adopting.claim_pinned(
-            connection, line.link, parts.session(), PARALLEL, doubtful=True
+            connection, line.link, target.name, parts.session(), PARALLEL, doubtful=True
         )
     )
     if not leases:
@@ -238,36 +304,47 @@ def _checked(parts: Parts, line: Line, gate: Gate) -> bool:
     outcomes: list[Outcome] = []
     try:
         outcomes = gate.read_many(
-            ["GET /SalesOrder/id"] * len(leases), [_reader(line, lease) for lease in leases]
+            [f"GET {target.path}/id"] * len(leases),
+            [_reader(line, target, lease) for lease in leases],
         )
     finally:
         parts.ledger.run_patiently(
-            lambda connection: _concluded(connection, line, leases, outcomes), sleep=parts.sleep
+            lambda connection: _concluded(connection, line, target, leases, outcomes),
+            sleep=parts.sleep,
         )
     return True
 
 
-def _reader(line: Line, lease: Lease) -> Callable[[Permit], HaloRow]:
-    return lambda permit: _TARGET.reads(line.halo, permit, int(lease.target_id or 0))
+def _reader(line: Line, target: Target, lease: Lease) -> Callable[[Permit], HaloRow]:
+    return lambda permit: target.reads(line.halo, permit, int(lease.target_id or 0))
 
 
 def _concluded(
-    connection: Connection, line: Line, leases: list[Lease], outcomes: list[Outcome]
+    connection: Connection,
+    line: Line,
+    target: Target,
+    leases: list[Lease],
+    outcomes: list[Outcome],
 ) -> None:
     places = [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
     found = records.canonical(connection, places)
     for lease, place, outcome in zip(leases, places, outcomes, strict=False):
-        _conclude(connection, line, lease, currency_of(found[place][1]), outcome)
+        _conclude(connection, line, target, lease, currency_of(found[place][1]), outcome)
     unread = leases[len(outcomes) :]
     deliveries.doubt(connection, unread, settle=BACKOFF, why="not looked up yet")
 
 
 def _conclude(
-    connection: Connection, line: Line, lease: Lease, currency: str, outcome: Outcome
+    connection: Connection,
+    line: Line,
+    target: Target,
+    lease: Lease,
+    currency: str,
+    outcome: Outcome,
 ) -> None:
     error: SynclineError | None = outcome.error
     if isinstance(error, Absent):
-        reason = f"order {lease.target_id} was there and is gone from Halo"
+        reason = f"{target.name} {lease.target_id} was there and is gone from Halo"
         deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
         return
     if error is not None:
@@ -276,12 +353,12 @@ def _conclude(
         return
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
     wanted = lease.sent_projection or {}
-    if wanted and not _TARGET.compares(wanted, row.raw, line.document, currency):
-        done = _TARGET.confirmation(lease, row.raw, wanted)
+    if wanted and not target.compares(wanted, row.raw, line.document, currency):
+        done = target.confirmation(lease, row.raw, wanted)
         deliveries.confirm(connection, [done], wrote=True)
     elif lease.failures >= PARK_AFTER:
         reason = f"our reference was written {PARK_AFTER} times without effect"
-        deliveries.park(connection, [lease], reason=reason, field=_TARGET.key)
+        deliveries.park(connection, [lease], reason=reason, field=target.key)
     else:
         deliveries.give_back(connection, [lease], why="looked up: not written, written again")
         adopting.note_sequence(connection, lease.id, row.raw.get("change_seq"))

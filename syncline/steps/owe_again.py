@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from syncline.fingerprint import fingerprint
 from syncline.ledger import connections, records
 from syncline.steps import owing
 from syncline.steps.parts import Line, Nudge, Parts
@@ -35,6 +36,9 @@ def _is_done(connection: Connection, name: str) -> bool:
 
 def _owe_kind(parts: Parts, line: Line, kind: str) -> set[str]:
     targets: set[str] = set()
+    # Of its own for each document, by which rows in a worker's hands are known to be outdated.
+    mark = fingerprint({"mapping": line.link.mapping}).hex()[:8]
+    cause = f"mapping {mark}"
     after: str | None = ""
     while after is not None:
         start = after
@@ -49,7 +53,7 @@ def _owe_kind(parts: Parts, line: Line, kind: str) -> set[str]:
                 line.document,
                 kind,
                 [owing.Version(*one) for one in page],
-                "mapping",
+                cause,
                 again=True,
             )
             return owed, page[-1][0] if len(page) == PAGE else None

@@ -102,6 +102,8 @@ def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
         for one in versions
     }
     named = [payments.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
+    # An order that changes meanwhile must see the invoice that is owed here, or be seen by us.
+    records.lock(books.connection, books.link.location_place, "order")
     known = _known_orders(books, named)
     debts = _missing_orders(books, named, known)
     own = [debt for one in versions for debt in _own(books, owed[one.foreign_id], one, known)]

@@ -185,7 +185,7 @@ def _wave(
         if outcome.error is not None:
             failure = outcome.error
             break
-        if offset != walk.next_offset:
+        if walk.done or offset != walk.next_offset:
             break
         page: Any = outcome.result
         walk.add(offset, page.total_count, page.ids)

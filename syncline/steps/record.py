@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
 from syncline.highlevel import canonical
-from syncline.ledger import records
+from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.steps import owing
@@ -83,6 +83,7 @@ def record(
             versions.append(version)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
+    connections.owed_under_old_rules(connection, link)
     targets = owing.owe(
         connection,
         link,

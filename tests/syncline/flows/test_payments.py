@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
-from syncline.flows import customers, orders, payments
+from syncline.flows import customers, payments
 from syncline.flows.flow import Needs, Owed, TargetIds
 from syncline.mapping.document import Document, default_document, load
 from syncline.money import minor_digits
@@ -187,9 +187,12 @@ def test_an_invoice_of_an_order_has_its_lines_its_customer_and_its_sales_order()
     assert body["_dont_fire_automations"] is True
 
 
-def test_the_invoice_of_an_order_that_the_mapping_leaves_out_waits_for_no_sales_order() -> None:
-    needed = payments.needs("invoice", "order", order(live_mode=False), DOCUMENT)
-    assert not [need for need in needed if need.flow == orders.FLOW]
+def test_a_payment_of_an_order_that_the_mapping_leaves_out_asks_a_person() -> None:
+    left_out = order(live_mode=False)
+    assert payments.needs("invoice", "order", left_out, DOCUMENT) == []
+    with pytest.raises(Unmappable, match="test mode") as raised:
+        payments.render_invoice("order", left_out, DOCUMENT, {}, CURRENCIES)
+    assert raised.value.field == "live_mode"
 
 
 @st.composite

@@ -12,10 +12,12 @@ from syncline.errors import Absent, Refused
 from syncline.halo.orders import get_order
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.adopt import Adopted, Survey, begin, settle, survey, take
+from syncline.steps.adopt import Adopted, Survey, begin, settle, survey
+from syncline.steps.adopt_taking import Wanted, take
 from syncline.steps.gate import halo_gate
+from tests import world as worlds_of
 from tests.promises.mortal import Killed, Mortal
-from tests.world import PROFILES, World, Worlds, small
+from tests.world import PROFILES, World, Worlds
 
 UNTOUCHED = (
     "client_id",
@@ -32,6 +34,11 @@ UNTOUCHED = (
     "title",
     "lines",
 )
+
+
+def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
+    """Little data, and no money: orders alone are looked at."""
+    return worlds_of.small(sandbox, **{"transactions": 0, "subscriptions": 0, **config})
 
 
 def quiet(_what: str, _done: int, _of: int) -> None:
@@ -190,7 +197,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     doubt = adopted(world).found.doubtful[0]
     row = doubt.candidates[0].halo
     before = held(world)
-    assert take(world.parts, world.reopened(), {doubt.order: row}, quiet) == 0
+    assert take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet) == 0
     after = held(world)
     assert len(after) == len(before)
     assert after[row]["po_number"] == f"HL-{doubt.order}"
@@ -201,7 +208,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     )
     assert (delivery.state, delivery.reason, delivery.field) == ("delivered", None, None)
     with pytest.raises(Refused, match="not open to be adopted"):
-        take(world.parts, world.reopened(), {doubt.order: row}, quiet)
+        take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet)
 
 
 def test_a_row_that_belongs_to_another_order_is_not_taken(
@@ -212,8 +219,8 @@ def test_a_row_that_belongs_to_another_order_is_not_taken(
     world = standing(worlds)
     adopted(world)
     row = next(iter(truth["matches"].values()))
-    with pytest.raises(Refused, match="belongs to order"):
-        take(world.parts, world.reopened(), {truth["absent"][0]: row}, quiet)
+    with pytest.raises(Refused, match="belongs to "):
+        take(world.parts, world.reopened(), {Wanted("order", truth["absent"][0]): row}, quiet)
 
 
 def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(

@@ -1,0 +1,155 @@
+"""Taken: single rows of Halo are adopted as a person has decided, while the connection may work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from syncline.errors import Refused
+from syncline.flows import orders, payments
+from syncline.flows.adoption import own_order
+from syncline.halo.holdings import of_row
+from syncline.halo.holdings_money import of_invoice, of_payment, of_template
+from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.ledger import adopting, adopting_money
+from syncline.ledger.leases import Lease
+from syncline.quota.keys import Lane
+from syncline.steps.adopt_pins import THIRD_PARTY, pin_of
+from syncline.steps.adopt_reading import Progress, currencies_of, patiently, read_row
+from syncline.steps.adopt_references import write_references
+from syncline.steps.gate import halo_gate
+from syncline.steps.hold import in_hand
+from syncline.steps.parts import Line, Parts
+
+_READ: Mapping[str, Callable[[Mapping[str, object]], HaloRow]] = {
+    "order": lambda row: of_row(row).row,
+    "invoice": lambda row: of_invoice(row).row,
+    "credit": lambda row: of_invoice(row).row,
+    "payment": lambda row: of_payment(row).row,
+    "recurring": lambda row: of_template(row).row,
+}
+
+TARGETS = tuple(_READ)
+"""What can be taken."""
+
+
+class Wanted(NamedTuple):
+    """What a row of Halo is to be: its target, and our reference without its prefix."""
+
+    target: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What is open to be adopted, by what it is, and what is known to be of ours already."""
+
+    open: Mapping[Wanted, int]
+    known: Mapping[tuple[str, int], str]
+
+
+def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
+    """Adopt single rows as a person has decided; returns how many are not confirmed yet.
+
+    Args:
+        parts: what a step is handed.
+        line: the connection.
+        pairs: what it is to be → Halo's id.
+        progress: is told how far it is.
+
+    Raises:
+        Refused: something is not open to be adopted, or that row of Halo is another one's.
+        Absent: there is no such row in Halo.
+    """
+    by_currency = currencies_of(parts, line, line.link.start_from)
+    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
+    read = {
+        wanted: _READ[wanted.target](read_row(parts, line, gate, wanted.target, row_id))
+        for wanted, row_id in pairs.items()
+    }
+    currencies = {
+        wanted: by_currency.get(_currency(parts, line, row) or 0, "")
+        for wanted, row in read.items()
+    }
+
+    def claimed(connection: Connection) -> list[Lease]:
+        books = _books(connection, line)
+        for wanted, row in read.items():
+            _may_take(wanted, row, books)
+        taken = [books.open[wanted] for wanted in read]
+        adopting.take_up(connection, taken)
+        adopting.pin(
+            connection,
+            [
+                pin_of(wanted.target, books.open[wanted], row, currencies[wanted], line.document)
+                for wanted, row in read.items()
+            ],
+        )
+        return adopting.claim(connection, parts.session(), taken, len(taken))
+
+    with in_hand(parts):
+        leases = parts.ledger.run(claimed)
+    return write_references(parts, line, progress, leases)
+
+
+def _currency(parts: Parts, line: Line, row: HaloRow) -> int | None:
+    """Halo's id of a row's currency; a payment is in that of its invoice."""
+    if isinstance(row, (OrderRow, InvoiceRow)):
+        return row.currency_code
+    invoice_id = getattr(row, "invoice_id", None)
+    if invoice_id is None:
+        return None
+    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
+    invoice = read_row(parts, line, gate, "invoice", invoice_id)
+    return InvoiceRow.of(invoice).currency_code
+
+
+def _books(connection: Connection, line: Line) -> _Books:
+    waiting = {
+        Wanted("order", one.order_id): one.delivery
+        for one in adopting.open_orders(connection, line.link, orders.FLOW, date.min)
+    }
+    for one in adopting_money.open_money(connection, line.link, date.min):
+        if one.delivery is not None:
+            waiting[Wanted(one.target, _number(one.source_id, one.role))] = one.delivery
+    known = {
+        ("order", int(row)): order
+        for row, order in adopting.known_orders(connection, line.link, orders.FLOW).items()
+    }
+    for row in adopting_money.known_money(connection, line.link):
+        known[_table(row.target), row.target_id] = _number(row.source_id, row.role)
+    return _Books(waiting, known)
+
+
+def _number(source_id: str, role: str) -> str:
+    return own_order(payments.reference(source_id, role)) or ""
+
+
+def _table(target: str) -> str:
+    """Invoices and credits are of one sequence of ids."""
+    return "invoice" if target == "credit" else target
+
+
+def _may_take(wanted: Wanted, row: HaloRow, books: _Books) -> None:
+    if wanted not in books.open:
+        raise Refused(
+            f"The {wanted.target} of {wanted.number} is not open to be adopted.",
+            remedy="See `syncline show order ID`: it may be in line already, or not read yet.",
+        )
+    other = books.known.get((_table(wanted.target), row.id)) or _carried(row)
+    if other not in {None, wanted.number}:
+        raise Refused(
+            f"Halo's {wanted.target} {row.id} belongs to {other} already.",
+            remedy="Take another one, or let it be created: syncline parked retry ID",
+        )
+
+
+def _carried(row: HaloRow) -> str | None:
+    """Whose reference of ours a row carries."""
+    fields = ("po_number", "thirdpartyinvoicenumber", "intent_id", THIRD_PARTY)
+    carried = (own_order(str(getattr(row, name, ""))) for name in fields)
+    return next((one for one in carried if one), None)

@@ -1,0 +1,297 @@
+"""Money that Halo holds already is taken over: nothing doubled, nothing missing, only references."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from syncline.errors import Absent, Refused
+from syncline.halo.invoices import get_invoice, save_invoices
+from syncline.halo.payments import get_payment
+from syncline.halo.recurring import get_recurring_invoice
+from syncline.quota.keys import Lane
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps.adopt import Adopted, begin, settle
+from syncline.steps.adopt_taking import Wanted, take
+from syncline.steps.gate import halo_gate
+from tests.promises.mortal import Killed, Mortal
+from tests.syncline.steps.test_adopt import adopted, posts, quiet, standing, surveyed
+from tests.world import PROFILES, World, Worlds, small
+
+MONEY: dict[str, Any] = {
+    "orders": 24,
+    "transactions": 36,
+    "subscriptions": 6,
+    "customers": 6,
+    "money": True,
+    "details": False,
+}
+KINDS = ("order", "transaction", "subscription")
+REFERENCES = {
+    "thirdpartyinvoicenumber",
+    "intent_id",
+    "thirdpartyid",
+    "external_links",
+    "last_modified",
+    "payments",
+}
+FIRST = {"invoice": 400_001, "payment": 800_001}
+
+
+def held(world: World) -> dict[str, dict[str, Any]]:
+    """All money that Halo holds; invoices and recurring invoices are of one sequence."""
+    line = world.parts.open_line("acme")
+    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    found: dict[str, dict[str, Any]] = {}
+    for table, reads in (
+        ("invoice", (get_invoice, get_recurring_invoice)),
+        ("payment", (get_payment,)),
+    ):
+        for row_id in count(FIRST[table]):
+            for read in reads:
+                try:
+                    row = gate.read("look", lambda permit: read(line.halo, permit, row_id).raw)  # noqa: B023 - called at once
+                except Absent:
+                    continue
+                found[f"{table} {row_id}"] = row
+                break
+            else:
+                break
+    return found
+
+
+def started(world: World) -> None:
+    """Begin, and read and deliver all that there is."""
+    begin(world.parts, world.reopened())
+    world.reopened()
+    for kind in KINDS:
+        world.owe_pull(kind)
+    world.drive()
+
+
+def pairs(done: Adopted, group: str) -> set[int]:
+    return {one.halo for one in done.money.groups[group].matched}
+
+
+def assert_only_references_changed(
+    before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
+) -> None:
+    for key, row in before.items():
+        changed = {name for name in {*row, *after[key]} if row.get(name) != after[key].get(name)}
+        assert changed <= REFERENCES | SETTLED, (key, changed)
+
+
+SETTLED = {"amountpaid", "amountdue", "paymentstatus", "datepaid"}
+"""What Halo works out anew of an invoice that a further payment is made on."""
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_all_money_that_halo_holds_is_taken_over_and_the_rest_is_made(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str, seed: int
+) -> None:
+    small(sandbox, profile=profile, seed=seed, **MONEY)
+    planting = {"share": 0.8, "near_misses": 0, "money": 0.8, "seed": seed}
+    truth = sandbox.post("/plant", planting)["money"]
+    assert min(map(len, (truth["invoices"], truth["payments"], truth["subscriptions"]))) > 1
+    world = standing(worlds, style="summary")
+    before = held(world)
+    done = adopted(world)
+    assert done.unwritten == 0
+    assert done.money.doubtful == 0, done.money.groups
+    assert {one.source: one.halo for one in done.money.groups["invoices"].matched} == truth[
+        "invoices"
+    ]
+    assert pairs(done, "payments") == set(truth["payments"].values())
+    assert pairs(done, "credits") == set(truth["credits"].values())
+    assert pairs(done, "subscriptions") == set(truth["subscriptions"].values())
+    started(world)
+    assert_only_references_changed(before, held(world))
+    verdict = sandbox.audit()
+    wrong = {kind: many for kind, many in verdict["counts"].items() if many}
+    assert verdict["clean"], (wrong, {kind: verdict[kind] for kind in wrong})
+    for currency, sides in verdict["sums"].items():
+        assert sides["halo"] == sides["highlevel"], currency
+
+
+def test_a_number_that_stood_there_is_kept_and_a_payment_providers_stays(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **MONEY)
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
+    world = standing(worlds, style="summary")
+    before = held(world)
+    adopted(world)
+    after = held(world)
+    for source, row in truth["invoices"].items():
+        was, now = before[f"invoice {row}"], after[f"invoice {row}"]
+        assert now["thirdpartyinvoicenumber"] == f"HL-{source}"
+        [link] = now["external_links"]
+        assert was["thirdpartyinvoicenumber"] in link["third_party_desc"]
+    kept = set()
+    for row in truth["payments"].values():
+        was, now = before[f"payment {row}"], after[f"payment {row}"]
+        assert now["thirdpartyid"].startswith("HL-")
+        assert now["intent_id"] == (was["intent_id"] or now["thirdpartyid"])
+        kept.add(bool(was["intent_id"]))
+    assert kept == {True, False}
+    entries = {
+        (one.target, one.target_id): one
+        for one in world.rows("select * from audit_entry where cause = 'adopt'")
+    }
+    for row in truth["payments"].values():
+        told = entries["payment", str(row)].before
+        assert told["thirdpartyid"] == before[f"payment {row}"]["thirdpartyid"]
+        assert told["intent_id"] == before[f"payment {row}"]["intent_id"]
+
+
+def test_a_survey_of_money_writes_nothing_outside(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    small(sandbox, **MONEY)
+    sandbox.post("/plant", {"money": 1, "money_near_misses": 0.3})
+    world = standing(worlds, style="summary")
+    assert surveyed(world).money.matched > 0
+    assert posts(sandbox) == []
+    assert not world.rows("select 1 from delivery where target_id is not null")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_near_misses_of_money_are_parked_and_never_made_a_second_time(
+    worlds: Worlds, sandbox: SandboxProcess, seed: int
+) -> None:
+    small(sandbox, seed=seed, **MONEY)
+    planting = {"near_misses": 0, "money": 1, "money_near_misses": 0.5, "seed": seed}
+    truth = sandbox.post("/plant", planting)["money"]
+    world = standing(worlds, style="summary")
+    done = adopted(world)
+    asked = {
+        f"{name} {one.source}"
+        for name, group in (("invoice", "invoices"), ("payment", "payments"), ("credit", "credits"))
+        for one in done.money.groups[group].doubtful
+    }
+    assert set(truth["near_misses"]) <= asked
+    for group, kind in (("invoices", "invoices"), ("payments", "payments"), ("credits", "credits")):
+        assert pairs(done, group) <= set(truth[kind].values())
+    begin(world.parts, world.reopened())
+    world.reopened()
+    for _ in range(20):
+        world.follow_all()
+    parked = world.rows("select * from delivery where state = 'parked'")
+    assert {(row.field, row.target_id) for row in parked} == {("adopt", None)}
+    assert {(row.source_id, row.role) for row in parked if row.flow == "payments"} == {
+        (one.source, one.role)
+        for group in done.money.groups.values()
+        for one in group.doubtful
+        if one.role != "recurring"
+    }
+    duplicates = sandbox.audit()["counts"]
+    twins = [key for key, kind in truth["near_misses"].items() if kind == "twins"]
+    assert duplicates["duplicate_payments"] == 0
+    assert duplicates["duplicate_invoices"] == 0, twins
+
+
+def test_a_person_decides_which_invoice_it_is_and_then_what_was_paid_on_it(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **{**MONEY, "orders": 4, "transactions": 4, "subscriptions": 0})
+    sandbox.post("/plant", {"near_misses": 0, "money": 1, "money_near_misses": 1})
+    world = standing(worlds, style="summary")
+    before = held(world)
+    doubt = adopted(world).money.groups["invoices"].doubtful[0]
+    row = doubt.candidates[0].halo
+    wanted = Wanted("invoice", doubt.source)
+    assert take(world.parts, world.reopened(), {wanted: row}, quiet) == 0
+    after = held(world)
+    assert len(after) == len(before)
+    assert after[f"invoice {row}"]["thirdpartyinvoicenumber"] == f"HL-{doubt.source}"
+    assert after[f"invoice {row}"]["total"] == before[f"invoice {row}"]["total"]
+    with pytest.raises(Refused, match="not open to be adopted"):
+        take(world.parts, world.reopened(), {wanted: row}, quiet)
+
+
+def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **MONEY)
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1, "billing": 0.5})["money"]
+    assert truth["billing"]
+    world = standing(worlds, style="summary")
+    before = held(world)
+    done = adopted(world)
+    assert list(done.money.billing) == sorted(truth["billing"])
+    begin(world.parts, world.reopened())
+    sandbox.change_subscriptions(6, what="amount")
+    world.reopened()
+    world.owe_pull("subscription")
+    world.drive()
+    after = held(world)
+    for row in truth["billing"]:
+        assert after[f"invoice {row}"] == before[f"invoice {row}"]
+    assert sandbox.audit()["counts"]["duplicate_subscriptions"] == 0
+
+
+def test_an_invoice_that_stands_before_anybody_paid_is_not_made_again_when_somebody_does(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **{**MONEY, "transactions": 0, "subscriptions": 0})
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
+    world = standing(worlds, style="summary")
+    assert pairs(adopted(world), "invoices") == set(truth["invoices"].values())
+    sandbox.add_transactions(20)
+    started(world)
+    verdict = sandbox.audit()
+    wrong = {kind: many for kind, many in verdict["counts"].items() if many}
+    assert verdict["clean"], (wrong, {kind: verdict[kind] for kind in wrong})
+
+
+@pytest.mark.parametrize("point", [*range(1, 30, 2)])
+def test_killed_anywhere_no_money_is_doubled(
+    worlds: Worlds, sandbox: SandboxProcess, point: int
+) -> None:
+    profile = PROFILES[point // 2 % 3]
+    few = {"orders": 5, "transactions": 7, "subscriptions": 2, "customers": 3}
+    small(sandbox, seed=point, profile=profile, **{**MONEY, **few})
+    sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "money": 0.8, "seed": point})
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+
+    def strike(number: int, name: str) -> None:
+        if number == point:
+            raise Killed(name)
+
+    mortal = Mortal(world, strike)
+    with pytest.raises(Killed):
+        settle(world.parts, world.reopened(), seen, quiet)
+    mortal.silence()
+    other = worlds(joins=True)
+    before = held(other)
+    assert adopted(other).unwritten == 0
+    started(other)
+    assert_only_references_changed(before, held(other))
+    assert sandbox.audit()["clean"]
+
+
+def test_an_invoice_that_was_changed_meanwhile_is_parked_and_not_overwritten(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **{**MONEY, "orders": 3, "transactions": 3, "subscriptions": 0})
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+    source, row = next(iter(truth["invoices"].items()))
+    line = world.reopened()
+    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    old = gate.read("look", lambda permit: get_invoice(line.halo, permit, row))
+    changed = [{"id": one.id, "name": one.name, "baseprice": 1} for one in old.lines]
+    quietly = {"_dont_fire_automations": True}
+    gate.read(
+        "edit",
+        lambda permit: save_invoices(line.halo, permit, [{"id": row, "lines": changed, **quietly}]),
+    )
+    settle(world.parts, world.reopened(), seen, quiet)
+    [delivery] = world.rows(
+        "select * from delivery where role = 'invoice' and source_id = :id", id=source
+    )
+    assert (delivery.state, delivery.target_id) == ("parked", str(row))
+    assert "wanted" in delivery.reason
