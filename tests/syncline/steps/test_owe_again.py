@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from syncline.ledger import connections, mappings
 from syncline.mapping.document import default_document
+from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps.owe_again import owe_again
+from syncline.steps.pull import pull
+from tests.promises.mortal import Mortal
 from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small
 
 KINDS = ("order", "transaction", "subscription")
@@ -90,4 +95,67 @@ def test_what_a_mapping_parked_goes_on_when_it_is_put_right(
     while world.counts().get(("orders", "parked"), 0) < 8:
         world.follow_all()
     follow(world, default_document("detail", INCLUDING_TESTS))
+    assert sandbox.audit()["clean"]
+
+
+def test_a_pull_that_began_under_the_old_mapping_loses_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8, transactions=10, subscriptions=2, customers=4, money=True)
+    world = worlds()
+    options: dict[str, Any] = {**INCLUDING_TESTS, "payments": {"into": "none"}}
+    follow(world, default_document("detail", options))
+    old = world.reopened()
+    follow(world, default_document("detail", INCLUDING_TESTS))
+    today = world.parts.now().date()
+    for kind in KINDS:
+        pull(world.parts, old, kind, today - timedelta(days=30), today, Lane.PULLS)
+    world.reopened()
+    world.follow_all()
+    world.drive()
+    assert sandbox.audit()["clean"]
+
+
+def test_what_waits_under_the_old_mapping_goes_on_under_the_new_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8, transactions=0, subscriptions=0, customers=4, details=False)
+    world = worlds()
+    world.pull()
+    world.do(
+        """
+        update delivery set state = 'parked', reason = 'HighLevel no longer has this order'
+        where flow = 'details'
+        """
+    )
+    while world.counts().get(("orders", "waiting"), 0) < 8:
+        world.follow_all()
+    follow(world, default_document("summary", INCLUDING_TESTS))
+    assert world.counts()["orders", "delivered"] == 8
+
+
+def test_a_row_in_a_workers_hands_is_sent_once_more_under_the_new_mapping(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8, transactions=0, subscriptions=0, customers=4, details=False)
+    world = worlds()
+    world.pull()
+    changed: list[str] = []
+
+    def change_the_mapping(_: int, name: str) -> None:
+        sending = world.rows("select 1 from delivery where state = 'sending' and flow = 'orders'")
+        if name == "after POST" and sending and not changed:
+            changed.append(name)
+            with other.parts.ledger.begin() as connection:
+                link = connections.by_name(connection, NAME)
+                document = default_document("summary", INCLUDING_TESTS)
+                mappings.replace(connection, link.id, document)
+            owe_again(other.parts, other.reopened())
+
+    other = worlds(joins=True)
+    Mortal(world, change_the_mapping)
+    world.drive()
+    world.reopened()
+    world.drive()
+    assert changed
     assert sandbox.audit()["clean"]
