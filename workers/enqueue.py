@@ -33,6 +33,10 @@ Until = Annotated[str | None, typer.Option(metavar="DATE", help="Last day; else 
 OneTarget = Annotated[
     str | None, typer.Option("--target", help=f"Only one of: {', '.join(TARGETS)}.")
 ]
+OneToSend = Annotated[
+    str | None,
+    typer.Option("--target", help=f"Only one of: {', '.join([*TARGETS, *DETAILS])}."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,12 @@ def pull_subscriptions(
 
 
 @app.command("send")
-def send(context: typer.Context, connection: Connection, target: OneTarget = None) -> None:
+def send(context: typer.Context, connection: Connection, target: OneToSend = None) -> None:
     """Deliver what is due, without waiting for the next sweep.
 
     Example: syncline enqueue send --connection acme --target order
     """
-    targets = [*_targets(target), *([] if target else DETAILS)]
+    targets = _targets(target, [*TARGETS, *DETAILS])
     _enqueue(
         context,
         connection,
@@ -100,7 +104,7 @@ def look_up(context: typer.Context, connection: Connection, target: OneTarget = 
         connection,
         [
             _Task("syncline.deliveries.look_up", (connection, one), Lane.DELIVERIES)
-            for one in _targets(target)
+            for one in _targets(target, list(TARGETS))
         ],
     )
 
@@ -128,11 +132,11 @@ def _pull(kind: str, connection: str, since: str | None, until: str | None) -> _
     return _Task(PULL_TASKS[kind], (connection, *arguments), Lane.PULLS)
 
 
-def _targets(target: str | None) -> list[str]:
+def _targets(target: str | None, known: list[str]) -> list[str]:
     if target is None:
-        return list(TARGETS)
-    if target not in TARGETS:
-        raise Refused(f"{target!r:.80} is no target.", remedy=f"There are: {', '.join(TARGETS)}.")
+        return known
+    if target not in known:
+        raise Refused(f"{target!r:.80} is no target.", remedy=f"There are: {', '.join(known)}.")
     return [target]
 
 

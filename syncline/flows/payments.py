@@ -85,6 +85,9 @@ def owes(transaction: Record, document: Document, standing: Collection[str] = ()
     owed = [] if order_id else _of_its_own(transaction, document)
     if order_id:
         owed.append(Owed(FLOW, orders.SOURCE_KIND, order_id, "invoice", "invoice"))
+        if "invoice" in standing:
+            # It had an invoice of its own before its order was known: brought to nothing.
+            owed.append(Owed(FLOW, SOURCE_KIND, source_id, "invoice", "invoice"))
     return owed + [
         Owed(FLOW, SOURCE_KIND, source_id, role, _target(role)) for role in sorted(roles)
     ]
@@ -326,8 +329,8 @@ def _invoice_lines(
 ) -> list[dict[str, Any]]:
     if kind == orders.SOURCE_KIND:
         return lines_of(record, document.orders)
-    came_in = has_come_in(record, document)
-    amount = Money.of(record.get("amount") if came_in else 0, currency, "total")
+    is_sale = order_of(record) is None and has_come_in(record, document)
+    amount = Money.of(record.get("amount") if is_sale else 0, currency, "total")
     name = str((record.get("source") or {}).get("name") or "Payment")
     return [single_line("HL-transaction", name, amount, Money.of(0, currency))]
 

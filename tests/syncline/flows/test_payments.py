@@ -101,6 +101,15 @@ def test_a_transaction_without_an_order_owes_an_invoice_of_its_own_and_its_custo
     assert {one.source_id for one in owed if one.flow == customers.FLOW} == {CUSTOMER}
 
 
+def test_a_transaction_that_learns_its_order_later_leaves_no_second_sale() -> None:
+    owed = payments.owes(transaction(), DOCUMENT, {"payment", "invoice"})
+    assert ("t1", "invoice", "invoice") in roles(owed)
+    assert ("o1", "invoice", "invoice") in roles(owed)
+    ids = {Needs("customers", CUSTOMER, "client"): TargetIds(5, client_id=5, site_id=6)}
+    body = payments.render_invoice("transaction", transaction(), DOCUMENT, ids, CURRENCIES).body
+    assert total_of(body) == 0
+
+
 def test_a_test_payment_is_left_out_unless_the_mapping_lets_it_in() -> None:
     record = transaction(live_mode=False)
     included = load(default_document("detail", {"payments": {"test_mode": "include"}}))
