@@ -300,10 +300,8 @@ def _warnings(report: _Report) -> list[str]:
     if not report.bills_by_itself:
         return []
     listed = ", ".join(map(str, report.bills_by_itself[:SHOWN]))
-    return [
-        f"{len(report.bills_by_itself)} recurring invoices bill by themselves, as HighLevel does: "
-        f"{listed}. They are left as they are."
-    ]
+    said = f"{len(report.bills_by_itself)} recurring invoices bill by themselves, as HighLevel does"
+    return [f"{said}: {listed}. They are left as they are."]
 
 
 def _render(report: _Report) -> RenderableType:

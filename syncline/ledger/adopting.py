@@ -2,7 +2,9 @@
 
 To pin a delivery is to write down which row of Halo it is, before anything is sent: whatever
 crashes afterwards, that order is never created again. A pinned row that does not carry our
-reference yet is marked, so that the writing of references can go on where it ended.
+reference yet is marked, so that the writing of references can go on where it ended. Until then it
+counts as doubtful: a worker that comes upon it reads the whole row first, so that the lines which
+stand there are known to it when it writes.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ NAMED = """
           and t.created_at >= :since and t.canonical ->> 'entity_id' is not null)"""
 """An order, however old, that money from that day on belongs to, so that it is needed too."""
 
+_UNSENT = "(d.state = 'due' or (d.state = 'doubtful' and d.sent_version is null))"
 _PINNED = f"d.connection_id = :connection_id and d.target_meta ? '{_MARK}'"
 
 
@@ -159,7 +162,7 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
             text(
                 f"""
                 update delivery d
-                set target_id = told.target_id, target_meta = told.meta,
+                set state = 'doubtful', target_id = told.target_id, target_meta = told.meta,
                     projection = told.holds, cause = 'adopt', due_at = clock_timestamp()
                 from jsonb_to_recordset(cast(:rows as jsonb))
                      as told (id bigint, target_id text, holds jsonb, meta jsonb)
@@ -175,14 +178,14 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
 def claim(
     connection: Connection, owner: UUID, deliveries: Collection[int], most: int
 ) -> list[Lease]:
-    """DUE → LEASED for these deliveries, as `deliveries.claim` does for whatever is due."""
+    """DUE, or pinned → LEASED for these deliveries, as `deliveries.claim` does for what is due."""
     found = connection.execute(
         text(
             f"""
             with open as (
-                select id from delivery
-                where id = any(:ids) and state = 'due' and due_at <= statement_timestamp()
-                order by id limit :most for update skip locked
+                select d.id from delivery d
+                where d.id = any(:ids) and {_UNSENT} and d.due_at <= statement_timestamp()
+                order by d.id limit :most for update skip locked
             )
             update delivery d set state = 'leased', owner = :owner, attempt = d.attempt + 1
             from open where d.id = open.id
@@ -197,13 +200,14 @@ def claim(
 def claim_pinned(
     connection: Connection, link: Link, target: str, owner: UUID, most: int, *, doubtful: bool
 ) -> list[Lease]:
-    """Pinned rows without our reference: due → LEASED, or doubtful and settled → CHECKING."""
+    """Pinned rows without our reference: not sent → LEASED, or doubtful and settled → CHECKING."""
+    wanted = "d.state = 'doubtful' and d.sent_version is not null" if doubtful else _UNSENT
     found = connection.execute(
         text(
             f"""
             with open as (
                 select d.id from delivery d
-                where {_PINNED} and d.target = :target and d.state = :state
+                where {_PINNED} and d.target = :target and {wanted}
                   and d.due_at <= statement_timestamp()
                 order by d.id limit :most for update skip locked
             )
@@ -216,7 +220,6 @@ def claim_pinned(
         {
             "connection_id": link.id,
             "target": target,
-            "state": "doubtful" if doubtful else "due",
             "claimed": "checking" if doubtful else "leased",
             "doubtful": doubtful,
             "owner": owner,

@@ -117,14 +117,16 @@ class MoneyPlanter:
         elif "entityId" not in document and self._seen[_looks(document)] == 1 and _email(document):
             styles.append({"thirdpartyinvoicenumber": f"R-{self.rng.randrange(10**6):06}"})
         numbers = self.rng.choice(styles)
-        if self.rng.random() < self.near_misses:
+        if self._misses():
             self._bill_nearly(document, self.rng.choice(styles[:3]), halo_order)
             return
         invoice = self._invoice(document, _amount(document), **numbers)
         self._truth.invoices[source] = invoice
-        for transaction in self._paid(document):
+        paid = self._paid(document)
+        for transaction in paid:
             if self.rng.random() < self.share:
-                self._pay(transaction, invoice)
+                # Of several on one invoice, another may be taken for the near-miss.
+                self._pay(transaction, invoice, alone=len(paid) == 1)
 
     def _bill_nearly(self, document: Document, numbers: Row, halo_order: int | None) -> None:
         source = str(document["_id"])
@@ -144,14 +146,18 @@ class MoneyPlanter:
         source = document["_id"]
         return [one for one in every if one.get("entityId", one["_id"]) == source]
 
-    def _pay(self, transaction: Document, invoice: int) -> None:
+    def _misses(self) -> bool:
+        return self.rng.random() < self.near_misses
+
+    def _pay(self, transaction: Document, invoice: int, *, alone: bool) -> None:
         source, amount = str(transaction["_id"]), _amount(transaction)
         charge = transaction["chargeId"]
         numbers: Row = self.rng.choice(
             ({"intent_id": charge}, {"thirdpartyid": charge}, {}, {"intent_id": f"pi_{source}"})
         )
         when = datetime.fromisoformat(transaction["createdAt"])
-        if self.rng.random() < self.near_misses:
+        nearly = alone and self._misses()
+        if nearly:
             kind: MoneyNearMiss = self.rng.choice(("amount", "date"))
             self._truth.near_misses[f"payment {source}"] = kind
             numbers = {}
@@ -161,16 +167,17 @@ class MoneyPlanter:
                 when += timedelta(days=_DAYS_OFF)
         paid = {"invoice_id": invoice, "amount": amount, "date": stamp(when), **numbers}
         row = int(save_payment(self.tenant, {**paid, "_isimport": True})["id"])
-        if f"payment {source}" not in self._truth.near_misses:
+        if not nearly:
             self._truth.payments[source] = row
         back = exact(transaction.get("amountRefunded"))
         if back and self.rng.random() < self.share:
-            self._give_back(transaction, back, invoice)
+            self._give_back(transaction, back, invoice, nearly=alone and self._misses())
 
-    def _give_back(self, transaction: Document, back: Decimal, invoice: int) -> None:
+    def _give_back(
+        self, transaction: Document, back: Decimal, invoice: int, *, nearly: bool
+    ) -> None:
         source = str(transaction["_id"])
-        near = self.rng.random() < self.near_misses
-        amount = back + _unit(transaction) if near else back
+        amount = back + _unit(transaction) if nearly else back
         row = self._invoice(
             transaction,
             -amount,
@@ -179,7 +186,7 @@ class MoneyPlanter:
             client_id=self.tenant.store.invoices[invoice]["client_id"],
             sitenumber=self.tenant.store.invoices[invoice]["sitenumber"],
         )
-        if near:
+        if nearly:
             self._truth.near_misses[f"credit {source}"] = "amount"
         else:
             self._truth.credits[source] = row

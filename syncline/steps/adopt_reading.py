@@ -179,7 +179,7 @@ def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> Non
 
 
 def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
-    """Halo's id → ISO 4217."""
+    """Halo's id → ISO 4217; where Halo has two names for it, the one that our records use."""
 
     def named(connection: Connection) -> list[dict[str, Any]]:
         sold = adopting.open_orders(connection, line.link, orders.FLOW, since)
@@ -189,7 +189,7 @@ def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
     wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
     known = abilities.known(parts, line)
     ids = patiently(parts, lambda: currencies.ids(parts, line, known, wanted))
-    return {code: iso for iso, code in ids.items()}
+    return {code: iso for iso, code in sorted(ids.items(), key=lambda one: one[0] in wanted)}
 
 
 def open_orders(parts: Parts, line: Line, since: date) -> list[OpenOrder]:

@@ -11,9 +11,10 @@ import pytest
 
 from syncline import jsontext
 from syncline.errors import Unreadable
-from syncline.halo import holdings
+from syncline.halo import holdings, holdings_money
 from syncline.halo.finding import Query
 from syncline.halo.holdings import MOST_USERS, Ask, Holding
+from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from tests.syncline.sandbox.tenant_calls import EUR, JPY, KWD, USD, TenantCalls, order, tenant
 
 DIGITS = {USD: 2, EUR: 2, JPY: 0, KWD: 3}
@@ -108,3 +109,93 @@ def test_a_list_that_does_not_show_all_is_an_error_and_not_a_shorter_list() -> N
 
     with pytest.raises(Unreadable, match="does not show all"):
         by_pages(short, LONG_AGO)
+
+
+def billed() -> TenantCalls:
+    calls = tenant()
+    client, _ = calls.customer("Ada@Example.com")
+    for code in (USD, EUR, JPY, KWD):
+        invoice = {
+            "client_id": client["id"],
+            "currency_code": code,
+            "invoice_date": "2026-02-03T23:30:00.000",
+            "thirdpartyinvoicenumber": f"R-{code}",
+            "reference": "by hand",
+            "lines": [
+                {"item_shortdescription": "a", "qty_order": 3, "unit_price": 3.335}
+                | {"tax_amount": 0.37},
+                {"item_shortdescription": "b", "qty_order": 1, "unit_price": 0.105},
+            ],
+            "_dont_fire_automations": True,
+        }
+        made = calls.made("Invoice", invoice)
+        paid = {"invoice_id": made["id"], "amount": 1.1, "date": "2026-02-04T01:00:00.000"}
+        calls.made("InvoicePayment", {**paid, "intent_id": f"pi_{code}", "_isimport": True})
+        calls.made("RecurringInvoice", {**invoice, "disabled": code != USD})
+    credited = {"client_id": client["id"], "creditlinkedtoinvoiceid": made["id"]}
+    line = {"item_shortdescription": "back", "qty_order": -1, "unit_price": 2}
+    calls.made("Invoice", {**credited, "lines": [line], "_dont_fire_automations": True})
+    calls.made("Invoice", {"client_id": client["id"], "lines": [line], "voided": True})
+    return calls
+
+
+def of_invoice(one: InvoiceHolding) -> tuple[Any, ...]:
+    row = one.row
+    money = (row.total, row.tax_total, row.currency_code)
+    return (row.id, row.thirdpartyinvoicenumber, *money, one.day, one.emails, one.is_credit)
+
+
+def of_payment(one: PaymentHolding) -> tuple[Any, ...]:
+    return (one.row.id, one.row.invoice_id, one.row.amount, one.row.intent_id, one.day)
+
+
+def test_money_is_told_the_same_by_reports_and_by_lists() -> None:
+    ask = asking(billed())
+    people = holdings.people_by_report(ask)
+    reported = holdings_money.invoices_by_report(ask, LONG_AGO, DIGITS, people)
+    listed = holdings_money.invoices_by_pages(ask, LONG_AGO, people)
+    assert sorted(map(of_invoice, reported)) == sorted(map(of_invoice, listed))
+    assert [one.row.total for one in reported] == [
+        Decimal("10.49"),
+        Decimal("10.49"),
+        Decimal(10),
+        Decimal("10.48"),
+        Decimal(-2),
+    ]
+    assert [one.is_credit for one in reported] == [False, False, False, False, True]
+    assert "by hand" in reported[0].texts
+    assert reported[0].emails == {"Ada@Example.com"}
+    paid = [
+        sorted(
+            (one.row.id, one.row.invoice_id, one.row.amount, one.row.intent_id, one.day)
+            for one in rows
+        )
+        for rows in (
+            holdings_money.payments_by_report(ask, LONG_AGO),
+            holdings_money.payments_by_pages(ask, LONG_AGO),
+        )
+    ]
+    assert paid[0] == paid[1]
+    assert paid[0][0][2:] == (Decimal("1.1"), "pi_1", date(2026, 2, 4))
+
+
+def test_recurring_invoices_are_read_whole_where_the_list_is_not() -> None:
+    ask = asking(billed())
+
+    def short(query: Query) -> Any:
+        document = ask(query)
+        if query.path == "/RecurringInvoice":
+            document["invoices"] = document["invoices"][:2]
+        return document
+
+    people = holdings.people_by_report(ask)
+    for templates in (
+        holdings_money.templates(ask, people),
+        holdings_money.templates(short, people),
+    ):
+        assert sorted((one.row.currency_code, one.bills) for one in templates) == [
+            (USD, True),
+            (EUR, False),
+            (JPY, False),
+            (KWD, False),
+        ]
