@@ -15,6 +15,9 @@ from syncline.errors import Again
 
 T = TypeVar("T")
 
+FROZEN_MS = 15_000
+"""A process that stands still in the middle of a transaction would hold its locks for ever."""
+
 STATEMENT_TIMEOUT_MS = 60_000
 _TRIES = 6
 _RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
@@ -39,7 +42,8 @@ def connect(url: str, *, connections: int = 20) -> Engine:
         json_deserializer=jsontext.loads,
         connect_args={
             "connect_timeout": 5,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={FROZEN_MS}",
             "application_name": "syncline",
             "prepare_threshold": 2,
         },

@@ -26,6 +26,12 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
+def compared(target: str) -> tuple[str, ...]:
+    """The fields of a row that an adoption knows and compares."""
+    shape = SHAPES[target]
+    return (*shape.texts, *shape.numbers, *shape.amounts)
+
+
 def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Document) -> Pin:
     """A delivery and its row, with what that holds of what is compared.
 
@@ -36,11 +42,10 @@ def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Do
         currency: ISO 4217 of its amounts.
         document: the connection's mapping.
     """
-    shape = SHAPES[target]
-    compared = (*shape.texts, *shape.numbers, *shape.amounts)
-    read = {key: value for key in compared if (value := getattr(row, key, None)) is not None}
-    holds = projection(read, currency, document, shape)
-    holds = {key: value for key, value in holds.items() if key in compared}
+    keys = compared(target)
+    read = {key: value for key in keys if (value := getattr(row, key, None)) is not None}
+    holds = projection(read, currency, document, SHAPES[target])
+    holds = {key: value for key, value in holds.items() if key in keys}
     if target == "payment":
         holds[THIRD_PARTY] = str(getattr(row, THIRD_PARTY, ""))
     sequence: int | None = getattr(row, "change_seq", None)

@@ -7,13 +7,14 @@ more does no harm.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
+from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
@@ -21,10 +22,12 @@ from syncline.halo.abilities import Abilities
 from syncline.halo.models import HaloRow, PaymentRow
 from syncline.ledger import adopting, deliveries, records
 from syncline.ledger.leases import Departure, Lease
+from syncline.mapping.apply import apply as apply_mapping
+from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY
+from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY, compared
 from syncline.steps.adopt_reading import Progress
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
 from syncline.steps.hold import in_hand
@@ -56,7 +59,8 @@ def _payment_differences(
     shown = dict(row)
     if shown.get(_PAYMENT.key):
         shown[_PAYMENT.key] = shown.get(THIRD_PARTY)
-    return _PAYMENT.compares(wanted, shown, document, currency)
+    held = {key: text for key, text in wanted.items() if key in compared("payment")}
+    return _PAYMENT.compares(held, shown, document, currency)
 
 
 def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
     if not leases:
         return False
     try:
-        arrays = _arrays(_writes(parts, target, leases), size.next())
+        arrays = _arrays(_writes(parts, line, target, leases), size.next())
         tokens = gate.tokens(len(arrays))
     except Again as error:
         _release(parts, leases)
@@ -166,30 +170,31 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
     return True
 
 
-def _writes(parts: Parts, target: Target, leases: Sequence[Lease]) -> list[Write]:
+def _writes(parts: Parts, line: Line, target: Target, leases: Sequence[Lease]) -> list[Write]:
     found = parts.ledger.run(
         lambda connection: records.canonical(
             connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
         )
     )
     return [
-        _write(target, lease, found[lease.place, lease.source_kind, lease.source_id][1])
+        _write(line, target, lease, found[lease.place, lease.source_kind, lease.source_id][1])
         for lease in leases
     ]
 
 
-def _write(target: Target, lease: Lease, canonical: Any) -> Write:
+def _write(line: Line, target: Target, lease: Lease, canonical: Any) -> Write:
     """Our reference, and our link where the row can have one."""
     reference = payments.reference(lease.source_id, lease.role)
-    shape = SHAPES[target.name]
-    compared = {*shape.texts, *shape.numbers, *shape.amounts}
-    holds = {key: text for key, text in (lease.projection or {}).items() if key in compared}
+    keys = compared(target.name)
+    holds = {key: text for key, text in (lease.projection or {}).items() if key in keys}
     body: dict[str, Any] = {"id": int(lease.target_id or 0)}
     body |= _paid(lease, reference) if target.name == "payment" else _linked(lease, reference)
     sequence = (lease.target_meta or {}).get("change_seq")
     if sequence is not None:
         body["change_seq"] = sequence
-    wanted = {**holds, shape.texts[0]: reference}
+    wanted = {**holds, SHAPES[target.name].texts[0]: reference}
+    if target.name == "payment":
+        wanted |= _as_mapped(canonical, line.document)
     return Write(lease, reference, body, wanted, currency_of(canonical))
 
 
@@ -214,6 +219,18 @@ def _paid(lease: Lease, reference: str) -> dict[str, Any]:
     if before and own_order(before) is None:
         return {THIRD_PARTY: reference}
     return {_PAYMENT.key: reference, THIRD_PARTY: reference}
+
+
+def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, str]:
+    """What the mapping says of a payment, which counts as held.
+
+    Else its date would be set when the transaction is refunded, and the provider's number be
+    written over with it.
+    """
+    rows = document.rows[SHAPES["payment"].rows]
+    with suppress(Unmappable):
+        return projected(rows, apply_mapping(rows, transaction, currency_of(transaction)).always)
+    return {}
 
 
 def _arrays(writes: Sequence[Write], size: int) -> list[Array]:

@@ -117,3 +117,39 @@ def test_a_connection_is_stopped_by_hand_and_says_how_it_goes_on(
     assert run("connection", "stop", "acme").stdout == "acme stands still.\n"
     assert link(ledger).state == "stopped"
     assert run("connection", "stop", "acme").stdout == "acme was stopped already.\n"
+
+
+def test_money_is_shown_and_taken_over_beside_the_orders(
+    waiting: Run, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1, "billing": 1})["money"]
+    file = tmp_path / "doubtful.csv"
+    shown = document(waiting("adopt", "acme", "--json", "--doubtful", str(file)))
+    for kind in ("invoices", "payments", "credits"):
+        matched = {one["halo"] for one in shown[kind]["matched"]}
+        assert matched <= set(truth[kind].values())
+    assert shown["invoices"]["matched"]
+    billing = {one["halo"]["id"] for one in shown["subscriptions"]["doubtful"]}
+    assert billing == set(shown["bills_by_itself"])
+    assert billing
+    assert billing <= set(truth["billing"])
+    with file.open(encoding="utf-8") as lines:
+        told = {(row["what"], int(row["halo_id"])) for row in csv.DictReader(lines)}
+    assert {("recurring", row) for row in billing} <= told
+    for said in (
+        waiting("adopt", "acme").stdout,
+        waiting("adopt", "acme", "--apply", "--yes", "--keep-stopped").stdout,
+    ):
+        assert "bill by themselves" in said
+        assert "They are left as they are." in said
+
+
+def test_money_that_is_doubtful_is_taken_by_its_kind(waiting: Run, sandbox: SandboxProcess) -> None:
+    sandbox.post("/plant", {"near_misses": 0, "money": 1, "money_near_misses": 1})
+    done = document(waiting("adopt", "acme", "--apply", "--yes", "--json", "--keep-stopped"))
+    doubt = done["invoices"]["doubtful"][0]
+    pair = f"invoice:{doubt['order']['id']}={doubt['halo']['id']}"
+    assert waiting("adopt", "acme", "--take", pair).stdout == "1 of 1 adopted.\n"
+    again = waiting("adopt", "acme", "--take", pair)
+    assert again.exit_code == 2
+    assert "not open to be adopted" in again.stderr

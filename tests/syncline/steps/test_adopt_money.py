@@ -152,6 +152,33 @@ def test_a_number_that_stood_there_is_kept_and_a_payment_providers_stays(
         assert told["intent_id"] == before[f"payment {row}"]["intent_id"]
 
 
+def test_a_payment_providers_number_outlasts_a_refund(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, **MONEY)
+    truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
+    world = standing(worlds, style="summary")
+    before = held(world)
+    adopted(world)
+    begin(world.parts, world.reopened())
+    refunded = sandbox.change_transactions(8, what="refund")
+    kept = [
+        f"payment {truth['payments'][one]}"
+        for one in refunded
+        if one in truth["payments"] and before[f"payment {truth['payments'][one]}"]["intent_id"]
+    ]
+    assert kept
+    world.reopened()
+    for kind in KINDS:
+        world.owe_pull(kind)
+    world.drive()
+    after = held(world)
+    assert {key: after[key]["intent_id"] for key in kept} == {
+        key: before[key]["intent_id"] for key in kept
+    }
+    assert wrong(sandbox) == {}
+
+
 def test_a_survey_of_money_writes_nothing_outside(worlds: Worlds, sandbox: SandboxProcess) -> None:
     small(sandbox, **MONEY)
     sandbox.post("/plant", {"money": 1, "money_near_misses": 0.3})
