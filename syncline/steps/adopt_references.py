@@ -10,26 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unmappable
+from syncline.errors import Absent, Again, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
-from syncline.halo.abilities import Abilities
 from syncline.halo.models import HaloRow, PaymentRow
 from syncline.ledger import adopting, deliveries, records
-from syncline.ledger.leases import Departure, Lease
+from syncline.ledger.leases import Lease
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
-from syncline.steps import abilities
+from syncline.steps import abilities, waves
 from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY, compared
 from syncline.steps.adopt_reading import Progress
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write, currency_of
@@ -37,12 +35,7 @@ from syncline.steps.targets import TARGETS, Target
 from syncline.steps.verdicts import (
     BACKOFF,
     PARK_AFTER,
-    Array,
-    Verdict,
-    apply,
     backoff,
-    judge,
-    rests,
 )
 from syncline.transport import Permit
 
@@ -159,14 +152,14 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
     if not leases:
         return False
     try:
-        arrays = _arrays(_writes(parts, line, target, leases), size.next())
+        arrays = waves.arrays(_writes(parts, line, target, leases), size)
         tokens = gate.tokens(len(arrays))
     except Again as error:
         _release(parts, leases)
         raise NoQuota(error.what, after=error.after) from error
     now, later = arrays[: len(tokens)], arrays[len(tokens) :]
     _release(parts, [write.lease for array in later for write in array.writes])
-    _wave(parts, line, target, gate, known, tokens, now)
+    waves.write(parts, line, target, gate, known, tokens, now)
     return True
 
 
@@ -231,82 +224,6 @@ def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, 
     with suppress(Unmappable):
         return projected(rows, apply_mapping(rows, transaction, currency_of(transaction)).always)
     return {}
-
-
-def _arrays(writes: Sequence[Write], size: int) -> list[Array]:
-    smallest = min((write.lease.array_limit or size for write in writes), default=size)
-    step = min(size, smallest)
-    return [Array(tuple(writes[at : at + step])) for at in range(0, len(writes), step)]
-
-
-def _wave(
-    parts: Parts,
-    line: Line,
-    target: Target,
-    gate: Gate,
-    known: Abilities,
-    tokens: list[UUID],
-    arrays: list[Array],
-) -> None:
-    began = parts.monotonic()
-    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in arrays]
-    departures = [
-        Departure(write.lease, token, write.projection)
-        for token, array in zip(tokens, arrays, strict=True)
-        for write in array.writes
-    ]
-
-    def depart(connection: Connection) -> None:
-        gate.begin(connection, tokens, planned)
-        if len(deliveries.depart(connection, departures)) < len(departures):
-            raise NotSent("Deliveries of this process have gone on to another one.")
-
-    try:
-        parts.ledger.run(depart)
-    except BaseException:
-        gate.return_unused(tokens)
-        raise
-    sent = [
-        Array(tuple(write.departed(token) for write in array.writes))
-        for token, array in zip(tokens, arrays, strict=True)
-    ]
-    outcomes = gate.send(tokens, [_maker(line, target, array) for array in sent], began)
-    verdicts = [
-        judge(line, target, known, array, outcome)
-        for array, outcome in zip(sent, outcomes, strict=True)
-    ]
-    rest = rests(parts, line, target, known)
-
-    def finish(connection: Connection) -> None:
-        gate.end(connection, outcomes)
-        for verdict in verdicts:
-            apply(connection, verdict, rest)
-
-    parts.ledger.run_patiently(finish, sleep=parts.sleep)
-    _learn(parts, line, target, verdicts)
-    for verdict in verdicts:
-        if isinstance(verdict.error, Refused):
-            raise verdict.error
-
-
-def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
-    bodies = [write.body for write in array.writes]
-    return lambda permit: target.saves(line.halo, permit, bodies)
-
-
-def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
-    """How many elements this tenant takes, which the first real deliveries then know."""
-    answered = [verdict for verdict in verdicts if verdict.error is None]
-
-    def change(known: Abilities) -> Abilities:
-        size = known.array_size(target.name)
-        for verdict in answered:
-            size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
-        if size == known.array_size(target.name):
-            return known
-        return known.with_array_size(target.name, size, found_at=parts.now(), how="writes")
-
-    abilities.teach(parts, line, change)
 
 
 def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:

@@ -1,39 +1,28 @@
-"""Sent and confirmed: due deliveries become arrays of writes, and each element its outcome.
-
-Elements of an answer are matched by reference, never by position, and compared with what was
-wanted before anything is called delivered.
-"""
+"""Sent: what is due is claimed, rendered, and leaves in waves as quota allows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Connection
 
 from syncline.errors import (
     Again,
-    NotSent,
     Refused,
-    Rejected,
     SynclineError,
 )
-from syncline.halo.abilities import Abilities, ArraySize
-from syncline.halo.models import HaloRow
+from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries, needs
-from syncline.ledger.leases import Confirmation, Departure, Lease
+from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, currencies, detail, pace, prove, render
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, halo_gate
+from syncline.steps import abilities, detail, pace, prove, render, waves
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target
-from syncline.steps.verdicts import BACKOFF, Array, Verdict, apply, is_stale, judge, made, rests
-from syncline.transport import Permit
+from syncline.steps.verdicts import BACKOFF, Array
 
 ROUNDS = 50
 """Claims a task makes before it lets others have its thread; the rest is nudged again."""
@@ -115,7 +104,7 @@ def _deliver(
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
         return _prove_first(parts, line, target, gate, known, writes)
-    pending = _arrays(writes, known.array_size(target.name))
+    pending = waves.arrays(writes, known.array_size(target.name))
     while pending:
         tokens = gate.tokens(len(pending))
         if more:
@@ -163,19 +152,6 @@ def _prove_first(
     return 1.0 if rest else None
 
 
-def _arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
-    """Cut writes into arrays: as large as is proved, smaller where one failed before."""
-    arrays: list[Array] = []
-    group: list[Write] = []
-    for write in sorted(writes, key=lambda write: write.lease.array_limit or size.next()):
-        limit = min(size.next(), (group or [write])[0].lease.array_limit or size.next())
-        if len(group) == limit:
-            arrays.append(Array(tuple(group)))
-            group = []
-        group.append(write)
-    return [*arrays, Array(tuple(group))] if group else arrays
-
-
 def _wave(
     parts: Parts,
     line: Line,
@@ -185,105 +161,11 @@ def _wave(
     tokens: list[UUID],
     arrays: list[Array],
 ) -> list[Confirmation]:
-    """Send some arrays side by side: one transaction before, one after."""
-    began = parts.monotonic()
-    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in arrays]
-
-    departures = [
-        Departure(write.lease, token, write.projection)
-        for token, array in zip(tokens, arrays, strict=True)
-        for write in array.writes
-    ]
-
-    def depart(connection: Connection) -> None:
-        gate.begin(connection, tokens, planned)
-        if len(deliveries.depart(connection, departures)) < len(departures):
-            raise NotSent("Deliveries of this worker have gone on to another one.")
-
-    try:
-        parts.ledger.run(depart)
-    except BaseException:
-        gate.return_unused(tokens)
-        raise
-    arrays = [
-        Array(tuple(write.departed(token) for write in array.writes))
-        for token, array in zip(tokens, arrays, strict=True)
-    ]
-    try:
-        outcomes = gate.send(tokens, [_maker(line, target, array) for array in arrays], began)
-        verdicts, confirmed = _finish(parts, line, target, gate, known, arrays, outcomes)
-    except BaseException:
-        # Rows that have departed must not stay in the hands of a worker that lost track of them.
-        parts.abandon()
-        raise
-    _learn(parts, line, target, verdicts)
-    for verdict in verdicts:
-        if isinstance(verdict.error, Refused):
-            raise verdict.error
+    """Send some arrays side by side, and call in those who may have waited for what came of it."""
+    confirmed = waves.write(parts, line, target, gate, known, tokens, arrays)
     woken = {name for name in target.wakes if confirmed}
     parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
     return confirmed
-
-
-def _finish(
-    parts: Parts,
-    line: Line,
-    target: Target,
-    gate: Gate,
-    known: Abilities,
-    arrays: list[Array],
-    outcomes: list[Outcome],
-) -> tuple[list[Verdict], list[Confirmation]]:
-    """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
-    rest = rests(parts, line, target, known)
-    known = currencies.with_fresh_rates(parts, line, known, made(arrays, outcomes, target))
-    verdicts = [
-        judge(line, target, known, array, outcome)
-        for array, outcome in zip(arrays, outcomes, strict=True)
-    ]
-
-    def finish(connection: Connection) -> list[Confirmation]:
-        gate.end(connection, outcomes)
-        for verdict in verdicts:
-            apply(connection, verdict, rest)
-        return [item for verdict in verdicts for item in verdict.confirmed]
-
-    return verdicts, parts.ledger.run_patiently(finish, sleep=parts.sleep)
-
-
-def _maker(line: Line, target: Target, array: Array) -> Any:
-    bodies = [write.body for write in array.writes]
-
-    def make(permit: Permit) -> Sequence[HaloRow]:
-        return target.saves(line.halo, permit, bodies)
-
-    return make
-
-
-def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
-    """Teach the abilities what these arrays showed."""
-    enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
-    merges = any(v.merged for v in verdicts)
-    answered = [v for v in verdicts if v.elements and v.error is None]
-    if not answered and not enforced:
-        return
-    now = parts.now()
-
-    def change(known: Abilities) -> Abilities:
-        size = known.array_size(target.name)
-        for verdict in answered:
-            size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
-        known = known.with_array_size(target.name, size, found_at=now, how="writes")
-        if enforced and not known.change_seq_enforced:
-            known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")
-        if merges:
-            known = known.with_lines_on_update("merge", found_at=now, how="an update's answer")
-        return known
-
-    before = abilities.known(parts, line)
-    grown = change(before).array_size(target.name) != before.array_size(target.name)
-    if grown or enforced or merges:
-        abilities.teach(parts, line, change)
 
 
 def _release(parts: Parts, leases: Sequence[Lease], after: timedelta, why: str | None) -> None:

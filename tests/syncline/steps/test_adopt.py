@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -63,6 +64,19 @@ def surveyed(world: World) -> Survey:
 
 def adopted(world: World) -> Adopted:
     return settle(world.parts, world.reopened(), surveyed(world), quiet)
+
+
+def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str], bool]) -> None:
+    """An adoption that dies at the point, by number and name, that `at` chooses."""
+
+    def strike(number: int, name: str) -> None:
+        if at(number, name):
+            raise Killed(name)
+
+    mortal = Mortal(world, strike)
+    with pytest.raises(Killed):
+        settle(world.parts, world.reopened(), seen, quiet)
+    mortal.silence()
 
 
 def held(world: World) -> dict[int, dict[str, Any]]:
@@ -269,15 +283,7 @@ def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     truth = sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "seed": point})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-
-    def strike(number: int, name: str) -> None:
-        if number == point:
-            raise Killed(name)
-
-    mortal = Mortal(world, strike)
-    with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
-    mortal.silence()
+    killed_while_it_settles(world, seen, lambda number, _: number == point)
     other = worlds(joins=True)
     assert adopted(other).unwritten == 0
     assert target_rows(other) == truth["matches"]
@@ -296,15 +302,7 @@ def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
     sandbox.post("/plant", {"near_misses": 0})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-
-    def strike(_: int, name: str) -> None:
-        if name == "before POST":
-            raise Killed(name)
-
-    mortal = Mortal(world, strike)
-    with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
-    mortal.silence()
+    killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
     begin(other.parts, other.reopened())
     other.reopened()

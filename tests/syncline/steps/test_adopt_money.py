@@ -17,8 +17,14 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.adopt import Adopted, begin, settle, survey
 from syncline.steps.adopt_taking import Wanted, take
 from syncline.steps.gate import halo_gate
-from tests.promises.mortal import Killed, Mortal
-from tests.syncline.steps.test_adopt import adopted, posts, quiet, standing, surveyed
+from tests.syncline.steps.test_adopt import (
+    adopted,
+    killed_while_it_settles,
+    posts,
+    quiet,
+    standing,
+    surveyed,
+)
 from tests.world import PROFILES, World, Worlds, small
 
 MONEY: dict[str, Any] = {
@@ -285,15 +291,7 @@ def test_killed_anywhere_no_money_is_doubled(
     sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "money": 0.8, "seed": point})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-
-    def strike(number: int, name: str) -> None:
-        if number == point:
-            raise Killed(name)
-
-    mortal = Mortal(world, strike)
-    with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
-    mortal.silence()
+    killed_while_it_settles(world, seen, lambda number, _: number == point)
     other = worlds(joins=True)
     before = held(other)
     assert adopted(other).unwritten == 0
@@ -310,15 +308,7 @@ def test_started_by_hand_after_a_death_in_the_middle_no_money_is_doubled(
     sandbox.post("/plant", {"near_misses": 0, "money": 1})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-
-    def strike(_: int, name: str) -> None:
-        if name == "before POST":
-            raise Killed(name)
-
-    mortal = Mortal(world, strike)
-    with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
-    mortal.silence()
+    killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
     before = held(other)
     started(other)
