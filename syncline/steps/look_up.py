@@ -40,6 +40,9 @@ from syncline.transport import Permit
 MOST = 100
 """Doubtful deliveries of one look-up: with SQL, one call answers for all."""
 
+FOUND_AT_ONCE = 4
+"""Rows whose fate is written together: what was found is not lost with a worker that dies."""
+
 _GUESSED_TABLES = {"recurring"}
 """Targets whose table is not documented: a report may look in the wrong one and find nothing."""
 
@@ -76,7 +79,8 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
 
 
 def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> float | None:
-    """Look up what can be, write what was found, and leave the rest in doubt."""
+    """Look up what can be, write what was found every few rows, and leave the rest in doubt."""
+    left: dict[int, Lease] = {lease.id: lease for lease in leases}
     moves: dict[int, Move] = {}
     after = 0.05 if len(leases) == MOST else None
     failure: SynclineError | None = None
@@ -85,27 +89,36 @@ def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> fl
         gate = halo_gate(parts, line, Lane.DELIVERIES)
         for lease, move in _moves(parts, line, gate, target, leases):
             moves[lease.id] = move
+            if len(moves) == FOUND_AT_ONCE:
+                _write(parts, list(moves.values()))
+                left = {key: one for key, one in left.items() if key not in moves}
+                moves = {}
     except Again as error:
         failure = error
         pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
         after = pause.total_seconds()
     except SynclineError as error:
         failure, pause, after = error, backoff(leases[0].failures), None
-    rest = [lease for lease in leases if lease.id not in moves]
-
-    def work(connection: Connection) -> None:
-        for move in moves.values():
-            move(connection)
-        if failure is not None:
-            deliveries.doubt(connection, rest, settle=pause, why=failure.what)
-
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    rest = [lease for key, lease in left.items() if key not in moves]
+    last = list(moves.values())
+    if failure is not None:
+        why = failure.what
+        last.append(lambda connection: deliveries.doubt(connection, rest, settle=pause, why=why))
+    _write(parts, last)
     if isinstance(failure, Refused):
         stop_connection(parts, line, failure)
-    elif moves:
+    elif len(rest) < len(leases):
         names = (target.name, *target.wakes)
         parts.announce([Nudge(line.link.name, "send", name) for name in names])
     return after
+
+
+def _write(parts: Parts, moves: Sequence[Move]) -> None:
+    def work(connection: Connection) -> None:
+        for move in moves:
+            move(connection)
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
 
 
 def _moves(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -51,7 +51,6 @@ def _lines(names: tuple[str, ...]) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(st.dictionaries(st.sampled_from(names), _VALUES), max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # under load, generating is
 @given(_lines(_OURS))
 def test_lines_come_back_from_halo_as_they_were_sent(lines: list[dict[str, Any]]) -> None:
     element = {"client_id": 1, "lines": lines}
@@ -60,7 +59,6 @@ def test_lines_come_back_from_halo_as_they_were_sent(lines: list[dict[str, Any]]
     assert all(not {"name", "quantity", "tax"} & line.keys() for line in posted["lines"])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(_lines(_HALOS))
 def test_a_row_that_is_translated_already_stays_the_same(lines: list[dict[str, Any]]) -> None:
     once = from_halo({"id": 1, "lines": lines})

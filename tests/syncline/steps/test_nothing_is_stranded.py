@@ -17,8 +17,10 @@ from syncline.ledger import deliveries, pulls
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import detail, look_up, mirror, prove, pull
 from syncline.steps.find import find
+from syncline.steps.parts import Nudge
 from syncline.steps.send import send
 from syncline.steps.targets import TARGETS
+from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
 
 ORDER = "POST /SalesOrder"
@@ -74,6 +76,39 @@ def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world.owe_pull()
     world.drive(10)
     assert world.counts()["orders", "delivered"] == 8
+
+
+def test_a_worker_that_dies_in_a_long_look_up_leaves_what_it_found(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=2, customers=2, profile="plain", details=False)
+    first = worlds(style="summary")
+    first.pull()
+    first.drive()
+    sandbox.add_orders(9)
+    first.pull()
+    sandbox.faults(side="halo", operation=ORDER, probability=1.0, kind="cut_after")
+    while first.counts().get(("orders", "doubtful"), 0) < 9:
+        for nudge in (Nudge(NAME, "send", name) for name in ("client", "user", "order")):
+            first.follow(nudge)
+        first.do("update delivery set due_at = clock_timestamp() where state = 'due'")
+    sandbox.faults()
+    worker, reads = worlds(joins=True), 0
+
+    def die_late(_: int, name: str) -> None:
+        nonlocal reads
+        reads += name == "before GET"
+        if reads == 9:
+            raise Killed
+
+    mortal = Mortal(worker, die_late)
+    _settled(worker)
+    with pytest.raises(Killed):
+        worker.follow(Nudge(NAME, "look_up", "order"))
+    mortal.silence()
+    assert 2 < first.counts()["orders", "delivered"] < 11
+    first.drive()
+    assert sandbox.audit()["clean"]
 
 
 def test_a_look_up_that_cannot_write_what_it_found_is_made_again(
