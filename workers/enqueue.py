@@ -15,7 +15,7 @@ from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.quota.keys import Lane
-from syncline.steps.detail import TARGETS as DETAILS
+from syncline.steps.readings import TARGETS as READINGS
 from syncline.steps.targets import TARGETS
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
@@ -35,7 +35,7 @@ OneTarget = Annotated[
 ]
 OneToSend = Annotated[
     str | None,
-    typer.Option("--target", help=f"Only one of: {', '.join([*TARGETS, *DETAILS])}."),
+    typer.Option("--target", help=f"Only one of: {', '.join([*TARGETS, *READINGS])}."),
 ]
 
 
@@ -85,7 +85,7 @@ def send(context: typer.Context, connection: Connection, target: OneToSend = Non
 
     Example: syncline enqueue send --connection acme --target order
     """
-    targets = _targets(target, [*TARGETS, *DETAILS])
+    targets = _targets(target, [*TARGETS, *READINGS])
     _enqueue(
         context,
         connection,

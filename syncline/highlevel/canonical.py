@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import (
     Item,
     OrderDetail,
@@ -89,6 +90,24 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
     if order.items is not None:
         form["items"] = _items(order.items, currency)
     return form
+
+
+def order_from_fulfillments(payload: Mapping[str, Any]) -> Partial:
+    """What the list of an order's fulfillments adds to it; nothing where there is none.
+
+    Raises:
+        Unreadable: if one of them is no fulfillment.
+    """
+    made = [parse(Fulfillment, each, "A fulfillment") for each in payload.get("data") or ()]
+    if not made:
+        return {}
+    parcels = [parcel for one in made for parcel in one.trackings]
+    return {
+        "fulfillments": [_fulfillment(one) for one in made],
+        "tracking_numbers": _each(parcel.tracking_number for parcel in parcels),
+        "carriers": _each(parcel.shipping_carrier for parcel in parcels),
+        "tracking_urls": _each(parcel.tracking_url for parcel in parcels),
+    }
 
 
 def transaction_from_list(payload: Mapping[str, Any]) -> Partial:
@@ -293,6 +312,27 @@ def _item(item: Item, key: str, order_currency: str | None) -> Partial:
         amount=None if unit_price is None else _amount(unit_price * qty, currency),
         currency=currency,
     )
+
+
+def _fulfillment(made: Fulfillment) -> Partial:
+    return {
+        "id": made.id,
+        "created_at": _time(made.created_at),
+        "items": [{"price_id": item.price_id, "qty": _plain(item.qty)} for item in made.items],
+        "trackings": [
+            _present(
+                number=parcel.tracking_number,
+                carrier=parcel.shipping_carrier,
+                url=parcel.tracking_url,
+            )
+            for parcel in made.trackings
+        ],
+    }
+
+
+def _each(values: Iterable[str | None]) -> list[str]:
+    """What is there, each once, in order."""
+    return list(dict.fromkeys(value for value in values if value))
 
 
 def _price_id(item: Item) -> str | None:

@@ -60,6 +60,7 @@ def owe(
             "version": debt.version,
             "after": debt.after.total_seconds(),
             "waits": debt.waits_for is not None,
+            "cause": debt.cause or cause,
         }
         for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
     ]
@@ -69,13 +70,13 @@ def owe(
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
                                   source_kind, source_id, wanted_version, cause, due_at, state)
             select :tenant_id, :connection_id, flow, role, target, place,
-                   source_kind, source_id, version, :cause,
+                   source_kind, source_id, version, cause,
                    clock_timestamp() + make_interval(secs => after),
                    case when waits then 'waiting' else 'due' end
             from jsonb_to_recordset(cast(:rows as jsonb)) as owed
                  (flow text, role text, target text, place text,
                   source_kind text, source_id text, version bigint, after double precision,
-                  waits boolean)
+                  waits boolean, cause text)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
@@ -102,7 +103,6 @@ def owe(
         {
             "tenant_id": tenant_id,
             "connection_id": connection_id,
-            "cause": cause,
             "again": again,
             "rows": jsontext.dumps(rows).decode(),
         },
@@ -112,6 +112,64 @@ def owe(
     edges = {born[key]: edge for key, edge in waiting.items() if key in born}
     add_edges(connection, tenant_id, edges)
     return len(touched)
+
+
+def settle(
+    connection: Connection,
+    connection_id: int,
+    tenant_id: int,
+    debts: Sequence[Debt],
+    cause: str,
+) -> set[int]:
+    """DUE, WAITING, PARKED or not there → DELIVERED: what a reading would bring is known already.
+
+    One in a worker's hands stays there. Wakes what waited for it; returns the ids.
+    """
+    if not debts:
+        return set()
+    settled = connection.execute(
+        text(
+            """
+            insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
+                                  source_id, wanted_version, delivered_version, cause, state,
+                                  confirmed_at)
+            select :tenant_id, :connection_id, flow, role, target, place, source_kind,
+                   source_id, version, version, :cause, 'delivered', clock_timestamp()
+            from jsonb_to_recordset(cast(:rows as jsonb)) as known
+                 (flow text, role text, target text, place text,
+                  source_kind text, source_id text, version bigint)
+            on conflict (tenant_id, flow, source_id, role) do update
+            set wanted_version = greatest(delivery.wanted_version, excluded.wanted_version),
+                delivered_version = greatest(delivery.wanted_version, excluded.wanted_version),
+                cause = excluded.cause, state = 'delivered', confirmed_at = clock_timestamp(),
+                failures = 0, reason = null, field = null
+            where delivery.state in ('due', 'waiting', 'parked', 'delivered')
+            returning id
+            """
+        ),
+        {
+            "tenant_id": tenant_id,
+            "connection_id": connection_id,
+            "cause": cause,
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "flow": debt.flow,
+                        "role": debt.role,
+                        "target": debt.target,
+                        "place": debt.place,
+                        "source_kind": debt.source_kind,
+                        "source_id": debt.source_id,
+                        "version": debt.version,
+                    }
+                    for debt in sorted(debts, key=lambda debt: debt.source_id)
+                ]
+            ).decode(),
+        },
+    ).scalars()
+    ids = set(settled)
+    wake(connection, sorted(ids))
+    return ids
 
 
 def standing(

@@ -14,7 +14,8 @@ class Debt:
     """What a record's version owes one target row.
 
     `after` is how long it rests first; a new version makes it due at once. `waits_for` is the
-    (flow, source id, role) without which a new one need not be looked at.
+    (flow, source id, role) without which a new one need not be looked at. `cause` is its own,
+    where several debts that are owed together have different ones.
     """
 
     flow: str
@@ -26,6 +27,7 @@ class Debt:
     version: int
     after: timedelta = timedelta(0)
     waits_for: tuple[str, str, str] | None = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

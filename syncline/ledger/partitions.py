@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from syncline.ledger.database import now
 
-BY_MONTH = ("change", "call")
+BY_MONTH = ("change", "call", "event")
 MONTHS_AHEAD = 2
 
 

@@ -197,9 +197,13 @@ def save_facets(
 
 
 def save_versions(
-    connection: Connection, place: str, kind: str, rows: Sequence[NewVersion], cause: str
+    connection: Connection,
+    place: str,
+    kind: str,
+    rows: Sequence[NewVersion],
+    cause: str | Mapping[str, str],
 ) -> None:
-    """Write new canonical forms and the changes that led to them."""
+    """Write new canonical forms and the changes that led to them, with their causes."""
     if not rows:
         return
     connection.execute(
@@ -208,10 +212,10 @@ def save_versions(
             with rows as materialized (
                 select * from jsonb_to_recordset(cast(:rows as jsonb)) as row
                      (foreign_id text, version bigint, canonical jsonb, fingerprint text,
-                      created_at timestamptz, updated_at timestamptz, fields jsonb)
+                      created_at timestamptz, updated_at timestamptz, fields jsonb, cause text)
             ), changes as (
                 insert into change (place, kind, foreign_id, version, fields, cause)
-                select :place, :kind, foreign_id, version, fields, :cause from rows
+                select :place, :kind, foreign_id, version, fields, cause from rows
             )
             insert into record (place, kind, foreign_id, version, canonical, fingerprint,
                                 created_at, updated_at)
@@ -227,7 +231,6 @@ def save_versions(
         {
             "place": place,
             "kind": kind,
-            "cause": cause,
             "rows": jsontext.dumps(
                 [
                     {
@@ -238,6 +241,7 @@ def save_versions(
                         "created_at": row.created_at,
                         "updated_at": row.updated_at,
                         "fields": row.fields,
+                        "cause": cause if isinstance(cause, str) else cause[row.foreign_id],
                     }
                     for row in sorted(rows, key=lambda row: row.foreign_id)
                 ]

@@ -9,6 +9,8 @@
      │                                              └──still unknown───┘ │
      └◄──absent after the settle time────────────────────────────────────┘
 
+    What a reading would bring may come by itself: due, waiting or parked ──settle──► delivered.
+
 Every move is one conditional UPDATE … RETURNING in `ledger/deliveries.py`.
 """
 

@@ -1,7 +1,8 @@
 """Every table of the ledger.
 
 `place` says whose record it is: `location:<id>` for HighLevel's, `tenant:<id>` for Halo's and for
-customers, who are one per tenant. `record` is partitioned by hash, `change` and `call` by month.
+customers, who are one per tenant. `record` is partitioned by hash; `change`, `call` and `event` by
+month.
 Times are the database's. Amounts stand in jsonb as numbers or decimal text, never as floats.
 """
 
@@ -73,15 +74,20 @@ class Tenant(Base):
 
 
 class Location(Base):
-    """One HighLevel sub-account."""
+    """One HighLevel sub-account; those of one trial `account` share a budget of calls."""
 
     __tablename__ = "location"
+    __table_args__ = (CheckConstraint("auth in ('private', 'oauth')", name="auth"),)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     location_id: Mapped[str] = mapped_column(unique=True)
     base_url: Mapped[str]
     quota_calls: Mapped[int]
     quota_seconds: Mapped[int]
     quota_daily: Mapped[int]
+    auth: Mapped[str] = mapped_column(server_default="private")
+    company_id: Mapped[str | None]
+    account: Mapped[str | None]
+    events_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
@@ -116,6 +122,7 @@ class Credential(Base):
     sealed: Mapped[bytes]
     expires_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    sealed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class Session(Base):
@@ -377,3 +384,51 @@ class AuditEntry(Base):
     cause: Mapped[str]
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
+
+
+class Event(Base):
+    """A webhook as it arrived: raw bytes, committed before it was answered."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_new", "id", postgresql_where=text("state = 'new'")),
+        Index("ix_event_record", "foreign_id", "kind", postgresql_where=text("kind is not null")),
+        CheckConstraint("state in ('new', 'done', 'ignored', 'parked')", name="state"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=_NOW)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    source: Mapped[str]
+    connection_id: Mapped[int | None]
+    webhook_id: Mapped[str | None]
+    type: Mapped[str | None]
+    body: Mapped[bytes]
+    content_type: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default="new")
+    kind: Mapped[str | None]
+    foreign_id: Mapped[str | None]
+    note: Mapped[str | None]
+    handled_at: Mapped[datetime | None]
+
+
+class EventSeen(Base):
+    """That an event was stored once: what comes again with this id has no effect."""
+
+    __tablename__ = "event_seen"
+    __table_args__ = (Index("ix_event_seen_at", "seen_at"),)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class Expected(Base):
+    """A change that a pull found before its event came; it may come yet, or be missed."""
+
+    __tablename__ = "expected"
+    __table_args__ = (Index("ix_expected_found", "location_id", "found_at"),)
+    location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    foreign_id: Mapped[str] = mapped_column(primary_key=True)
+    updated_at: Mapped[datetime] = mapped_column(primary_key=True)
+    found_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    came_at: Mapped[datetime | None]

@@ -23,7 +23,7 @@ from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, currencies, detail
+from syncline.steps import abilities, currencies, readings
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate, highlevel_gate
 from syncline.steps.parts import Line, Parts
 from syncline.steps.pull import pull
@@ -171,10 +171,10 @@ def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> Non
         done = 0
         while True:
             progress("reading details", min(done, many), many)
-            after = detail.read_details(parts, line, target)
+            after = readings.read(parts, line, target)
             if after is None:
                 break
-            done += detail.ROUNDS * PARALLEL
+            done += readings.ROUNDS * PARALLEL
             parts.sleep(after)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
-from syncline.flows import customers, orders, payments, subscriptions
+from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import Owed
 from syncline.ledger import deliveries, records, waits
 from syncline.ledger.connections import Link
@@ -40,7 +40,8 @@ class _Books:
     link: Link
     document: Document
     again: bool
-    detail_is_fresh: bool
+    facet: str
+    detail_is_fresh: Collection[str]
 
 
 def owe(
@@ -49,9 +50,10 @@ def owe(
     document: Document,
     kind: str,
     versions: Sequence[Version],
-    cause: str,
+    cause: str | Mapping[str, str],
     *,
-    detail_is_fresh: bool = False,
+    facet: str = "",
+    detail_is_fresh: Collection[str] = (),
     again: bool = False,
 ) -> frozenset[str]:
     """Make due what versions of records owe; returns the targets that there is something for.
@@ -62,18 +64,81 @@ def owe(
         document: the connection's mapping.
         kind: order, transaction or subscription.
         versions: the versions.
-        cause: what showed them.
-        detail_is_fresh: whether these versions' details have just been read.
+        cause: what showed them, all or each by its id.
+        facet: the shape in which they were read; "" where nothing was read.
+        detail_is_fresh: the ids of those whose details are as new as these versions.
         again: whether they were owed before, under another mapping.
     """
     if not versions:
         return frozenset()
-    books = _Books(connection, link, document, again, detail_is_fresh)
+    books = _Books(connection, link, document, again, facet, detail_is_fresh)
     debts = _OWED[kind](books, versions)
     people = _people(document, kind, versions, debts)
-    debts += _customers(books, people, cause)
-    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=again)
+    common = cause if isinstance(cause, str) else next(iter(cause.values()))
+    debts += _customers(books, people, common)
+    if not isinstance(cause, str):
+        debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
+    deliveries.owe(connection, link.id, link.tenant, debts, common, again=again)
+    if facet == "event":
+        deliveries.settle(connection, link.id, link.tenant, _told(books, versions), common)
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
+
+
+def reread(
+    connection: Connection, link: Link, source_ids: Iterable[str], roles: Iterable[str], cause: str
+) -> frozenset[str]:
+    """Have HighLevel asked for what it holds now, though nothing was seen to change there.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose records these are.
+        source_ids: orders; of the role `transactions` also invoices.
+        roles: `detail`, `transactions`, `fulfillments`.
+        cause: what asks for it.
+
+    Returns:
+        The targets of the readings that are due by it.
+    """
+    ids = sorted(set(source_ids))
+    known = records.versions(connection, link.location_place, orders.SOURCE_KIND, ids)
+    debts = [
+        _reading(link, source_id, role, known.get(source_id, 0))
+        for source_id in ids
+        for role in roles
+    ]
+    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    return frozenset(debt.target for debt in debts)
+
+
+_READINGS = {
+    "detail": "highlevel.order",
+    "transactions": "highlevel.transactions",
+    "fulfillments": "highlevel.fulfillments",
+}
+"""Role of a reading of an order → its target."""
+
+
+def _reading(link: Link, order_id: str, role: str, version: int) -> Debt:
+    return Debt(
+        flow=orders.DETAILS,
+        source_kind=orders.SOURCE_KIND,
+        source_id=order_id,
+        role=role,
+        target=_READINGS[role],
+        place=link.location_place,
+        version=version,
+    )
+
+
+def _told(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+    """Readings that need not be made, since an event told all of the order."""
+    if books.document.orders.lines != "detail":
+        return []
+    return [
+        _reading(books.link, one.foreign_id, "detail", one.version)
+        for one in versions
+        if one.foreign_id in books.detail_is_fresh and orders.wanted(one.canonical, books.document)
+    ]
 
 
 def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
@@ -88,7 +153,23 @@ def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
         if "invoice" in invoiced.get(one.foreign_id, ()):
             owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
             debts += _own(books, owed, one)
+        debts += [
+            _reading(books.link, one.foreign_id, role, one.version)
+            for role in _asks_for(books, one.canonical)
+        ]
     return debts
+
+
+def _asks_for(books: _Books, order: Canonical) -> list[str]:
+    """What must be read of an order beside itself, since no event and no list tells it."""
+    if not orders.wanted(order, books.document):
+        return []
+    roles = []
+    if books.facet == "event" and books.document.payments.into != "none":
+        roles.append("transactions")
+    if books.facet != "fulfillments" and tracking.asks_for_fulfillments(order, books.document):
+        roles.append("fulfillments")
+    return roles
 
 
 def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
@@ -159,11 +240,9 @@ def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
-    """Whose detail need not be read: it has just been, or no mapping changes what it says."""
-    if books.detail_is_fresh:
-        return ids
+    """Whose detail need not be read: it is as new, or no mapping changes what it says."""
     if not books.again:
-        return ()
+        return books.detail_is_fresh
     return deliveries.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 
@@ -177,16 +256,7 @@ def _missing_orders(
 ) -> list[Debt]:
     """Orders that are paid for and not known are read by id, unless a pull brings them first."""
     return [
-        Debt(
-            flow=orders.DETAILS,
-            source_kind=orders.SOURCE_KIND,
-            source_id=order_id,
-            role="detail",
-            target="highlevel.order",
-            place=books.link.location_place,
-            version=0,
-            after=ORDER_MAY_COME,
-        )
+        replace(_reading(books.link, order_id, "detail", 0), after=ORDER_MAY_COME)
         for order_id in sorted({one for one in ids if one})
         if order_id not in known
     ]

@@ -5,7 +5,7 @@ A reading that equals the stored one writes nothing at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,9 @@ Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PARTIALS: dict[tuple[str, str], Partial] = {
     ("order", "list"): canonical.order_from_list,
+    ("order", "event"): canonical.order_from_detail,
     ("order", "detail"): canonical.order_from_detail,
+    ("order", "fulfillments"): canonical.order_from_fulfillments,
     ("transaction", "list"): canonical.transaction_from_list,
     ("transaction", "detail"): canonical.transaction_from_detail,
     ("subscription", "list"): canonical.subscription_from_list,
@@ -32,14 +34,31 @@ PARTIALS: dict[tuple[str, str], Partial] = {
 """How each facet of each kind reads in canonical terms."""
 
 
+Cause = str | Mapping[str, str]
+"""What showed records: one cause for all, or one by foreign id."""
+
+_WITH_ITEMS = ("detail", "event")
+"""Facets that tell an order's items."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a page brought: new and changed records, and what it made due."""
+    """What a page brought: new and changed records, and what it made due.
+
+    Attributes:
+        new: records that were not known.
+        changed: known ones with a new version.
+        unchanged: those that equal what is stored.
+        targets: of the deliveries that are due by it.
+        unannounced: (id, when it was last changed) of orders of which HighLevel sends events for
+            such a change, and has not yet.
+    """
 
     new: int
     changed: int
     unchanged: int
     targets: frozenset[str]
+    unannounced: tuple[tuple[str, datetime], ...] = ()
 
 
 def record(
@@ -49,7 +68,7 @@ def record(
     kind: str,
     facet: str,
     payloads: Mapping[str, Mapping[str, Any]],
-    cause: str,
+    cause: Cause,
 ) -> Recorded:
     """Record readings of one facet, by foreign id, and make due what they owe.
 
@@ -58,9 +77,12 @@ def record(
         link: whose records these are.
         document: the connection's mapping, which decides what is owed.
         kind: order, transaction or subscription.
-        facet: list or detail.
+        facet: list, event, detail or fulfillments.
         payloads: the raw rows.
         cause: what showed them, for the change and the audit.
+
+    Raises:
+        Unreadable: a payload is not what it should be; nothing is recorded then.
     """
     place = link.location_place
     records.lock(connection, place, kind)
@@ -70,17 +92,23 @@ def record(
     if not fresh:
         return Recorded(0, 0, len(payloads), frozenset())
     stored = records.load(connection, place, kind, fresh)
+    if facet == "fulfillments":
+        fresh = [key for key in fresh if key in stored]  # alone they do not make an order
     facet_rows: list[records.FacetRow] = []
     versions: list[records.NewVersion] = []
+    with_items: set[str] = set()
     for key in fresh:
         partial = PARTIALS[kind, facet](payloads[key])
         updated_at = _moment(partial.get("updated_at"))
         if _is_older(updated_at, facet, stored.get(key)):
             continue  # read from a copy that lags behind, or an event that was overtaken
         facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
-        version = _next(kind, key, facet, partial, updated_at, stored.get(key))
+        facets = _facets(kind, facet, partial, updated_at, stored.get(key))
+        version = _next(key, facets, stored.get(key))
         if version is not None:
             versions.append(version)
+            if facet == "detail" or _items_are_fresh(facets, version):
+                with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
     connections.owed_under_old_rules(connection, link)
@@ -91,10 +119,31 @@ def record(
         kind,
         [owing.Version(one.foreign_id, one.version, one.canonical) for one in versions],
         cause,
-        detail_is_fresh=facet == "detail",
+        facet=facet,
+        detail_is_fresh=with_items,
     )
     new = sum(1 for version in versions if version.version == 1)
-    return Recorded(new, len(versions) - new, len(payloads) - len(fresh), frozenset(targets))
+    return Recorded(
+        new,
+        len(versions) - new,
+        len(payloads) - len(fresh),
+        frozenset(targets),
+        _unannounced(versions, stored) if (kind, facet) == ("order", "list") else (),
+    )
+
+
+def _unannounced(
+    versions: Sequence[records.NewVersion], stored: Mapping[str, records.Stored]
+) -> tuple[tuple[str, datetime], ...]:
+    """New orders and new statuses that a list shows before an event has."""
+    found = []
+    for one in versions:
+        before = stored.get(one.foreign_id)
+        told = None if before is None else before.facets.get("event", (None, {}))[0]
+        is_told = one.updated_at is None or (told is not None and told >= one.updated_at)
+        if (before is None or "status" in one.fields) and one.updated_at and not is_told:
+            found.append((one.foreign_id, one.updated_at))
+    return tuple(found)
 
 
 def _is_older(updated_at: datetime | None, facet: str, before: records.Stored | None) -> bool:
@@ -102,20 +151,27 @@ def _is_older(updated_at: datetime | None, facet: str, before: records.Stored | 
     return updated_at is not None and known is not None and updated_at < known
 
 
-def _next(
+Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+
+
+def _facets(
     kind: str,
-    key: str,
     facet: str,
     partial: Mapping[str, Any],
     updated_at: datetime | None,
     before: records.Stored | None,
-) -> records.NewVersion | None:
-    """The next version, or None when the canonical form stays as it is."""
-    facets: dict[str, tuple[datetime | None, Mapping[str, Any]]] = {facet: (updated_at, partial)}
+) -> Facets:
+    """Every facet of a record in canonical terms, with the one that has just been read."""
+    facets: Facets = {facet: (updated_at, partial)}
     if before is not None:
         for name, (moment, payload) in before.facets.items():
             if name != facet:
                 facets[name] = (moment, PARTIALS[kind, name](payload))
+    return facets
+
+
+def _next(key: str, facets: Facets, before: records.Stored | None) -> records.NewVersion | None:
+    """The next version, or None when the canonical form stays as it is."""
     merged = canonical.merge(facets)
     mark = fingerprint(merged, volatile=())
     if before is not None and before.fingerprint == mark:
@@ -128,6 +184,15 @@ def _next(
         created_at=_moment(merged.get("created_at")),
         updated_at=_moment(merged.get("updated_at")),
         fields={} if before is None else records.difference(before.canonical, merged),
+    )
+
+
+def _items_are_fresh(facets: Facets, version: records.NewVersion) -> bool:
+    """Whether a facet with the items is as new as the record is, so that none need be read."""
+    return any(
+        "items" in partial and moment is not None and moment == version.updated_at
+        for name, (moment, partial) in facets.items()
+        if name in _WITH_ITEMS
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from syncline.flows import customers
 from syncline.ledger import connections, pulls, sessions, waits
-from syncline.steps import detail
+from syncline.steps import readings
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
 
@@ -47,7 +47,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
             where c.state = 'active'
             """
         ),
-        {"targets": [*detail.TARGETS, *TARGETS]},
+        {"targets": [*readings.TARGETS, *TARGETS]},
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)

@@ -15,7 +15,7 @@ from syncline.halo.abilities import FindWay
 from syncline.halo.finding import Found
 from syncline.ledger import deliveries, pulls
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps import detail, look_up, mirror, prove, pull
+from syncline.steps import look_up, mirror, prove, pull, readings
 from syncline.steps.find import find
 from syncline.steps.parts import Nudge
 from syncline.steps.send import send
@@ -62,7 +62,7 @@ def test_a_commit_whose_answer_is_lost_strands_nothing(
         world.pull()
     unheard = _unheard(world, monkeypatch, module, name)
     if name == "release":
-        _fail_once(monkeypatch, detail, "_read", Again("later"))
+        _fail_once(monkeypatch, readings, "_read", Again("later"))
     world.drive(10)
     assert unheard
     assert set(world.counts()) == {(f, "delivered") for f in ("customers", "details", "orders")}

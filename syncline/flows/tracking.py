@@ -1,0 +1,38 @@
+"""HighLevel's fulfillments → the mapped fields of Halo's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from syncline.mapping.document import Document
+
+_SOURCES = ("fulfillments", "tracking_numbers", "carriers", "tracking_urls")
+_NOTHING_SENT = ("", "unfulfilled")
+_ALL_SENT = "fulfilled"
+
+
+def reads_fulfillments(document: Document) -> bool:
+    """Whether a field of Halo's order is mapped from what only the fulfillments tell."""
+    return any(
+        source.split(".")[0].split("[")[0] in _SOURCES
+        for row in document.rows["orders"]
+        for source in row.sources
+    )
+
+
+def asks_for_fulfillments(order: Mapping[str, Any], document: Document) -> bool:
+    """Whether an order's fulfillments must be read: some are there, and the mapping shows them."""
+    return _status(order) not in _NOTHING_SENT and reads_fulfillments(document)
+
+
+def may_get_more(order: Mapping[str, Any]) -> bool:
+    """Whether another parcel may follow, of which neither an event nor a list will tell.
+
+    HighLevel's `fulfillmentStatus` moves with the first parcel, and not with the second.
+    """
+    return _status(order) not in {*_NOTHING_SENT, _ALL_SENT}
+
+
+def _status(order: Mapping[str, Any]) -> str:
+    return str(order.get("fulfillment_status") or "").lower()
