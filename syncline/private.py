@@ -49,16 +49,48 @@ def read_or_make(path: Path) -> SecretStr:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            _write(draft, secrets.token_urlsafe(32))
             _link_if_first(draft, path)
         finally:
             draft.unlink()
     return read(path)
+
+
+def put(path: Path, secret: SecretStr) -> None:
+    """Put a secret in place of the file's, at once and for good: after a crash one of them stands.
+
+    Args:
+        path: the file; made if it is not there, readable by its owner alone.
+        secret: what it holds from now on.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    _write(draft, secret.get_secret_value())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a secret file for good; one that is not there is gone already."""
+    path.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _write(draft: Path, secret: str) -> None:
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _link_if_first(draft: Path, path: Path) -> None:

@@ -42,6 +42,13 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     key: SecretStr | None = None
     key_file: Path | None = None
+    old_keys: SecretStr | None = None
+    old_keys_file: Path | None = None
+
+    highlevel_client_id: str | None = None
+    highlevel_client_secret: SecretStr | None = None
+    highlevel_authorize_url: str = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+    highlevel_redirect: str = "http://127.0.0.1:8734/callback"
 
     heartbeat: Seconds = timedelta(seconds=2)
     dead_after: Seconds = timedelta(seconds=6)
@@ -53,11 +60,25 @@ class Settings(BaseSettings):
     pull_hot: Seconds = timedelta(seconds=60)
     pull_warm: Seconds = timedelta(minutes=15)
     pull_cold: Seconds = timedelta(days=1)
+    poll_halo: Seconds = timedelta(seconds=60)
     start_from: date = date(2020, 1, 1)
 
     quota_reserve: float = Field(default=0.10, ge=0, lt=1)
     send_batch: int = Field(default=100, ge=1, le=1000)
     worker_threads: int = Field(default=16, ge=1, le=256)
+
+    receiver_host: str = Field(default="127.0.0.1", pattern="^\\S+$")
+    receiver_port: int = Field(default=8080, ge=0, le=65535)
+    receiver_workers: int = Field(default=1, ge=1, le=64)
+    receiver_connections: int = Field(default=1000, ge=1, le=100_000)
+    receiver_patience: Seconds = timedelta(seconds=10)
+    receiver_store_within: Seconds = timedelta(seconds=5)
+    webhook_max_bytes: int = Field(default=1 << 20, ge=1024, le=64 << 20)
+    webhook_max_age: Seconds = timedelta(days=3)
+    highlevel_public_keys: str | None = None
+    accept_rsa_signatures: bool = True
+
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_json: bool | None = None
@@ -66,7 +87,7 @@ class Settings(BaseSettings):
     flower_user: str = Field(default="syncline", pattern="^[^:\\s]+$")
     flower_password: SecretStr | None = None
 
-    @field_validator("data", "key_file")
+    @field_validator("data", "key_file", "old_keys_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Child processes may stand in another directory, and must mean the same place."""

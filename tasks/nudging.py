@@ -82,6 +82,10 @@ def _task(nudge: Nudge) -> tuple[str, list[str], Lane]:
     if nudge.task.startswith("pull:"):
         _, kind, first, last = nudge.task.split(":")
         return PULL_TASKS[kind], [nudge.connection, first, last], Lane.PULLS
+    if nudge.task == "events":
+        return "syncline.events.handle", [], Lane.EVENTS
+    if nudge.task == "poll_halo":
+        return "syncline.pulls.halo", [nudge.connection], Lane.PULLS
     if nudge.task == "owe_again":
         return "syncline.upkeep.owe_again", [nudge.connection], Lane.UPKEEP
     name = "syncline.deliveries.send" if nudge.task == "send" else "syncline.deliveries.look_up"

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Nudge
+from syncline.steps.poll_halo import poll
 from syncline.steps.pull import pull
 from tasks.context import parts
 from tasks.nudging import day, flag
@@ -27,6 +28,16 @@ def transactions(connection: str, since: str | None = None, until: str | None = 
 def subscriptions(connection: str, since: str | None = None, until: str | None = None) -> None:
     """Read the subscriptions created in these days."""
     _pull(connection, "subscription", since, until)
+
+
+@shared_task(name="syncline.pulls.halo")
+def halo(connection: str) -> None:
+    """Look what changed in a connection's Halo since the last look."""
+    here = parts()
+    here.nudges.clear(connection, Lane.PULLS, flag("poll_halo", ""))
+    after = poll(here, here.open_line(connection))
+    if after is not None:
+        here.announce([Nudge(connection, "poll_halo", "", after)])
 
 
 def _pull(connection: str, kind: str, since: str | None, until: str | None) -> None:

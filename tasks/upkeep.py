@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.ledger.events import forget_seen
 from syncline.ledger.partitions import ensure_partitions
 from syncline.quota.keys import Lane
+from syncline.steps.gap_fill import fill_due_gaps
+from syncline.steps.highlevel_tokens import refresh_due
 from syncline.steps.owe_again import owe_again as owe_again_step
 from syncline.steps.schedule import due_pulls
 from syncline.steps.sweep import sweep as sweep_step
@@ -35,7 +38,27 @@ def owe_again(connection: str) -> None:
     owe_again_step(here, here.open_line(connection))
 
 
+@shared_task(name="syncline.upkeep.credentials")
+def credentials() -> None:
+    """Renew the tokens of installed apps before they are missed."""
+    refresh_due(parts())
+
+
 @shared_task(name="syncline.upkeep.partitions")
 def partitions() -> None:
     """Make the months ahead ready to be written."""
     parts().ledger.run(ensure_partitions)
+
+
+@shared_task(name="syncline.upkeep.forget")
+def forget() -> None:
+    """Drop the ids of events that would be refused for their age, a bounded number at a time."""
+    here = parts()
+    while here.ledger.run(lambda c: forget_seen(c, here.settings.webhook_max_age)):
+        pass
+
+
+@shared_task(name="syncline.upkeep.gaps")
+def gaps() -> None:
+    """Fetch what Halo tried to send and what never arrived."""
+    fill_due_gaps(parts())

@@ -24,10 +24,13 @@ from syncline.quota.nudges import Nudges
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
+from syncline.steps.events import handle
 from syncline.steps.look_up import look_up
 from syncline.steps.owe_again import owe_again
 from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.poll_halo import poll
 from syncline.steps.pull import Finished, owe, pull
+from syncline.steps.schedule import due_pulls
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from syncline.steps.tokens import keep
@@ -131,7 +134,7 @@ class World:
     def drive(self, seconds: float = 20) -> None:
         """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
         give_up = time.monotonic() + seconds
-        while self.open_deliveries() or self.open_pulls():
+        while self.open_deliveries() or self.open_pulls() or self.open_events():
             self.follow_all()
             if time.monotonic() > give_up:
                 raise AssertionError(f"still open: {self.counts()}, failed: {self.failures[-3:]}")
@@ -146,6 +149,9 @@ class World:
     def follow(self, nudge: Nudge) -> None:
         """Do what a worker does with a nudge; an error ends the task and not the worker."""
         try:
+            if nudge.task == "events":
+                handle(self.parts)
+                return
             line = self.parts.open_line(nudge.connection)
             if nudge.task == "send":
                 send(self.parts, line, nudge.target)
@@ -153,12 +159,19 @@ class World:
                 look_up(self.parts, line, nudge.target)
             elif nudge.task == "owe_again":
                 owe_again(self.parts, line)
+            elif nudge.task == "poll_halo":
+                poll(self.parts, line)
             else:
                 _, kind, first, last = nudge.task.split(":")
                 since, until = date.fromisoformat(first), date.fromisoformat(last)
                 pull(self.parts, line, kind, since, until, Lane.PULLS)
         except SynclineError as error:
             self.failures.append(error)
+
+    def schedule(self) -> None:
+        """One tick of the schedule, and what it asks for."""
+        for nudge in due_pulls(self.parts):
+            self.follow(nudge)
 
     def reopened(self) -> Line:
         """The connection as the ledger says it now, not as it was a second ago."""
@@ -178,6 +191,9 @@ class World:
             settle=self.settle,
         )
         self.do("update pull set due_at = clock_timestamp() where due_at > clock_timestamp()")
+
+    def open_events(self) -> int:
+        return int(self.rows("select count(*) from event where state = 'new'")[0][0])
 
     def open_pulls(self) -> int:
         return int(self.rows("select count(*) from pull where state = 'running'")[0][0])

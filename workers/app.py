@@ -25,7 +25,9 @@ from workers.processes import tick_mark
 
 settings = Settings.load()
 
-app = Celery("syncline", include=["tasks.pulls", "tasks.deliveries", "tasks.upkeep"])
+app = Celery(
+    "syncline", include=["tasks.events", "tasks.pulls", "tasks.deliveries", "tasks.upkeep"]
+)
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = beat_schedule(settings)
 app.set_default()

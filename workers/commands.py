@@ -11,7 +11,19 @@ from pathlib import Path
 
 import typer
 
-from syncline.cli import adopt, connections, mapping, parked, provider, show, status
+from syncline.cli import (
+    adopt,
+    connect,
+    connections,
+    credentials,
+    events,
+    halo,
+    mapping,
+    parked,
+    provider,
+    show,
+    status,
+)
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import WRONG_DATA, Commands, complain, say
 from syncline.errors import SynclineError
@@ -23,7 +35,7 @@ from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
 from syncline.transport import Transport
-from workers import embedded, enqueue
+from workers import embedded, enqueue, sandbox_commands
 from workers.demo import demo
 from workers.health import health
 from workers.logs import configure
@@ -49,10 +61,15 @@ app.command("status")(status.show_status)
 app.command("adopt")(adopt.adopt)
 app.add_typer(show.app)
 app.add_typer(parked.app)
+app.add_typer(events.app)
 app.add_typer(connections.app)
+app.add_typer(connect.app)
+app.add_typer(credentials.app)
 app.add_typer(mapping.app)
 app.add_typer(provider.app)
+app.add_typer(halo.app)
 app.add_typer(enqueue.app)
+app.add_typer(sandbox_commands.app)
 
 
 @app.callback()
@@ -119,7 +136,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
     with embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         transport = Transport()  # one that is closed with the command
-        parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer))
+        parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer, settings))
         try:
             if not parts.ledger.run(is_prepared):
                 upgrade(servers.database_url)

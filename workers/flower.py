@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from syncline import private
 from syncline.errors import Refused
 from syncline.settings import Settings
-from workers.ports import LOOPBACK, free_port, is_free
+from workers.ports import LOOPBACK, free_or_other
 from workers.processes import CELERY
 from workers.supervisor import Process
 
@@ -19,8 +19,7 @@ _FORGET_WORKERS_SECONDS = 300
 
 def port(settings: Settings) -> int:
     """The port of the settings if it is free, else another."""
-    wanted = settings.flower_port
-    return wanted if wanted and is_free(wanted) else free_port()
+    return free_or_other(settings.flower_port)
 
 
 def password(settings: Settings) -> SecretStr:

@@ -26,14 +26,14 @@ from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
 from workers import ports
 from workers.postgres import Postgres
-from workers.processes import tick_mark
+from workers.processes import port_file, tick_mark
 from workers.server import port_path
 
 _TICKS_MISSED = 5
 _SHORTEST_SILENCE = timedelta(seconds=15)
 """Of beat: publishing alone may take some seconds while Redis restarts."""
 
-_FLOWER_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,9 @@ def health(
     beat: Annotated[
         bool, typer.Option("--beat", help="The beat of this data folder has just sent a tick.")
     ] = False,
+    receiver: Annotated[
+        bool, typer.Option("--receiver", help="The receiver of this data folder is ready.")
+    ] = False,
     flower: Annotated[
         bool, typer.Option("--flower", help="Flower answers on SYNCLINE_FLOWER_PORT.")
     ] = False,
@@ -69,9 +72,10 @@ def health(
     """
     settings = Settings.load()
     asked: list[tuple[bool, Callable[[Settings], Check]]] = [
-        (database or not (worker or beat or flower), check_database),
+        (database or not (worker or beat or receiver or flower), check_database),
         (worker, check_worker),
         (beat, check_beat),
+        (receiver, check_receiver),
         (flower, check_flower),
     ]
     checks = [check(settings) for wanted, check in asked if wanted]
@@ -125,17 +129,25 @@ def check_beat(settings: Settings) -> Check:
 
 def check_flower(settings: Settings) -> Check:
     """Flower answers; whoever asks needs no password for this one page."""
-    asking = http.client.HTTPConnection(
-        ports.LOOPBACK, settings.flower_port, timeout=_FLOWER_SECONDS
-    )
+    return _answering("flower", settings.flower_port, "/healthcheck")
+
+
+def check_receiver(settings: Settings) -> Check:
+    """The receiver answers, and can store what it is given."""
+    at = ports.remembered(port_file(settings)) or settings.receiver_port
+    return _answering("receiver", at, "/readyz")
+
+
+def _answering(part: str, port: int, path: str) -> Check:
+    asking = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=_ANSWER_SECONDS)
     try:
-        asking.request("GET", "/healthcheck")
+        asking.request("GET", path)
         answer = asking.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return Check("flower", healthy=False, says=f"It does not answer ({error}).")
+        return Check(part, healthy=False, says=f"It does not answer ({error}).")
     finally:
         asking.close()
-    return Check("flower", answer == http.HTTPStatus.OK, f"It answers with {answer}.")
+    return Check(part, answer == http.HTTPStatus.OK, f"It answers with {answer}.")
 
 
 def _asked(part: str, settings: Settings, question: Callable[[Connection], Check]) -> Check:

@@ -1,4 +1,4 @@
-"""A whole installation on one machine for the length of a block: servers, workers, beat, Flower."""
+"""A whole installation on one machine for the length of a block: servers and all processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from syncline.ledger.migrate import upgrade
 from syncline.settings import Settings
-from workers import embedded, flower, processes
+from workers import embedded, flower, ports, processes
 from workers.supervisor import Process, Supervisor
 
 LOGS = "logs"
@@ -17,11 +17,12 @@ LOGS = "logs"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What runs: the two servers, the processes under their supervisor, and Flower's port."""
+    """What runs: the two servers, the processes under their supervisor, and two ports of these."""
 
     servers: embedded.Servers
     supervisor: Supervisor
     flower_port: int
+    receiver_port: int
 
 
 @contextmanager
@@ -35,5 +36,13 @@ def running(settings: Settings, *others: Process) -> Iterator[Installation]:
         upgrade(servers.database_url)
         with Supervisor(settings.data / LOGS) as supervisor:
             port = flower.port(settings)
-            supervisor.start([*processes.workers(settings), flower.flower(settings, port), *others])
-            yield Installation(servers, supervisor, port)
+            taking_in = ports.free_or_other(settings.receiver_port)
+            supervisor.start(
+                [
+                    *processes.workers(settings),
+                    *processes.receivers(settings, taking_in),
+                    flower.flower(settings, port),
+                    *others,
+                ]
+            )
+            yield Installation(servers, supervisor, port, taking_in)

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 from syncline.credentials import Sealer, load_key
 from syncline.errors import Refused
 from syncline.halo.client import HaloClient
-from syncline.highlevel.client import HighLevelClient
+from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource
+from syncline.highlevel.oauth import OAuthDesk
 from syncline.ledger import calls, connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
@@ -26,6 +27,7 @@ from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.gate import PARALLEL
+from syncline.steps.highlevel_tokens import InstalledTokens
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.tokens import LedgerTokens, secret
 from syncline.transport import Transport
@@ -38,13 +40,17 @@ LINE_KEPT = 5.0
 class Lines:
     """Opens connections and keeps them for a few seconds, so that a batch does not ask again."""
 
-    def __init__(self, ledger: Ledger, transport: Transport, sealer: Sealer) -> None:
+    def __init__(
+        self, ledger: Ledger, transport: Transport, sealer: Sealer, settings: Settings
+    ) -> None:
         self._ledger = ledger
         self._transport = transport
         self._sealer = sealer
+        self._settings = settings
         self._lock = Lock()
         self._open: dict[str, tuple[float, Line]] = {}
         self._tokens: dict[str, LedgerTokens] = {}
+        self._installed: dict[tuple[str | None, ...], InstalledTokens] = {}
 
     def __call__(self, name: str) -> Line:
         """The line of a connection.
@@ -62,7 +68,6 @@ class Lines:
 
     def _make(self, connection: Connection, name: str) -> Line:
         link = connections.by_name(connection, name)
-        private = self._secret(connection, link.location_place, "private_token", name)
         client_secret = self._secret(connection, link.tenant_place, "client_secret", name)
         return Line(
             link=link,
@@ -71,7 +76,7 @@ class Lines:
                 self._transport,
                 base_url=link.highlevel_url,
                 location_id=link.location_id,
-                token=lambda: private,
+                tokens=self._highlevel_tokens(connection, link),
             ),
             halo=HaloClient(
                 self._transport,
@@ -93,21 +98,46 @@ class Lines:
             self._tokens[owner] = LedgerTokens(self._ledger, self._sealer, owner, utc_now)
         return self._tokens[owner]
 
+    def _highlevel_tokens(self, connection: Connection, link: Link) -> TokenSource:
+        if link.auth == "private":
+            token = self._secret(connection, link.location_place, "private_token", link.name)
+            return PrivateToken(token)
+        key = (link.name, link.location_place, link.company_id, link.highlevel_url)
+        if key not in self._installed:
+            desk = oauth_desk(self._settings, self._transport, link)
+            self._installed[key] = InstalledTokens(self._ledger, self._sealer, link, desk, utc_now)
+        return self._installed[key]
+
     def _secret(self, connection: Connection, owner: str, purpose: str, name: str) -> SecretStr:
         found = secret(connection, self._sealer, owner, purpose)
         if found is None:
             raise Refused(
                 f"Connection {name!r} has no {purpose.replace('_', ' ')}.",
-                remedy=f"Store it with `syncline connection set-secret {name}`.",
+                remedy="Store it with `syncline credentials set "
+                f"{name} {purpose.replace('_', '-')}`.",
             )
         return found
 
 
+def oauth_desk(settings: Settings, transport: Transport, link: Link) -> OAuthDesk | None:
+    """Asks for the tokens of the app in the settings; None where there is none."""
+    if settings.highlevel_client_id is None or settings.highlevel_client_secret is None:
+        return None
+    return OAuthDesk(
+        transport,
+        base_url=link.highlevel_url,
+        client_id=settings.highlevel_client_id,
+        client_secret=settings.highlevel_client_secret,
+        now=utc_now,
+    )
+
+
 def highlevel_key(link: Link) -> QuotaKey:
-    """HighLevel counts per app and location."""
+    """HighLevel counts per app and location, and of a trial account all private tokens together."""
     window = timedelta(seconds=link.highlevel_seconds)
+    shared = link.location_id if link.account is None else f"account:{link.account}"
     return QuotaKey(
-        f"highlevel:{link.location_id}",
+        f"highlevel:{shared}",
         (Limit(link.highlevel_calls, window),),
         link.highlevel_daily,
     )
@@ -155,7 +185,7 @@ def make_parts(
         now=utc_now,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        open_line=Lines(ledger, Transport(), sealer),
+        open_line=Lines(ledger, Transport(), sealer, settings),
         announce=partial(announce, nudges),
     )
 

@@ -27,6 +27,11 @@ def free_port() -> int:
     return port
 
 
+def free_or_other(wanted: int) -> int:
+    """The wanted port if it is free, else another; 0 wants any."""
+    return wanted if wanted and is_free(wanted) else free_port()
+
+
 def remembered(path: Path) -> int | None:
     """The port that was written to a file, if one was."""
     try:

@@ -41,6 +41,33 @@ def beat(settings: Settings) -> Process:
     )
 
 
+def receivers(settings: Settings, at: int, address: str | None = None) -> list[Process]:
+    """The processes that take in webhooks side by side, all on one port.
+
+    Args:
+        settings: how many.
+        at: the port.
+        address: where they listen; by default where the settings say.
+    """
+    env = {
+        **_environment(settings),
+        "SYNCLINE_RECEIVER_PORT": str(at),
+        "SYNCLINE_RECEIVER_HOST": address or settings.receiver_host,
+    }
+    if settings.highlevel_public_keys is not None:
+        env["SYNCLINE_HIGHLEVEL_PUBLIC_KEYS"] = settings.highlevel_public_keys
+    command = (sys.executable, "-m", "workers.receiver")
+    return [
+        Process("receiver" if number == 1 else f"receiver-{number}", command, env)
+        for number in range(1, settings.receiver_workers + 1)
+    ]
+
+
+def port_file(settings: Settings) -> Path:
+    """Where the receiver writes the port that it listens on."""
+    return settings.data / "receiver.port"
+
+
 def tick_mark(settings: Settings) -> Path:
     """The file that beat touches after each tick that the broker took.
 

@@ -15,7 +15,7 @@ from workers.lanes import CREWS, EVERYTHING
 from workers.supervisor import Process
 
 _WORKERS = {crew.name: crew for crew in (*CREWS, EVERYTHING)}
-NAMES = (*_WORKERS, "beat", "flower")
+NAMES = (*_WORKERS, "beat", "receiver", "flower")
 
 
 def run(
@@ -23,10 +23,11 @@ def run(
     name: Annotated[str, typer.Argument(metavar="PROCESS", help=f"One of: {', '.join(NAMES)}.")],
     *,
     address: Annotated[
-        str, typer.Option(help="Where Flower listens; in a container, 0.0.0.0.")
-    ] = ports.LOOPBACK,
+        str | None,
+        typer.Option(help="Where Flower or the receiver listens; in a container, 0.0.0.0."),
+    ] = None,
 ) -> None:
-    """Become one process: a worker for some lanes or for all, beat, or Flower.
+    """Become one process: a worker for some lanes or for all, beat, the receiver, or Flower.
 
     It is not started again when it ends: that is left to whoever runs it. `syncline up` runs them
     all. The ledger must have its tables: see syncline migrate.
@@ -41,7 +42,7 @@ def run(
     os.execve(process.command[0], process.command, {**os.environ, **process.env})  # noqa: S606
 
 
-def process_of(name: str, settings: Settings, address: str = ports.LOOPBACK) -> Process:
+def process_of(name: str, settings: Settings, address: str | None = None) -> Process:
     """The process of that name, as `syncline up` starts it.
 
     Raises:
@@ -52,9 +53,13 @@ def process_of(name: str, settings: Settings, address: str = ports.LOOPBACK) -> 
         return processes.worker(_WORKERS[name], settings)
     if name == "beat":
         return processes.beat(settings)
+    if name == "receiver":
+        return processes.receivers(settings, settings.receiver_port, address)[0]
     if name == "flower":
         # Never another port than the one that was asked for: it may be published, and watched.
-        return flower.flower(settings, settings.flower_port or ports.free_port(), address)
+        return flower.flower(
+            settings, settings.flower_port or ports.free_port(), address or ports.LOOPBACK
+        )
     raise UnknownName(
         f"There is no process {name!r:.80}.", remedy=f"There are: {', '.join(NAMES)}."
     )

@@ -81,18 +81,24 @@ def stage(
     Raises:
         Refused: something does not start, or another stage stands in that folder.
     """
-    with _environment({"DATA": str(folder), "FLOWER_PORT": "0", **settings}):
+    with _environment({"DATA": str(folder), "FLOWER_PORT": "0", "RECEIVER_PORT": "0", **settings}):
         loaded = Settings.load()
         _clear(loaded)
         with (
             SandboxProcess(**config.model_dump(mode="json")) as sandbox,
-            running(loaded) as installation,
+            running(_signed_by(loaded, sandbox)) as installation,
             open_parts() as parts,
         ):
             link = _connect(parts, sandbox, config, style)
             with Celery(broker=installation.servers.redis_url, set_as_current=False) as celery:
                 celery.config_from_object("celeryconfig")
                 yield Stage(loaded, installation, sandbox, parts, link, celery)
+
+
+def _signed_by(settings: Settings, sandbox: SandboxProcess) -> Settings:
+    """The same settings, by which the receiver takes what this sandbox signs and nothing else."""
+    keys = "\n".join(sandbox.highlevel_keys().values())
+    return settings.model_copy(update={"highlevel_public_keys": keys})
 
 
 def _clear(settings: Settings) -> None:

@@ -14,15 +14,19 @@ from typing import Annotated
 import typer
 from sqlalchemy.engine import make_url
 
+from syncline import private
 from syncline.cli.desk import desk
 from syncline.cli.output import say
 from syncline.errors import Refused
+from syncline.highlevel.signatures import PUBLISHED
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.webhooks import SigningKeys
 from syncline.settings import Settings
 from workers import ports
 from workers.installation import LOGS, Installation, running
 from workers.locks import FileLock
 from workers.logs import configure
+from workers.sandbox_commands import port_file
 from workers.supervisor import Process
 
 
@@ -33,7 +37,7 @@ def up(
         bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
     ] = False,
 ) -> None:
-    """Start everything and keep it running: servers, workers, beat, Flower. Ctrl-C stops it all.
+    """Start everything and keep it running: servers, workers, receiver, Flower. Ctrl-C stops all.
 
     Example: syncline up
     """
@@ -41,6 +45,8 @@ def up(
     configure(settings)
     with _only_one(settings), _asked_to_stop() as stop:
         others = [sandbox_process(settings)] if sandbox else []
+        if sandbox:
+            settings = with_sandbox_key(settings)
         with running(settings, *others) as installation:
             _tell(settings, installation)
             if sandbox:
@@ -52,12 +58,25 @@ def up(
 
 def sandbox_process(settings: Settings) -> Process:
     """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
-    at = ports.choose(_sandbox_port(settings))
-    return Process("sandbox", (sys.executable, "-m", "syncline.sandbox", "--port", str(at)), env={})
+    at = ports.choose(port_file(settings))
+    secret = _signing_secret(settings)
+    private.read_or_make(secret)
+    command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
+    return Process("sandbox", (*command, "--signing-secret", str(secret)), env={})
 
 
-def _sandbox_port(settings: Settings) -> Path:
-    return settings.data / "sandbox.port"
+def with_sandbox_key(settings: Settings) -> Settings:
+    """The same settings, by which the receiver also takes what this folder's sandbox signs.
+
+    Its secret is this folder's own: events that look real can be made by nobody else.
+    """
+    secret = private.read_or_make(_signing_secret(settings)).get_secret_value()
+    both = f"{settings.highlevel_public_keys or PUBLISHED}\n{SigningKeys(secret).public_ed25519}"
+    return settings.model_copy(update={"highlevel_public_keys": both})
+
+
+def _signing_secret(settings: Settings) -> Path:
+    return settings.data / "sandbox.secret"
 
 
 @contextmanager
@@ -96,13 +115,18 @@ def _tell(settings: Settings, installation: Installation) -> None:
     say(
         f"Flower: http://{ports.LOOPBACK}:{port} (user {settings.flower_user}, password {password})"
     )
+    say(
+        f"Webhooks: http://{settings.receiver_host}:{installation.receiver_port}/webhooks/highlevel"
+    )
+    if settings.receiver_port not in {0, installation.receiver_port}:
+        say(f"Port {settings.receiver_port} is taken, so webhooks sent there do not come here.")
     say(f"Logs: {settings.data / LOGS}")
     say("Look at it with: syncline status --watch. Stop it with Ctrl-C.")
 
 
 def _tell_sandbox(settings: Settings) -> None:
     config = SandboxConfig()
-    url = f"http://{ports.LOOPBACK}:{ports.remembered(_sandbox_port(settings))}"
+    url = f"http://{ports.LOOPBACK}:{ports.remembered(port_file(settings))}"
     command = shlex.join(
         [
             *("syncline", "connection", "add", "sandbox", "--mode", "sandbox"),

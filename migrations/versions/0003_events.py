@@ -23,6 +23,15 @@ def upgrade() -> None:
     op.add_column("location", sa.Column("events_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("credential", moment("sealed_at"))
     op.execute("update credential set sealed_at = updated_at")
+    op.create_index(
+        "ix_record_parcels",
+        "record",
+        ["place"],
+        postgresql_where=sa.text(
+            "kind = 'order' and canonical ->> 'fulfillment_status' "
+            "not in ('unfulfilled', 'fulfilled')"
+        ),
+    )
     _events()
     op.create_table(
         "expected",
@@ -48,6 +57,7 @@ def _events() -> None:
         moment("at"),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=True),
         sa.Column("connection_id", sa.BigInteger(), nullable=True),
         sa.Column("webhook_id", sa.Text(), nullable=True),
         sa.Column("type", sa.Text(), nullable=True),
@@ -66,6 +76,12 @@ def _events() -> None:
     )
     op.execute("create table event_other partition of event default")
     op.create_index("ix_event_new", "event", ["id"], postgresql_where=sa.text("state = 'new'"))
+    op.create_index(
+        "ix_event_place",
+        "event",
+        ["source", "location_id", "connection_id", "id"],
+        postgresql_where=sa.text("state = 'new'"),
+    )
     op.create_index(
         "ix_event_record",
         "event",

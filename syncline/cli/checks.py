@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import httpcore
 
 from syncline.errors import (
     BadCredentials,
+    MissingScope,
     NotSent,
     RateLimited,
     Refused,
@@ -21,19 +22,30 @@ from syncline.errors import (
 )
 from syncline.halo import invoices, orders, payments, recurring
 from syncline.halo.answers import listing
-from syncline.halo.auth import TokenDesk
+from syncline.halo.auth import Token, TokenDesk
 from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
 from syncline.halo.customers import client_walk, get_client, list_clients_page
 from syncline.halo.models import CurrencyRow
 from syncline.halo.reports import run_sql
 from syncline.highlevel.orders import list_orders
+from syncline.highlevel.providers import list_providers
 from syncline.highlevel.subscriptions import list_subscriptions
 from syncline.highlevel.transactions import list_transactions
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, tokens
 from syncline.steps.gate import Gate
+from syncline.steps.highlevel_tokens import read_grant
 from syncline.steps.parts import Line, Parts
+from syncline.steps.scopes import (
+    ALL,
+    COMPANY_SCOPES,
+    Need,
+    asked,
+    compare,
+    halo_needs,
+    highlevel_needs,
+)
 from syncline.transport import Permit, Transport
 
 _CLIENTS = "select top 1 Aarea as id from AREA"
@@ -90,13 +102,22 @@ def inspect(parts: Parts, line: Line, *, probe: Callable[[Gate], Finding] | None
     who = (line.link.id, line.link.name)
     highlevel = Gate(parts, who, line.highlevel_key, Lane.UPKEEP)
     halo = Gate(parts, who, line.halo_key, Lane.UPKEEP)
+    granted: list[Token] = []
     with closing(Transport(connections=1)) as transport:
         desk = _token_desk(parts, line, transport)
-        for gate, questions in ((highlevel, _highlevel(line)), (halo, _halo(parts, line, desk))):
-            for finding, error in _asked(gate, questions):
+        for answered, scopes in (
+            (_highlevel(line, highlevel), partial(_highlevel_scopes, parts, line, highlevel)),
+            (_asked(halo, _halo(parts, line, desk, granted)), partial(_halo_scopes, line, granted)),
+        ):
+            wrong = False
+            for finding, error in answered:
                 findings.append(finding)
                 if error is not None and finding.needed:
+                    wrong = True
                     errors.append(error)
+            if not wrong:
+                findings.append(scopes())
+                errors += _refusals(findings[-1])
     if probe is not None and not errors:
         findings.append(probe(halo))
     return Inspected(tuple(findings), errors[0] if errors else None)
@@ -134,7 +155,107 @@ def _explained(error: SynclineError) -> SynclineError:
     return error
 
 
-def _highlevel(line: Line) -> Iterator[Question]:
+def _refusals(finding: Finding) -> list[SynclineError]:
+    """The error that a missing scope will be once what it is for comes up."""
+    return [] if finding.works else [MissingScope(finding.found, remedy=finding.remedy)]
+
+
+def _highlevel_scopes(parts: Parts, line: Line, gate: Gate) -> Finding:
+    """What HighLevel's token may do and need not, as far as can be seen from here."""
+    link = line.link
+    needs = highlevel_needs(line.document)
+    if link.auth == "oauth":
+        grant = parts.ledger.run(
+            lambda connection: read_grant(connection, parts.sealer, link.location_place)
+        )
+        scopes = grant.scopes if grant is not None else frozenset[str]()
+        if link.company_id is not None:
+            scopes -= COMPANY_SCOPES
+        return _judged(
+            "HighLevel: scopes",
+            needs,
+            scopes,
+            missing=f"Give them to the app, then: syncline connect highlevel {link.name}",
+            unneeded="Take them from the app on HighLevel's marketplace.",
+        )
+    # A private token does not say what it may do. Reading was tried above; writing is not tried.
+    unseen = [need for need in needs if need.scopes[0].endswith(".write")]
+    seen = {scope for need in needs if need not in unseen for scope in need.scopes}
+    try:
+        gate.read(
+            "check providers",
+            lambda permit: list_providers(line.highlevel, permit, limit=1, offset=0),
+        )
+    except SynclineError:
+        extra = frozenset[str]()
+    else:
+        extra = frozenset({"payments/integration.readonly"})
+    finding = _judged(
+        "HighLevel: scopes",
+        [need for need in needs if need not in unseen],
+        seen | extra,
+        missing="",
+        unneeded="Take them from the private integration, unless `syncline provider` is used.",
+    )
+    hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
+    more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""
+    return replace(finding, found=f"{finding.found}{more}")
+
+
+def _halo_scopes(line: Line, granted: Sequence[Token]) -> Finding:
+    """What Halo's token may do and need not; where Halo does not say, what was asked for."""
+    said = granted[0].scope if granted else ""
+    scopes = (said or line.link.scope).split()
+    enough = " ".join(asked(halo_needs(line.document)))
+    return _judged(
+        "Halo: scopes" if said else "Halo: scopes, as asked for",
+        halo_needs(line.document),
+        scopes,
+        missing="Grant them to the API application in Halo, and ask for them.",
+        unneeded=f"These would do: {enough}. Grant the API application in Halo no more."
+        if ALL & set(scopes)
+        else "Take them from the API application in Halo.",
+    )
+
+
+def _judged(
+    what: str, needs: Sequence[Need], granted: Collection[str], *, missing: str, unneeded: str
+) -> Finding:
+    """The comparison in words; what is granted for nothing works, and is said all the same."""
+    compared = compare(needs, granted)
+    parts = [
+        f"{label}: " + ", ".join(f"{need.scopes[0]} ({need.reason})" for need in found)
+        for label, found in (("missing", compared.missing), ("would help", compared.wished))
+        if found
+    ]
+    if compared.unneeded:
+        parts.append(f"granted and not needed: {', '.join(compared.unneeded)}")
+    remedies = [missing if compared.missing else "", unneeded if compared.unneeded else ""]
+    return Finding(
+        what,
+        works=not compared.missing,
+        needed=True,
+        found="; ".join(parts) or "exactly what is needed",
+        remedy=" ".join(filter(None, remedies)),
+    )
+
+
+def _highlevel(line: Line, gate: Gate) -> Iterator[tuple[Finding, SynclineError | None]]:
+    """A token first, where it is one that is renewed; then what is read with it."""
+    try:
+        line.highlevel.sign_in(gate.read)
+    except SynclineError as raised:
+        error = _explained(raised)
+        found, remedy = error.what, error.remedy
+        yield (
+            Finding("HighLevel: a token", works=False, needed=True, found=found, remedy=remedy),
+            error,
+        )
+        return
+    yield from _asked(gate, _lists_of_highlevel(line))
+
+
+def _lists_of_highlevel(line: Line) -> Iterator[Question]:
     for kind, listed in (
         ("orders", list_orders),
         ("transactions", list_transactions),
@@ -152,11 +273,15 @@ def _highlevel(line: Line) -> Iterator[Question]:
         )
 
 
-def _halo(parts: Parts, line: Line, desk: TokenDesk) -> Iterator[Question]:
+def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Question]:
+    def fetch(permit: Permit) -> Token:
+        granted.append(desk.fetch(permit))
+        return granted[-1]
+
     yield Question(
         "Halo: a token",
         "check token",
-        desk.fetch,
+        fetch,
         lambda token: f"valid until {token.expires_at:%Y-%m-%d %H:%M} UTC",
     )
     yield Question(
@@ -222,7 +347,7 @@ def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
     if secret is None:
         raise Refused(
             f"Connection {link.name!r} has no client secret.",
-            remedy=f"Store it with: syncline connection set-secret {link.name}",
+            remedy=f"Store it with: syncline credentials set {link.name} client-secret",
         )
     return TokenDesk(
         transport,

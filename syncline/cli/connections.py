@@ -33,6 +33,10 @@ NOTICED_AFTER_S = 6.0
 
 HIGHLEVEL_URL = "https://services.leadconnectorhq.com"
 
+_LIVE, _TRIAL = ("100/10", 200_000), ("25/10", 10_000)
+"""Calls by burst and by day. Source: HighLevel's rate limits; those of private tokens of sandbox
+and trial accounts are shared by all tokens of the account."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
@@ -66,10 +70,23 @@ def add(
     ] = None,
     mode: Annotated[Mode, typer.Option(help="Whether real customers stand behind it.")] = Mode.LIVE,
     highlevel_url: Annotated[str, typer.Option(help="Address of HighLevel.")] = HIGHLEVEL_URL,
+    oauth: Annotated[
+        bool,
+        typer.Option("--oauth", help="Reach HighLevel through an app: syncline connect highlevel."),
+    ] = False,
+    trial_account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A sandbox or trial account, by a name of yours: 25/10 and 10,000 a day, shared.",
+        ),
+    ] = None,
     highlevel_limit: Annotated[
-        str, typer.Option(metavar="CALLS/SECONDS", help="Sandbox tokens may make 25/10 only.")
-    ] = "100/10",
-    highlevel_daily: Annotated[int, typer.Option(min=1, help="Calls a day.")] = 200_000,
+        str | None, typer.Option(metavar="CALLS/SECONDS", help="100/10, if it is not a trial.")
+    ] = None,
+    highlevel_daily: Annotated[
+        int | None, typer.Option(min=1, help="Calls a day; 200,000, if it is not a trial.")
+    ] = None,
     halo_limit: Annotated[
         str, typer.Option(metavar="CALLS/SECONDS", help="Shared by all users of the tenant.")
     ] = "300/300",
@@ -92,7 +109,8 @@ def add(
     --highlevel-token-env HIGHLEVEL_TOKEN --halo-secret-env HALO_SECRET
     """
     here = desk(context)
-    highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit)
+    usual, usual_daily = _LIVE if trial_account is None else _TRIAL
+    highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit or usual)
     halo_calls, halo_seconds = limit("--halo-limit", halo_limit)
     new = NewConnection(
         name=_named(name),
@@ -100,7 +118,7 @@ def add(
         highlevel_url=url("--highlevel-url", highlevel_url),
         highlevel_calls=highlevel_calls,
         highlevel_seconds=highlevel_seconds,
-        highlevel_daily=highlevel_daily,
+        highlevel_daily=highlevel_daily or usual_daily,
         halo_url=url("--halo-url", halo_url),
         tenant_key=tenant,
         client_id=halo_client_id,
@@ -111,26 +129,40 @@ def add(
         mapping=_document(mapping),
         mode=mode,
         start_from=here.settings().start_from if start_from is None else day(start_from),
+        auth="oauth" if oauth else "private",
+        account=trial_account if trial_account is None else _named(trial_account),
     )
-    token = ask_secret(
-        "HighLevel token", "--highlevel-token", given=highlevel_token, variable=highlevel_token_env
-    )
+    given: list[tuple[str, SecretStr]] = []
+    if not oauth:
+        token = ask_secret(
+            "HighLevel token",
+            "--highlevel-token",
+            given=highlevel_token,
+            variable=highlevel_token_env,
+        )
+        given.append(("private_token", token))
+    elif highlevel_token is not None or highlevel_token_env is not None:
+        raise Refused(
+            "--oauth and a HighLevel token are both given.", remedy="Use the one that you mean."
+        )
     secret = ask_secret(
         "Halo client secret", "--halo-secret", given=halo_secret, variable=halo_secret_env
     )
+    given.append(("client_secret", secret))
+    wait = f"adopt first: syncline adopt {name}" if adopt else None
+    if oauth and not adopt:
+        wait = f"connect first: syncline connect highlevel {name}"
     with here.open() as parts:
 
         def work(database: Connection) -> None:
             with database.begin_nested() as attempt:
                 link = connections.add(database, new)
-                if adopt:
-                    connections.stop(database, link, f"adopt first: syncline adopt {name}")
-                for place, purpose, given in (
-                    (link.location_place, "private_token", token),
-                    (link.tenant_place, "client_secret", secret),
-                ):
-                    _no_other(known_secret(database, parts.sealer, place, purpose), given, purpose)
-                    keep(database, parts.sealer, place, purpose, given)
+                if wait is not None:
+                    connections.stop(database, link, wait)
+                for purpose, value in given:
+                    place = link.location_place if purpose == "private_token" else link.tenant_place
+                    _no_other(known_secret(database, parts.sealer, place, purpose), value, purpose)
+                    keep(database, parts.sealer, place, purpose, value)
                 if dry_run:
                     attempt.rollback()
 
@@ -138,7 +170,8 @@ def add(
     if dry_run:
         say(f"{name} could be added; nothing was changed.")
     else:
-        say(f"{name} is added. Next: syncline connection check {name}")
+        following = "connect highlevel" if oauth else "connection check"
+        say(f"{name} is added. Next: syncline {following} {name}")
         if adopt:
             say(f"It stands still until: syncline adopt {name}")
 
@@ -148,7 +181,8 @@ def _no_other(known: SecretStr | None, given: SecretStr, purpose: str) -> None:
     if known is not None and known.get_secret_value() != given.get_secret_value():
         raise Refused(
             f"Another connection uses this side already, with another {purpose.replace('_', ' ')}.",
-            remedy="Give the same one; to replace it: syncline connection set-secret NAME.",
+            remedy="Give the same one; to replace it: syncline credentials set NAME "
+            f"{purpose.replace('_', '-')}",
         )
 
 
@@ -260,52 +294,6 @@ def set_mapping(
     with desk(context).open() as parts:
         parts.ledger.run(work)
     say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
-
-
-@app.command("set-secret")
-def set_secret(
-    context: typer.Context,
-    *,
-    name: Name,
-    highlevel_token: Token = None,
-    highlevel_token_env: TokenEnv = None,
-    halo_secret: HaloSecret = None,
-    halo_secret_env: HaloSecretEnv = None,
-) -> None:
-    """Store a new HighLevel token, a new Halo secret, or both, in place of the old ones.
-
-    Example: syncline connection set-secret acme --highlevel-token-env HIGHLEVEL_TOKEN
-    """
-    with_token = highlevel_token is not None or highlevel_token_env is not None
-    with_secret = halo_secret is not None or halo_secret_env is not None
-    if not (with_token or with_secret):
-        raise Refused(
-            "Which secret is new?",
-            remedy="Give --highlevel-token-env NAME, --halo-secret-env NAME, or both; "
-            "- in place of a name reads standard input.",
-        )
-    with desk(context).open() as parts:
-        link = parts.ledger.run(lambda database: connections.by_name(database, name))
-        new = []
-        if with_token:
-            option = "--highlevel-token"
-            token = ask_secret(
-                "HighLevel token", option, given=highlevel_token, variable=highlevel_token_env
-            )
-            new.append((link.location_place, "private_token", token))
-        if with_secret:
-            option = "--halo-secret"
-            secret = ask_secret(
-                "Halo client secret", option, given=halo_secret, variable=halo_secret_env
-            )
-            new.append((link.tenant_place, "client_secret", secret))
-
-        def work(database: Connection) -> None:
-            for owner, purpose, value in new:
-                keep(database, parts.sealer, owner, purpose, value)
-
-        parts.ledger.run(work)
-    say(f"Stored. Next: syncline connection check {name}")
 
 
 def _named(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from redis.exceptions import RedisError
@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import AsJson, ago, console, plain, show, stack, table
+from syncline.cli.status_events import EventStatus, events_table, read_events
 from syncline.errors import Refused
 from syncline.ledger import connections, status
+from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
 from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
 from syncline.quota.bucket import Left
@@ -26,10 +28,11 @@ _WATCH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _QuotaStatus:
-    """What is left of a key; None where Redis did not answer."""
+    """What is left of a key, None where Redis did not answer; whether the other side answers."""
 
     key: str
     left: Left | None
+    last_answer: LastAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class _ConnectionStatus:
     state: str
     note: str | None
     kinds: list[KindStatus]
+    events: EventStatus
     quota: list[_QuotaStatus]
 
 
@@ -46,6 +50,9 @@ class _ConnectionStatus:
 class _Status:
     connections: list[_ConnectionStatus]
     workers: list[WorkerStatus]
+
+
+_Found = tuple[Link, list[KindStatus], EventStatus]
 
 
 def show_status(
@@ -61,7 +68,7 @@ def show_status(
 ) -> None:
     """Show per connection and kind what was seen, what is in line, and what is still owed.
 
-    Then what is left of each quota, and which workers live.
+    Then which events came, late or never, what is left of each quota, and which workers live.
 
     Example: syncline status --watch
     """
@@ -87,14 +94,17 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
 
 
 def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
-    def work(connection: Connection) -> tuple[list[tuple[Link, list[KindStatus]]], Any]:
+    def work(connection: Connection) -> tuple[list[_Found], list[WorkerStatus]]:
         links = (
             connections.everyone(connection)
             if name is None
             else [connections.by_name(connection, name)]
         )
         return (
-            [(link, status.kinds(connection, link)) for link in links],
+            [
+                (link, status.kinds(connection, link), read_events(connection, link))
+                for link in links
+            ],
             status.workers(connection, parts.settings.dead_after),
         )
 
@@ -107,19 +117,21 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
                 link.state,
                 link.note,
                 kinds,
+                events,
                 [_quota(parts, key) for key in here.quota_keys(link)],
             )
-            for link, kinds in found
+            for link, kinds, events in found
         ],
         workers,
     )
 
 
 def _quota(parts: Parts, key: QuotaKey) -> _QuotaStatus:
+    answer = parts.ledger.run(lambda connection: last_answer(connection, key.name))
     try:
-        return _QuotaStatus(key.name, parts.quota.left(key))
+        return _QuotaStatus(key.name, parts.quota.left(key), answer)
     except RedisError:
-        return _QuotaStatus(key.name, None)  # the ledger's figures are true without it
+        return _QuotaStatus(key.name, None, answer)  # the ledger's figures are true without it
 
 
 def _render(found: _Status) -> RenderableType:
@@ -136,19 +148,29 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     rows = [
         [
             *(kind.kind, kind.seen, kind.owed, kind.in_line),
-            *(kind.due, kind.waiting, kind.doubtful, kind.parked),
+            *(kind.due, _waiting(kind), kind.doubtful, kind.parked),
             _pull(kind),
         ]
         for kind in one.kinds
     ]
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
-        table("", ["quota", "left"], [[quota.key, _left(quota.left)] for quota in one.quota]),
+        *events_table(one.events),
+        table(
+            "",
+            ["quota", "left", "last answer"],
+            [[quota.key, _left(quota.left), _answer(quota.last_answer)] for quota in one.quota],
+        ),
     ]
     if one.state == "stopped":
         go_on = f"When that is put right: syncline connection start {one.name}"
         parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
     return parts
+
+
+def _waiting(kind: KindStatus) -> str:
+    """How many wait, and how many of them for a person."""
+    return f"{kind.waiting}, {kind.held_up} behind parked" if kind.held_up else str(kind.waiting)
 
 
 def _pull(kind: KindStatus) -> str:
@@ -166,6 +188,13 @@ def certificate(pull: PullStatus) -> str:
     text = f"{pull.state} {pull.seen} of {pull.total}, {pull.first} to {pull.last}"
     unreadable = f", {pull.unreadable} unreadable" if pull.unreadable else ""
     return f"{text}{unreadable}, {ago(pull.age_s)}"
+
+
+def _answer(answer: LastAnswer) -> str:
+    if answer.error is not None:
+        since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
+        return f"silent {since}: {answer.error}"
+    return "none in a day" if answer.answered_s is None else ago(answer.answered_s)
 
 
 def _left(left: Left | None) -> str:

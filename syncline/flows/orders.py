@@ -65,6 +65,7 @@ def render(
     document: Document,
     ids: Mapping[Needs, TargetIds],
     currencies: Mapping[str, int],
+    status: int | None = None,
 ) -> Desired:
     """The sales order that Halo shall hold.
 
@@ -73,6 +74,7 @@ def render(
         document: the connection's mapping.
         ids: Halo's ids of the customers that `needs` names.
         currencies: ISO 4217 → Halo's id of it on this tenant.
+        status: Halo's id of the status that it shall have; None: its status is not written.
 
     Raises:
         Unmappable: naming the field that cannot be rendered.
@@ -87,6 +89,7 @@ def render(
         "currency_code": code,
         "lines": lines_of(canonical, document.orders),
         "_dont_fire_automations": True,
+        **({} if status is None else {"status": status}),
         **mapped.always,
     }
     link = external_link(reference, f"HighLevel order {canonical['id']}")

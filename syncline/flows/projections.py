@@ -48,7 +48,7 @@ class Shape:
 ORDER = Shape(
     rows="orders",
     texts=("po_number",),
-    numbers=("client_id", "site_id", "user_id", "currency_code"),
+    numbers=("client_id", "site_id", "user_id", "currency_code", "status"),
     amounts=_SUMS,
     proof=("po_number", "client_id", "currency_code", *_SUMS),
 )

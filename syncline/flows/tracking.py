@@ -9,7 +9,6 @@ from syncline.mapping.document import Document
 
 _SOURCES = ("fulfillments", "tracking_numbers", "carriers", "tracking_urls")
 _NOTHING_SENT = ("", "unfulfilled")
-_ALL_SENT = "fulfilled"
 
 
 def reads_fulfillments(document: Document) -> bool:
@@ -24,14 +23,6 @@ def reads_fulfillments(document: Document) -> bool:
 def asks_for_fulfillments(order: Mapping[str, Any], document: Document) -> bool:
     """Whether an order's fulfillments must be read: some are there, and the mapping shows them."""
     return _status(order) not in _NOTHING_SENT and reads_fulfillments(document)
-
-
-def may_get_more(order: Mapping[str, Any]) -> bool:
-    """Whether another parcel may follow, of which neither an event nor a list will tell.
-
-    HighLevel's `fulfillmentStatus` moves with the first parcel, and not with the second.
-    """
-    return _status(order) not in {*_NOTHING_SENT, _ALL_SENT}
 
 
 def _status(order: Mapping[str, Any]) -> str:

@@ -34,10 +34,16 @@ _OK, _REDIRECT, _SERVER = 200, 300, 500
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token, and the moment (aware UTC) from which it is no longer used."""
+    """A bearer token.
+
+    Attributes:
+        expires_at: the moment (aware UTC) from which it is no longer used.
+        scope: what Halo says that it permits, space-separated; "" where it does not say.
+    """
 
     value: SecretStr
     expires_at: datetime
+    scope: str = ""
 
 
 class TokenStore(Protocol):
@@ -203,7 +209,12 @@ def _token(answer: Answer, asked_at: datetime) -> Token:
             remedy="Check the base URL of the tenant.",
             status=answer.status,
         )
-    return Token(SecretStr(value), asked_at + _usable(document.get("expires_in")))
+    scope = document.get("scope")
+    return Token(
+        SecretStr(value),
+        asked_at + _usable(document.get("expires_in")),
+        scope if isinstance(scope, str) else "",
+    )
 
 
 def _usable(expires_in: Any) -> timedelta:

@@ -30,13 +30,18 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _whole(value: Any) -> int | None:
+def whole(value: Any) -> int | None:
     """An id: site ids come as 12.0; a number with a real fraction is no id."""
     number = _number(value)
     # An exponent as in 1e999999 would make an endless integer.
     if number is None or number.adjusted() > 18 or number != number.to_integral_value():  # noqa: PLR2004
         return None
     return int(number)
+
+
+def _wholes(value: Any) -> list[int]:
+    found = [whole(one) for one in value] if isinstance(value, list) else []
+    return [one for one in found if one is not None]
 
 
 def _flag(value: Any) -> bool | None:
@@ -48,8 +53,9 @@ def _rows(value: Any) -> list[Any]:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+Key = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
+Whole = Annotated[int | None, BeforeValidator(whole)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
 
 
@@ -64,7 +70,7 @@ class HaloRow(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
-    id: Annotated[int, BeforeValidator(_whole)]
+    id: Annotated[int, BeforeValidator(whole)]
     warning: Text = Field(default="", alias="_warning")
     raw: dict[str, Any] = Field(default_factory=dict, repr=False)
 
@@ -99,6 +105,7 @@ class OrderLineRow(HaloRow):
     item_external_reference: Text = ""
     quantity: Number = None
     quantity_shipped: Number = None
+    consignment_ids: Annotated[list[int], BeforeValidator(_wholes)] = Field(default_factory=list)
     baseprice: Number = None
     net_total: Number = None
     tax: Number = None
@@ -203,3 +210,74 @@ class CurrencyRow(HaloRow):
     code: Text = ""
     symbol: Text = ""
     conversion_rate: Number = None
+
+
+class ConsignmentLineRow(HaloRow):
+    """What a consignment takes of one line of its order."""
+
+    id: Whole = None  # type: ignore[assignment]
+    name: Text = ""
+    quantity: Number = None
+    item_id: Whole = None
+    item_externalreference: Text = ""
+    salesorder_id: Whole = None
+    salesorder_line: Whole = None
+    is_return: Flag = None
+
+
+class ConsignmentRow(HaloRow):
+    """A consignment; `lines` only where details were asked for.
+
+    Halo has no field for a carrier or a tracking number: they stand in `note`, or on the order.
+    """
+
+    salesorder_id: Whole = None
+    date: Text = ""
+    note: Text = ""
+    is_return: Flag = None
+    lines: Annotated[list[ConsignmentLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
+
+
+class WebhookRow(HaloRow):
+    """A webhook that Halo sends; `id` is a UUID. Halo never gives a password back."""
+
+    id: Key  # type: ignore[assignment]
+    name: Text = ""
+    type: Whole = None
+    url: Text = ""
+    method: Whole = None
+    content_type: Text = ""
+    active: Flag = None
+    authentication_type: Whole = None
+    basic_username: Text = ""
+
+
+class NotificationRow(HaloRow):
+    """A rule that sends something at an event; a webhook is bound to an event by one."""
+
+    id: Whole = None  # type: ignore[assignment]
+    guid: Text = ""
+    name: Text = ""
+    eventno: Whole = None
+    webhook_id: Text = ""
+    delivery_method: Whole = None
+
+
+class LookupRow(HaloRow):
+    """One entry of a list of choices, such as an event that something may be bound to."""
+
+    name: Text = ""
+
+
+class WebhookEventRow(HaloRow):
+    """One try of Halo to send a webhook.
+
+    `timestamp` as Halo writes it; `requestbody` is empty where Halo keeps lightweight logs.
+    """
+
+    id: Key  # type: ignore[assignment]
+    webhook_id: Text = ""
+    timestamp: Text = ""
+    requestbody: Text = ""
+    responsestatus: Whole = None
+    error: Flag = None

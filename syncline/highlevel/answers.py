@@ -42,6 +42,9 @@ DAILY_REST = timedelta(hours=1)
 LOOK_UP = "It is looked up before it is sent again."
 """The remedy for a write whose outcome is unknown."""
 
+CONNECT_AGAIN = "Install the app anew: syncline connect highlevel CONNECTION."
+"""The remedy where the token of an installed app is not accepted any more."""
+
 _DAY = timedelta(days=1)
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
@@ -57,7 +60,12 @@ _ESCAPE = re.compile(
 
 
 def read(
-    answer: Answer, what: str, *, writes: bool = False, hide: SecretStr | None = None
+    answer: Answer,
+    what: str,
+    *,
+    writes: bool = False,
+    hide: SecretStr | None = None,
+    installed: bool = False,
 ) -> dict[str, Any]:
     """The document of an answer, or what went wrong.
 
@@ -66,6 +74,7 @@ def read(
         what: the call in words, such as `GET /payments/orders`.
         writes: whether the call has an effect; a write without a clear answer is doubtful.
         hide: the token of the call, which is cut out of any text that repeats it.
+        installed: whether the token is that of an installed app, and no private one.
 
     Raises:
         RateLimited: 429, with the time that the key must rest.
@@ -83,7 +92,7 @@ def read(
         return _document(answer, what, writes=writes)
     texts = _texts(answer.body)
     text = _plain(_without(hide, "; ".join(texts)))
-    raise _failure(answer, what, text, texts, writes=writes)
+    raise _failure(answer, what, text, texts, writes=writes, installed=installed)
 
 
 def _document(answer: Answer, what: str, *, writes: bool) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def _parsed(body: bytes) -> Any:
 
 
 def _failure(
-    answer: Answer, what: str, text: str, texts: list[str], *, writes: bool
+    answer: Answer, what: str, text: str, texts: list[str], *, writes: bool, installed: bool
 ) -> SynclineError:
     status = answer.status
     said = f"HighLevel answered {what} with {status}: {text}"
@@ -124,13 +133,15 @@ def _failure(
         return Again(said, after=timedelta(seconds=5), status=status)
     if status < _BAD:
         return Refused(said, remedy=_CHECK_URL, status=status)
-    return _refusal(status, what, said, texts)
+    return _refusal(status, what, said, texts, installed=installed)
 
 
-def _refusal(status: int, what: str, said: str, texts: list[str]) -> SynclineError:
+def _refusal(
+    status: int, what: str, said: str, texts: list[str], *, installed: bool
+) -> SynclineError:
     spoken = " ".join(texts).lower()
     if status in (_UNAUTHORIZED, _FORBIDDEN):
-        return _unauthorized(status, what, said, spoken)
+        return _unauthorized(status, what, said, spoken, installed=installed)
     if "not found" in spoken or (status == _NOT_FOUND and texts and "cannot " not in spoken):
         return Absent(
             said, remedy="Check the id, and that its location is the one asked.", status=status
@@ -147,9 +158,11 @@ def _refusal(status: int, what: str, said: str, texts: list[str]) -> SynclineErr
     )
 
 
-def _unauthorized(status: int, what: str, said: str, spoken: str) -> SynclineError:
+def _unauthorized(
+    status: int, what: str, said: str, spoken: str, *, installed: bool
+) -> SynclineError:
     if "scope" in spoken:
-        return MissingScope(said, remedy=_scope_remedy(what), status=status)
+        return MissingScope(said, remedy=_scope_remedy(what, installed=installed), status=status)
     if "version header" in spoken:
         return Refused(said, remedy=_CHECK_URL, status=status)
     if status == _FORBIDDEN:
@@ -160,17 +173,20 @@ def _unauthorized(status: int, what: str, said: str, spoken: str) -> SynclineErr
         )
     return BadCredentials(
         said,
-        remedy="Make a new private integration token in HighLevel and store it here.",
+        remedy=CONNECT_AGAIN
+        if installed
+        else "Make a new private integration token in HighLevel and store it here: "
+        "syncline credentials set CONNECTION private-token.",
         status=status,
     )
 
 
-def _scope_remedy(what: str) -> str:
+def _scope_remedy(what: str, *, installed: bool) -> str:
     resource = _RESOURCE.search(what)
-    if resource is None:
-        return "Give the token the scope of this call in HighLevel, under Private Integrations."
     access = "readonly" if what.startswith("GET ") else "write"
-    scope = f"payments/{resource[1]}.{access}"
+    scope = "of this call" if resource is None else f"payments/{resource[1]}.{access}"
+    if installed:
+        return f"Give the app the scope {scope} on HighLevel's marketplace. {CONNECT_AGAIN}"
     remedy = f"Give the token the scope {scope} in HighLevel, under Private Integrations."
     if scope == "payments/integration.write":
         # Source: the description of POST /payments/integrations/provider/whitelabel.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, Doubtful, SynclineError, Unreadable
+from syncline.errors import Again, BadCredentials, Doubtful, NotSent, SynclineError, Unreadable
 from syncline.highlevel import answers
 from syncline.transport import Answer, Permit, Transport
 
@@ -34,6 +34,57 @@ class Outgoing:
     content: bytes | None
 
 
+Counted = Callable[[str, Callable[[Permit], Any]], Any]
+"""Makes one call, given its name and what makes it with a permit; quota is taken for it."""
+
+
+class TokenSource(Protocol):
+    """Where the token of a location comes from.
+
+    Attributes:
+        installed: whether it is the token of an installed app, which can be renewed.
+    """
+
+    installed: bool
+
+    def fresh(self) -> SecretStr | None:
+        """The token that may be used now, if there is one."""
+
+    def renew(self, counted: Counted, *, ahead: bool) -> None:
+        """See to it that there is a fresh token; every call for that is made by `counted`.
+
+        With `ahead` also one that would end soon is replaced.
+        """
+
+    def forget(self, token: SecretStr) -> bool:
+        """Never give out this token again, for HighLevel refused it.
+
+        Returns:
+            False when there is no other, or when the one before it was refused as well, a moment
+            ago: then it is not the token that is wrong.
+        """
+
+
+class PrivateToken:
+    """A private integration token: good until somebody takes it back, and then there is none."""
+
+    installed = False
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def fresh(self) -> SecretStr:
+        """The token."""
+        return self._token
+
+    def renew(self, counted: Counted, *, ahead: bool) -> None:
+        """Nothing is to be done."""
+
+    def forget(self, token: SecretStr) -> bool:  # noqa: ARG002 - there is only this one
+        """There is no other."""
+        return False
+
+
 class HighLevelClient:
     """Calls one HighLevel location; safe to share between threads.
 
@@ -41,7 +92,7 @@ class HighLevelClient:
         transport: makes the calls.
         base_url: address of the API, such as `https://services.leadconnectorhq.com`.
         location_id: the location that every call is about.
-        token: gives the access token or private integration token of the moment.
+        tokens: gives the access token or private integration token of the moment.
         version: the API generation. Source: the Version header of the payments specification.
     """
 
@@ -51,14 +102,27 @@ class HighLevelClient:
         *,
         base_url: str,
         location_id: str,
-        token: Callable[[], SecretStr],
+        tokens: TokenSource,
         version: str = "2021-07-28",
     ) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._token = token
+        self._tokens = tokens
         self._version = version
         self._place = {"altId": location_id, "altType": "location"}
+
+    def sign_in(self, counted: Counted, *, ahead: bool = False) -> None:
+        """Get a token where there is none; the calls that this takes are made by `counted`.
+
+        Args:
+            counted: makes the calls.
+            ahead: whether one that would end soon is replaced as well.
+
+        Raises:
+            SynclineError: there is none, and none can be had.
+        """
+        if ahead or self._tokens.fresh() is None:
+            self._tokens.renew(counted, ahead=ahead)
 
     def call(
         self,
@@ -76,15 +140,20 @@ class HighLevelClient:
 
         Raises:
             NotSent: nothing left this machine.
+            Again: the token is not taken any more; with a new one the call may be made again.
             SynclineError: as `answers.read` says.
         """
-        token = self._token()
+        token = self._tokens.fresh()
+        if token is None:
+            raise NotSent("The access token of HighLevel has just ended.", call_id=permit.call_id)
         writes = method != "GET"
         what = f"{method} {path}"
         outgoing = self.outgoing(method, path, params=params, body=body)
         try:
             answer = self._send(outgoing, permit, token)
-            document = answers.read(answer, what, writes=writes, hide=token)
+            document = answers.read(
+                answer, what, writes=writes, hide=token, installed=self._tokens.installed
+            )
         except Doubtful as error:
             if writes:
                 error.call_id = permit.call_id
@@ -102,6 +171,18 @@ class HighLevelClient:
                 ) from error
             error.call_id = permit.call_id
             raise
+        except BadCredentials as error:
+            error.call_id = permit.call_id
+            if not self._tokens.forget(token):
+                raise
+            # What was answered 401 had no effect, so it may come again, a write too.
+            raise Again(
+                "HighLevel no longer takes its access token.",
+                after=timedelta(0),
+                remedy="A new one is got and the call made again, by itself.",
+                status=error.status,
+                call_id=permit.call_id,
+            ) from error
         except SynclineError as error:
             error.call_id = permit.call_id
             raise

@@ -123,3 +123,41 @@ def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tup
         },
     )
     return [(str(row.id), row.back_at) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """Whether the other side of a key answers.
+
+    Attributes:
+        answered_s: seconds since it last answered anything; None if it did not within a day.
+        error: what a later call failed with, if one did: the side is silent since then.
+    """
+
+    answered_s: float | None
+    error: str | None
+
+
+def last_answer(connection: Connection, quota_key: str) -> LastAnswer:
+    """When the other side last answered; an error status is an answer, a cut connection is none."""
+    row = connection.execute(
+        text(
+            """
+            with recent as materialized (
+                select answered_at, status, error from call
+                where quota_key = :key and at > clock_timestamp() - interval '1 day'
+                  and answered_at is not null and sent is distinct from false
+                order by at desc limit 1000
+            ), good as (
+                select max(answered_at) as at from recent where status is not null
+            )
+            select cast(extract(epoch from clock_timestamp() - good.at) as double precision) as s,
+                   (select error from recent
+                    where status is null and answered_at > coalesce(good.at, '-infinity')
+                    order by answered_at desc limit 1) as error
+            from good
+            """
+        ),
+        {"key": quota_key},
+    ).one()
+    return LastAnswer(row.s, row.error)

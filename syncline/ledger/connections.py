@@ -28,6 +28,9 @@ class Link:
     highlevel_calls: int
     highlevel_seconds: int
     highlevel_daily: int
+    auth: str
+    company_id: str | None
+    account: str | None
     tenant: int
     tenant_name: str
     halo_url: str
@@ -49,6 +52,11 @@ class Link:
         """Where what is shared by all connections of the tenant stands."""
         return f"tenant:{self.tenant}"
 
+    @property
+    def company_place(self) -> str | None:
+        """Where the token of the location's whole agency stands, if it is let in by that."""
+        return None if self.company_id is None else f"company:{self.company_id}"
+
     def settle(self, default: timedelta) -> timedelta:
         """How long a doubtful delivery rests before it is looked up."""
         if self.settle_seconds is None:
@@ -60,7 +68,7 @@ _SELECT = """
     select c.id, c.name, c.mode, c.state, c.note, c.mapping, c.start_from,
            l.id as location, l.location_id, l.base_url as highlevel_url,
            l.quota_calls as highlevel_calls, l.quota_seconds as highlevel_seconds,
-           l.quota_daily as highlevel_daily,
+           l.quota_daily as highlevel_daily, l.auth, l.company_id, l.account,
            t.id as tenant, t.name as tenant_name, t.base_url as halo_url, t.tenant_key,
            t.client_id, t.scope, t.quota_calls as halo_calls, t.quota_seconds as halo_seconds,
            t.settle_seconds, clock_timestamp() as read_at
@@ -96,6 +104,23 @@ def by_id(connection: Connection, connection_id: int) -> Link:
     )
 
 
+def of_location(connection: Connection, location_id: str) -> Link | None:
+    """The connection of a location, by HighLevel's id of it; a location has one at most."""
+    row = connection.execute(
+        text(f"{_SELECT} where l.location_id = :id order by c.id limit 1"), {"id": location_id}
+    ).first()
+    return None if row is None else Link(*row)
+
+
+def of_company(connection: Connection, company_id: str) -> list[Link]:
+    """The connections whose locations are let in by an installation of the whole agency."""
+    found = connection.execute(
+        text(f"{_SELECT} where l.company_id = :id and l.auth = 'oauth' order by c.name"),
+        {"id": company_id},
+    )
+    return [Link(*row) for row in found]
+
+
 def stop(connection: Connection, link: Link, why: str) -> bool:
     """Stop a connection that cannot work until a person changes something.
 
@@ -110,7 +135,8 @@ def stop(connection: Connection, link: Link, why: str) -> bool:
                 update connection set state = 'stopped', note = :why
                 where id = :id and not exists (
                     select 1 from credential
-                    where owner in (:location, :tenant) and purpose <> 'access_token'
+                    where owner in (:location, :tenant, :company)
+                      and purpose not in ('access_token', 'refresh_intent')
                       and updated_at > :read_at)
                 """
             ),
@@ -119,6 +145,7 @@ def stop(connection: Connection, link: Link, why: str) -> bool:
                 "why": why,
                 "location": link.location_place,
                 "tenant": link.tenant_place,
+                "company": link.company_place,
                 "read_at": link.read_at,
             },
         ).rowcount
@@ -202,6 +229,23 @@ def start(connection: Connection, connection_id: int) -> None:
     )
 
 
+def let_in(
+    connection: Connection, link: Link, *, auth: str, company_id: str | None = None
+) -> None:
+    """Note how HighLevel lets us into a location from now on.
+
+    Args:
+        connection: the transaction.
+        link: a connection of the location.
+        auth: `private` for a private integration token, `oauth` for an installed app.
+        company_id: the agency whose token opens the location; None if it has one of its own.
+    """
+    connection.execute(
+        text("update location set auth = :auth, company_id = :company_id where id = :id"),
+        {"auth": auth, "company_id": company_id, "id": link.location},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class NewConnection:
     """What is needed to add a connection; secrets are stored apart, sealed."""
@@ -222,6 +266,8 @@ class NewConnection:
     mapping: str
     mode: str
     start_from: date
+    auth: str = "private"
+    account: str | None = None
 
 
 def add(connection: Connection, new: NewConnection) -> Link:
@@ -256,11 +302,13 @@ def add(connection: Connection, new: NewConnection) -> Link:
     location = connection.execute(
         text(
             """
-            insert into location (location_id, base_url, quota_calls, quota_seconds, quota_daily)
-            values (:location_id, :base_url, :calls, :seconds, :daily)
+            insert into location (location_id, base_url, quota_calls, quota_seconds, quota_daily,
+                                  auth, account)
+            values (:location_id, :base_url, :calls, :seconds, :daily, :auth, :account)
             on conflict (location_id) do update
             set base_url = excluded.base_url, quota_calls = excluded.quota_calls,
-                quota_seconds = excluded.quota_seconds, quota_daily = excluded.quota_daily
+                quota_seconds = excluded.quota_seconds, quota_daily = excluded.quota_daily,
+                auth = excluded.auth, account = excluded.account
             returning id
             """
         ),
@@ -270,6 +318,8 @@ def add(connection: Connection, new: NewConnection) -> Link:
             "calls": new.highlevel_calls,
             "seconds": new.highlevel_seconds,
             "daily": new.highlevel_daily,
+            "auth": new.auth,
+            "account": new.account,
         },
     ).scalar_one()
     tenant = connection.execute(

@@ -425,6 +425,104 @@ def park(
     return moved
 
 
+_AT_REST = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
+"""In nobody's hands: what the other side is seen to hold is not on its way to be something else."""
+
+
+def learn_held(connection: Connection, delivery_id: int, meta: Mapping[str, Any]) -> bool:
+    """Its target row was looked at and holds what was confirmed; False while a worker has it."""
+    return _at_rest(
+        connection,
+        "target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb)",
+        _AT_REST,
+        {"id": delivery_id, "meta": jsontext.dumps(meta).decode()},
+    )
+
+
+def overwrite(
+    connection: Connection, delivery_id: int, *, meta: Mapping[str, Any], cause: str
+) -> bool:
+    """DELIVERED → DUE: somebody changed its target row, so what was confirmed is forgotten.
+
+    One that is due, waiting or parked stays so and is written in its turn. False while a worker
+    has it.
+    """
+    return _at_rest(
+        connection,
+        """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
+           cause = case when state = 'delivered' then :cause else cause end,
+           due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
+           state = case when state = 'delivered' then 'due' else state end""",
+        _AT_REST,
+        {"id": delivery_id, "meta": jsontext.dumps(meta).decode(), "cause": cause},
+    )
+
+
+def park_changed(
+    connection: Connection, delivery_id: int, *, meta: Mapping[str, Any], reason: str, field: str
+) -> bool:
+    """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
+
+    One that is due or waiting is written in its turn. False while a worker has it.
+    """
+    return _at_rest(
+        connection,
+        """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
+           reason = case when state = 'delivered' then :reason else reason end,
+           field = case when state = 'delivered' then :field else field end,
+           due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
+           state = case when state = 'delivered' then 'parked' else state end""",
+        _AT_REST,
+        {
+            "id": delivery_id,
+            "meta": jsontext.dumps(meta).decode(),
+            "reason": reason,
+            "field": field,
+        },
+    )
+
+
+def lose(connection: Connection, delivery_id: int, *, reason: str, make_again: bool) -> bool:
+    """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
+
+    It has no target row any more; whichever way it goes on, it is looked up before it is made.
+    False while a worker has it; one that is due finds out by itself.
+    """
+    return _at_rest(
+        connection,
+        """target_id = null, target_meta = null, projection = null, reason = :reason,
+           field = null, due_at = clock_timestamp(),
+           state = case when :make_again then 'doubtful' else 'parked' end""",
+        "delivery.state = 'delivered'",
+        {"id": delivery_id, "reason": reason, "make_again": make_again},
+    )
+
+
+def call_off(connection: Connection, delivery_id: int, *, reason: str) -> bool:
+    """DUE, WAITING or DELIVERED → PARKED: what it was owed for is gone, so nothing is written.
+
+    False while a worker has it.
+    """
+    return _at_rest(
+        connection,
+        "state = 'parked', reason = :reason, field = null, due_at = clock_timestamp()",
+        _AT_REST,
+        {"id": delivery_id, "reason": reason},
+    )
+
+
+def _at_rest(connection: Connection, sets: str, states: str, parameters: Mapping[str, Any]) -> bool:
+    """One UPDATE of a row that no worker has."""
+    return bool(
+        connection.execute(
+            text(
+                f"update delivery set {sets} where id = :id and {states}"  # noqa: S608 - constants
+            ),
+            dict(parameters),
+        ).rowcount
+    )
+
+
 def retry(
     connection: Connection,
     connection_id: int | None,

@@ -238,3 +238,24 @@ def due_readings(
         if row is not None:
             due.append((kind, band))
     return due
+
+
+def hasten(
+    connection: Connection, connection_id: int, reading: tuple[str, str], after: timedelta
+) -> None:
+    """Have a reading's next turn come soon, if it would come later."""
+    connection.execute(
+        text(
+            """
+            update cursor set due_at = clock_timestamp() + cast(:after as interval)
+            where connection_id = :connection_id and kind = :kind and band = :band
+              and due_at > clock_timestamp() + cast(:after as interval)
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "kind": reading[0],
+            "band": reading[1],
+            "after": after,
+        },
+    )

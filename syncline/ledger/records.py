@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -133,6 +133,23 @@ def page(
         {"place": place, "kind": kind, "after": after, "most": most},
     )
     return [(row.foreign_id, row.version, row.canonical) for row in found]
+
+
+def sent_in_part(connection: Connection, place: str, within: timedelta, most: int) -> list[str]:
+    """Ids of orders of which something was sent and more may follow, the last changed first."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id from record
+            where place = :place and kind = 'order'
+              and canonical ->> 'fulfillment_status' not in ('unfulfilled', 'fulfilled')
+              and changed_at > clock_timestamp() - cast(:within as interval)
+            order by changed_at desc limit :most
+            """
+        ),
+        {"place": place, "within": within, "most": most},
+    )
+    return list(found.scalars())
 
 
 def canonical(

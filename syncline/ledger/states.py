@@ -10,6 +10,9 @@
      └◄──absent after the settle time────────────────────────────────────┘
 
     What a reading would bring may come by itself: due, waiting or parked ──settle──► delivered.
+    Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
+    must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
+    What it was owed for is gone: due, waiting or delivered ──call off──► parked.
 
 Every move is one conditional UPDATE … RETURNING in `ledger/deliveries.py`.
 """
@@ -33,15 +36,15 @@ class State(StrEnum):
 
 
 MOVES: dict[State, frozenset[State]] = {
-    State.DUE: frozenset({State.LEASED}),
+    State.DUE: frozenset({State.LEASED, State.PARKED}),
     State.LEASED: frozenset(
         {State.DUE, State.WAITING, State.SENDING, State.DELIVERED, State.PARKED}
     ),
     State.SENDING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
-    State.WAITING: frozenset({State.DUE}),
+    State.WAITING: frozenset({State.DUE, State.PARKED}),
     State.DOUBTFUL: frozenset({State.CHECKING}),
     State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
-    State.DELIVERED: frozenset({State.DUE}),
+    State.DELIVERED: frozenset({State.DUE, State.PARKED, State.DOUBTFUL}),
     State.PARKED: frozenset({State.DUE, State.DOUBTFUL}),
 }
 """The only moves there are; a test tries every other one."""

@@ -26,6 +26,8 @@ _KINDS = {
     "refunds": (None, "payments/credit"),
     "subscriptions": ("subscription", "subscriptions"),
     "customers": ("customer", "customers"),
+    "fulfillments": (None, "fulfillments"),
+    "Halo's changes": (None, "halo"),
 }
 """What is shown → the kind of its records; the flow of its deliveries, and of payments which."""
 
@@ -68,6 +70,7 @@ class KindStatus:
         in_line: confirmed by the other side in the wanted version.
         due: to be sent, or being sent.
         waiting: needs another delivery first.
+        held_up: of these, how many need one that is parked: they wait until a person has acted.
         doubtful: sent with an unknown outcome; looked up before it is sent again.
         parked: needs a person.
         pull: the last finished pull.
@@ -81,6 +84,7 @@ class KindStatus:
     in_line: int
     due: int
     waiting: int
+    held_up: int
     doubtful: int
     parked: int
     pull: PullStatus | None
@@ -110,6 +114,7 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
     states = _states(connection, link)
     finished, running = _pulls(connection, link)
     unread = _unread(connection, link)
+    held_up = _held_up(connection, link)
     found = []
     for shown, (kind, flow) in _KINDS.items():
         counts = states.get(flow or "", {})
@@ -124,6 +129,7 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
                 in_line=counts.get(State.DELIVERED, 0),
                 due=sum(counts.get(state, 0) for state in _ON_THE_WAY),
                 waiting=counts.get(State.WAITING, 0),
+                held_up=held_up.get(flow or "", 0),
                 doubtful=sum(counts.get(state, 0) for state in _IN_DOUBT),
                 parked=counts.get(State.PARKED, 0),
                 pull=finished.get(kind or ""),
@@ -210,6 +216,26 @@ def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
     for row in found:
         states.setdefault(row.flow, {})[row.state] = int(row.many)
     return dict(states)
+
+
+def _held_up(connection: Connection, link: Link) -> dict[str, int]:
+    """How many deliveries of each flow wait for one that is parked."""
+    found = connection.execute(
+        text(
+            """
+            select case when d.flow = 'payments' then d.flow || '/' || d.target else d.flow end
+                       as flow, count(distinct d.id) as many
+            from delivery dep
+            join wait w on w.tenant_id = dep.tenant_id and w.flow = dep.flow
+                       and w.source_id = dep.source_id and w.role = dep.role
+            join delivery d on d.id = w.delivery_id and d.state = 'waiting'
+            where dep.connection_id = :connection_id and dep.state = 'parked'
+            group by 1
+            """
+        ),
+        {"connection_id": link.id},
+    )
+    return {row.flow: row.many for row in found}
 
 
 def _pulls(

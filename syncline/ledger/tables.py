@@ -206,6 +206,14 @@ class Record(Base):
             text("(canonical ->> 'entity_id')"),
             postgresql_where=text("kind = 'transaction'"),
         ),
+        Index(
+            "ix_record_parcels",
+            "place",
+            postgresql_where=text(
+                "kind = 'order' and canonical ->> 'fulfillment_status' "
+                "not in ('unfulfilled', 'fulfilled')"
+            ),
+        ),
         {"postgresql_partition_by": "HASH (foreign_id)"},
     )
     place: Mapped[str] = mapped_column(primary_key=True)
@@ -387,11 +395,23 @@ class AuditEntry(Base):
 
 
 class Event(Base):
-    """A webhook as it arrived: raw bytes, committed before it was answered."""
+    """A webhook as it arrived: raw bytes, committed before it was answered.
+
+    `location_id` is HighLevel's own id, as the body says it; `connection_id` is known where the
+    address says it. `kind` and `foreign_id` name the record that it told of.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
         Index("ix_event_new", "id", postgresql_where=text("state = 'new'")),
+        Index(
+            "ix_event_place",
+            "source",
+            "location_id",
+            "connection_id",
+            "id",
+            postgresql_where=text("state = 'new'"),
+        ),
         Index("ix_event_record", "foreign_id", "kind", postgresql_where=text("kind is not null")),
         CheckConstraint("state in ('new', 'done', 'ignored', 'parked')", name="state"),
         {"postgresql_partition_by": "RANGE (at)"},
@@ -399,6 +419,7 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(primary_key=True, server_default=_NOW)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     source: Mapped[str]
+    location_id: Mapped[str | None]
     connection_id: Mapped[int | None]
     webhook_id: Mapped[str | None]
     type: Mapped[str | None]

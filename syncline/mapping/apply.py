@@ -12,16 +12,15 @@ from jmespath.exceptions import JMESPathError
 from syncline.errors import Unmappable
 from syncline.mapping.paths import Read
 from syncline.mapping.shapes import CUSTOM, FieldType
-from syncline.mapping.transforms import (
+from syncline.mapping.transforms import Step, run_steps
+from syncline.mapping.values import (
     Context,
-    Step,
     as_bool,
     as_money,
     as_number,
     as_text,
     as_time,
     is_missing,
-    run_steps,
 )
 from syncline.money import decimal
 
@@ -116,12 +115,27 @@ def value_of(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
     if not is_missing(value):
         return _TYPED[row.type](value, context)
     if row.required:
-        raise Unmappable(
-            f"{row.target} is required, and the record has nothing for it.",
-            field=row.target,
-            remedy="Fill it in where the record was made, or add a default to the mapping.",
-        )
+        raise _missing(row)
     return None
+
+
+def values_of(rows: Iterable[Row], target: str, record: Mapping[str, Any]) -> list[str]:
+    """All texts that the row of a target makes of a record, where it may make several.
+
+    Raises:
+        Unmappable: if it cannot be rendered, or is required and missing.
+    """
+    row = next((one for one in rows if one.target == target), None)
+    if row is None:
+        return []
+    context = Context(row.target)
+    found = read(row, record)
+    value = run_steps(row.steps, found if len(found) > 1 else next(iter(found), None), context)
+    many = value if isinstance(value, list) else [value]
+    texts = [as_text(one, row.target).strip() for one in many if not is_missing(one)]
+    if row.required and not any(texts):
+        raise _missing(row)
+    return [text for text in texts if text]
 
 
 def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
@@ -131,6 +145,14 @@ def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
         for row in rows
         if row.owner == "highlevel" and (value := _get(halo, row.target)) is not _ABSENT
     }
+
+
+def _missing(row: Row) -> Unmappable:
+    return Unmappable(
+        f"{row.target} is required, and the record has nothing for it.",
+        field=row.target,
+        remedy="Fill it in where the record was made, or add a default to the mapping.",
+    )
 
 
 _ABSENT: Final = object()

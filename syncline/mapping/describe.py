@@ -13,7 +13,8 @@ from syncline.mapping.apply import Row, read, value_of
 from syncline.mapping.document import Document
 from syncline.mapping.options import SECTIONS
 from syncline.mapping.shapes import FLOWS
-from syncline.mapping.transforms import is_missing
+from syncline.mapping.statuses import in_words
+from syncline.mapping.values import is_missing
 
 Examples = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stored records by the rows that read them, as `Document.rows` names those."""
@@ -91,7 +92,7 @@ def _flow(name: str, document: Document, examples: Examples) -> DescribedFlow:
     return DescribedFlow(
         name,
         shape.about,
-        tuple(_options(name, getattr(document, name))),
+        (*_options(name, getattr(document, name)), *_statuses(name, document)),
         tuple(rows),
         tuple(Filled(target, why) for target, why in shape.filled.items()),
     )
@@ -101,6 +102,12 @@ def _options(name: str, chosen: BaseModel) -> Iterable[DescribedOption]:
     for option, field in SECTIONS[name].model_fields.items():
         value = getattr(chosen, option)
         yield DescribedOption(option, _text(value) or "none", field.description or "")
+
+
+def _statuses(name: str, document: Document) -> Iterable[DescribedOption]:
+    """The rows of the table of statuses, beside the options of the flow that they belong to."""
+    for at, row in enumerate(document.statuses if name == "orders" else (), start=1):
+        yield DescribedOption(f"status {at}", str(row.halo), f"status in Halo for {in_words(row)}")
 
 
 def _row(prefix: str, row: Row, records: Sequence[Mapping[str, Any]]) -> DescribedRow:

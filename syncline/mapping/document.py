@@ -22,6 +22,7 @@ from syncline.mapping.apply import Owner, Row
 from syncline.mapping.options import (
     SECTIONS,
     CustomerOptions,
+    FulfillmentOptions,
     Options,
     OrderOptions,
     PaymentOptions,
@@ -31,6 +32,7 @@ from syncline.mapping.paths import BadPathError, Read, compile_path
 from syncline.mapping.positions import Place, Positions
 from syncline.mapping.shapes import FLOWS, FieldType, FlowShape
 from syncline.mapping.shipped import default_document
+from syncline.mapping.statuses import StatusRow, unreachable
 from syncline.mapping.transforms import (
     OF_SEVERAL,
     BadTransformError,
@@ -45,6 +47,7 @@ from syncline.mapping.transforms import (
 __all__ = [
     "CustomerOptions",
     "Document",
+    "FulfillmentOptions",
     "OrderOptions",
     "PaymentOptions",
     "Problem",
@@ -78,15 +81,19 @@ class Document:
         customers: the options of the customers flow.
         payments: the options of the payments flow.
         subscriptions: the options of the subscriptions flow.
+        fulfillments: the options of the fulfillments flow.
+        statuses: the table of `[[orders.status]]`, from the top.
         rows: compiled rows by flow and, where a flow writes several rows of Halo, by the row:
             `orders`, `customers.client`, `customers.user`, `payments.invoice`,
-            `payments.payment`, `payments.credit`, `subscriptions`.
+            `payments.payment`, `payments.credit`, `subscriptions`, `fulfillments.tracking`.
     """
 
     orders: OrderOptions
     customers: CustomerOptions
     payments: PaymentOptions
     subscriptions: SubscriptionOptions
+    fulfillments: FulfillmentOptions
+    statuses: tuple[StatusRow, ...]
     rows: Mapping[str, tuple[Row, ...]]
 
 
@@ -164,11 +171,13 @@ class _Reading:
             if name not in SECTIONS and name != "tables":
                 self._unknown((name,), [*SECTIONS, "tables"])
         tables = self._tables(raw.get("tables", {}))
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"statuses": ()}
         rows: dict[str, tuple[Row, ...]] = {}
         for flow, model in SECTIONS.items():
             section = self._section(flow, raw.get(flow, {}))
             fields = section.pop("field", [])
+            if flow == "orders":
+                options["statuses"] = self._statuses(section.pop("status", []), fields)
             options[flow] = self._options(flow, model, section)
             shape = FLOWS[flow]
             compiled = self._rows(flow, fields, tables)
@@ -180,6 +189,25 @@ class _Reading:
                 )
         return Document(**options, rows=rows)
 
+    def _statuses(self, written: Any, fields: Any) -> tuple[StatusRow, ...]:
+        place = ("orders", "status")
+        rows = written if isinstance(written, list) else [written]
+        read = [
+            self._validated(StatusRow, row if isinstance(row, Mapping) else {}, (*place, at))
+            for at, row in enumerate(rows)
+        ]
+        whole = [row for row, bad in read if row is not None and not bad]
+        if len(whole) < len(read):
+            return ()
+        for at in unreachable(whole):
+            remedy = "Put it above the row that takes everything of it, or take it out."
+            self._add((*place, at), "this row of orders.status is never reached", remedy)
+        named = [row.get("target") for row in fields if isinstance(row, Mapping)]
+        if whole and "status" in named:
+            what = "status is set by orders.status and by a row of orders.field"
+            self._add(("orders", "field", named.index("status")), what, "Leave one of the two.")
+        return tuple(whole)
+
     def _add(self, place: Place, what: str, remedy: str) -> None:
         self.found.append(Problem(self._positions.line(place), what, remedy))
 
@@ -190,7 +218,8 @@ class _Reading:
         return {}
 
     def _options(self, flow: str, model: type[_Options], given: Mapping[str, Any]) -> _Options:
-        options, bad = self._validated(model, given, (flow,), ["field"])
+        further = ["field", "status"] if flow == "orders" else ["field"]
+        options, bad = self._validated(model, given, (flow,), further)
         if not bad and isinstance(options, CustomerOptions):
             self._check_customers(options)
         if not bad and isinstance(options, PaymentOptions):
@@ -236,6 +265,8 @@ class _Reading:
                 firsts = {str(one["loc"][0]): one for one in reversed(error.errors())}
             for name, one in firsts.items():
                 at = (*place, name)
+                if name in bad:
+                    continue  # said already; without it the row is not whole
                 if one["type"] == "extra_forbidden":
                     self._unknown(at, [*model.model_fields, *further])
                 elif one["type"] == "missing":
@@ -243,7 +274,7 @@ class _Reading:
                 else:
                     self._add(at, f"{_dotted(at)}: {_in_words(one)}", "Write what it takes.")
             bad |= firsts.keys()
-            if not firsts.keys() <= given.keys():
+            if not firsts.keys() <= kept.keys():
                 return None, bad
 
     def _unknown(self, place: Place, known: Collection[str]) -> None:
@@ -344,7 +375,7 @@ class _Reading:
         if row.target not in shape.targets:
             close = get_close_matches(row.target, shape.targets, n=1)
             hint = f"did you mean {close[0]}" if close else f"known are {', '.join(shape.targets)}"
-            what = f"Halo has no field {row.target!r} that can be mapped; {hint}"
+            what = f"{shape.side} has no field {row.target!r} that can be mapped; {hint}"
             self._add(at, what, "Name a field that docs/mapping.md lists, or a custom field.")
             return row.type or "text"
         wanted = shape.targets[row.target]

@@ -5,7 +5,9 @@ Every option says its meaning itself, so that a page about a document can say it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -48,6 +50,13 @@ class OrderOptions(Options):
         ),
     ] = Decimal("0.05")
     test_mode: TestMode = "skip"
+    changed_in_halo: Annotated[
+        Literal["overwrite", "report"],
+        Field(
+            description="whether an order that was changed by hand in Halo is written again as "
+            "HighLevel has it, or parked with both values"
+        ),
+    ] = "overwrite"
 
 
 class CustomerOptions(Options):
@@ -125,10 +134,62 @@ class SubscriptionOptions(Options):
     test_mode: TestMode = "skip"
 
 
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_DURATION: Final = re.compile(rf"(\d{{1,6}}) ?({'|'.join(_SECONDS)})s?")
+
+
+def duration(text: str) -> timedelta:
+    """A duration as people write it: `30 minutes`, `2 hours`.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        units = ", ".join(f"{unit}s" for unit in _SECONDS)
+        raise ValueError(f"a duration is a whole number and one of {units}")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def _checked_duration(text: str) -> str:
+    duration(text)
+    return text
+
+
+class FulfillmentOptions(Options):
+    """The options of `[fulfillments]`."""
+
+    into: Annotated[
+        Literal["highlevel", "none"],
+        Field(description="whether Halo's consignments become fulfillments in HighLevel, or not"),
+    ] = "highlevel"
+    hold_for: Annotated[
+        str,
+        AfterValidator(_checked_duration),
+        Field(
+            description="how long a consignment without tracking waits for it, since HighLevel "
+            "cannot add one later; then it goes without"
+        ),
+    ] = "2 hours"
+    notify_customer: Annotated[
+        bool, Field(description="whether HighLevel mails the buyer about each fulfillment")
+    ] = False
+    returns: Annotated[
+        Literal["park"],
+        Field(description="what becomes of a return, which HighLevel does not know: a person"),
+    ] = "park"
+
+    @property
+    def hold(self) -> timedelta:
+        """`hold_for` as a duration."""
+        return duration(self.hold_for)
+
+
 SECTIONS: Final[Mapping[str, type[Options]]] = {
     "orders": OrderOptions,
     "customers": CustomerOptions,
     "payments": PaymentOptions,
     "subscriptions": SubscriptionOptions,
+    "fulfillments": FulfillmentOptions,
 }
 """Section of a document → its options."""

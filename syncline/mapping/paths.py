@@ -18,6 +18,9 @@ from jmespath.functions import Functions
 
 Read = Callable[[Mapping[str, Any]], Any]
 
+ANY_NAME = "*"
+"""In a shape: any name may stand here, since it is somebody's own, such as a custom field's."""
+
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _ANY: Any = object()
 """The shape of what cannot be known beforehand, such as a function's result."""
@@ -65,6 +68,8 @@ def _field(shape: Any, name: str) -> Any:
         raise BadPathError(f"{name!r} is read from a list; write [].{name} for all of its elements")
     if not isinstance(shape, Mapping):
         raise BadPathError(f"nothing lies below a plain value, so there is no {name!r}")
+    if ANY_NAME in shape:
+        return shape[ANY_NAME]
     if name not in shape:
         raise BadPathError(f"there is no {name!r} here, only {', '.join(shape)}")
     return shape[name]

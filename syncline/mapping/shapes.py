@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
+from syncline.mapping.paths import ANY_NAME
+
 FieldType = Literal["text", "number", "money", "date", "bool"]
 """What a target field takes."""
 
@@ -35,6 +37,12 @@ _ITEM = (
     "currency",
 )
 _SOURCE: Final = dict.fromkeys(("type", "sub_type", "name", "id"))
+_FULFILLMENT: Final[Mapping[str, Any]] = {
+    "id": None,
+    "created_at": None,
+    "items": [dict.fromkeys(("price_id", "qty"))],
+    "trackings": [dict.fromkeys(("number", "carrier", "url"))],
+}
 ORDER: Final[Mapping[str, Any]] = {
     "id": None,
     "contact": CONTACT,
@@ -50,6 +58,10 @@ ORDER: Final[Mapping[str, Any]] = {
     "source": _SOURCE,
     "coupon": None,
     "items": [dict.fromkeys(_ITEM)],
+    "fulfillments": [_FULFILLMENT],
+    "tracking_numbers": [None],
+    "carriers": [None],
+    "tracking_urls": [None],
     "created_at": None,
     "updated_at": None,
 }
@@ -129,6 +141,17 @@ SUBSCRIPTION: Final[Mapping[str, Any]] = {
 }
 """A subscription's canonical form, and in words what its schedule means."""
 
+CONSIGNMENT: Final[Mapping[str, Any]] = {
+    "id": None,
+    "order_id": None,
+    "halo_order_id": None,
+    "date": None,
+    "note": None,
+    "lines": [dict.fromkeys(("line_id", "key", "price_id", "name", "qty"))],
+    "order": {"note": None, "customfields": {ANY_NAME: None}},
+}
+"""A consignment's canonical form, and what its order in Halo tells of it."""
+
 CUSTOM: Final = "customfields."
 """How a target names one of Halo's custom fields: `customfields.CFOrderSource`."""
 
@@ -146,6 +169,7 @@ class FlowShape:
         has_currency: whether the record has a currency, which `money` needs.
         sources: prefix → the canonical form, where it is not `source`.
         plain: prefixes of rows of Halo that have no custom fields.
+        side: whose fields the targets are.
     """
 
     about: str
@@ -156,6 +180,7 @@ class FlowShape:
     has_currency: bool
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plain: tuple[str, ...] = ()
+    side: str = "Halo"
 
     def prefix_of(self, target: str) -> str:
         """The prefix that a target starts with; "" where it has none of the flow's."""
@@ -320,6 +345,24 @@ FLOWS: Final[Mapping[str, FlowShape]] = {
         },
         prefixes=("",),
         has_currency=True,
+    ),
+    # Source: HighLevel's CreateFulfillmentDto and FulfillmentTracking.
+    "fulfillments": FlowShape(
+        about="Halo's consignments → fulfillments of HighLevel's orders",
+        source=CONSIGNMENT,
+        targets={
+            "tracking.number": "text",
+            "tracking.carrier": "text",
+            "tracking.url": "text",
+        },
+        filled={
+            "items": "they are the consignment's lines, by the price of the order's item",
+            "notifyCustomer": "it is set by the option notify_customer",
+        },
+        prefixes=("tracking.",),
+        plain=("tracking.",),
+        has_currency=False,
+        side="HighLevel",
     ),
 }
 """The flows that a mapping document has a section for."""

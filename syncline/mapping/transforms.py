@@ -3,15 +3,15 @@
 A row names one (`transform = "upper"`), one with arguments
 (`transform = { use = "join", with = ", " }`), or a list of them that run in order. A value that
 the record does not have passes by every transform except `const`, `default`, `first` and `join`.
+Of a list, every transform but these takes each value by itself.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,26 +19,33 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import override
 
 from syncline.errors import Unmappable
-from syncline.money import Money, decimal
+from syncline.mapping.values import Context, as_money, as_text, as_time, is_missing
+
+__all__ = [
+    "OF_SEVERAL",
+    "TRANSFORMS",
+    "BadTransformError",
+    "Context",
+    "Scalar",
+    "Step",
+    "Tables",
+    "Transform",
+    "compile_steps",
+    "in_words",
+    "names_of",
+    "run_steps",
+]
 
 Scalar = str | int | bool | Decimal
 Tables = Mapping[str, Mapping[str, Scalar]]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a transform may know beside its value.
-
-    Attributes:
-        field: the target, for error messages.
-        currency: ISO 4217, None where the record has none.
-    """
-
-    field: str
-    currency: str | None = None
-
-
 Step = Callable[[Any, Context], Any]
+
+_LONGEST_PATTERN = 300
+_LONGEST_TEXT = 20_000
+"""Characters that `find` looks at: somebody's note may be a book, and a pattern slow."""
+_MOST_FOUND = 100
 
 
 class BadTransformError(ValueError):
@@ -204,6 +211,36 @@ class First(Transform):
         return next((one for one in values if not is_missing(one)), None)
 
 
+class Find(Transform):
+    r"""What a regular expression finds in a text: its one group, once for each match.
+
+    >>> run({"use": "find", "pattern": "Tracking: (\\S+)"}, "Tracking: 1Z1\nTracking: 1Z2")
+    ['1Z1', '1Z2']
+    >>> run({"use": "find", "pattern": "Tracking: (\\S+)"}, "left at the door")
+    []
+    """
+
+    pattern: str = Field(max_length=_LONGEST_PATTERN)
+
+    @override
+    def step(self, tables: Tables) -> Step:
+        try:
+            pattern = re.compile(self.pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise BadTransformError(f"find, pattern: no regular expression: {error}") from None
+        if pattern.groups != 1:
+            raise BadTransformError(
+                f"find, pattern: needs one group in ( ), and has {pattern.groups}; "
+                "write (?: ) around what only belongs together"
+            )
+
+        def found(value: Any, context: Context) -> list[str]:
+            text = as_text(value, context.field)[:_LONGEST_TEXT]
+            return [one for one in pattern.findall(text) if one][:_MOST_FOUND]
+
+        return _present(found)
+
+
 class Lookup(Transform):
     """The value that a table of the document gives for this one.
 
@@ -239,6 +276,7 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
     "const": Const,
     "date": Date,
     "default": Default,
+    "find": Find,
     "first": First,
     "join": Join,
     "lookup": Lookup,
@@ -303,70 +341,6 @@ def _said(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else as_text(value, "")
 
 
-def is_missing(value: Any) -> bool:
-    """Whether the record has nothing there: null, an empty text or an empty list."""
-    return value is None or value in ("", [])
-
-
-def as_text(value: Any, field: str) -> str:
-    """A plain value as text.
-
-    Raises:
-        Unmappable: if it is a list or an object.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping | list):
-        raise Unmappable(f"{field} reads a whole {type(value).__name__}, not text.", field=field)
-    return str(value)
-
-
-def as_money(value: Any, context: Context) -> Decimal:
-    """An exact amount in the record's currency.
-
-    Raises:
-        Unmappable: if it is none, or the record has no currency.
-    """
-    if context.currency is None:
-        raise Unmappable(f"{context.field} has no currency.", field=context.field)
-    return Money.of(value, context.currency, context.field).amount
-
-
-def as_number(value: Any, context: Context) -> Decimal:
-    """A finite number.
-
-    Raises:
-        Unmappable: if it is none.
-    """
-    return decimal(value, context.field)
-
-
-def as_time(value: Any, field: str) -> datetime:
-    """A point in time, in UTC; without a zone it means UTC.
-
-    Raises:
-        Unmappable: if it is none.
-    """
-    try:
-        moment = datetime.fromisoformat(as_text(value, field))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Unmappable(f"{field} is {value!r}, not a date.", field=field) from None
-
-
-def as_bool(value: Any, context: Context) -> bool:
-    """Yes or no, from a JSON boolean or its text.
-
-    Raises:
-        Unmappable: if it is neither.
-    """
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    found = words.get(as_text(value, context.field).strip().lower())
-    if found is None:
-        raise Unmappable(f"{context.field} is {value!r}, not yes or no.", field=context.field)
-    return found
-
-
 def run_steps(steps: Iterable[Step], value: Any, context: Context) -> Any:
     """Run a row's transforms in order.
 
@@ -379,4 +353,12 @@ def run_steps(steps: Iterable[Step], value: Any, context: Context) -> Any:
 
 
 def _present(step: Step) -> Step:
-    return lambda value, context: None if is_missing(value) else step(value, context)
+    def present(value: Any, context: Context) -> Any:
+        if is_missing(value):
+            return None
+        if not isinstance(value, list):
+            return step(value, context)
+        each = [step(one, context) for one in value if not is_missing(one)]
+        return [one for many in each for one in (many if isinstance(many, list) else [many])]
+
+    return present

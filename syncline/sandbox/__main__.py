@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from syncline.sandbox.app import create_app
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.server import serve
+from syncline.sandbox.webhooks import SigningKeys
 
 
 def main() -> int:
@@ -20,6 +22,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     parser.add_argument("--config", default="{}", help="the sandbox's config as JSON")
     parser.add_argument(
+        "--signing-secret", type=Path, metavar="FILE", help="what webhooks' signing follows from"
+    )
+    parser.add_argument(
         "--end-with-stdin", action="store_true", help="stop when standard input is closed"
     )
     options = parser.parse_args()
@@ -27,8 +32,10 @@ def main() -> int:
         config = SandboxConfig.model_validate_json(options.config)
     except ValidationError as error:
         parser.error(f"--config: {error}")
+    secret: Path | None = options.signing_secret
+    keys = None if secret is None else SigningKeys(secret.read_text(encoding="utf-8").strip())
     serve(
-        create_app(config),
+        create_app(config, keys),
         host=options.host,
         port=options.port,
         on_listening=_announce,

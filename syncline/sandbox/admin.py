@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from syncline.sandbox.audit import audit
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Rule
+from syncline.sandbox.fulfillments import fulfill_by_hand
 from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
+from syncline.sandbox.highlevel_admin import Admin as HighLevelAdmin
 from syncline.sandbox.plant import Planting, plant
 from syncline.sandbox.state import change_orders
 from syncline.sandbox.state_money import (
@@ -63,23 +65,42 @@ class _Replay(_Form):
     reads: int = Field(default=1, ge=1)
 
 
+class _Remove(_Form):
+    ids: list[str]
+
+
+class _Item(_Form):
+    priceId: str  # noqa: N815 - as HighLevel spells it
+    qty: float = Field(gt=0)
+
+
+class _Fulfill(_Form):
+    order: str
+    items: list[_Item] | None = None
+    trackings: list[dict[str, str]] | None = None
+
+
 class Admin:
     """The ASGI application under `/admin`; JSON in and out.
 
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
-    `POST /orders/add`, `POST /transactions/change`, `POST /transactions/add`,
-    `POST /subscriptions/change`, `POST /replay`, `POST /plant`, `GET /audit`,
+    `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
+    `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
+    `POST /replay`, `POST /plant`, `GET /audit`,
     `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`;
-    `/halo/...` is the Halo tenant's own.
+    `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._highlevel = HighLevelAdmin(sandbox)
         self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("POST", "/reset"): self._reset,
             ("POST", "/faults"): self._faults,
             ("POST", "/orders/change"): self._change,
             ("POST", "/orders/add"): self._add,
+            ("POST", "/orders/fulfill"): self._fulfill,
+            ("POST", "/orders/remove"): self._remove,
             ("POST", "/transactions/change"): self._change_transactions,
             ("POST", "/transactions/add"): self._add_transactions,
             ("POST", "/subscriptions/change"): self._change_subscriptions,
@@ -94,21 +115,26 @@ class Admin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call of the admin API."""
         request = await read_request(scope, receive)
-        await send_reply(send, self._answer(request), {})
+        await send_reply(send, await self._answer(request), {})
 
-    def _answer(self, request: Request) -> Reply:
-        route = self._routes.get((request.method, request.path))
+    async def _answer(self, request: Request) -> Reply:
         try:
-            if route is not None:
-                return Reply(200, route(request))
-            if request.path.startswith("/halo/"):
-                return self._sandbox.halo.admin(request)
-            if request.path.startswith("/state/"):
-                return self._state(request)
+            return await self._routed(request)
         except ValidationError as error:
             return Reply(422, {"error": error.errors(include_url=False, include_context=False)})
         except (msgspec.DecodeError, ValueError, KeyError) as error:
             return Reply(422, {"error": str(error)})
+
+    async def _routed(self, request: Request) -> Reply:
+        route = self._routes.get((request.method, request.path))
+        if route is not None:
+            return Reply(200, route(request))
+        if request.path.startswith("/highlevel/"):
+            return await self._highlevel.handle(request)
+        if request.path.startswith("/halo/"):
+            return self._sandbox.halo.admin(request)
+        if request.path.startswith("/state/"):
+            return self._state(request)
         return Reply(404, {"error": f"no {request.method} {request.path} here"})
 
     def _reset(self, request: Request) -> dict[str, Any]:
@@ -132,11 +158,33 @@ class Admin:
             count=form.count,
             ids=form.ids,
         )
+        if form.fields == "status":
+            self._sandbox.announce_orders("OrderStatusUpdate", changed)
         return {"ids": changed}
 
     def _add(self, request: Request) -> dict[str, Any]:
         form = _Add.model_validate_json(request.body)
-        return {"ids": self._sandbox.generator.add_orders(form.count, now=self._sandbox.now())}
+        made = self._sandbox.generator.add_orders(form.count, now=self._sandbox.now())
+        self._sandbox.announce_orders("OrderCreate", made)
+        return {"ids": made}
+
+    def _fulfill(self, request: Request) -> dict[str, Any]:
+        """Make a fulfillment as a person does in HighLevel; no event tells of it."""
+        form = _Fulfill.model_validate_json(request.body)
+        made = fulfill_by_hand(
+            self._sandbox.store,
+            self._sandbox.store.orders[form.order],
+            items=None if form.items is None else {one.priceId: one.qty for one in form.items},
+            trackings=form.trackings,
+            now=self._sandbox.now(),
+            rng=self._sandbox.generator.rng,
+        )
+        return {"id": made["_id"]}
+
+    def _remove(self, request: Request) -> dict[str, Any]:
+        """Let orders be gone from HighLevel; no event tells of it."""
+        form = _Remove.model_validate_json(request.body)
+        return {"ids": self._sandbox.store.remove_orders(form.ids)}
 
     def _change_transactions(self, request: Request) -> dict[str, Any]:
         form = _ChangeTransactions.model_validate_json(request.body)
@@ -190,6 +238,7 @@ class Admin:
             for side, limits in self._sandbox.limits.items()
         }
         counters["faults"] = self._sandbox.faults.fired
+        counters["refreshes"] = self._sandbox.highlevel.oauth.refreshes()
         counters["notified"] = len(self._sandbox.store.notified)
         return counters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -13,11 +13,22 @@ from syncline.sandbox.admin import Admin
 from syncline.sandbox.calls import CallLog
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Faults
-from syncline.sandbox.gateway import Gateway, RateHeaders, Service, no_headers
+from syncline.sandbox.gateway import (
+    Gateway,
+    RateHeaders,
+    Service,
+    no_headers,
+    read_request,
+    send_reply,
+)
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.halo import HaloService
+from syncline.sandbox.halo_sending import HaloSender
 from syncline.sandbox.highlevel import HighLevelService
+from syncline.sandbox.highlevel_events import EventWriter
 from syncline.sandbox.limits import DailyJudge, Judge, SideLimits
+from syncline.sandbox.webhooks import Event, Outbox, SigningKeys
+from syncline.sandbox.wire import Reply
 
 
 def utc_now() -> datetime:
@@ -37,11 +48,23 @@ class Sandbox:
         gateways: side to its ASGI application.
         highlevel: the emulated HighLevel.
         halo: the emulated Halo.
+        halo_sender: sends its webhooks.
+        keys: what HighLevel's events are signed with; stays over a reset, as `outbox` does.
+        outbox: sends HighLevel's events.
+        events: writes them.
     """
 
-    def __init__(self, config: SandboxConfig, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        config: SandboxConfig,
+        now: Callable[[], datetime] = utc_now,
+        keys: SigningKeys | None = None,
+    ) -> None:
         self.now = now
         self.gateways: dict[str, Gateway] = {}
+        self.halo_sender = HaloSender()
+        self.keys = keys or SigningKeys()
+        self.outbox = Outbox(self.keys)
         self.reset(config)
 
     def reset(self, config: SandboxConfig) -> None:
@@ -60,11 +83,41 @@ class Sandbox:
             "halo": SideLimits(Judge(config.halo_limit)),
         }
         self.highlevel = HighLevelService(config, self.store, self.faults, self.now)
+        self.outbox.reset(seed=config.seed)
+        self.events = EventWriter(config, self.generator, self.now)
         self.halo = HaloService(config, self.store, self.faults, self.now)
+        self.halo_sender.start_over(self.halo.tenant)
+        self.halo.afterwards = self.halo_sender.send_new
         self.gateways = {
             "highlevel": self._gateway("highlevel", self.highlevel, self.highlevel.rate_headers),
             "halo": self._gateway("halo", self.halo, no_headers),
         }
+
+    def announce_orders(self, kind: str, ids: Iterable[str]) -> None:
+        """Send an event about each of these orders, if events go anywhere."""
+        if self.outbox.dial.url is None:
+            return
+        for order_id in ids:
+            self.outbox.send(self.events.of_order(kind, self.store.orders[order_id]))
+
+    def announce_app(self, kind: str) -> Event:
+        """Send an event about the app in the location, if events go anywhere."""
+        event = self.events.of_app(kind)
+        if self.outbox.dial.url is not None:
+            self.outbox.send(event)
+        return event
+
+    async def marketplace(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The page where a person installs the app; no call of the API, so no limit counts it."""
+        request = await read_request(scope, receive)
+        oauth = self.highlevel.oauth
+        if (request.method, request.path) != ("GET", "/oauth/chooselocation"):
+            await send_reply(send, Reply(404, f"Cannot {request.method} {request.path}"), {})
+            return
+        before, reply = oauth.installed_at, oauth.choose_location(request.query)
+        if oauth.installed_at != before:
+            self.announce_app("INSTALL")
+        await send_reply(send, reply, {})
 
     def _gateway(self, side: str, service: Service, rate_headers: RateHeaders) -> Gateway:
         return Gateway(
@@ -86,11 +139,13 @@ class Sandbox:
         return dispatch
 
 
-def create_app(config: SandboxConfig | None = None) -> Starlette:
+def create_app(config: SandboxConfig | None = None, keys: SigningKeys | None = None) -> Starlette:
     """The sandbox's application: `/highlevel`, `/halo` and `/admin`."""
-    sandbox = Sandbox(config or SandboxConfig())
+    sandbox = Sandbox(config or SandboxConfig(), keys=keys)
     app = Starlette(
         routes=[
+            # On the real side this is another host than the API's.
+            Mount("/highlevel/v2", app=sandbox.marketplace),
             Mount("/highlevel", app=sandbox.side("highlevel")),
             Mount("/halo", app=sandbox.side("halo")),
             Mount("/admin", app=Admin(sandbox)),

@@ -56,6 +56,54 @@ def make_fulfillment(
     return fulfillment
 
 
+def fulfill_by_hand(
+    store: Store,
+    order: Document,
+    *,
+    items: Mapping[str, float] | None,
+    trackings: list[Document] | None,
+    now: datetime,
+    rng: random.Random,
+) -> Document:
+    """Store a fulfillment that a person made in HighLevel's own screens, without telling the buyer.
+
+    Args:
+        store: where it goes.
+        order: whose parcel it is.
+        items: quantities by the price's id; None is all that no fulfillment holds yet.
+        trackings: as the API takes them; None makes one up.
+        now: aware UTC.
+        rng: makes the ids.
+
+    Raises:
+        ValueError: if nothing is left, or the order holds no such price.
+    """
+    wanted = _left(store, order) if items is None else items
+    known = {item["price"]["_id"] for item in order["items"]}
+    if not wanted or not known.issuperset(wanted):
+        raise ValueError(f"the order {order['_id']} has nothing of that to fulfill")
+    number = f"HL{rng.randrange(10**10):010}"
+    url = f"https://track.example.com/{number}"
+    made_up = {"trackingNumber": number, "shippingCarrier": "FedEx", "trackingUrl": url}
+    body = {
+        "items": [{"priceId": price_id, "qty": qty} for price_id, qty in wanted.items()],
+        "trackings": [made_up] if trackings is None else trackings,
+        "notifyCustomer": False,
+    }
+    fulfillment = make_fulfillment(store, order, body, now, rng)
+    store.by_hand.add(fulfillment["_id"])
+    return fulfillment
+
+
+def _left(store: Store, order: Document) -> dict[str, float]:
+    """What no fulfillment of the order holds yet, by the price's id."""
+    left = {item["price"]["_id"]: item["qty"] for item in order["items"]}
+    for fulfillment in store.fulfillments.get(order["_id"], []):
+        for item in fulfillment["items"]:
+            left[item["_id"]] -= item["qty"]
+    return {price_id: qty for price_id, qty in left.items() if qty > 0}
+
+
 def _fulfilled(item: Document, qty: float) -> Document:
     """A line of the answer: its `_id` is the price's."""
     return {

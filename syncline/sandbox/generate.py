@@ -93,11 +93,14 @@ class Generator:
         contacts = list(self.store.contacts.values())
         made = []
         for _ in range(count):
-            created = now or self._moment()
-            order = self._order(self.rng.choice(contacts), created, len(self.store.orders))
+            order = self._order(self.rng.choice(contacts), now or self._moment())
             self.store.add("orders", order, quirks_of(self.rng))
             made.append(order["_id"])
         return made
+
+    def order(self, now: datetime) -> Document:
+        """An order as they are here, created at `now`, that is in no list."""
+        return self._order(self.rng.choice(list(self.store.contacts.values())), now)
 
     def add_transactions(
         self, count: int, *, order_ids: Iterable[str] = (), now: datetime | None = None
@@ -177,8 +180,8 @@ class Generator:
         prices = {code: _rescaled(cents, code) for code in self.config.currencies}
         return Product(document, {code: object_id(rng, self.now) for code in prices}, prices)
 
-    def _order(self, contact: Document, created: datetime, index: int) -> Document:
-        rng = self.rng
+    def _order(self, contact: Document, created: datetime) -> Document:
+        rng, index = self.rng, len(self.store.orders)
         currency = self._currency(index)
         chosen = rng.sample(self.products, rng.randrange(1, 6))
         items = [self._item(product, currency) for product in chosen]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from syncline.sandbox import halo_auth
+from syncline.sandbox import halo_auth, halo_webhooks
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.faults import AnswerDial, Faults
 from syncline.sandbox.halo_admin import Admin
@@ -23,6 +25,11 @@ from syncline.sandbox.state import Store
 from syncline.sandbox.wire import Reply, Request
 
 _REPORTING = frozenset({"reporting"})
+_ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _nothing() -> None:
+    """What is done after a call where nobody listens."""
 
 
 class HaloService:
@@ -30,6 +37,7 @@ class HaloService:
 
     Attributes:
         tenant: its rows, habits and clock.
+        afterwards: done after every call, such as sending the webhooks of what it changed.
     """
 
     def __init__(
@@ -40,11 +48,12 @@ class HaloService:
         now: Callable[[], datetime],
     ) -> None:
         if store.halo is None:
-            store.halo = HaloStore()
+            store.halo = HaloStore(webhook_dial=config.halo_webhooks)
         self.tenant = Tenant(store.halo, config, now)
         self._faults = faults
         self._reports = Reports(store.halo, now)
-        self._admin = Admin(self.tenant, store.contacts)
+        self._admin = Admin(self.tenant, store)
+        self.afterwards: Callable[[], None] = _nothing
 
     def handle(self, request: Request) -> Reply:
         """Answer one call and make its effect."""
@@ -52,15 +61,18 @@ class HaloService:
             return self._answer(request)
         except RefusalError as refusal:
             return refusal.reply
+        finally:
+            self.afterwards()
 
     def operation(self, request: Request) -> str:
         """The operation's short name: `POST /SalesOrder`, `GET /SalesOrder/{id}`."""
         parts = request.path.strip("/").split("/")
         if parts[0] == "api":
             parts = parts[1:]
-        known = ENTITIES.get(parts[0].lower()) if parts else None
-        names = [known.name if known else "".join(parts[:1]), *parts[1:]]
-        return f"{request.method} /" + "/".join("{id}" if one.isdecimal() else one for one in names)
+        known = ENTITIES.get(parts[0].lower())
+        name = known.name if known else halo_webhooks.NAMES.get(parts[0].lower(), parts[0])
+        names = [name, *("{id}" if _ID.fullmatch(one) else one for one in parts[1:])]
+        return f"{request.method} /" + "/".join(names)
 
     def rate_limited(self, limit: Limit) -> Reply:
         """The refusal of a call too many; its text alone names limit and window."""
@@ -77,7 +89,14 @@ class HaloService:
 
     def admin(self, request: Request) -> Reply:
         """Do what a test asks for behind the API's back."""
-        return self._admin.handle(request)
+        self.tenant.store.by_hand = True
+        try:
+            return self._admin.handle(request)
+        except RefusalError as refusal:
+            return Reply(422, {"error": refusal.reply.body})
+        finally:
+            self.tenant.store.by_hand = False
+            self.afterwards()
 
     def _answer(self, request: Request) -> Reply:
         parts = request.path.strip("/").split("/")
@@ -88,6 +107,10 @@ class HaloService:
         if len(parts) in (2, 3) and parts[0] == "api":
             if parts[1].lower() == "report" and len(parts) == 2:
                 return self._report(request)
+            if parts[1].lower() in halo_webhooks.NAMES:
+                # Asking the dial uses it up, and only a write's answer can be spoilt.
+                dial = self._dial(request) if request.method == "POST" else AnswerDial()
+                return halo_webhooks.answer(self.tenant, request, parts[1:], dial)
             entity = ENTITIES.get(parts[1].lower())
             if entity is not None:
                 return self._entity(entity, parts[2:], request)
@@ -99,7 +122,7 @@ class HaloService:
         if not rest and request.method == "GET":
             return Reply(200, listed(self.tenant, entity, request.query))
         if not rest and request.method == "POST":
-            return save(self.tenant, entity, request, self._dial(request))
+            return self._save(entity, request)
         if rest and rest[0].isdecimal() and request.method == "GET":
             return Reply(200, self._one(entity, int(rest[0]), request))
         if rest and rest[0].isdecimal() and request.method == "DELETE":
@@ -108,6 +131,12 @@ class HaloService:
         raise RefusalError(
             405, {"Message": f"The resource does not support method '{request.method}'."}
         )
+
+    def _save(self, entity: Entity, request: Request) -> Reply:
+        if entity.writing is None:
+            raise RefusalError(405, {"Message": "The resource does not support method 'POST'."})
+        dial = self._dial(request)
+        return save(self.tenant, entity.writing, partial(entity.whole, self.tenant), request, dial)
 
     def _one(self, entity: Entity, row_id: int, request: Request) -> Row:
         row = entity.rows(self.tenant.store).get(row_id)

@@ -9,14 +9,24 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.addresses import by_email, normalised
+from syncline.sandbox.audit_fulfillments import carried_by, price_of
+from syncline.sandbox.config import WebhookDial
+from syncline.sandbox.halo_consignments import (
+    check_consignment,
+    edit_consignment,
+    save_consignment,
+)
 from syncline.sandbox.halo_customers import save_client, save_user
-from syncline.sandbox.halo_fields import INVOICE, ORDER, PAYMENT, Convert, typed
+from syncline.sandbox.halo_fields import CONSIGNMENT, INVOICE, ORDER, PAYMENT, Convert, typed
 from syncline.sandbox.halo_invoices import edit_invoice
-from syncline.sandbox.halo_orders import edit_order
-from syncline.sandbox.halo_payments import edit_payment
+from syncline.sandbox.halo_lines import exact
+from syncline.sandbox.halo_orders import ORDER_TABLE, edit_order
+from syncline.sandbox.halo_payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo_recurring import edit_recurring
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
+from syncline.sandbox.halo_webhooks import bind_everything
+from syncline.sandbox.state import Store
 from syncline.sandbox.wire import Reply, Request
 
 
@@ -33,6 +43,7 @@ _EDITS = {
     "order": _Edit(lambda store: store.orders, ORDER, edit_order),
     "invoice": _Edit(lambda store: store.invoices, INVOICE, edit_invoice),
     "payment": _Edit(lambda store: store.payments, PAYMENT, edit_payment),
+    "consignment": _Edit(lambda store: store.consignments, CONSIGNMENT, edit_consignment),
     "recurring": _Edit(lambda store: store.recurring_invoices, INVOICE, edit_recurring),
 }
 
@@ -40,22 +51,30 @@ _EDITS = {
 class Admin:
     """The hooks under `/admin/halo/`."""
 
-    def __init__(self, tenant: Tenant, contacts: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, tenant: Tenant, store: Store) -> None:
         self._tenant = tenant
-        self._contacts = contacts
+        self._store = store
+        self._contacts = store.contacts
         self._hooks: dict[str, Callable[[Row], Row]] = {
             "refuse": self._refuse,
             "refuse_money": self._refuse_money,
             "seed_customers": self._seed_customers,
             "expire_tokens": self._expire_tokens,
             "convert_at": self._convert_at,
+            "consign": self._consign,
+            "pay": self._pay,
+            "orders": self._orders,
+            "webhooks": self._turn_dial,
+            "webhooks/bind": self._bind,
+            "deliveries": self._deliveries,
         }
 
     def handle(self, request: Request) -> Reply:
         """Do one hook.
 
-        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, or an edit by
-        hand of `order/<id>`, `invoice/<id>`, `payment/<id>`, `recurring/<id>`.
+        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, `consign`,
+        `pay`, `orders`, `webhooks` (their dial), `webhooks/bind`, `deliveries`, or an edit by hand
+        of `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`, `recurring/<id>`.
         """
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)
@@ -111,6 +130,63 @@ class Admin:
         for token in tokens:
             token.expires_at = self._tenant.now()
         return {"expired": len(tokens)}
+
+    def _consign(self, body: Row) -> Row:
+        """Send `lines` (pairs of line and quantity) of an order, or whatever is left of it."""
+        order = self._tenant.store.orders[body["order_id"]]
+        pairs = body.get("lines")
+        if pairs is None:
+            pairs = self._left(order)
+        posted = {
+            "salesorder_id": order["id"],
+            "note": body.get("note", ""),
+            "is_return": body.get("is_return", False),
+            "lines": [
+                {"salesorder_line": line_id, "quantity": exact(quantity)}
+                for line_id, quantity in pairs
+            ],
+        }
+        check_consignment(self._tenant, posted)
+        return {"id": save_consignment(self._tenant, posted)["id"]}
+
+    def _left(self, order: Row) -> list[tuple[int, Decimal]]:
+        """The lines of an order that are goods and not sent yet, and how many of each."""
+        links = self._tenant.store.links_of(ORDER_TABLE, order["id"])
+        carried = carried_by(order, [str(link["third_party_id"]) for link in links])
+        sold = self._store.orders.get(carried or "")
+        left = (
+            (line["id"], exact(line["quantity"]) - exact(line["quantity_shipped"]))
+            for line in order["lines"]
+            if sold is None or price_of(line, sold)
+        )
+        return [(line_id, quantity) for line_id, quantity in left if quantity > 0]
+
+    def _pay(self, body: Row) -> Row:
+        """Enter a payment of `amount` for the invoice `invoice_id`."""
+        paid = pay_by_hand(self._tenant, body["invoice_id"], exact(body["amount"]))
+        return {"id": paid["id"]}
+
+    def _orders(self, _body: Row) -> Row:
+        """All sales orders as they stand."""
+        return {"orders": list(self._tenant.store.orders.values())}
+
+    def _turn_dial(self, body: Row) -> Row:
+        """Set how webhooks are sent; what is not named stays."""
+        store = self._tenant.store
+        dial = WebhookDial.model_validate({**store.webhook_dial.model_dump(), **body})
+        store.webhook_dial = dial
+        return dial.model_dump()
+
+    def _bind(self, body: Row) -> Row:
+        """Let everything that ever happens be sent to `url`."""
+        user = (body.get("username", ""), body.get("password", ""))
+        return {"id": bind_everything(self._tenant, body["url"], *user)["id"]}
+
+    def _deliveries(self, _body: Row) -> Row:
+        """How many deliveries went which way, and how many are under way."""
+        sent = self._tenant.store.sent
+        kinds = ("sent", "acknowledged", "failed", "lost", "swallowed", "pending")
+        return {kind: sent[kind] for kind in kinds}
 
     def _edit(self, name: str, row_id: int, body: Row) -> Reply:
         """Change a row by hand."""

@@ -52,12 +52,30 @@ def issue(tenant: Tenant, request: Request) -> Reply:
     asked = form.get("scope", "all").split()
     if not asked or not KNOWN_SCOPES.issuperset(asked):
         return Reply(400, {"error": "invalid_scope"})
-    scopes = frozenset(asked)
+    scopes = _granted(frozenset(config.halo_scopes.split()), frozenset(asked))
     value = secrets.token_urlsafe(32)
     lifetime = config.halo_token_seconds
     tenant.store.tokens[value] = Token(scopes, tenant.now() + timedelta(seconds=lifetime))
     body = {"access_token": value, "token_type": "Bearer", "expires_in": lifetime}
     return Reply(200, body | {"scope": " ".join(sorted(scopes))})
+
+
+def _granted(held: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+    """What a token may do: what was asked for, as far as the application was granted it."""
+    if "all" in held:
+        return asked
+    if "all" in asked:
+        return held
+    given = {scope for scope in asked if scope in held or _within(scope, held)}
+    if "all:standard" in asked:
+        given |= {scope for scope in held if scope == "all:standard" or ":" in scope}
+        given -= {"read:reporting", "edit:reporting"} - asked
+    return frozenset(given)
+
+
+def _within(scope: str, held: frozenset[str]) -> bool:
+    verb, _, area = scope.partition(":")
+    return area in _AREAS and _covers(held, area, verb)
 
 
 def permit(tenant: Tenant, request: Request, areas: frozenset[str], *, verb: str) -> None:
@@ -75,6 +93,8 @@ def permit(tenant: Tenant, request: Request, areas: frozenset[str], *, verb: str
 
 
 def _covers(scopes: frozenset[str], area: str, verb: str) -> bool:
-    if "all" in scopes or ("all:standard" in scopes and area != "reporting"):
+    if "all" in scopes or ("all:standard" in scopes and area not in ("reporting", "admin")):
         return True
-    return f"edit:{area}" in scopes or (verb == "read" and f"read:{area}" in scopes)
+    return (
+        area in scopes or f"edit:{area}" in scopes or (verb == "read" and f"read:{area}" in scopes)
+    )

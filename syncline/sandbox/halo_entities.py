@@ -10,6 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from syncline.sandbox import halo_fields
+from syncline.sandbox.halo_consignments import (
+    check_consignment,
+    removed_consignment,
+    save_consignment,
+)
 from syncline.sandbox.halo_currencies import CURRENCIES, STATUSES
 from syncline.sandbox.halo_customers import (
     CLIENT_TABLE,
@@ -118,6 +123,8 @@ def save_link(tenant: Tenant, posted: Row) -> Row:
     return tenant.link(posted["table_id"], posted["halo_id"], posted) or {"id": 0, **posted}
 
 
+_SALES = frozenset({"sales", "sos"})
+"""Which of the two scopes covers sales orders is not documented."""
 _CUSTOMERS = frozenset({"customers"})
 _INVOICES = frozenset({"invoices"})
 _INVOICE_SEARCHED = ("thirdpartyinvoicenumber", "reference", "invoicenumber")
@@ -128,8 +135,7 @@ ENTITIES = {
     for entity in (
         Entity(
             name="SalesOrder",
-            # Which of the two scopes covers sales orders is not documented.
-            areas=frozenset({"sales", "sos"}),
+            areas=_SALES,
             list_key="salesorders",
             rows=lambda store: store.orders,
             searched=("po_number", "accountsref", "summary", "title", "client_name"),
@@ -137,6 +143,20 @@ ENTITIES = {
             details=frozenset({"lines", "customfields", "_warning"}),
             table_id=ORDER_TABLE,
             writing=Writing(halo_fields.ORDER, check_order, save_order),
+        ),
+        Entity(
+            name="Consignment",
+            # As for sales orders; the key of this list is nowhere shown.
+            areas=_SALES,
+            list_key="consignments",
+            rows=lambda store: store.consignments,
+            details=frozenset({"lines"}),
+            writing=Writing(
+                halo_fields.CONSIGNMENT,
+                check_consignment,
+                save_consignment,
+                removed=removed_consignment,
+            ),
         ),
         Entity(
             name="Client",

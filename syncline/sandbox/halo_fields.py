@@ -224,6 +224,32 @@ USERS = fields(
     objects="primary_address",
     link=True,
 )
+CONSIGNMENT_LINE = fields(
+    integers="id item_id salesorder_id salesorder_line stocklocation_id itemstock_id supplier_id",
+    numbers="quantity costprice price",
+    texts="name",
+    flags="is_return serialise_only_one",
+)
+CONSIGNMENT = fields(
+    integers="id ticket_id site_id salesorder_id pdftemplate_id stockbin_id",
+    texts="date note address user_name use",
+    flags="is_return ignoreserialisation",
+    lines=CONSIGNMENT_LINE,
+)
+WEBHOOK_MAPPING = fields(integers="id fiusage fiid", texts="webhookid finame filabel key")
+WEBHOOK = fields(
+    integers="type authentication_type method payload_type log_retention_policy_days "
+    "runbook_start_type inbound_authentication_type certificate_id algorithm digest",
+    texts="id name url content_type basic_username basic_password authentication_header "
+    "signature_prefix note",
+    flags="active custom_payload disabled",
+    lists="events",
+) | {"mappings": Nested(WEBHOOK_MAPPING, array=True)}
+NOTIFICATION = fields(
+    integers="id eventno type delivery_method agent_id emailtemplate_id",
+    texts="guid name webhook_id",
+    flags="sendpushnotification",
+)
 REPORT = fields(
     integers="id", texts="name sql", flags="_testonly _loadreportonly _testchart", lists="filters"
 )

@@ -67,6 +67,7 @@ def save_invoice(tenant: Tenant, posted: Row) -> Row:
     settle(tenant, invoice)
     invoice_id = invoice["id"]
     written(tenant, "Invoice", invoice_id, posted)
+    tenant.changed("Invoice", invoice_id, new=not posted.get("id"))
     if not posted.get("id") and posted.get("_dont_fire_automations") is not True:
         mail_to_client(tenant, invoice)
     for wish in ("take_auto_payment", "include_in_autopay"):

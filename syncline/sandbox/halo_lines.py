@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.halo_state import Row
+from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
 
 
@@ -22,6 +23,26 @@ def merged_lines(
         given = {key: value for key, value in line.items() if value is not None}
         merged[line_id] = {**blank, **known.get(line_id, {}), **given, "id": line_id}
     return list(merged.values())
+
+
+def with_shipped(store: HaloStore, order_id: int, lines: list[Row]) -> list[Row]:
+    """An order's lines with what its consignments sent of them; what came back is taken off."""
+    sent: dict[int, Decimal] = defaultdict(Decimal)
+    named: dict[int, list[int]] = defaultdict(list)
+    for consignment in store.consignments.having("salesorder_id", order_id):
+        for line in consignment["lines"]:
+            quantity, of = exact(line["quantity"]), line["salesorder_line"]
+            sent[of] += -quantity if consignment["is_return"] else quantity
+            if consignment["id"] not in named[of]:
+                named[of].append(consignment["id"])
+    return [
+        {
+            **line,
+            "quantity_shipped": float(sent.get(line["id"], 0)),
+            "consignment_ids": named.get(line["id"], []),
+        }
+        for line in lines
+    ]
 
 
 def overruled(what: str, given: Row, reckoned: dict[str, Decimal]) -> list[str]:

@@ -27,22 +27,31 @@ def listed(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> Any:
     rows = _ordered(_matching(tenant, entity, query), query)
     if entity.list_key is None:
         return rows
+    heeded = entity.name not in _UNPAGED or tenant.profile.pages_clients
+    body = page_of(rows, query, entity.list_key, heeded=heeded)
+    body[entity.list_key] = [entity.flat(row) for row in body[entity.list_key]]
+    return body
+
+
+def page_of(rows: list[Row], query: Mapping[str, str], key: str, *, heeded: bool = True) -> Row:
+    """One page of ordered rows under a key.
+
+    Args:
+        rows: all of them.
+        query: of the call.
+        key: the list's.
+        heeded: whether the page's number is: some lists give the first one for every number.
+    """
     paged = query.get("pageinate", "").lower() == "true"
     size = _natural(query.get("page_size" if paged else "count"), DEFAULT_PAGE)
     size = min(size, PAGE_CAP)
     page = _natural(query.get("page_no"), 1) if paged else 1
-    at = (_heeded(tenant, entity, page) - 1) * size
-    shown = rows[at : at + size]
+    at = (page - 1) * size if heeded else 0
     only_ids = query.get("idonly", "").lower() == "true"
     body: Row = {"page_no": page, "page_size": size} if paged else {}
     body["record_count"] = len(rows)
-    body[entity.list_key] = [{"id": r["id"]} if only_ids else entity.flat(r) for r in shown]
+    body[key] = [{"id": row["id"]} if only_ids else row for row in rows[at : at + size]]
     return body
-
-
-def _heeded(tenant: Tenant, entity: Entity, page: int) -> int:
-    """The page that really comes: some lists give the first one for every number."""
-    return page if entity.name not in _UNPAGED or tenant.profile.pages_clients else 1
 
 
 def _matching(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> list[Row]:

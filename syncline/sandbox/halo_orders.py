@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from syncline.sandbox.halo_currencies import BASE_CURRENCY, CURRENCIES, rounded
 from syncline.sandbox.halo_fields import plain
-from syncline.sandbox.halo_lines import exact, merged_lines, overruled
+from syncline.sandbox.halo_lines import exact, merged_lines, overruled, with_shipped
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
 
@@ -96,11 +96,15 @@ def save_order(tenant: Tenant, posted: Row) -> Row:
     order |= plain(
         {key: value for key, value in posted.items() if key not in computed and value is not None}
     )
+    if posted.get("customfields") and standing is not None:
+        order["customfields"] = _custom_fields(standing["customfields"], posted["customfields"])
     _name(tenant, order)
     if posted.get("lines") is not None:
         order["lines"] = merged_lines(
             tenant, "OrderLine", _NEW_LINE, order["lines"], posted["lines"]
         )
+        if tenant.store.consignments.having("salesorder_id", order["id"]):
+            order["lines"] = with_shipped(tenant.store, order["id"], order["lines"])
     warnings = _reckon(order, posted)
     order["change_seq"] += 1
     order["last_update_time"] = tenant.stamp()
@@ -115,6 +119,13 @@ def save_order(tenant: Tenant, posted: Row) -> Row:
 def edit_order(tenant: Tenant, order_id: int, posted: Row) -> Row:
     """What a person does in Halo's own screens: no checks, the totals follow."""
     return save_order(tenant, {**posted, "id": order_id, "_dont_fire_automations": True})
+
+
+def _custom_fields(standing: list[Row], posted: list[Row]) -> list[Row]:
+    """The custom fields after a write: each is a column of its own, so the others stay."""
+    fields = {one.get("name") or one.get("id"): one for one in standing}
+    fields |= {one.get("name") or one.get("id"): one for one in posted}
+    return list(fields.values())
 
 
 def _standing(tenant: Tenant, posted: Row) -> Row | None:
@@ -183,5 +194,6 @@ def _effects(tenant: Tenant, order: Row, posted: Row, *, created: bool) -> None:
     for wish in ("_create_invoice", "_create_po"):
         if posted.get(wish):
             tenant.happened("generated", "SalesOrder", order_id, wish)
+    tenant.changed("SalesOrder", order_id, new=created)
     if created:
         tenant.created("SalesOrder", order_id, posted)

@@ -6,6 +6,8 @@ no custom field and no way to keep automations still. That an import mails no re
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from syncline.sandbox.halo_fields import plain
 from syncline.sandbox.halo_invoices import settle
 from syncline.sandbox.halo_state import Row
@@ -55,12 +57,20 @@ def save_payment(tenant: Tenant, posted: Row) -> Row:
     payment["invoice_invoicenumber"] = invoice["invoicenumber"]
     store.payments[payment_id] = payment
     store.touch("InvoicePayment", payment_id, tenant.stamp())
+    tenant.changed("InvoicePayment", payment_id, new=before is None)
     _follow(tenant, payment)
     if before is not None and before["invoice_id"] != payment["invoice_id"]:
         _follow(tenant, before)
     if before is None and posted.get("_isimport") is not True:
         tenant.happened("mailed", "InvoicePayment", payment_id, "_isimport was not true")
     return payment
+
+
+def pay_by_hand(tenant: Tenant, invoice_id: int, amount: Decimal) -> Row:
+    """A payment that a person enters in Halo's own screens: it carries no reference of ours."""
+    posted = {"invoice_id": invoice_id, "amount": amount, "_isimport": True}
+    check_payment(tenant, posted)
+    return save_payment(tenant, posted)
 
 
 def edit_payment(tenant: Tenant, payment_id: int, posted: Row) -> Row:
@@ -77,3 +87,4 @@ def _follow(tenant: Tenant, payment: Row) -> None:
     invoice = tenant.store.invoices[payment["invoice_id"]]
     settle(tenant, invoice)
     tenant.store.touch("Invoice", invoice["id"], tenant.stamp())
+    tenant.changed("Invoice", invoice["id"], new=False)

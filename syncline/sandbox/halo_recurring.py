@@ -88,6 +88,7 @@ def _generate(tenant: Tenant, template: Row) -> None:
         if template.get(wish):
             tenant.happened("collected", "RecurringInvoice", template["id"], wish)
     mail_to_client(tenant, invoice)
+    tenant.changed("Invoice", invoice["id"], new=True)
     due = datetime.fromisoformat(store.generating[template["id"]]).replace(tzinfo=UTC)
     template["lastcreated"] = tenant.stamp()
     template["nextcreationdate"] = stamp(_moved_on(due, template.get("period") or 1))

@@ -7,11 +7,12 @@ client has to survive.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.faults import AnswerDial
-from syncline.sandbox.halo_entities import Entity, Writing
+from syncline.sandbox.halo_entities import Writing
 from syncline.sandbox.halo_fields import Convert, typed
 from syncline.sandbox.halo_profiles import kept
 from syncline.sandbox.halo_state import Row
@@ -43,20 +44,30 @@ def elements(request: Request, known: dict[str, Convert]) -> list[Row]:
     return rows
 
 
-def save(tenant: Tenant, entity: Entity, request: Request, dial: AnswerDial) -> Reply:
+def save(
+    tenant: Tenant,
+    writing: Writing,
+    whole: Callable[[Row], Row],
+    request: Request,
+    dial: AnswerDial,
+) -> Reply:
     """Save what the tenant saves of a posted array, and answer as it does.
+
+    Args:
+        tenant: whose rows they become.
+        writing: how the entity is written.
+        whole: a saved row as it is answered.
+        request: the call.
+        dial: how the answer is spoilt.
 
     Raises:
         RefusalError: for a body or an element that is refused.
     """
-    writing = entity.writing
-    if writing is None:
-        raise RefusalError(405, {"Message": "The resource does not support method 'POST'."})
     posted = elements(request, dict(writing.fields))
     profile = tenant.profile
     chosen = [posted[at] for at in kept(profile.saving, len(posted))]
     saved = _saved(tenant, writing, chosen, stepwise=profile.keeps_before_bad)
-    shown: list[Any] = [entity.whole(tenant, row) for row in saved]
+    shown: list[Any] = [whole(row) for row in saved]
     if profile.reversed_answers:
         shown.reverse()
     if dial.out_of_order:

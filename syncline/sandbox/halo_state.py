@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from syncline.sandbox.config import WebhookDial
 from syncline.sandbox.halo_rows import Rows
 
 Row = dict[str, Any]
@@ -16,7 +17,7 @@ UNKNOWN_CLIENT = 1
 """Every tenant starts with one client, named Unknown, for what belongs to nobody."""
 
 _FIRST_IDS = {"SalesOrder": 5001, "Client": 101, "Site": 301, "Users": 701,
-              "Invoice": 400_001, "InvoicePayment": 800_001}  # fmt: skip
+              "Invoice": 400_001, "InvoicePayment": 800_001, "Consignment": 60_001}  # fmt: skip
 """Far apart, so that an id of one entity used for another is refused and not taken by luck."""
 
 
@@ -43,6 +44,31 @@ class Token:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that notifications are about: a row was made or changed."""
+
+    entity: str
+    id: int
+    new: bool
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consigned:
+    """A consignment as it stood from a time on, for the audit.
+
+    Attributes:
+        at: since when.
+        row: the consignment, None once it was removed.
+        sold: the order's lines of that time by their ids.
+    """
+
+    at: datetime
+    row: Row | None
+    sold: dict[int, Row]
+
+
 def _standing_clients() -> dict[int, Row]:
     client = {"id": UNKNOWN_CLIENT, "name": "Unknown", "ref": "", "accountsid": ""}
     return {UNKNOWN_CLIENT: client | {"main_site_id": 1, "main_site_name": "Unknown"}}
@@ -58,7 +84,9 @@ class HaloStore:
 
     `touched` names the rows that changed since the reports' tables were last brought in step;
     `updated` holds when a row was last written, for the filters by update time; `generating` when
-    each recurring invoice that is not disabled makes its next invoice.
+    each recurring invoice that is not disabled makes its next invoice; `consigned` every version of
+    each consignment, `occurrences` what no notification was made of yet, `deliveries` the log of
+    webhooks' deliveries, and `sent` their counts; `by_hand` is set while a person is at it.
     """
 
     orders: Rows = field(default_factory=Rows)
@@ -68,6 +96,15 @@ class HaloStore:
     invoices: Rows = field(default_factory=Rows)
     payments: Rows = field(default_factory=Rows)
     recurring_invoices: Rows = field(default_factory=Rows)
+    consignments: Rows = field(default_factory=Rows)
+    consigned: dict[int, list[Consigned]] = field(default_factory=dict)
+    webhooks: dict[str, Row] = field(default_factory=dict)
+    notifications: dict[str, Row] = field(default_factory=dict)
+    webhook_dial: WebhookDial = field(default_factory=WebhookDial)
+    occurrences: deque[Occurrence] = field(default_factory=deque)
+    deliveries: list[Row] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
+    by_hand: bool = False
     generating: dict[int, str] = field(default_factory=dict)
     links: dict[int, Row] = field(default_factory=dict)
     late_links: deque[tuple[datetime, Row]] = field(default_factory=deque)

@@ -10,7 +10,7 @@ from typing import Any
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.halo_currencies import CURRENCIES
 from syncline.sandbox.halo_profiles import PROFILES, Profile
-from syncline.sandbox.halo_state import HaloStore, Row, SideEffect, stamp
+from syncline.sandbox.halo_state import HaloStore, Occurrence, Row, SideEffect, stamp
 from syncline.sandbox.wire import Reply
 
 _LINK_TEXTS = (
@@ -54,6 +54,12 @@ class Tenant:
     def happened(self, kind: Any, entity: str, row_id: int, cause: str) -> None:
         """Record something that reached the outside world."""
         self.store.side_effects.append(SideEffect(kind, entity, row_id, cause))
+
+    def changed(self, entity: str, row_id: int, *, new: bool) -> None:
+        """Give the notifications something to tell, if there are any and they are to hear of it."""
+        store = self.store
+        if store.notifications and (store.by_hand or store.webhook_dial.on_api_writes):
+            store.occurrences.append(Occurrence(entity, row_id, new, self.stamp()))
 
     def created(self, entity: str, row_id: int, posted: Row) -> None:
         """Fire the automations of a new row unless the write forbade it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from syncline.sandbox.config import Limit, SandboxConfig
+from syncline.sandbox.config import Limit, SandboxConfig, Token
 from syncline.sandbox.faults import Faults
 from syncline.sandbox.fulfillments import broken_fulfillment, make_fulfillment
 from syncline.sandbox.highlevel_checks import (
@@ -26,6 +26,7 @@ from syncline.sandbox.highlevel_checks import (
     read_page,
     refuse,
 )
+from syncline.sandbox.highlevel_oauth import OAuth, check_alive
 from syncline.sandbox.highlevel_providers import Providers, broken_provider
 from syncline.sandbox.highlevel_rows import list_row, single
 from syncline.sandbox.ids import uuid4_text
@@ -62,6 +63,9 @@ class HighLevelService:
         store: the location's data.
         faults: the dial that spoils answers; this service's answers have no order to spoil.
         now: the clock, aware UTC.
+
+    Attributes:
+        oauth: the marketplace app's tokens.
     """
 
     def __init__(
@@ -73,11 +77,14 @@ class HighLevelService:
         self._now = now
         self._rng = random.Random(f"traces {config.seed}")
         self._providers = Providers(now, config.seed)
+        self.oauth = OAuth(config, now)
 
     def handle(self, request: Request) -> Reply:
         """Answer one call."""
         try:
-            token = bearer(self._config, request)
+            if request.path.startswith("/oauth/"):
+                return self.oauth.handle(request, self._trace_id())
+            token = self._bearer(request)
             check_version(request)
             route = _route(request)
             if route is None:
@@ -111,6 +118,16 @@ class HighLevelService:
             "x-ratelimit-max": str(limit.calls),
             "x-ratelimit-remaining": str(allowance.remaining),
         }
+
+    def _bearer(self, request: Request) -> Token:
+        """The token of a call, private or the app's; an agency's may do nothing in a location."""
+        access = self.oauth.access(request.headers.get("authorization", "").partition(" ")[2])
+        if access is None:
+            return bearer(self._config, request)
+        check_alive(access, self._now())
+        if access.user_type == "Company":
+            return access.token.model_copy(update={"scopes": ()})
+        return access.token
 
     def _answer(self, request: Request, route: _Route, parameters: Mapping[str, Any]) -> Reply:
         messages = broken_alt(parameters)

@@ -87,6 +87,67 @@ class SandboxProcess:
         made: list[str] = self.post("/orders/add", {"count": count})["ids"]
         return made
 
+    def fulfill_by_hand(
+        self,
+        order_id: str,
+        items: list[tuple[str, float]] | None = None,
+        trackings: list[dict[str, str]] | None = None,
+    ) -> str:
+        """Make a fulfillment as a person does in HighLevel's own screens; returns its id.
+
+        Args:
+            order_id: whose parcel it is.
+            items: price ids with quantities; None is all that is left to fulfill.
+            trackings: as the API takes them; None makes one up.
+        """
+        named = None if items is None else [{"priceId": one, "qty": qty} for one, qty in items]
+        form = {"order": order_id, "items": named, "trackings": trackings}
+        made: str = self.post("/orders/fulfill", form)["id"]
+        return made
+
+    def remove_orders(self, ids: list[str]) -> list[str]:
+        """Let orders be gone from HighLevel; returns the ids that were there."""
+        removed: list[str] = self.post("/orders/remove", {"ids": ids})["ids"]
+        return removed
+
+    def send_highlevel_events_to(self, url: str | None, **dial: Any) -> None:
+        """Let HighLevel send its events to a receiver; None stops it.
+
+        Args:
+            url: the receiver's address.
+            dial: fields of `syncline.sandbox.webhooks.Dial`; what is not given is as at first.
+        """
+        self.post("/highlevel/webhooks", {"url": url, **dial})
+
+    def highlevel_keys(self) -> dict[str, str]:
+        """The public keys of HighLevel's events as PEM: `ed25519` and `rsa`."""
+        keys: dict[str, str] = self.get("/highlevel/keys")
+        return keys
+
+    def highlevel_deliveries(self) -> dict[str, Any]:
+        """What became of HighLevel's events, with the ids of those that were acknowledged."""
+        return self.get("/highlevel/webhooks")
+
+    def send_highlevel(
+        self, kind: str, *, to: str | None = None, count: int = 1, location: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Send events of a type at once, one attempt each; returns what was answered to each."""
+        form = {"type": kind, "to": to, "count": count, "location": location}
+        sent: list[dict[str, Any]] = self.post("/highlevel/send", form)["sent"]
+        return sent
+
+    def expire_highlevel_tokens(self) -> None:
+        """Let every access token of HighLevel's OAuth run out now."""
+        self.post("/highlevel/oauth/expire", {})
+
+    def revoke_highlevel_tokens(self) -> None:
+        """Let every refresh token of HighLevel's OAuth be dead; access tokens live on."""
+        self.post("/highlevel/oauth/revoke", {})
+
+    def uninstall_highlevel(self) -> None:
+        """Take the app away in HighLevel: its tokens die, and UNINSTALL is sent."""
+        self.post("/highlevel/uninstall", {})
+
     def change_transactions(
         self,
         count: int = 0,
@@ -129,6 +190,75 @@ class SandboxProcess:
         form = {"count": count, "ids": ids or [], "what": what}
         changed: list[str] = self.post("/subscriptions/change", form)["ids"]
         return changed
+
+    def halo_orders(self) -> list[dict[str, Any]]:
+        """All sales orders of Halo with their lines, as they stand."""
+        orders: list[dict[str, Any]] = self.post("/halo/orders", {})["orders"]
+        return orders
+
+    def edit_halo_order(self, order_id: int, **fields: Any) -> dict[str, Any]:
+        """Change an order as a person would in Halo; returns it whole."""
+        return self.post(f"/halo/order/{order_id}", fields)
+
+    def consign(
+        self,
+        order_id: int,
+        lines: list[tuple[int, float]] | None = None,
+        note: str = "",
+        *,
+        is_return: bool = False,
+    ) -> int:
+        """Send goods of an order as a person would in Halo; returns the consignment's id.
+
+        Args:
+            order_id: the sales order.
+            lines: ids of its lines and how many of each; None is all that is left of the goods.
+            note: where a tracking number may stand: `Tracking: 1Z999`.
+            is_return: whether the goods come back.
+        """
+        form = {"order_id": order_id, "lines": lines, "note": note, "is_return": is_return}
+        made: int = self.post("/halo/consign", form)["id"]
+        return made
+
+    def edit_consignment(self, consignment_id: int, **fields: Any) -> dict[str, Any]:
+        """Change a consignment as a person would in Halo; returns it whole."""
+        return self.post(f"/halo/consignment/{consignment_id}", fields)
+
+    def pay_in_halo(self, invoice_id: int, amount: float | str) -> int:
+        """Enter a payment as a person would in Halo; returns its id."""
+        paid: int = self.post("/halo/pay", {"invoice_id": invoice_id, "amount": amount})["id"]
+        return paid
+
+    def send_halo_events_to(
+        self, url: str, username: str = "", password: str = "", **dial: Any
+    ) -> str:
+        """Bind a webhook of Halo's to everything that happens there; returns the webhook's id.
+
+        Args:
+            url: of the receiver.
+            username: for Basic authentication; empty for none.
+            password: likewise.
+            dial: fields as in `syncline.sandbox.config.WebhookDial`.
+        """
+        self.turn_halo_webhooks(**dial)
+        form = {"url": url, "username": username, "password": password}
+        webhook: str = self.post("/halo/webhooks/bind", form)["id"]
+        return webhook
+
+    def turn_halo_webhooks(self, **dial: Any) -> dict[str, Any]:
+        """Set how Halo's webhooks are sent; what is not named stays as it is.
+
+        Fields as in `syncline.sandbox.config.WebhookDial`.
+        """
+        return self.post("/halo/webhooks", dial)
+
+    def halo_deliveries(self) -> dict[str, int]:
+        """How many deliveries of Halo's webhooks went which way.
+
+        Returns:
+            `sent`, and of these `acknowledged` and `failed`; `lost`, `swallowed`, and `pending`.
+        """
+        return self.post("/halo/deliveries", {})
 
     def replay_old(self, ids: list[str], *, reads: int = 1) -> list[str]:
         """Let HighLevel's lists show these as they were before their last change, `reads` times.

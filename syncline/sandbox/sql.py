@@ -20,6 +20,7 @@ ROW_CAP = 50_000
 
 _ENTITY_ROWS: dict[str, Callable[[HaloStore], dict[int, Row]]] = {
     "SalesOrder": lambda store: store.orders,
+    "Consignment": lambda store: store.consignments,
     "Client": lambda store: store.clients,
     "Site": lambda store: store.sites,
     "Users": lambda store: store.users,

@@ -82,6 +82,30 @@ TABLES = (
         """),
         of_lines=True,
     ),
+    # Of the consignments' columns only CSOHid is known by name; the others are guessed after it.
+    Table(
+        "CONSIGNMENTHEADER", ("Consignment",), "CSOHid",
+        _columns("""
+            CSOHid INT id
+            CSOHdate DATETIME date
+            CSOHnote NTEXT note
+            CSOHorderid INT salesorder_id
+            CSOHisreturn BIT is_return
+        """),
+        indexed=("CSOHorderid",),
+    ),
+    Table(
+        "CONSIGNMENTDETAIL", ("Consignment",), "CSODheaderid",
+        _columns("""
+            CSODid INT id
+            CSODheaderid INT consignment_id
+            CSODorderlineid INT salesorder_line
+            CSODitemid INT item_id
+            CSODname NVARCHAR name
+            CSODquantity FLOAT quantity
+        """),
+        of_lines=True,
+    ),
     Table(
         "AREA", ("Client",), "Aarea",
         _columns("""

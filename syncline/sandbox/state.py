@@ -81,6 +81,10 @@ class Timeline:
         """Note a document under its creation time."""
         insort(self._entries, (created_at, document_id))
 
+    def remove(self, created_at: str, document_id: str) -> None:
+        """Forget a document that was noted under this creation time."""
+        del self._entries[bisect_left(self._entries, (created_at, document_id))]
+
     def newest_first(self, start_day: str | None, end_day: str | None) -> Sequence[str]:
         """Ids created from the first to the last day, both included, newest first."""
         first = bisect_left(self._entries, (start_day, "")) if start_day else 0
@@ -99,6 +103,7 @@ class Store:
         contacts: contact id to the contact.
         fulfillments: order id to the fulfillments made for it.
         notified: ids of fulfillments that mailed the customer.
+        by_hand: ids of fulfillments that a person made in HighLevel's own screens.
         quirks: document id to how its rows are shown.
         earlier: document id to the document as it was before its last change.
         replays: document id to how many more times a list shows that earlier version.
@@ -112,6 +117,7 @@ class Store:
     contacts: dict[str, Document] = field(default_factory=dict)
     fulfillments: dict[str, list[Document]] = field(default_factory=dict)
     notified: list[str] = field(default_factory=list)
+    by_hand: set[str] = field(default_factory=set)
     quirks: dict[str, frozenset[Quirk]] = field(default_factory=dict)
     earlier: dict[str, Document] = field(default_factory=dict)
     replays: dict[str, int] = field(default_factory=dict)
@@ -124,6 +130,17 @@ class Store:
         if quirks:
             self.quirks[document["_id"]] = quirks
         self.timeline(kind).add(document["createdAt"], document["_id"])
+
+    def remove_orders(self, ids: Iterable[str]) -> list[str]:
+        """Take orders out, as deleting them does; what was paid for them stays.
+
+        Returns:
+            The ids that were there.
+        """
+        there = [order_id for order_id in dict.fromkeys(ids) if order_id in self.orders]
+        for order_id in there:
+            self.timeline("orders").remove(self.orders.pop(order_id)["createdAt"], order_id)
+        return there
 
     def timeline(self, kind: str) -> Timeline:
         """The ids of a kind by creation time."""

@@ -239,8 +239,14 @@ def halo_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
 
 
 def highlevel_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
-    """The way out to a line's HighLevel location."""
-    return Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
+    """The way out to a line's HighLevel location, signed in.
+
+    Raises:
+        SynclineError: there is no token and none can be had.
+    """
+    gate = Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
+    line.highlevel.sign_in(gate.read)
+    return gate
 
 
 def _end(outcome: Outcome) -> calls.CallEnd:

@@ -126,7 +126,7 @@ def _moves(
 ) -> Iterator[tuple[Lease, Move]]:
     """One move for each, as far as the look-up comes: what is known by then is not lost."""
     known = abilities.known(parts, line)
-    loaded = parts.ledger.run(lambda connection: render.load(connection, leases))
+    loaded = parts.ledger.run(lambda connection: render.load(connection, leases, line.document))
     seek = _Seek(line, gate, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}

@@ -28,8 +28,8 @@ class Nudge:
     """What a step asks to be enqueued after its commit: a message that says "look here".
 
     Attributes:
-        connection: the connection's name.
-        task: `send`, `look_up`, `owe_again`, or `pull:` with kind and days.
+        connection: the connection's name; "" where it is about all.
+        task: `send`, `look_up`, `owe_again`, `events`, `poll_halo`, or `pull:` with kind and days.
         target: the target of the deliveries to look at, or "".
         after: seconds from now; 0 is at once.
     """

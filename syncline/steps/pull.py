@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import orders, paging, subscriptions, transactions
-from syncline.ledger import pulls
+from syncline.ledger import pulls, radar
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate, NoQuota, highlevel_gate
 from syncline.steps.hold import in_hand
@@ -235,6 +235,7 @@ def _recorded(
         )
         if not ours:
             raise NoQuota("This pull has gone on to another worker.")
+        radar.expect(connection, line.link.location, kind, done.unannounced)
         return done
 
     done = parts.ledger.run(write)

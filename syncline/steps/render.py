@@ -14,13 +14,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.errors import SynclineError, Unmappable, Unreadable
-from syncline.flows import customers, orders, payments, subscriptions
+from syncline.flows import customers, order_status, orders, payments, subscriptions
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
-from syncline.ledger import deliveries, needs, records, waits
+from syncline.ledger import deliveries, needs, records, transactions, waits
 from syncline.ledger.leases import Confirmation, Lease
+from syncline.mapping.document import Document
 from syncline.steps import currencies, mirror
 from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import Target
@@ -61,12 +62,14 @@ class Source:
         canonical: the record.
         order: the order that a credit's transaction or a subscription belongs to, if it is known.
         credits: for a credit, the roles of all credits of its transaction.
+        transactions: for an order whose status follows its money, what pays for it.
     """
 
     version: int
     canonical: Canonical
     order: Canonical | None
     credits: Collection[str]
+    transactions: Sequence[Canonical] = ()
 
 
 def reference(target: Target, source_id: str, role: str) -> str:
@@ -83,7 +86,7 @@ def currency_of(canonical: Canonical) -> str:
     return str(canonical.get("currency") or "")
 
 
-def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, Source]:
+def load(connection: Connection, leases: Sequence[Lease], document: Document) -> dict[int, Source]:
     """What each delivery is rendered from, by delivery id; left out where it is not there yet."""
     found = records.canonical(
         connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
@@ -91,6 +94,7 @@ def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, Source]:
     keys = {lease.id: (lease.place, lease.source_kind, lease.source_id) for lease in leases}
     companions = _companions(connection, leases, found)
     refunds = _credits(connection, leases)
+    paying = _transactions(connection, leases, document)
     loaded: dict[int, Source] = {}
     for lease in leases:
         if keys[lease.id] in found:
@@ -101,6 +105,7 @@ def load(connection: Connection, leases: Sequence[Lease]) -> dict[int, Source]:
                 canonical,
                 None if order is None else order[1],
                 refunds.get(lease.source_id, frozenset()),
+                paying.get(lease.source_id, ()),
             )
     return loaded
 
@@ -126,6 +131,16 @@ def _companions(
     return records.canonical(connection, wanted) if wanted else {}
 
 
+def _transactions(
+    connection: Connection, leases: Sequence[Lease], document: Document
+) -> dict[str, list[dict[str, Any]]]:
+    """What pays for the orders among them, where the mapping makes their status follow it."""
+    of = [lease for lease in leases if lease.flow == orders.FLOW]
+    if not of or not order_status.depends_on_payments(document):
+        return {}
+    return transactions.of_orders(connection, of[0].place, [lease.source_id for lease in of])
+
+
 def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[str]]:
     """The roles of all credits of the transactions of which one is to be rendered."""
     of = [lease for lease in leases if lease.target == "credit"]
@@ -147,7 +162,7 @@ def render(
     Raises:
         SynclineError: what had to be asked first could not be.
     """
-    loaded = parts.ledger.run(lambda connection: load(connection, leases))
+    loaded = parts.ledger.run(lambda connection: load(connection, leases, line.document))
     needed = {lease.id: _needs(line, lease, loaded.get(lease.id)) for lease in leases}
     ids, unmet = parts.ledger.run(lambda connection: _resolve(connection, line.link.tenant, needed))
     waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
@@ -299,7 +314,8 @@ def _desired(
 ) -> Desired:
     canonical, document = source.canonical, line.document
     if lease.flow == orders.FLOW:
-        return orders.render(canonical, document, ids, money)
+        status = order_status.halo_status(canonical, source.transactions, document)
+        return orders.render(canonical, document, ids, money, status)
     if lease.flow == subscriptions.FLOW:
         return subscriptions.render(canonical, document, ids, money)
     if lease.target == "invoice":

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from syncline.highlevel import paging
 from syncline.ledger import connections, pulls
 from syncline.ledger.connections import Link
+from syncline.steps import poll_halo
+from syncline.steps.parcels import owe_parcels
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.pull import KINDS, owe
 
@@ -57,7 +59,9 @@ def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
         nudges += [
             Nudge(link.name, f"pull:{kind}:{window.since}:{window.until}") for window in windows
         ]
-    return nudges
+    targets = owe_parcels(parts, connection, link)
+    nudges += [Nudge(link.name, "send", target) for target in sorted(targets)]
+    return [*nudges, *poll_halo.due(parts, connection, link)]
 
 
 def _since(band: str, today: date, start: date) -> date:

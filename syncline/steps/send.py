@@ -15,7 +15,7 @@ from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries, needs
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, pace, prove, readings, render, waves
+from syncline.steps import abilities, halo_reading, pace, prove, readings, render, waves
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -41,6 +41,8 @@ def send(parts: Parts, line: Line, target: str) -> float | None:
         return None
     if target in readings.TARGETS:
         return readings.read(parts, line, target)
+    if target in halo_reading.TARGETS:
+        return halo_reading.read_halo(parts, line, target)
     for _ in range(ROUNDS):
         again = _round(parts, line, TARGETS[target])
         if again is not None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from syncline.flows import customers
-from syncline.ledger import connections, pulls, sessions, waits
-from syncline.steps import readings
+from syncline.ledger import connections, event_queue, pulls, sessions, waits
+from syncline.steps import halo_reading, readings
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
 
@@ -22,11 +22,21 @@ def sweep(parts: Parts) -> list[Nudge]:
 
     def work(connection: Connection) -> list[Nudge]:
         sessions.recover(connection, settings.dead_after, settings.settle)
-        connections.hand_over(connection, [customers.FLOW])
+        connections.hand_over(connection, [customers.FLOW, halo_reading.FLOW])
         waits.wake_ready(connection)
-        return [*_deliveries(connection), *_pulls(connection), *_new_rules(connection)]
+        return [
+            *_events(connection),
+            *_deliveries(connection),
+            *_pulls(connection),
+            *_new_rules(connection),
+        ]
 
     return parts.ledger.run(work)
+
+
+def _events(connection: Connection) -> Iterable[Nudge]:
+    if event_queue.is_waiting(connection):
+        yield Nudge("", "events")
 
 
 def _deliveries(connection: Connection) -> Iterable[Nudge]:
@@ -47,7 +57,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
             where c.state = 'active'
             """
         ),
-        {"targets": [*readings.TARGETS, *TARGETS]},
+        {"targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS]},
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)

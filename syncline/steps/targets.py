@@ -96,7 +96,11 @@ def _lines(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"change_seq": row.get("change_seq"), "lines": _lines(row)}
+    return {
+        "change_seq": row.get("change_seq"),
+        "last_update_time": row.get("last_update_time"),
+        "lines": _lines(row),
+    }
 
 
 def _client_meta(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,14 @@ class LedgerTokens:
             if stored is not None and (stale is None or not _same(stored, stale)):
                 return stored
             token = fetch()
-            sealed = self._sealer.seal(token.value, f"{self._owner}:{PURPOSE}")
-            credentials.save(connection, self._owner, PURPOSE, sealed, token.expires_at)
+            keep(
+                connection,
+                self._sealer,
+                self._owner,
+                PURPOSE,
+                token.value,
+                expires_at=token.expires_at,
+            )
             return token
 
         with self._renewing:
@@ -95,10 +101,18 @@ def secret(connection: Connection, sealer: Sealer, owner: str, purpose: str) -> 
 
 
 def keep(
-    connection: Connection, sealer: Sealer, owner: str, purpose: str, value: SecretStr
+    connection: Connection,
+    sealer: Sealer,
+    owner: str,
+    purpose: str,
+    value: SecretStr,
+    *,
+    expires_at: datetime | None = None,
 ) -> None:
-    """Seal and store a secret."""
-    credentials.save(connection, owner, purpose, sealer.seal(value, f"{owner}:{purpose}"))
+    """Seal and store a secret, with the key that is current when this commits."""
+    credentials.about_to_seal(connection)
+    sealed = sealer.seal(value, f"{owner}:{purpose}")
+    credentials.save(connection, owner, purpose, sealed, expires_at)
 
 
 def _same(one: Token, other: Token) -> bool:

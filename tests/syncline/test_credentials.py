@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from syncline import private
-from syncline.credentials import Sealer, load_key
+from syncline.credentials import Sealer, begin_rotation, end_rotation, load_key, old_keys
 from syncline.errors import Refused
 from syncline.settings import Settings
 
@@ -103,3 +103,93 @@ def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").touch(mode=0o600)
     with pytest.raises(Refused, match="is empty"):
         private.read_or_make(tmp_path / "secret")
+
+
+OLD, NEW = SecretStr("k" * 32), SecretStr("n" * 32)
+
+
+def test_an_old_key_opens_what_it_sealed_and_seals_nothing() -> None:
+    both = Sealer(NEW, OLD)
+    old = SEALER.seal(SecretStr("s"), CONTEXT)
+    assert both.open(old, CONTEXT).get_secret_value() == "s"
+    assert not both.is_current(old)
+    assert both.is_current(both.seal(SecretStr("s"), CONTEXT))
+    with pytest.raises(Refused, match="another key"):
+        SEALER.open(both.seal(SecretStr("s"), CONTEXT), CONTEXT)
+
+
+def test_a_process_that_runs_on_takes_over_a_new_key(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    running = load_key(settings)
+    before = running.seal(SecretStr("s"), CONTEXT)
+    begin_rotation(settings)
+    after = load_key(settings).seal(SecretStr("t"), CONTEXT)
+    assert running.open(after, CONTEXT).get_secret_value() == "t"
+    assert running.is_current(after)
+    assert running.is_current(running.seal(SecretStr("u"), CONTEXT))
+    assert running.open(before, CONTEXT).get_secret_value() == "s"
+
+
+def test_a_process_that_runs_on_seals_with_the_new_key_though_it_has_seen_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data=tmp_path)
+    running = load_key(settings)
+    begin_rotation(settings)
+    assert load_key(settings).is_current(running.seal(SecretStr("s"), CONTEXT))
+
+
+def test_a_rotation_that_has_ended_leaves_one_key_that_only_the_owner_can_read(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data=tmp_path)
+    sealed = load_key(settings).seal(SecretStr("s"), CONTEXT)
+    begin_rotation(settings)
+    assert [key.get_secret_value() for key in old_keys(settings)] != []
+    assert stat.S_IMODE((tmp_path / "key.old").stat().st_mode) == 0o600
+    end_rotation(settings)
+    end_rotation(settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    with pytest.raises(Refused, match="another key"):
+        load_key(settings).open(sealed, CONTEXT)
+
+
+def test_several_rotations_before_one_ends_lose_no_key(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    sealed = []
+    for _ in range(3):
+        sealed.append(load_key(settings).seal(SecretStr("s"), CONTEXT))
+        begin_rotation(settings)
+    sealer = load_key(settings)
+    assert [sealer.open(one, CONTEXT).get_secret_value() for one in sealed] == ["s"] * 3
+
+
+def test_a_key_from_outside_is_not_changed_but_said_how_to_change(tmp_path: Path) -> None:
+    for settings in (
+        Settings(data=tmp_path, key=OLD),
+        Settings(data=tmp_path, key_file=tmp_path / "mine"),
+    ):
+        with pytest.raises(Refused, match="SYNCLINE_OLD_KEYS"):
+            begin_rotation(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_keys_come_from_the_setting_and_from_their_file(tmp_path: Path) -> None:
+    (tmp_path / "older").touch(mode=0o600)
+    (tmp_path / "older").write_text(f"{'p' * 32}\n{'q' * 32}\n", encoding="utf-8")
+    settings = Settings(data=tmp_path, key=NEW, old_keys=OLD, old_keys_file=tmp_path / "older")
+    sealer = load_key(settings)
+    for old in (OLD, SecretStr("p" * 32), SecretStr("q" * 32)):
+        sealed = Sealer(old).seal(SecretStr("s"), CONTEXT)
+        assert sealer.open(sealed, CONTEXT).get_secret_value() == "s"
+    (tmp_path / "older").chmod(0o644)
+    with pytest.raises(Refused, match="chmod 600"):
+        load_key(settings)
+
+
+def test_while_the_key_file_cannot_be_read_a_running_process_goes_on(tmp_path: Path) -> None:
+    running = load_key(Settings(data=tmp_path))
+    (tmp_path / "key").write_text("", encoding="utf-8")
+    sealed = running.seal(SecretStr("s"), CONTEXT)
+    assert running.open(sealed, CONTEXT).get_secret_value() == "s"

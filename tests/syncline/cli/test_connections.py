@@ -229,15 +229,11 @@ def test_a_new_secret_is_what_counts_from_then_on(
     monkeypatch.setenv("HALO_SECRET", "an-old-one")
     add_sandbox(run, sandbox)
     refused(run, "connection", "check", "acme")
-    command = ["connection", "set-secret", "acme", "--halo-secret", "-"]
+    command = ["credentials", "set", "acme", "client-secret", "--secret", "-"]
     assert run(*command, typed=f"{good}\n").exit_code == 0
     assert run("connection", "check", "acme").exit_code == 0
 
 
-def test_setting_no_secret_says_how_to_give_one(books: Books, run: Run) -> None:
-    assert "--halo-secret-env NAME" in refused(run, "connection", "set-secret", "acme")
-
-
 def test_an_unknown_connection_is_named(books: Books, run: Run) -> None:
-    for command in (["check"], ["start"], ["set-secret", "--halo-secret-env", "HALO_SECRET"]):
+    for command in (["check"], ["start"]):
         assert "Known: acme." in refused(run, "connection", *command, "nobody")

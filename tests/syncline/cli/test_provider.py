@@ -248,8 +248,8 @@ def test_a_missing_scope_is_named(
     acme: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HL_TOKEN", TOKEN_WITHOUT_SCOPES)
-    set_secret = ["connection", "set-secret", "acme", "--highlevel-token-env", "HL_TOKEN"]
-    assert acme(*set_secret).exit_code == 0
+    new_token = ["credentials", "set", "acme", "private-token", "--secret-env", "HL_TOKEN"]
+    assert acme(*new_token).exit_code == 0
     result = acme("provider", "list", "acme")
     assert result.exit_code == 2
     assert "payments/integration.readonly" in result.stderr

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
-from syncline.ledger import connections, pulls
+from syncline.ledger import calls, connections, pulls, radar, waits
 from syncline.settings import Settings
 from tests.syncline.cli.conftest import Books, Run, document, runner
 
@@ -147,3 +148,50 @@ def test_text_from_outside_neither_marks_up_nor_steers_the_terminal(books: Books
     shown = run("status").stdout
     assert "[red]boo[/red]" in shown
     assert "\x1b[2J" not in shown
+
+
+def test_what_waits_for_something_parked_is_told(books: Books, run: Run) -> None:
+    books.see("o1")
+    books.see("o2")
+    [client] = books.claim("client")
+    orders = books.claim()
+    books.park([client], "no such site")
+    edges = {one.id: [(client.flow, client.source_id, client.role)] for one in orders}
+    books.ledger.run(lambda c: waits.wait(c, books.link.tenant, books.session, edges))
+    told = kinds(run)["orders"]
+    assert (told["waiting"], told["held_up"]) == (2, 2)
+    assert "2, 2 behind parked" in run("status").stdout
+
+
+def test_a_side_that_does_not_answer_is_told_with_the_reason(books: Books, run: Run) -> None:
+    key = f"halo:{books.link.tenant}"
+
+    def call(connection: Connection, status: int | None, error: str | None) -> None:
+        row = calls.CallRow(uuid4(), key, books.link.id, "GET /SalesOrder", 0)
+        calls.begin(connection, books.session, [row], timedelta(seconds=5))
+        calls.end(connection, [calls.CallEnd(row.id, sent=True, status=status, error=error)])
+
+    def halo() -> dict[str, Any]:
+        quota = document(run("status", "--json"))["connections"][0]["quota"]
+        told: dict[str, Any] = quota[1]["last_answer"]
+        return told
+
+    assert halo() == {"answered_s": None, "error": None}
+    books.ledger.run(lambda c: call(c, 200, None))
+    assert halo()["error"] is None
+    books.ledger.run(lambda c: call(c, None, "The connection was cut."))
+    assert halo()["error"] == "The connection was cut."
+    assert "silent since" in run("status").stdout
+    books.ledger.run(lambda c: call(c, 404, "not found"))
+    assert halo()["error"] is None
+
+
+def test_with_a_private_token_it_says_polling_only_and_offers_the_app(
+    books: Books, run: Run
+) -> None:
+    shown = run("status").stdout
+    assert "polling only" in shown
+    assert "syncline connect highlevel acme" in shown
+    books.ledger.run(lambda c: radar.first_event(c, books.link.location))
+    told = document(run("status", "--json"))["connections"][0]["events"]
+    assert (told["highlevel"], told["advice"]) == ("webhooks", "")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import SecretStr
 
-from syncline.highlevel.client import HighLevelClient
+from syncline.highlevel.client import HighLevelClient, PrivateToken
 from syncline.transport import Permit, Transport
 
 LOCATION = "Sq8mV3kTzW0yRb5NpLc1"
@@ -48,7 +48,7 @@ def permit(call_id: str = "call-1", seconds: float = 20) -> Permit:
 
 def client_of(transport: Transport, base_url: str, token: str = TOKEN) -> HighLevelClient:
     return HighLevelClient(
-        transport, base_url=base_url, location_id=LOCATION, token=lambda: SecretStr(token)
+        transport, base_url=base_url, location_id=LOCATION, tokens=PrivateToken(SecretStr(token))
     )
 
 

@@ -157,6 +157,7 @@ _ORDER_LINES = {
 }
 ROWS: dict[str, tuple[str, Deviations]] = {
     "SalesOrder": ("OrderHead", {"change_seq: unknown": _NEWER, **_ORDER_LINES}),
+    "Consignment": ("ConsignmentHeader", {}),
     "Client": ("Area", {}),
     "Site": ("Site", {}),
     "Users": ("Users", {}),
@@ -190,7 +191,9 @@ def _filled() -> tuple[TenantCalls, list[tuple[str, dict[str, Any]]]]:
     sale = {"thirdpartyinvoicenumber": "HL-x", "lines": [line], **linked}
     schedule = {"disabled": True, "startdate": "2026-03-01", "period": 1, "period_type": 2}
     make("Site", {"name": "Yard", "client_id": client["id"], **SILENT})
-    make("SalesOrder", order("HL-x", **linked))
+    ordered = calls.halo.orders[make("SalesOrder", order("HL-x", **linked))]
+    sent = [{"salesorder_line": ordered["lines"][0]["id"], "quantity": 1}]
+    make("Consignment", {"salesorder_id": ordered["id"], "lines": sent})
     sold = make("Invoice", sale)
     back = {"lines": [{**line, "qty_order": -1}], "creditlinkedtoinvoiceid": sold}
     make("Invoice", {**sale, **back, "mark_credit_as_used": True})
@@ -257,6 +260,11 @@ BODIES: dict[str, tuple[Mapping[str, halo_fields.Convert], str, Deviations]] = {
     "invoice": (halo_fields.INVOICE, "InvoiceHeader", {}),
     "invoice line": (halo_fields.INVOICE_LINE, "InvoiceDetail", {}),
     "payment": (halo_fields.PAYMENT, "InvoicePayment_List", {}),
+    "consignment": (halo_fields.CONSIGNMENT, "ConsignmentHeader", {}),
+    "consignment line": (halo_fields.CONSIGNMENT_LINE, "ConsignmentDetail", {}),
+    "webhook": (halo_fields.WEBHOOK, "Webhook", {}),
+    "webhook mapping": (halo_fields.WEBHOOK_MAPPING, "WebhookMapping", {}),
+    "notification": (halo_fields.NOTIFICATION, "UnameNotification", {}),
     "client": (
         halo_fields.CLIENT,
         "Area",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncline.halo.abilities import ArraySize
+from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import pace
 from tests.world import NAME, Worlds, small
@@ -17,7 +18,7 @@ TEN, FIVE, ONE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6), ArraySize(1,
 def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=5)
+    small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
     line = world.parts.open_line(NAME)
     assert pace.hold_back(world.parts, line, "order", TEN) == pace.NOTHING
@@ -37,3 +38,24 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     world.pull()
     assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) is None
     assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) == 60
+
+
+def test_a_few_rows_leave_at_once_while_most_of_the_quota_is_free(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=5)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.parts.open_line(NAME)
+    world.pull()
+    assert pace.hold_back(world.parts, line, "order", TEN) is None
+    assert pace.hold_back(world.parts, line, "order", TEN) is None
+    for _ in range(6):
+        world.parts.quota.take(
+            line.halo_key,
+            1,
+            lane=Lane.DELIVERIES,
+            connection=NAME,
+            deadline=world.settings.deadline,
+        )
+    assert pace.hold_back(world.parts, line, "order", TEN) is None
+    assert pace.hold_back(world.parts, line, "order", TEN) == 60

@@ -1,0 +1,223 @@
+"""`syncline credentials`: which secrets are kept, replacing one, and changing the sealing key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from sqlalchemy import Connection
+
+from syncline.cli.asking import ask_secret
+from syncline.cli.desk import desk
+from syncline.cli.output import AsJson, ago, group, plain, say, show, stack, table
+from syncline.credentials import begin_rotation, end_rotation, load_key
+from syncline.errors import Broken
+from syncline.ledger import connections, credentials
+from syncline.ledger.connections import Link
+from syncline.ledger.credentials import OAUTH, Stored
+from syncline.settings import Settings
+from syncline.steps.parts import Parts
+from syncline.steps.tokens import keep
+
+app = group("credentials", "Look at the stored secrets, replace one, change the sealing key.")
+
+
+class What(StrEnum):
+    """A secret that a person can replace."""
+
+    PRIVATE_TOKEN = "private-token"  # noqa: S105 - a name
+    CLIENT_SECRET = "client-secret"  # noqa: S105 - a name
+
+
+_IN_WORDS = {
+    What.PRIVATE_TOKEN: "HighLevel token",
+    What.CLIENT_SECRET: "Halo client secret",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    owner: str
+    connections: list[str]
+    purpose: str
+    since: datetime
+    expires_at: datetime | None
+    rotation_due: datetime | None
+    sealed_with_current_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    credentials: list[_Shown]
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rotated:
+    new_key: bool
+    sealed_anew: int
+    dry_run: bool
+
+
+@app.command("list")
+def list_credentials(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List the stored secrets: whose, since when, until when, under which key. Never the secrets.
+
+    Example: syncline credentials list
+    """
+    with desk(context).open() as parts:
+        now = parts.now()
+
+        def work(connection: Connection) -> _Listed:
+            links = connections.everyone(connection)
+            stored = credentials.everything(connection)
+            return _Listed(
+                [_shown(one, links, parts) for one in stored if not _is_note(one)],
+                credentials.credential_warnings(connection, now),
+            )
+
+        listed = parts.ledger.run(work)
+    show(as_json, listed, lambda: _render(listed, now))
+
+
+@app.command("set")
+def set_credential(
+    context: typer.Context,
+    *,
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")],
+    what: Annotated[What, typer.Argument(metavar="WHAT", help="private-token or client-secret.")],
+    secret: Annotated[
+        str | None, typer.Option(metavar="-", help="- reads the secret from standard input.")
+    ] = None,
+    secret_env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The variable that holds the secret.")
+    ] = None,
+) -> None:
+    """Replace a secret; workers take the new one within seconds, without a restart.
+
+    A private token also takes the place of an installed app.
+
+    Example: syncline credentials set acme private-token --secret-env HIGHLEVEL_TOKEN
+    """
+    with desk(context).open() as parts:
+        link = parts.ledger.run(lambda database: connections.by_name(database, connection))
+        value = ask_secret(_IN_WORDS[what], "--secret", given=secret, variable=secret_env)
+        purpose = what.value.replace("-", "_")
+
+        def work(database: Connection) -> None:
+            if what is What.CLIENT_SECRET:
+                keep(database, parts.sealer, link.tenant_place, purpose, value)
+                return
+            keep(database, parts.sealer, link.location_place, purpose, value)
+            connections.let_in(database, link, auth="private")
+            credentials.remove(database, link.location_place, OAUTH)
+
+        parts.ledger.run(work)
+    say(f"Stored. Next: syncline connection check {connection}")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Seal all secrets with a new key. Workers go on; broken off, the next run finishes it.
+
+    Example: syncline credentials rotate-key
+    """
+    here = desk(context)
+    settings = here.settings()
+    with here.open() as parts:
+        rotated = _rotate(parts, settings, dry_run=dry_run)
+    show(as_json, rotated, lambda: plain(_told(rotated, settings)))
+
+
+def _rotate(parts: Parts, settings: Settings, *, dry_run: bool) -> _Rotated:
+    """A new key, unless an earlier rotation has to be finished; then all rows under it.
+
+    The old key is written beside the new one before the new one is used, and forgotten after all
+    rows are sealed anew and committed: whenever this is broken off, every row can be opened.
+    """
+
+    def work(connection: Connection) -> _Rotated:
+        credentials.lock_out_writers(connection)
+        stored = credentials.everything(connection)
+        sealer = load_key(settings)
+        behind = [one for one in stored if not sealer.is_current(one.sealed)]
+        makes_new = not behind and not sealer.has_old_keys
+        if dry_run:
+            return _Rotated(makes_new, len(stored if makes_new else behind), dry_run=True)
+        if makes_new:
+            begin_rotation(settings)
+        return _Rotated(
+            makes_new, credentials.reseal(connection, load_key(settings)), dry_run=False
+        )
+
+    rotated = parts.ledger.run(work)
+    if not dry_run:
+        # What stands there now decides, and not what was meant to: this cannot be undone.
+        sealer = load_key(settings)
+        stored = parts.ledger.run(credentials.everything)
+        if not all(sealer.is_current(one.sealed) for one in stored):
+            raise Broken(
+                "Secrets are still sealed with an old key, so it is kept.",
+                remedy="Run the command again.",
+            )
+        end_rotation(settings)
+    return rotated
+
+
+def _told(rotated: _Rotated, settings: Settings) -> str:
+    kept = "Keep a copy of the new key, apart from the database's backups."
+    if rotated.dry_run:
+        key = "A new key would be made" if rotated.new_key else "An earlier rotation is finished"
+        return f"{key}; {rotated.sealed_anew} secrets would be sealed anew. Nothing was changed."
+    said = f"{rotated.sealed_anew} secrets are sealed with the current key, and none with another."
+    if rotated.new_key:
+        return f"{said} {kept}"
+    if settings.old_keys is not None or settings.old_keys_file is not None:
+        return f"{said} The old keys may be taken out of the settings."
+    return f"{said} The rotation that was begun earlier is finished. {kept}"
+
+
+def _is_note(stored: Stored) -> bool:
+    return stored.purpose == credentials.REFRESH_INTENT
+
+
+def _shown(stored: Stored, links: Sequence[Link], parts: Parts) -> _Shown:
+    return _Shown(
+        owner=stored.owner,
+        connections=[link.name for link in credentials.users(stored, links)],
+        purpose=stored.purpose,
+        since=stored.updated_at,
+        expires_at=stored.expires_at,
+        rotation_due=stored.rotation_due,
+        sealed_with_current_key=parts.sealer.is_current(stored.sealed),
+    )
+
+
+def _render(listed: _Listed, now: datetime) -> RenderableType:
+    if not listed.credentials:
+        return plain("No secret is stored yet. Add a connection with: syncline connection add")
+    rows = [
+        [
+            ", ".join(one.connections) or one.owner,
+            one.purpose.replace("_", " "),
+            ago((now - one.since).total_seconds()),
+            "" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M}",
+            "by itself" if one.rotation_due is None else f"{one.rotation_due:%Y-%m-%d}",
+            "current" if one.sealed_with_current_key else "older: syncline credentials rotate-key",
+        ]
+        for one in listed.credentials
+    ]
+    columns = ["connections", "secret", "since", "expires (UTC)", "to be replaced", "key"]
+    return stack(table("credentials", columns, rows), *(plain(one) for one in listed.warnings))

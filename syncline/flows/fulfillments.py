@@ -1,0 +1,295 @@
+"""Halo's consignments → HighLevel's fulfillments, which can neither be changed nor taken back.
+
+So a consignment is held until its tracking is there, or is not waited for any longer; what HighLevel
+shows already counts against what was ordered, whoever made it; and what a person changes of a
+consignment that was posted is shown to a person.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import zip_longest
+from typing import Any
+
+from syncline.errors import Unmappable
+from syncline.flows.flow import Difference, Owed
+from syncline.highlevel.fulfillments import Fulfillment
+from syncline.mapping.apply import plain, values_of
+from syncline.mapping.document import Document
+from syncline.money import decimal
+
+FLOW = "fulfillments"
+SOURCE_KIND = "consignment"
+ROLE = "fulfillment"
+TARGET = "fulfillment"
+
+ITEMS = "items"
+TRACKINGS = "trackings"
+COMPARED = (ITEMS, TRACKINGS)
+"""What a fulfillment is recognised by: its projection's fields."""
+
+_REFERENCE = "HL-"
+_NO_GOODS = frozenset({"discount", "shipping", "adjustment"})
+"""Lines of ours in Halo that are no items, without the reference's beginning."""
+
+Canonical = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Where one parcel can be followed; an empty text is not known."""
+
+    number: str
+    carrier: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A fulfillment to make: so many of each price, and its parcels.
+
+    Attributes:
+        items: price id → quantity.
+        parcels: as they are to be shown; may be none.
+        notify_customer: whether HighLevel mails the buyer.
+    """
+
+    items: Mapping[str, Decimal]
+    parcels: tuple[Parcel, ...]
+    notify_customer: bool
+
+    def projection(self) -> dict[str, str]:
+        """What is compared of it, normalised."""
+        return _projection(self.items, self.parcels)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is to be posted before `until`, unless tracking comes."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is nothing to post at all."""
+
+
+def owes(canonical: Canonical, document: Document) -> list[Owed]:
+    """The delivery that a version of a consignment owes; a return owes one too, to be parked."""
+    if document.fulfillments.into == "none":
+        return []
+    return [Owed(FLOW, SOURCE_KIND, str(canonical["id"]), ROLE, TARGET)]
+
+
+def render(
+    canonical: Canonical,
+    order: Canonical,
+    document: Document,
+    shipped: Iterable[Fulfillment],
+    *,
+    now: datetime,
+    first_seen: datetime,
+) -> Shipment | Hold | Nothing:
+    """What is to be posted for a consignment that was not posted yet.
+
+    Args:
+        canonical: the consignment.
+        order: HighLevel's order, with its items.
+        document: the connection's mapping.
+        shipped: what HighLevel shows of that order already, whoever made it.
+        now: the moment.
+        first_seen: when the consignment was first noticed.
+
+    Raises:
+        Unmappable: naming what keeps it from being posted, with the figures.
+    """
+    shipment = wanted(canonical, order, document)
+    if shipment is None:
+        return Nothing()
+    _refuse_too_many(shipment, order, shipped)
+    until = first_seen + document.fulfillments.hold
+    return Hold(until) if not shipment.parcels and now < until else shipment
+
+
+def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipment | None:
+    """What a consignment says, whatever was posted of it before; None if it says nothing to post.
+
+    Raises:
+        Unmappable: it is a return, or holds what the order does not have.
+    """
+    if document.fulfillments.into == "none":
+        return None
+    if canonical.get("is_return"):
+        raise Unmappable(
+            f"A return of {_goods(canonical)}: HighLevel has no returns; nothing was posted.",
+            field="is_return",
+            remedy="Refund or note it in HighLevel by hand, if it is to show there.",
+        )
+    items = _items(canonical, order)
+    if not items:
+        return None
+    return Shipment(
+        items, tuple(_parcels(canonical, document)), document.fulfillments.notify_customer
+    )
+
+
+def projection_of(fulfillment: Fulfillment) -> dict[str, str]:
+    """What is compared of a fulfillment that HighLevel shows, normalised."""
+    parcels = [
+        Parcel(_text(one.tracking_number), _text(one.shipping_carrier), _text(one.tracking_url))
+        for one in fulfillment.trackings
+    ]
+    return _projection(_sums([fulfillment]), parcels)
+
+
+def difference(wanted_: Mapping[str, Any], got: Mapping[str, str]) -> Difference | None:
+    """The first compared field in which two projections differ."""
+    for field in COMPARED:
+        if str(wanted_.get(field) or "") != got[field]:
+            return Difference(field, str(wanted_.get(field) or ""), got[field])
+    return None
+
+
+def edited(posted: Mapping[str, Any], target_id: str, shipment: Shipment | None) -> Unmappable:
+    """Why a posted consignment that was changed since needs a person, with before and after."""
+    now = {ITEMS: "", TRACKINGS: ""} if shipment is None else shipment.projection()
+    changed = [
+        f"{field}: posted {posted.get(field) or 'none'}, now {now[field] or 'none'}"
+        for field in COMPARED
+        if str(posted.get(field) or "") != now[field]
+    ]
+    return Unmappable(
+        f"HighLevel shows this as fulfillment {target_id}, and cannot change it. "
+        f"{'; '.join(changed)}.",
+        field=TRACKINGS if changed[0].startswith(TRACKINGS) else ITEMS,
+        remedy="Tell the buyer, or note it in HighLevel by hand.",
+    )
+
+
+def mine(
+    sent: Mapping[str, Any],
+    shown: Iterable[Fulfillment],
+    there_before: Collection[str],
+    owned: Collection[str],
+) -> Fulfillment | None:
+    """The fulfillment that a call of unknown outcome has made, if it made one.
+
+    Args:
+        sent: the projection of what that call sent.
+        shown: what HighLevel shows of the order now.
+        there_before: ids that it showed before the call.
+        owned: ids that other deliveries have made.
+    """
+    for one in shown:
+        is_new = one.id not in there_before and one.id not in owned
+        if is_new and difference(sent, projection_of(one)) is None:
+            return one
+    return None
+
+
+def _items(canonical: Canonical, order: Canonical) -> dict[str, Decimal]:
+    """The quantities by price, each price once."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for line in canonical.get("lines") or ():
+        quantity = decimal(line.get("qty") or 0, "lines.quantity")
+        if not quantity:
+            continue
+        price = _price_of(line, order)
+        if price is None:
+            if str(line.get("key") or "").removeprefix(_REFERENCE) in _NO_GOODS:
+                continue
+            raise Unmappable(
+                f"The order in HighLevel has no item {_name(line)}; nothing was posted.",
+                field=ITEMS,
+                remedy="Compare the order's lines in Halo with its items in HighLevel. "
+                'With lines = "summary" in the mapping an order has no lines to ship.',
+            )
+        sums[price] += quantity
+    wrong = next((price for price, quantity in sums.items() if quantity < 0), None)
+    if wrong is not None:
+        raise Unmappable(f"The quantity of {wrong} is {sums[wrong]}.", field=ITEMS)
+    return {price: quantity for price, quantity in sums.items() if quantity}
+
+
+def _price_of(line: Canonical, order: Canonical) -> str | None:
+    """The price of a line: by the item's key, which is our reference on Halo's line."""
+    items = order.get("items") or ()
+    if line.get("price_id") in {item.get("price_id") for item in items}:
+        return line.get("price_id")
+    key = str(line.get("key") or "")
+    for wanted_key in (key, key.removeprefix(_REFERENCE)):
+        for item in items:
+            if wanted_key and item.get("key") == wanted_key:
+                return item.get("price_id")
+    return None
+
+
+def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Fulfillment]) -> None:
+    ordered: dict[str, Decimal] = defaultdict(Decimal)
+    names: dict[str, Any] = {}
+    for item in order.get("items") or ():
+        ordered[item.get("price_id")] += decimal(item.get("qty", 1), "lines.quantity")
+        names.setdefault(item.get("price_id"), item.get("name") or item.get("price_id"))
+    before = _sums(shipped)
+    for price, quantity in shipment.items.items():
+        already = before.get(price, Decimal(0))
+        if already + quantity > ordered[price]:
+            raise Unmappable(
+                f"More than was ordered of {names[price]!r}: ordered {plain(ordered[price])}, "
+                f"shipped already {plain(already)}, this one {plain(quantity)}; "
+                "nothing was posted.",
+                field=ITEMS,
+                remedy="Correct the consignment in Halo. What somebody fulfilled by hand in "
+                "HighLevel counts as shipped.",
+            )
+
+
+def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:
+    """The numbers, carriers and addresses beside each other; one carrier stands for all.
+
+    A carrier alone tells nobody where the parcel is.
+    """
+    rows = document.rows["fulfillments.tracking"]
+    numbers, carriers, urls = (
+        values_of(rows, name, canonical) for name in ("number", "carrier", "url")
+    )
+    many = max(len(numbers), len(urls))
+    carriers = carriers * many if len(carriers) == 1 else carriers[:many]
+    found = zip_longest(numbers, carriers, urls, fillvalue="")
+    return list(dict.fromkeys(Parcel(_text(a), _text(b), _text(c)) for a, b, c in found))
+
+
+def _sums(fulfillments: Iterable[Fulfillment]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for one in fulfillments:
+        for item in one.items:
+            sums[item.price_id] += item.qty
+    return dict(sums)
+
+
+def _projection(items: Mapping[str, Decimal], parcels: Iterable[Parcel]) -> dict[str, str]:
+    return {
+        ITEMS: ", ".join(f"{plain(items[price])} × {price}" for price in sorted(items)),
+        TRACKINGS: "; ".join(
+            sorted(" | ".join((one.number, one.carrier, one.url)) for one in parcels)
+        ),
+    }
+
+
+def _goods(canonical: Canonical) -> str:
+    lines = canonical.get("lines") or ()
+    return ", ".join(f"{line.get('qty')} × {_name(line)}" for line in lines) or "nothing"
+
+
+def _name(line: Canonical) -> str:
+    # In quotes, so that causes of parked deliveries are told apart by what they say alone.
+    return repr(str(line.get("name") or line.get("key") or line.get("line_id")))
+
+
+def _text(value: str | None) -> str:
+    return " ".join((value or "").split())

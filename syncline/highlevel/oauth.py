@@ -1,0 +1,205 @@
+"""HighLevel's OAuth: the page to send a person to, codes and refresh tokens into access tokens.
+
+Source: the authorization page and the `oauth` specification of HighLevel's API. A refresh token is
+used once; asked again with the same one within 30 s, HighLevel gives the same new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from syncline.errors import (
+    Absent,
+    Again,
+    BadCredentials,
+    Doubtful,
+    NotSent,
+    Rejected,
+    Unreadable,
+)
+from syncline.highlevel import answers
+from syncline.transport import Permit, Transport
+
+TOKEN = "POST /oauth/token"  # noqa: S105 - the name of a call
+LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
+
+VERSION = "2021-07-28"
+"""Asked for by every call but `POST /oauth/token`."""
+
+_LEAST_LIFE = timedelta(seconds=2)
+
+
+class _Answer(BaseModel):
+    """What a token call gives; both ways of asking share this shape."""
+
+    access_token: SecretStr
+    expires_in: float
+    refresh_token: SecretStr | None = None
+    scope: str = ""
+    locationId: str | None = None  # noqa: N815 - as HighLevel writes it
+    companyId: str | None = None  # noqa: N815 - as HighLevel writes it
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an installation was given.
+
+    Attributes:
+        refresh: gets the next access token, once; None for a location's token that was got with
+            its company's.
+        got_at: when it was asked for; `expires_at` is so much later as the token lives.
+        scopes: what it may do.
+        location_id: the location that it opens; None for a whole company's.
+    """
+
+    access: SecretStr
+    refresh: SecretStr | None
+    got_at: datetime
+    expires_at: datetime
+    scopes: frozenset[str]
+    location_id: str | None
+    company_id: str | None
+
+
+def authorize_url(
+    page: str, *, client_id: str, redirect: str, scopes: Collection[str], state: str
+) -> str:
+    """The address at which a person chooses an account and lets the app in.
+
+    Source: the query of the authorization page; `state` comes back as it was sent.
+    """
+    query = urlencode(
+        {
+            "response_type": "code",
+            "redirect_uri": redirect,
+            "client_id": client_id,
+            "scope": " ".join(sorted(scopes)),
+            "state": state,
+        }
+    )
+    return f"{page}{'&' if '?' in page else '?'}{query}"
+
+
+class OAuthDesk:
+    """Asks HighLevel for the tokens of one app.
+
+    Every method raises `RateLimited`, `NotSent` and `Again` for what passes by itself, and
+    `BadCredentials` for what does not: a code or refresh token that is used up or taken back, an
+    app that is not known. Asking again with the same is harmless, so nothing is ever doubtful.
+
+    Args:
+        transport: makes the calls.
+        base_url: address of the API, as the locations have it.
+        client_id: the app's.
+        client_secret: the app's.
+        now: the clock, aware UTC.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        base_url: str,
+        client_id: str,
+        client_secret: SecretStr,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+        self._client_id = client_id
+        self._secret = client_secret
+        self._now = now
+
+    def exchange(self, code: SecretStr, redirect: str, permit: Permit, *, company: bool) -> Grant:
+        """A code that the redirect brought into a grant; a code is good once and for minutes."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code.get_secret_value(),
+            "redirect_uri": redirect,
+            "user_type": "Company" if company else "Location",
+        }
+        return self._token(form, permit, hide=code)
+
+    def refresh(self, token: SecretStr, permit: Permit, *, company: bool) -> Grant:
+        """The next grant; from now on the refresh token is used up."""
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": token.get_secret_value(),
+            "user_type": "Company" if company else "Location",
+        }
+        return self._token(form, permit, hide=token)
+
+    def location_token(
+        self, company: SecretStr, company_id: str, location_id: str, permit: Permit
+    ) -> Grant:
+        """A location's token, by that of its company. Needs the scope `oauth.write`."""
+        form = {"companyId": company_id, "locationId": location_id}
+        headers = {"version": VERSION, "authorization": f"Bearer {company.get_secret_value()}"}
+        return self._ask(LOCATION_TOKEN, form, permit, hide=company, headers=headers)
+
+    def _token(self, form: Mapping[str, str], permit: Permit, *, hide: SecretStr) -> Grant:
+        app = {"client_id": self._client_id, "client_secret": self._secret.get_secret_value()}
+        return self._ask(TOKEN, {**app, **form}, permit, hide=hide, headers={})
+
+    def _ask(
+        self,
+        operation: str,
+        form: Mapping[str, str],
+        permit: Permit,
+        *,
+        hide: SecretStr,
+        headers: Mapping[str, str],
+    ) -> Grant:
+        method, path = operation.split()
+        asked_at = self._now()
+        try:
+            answer = self._transport.send(
+                method,
+                f"{self._base_url}{path}",
+                permit=permit,
+                headers={"accept": "application/json", **headers},
+                form=form,
+            )
+            document = answers.read(answer, operation, hide=hide, installed=True)
+        except Doubtful as error:
+            # Asked again with the same, HighLevel gives the same: nothing is to be looked up.
+            raise Again(f"No token came: {error.what}", call_id=permit.call_id) from error
+        except (Rejected, Absent) as error:
+            raise BadCredentials(
+                self._without_secret(error.what),
+                remedy=answers.CONNECT_AGAIN,
+                status=error.status,
+                call_id=permit.call_id,
+            ) from None
+        return _granted(document, operation, asked_at)
+
+    def _without_secret(self, text: str) -> str:
+        return text.replace(self._secret.get_secret_value() or "\0", "***")
+
+
+def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) -> Grant:
+    try:
+        told = _Answer.model_validate(document)
+    except ValidationError:
+        raise Unreadable(
+            f"HighLevel answered {operation} without a token.",
+            remedy="Check the base URL of HighLevel.",
+        ) from None
+    if not told.access_token.get_secret_value():
+        raise NotSent(f"HighLevel answered {operation} with an empty token.")
+    life = timedelta(seconds=min(max(told.expires_in, _LEAST_LIFE.total_seconds()), 1e8))
+    return Grant(
+        access=told.access_token,
+        refresh=told.refresh_token,
+        got_at=asked_at,
+        expires_at=asked_at + life,
+        scopes=frozenset(told.scope.split()),
+        location_id=told.locationId,
+        company_id=told.companyId,
+    )

@@ -1,0 +1,237 @@
+"""Handled: stored events become facets, records and deliveries due, in one transaction with it.
+
+An event of an order is the order: nothing is asked for it. What no event tells, its transactions
+and fulfillments, is owed as a reading. Halo's events are hints; what they point at is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
+
+from syncline.errors import BadDocument, Unreadable
+from syncline.halo.hints import hints
+from syncline.highlevel import events
+from syncline.highlevel.events import HighLevelEvent, app_of, read_event
+from syncline.ledger import connections, event_queue, radar
+from syncline.ledger.connections import Link
+from syncline.ledger.event_queue import Handled, Taken
+from syncline.mapping.document import Document, load
+from syncline.steps import halo_reading, owing
+from syncline.steps.parts import Nudge, Parts
+from syncline.steps.record import PARTIALS, record
+
+BATCH = 100
+"""Most events of one transaction."""
+
+ROUNDS = 50
+"""Transactions a task makes before it lets others have its thread."""
+
+GONE = "HighLevel says that the app was uninstalled there."
+_HEAL = "Install it again with `syncline connect highlevel {name}`, then start the connection."
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a transaction came to: how many events, and whom to wake."""
+
+    events: int
+    nudges: tuple[Nudge, ...]
+
+
+def handle(parts: Parts) -> float | None:
+    """Handle what is stored, a place at a time.
+
+    Returns:
+        Seconds after which there is more to do, or None when nothing is left.
+    """
+    for _ in range(ROUNDS):
+        try:
+            done = parts.ledger.run(lambda connection: _round(parts, connection, BATCH))
+        except DataError:
+            done = parts.ledger.run(lambda connection: _alone(parts, connection))
+        parts.announce(done.nudges)
+        if not done.events:
+            return None
+    return 0.01
+
+
+def _alone(parts: Parts, connection: Connection) -> _Done:
+    """The oldest event alone; one that PostgreSQL cannot hold is parked, and others go on."""
+    try:
+        with connection.begin_nested():
+            return _round(parts, connection, 1)
+    except DataError as error:
+        taken = event_queue.take(connection, 1)
+        why = f"PostgreSQL cannot hold what it says: {str(error.orig).splitlines()[0]}"
+        event_queue.close(connection, [Handled(event, "parked", note=why) for event in taken])
+        return _Done(len(taken), ())
+
+
+def _round(parts: Parts, connection: Connection, most: int) -> _Done:
+    taken = event_queue.take(connection, most)
+    if not taken:
+        return _Done(0, ())
+    book = _Book(parts, connection)
+    if taken[0].source == "halo":
+        book.halo(taken)
+    else:
+        book.highlevel(taken)
+    event_queue.close(connection, book.handled)
+    return _Done(len(taken), tuple(book.nudges))
+
+
+class _Book:
+    """One transaction over the events of one place."""
+
+    def __init__(self, parts: Parts, connection: Connection) -> None:
+        self._parts = parts
+        self._connection = connection
+        self.handled: list[Handled] = []
+        self.nudges: list[Nudge] = []
+
+    def highlevel(self, taken: Sequence[Taken]) -> None:
+        """Events of one location, or of none."""
+        for_app = app_of(self._parts.settings.highlevel_client_id)
+        orders: list[tuple[Taken, HighLevelEvent]] = []
+        for event in taken:
+            try:
+                read = read_event(event.body)
+            except Unreadable as error:
+                self._close(event, "parked", note=error.what)
+                continue
+            if for_app and read.app_id and read.app_id != for_app:
+                self._close(event, "ignored", note=f"sent for another app, {read.app_id:.40}")
+            elif read.type in events.ORDER_EVENTS:
+                orders.append((event, read))
+            else:
+                _ACTS.get(read.type, _Book.keep)(self, event, read)
+        if orders:
+            self._orders(orders)
+
+    def halo(self, taken: Sequence[Taken]) -> None:
+        """Hints at what changed in the Halo of one connection."""
+        link = connections.by_id(self._connection, taken[0].connection_id or 0)
+        for event in taken:
+            try:
+                found = hints(event.body)
+            except Unreadable as error:
+                self._close(event, "parked", note=error.what)
+                continue
+            targets = halo_reading.notice(self._connection, link, found, f"event {event.id}")
+            self._wake(link, targets)
+            told = next((hint for hint in found if hint.id is not None), None)
+            if told is None:
+                self._close(event, "ignored", note="it names nothing that a flow uses")
+            else:
+                self._close(event, "done", kind=told.entity, foreign_id=str(told.id))
+
+    def _orders(self, came: Sequence[tuple[Taken, HighLevelEvent]]) -> None:
+        """Record the newest state of each order; what was overtaken on the way is done too."""
+        link = self._link(came[0][1])
+        if link is None:
+            self._nowhere(came)
+            return
+        document = self._document(link)
+        if document is None:
+            for event, _ in came:
+                self._close(event, "parked", note="the connection's mapping cannot be read")
+            return
+        newest: dict[str, tuple[tuple[datetime, int], Taken, Mapping[str, Any]]] = {}
+        told: list[radar.Sighting] = []
+        for event, read in came:
+            try:
+                partial = PARTIALS["order", "event"](read.payload)
+            except Unreadable as error:
+                self._close(event, "parked", note=str(error))
+                continue
+            order_id, moment = partial["id"], datetime.fromisoformat(partial["updated_at"])
+            told.append((order_id, moment))
+            self._close(event, "done", kind="order", foreign_id=order_id)
+            rank = (moment, event.id)
+            if order_id not in newest or newest[order_id][0] < rank:
+                newest[order_id] = (rank, event, read.payload)
+        if not newest:
+            return
+        radar.first_event(self._connection, link.location)
+        recorded = record(
+            self._connection,
+            link,
+            document,
+            "order",
+            "event",
+            {key: payload for key, (_, _, payload) in newest.items()},
+            {key: f"event {event.id}" for key, (_, event, _) in newest.items()},
+        )
+        radar.came(self._connection, link.location, "order", told)
+        self._wake(link, recorded.targets)
+
+    def invoice_paid(self, event: Taken, read: HighLevelEvent) -> None:
+        """Its transactions name the invoice; they are read, since no event tells them."""
+        link = self._link(read)
+        if link is None:
+            self._nowhere([(event, read)])
+        elif not read.entity_id:
+            self._close(event, "parked", note="the event names no invoice")
+        else:
+            targets = owing.reread(
+                self._connection, link, [read.entity_id], ["transactions"], f"event {event.id}"
+            )
+            radar.first_event(self._connection, link.location)
+            self._wake(link, targets)
+            self._close(event, "done", kind="invoice", foreign_id=read.entity_id)
+
+    def uninstalled(self, event: Taken, read: HighLevelEvent) -> None:
+        """Nothing can be read there any more, so what is to be done must be said, not tried."""
+        if read.location_id:
+            link = self._link(read)
+            links = [] if link is None else [link]
+        else:
+            links = connections.of_company(self._connection, read.company_id or "")
+        for link in links:
+            why = f"{GONE} {_HEAL.format(name=link.name)}"
+            connections.stop(self._connection, link, why)
+        names = ", ".join(link.name for link in links)
+        note = f"stopped: {names}" if links else "no connection of ours"
+        self._close(event, "done" if links else "ignored", note=note)
+
+    def keep(self, event: Taken, read: HighLevelEvent) -> None:
+        """What no flow uses is kept and counted."""
+        name = read.type[:60] or "without a type"
+        self._close(event, "ignored", foreign_id=read.entity_id, note=f"no flow uses {name}")
+
+    def _link(self, read: HighLevelEvent) -> Link | None:
+        if not read.location_id:
+            return None
+        return connections.of_location(self._connection, read.location_id)
+
+    def _nowhere(self, came: Sequence[tuple[Taken, HighLevelEvent]]) -> None:
+        for event, read in came:
+            where = read.location_id or "none"
+            self._close(event, "ignored", note=f"location {where:.40} is not connected")
+
+    @staticmethod
+    def _document(link: Link) -> Document | None:
+        try:
+            return load(link.mapping)
+        except BadDocument:
+            return None
+
+    def _wake(self, link: Link, targets: frozenset[str]) -> None:
+        wanted = (Nudge(link.name, "send", target) for target in sorted(targets))
+        self.nudges += [nudge for nudge in wanted if nudge not in self.nudges]
+
+    def _close(self, event: Taken, state: Any, **told: str | None) -> None:
+        self.handled.append(Handled(event, state, **told))
+
+
+_ACTS: dict[str, Callable[[_Book, Taken, HighLevelEvent], None]] = {
+    **dict.fromkeys(events.PAID_EVENTS, _Book.invoice_paid),
+    events.UNINSTALLED: _Book.uninstalled,
+}
+"""What is done about events other than those of orders; the rest is kept."""

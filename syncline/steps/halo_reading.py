@@ -1,0 +1,332 @@
+"""Readings of Halo: rows that an event or a poll hints at are read, and what they mean is done.
+
+A reading is owed like a delivery, so it is claimed, retried and parked as one. Many at once are
+looked at by a report or a list first: most are our own writes coming back, and need no call each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.errors import (
+    Absent,
+    Again,
+    BadDocument,
+    MissingScope,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unmappable,
+    Unreadable,
+)
+from syncline.halo.abilities import FindWay
+from syncline.halo.changes import NewestFirst, Noun, path_of, sql_of
+from syncline.halo.client import HaloClient
+from syncline.halo.consignments import get_consignment
+from syncline.halo.hints import Hint
+from syncline.halo.invoices import get_invoice
+from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
+from syncline.halo.orders import get_order
+from syncline.halo.payments import get_payment
+from syncline.halo.reports import run_sql
+from syncline.ledger import deliveries, pulls
+from syncline.ledger.connections import Link
+from syncline.ledger.leases import Confirmation, Lease
+from syncline.quota.keys import Lane
+from syncline.steps import abilities
+from syncline.steps.consignments import consignment_gone, record_consignments
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
+from syncline.steps.halo_rows import (
+    FLOW,
+    Book,
+    is_as_known,
+    judge_absent,
+    judge_invoice,
+    judge_order,
+    judge_payment,
+    owe_readings,
+)
+from syncline.steps.hold import in_hand
+from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.stop import stop_connection
+from syncline.transport import Permit
+
+__all__ = ["FLOW", "TARGETS", "notice", "read_halo"]
+
+MOST = 300
+"""Readings of one claim: with SQL, one call tells which of them need a call of their own."""
+
+FEW = 3
+"""So many readings are read one by one, without a list or report before."""
+
+ROUNDS = 50
+RETRY_AFTER = timedelta(seconds=2)
+
+POLL_AFTER = timedelta(seconds=30)
+"""How soon a poll looks what it was when Halo says only that something happened."""
+
+POLLING = ("halo", "poll")
+"""Under which name the ledger keeps when a poll is due next."""
+
+Fate = SynclineError | None
+"""What becomes of a reading: None is done, Again goes round, the rest is parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One kind of reading: the noun, how one row is read, and what it means.
+
+    `judges` is None for consignments, which are recorded together with their orders.
+    """
+
+    noun: Noun
+    reads: Callable[[HaloClient, Permit, int], HaloRow]
+    judges: Callable[[Book, Lease, Any], Fate] | None
+    ability: str
+
+
+TARGETS: dict[str, _Reading] = {
+    f"halo.{one.noun}": one
+    for one in (
+        _Reading("salesorder", get_order, judge_order, "order"),
+        _Reading("consignment", get_consignment, None, ""),
+        _Reading("invoice", get_invoice, judge_invoice, "invoice"),
+        _Reading("payment", get_payment, judge_payment, "payment"),
+    )
+}
+"""The targets of deliveries that ask for a row of Halo to be read."""
+
+_NOUNS: dict[str, Noun] = {one.noun: one.noun for one in TARGETS.values()}
+
+
+def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str) -> frozenset[str]:
+    """Have read what an event hints at, each row once, in the caller's transaction.
+
+    Where it does not say which row it was, the next poll is due soon.
+
+    Returns:
+        The targets of the readings that are due by it.
+    """
+    found = list(hints)
+    if any(hint.id is None for hint in found):
+        pulls.hasten(connection, link.id, POLLING, POLL_AFTER)
+    wanted = {
+        (_NOUNS[hint.entity], hint.id)
+        for hint in found
+        if hint.entity in _NOUNS and hint.id is not None
+    }
+    return owe_readings(connection, link, wanted, cause) if wanted else frozenset()
+
+
+def read_halo(parts: Parts, line: Line, target: str) -> float | None:
+    """Do the readings of one kind of row that are due.
+
+    Returns:
+        Seconds after which there is more to do, or None when nothing is due.
+    """
+    for _ in range(ROUNDS):
+        with in_hand(parts):
+            owner = parts.session()
+            leases = parts.ledger.run(
+                partial(
+                    deliveries.claim,
+                    connection_id=line.link.id,
+                    target=target,
+                    owner=owner,
+                    most=MOST,
+                )
+            )
+            if not leases:
+                return None
+            try:
+                _read(parts, line, TARGETS[target], leases)
+            except NoQuota as error:
+                _release(parts, leases, error.after)
+                return error.after.total_seconds()
+            except Again as error:
+                _release(parts, leases, max(error.after, RETRY_AFTER))
+                return max(error.after, RETRY_AFTER).total_seconds()
+            except Refused as error:
+                stop_connection(parts, line, error, leases)
+                return None
+    return 0.05
+
+
+def _read(parts: Parts, line: Line, reading: _Reading, leases: list[Lease]) -> None:
+    gate = halo_gate(parts, line, Lane.DELIVERIES)
+    open_ = _after_a_glance(parts, line, gate, reading, leases)
+    for at in range(0, len(open_), PARALLEL):
+        wave = open_[at : at + PARALLEL]
+        outcomes = _each(
+            gate, f"get {reading.noun}", [_one(line, reading.reads, one) for one in wave]
+        )
+        sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
+        _write(parts, line, reading, list(zip(wave, outcomes, strict=True)), sold)
+
+
+def _after_a_glance(
+    parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]
+) -> list[Lease]:
+    """Settle what a report or list shows to be as it is known; returns the rest."""
+    if len(leases) <= FEW or not reading.ability:
+        return leases
+    ids = {int(lease.source_id): lease for lease in leases}
+    try:
+        rows = _glance(parts, line, gate, reading, ids)
+    except (Absent, MissingScope, Rejected, Unreadable):
+        return leases  # this tenant does not show it; one by one it does
+    shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
+
+    def work(connection: Connection) -> set[int]:
+        book = Book(connection, line)
+        known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
+        settled = [Confirmation(lease, None, None, None) for lease in known]
+        return deliveries.confirm(connection, settled, wrote=False)
+
+    settled = parts.ledger.run_patiently(work, sleep=parts.sleep)
+    return [lease for lease in leases if lease.id not in settled]
+
+
+def _glance(
+    parts: Parts, line: Line, gate: Gate, reading: _Reading, ids: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    wanted = sorted(ids)
+    sql = sql_of(reading.noun, wanted)
+    known = abilities.known(parts, line)
+    if sql is not None and known.find_way(reading.ability) is FindWay.SQL:
+        rows: Sequence[dict[str, Any]] = gate.read(
+            "POST /Report", lambda permit: run_sql(line.halo, permit, sql)
+        )
+    else:
+        # A page is worth as many calls as rows of it are wanted; far down there are few.
+        walk = NewestFirst(reading.noun, ids=wanted, most_pages=1 + len(wanted) // 10)
+        read_list(line, gate, reading.noun, walk)
+        rows = walk.rows
+    return {row_id: row for row in rows if (row_id := whole(row.get("id"))) is not None}
+
+
+def read_list(line: Line, gate: Gate, noun: Noun, walk: NewestFirst) -> None:
+    """Walk down a list of Halo, call by call.
+
+    Raises:
+        SynclineError: a call failed.
+    """
+    path = path_of(noun)
+    while (params := walk.pending()) is not None:
+        walk.take(gate.read(f"GET {path}", _page(line, path, params)))
+
+
+def _page(line: Line, path: str, params: dict[str, str]) -> Callable[[Permit], Any]:
+    return lambda permit: line.halo.get(path, params, permit).document
+
+
+def _one(
+    line: Line, reads: Callable[[HaloClient, Permit, int], HaloRow], lease: Lease
+) -> Callable[[Permit], HaloRow]:
+    return lambda permit: reads(line.halo, permit, int(lease.source_id))
+
+
+def _each(
+    gate: Gate, operation: str, makes: Sequence[Callable[[Permit], HaloRow]]
+) -> list[Outcome]:
+    """All calls, in as many waves as quota takes.
+
+    Raises:
+        NoQuota: there is none for longer than a task may sleep.
+    """
+    done: list[Outcome] = []
+    while len(done) < len(makes):
+        rest = makes[len(done) :]
+        done += gate.read_many([operation] * len(rest), rest)
+    return done
+
+
+def _orders_of(
+    line: Line, gate: Gate, outcomes: Iterable[Outcome]
+) -> dict[int, OrderRow | SynclineError]:
+    """The orders that consignments belong to, each read once: tracking may stand there."""
+    rows = [one.result for one in outcomes if isinstance(one.result, ConsignmentRow)]
+    ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
+
+    def maker(order_id: int) -> Callable[[Permit], HaloRow]:
+        return lambda permit: get_order(line.halo, permit, order_id)
+
+    came = _each(gate, "get salesorder", [maker(one) for one in ids])
+    return {
+        order_id: one.error if one.error is not None else one.result  # type: ignore[misc]  # what was read
+        for order_id, one in zip(ids, came, strict=True)
+    }
+
+
+def _write(
+    parts: Parts,
+    line: Line,
+    reading: _Reading,
+    came: list[tuple[Lease, Outcome]],
+    sold: dict[int, OrderRow | SynclineError],
+) -> None:
+    """Do what the rows mean and close their readings, in one transaction."""
+
+    def work(connection: Connection) -> list[Nudge]:
+        book = Book(connection, line)
+        fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
+        done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
+        deliveries.confirm(connection, done, wrote=False)
+        for lease, fate in fates:
+            if fate is not None:
+                _fail(connection, lease, fate)
+        return list(book.nudges)
+
+    parts.announce(parts.ledger.run_patiently(work, sleep=parts.sleep))
+    for _, outcome in came:
+        if isinstance(outcome.error, Refused) and not isinstance(outcome.error, MissingScope):
+            raise outcome.error
+
+
+def _fate(
+    book: Book,
+    reading: _Reading,
+    lease: Lease,
+    outcome: Outcome,
+    sold: dict[int, OrderRow | SynclineError],
+) -> Fate:
+    try:
+        if isinstance(outcome.error, Absent):
+            gone = judge_absent if reading.judges is not None else consignment_gone
+            return gone(book, lease)
+        if outcome.error is not None:
+            return outcome.error
+        if reading.judges is not None:
+            return reading.judges(book, lease, outcome.result)
+        row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
+        return record_consignments(book, lease, row, sold.get(row.salesorder_id or 0))
+    except BadDocument as error:
+        return Unmappable(
+            f"The mapping of its connection cannot be read: {error.what}",
+            field="mapping",
+            remedy="Correct the mapping, then retry.",
+        )
+    except Unreadable as error:
+        return error
+
+
+def _fail(connection: Connection, lease: Lease, fate: SynclineError) -> None:
+    if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
+        field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
+        deliveries.park(connection, [lease], reason=str(fate), field=field)
+    else:
+        after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
+        deliveries.give_back(connection, [lease], after=after, why=fate.what)
+
+
+def _release(parts: Parts, leases: list[Lease], after: timedelta) -> None:
+    parts.ledger.run_patiently(
+        lambda connection: deliveries.release(connection, leases, after=after, why=None),
+        sleep=parts.sleep,
+    )

@@ -1,0 +1,369 @@
+"""What rows that were read from Halo mean: ours or not, as we wrote them or changed by somebody.
+
+HighLevel owns what we write. What was changed in Halo is written again, or parked with both values,
+as the mapping says; never more often than a few times an hour, so that two sides that disagree
+do not play ping-pong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.errors import Again, BadDocument, SynclineError, Unmappable
+from syncline.flows import orders, payments, projections
+from syncline.flows.flow import Difference, reference_of
+from syncline.halo.changes import Noun, same_moment
+from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
+from syncline.ledger import connections, deliveries, records, target_rows
+from syncline.ledger.connections import Link
+from syncline.ledger.leases import Debt, Lease
+from syncline.ledger.target_rows import OVERWRITES, Standing
+from syncline.ledger.waits import Edge
+from syncline.mapping.document import Document, load
+from syncline.steps import owing
+from syncline.steps.parts import Line, Nudge
+from syncline.steps.targets import TARGETS
+
+FLOW = "halo"
+"""The flow of the readings of Halo's rows."""
+
+MOST_OVERWRITES = 3
+WITHIN = timedelta(hours=1)
+"""How often a row is written again because somebody changed it, before a person is asked."""
+
+OUR_WRITE = timedelta(seconds=2)
+"""How long a reading rests that came while we were writing the row ourselves."""
+
+_ROLES = ("detail", "transactions", "fulfillments")
+_REFERENCE = reference_of("")
+_SHAPES = {
+    "order": projections.ORDER,
+    "invoice": projections.INVOICE,
+    "credit": projections.CREDIT,
+    "payment": projections.PAYMENT,
+}
+
+
+def owe_readings(
+    connection: Connection, link: Link, wanted: Iterable[tuple[Noun, int]], cause: str
+) -> frozenset[str]:
+    """Have rows of Halo read; returns the targets that are due by it.
+
+    The noun is the role too: ids are unique within an entity only.
+    """
+    debts = [
+        Debt(
+            flow=FLOW,
+            source_kind=noun,
+            source_id=str(row_id),
+            role=noun,
+            target=f"halo.{noun}",
+            place=link.tenant_place,
+            version=1,
+        )
+        for noun, row_id in sorted(set(wanted))
+    ]
+    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    return frozenset(debt.target for debt in debts)
+
+
+class Book:
+    """One transaction over rows that were read; several connections may share the tenant.
+
+    Attributes:
+        nudges: what there is to do by it, for after the commit.
+    """
+
+    def __init__(self, connection: Connection, line: Line) -> None:
+        self.connection = connection
+        self.line = line
+        self.nudges: dict[Nudge, None] = {}
+        self._opened: dict[int, tuple[Link, Document]] = {line.link.id: (line.link, line.document)}
+
+    @property
+    def tenant(self) -> int:
+        """Whose rows these are."""
+        return self.line.link.tenant
+
+    def opened(self, standing: Standing) -> tuple[Link, Document]:
+        """The connection whose delivery it is, which may be another one than the reader's.
+
+        Raises:
+            BadDocument: its mapping cannot be read.
+        """
+        if standing.connection_id not in self._opened:
+            link = connections.by_id(self.connection, standing.connection_id)
+            self._opened[link.id] = (link, load(link.mapping))
+        return self._opened[standing.connection_id]
+
+    def wake(self, link: Link, targets: Iterable[str]) -> None:
+        """Nudge senders after the commit."""
+        self.nudges |= dict.fromkeys(Nudge(link.name, "send", name) for name in sorted(targets))
+
+    def read(self, wanted: Collection[tuple[Noun, int]], cause: str) -> None:
+        """Have further rows of Halo read."""
+        if wanted:
+            link = self.line.link
+            self.wake(link, owe_readings(self.connection, link, wanted, cause))
+
+    def reread(self, standing: Standing, cause: str) -> None:
+        """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""
+        link, _ = self.opened(standing)
+        order_id = self._order_of(standing)
+        if order_id is not None:
+            targets = owing.reread(self.connection, link, [order_id], _ROLES, cause)
+            self.wake(link, targets)
+
+    def order(self, row: Mapping[str, Any]) -> Standing | None:
+        """The delivery of an order's row, by our reference on it, else by its id."""
+        source_id = _source_of(row.get("po_number"))
+        edge = (orders.FLOW, source_id, orders.SOURCE_KIND)
+        return self._found(edge if source_id else None, ("order",), row)
+
+    def invoice(self, row: Mapping[str, Any]) -> Standing | None:
+        """The delivery of an invoice's or credit's row."""
+        source_id = _source_of(row.get("thirdpartyinvoicenumber"))
+        source_id, _, refunded = source_id.partition("-R")
+        role = f"credit:{refunded}" if refunded else "invoice"
+        edge = (payments.FLOW, source_id, role)
+        return self._found(edge if source_id else None, ("invoice", "credit"), row)
+
+    def payment(self, row: Mapping[str, Any]) -> Standing | None:
+        """The delivery of a payment's row."""
+        source_id = _source_of(row.get("intent_id"))
+        edge = (payments.FLOW, source_id, "payment")
+        return self._found(edge if source_id else None, ("payment",), row)
+
+    def made(self, targets: Sequence[str], row_id: int | None) -> Standing | None:
+        """The delivery that made the row with this id."""
+        if row_id is None:
+            return None
+        found = target_rows.of_targets(self.connection, self.tenant, targets, [row_id])
+        return found.get(row_id)
+
+    def currency(self, standing: Standing) -> str:
+        """ISO 4217 of a delivery's amounts; "" where its record is not known."""
+        key = (standing.place, standing.source_kind, standing.source_id)
+        found = records.canonical(self.connection, [key])
+        return str(found[key][1].get("currency") or "") if key in found else ""
+
+    def _found(
+        self, edge: Edge | None, targets: Sequence[str], row: Mapping[str, Any]
+    ) -> Standing | None:
+        if edge is not None:
+            found = target_rows.of_sources(self.connection, self.tenant, [edge]).get(edge)
+            if found is not None:
+                return found
+        return self.made(targets, HaloRow.of(row).id)
+
+    def _order_of(self, standing: Standing) -> str | None:
+        if standing.source_kind == orders.SOURCE_KIND:
+            return standing.source_id
+        key = (standing.place, standing.source_kind, standing.source_id)
+        found = records.canonical(self.connection, [key])
+        return payments.order_of(found[key][1]) if key in found else None
+
+
+def judge_order(book: Book, lease: Lease, row: OrderRow) -> SynclineError | None:
+    """What becomes of the reading of an order's row: None when it is done with."""
+    standing = book.order(row.raw)
+    if standing is None:
+        return None
+    if standing.in_hand:
+        return _being_written(standing)
+    if standing.target_id != str(row.id):
+        return None  # a copy that a person made of ours, with the reference on it
+    sent = {one for line in row.lines for one in line.consignment_ids}
+    if same_moment((standing.target_meta or {}).get("last_update_time"), row.last_update_time):
+        place = book.line.link.tenant_place
+        known = records.versions(book.connection, place, "consignment", [str(one) for one in sent])
+        sent = {one for one in sent if str(one) not in known}
+    else:
+        book.reread(standing, f"{lease.cause}, then Halo's order {row.id}")
+    book.read([("consignment", one) for one in sent], lease.cause)
+    return _put_right(book, lease, standing, row.raw)
+
+
+def judge_invoice(book: Book, lease: Lease, row: InvoiceRow) -> SynclineError | None:
+    """What becomes of the reading of an invoice's or credit's row."""
+    standing = book.invoice(row.raw)
+    if standing is None:
+        _of_our_order(book, lease, row.salesorder_id, row.id)
+        return None
+    if standing.in_hand:
+        return _being_written(standing)
+    if standing.target_id != str(row.id):
+        return None
+    if standing.target == "invoice":
+        book.read(_payments_to_read(book, standing, row.raw), lease.cause)
+    if differences(book, standing, row.raw):
+        book.reread(standing, f"{lease.cause}, then Halo's invoice {row.id}")
+    return _put_right(book, lease, standing, row.raw)
+
+
+def judge_payment(book: Book, lease: Lease, row: PaymentRow) -> SynclineError | None:
+    """What becomes of the reading of a payment's row; one of a stranger on our invoice is told."""
+    standing = book.payment(row.raw)
+    if standing is not None and standing.in_hand:
+        return _being_written(standing)
+    if standing is not None and standing.target_id == str(row.id):
+        if differences(book, standing, row.raw):
+            book.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
+        return _put_right(book, lease, standing, row.raw)
+    invoice = book.made(("invoice",), row.invoice_id)
+    if invoice is None or not row.amount:
+        return None
+    book.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
+    paid = f"{row.amount:f} {book.currency(invoice)}".strip()
+    return Unmappable(
+        f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
+        field="amount",
+        remedy="Enter it in HighLevel or take it out of Halo; then retry.",
+    )
+
+
+def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
+    """What becomes of the reading of a row that is not there: if it was ours, its delivery says."""
+    noun, row_id = lease.source_kind, int(lease.source_id)
+    targets = {"salesorder": ("order",), "invoice": ("invoice", "credit"), "payment": ("payment",)}
+    standing = book.made(targets[noun], row_id)
+    if standing is None:
+        return None
+    if standing.in_hand:
+        return _being_written(standing)
+    book.reread(standing, f"{lease.cause}, then Halo's {noun} {row_id}")
+    link, document = book.opened(standing)
+    # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
+    again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
+    again = again and not _too_often(book, standing)
+    reason = f"{noun} {row_id} was there and is gone from Halo."
+    if deliveries.lose(book.connection, standing.id, reason=reason, make_again=again) and again:
+        book.nudges[Nudge(link.name, "look_up", standing.target)] = None
+    return None
+
+
+def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
+    """Whether what a list or report shows of a row says enough to leave it alone.
+
+    It says enough when the row is no business of ours, or shows what we wrote or saw last.
+    """
+    row_id = HaloRow.of(row).id
+    if noun == "salesorder":
+        standing = book.order(row)
+        if standing is None or (not standing.in_hand and standing.target_id != str(row_id)):
+            return True
+        seen = (standing.target_meta or {}).get("last_update_time")
+        return not standing.in_hand and same_moment(seen, row.get("last_update_time"))
+    standing = book.invoice(row) if noun == "invoice" else book.payment(row)
+    if standing is not None:
+        return standing.target_id == str(row_id) and _agrees(book, standing, row)
+    if noun == "invoice":
+        return book.made(("order",), InvoiceRow.of(row).salesorder_id) is None
+    return book.made(("invoice",), PaymentRow.of(row).invoice_id) is None
+
+
+def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[Difference]:
+    """Where a row is not what was confirmed last; nothing where nothing is to be compared.
+
+    Raises:
+        BadDocument: the mapping of its connection cannot be read.
+    """
+    if not standing.projection:
+        return []  # it is to be written anyway, or a person is asked already
+    _, document = book.opened(standing)
+    compares = TARGETS[standing.target].compares
+    return compares(standing.projection, row, document, book.currency(standing))
+
+
+def _put_right(
+    book: Book, lease: Lease, standing: Standing, row: Mapping[str, Any]
+) -> SynclineError | None:
+    """Have a changed row written again or a person asked, and remember how it was seen."""
+    meta = TARGETS[standing.target].meta(row)
+    different = differences(book, standing, row)
+    if not different:
+        kept = standing.target_meta or {}
+        if all(kept.get(name) == value for name, value in meta.items()):
+            return None
+        at_rest = deliveries.learn_held(book.connection, standing.id, meta)
+        return None if at_rest else _being_written(standing)
+    field, wanted, got = different[0]
+    link, document = book.opened(standing)
+    both = f"{field}: wanted {wanted}, Halo holds {got}"
+    if document.orders.changed_in_halo == "report":
+        reason = f"{OVERWRITES} by hand: {both}"
+    elif _too_often(book, standing):
+        reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
+    else:
+        cause = f"{OVERWRITES}: {field} ({lease.cause})"
+        at_rest = deliveries.overwrite(book.connection, standing.id, meta=meta, cause=cause)
+        book.wake(link, [standing.target])
+        return None if at_rest else _being_written(standing)
+    at_rest = deliveries.park_changed(
+        book.connection, standing.id, meta=meta, reason=reason, field=field
+    )
+    return None if at_rest else _being_written(standing)
+
+
+def _too_often(book: Book, standing: Standing) -> bool:
+    done = target_rows.times_overwritten(book.connection, standing, WITHIN)
+    return done >= MOST_OVERWRITES
+
+
+def _of_our_order(book: Book, lease: Lease, order_id: int | None, invoice_id: int) -> None:
+    """An invoice that a person made for an order of ours is theirs; HighLevel may know more."""
+    standing = book.made(("order",), order_id)
+    if standing is not None:
+        book.reread(standing, f"{lease.cause}, then Halo's invoice {invoice_id}")
+
+
+def _payments_to_read(
+    book: Book, invoice: Standing, row: Mapping[str, Any]
+) -> list[tuple[Noun, int]]:
+    """Payments of an invoice that are not as we wrote them: changed, gone, or not ours."""
+    shown = row.get("payments")
+    if not isinstance(shown, list):
+        return []
+    came = {one.id: one for one in PaymentRow.all_of(one for one in shown if "id" in one)}
+    ours = {
+        int(standing.target_id): standing
+        for standing in target_rows.payments_for(
+            book.connection, book.tenant, invoice.place, payments.FLOW, invoice.source_id
+        )
+        if standing.target_id
+    }
+    same = {
+        row_id
+        for row_id, one in came.items()
+        if row_id in ours and _agrees(book, ours[row_id], one.raw)
+    }
+    return [("payment", one) for one in {*came, *ours} - same]
+
+
+def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+    """Whether what is shown of a row, amounts among it, is what was confirmed last."""
+    if standing.in_hand or not standing.projection:
+        return False
+    try:
+        _, document = book.opened(standing)
+    except BadDocument:
+        return False
+    shape = _SHAPES[standing.target]
+    got = projections.projection(row, book.currency(standing), document, shape)
+    shared = standing.projection.keys() & got.keys()
+    amount = "amount" if standing.target == "payment" else "total"
+    return amount in shared and all(standing.projection[name] == got[name] for name in shared)
+
+
+def _being_written(standing: Standing) -> Again:
+    return Again(f"Our own write of {standing.source_id} has not ended yet.", after=OUR_WRITE)
+
+
+def _source_of(reference: Any) -> str:
+    """The source id in a reference of ours; "" in any other text."""
+    text = reference.strip() if isinstance(reference, str) else ""
+    return text.removeprefix(_REFERENCE) if text.startswith(_REFERENCE) else ""

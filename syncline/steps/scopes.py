@@ -1,0 +1,104 @@
+"""Which permissions a connection needs on both sides, by what its mapping uses, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from syncline.mapping.document import Document
+
+ALL = frozenset({"all", "all:standard"})
+"""Scopes of Halo that stand for every area; the second leaves out reporting."""
+
+
+COMPANY_SCOPES = frozenset({"oauth.readonly", "oauth.write"})
+"""Scopes of HighLevel that a company's token uses for its locations'; those need them not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One permission that is needed.
+
+    Attributes:
+        scopes: any one of these will do; the first is the one to ask for.
+        reason: what for, in words.
+        optional: whether the connection works without it, slower.
+    """
+
+    scopes: tuple[str, ...]
+    reason: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is granted against what is needed.
+
+    Attributes:
+        missing: needs that nothing granted covers.
+        wished: optional ones of the same kind.
+        unneeded: granted and used for nothing.
+    """
+
+    missing: tuple[Need, ...]
+    wished: tuple[Need, ...]
+    unneeded: tuple[str, ...]
+
+
+def highlevel_needs(document: Document, *, company: bool = False) -> list[Need]:
+    """The scopes to ask for, for one location or for its whole company.
+
+    Source: the scopes of the payments operations, and of `POST /oauth/locationToken`.
+    """
+    needs = [
+        Need(("payments/orders.readonly",), "orders, and their events"),
+        Need(("payments/transactions.readonly",), "transactions"),
+        Need(("payments/subscriptions.readonly",), "subscriptions"),
+    ]
+    if document.fulfillments.into == "highlevel":
+        needs.append(Need(("payments/orders.write",), "shipments of Halo"))
+    if company:
+        needs.append(Need(("oauth.write",), "tokens for the company's locations"))
+    return needs
+
+
+def halo_needs(document: Document) -> list[Need]:
+    """The scopes of Halo's API application.
+
+    Source: the scopes that Halo's clients know; `edit` includes `read`. Which of the two opens
+    sales orders is documented nowhere.
+    """
+    needs = [
+        Need(("edit:customers",), "clients, sites and users"),
+        Need(("edit:sales", "edit:sos"), "sales orders and consignments"),
+    ]
+    if document.payments.into == "invoice" or document.subscriptions.into == "recurring-invoice":
+        needs.append(Need(("edit:invoices",), "invoices, payments and recurring invoices"))
+    needs.append(Need(("edit:reporting",), "finding many rows in one call", optional=True))
+    return needs
+
+
+def asked(needs: Collection[Need]) -> list[str]:
+    """The scopes to ask for: one for each need."""
+    return [need.scopes[0] for need in needs]
+
+
+def compare(needs: Collection[Need], granted: Collection[str]) -> Compared:
+    """What is missing, and what is granted for nothing.
+
+    A scope that stands for everything covers every need, and is itself more than needed.
+    """
+    lacking = [need for need in needs if not _covered(need, granted)]
+    used = {scope for need in needs for scope in need.scopes}
+    used |= {f"read:{scope.removeprefix('edit:')}" for scope in used if scope.startswith("edit:")}
+    return Compared(
+        missing=tuple(need for need in lacking if not need.optional),
+        wished=tuple(need for need in lacking if need.optional),
+        unneeded=tuple(sorted(set(granted) - used)),
+    )
+
+
+def _covered(need: Need, granted: Collection[str]) -> bool:
+    if "all" in granted or any(scope in granted for scope in need.scopes):
+        return True
+    return "all:standard" in granted and need.scopes != ("edit:reporting",)

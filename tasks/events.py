@@ -1,0 +1,21 @@
+"""Events: `syncline.events.handle()`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from syncline.quota.keys import Lane
+from syncline.steps.events import handle as handle_step
+from syncline.steps.parts import Nudge
+from tasks.context import parts
+from tasks.nudging import flag
+
+
+@shared_task(name="syncline.events.handle")
+def handle() -> None:
+    """Handle the webhooks that are stored and not handled yet."""
+    here = parts()
+    here.nudges.clear("", Lane.EVENTS, flag("events", ""))
+    after = handle_step(here)
+    if after is not None:
+        here.announce([Nudge("", "events", "", after)])

@@ -1,0 +1,56 @@
+"""Webhooks for tests: bodies as HighLevel sends them, stored as the receiver stores them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from syncline.sandbox.config import LOCATION
+from syncline.sandbox.process import SandboxProcess
+from tests.world import World
+
+
+def order_event(
+    sandbox: SandboxProcess, order_id: str, name: str = "OrderStatusUpdate", **changed: Any
+) -> bytes:
+    """The event that carries this order as the sandbox holds it, or with some fields changed."""
+    order = sandbox.get(f"/state/orders/{order_id}")
+    return event(name, {**order, **changed})
+
+
+def event(name: str, fields: dict[str, Any], location: str | None = LOCATION) -> bytes:
+    """Any event, in its envelope."""
+    envelope = {
+        "type": name,
+        "locationId": location,
+        "appId": "app",
+        **fields,
+        "timestamp": "2026-11-24T12:00:00.000Z",
+        "webhookId": str(uuid4()),
+    }
+    return json.dumps(envelope).encode()
+
+
+def arrive(world: World, *bodies: bytes, source: str = "highlevel") -> None:
+    """Store events as they would stand once the receiver has answered."""
+    for body in bodies:
+        world.do(
+            """
+            insert into event (source, location_id, connection_id, body)
+            values (:source, :location_id,
+                    (select id from connection where :source = 'halo'), :body)
+            """,
+            source=source,
+            location_id=None if source == "halo" else _location(body),
+            body=body,
+        )
+
+
+def _location(body: bytes) -> str | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    found = document.get("locationId") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else None

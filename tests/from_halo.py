@@ -1,0 +1,77 @@
+"""Halo's side for tests: webhooks as Halo sends them, rows of ours there, calls that were made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from syncline.quota.keys import Lane
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps.gate import halo_gate
+from tests.world import NAME, World, Worlds, small
+
+TRACKING = """
+[[orders.field]]
+target = "customfields.CFtracking"
+source = "tracking_numbers"
+transform = { use = "join", with = ", " }
+type = "text"
+owner = "highlevel"
+"""
+
+
+def hint(entity: str, row_id: int) -> bytes:
+    """A webhook of Halo in the form that ours is set to."""
+    told = {"event": "Changed", "entity": entity, "id": row_id, "time": "2026-11-24T12:00:00"}
+    return json.dumps(told).encode()
+
+
+def writes(sandbox: SandboxProcess, after: int = 0) -> list[str]:
+    return [
+        call["operation"]
+        for call in sandbox.calls("halo", after)
+        if call["method"] == "POST" and not call["operation"].endswith(("/Report", "/token"))
+    ]
+
+
+def last_call(sandbox: SandboxProcess) -> int:
+    return max((call["id"] for call in sandbox.calls()), default=0)
+
+
+def readings(sandbox: SandboxProcess, side: str, after: int = 0) -> list[str]:
+    return [one["operation"] for one in sandbox.calls(side, after) if one["method"] == "GET"]
+
+
+def synced(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
+    """A world whose orders and payments stand in Halo."""
+    small(sandbox, **{"orders": 4, "transactions": 4, "subscriptions": 0, "money": True, **config})
+    world = worlds()
+    world.pull()
+    world.pull("transaction")
+    world.drive()
+    assert sandbox.audit()["clean"]
+    return world
+
+
+def order_row(world: World, number: int = 0) -> Any:
+    rows = world.rows("select * from delivery where target = 'order' order by id")
+    return rows[number]
+
+
+def money_row(world: World, target: str = "payment") -> Any:
+    return world.rows(f"select * from delivery where target = '{target}' order by id")[0]  # noqa: S608
+
+
+def delete(world: World, path: str) -> None:
+    """What a person does in Halo's own screens, by its API."""
+    line = world.parts.open_line(NAME)
+    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate.read(f"DELETE {path}", lambda permit: line.halo.delete(path, permit))
+
+
+def tracked(world: World) -> None:
+    """Let the mapping show HighLevel's tracking numbers in a field of Halo's order."""
+    world.do("update connection set mapping = mapping || :more", more=TRACKING)
+    world.reopened()
+    world.follow_all()
+    world.drive()

@@ -1,0 +1,157 @@
+"""No ping-pong: a thousand changes from both sides cause the writes that they need, then silence.
+
+Every write of ours comes back as a webhook of the side that it was made on, as in real life, and
+every change of one side is told by that side's webhooks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps.poll_halo import poll
+from tests.events import arrive, order_event
+from tests.from_halo import hint, last_call, tracked
+from tests.world import NAME, World, Worlds, small
+
+ORDERS = 100
+ROUNDS = 10
+AMOUNTS, STATUSES, BY_HAND, SHIPPED = 300, 300, 250, 0
+NOUNS = {"order": "salesorder", "invoice": "invoice", "credit": "invoice", "payment": "payment"}
+
+
+@dataclass
+class Both:
+    """Both sides' webhooks, and what was done until now.
+
+    Attributes:
+        heard: the last audit entry whose effect came back as a webhook.
+        writes: how often each flow wrote.
+    """
+
+    world: World
+    sandbox: SandboxProcess
+    heard: int = 0
+    writes: Counter[str] = field(default_factory=Counter)
+
+    def settle(self) -> int:
+        """Work, and let what was written come back, until nothing is written; returns how often."""
+        for turns in range(6):
+            self.world.drive(60)
+            written = self.world.rows(
+                "select * from audit_entry where id > :heard order by id", heard=self.heard
+            )
+            if not written:
+                return turns
+            self.heard = written[-1].id
+            self.writes.update(entry.flow for entry in written)
+            for entry in written:
+                self._comes_back(entry)
+        raise AssertionError(f"still writing: {written[:3]}")
+
+    def _comes_back(self, entry: Any) -> None:
+        if entry.target in NOUNS:
+            arrive(self.world, hint(NOUNS[entry.target], int(entry.target_id)), source="halo")
+        elif entry.target == "fulfillment":
+            [record] = self.world.rows(
+                "select canonical from record where kind = 'consignment' and foreign_id = :id",
+                id=entry.source_id,
+            )
+            arrive(self.world, order_event(self.sandbox, record.canonical["order_id"]))
+
+    def all_hear_all(self) -> None:
+        """Every row and order is told of once more, and looked at in every other way."""
+        rows = self.world.rows("select * from delivery where target_id is not null order by id")
+        for row in rows:
+            if row.target in NOUNS:
+                arrive(self.world, hint(NOUNS[row.target], int(row.target_id)), source="halo")
+            elif row.target == "fulfillment":
+                arrive(self.world, hint("consignment", int(row.source_id)), source="halo")
+        for order in self.sandbox.get("/state/orders")["ids"]:
+            arrive(self.world, order_event(self.sandbox, order))
+        self.world.drive(60)
+        self.world.pull()
+        self.world.pull("transaction")
+        self.world.drive(60)
+        assert poll(self.world.parts, self.world.parts.open_line(NAME)) is None
+        self.world.drive(60)
+
+
+def to_ship(sandbox: SandboxProcess) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """One of a line at a time, of orders that HighLevel has not sent."""
+    rows = {
+        row["po_number"].removeprefix("HL-"): row
+        for row in sandbox.halo_orders()
+        if row["po_number"].startswith("HL-")
+    }
+    for order_id, row in rows.items():
+        order = sandbox.get(f"/state/orders/{order_id}")
+        prices = {item["price"]["_id"] for item in order["items"]}
+        if order["fulfillmentStatus"] == "unfulfilled":
+            for line in row["lines"]:
+                if line["item_external_reference"] in prices:
+                    for _ in range(int(line["quantity"])):
+                        yield row["id"], [(line["id"], 1)]
+
+
+@pytest.fixture
+def both(worlds: Worlds, sandbox: SandboxProcess) -> Both:
+    small(sandbox, orders=ORDERS, transactions=ORDERS, subscriptions=0, money=True)
+    world = worlds()
+    world.pull()
+    world.pull("transaction")
+    world.drive(60)
+    tracked(world)
+    both = Both(world, sandbox)
+    both.settle()
+    both.writes.clear()
+    return both
+
+
+def test_a_thousand_changes_from_both_sides_end_in_silence(both: Both) -> None:
+    world, sandbox = both.world, both.sandbox
+    ids = cycle(sandbox.get("/state/orders")["ids"])
+    rows = cycle(
+        world.rows("select * from delivery where target = 'order' order by target_id::int")
+    )
+    parcels = to_ship(sandbox)
+    shipped = 0
+    for number in range(ROUNDS):
+        for what, many in (("amount", AMOUNTS), ("status", STATUSES)):
+            changed = [next(ids) for _ in range(many // ROUNDS)]
+            sandbox.change_orders(ids=changed, fields=what)  # type: ignore[arg-type]  # both are fields
+            arrive(world, *(order_event(sandbox, one) for one in changed))
+        for at in range(BY_HAND // ROUNDS):
+            row = next(rows)
+            sandbox.edit_halo_order(int(row.target_id), note=f"by hand {number}.{at}")
+            arrive(world, hint("salesorder", int(row.target_id)), source="halo")
+        for _ in range(SHIPPED // ROUNDS):
+            order, lines = next(parcels)
+            made = sandbox.consign(order, lines, f"Tracking: 1Z{shipped:06}")
+            shipped += 1
+            hints = (hint("consignment", made), hint("salesorder", order))
+            arrive(world, *hints, source="halo")
+        assert both.settle() <= 3
+    assert shipped == SHIPPED
+    assert world.rows("select * from delivery where state = 'parked'") == []
+    assert both.writes["fulfillments"] == SHIPPED
+    # An amount is written into the order and its invoice; a parcel's tracking into the order.
+    assert both.writes["orders"] <= AMOUNTS + STATUSES + BY_HAND + SHIPPED
+    assert both.writes["payments"] <= AMOUNTS + STATUSES
+    before = last_call(sandbox)
+    both.all_hear_all()
+    posts = [
+        call["operation"]
+        for call in sandbox.calls(after=before)
+        if call["method"] == "POST" and not call["operation"].endswith(("/Report", "/token"))
+    ]
+    assert posts == []
+    assert both.settle() == 0
+    verdict = sandbox.audit()
+    assert verdict["clean"], verdict

@@ -1,0 +1,155 @@
+"""The commands about Halo's webhook, against the emulated Halo."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from syncline.settings import Settings
+from tests.syncline.cli.conftest import Run, adding, document
+
+URL = "https://sync.example.com"
+INSTALL = ("halo", "webhooks", "install", "acme")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: str, redis_url: str) -> Settings:
+    return Settings(
+        data=tmp_path,
+        database_url=SecretStr(database),
+        redis_url=SecretStr(redis_url),
+        settle=timedelta(seconds=1),
+    )
+
+
+@pytest.fixture
+def acme(run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs commands beside a connection to a small sandbox."""
+    return connected(run, sandbox, monkeypatch)
+
+
+def connected(
+    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, **config: Any
+) -> Run:
+    sandbox.reset(orders=1, transactions=0, subscriptions=0, **config)
+    monkeypatch.setenv("HL_TOKEN", TOKEN)
+    monkeypatch.setenv("HALO_SECRET", SandboxConfig().halo_client_secret)
+    command = adding(
+        location=LOCATION,
+        highlevel_url=sandbox.highlevel_url,
+        halo_url=sandbox.halo_url,
+        halo_client_id=SandboxConfig().halo_client_id,
+    )
+    assert run(*command).exit_code == 0
+    return run
+
+
+def password(run: Run) -> str:
+    shown = document(run(*INSTALL, "--url", URL, "--show-secret", "--json"))
+    found: str = shown["password"]
+    return found
+
+
+def test_it_is_installed_shown_and_removed(acme: Run) -> None:
+    first = acme(*INSTALL, "--url", URL)
+    assert first.exit_code == 0, first.output
+    assert "made" in first.stdout
+    assert "New Sales Order - All" in first.stdout
+    assert "bound now" in first.stdout
+    again = document(acme(*INSTALL, "--url", URL, "--json"))
+    assert (again["webhook"], again["newly_bound"], again["polled"]) == ("unchanged", [], [])
+    shown = document(acme("halo", "webhooks", "show", "acme", "--json"))
+    assert [one["active"] for one in shown["webhooks"]] == [True]
+    assert shown["webhooks"][0]["bound"]
+    assert "active" in acme("halo", "webhooks", "show", "acme").stdout
+    would = acme("halo", "webhooks", "remove", "acme", "--dry-run")
+    assert "would be removed" in would.stdout
+    assert "removed" in acme("halo", "webhooks", "remove", "acme").stdout
+    nothing = acme("halo", "webhooks", "show", "acme")
+    assert "syncline halo webhooks install acme" in nothing.stdout
+    assert "no webhook" in acme("halo", "webhooks", "remove", "acme").stdout
+
+
+def test_no_secret_is_shown_unless_it_is_asked_for(acme: Run) -> None:
+    secret = password(acme)
+    url = document(acme(*INSTALL, "--url", URL, "--show-secret", "--json"))["url"]
+    assert url.startswith(f"{URL}/webhooks/halo/acme/")
+    path = url.rpartition("/")[2]
+    for command in (
+        [*INSTALL, "--url", URL],
+        [*INSTALL, "--url", URL, "--json"],
+        [*INSTALL, "--url", URL, "--dry-run"],
+        ["halo", "webhooks", "show", "acme"],
+        ["halo", "webhooks", "show", "acme", "--json"],
+    ):
+        output = acme(*command).output
+        assert secret not in output
+        assert path not in output
+        assert "(hidden)" in output
+    shown = document(acme("halo", "webhooks", "show", "acme", "--show-secret", "--json"))
+    assert [one["url"] for one in shown["webhooks"]] == [url]
+
+
+def test_a_rotation_changes_the_password(acme: Run) -> None:
+    before = password(acme)
+    rotated = document(acme(*INSTALL, "--url", URL, "--rotate", "--json"))
+    assert rotated["webhook"] == "repaired"
+    assert password(acme) != before
+
+
+def test_a_dry_run_says_what_would_be_done(acme: Run, sandbox: SandboxProcess) -> None:
+    shown = acme(*INSTALL, "--url", URL, "--dry-run")
+    assert shown.exit_code == 0
+    assert "would be bound" in shown.stdout
+    assert "nothing was changed" in shown.stdout
+    operations = {call["operation"] for call in sandbox.calls("halo")}
+    assert not any(one.startswith("POST") and "token" not in one for one in operations)
+
+
+def test_without_the_right_it_says_step_by_step_what_to_do_and_ends_with_2(
+    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = connected(run, sandbox, monkeypatch, webhooks_allowed=False)
+    told = acme(*INSTALL, "--url", URL)
+    assert told.exit_code == 2
+    assert "403" in told.stdout
+    assert "Integrations > Webhooks" in told.stdout
+    assert "user name syncline" in told.stdout
+    assert "--show-secret" in told.stdout
+    revealed = acme(*INSTALL, "--url", URL, "--show-secret", "--json")
+    assert revealed.exit_code == 2
+    steps = document(revealed)["by_hand"]
+    assert any(f"{URL}/webhooks/halo/acme/" in step for step in steps)
+    assert any(document(revealed)["password"] in step for step in steps)
+
+
+def test_a_tenant_without_fitting_events_is_polled(
+    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = connected(run, sandbox, monkeypatch, profile="plain")
+    done = acme(*INSTALL, "--url", URL)
+    assert done.exit_code == 0
+    assert "polled for: salesorder, payment, consignment" in done.stdout
+
+
+@pytest.mark.parametrize("url", ["http://sync.example.com", "sync.example.com", "ftp://x"])
+def test_an_address_that_would_show_the_password_is_refused(acme: Run, url: str) -> None:
+    refused = acme(*INSTALL, "--url", url)
+    assert refused.exit_code == 2
+    assert "--url" in refused.stderr
+
+
+def test_without_an_address_it_says_how_to_give_one(acme: Run) -> None:
+    refused = acme(*INSTALL)
+    assert refused.exit_code == 2
+    assert "SYNCLINE_PUBLIC_URL" in refused.stderr
+
+
+def test_an_unknown_connection_is_refused(acme: Run) -> None:
+    assert acme("halo", "webhooks", "show", "nobody").exit_code == 2

@@ -1,0 +1,133 @@
+"""Codes and refresh tokens into tokens, against the emulated HighLevel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from syncline import jsontext
+from syncline.errors import Again, BadCredentials, RateLimited, Unreadable
+from syncline.highlevel.oauth import OAuthDesk, authorize_url
+from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from syncline.transport import Transport
+from tests.syncline.highlevel.location import Scripted, permit
+
+REDIRECT = "http://127.0.0.1:8734/callback"
+CONFIG = SandboxConfig()
+SCOPES = ["payments/orders.readonly", "oauth.write"]
+
+
+def desk_of(transport: Transport, base_url: str) -> OAuthDesk:
+    return OAuthDesk(
+        transport,
+        base_url=base_url,
+        client_id=CONFIG.oauth_client_id,
+        client_secret=SecretStr(CONFIG.oauth_client_secret),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def code_of(sandbox: SandboxProcess) -> SecretStr:
+    """A person opens the page and lets the app in."""
+    page = authorize_url(
+        f"{sandbox.highlevel_url}/v2/oauth/chooselocation",
+        client_id=CONFIG.oauth_client_id,
+        redirect=REDIRECT,
+        scopes=SCOPES,
+        state="as it was",
+    )
+    location = httpx.get(page).headers["location"]
+    assert location.startswith(REDIRECT)
+    query = parse_qs(urlsplit(location).query)
+    assert query["state"] == ["as it was"]
+    return SecretStr(query["code"][0])
+
+
+def test_a_code_becomes_a_grant_once(sandbox: SandboxProcess, transport: Transport) -> None:
+    desk, code = desk_of(transport, sandbox.highlevel_url), code_of(sandbox)
+    grant = desk.exchange(code, REDIRECT, permit(), company=False)
+    assert grant.location_id == LOCATION
+    assert grant.company_id == COMPANY
+    assert grant.scopes == set(SCOPES)
+    assert (grant.expires_at - grant.got_at).total_seconds() == CONFIG.oauth_seconds
+    with pytest.raises(BadCredentials, match="syncline connect highlevel") as refused:
+        desk.exchange(code, REDIRECT, permit(), company=False)
+    assert code.get_secret_value() not in str(refused.value)
+
+
+def test_the_same_refresh_asked_again_at_once_gives_the_same_new_token(
+    sandbox: SandboxProcess, transport: Transport
+) -> None:
+    desk = desk_of(transport, sandbox.highlevel_url)
+    first = desk.exchange(code_of(sandbox), REDIRECT, permit(), company=False)
+    assert first.refresh is not None
+    second = desk.refresh(first.refresh, permit(), company=False)
+    again = desk.refresh(first.refresh, permit(), company=False)
+    assert (second.access, second.refresh) == (again.access, again.refresh)
+    assert second.refresh != first.refresh
+
+
+def test_a_company_gets_tokens_for_its_locations(
+    sandbox: SandboxProcess, transport: Transport
+) -> None:
+    desk = desk_of(transport, sandbox.highlevel_url)
+    company = desk.exchange(code_of(sandbox), REDIRECT, permit(), company=True)
+    assert company.location_id is None
+    own = desk.location_token(company.access, COMPANY, LOCATION, permit())
+    assert own.location_id == LOCATION
+    with pytest.raises(BadCredentials):
+        desk.location_token(company.access, COMPANY, "of somebody else", permit())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (400, b'{"message": "Location is not active", "statusCode": 400}', BadCredentials),
+        (401, b'{"message": "Invalid client credentials", "statusCode": 401}', BadCredentials),
+        (429, b'{"message": "Too Many Requests"}', RateLimited),
+        (502, b"<html>", Again),
+        (200, None, Again),
+        (200, b"{}", Unreadable),
+        (200, b'{"access_token": 5, "expires_in": "soon"}', Unreadable),
+    ],
+)
+def test_what_is_no_token_says_whether_to_ask_again(
+    server: Scripted, transport: Transport, status: int, body: bytes | None, error: type[Exception]
+) -> None:
+    server.status, server.body = status, body
+    with pytest.raises(error):
+        desk_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=False)
+
+
+def test_no_text_repeats_the_secrets_that_were_sent(server: Scripted, transport: Transport) -> None:
+    said = f"no {CONFIG.oauth_client_secret} and no rt-secret here"
+    server.status, server.body = 400, jsontext.dumps({"message": said})
+    with pytest.raises(BadCredentials) as refused:
+        desk_of(transport, server.url).refresh(SecretStr("rt-secret"), permit(), company=False)
+    assert "rt-secret" not in str(refused.value)
+    assert CONFIG.oauth_client_secret not in str(refused.value)
+
+
+def test_the_token_is_asked_for_by_a_form_without_a_version(
+    server: Scripted, transport: Transport
+) -> None:
+    server.body = b'{"access_token": "at", "expires_in": 86399}'
+    grant = desk_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=True)
+    (call,) = server.calls
+    assert "version" not in call["headers"]
+    assert call["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    form = {name: values[0] for name, values in parse_qs(call["body"].decode()).items()}
+    assert form == {
+        "client_id": CONFIG.oauth_client_id,
+        "client_secret": CONFIG.oauth_client_secret,
+        "grant_type": "refresh_token",
+        "refresh_token": "rt-1",
+        "user_type": "Company",
+    }
+    assert grant.refresh is None
+    assert grant.scopes == set()

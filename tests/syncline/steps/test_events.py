@@ -1,0 +1,261 @@
+"""An event is as good as a reading: nothing more is asked, nothing goes back, nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from syncline.ledger import radar
+from syncline.sandbox.process import SandboxProcess
+from syncline.steps import events
+from tests.events import arrive, event, order_event
+from tests.world import PROFILES, World, Worlds, small
+
+TRACKING = """
+[[orders.field]]
+target = "customfields.CFtracking"
+source = "tracking_numbers"
+transform = { use = "join", with = ", " }
+type = "text"
+owner = "highlevel"
+"""
+
+
+@pytest.fixture
+def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    small(sandbox, orders=3, transactions=0, subscriptions=0)
+    return worlds()
+
+
+def ids(sandbox: SandboxProcess) -> list[str]:
+    found: list[str] = sandbox.get("/state/orders")["ids"]
+    return found
+
+
+def calls(sandbox: SandboxProcess) -> list[str]:
+    return [call["operation"] for call in sandbox.calls("highlevel")]
+
+
+def told(world: World) -> list[tuple[str, str | None]]:
+    return [(row.state, row.note) for row in world.rows("select * from event order by id")]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_event_brings_its_order_to_halo_and_only_its_transactions_are_asked_for(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, orders=3, transactions=3, subscriptions=0, money=True, profile=profile)
+    world = worlds()
+    arrive(world, *(order_event(sandbox, one, "OrderCreate") for one in ids(sandbox)))
+    world.drive()
+    assert set(calls(sandbox)) == {"GET /payments/transactions"}
+    assert sandbox.audit()["clean"]
+    assert told(world) == [("done", None)] * 3
+
+
+def test_a_pull_after_the_event_reads_no_detail_and_writes_nothing(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    arrive(world, *(order_event(sandbox, one) for one in ids(sandbox)))
+    world.drive()
+    before = len(sandbox.calls("halo"))
+    world.pull()
+    world.drive()
+    assert "GET /payments/orders/{id}" not in calls(sandbox)
+    posts = [call for call in sandbox.calls("halo")[before:] if call["method"] == "POST"]
+    assert posts == []
+
+
+def test_an_event_makes_the_reading_that_a_pull_asked_for_needless(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    world.pull()
+    arrive(world, *(order_event(sandbox, one) for one in ids(sandbox)))
+    events.handle(world.parts)
+    world.drive()
+    assert "GET /payments/orders/{id}" not in calls(sandbox)
+    assert sandbox.audit()["clean"]
+
+
+def test_events_in_any_order_leave_the_newest_state(world: World, sandbox: SandboxProcess) -> None:
+    [order, *_] = ids(sandbox)
+    old = order_event(sandbox, order)
+    sandbox.change_orders(ids=[order], fields="status")
+    new = order_event(sandbox, order)
+    arrive(world, new, old)
+    world.drive()
+    arrive(world, old)
+    world.drive()
+    status = sandbox.get(f"/state/orders/{order}")["status"]
+    [row] = world.rows("select canonical from record where kind = 'order'")
+    assert row.canonical["status"] == status
+    assert told(world) == [("done", None)] * 3
+
+
+def test_an_event_that_is_no_order_is_parked_and_the_others_are_through(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [first, second, _] = ids(sandbox)
+    arrive(
+        world,
+        order_event(sandbox, first),
+        b"\xff{",
+        order_event(sandbox, second, amount="a lot"),
+        event("OrderCreate", {"_id": 7}),
+        b"[]",
+    )
+    world.drive()
+    states = [state for state, _ in told(world)]
+    assert states == ["done", "parked", "parked", "parked", "parked"]
+    assert all(note for state, note in told(world) if state == "parked")
+    assert world.counts()["orders", "delivered"] == 1
+
+
+def test_what_postgresql_cannot_hold_is_parked_alone(world: World, sandbox: SandboxProcess) -> None:
+    [first, second, _] = ids(sandbox)
+    body = order_event(sandbox, second, extra="HUGE").replace(b'"HUGE"', b"1e200000")
+    arrive(world, body, order_event(sandbox, first))
+    world.drive()
+    [bad, good] = told(world)
+    assert (bad[0], good) == ("parked", ("done", None))
+    assert "PostgreSQL cannot hold" in str(bad[1])
+
+
+def test_unknown_types_and_places_are_kept_and_counted(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [order, *_] = ids(sandbox)
+    elsewhere = order_event(sandbox, order).replace(b'"locationId"', b'"locationId":"x","was"')
+    arrive(world, event("MoonPhaseUpdate", {"_id": "m1"}), event("ProductCreate", {}), elsewhere)
+    events.handle(world.parts)
+    assert [state for state, _ in told(world)] == ["ignored"] * 3
+    assert figures(world).ignored == 2
+
+
+def test_an_uninstalled_app_stops_its_connection_and_says_what_to_do(world: World) -> None:
+    arrive(world, event("UNINSTALL", {"companyId": "c1"}))
+    events.handle(world.parts)
+    link = world.reopened().link
+    assert link.state == "stopped"
+    assert "uninstalled" in str(link.note)
+    assert "syncline connect highlevel acme" in str(link.note)
+
+
+def test_a_paid_invoice_asks_for_its_transactions(world: World, sandbox: SandboxProcess) -> None:
+    arrive(world, event("InvoicePaid", {"_id": "inv12345", "status": "paid"}))
+    world.drive()
+    assert calls(sandbox) == ["GET /payments/transactions"]
+    [reading] = world.rows("select source_id, target, state from delivery")
+    assert tuple(reading) == ("inv12345", "highlevel.transactions", "delivered")
+
+
+def test_events_sent_for_another_app_change_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=1)
+    world = worlds(highlevel_client_id="ours-abc")
+    arrive(world, order_event(sandbox, ids(sandbox)[0]))
+    world.drive()
+    assert told(world) == [("ignored", "sent for another app, app")]
+    assert world.counts() == {}
+
+
+def figures(world: World) -> radar.Figures:
+    link = world.reopened().link
+    with world.parts.ledger.begin() as connection:
+        return radar.figures(
+            connection,
+            link.id,
+            link.location,
+            period=timedelta(days=1),
+            given_up_after=timedelta(0),
+        )
+
+
+def test_the_radar_counts_what_a_pull_found_first(world: World, sandbox: SandboxProcess) -> None:
+    [first, second, third] = ids(sandbox)
+    arrive(world, order_event(sandbox, first))
+    world.drive()
+    assert figures(world).received == 1
+    sandbox.change_orders(ids=[second, third], fields="status")
+    world.pull()
+    assert (figures(world).late, figures(world).missed) == (0, 2)
+    arrive(world, order_event(sandbox, second))
+    world.drive()
+    seen = figures(world)
+    assert (seen.late, seen.missed) == (1, 1)
+    assert seen.p50 is not None
+
+
+def test_nothing_is_expected_of_a_location_that_sends_no_events(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    world.pull()
+    sandbox.change_orders(ids=ids(sandbox), fields="status")
+    world.pull()
+    assert (figures(world).since, figures(world).missed) == (None, 0)
+
+
+def test_tracking_numbers_of_highlevel_come_to_the_mapped_field(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    map_tracking(world)
+    [order, *_] = ids(sandbox)
+    arrive(world, order_event(sandbox, order))
+    world.drive()
+    sandbox.fulfill_by_hand(order, trackings=[{"trackingNumber": "1Z-99"}])
+    world.pull()
+    world.drive()
+    assert tracking(sandbox, order) == "1Z-99"
+
+
+def map_tracking(world: World) -> None:
+    world.do("update connection set mapping = mapping || :rows", rows=TRACKING)
+    world.reopened()
+
+
+def tracking(sandbox: SandboxProcess, order: str) -> Any:
+    """What stands in the mapped field of the order in Halo."""
+    [row] = [one for one in sandbox.halo_orders() if one["po_number"] == f"HL-{order}"]
+    return next(one["value"] for one in row["customfields"] if one["name"] == "CFtracking")
+
+
+def test_a_second_parcel_that_moves_no_status_is_found_on_the_cadence(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    map_tracking(world)
+    order = many_pieces(sandbox)
+    sandbox.fulfill_by_hand(order, items=one_piece(sandbox, order), trackings=parcel("A"))
+    world.pull()
+    world.drive()
+    sandbox.fulfill_by_hand(order, items=one_piece(sandbox, order), trackings=parcel("B"))
+    world.do("update cursor set due_at = clock_timestamp() where kind = 'fulfillments'")
+    world.schedule()
+    world.drive()
+    assert tracking(sandbox, order) == "A, B"
+
+
+def parcel(number: str) -> list[dict[str, str]]:
+    return [{"trackingNumber": number}]
+
+
+def many_pieces(sandbox: SandboxProcess) -> str:
+    for one in ids(sandbox):
+        items = sandbox.get(f"/state/orders/{one}")["items"]
+        if sum(item["qty"] for item in items) >= 3:
+            return one
+    raise AssertionError("no order of three pieces; choose another seed")
+
+
+def one_piece(sandbox: SandboxProcess, order: str) -> list[tuple[str, float]]:
+    item = max(sandbox.get(f"/state/orders/{order}")["items"], key=lambda item: item["qty"])
+    return [(item["price"]["_id"], 1)]
+
+
+def test_the_change_names_the_event_that_showed_it(world: World, sandbox: SandboxProcess) -> None:
+    arrive(world, *(order_event(sandbox, one) for one in ids(sandbox)))
+    world.drive()
+    causes = {row.cause for row in world.rows("select cause from change where kind = 'order'")}
+    assert causes == {f"event {row.id}" for row in world.rows("select id from event")}
