@@ -18,6 +18,7 @@ from syncline.errors import Refused
 from syncline.ledger import connections, status
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
+from syncline.ledger.credentials import credential_warnings
 from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
@@ -49,6 +50,7 @@ class _ConnectionStatus:
 @dataclass(frozen=True, slots=True)
 class _Status:
     connections: list[_ConnectionStatus]
+    credentials: list[str]
     workers: list[WorkerStatus]
 
 
@@ -94,7 +96,7 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
 
 
 def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
-    def work(connection: Connection) -> tuple[list[_Found], list[WorkerStatus]]:
+    def work(connection: Connection) -> tuple[list[_Found], list[str], list[WorkerStatus]]:
         links = (
             connections.everyone(connection)
             if name is None
@@ -105,10 +107,11 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
                 (link, status.kinds(connection, link), read_events(connection, link))
                 for link in links
             ],
+            credential_warnings(connection, parts.now()),
             status.workers(connection, parts.settings.dead_after),
         )
 
-    found, workers = parts.ledger.run(work)
+    found, warnings, workers = parts.ledger.run(work)
     return _Status(
         [
             _ConnectionStatus(
@@ -122,6 +125,7 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
             )
             for link, kinds, events in found
         ],
+        warnings,
         workers,
     )
 
@@ -138,7 +142,9 @@ def _render(found: _Status) -> RenderableType:
     if not found.connections:
         return plain("No connection yet. Add one with: syncline connection add")
     return stack(
-        *(part for one in found.connections for part in _connection(one)), _workers(found.workers)
+        *(part for one in found.connections for part in _connection(one)),
+        *(plain(f"Credentials: {warning}") for warning in found.credentials),
+        _workers(found.workers),
     )
 
 

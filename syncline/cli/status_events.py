@@ -12,6 +12,7 @@ from syncline.cli.output import plain, table
 from syncline.ledger import radar
 from syncline.ledger.connections import Link
 from syncline.ledger.radar import Figures
+from syncline.steps.bound import Bound, bound
 
 PERIOD = timedelta(days=1)
 """How far back the figures go."""
@@ -26,13 +27,15 @@ class EventStatus:
 
     Attributes:
         highlevel: `webhooks`, `none came yet` or `polling only`.
+        halo: `webhook`, `webhook, polling for …` or `polling only`.
         figures: what came within a day.
-        advice: what would make it better, in a sentence; "" where nothing would.
+        advice: what would make it better, a sentence each.
     """
 
     highlevel: str
+    halo: str
     figures: Figures
-    advice: str
+    advice: tuple[str, ...]
 
 
 def read_events(connection: Connection, link: Link) -> EventStatus:
@@ -40,27 +43,54 @@ def read_events(connection: Connection, link: Link) -> EventStatus:
     found = radar.figures(
         connection, link.id, link.location, period=PERIOD, given_up_after=GIVEN_UP_AFTER
     )
+    highlevel, first = _highlevel(link, found)
+    halo, second = _halo(link, bound(connection, link.id))
+    return EventStatus(highlevel, halo, found, tuple(one for one in (first, second) if one))
+
+
+def _highlevel(link: Link, found: Figures) -> tuple[str, str]:
     if found.since is not None:
-        return EventStatus("webhooks", found, "")
+        return "webhooks", ""
     if link.auth == "private":
         how = f"syncline connect highlevel {link.name}"
-        advice = f"A private token gets no webhooks; install the app with: {how}"
-        return EventStatus("polling only", found, advice)
-    advice = "The app is installed; give its webhook URL in HighLevel's marketplace settings."
-    return EventStatus("none came yet", found, advice)
+        return (
+            "polling only",
+            f"A private token gets no webhooks from HighLevel; install the app with: {how}",
+        )
+    return (
+        "none came yet",
+        "The app is installed; give it the receiver's address in HighLevel's marketplace settings.",
+    )
+
+
+def _halo(link: Link, webhook: Bound) -> tuple[str, str]:
+    if webhook.webhook_id is None:
+        how = f"syncline halo webhooks install {link.name}"
+        return "polling only", f"Halo tells of nothing by itself yet; have it do so with: {how}"
+    if webhook.missing:
+        return f"webhook, polling for {', '.join(webhook.missing)}", ""
+    return "webhook", ""
 
 
 def events_table(status: EventStatus) -> list[RenderableType]:
     """The figures in one row, and the advice below."""
     found = status.figures
     taken = "" if found.p50 is None else f"{found.p50:.1f} s, {found.p95:.1f} s"
-    names = ["HighLevel tells by", "received#", "waiting#", "ignored#", "parked#", "late#"]
+    names = [
+        "HighLevel tells by",
+        "Halo tells by",
+        "received#",
+        "waiting#",
+        "ignored#",
+        "parked#",
+        "late#",
+    ]
     counts = [found.received, found.waiting, found.ignored, found.parked, found.late, found.missed]
     parts = [
         table(
             "events in 24 h",
             [*names, "missed#", "event to Halo (p50, p95)"],
-            [[status.highlevel, *counts, taken]],
+            [[status.highlevel, status.halo, *counts, taken]],
         )
     ]
-    return [*parts, plain(status.advice)] if status.advice else parts
+    return [*parts, *(plain(one) for one in status.advice)]

@@ -104,12 +104,13 @@ def test_an_event_without_an_id_is_known_again_by_its_bytes(
     assert stored(database)[0].startswith("sha256:")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"7", b'"text"', b"null", b'{"webhookId":{}}'])
 def test_verified_json_of_any_shape_is_kept_for_a_person_to_see(
-    receiver: Receiver, database: str, body: bytes
+    receiver: Receiver, database: str
 ) -> None:
-    assert receiver.post(body, SIGNER.modern(body)).status_code == 200
-    assert stored(database, "select body from event") == [body]
+    bodies = [b"[]", b"7", b'"text"', b"null", b'{"webhookId":{}}', b'{"half":"\\ud83d"}']
+    for body in bodies:
+        assert receiver.post(body, SIGNER.modern(body)).status_code == 200
+    assert stored(database, "select body from event order by id") == bodies
 
 
 def test_nothing_is_parsed_or_stored_before_its_sender_is_known(
@@ -121,24 +122,22 @@ def test_nothing_is_parsed_or_stored_before_its_sender_is_known(
     assert stored(database) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 65 + b"]" * 65])
-def test_a_signed_body_that_is_no_json_is_refused(receiver: Receiver, body: bytes) -> None:
-    assert receiver.post(body, SIGNER.modern(body)).status_code == 400
+def test_a_signed_body_that_is_no_json_is_refused(receiver: Receiver) -> None:
+    for body in (b"", b"{", b"\xff", b"[" * 65 + b"]" * 65):
+        assert receiver.post(body, SIGNER.modern(body)).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("shift", "why"),
-    [
-        (timedelta(days=-3, minutes=-1), "timestamp is too old"),
-        (timedelta(minutes=11), "timestamp lies in the future"),
-    ],
-)
 def test_an_event_of_another_time_is_refused_and_told_why(
-    receiver: Receiver, database: str, shift: timedelta, why: str
+    receiver: Receiver, database: str
 ) -> None:
-    body = event(timestamp=(datetime.now(UTC) + shift).isoformat())
-    answer = receiver.post(body, SIGNER.modern(body))
-    assert (answer.status_code, error(answer)) == (400, why)
+    shifts = {
+        timedelta(days=-3, minutes=-1): "timestamp is too old",
+        timedelta(minutes=11): "timestamp lies in the future",
+    }
+    for shift, why in shifts.items():
+        body = event(timestamp=(datetime.now(UTC) + shift).isoformat())
+        answer = receiver.post(body, SIGNER.modern(body))
+        assert (answer.status_code, error(answer)) == (400, why)
     assert stored(database) == []
 
 
@@ -164,27 +163,24 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_or_by_what_comes(
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [
-        ("application/json; charset=utf-8", 200),
-        ("application/vnd.api+json", 200),
-        ("", 200),
-        ("text/html", 415),
-        ("application/x-www-form-urlencoded", 415),
-        ("multipart/form-data; boundary=x", 415),
-    ],
-)
-def test_the_content_type_is_json_or_absent(receiver: Receiver, kind: str, status: int) -> None:
-    body = event()
-    assert receiver.post(body, {**SIGNER.modern(body), "content-type": kind}).status_code == status
+def test_the_content_type_is_json_or_absent(receiver: Receiver) -> None:
+    kinds = {
+        "application/json; charset=utf-8": 200,
+        "application/vnd.api+json": 200,
+        "": 200,
+        "text/html": 415,
+        "application/x-www-form-urlencoded": 415,
+        "multipart/form-data; boundary=x": 415,
+    }
+    for kind, status in kinds.items():
+        body = event()
+        answer = receiver.post(body, {**SIGNER.modern(body), "content-type": kind})
+        assert answer.status_code == status, kind
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/webhooks", "/webhooks/highlevel/", "/webhooks/halo/one", "/webhooks/halo//x"]
-)
-def test_there_is_nothing_else_to_find(receiver: Receiver, path: str) -> None:
-    assert receiver.call("POST", path).status_code == 404
+def test_there_is_nothing_else_to_find(receiver: Receiver) -> None:
+    for path in ("/", "/webhooks", "/webhooks/highlevel/", "/webhooks/halo/x", "/webhooks/halo//x"):
+        assert receiver.call("POST", path).status_code == 404
 
 
 def test_a_wrong_method_is_told_the_right_one(receiver: Receiver) -> None:

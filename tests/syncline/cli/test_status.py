@@ -9,8 +9,10 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
+from syncline.halo.webhooks import BindableEvent
 from syncline.ledger import calls, connections, pulls, radar, waits
 from syncline.settings import Settings
+from syncline.steps.bound import remember_bound
 from tests.syncline.cli.conftest import Books, Run, document, runner
 
 
@@ -194,4 +196,26 @@ def test_with_a_private_token_it_says_polling_only_and_offers_the_app(
     assert "syncline connect highlevel acme" in shown
     books.ledger.run(lambda c: radar.first_event(c, books.link.location))
     told = document(run("status", "--json"))["connections"][0]["events"]
-    assert (told["highlevel"], told["advice"]) == ("webhooks", "")
+    assert told["highlevel"] == "webhooks"
+    assert not any("HighLevel" in one for one in told["advice"])
+
+
+def test_how_halo_tells_of_changes_is_said_and_what_must_be_polled(books: Books, run: Run) -> None:
+    def halo() -> str:
+        found: str = document(run("status", "--json"))["connections"][0]["events"]["halo"]
+        return found
+
+    assert halo() == "polling only"
+    assert "syncline halo webhooks install acme" in run("status").stdout
+    orders = BindableEvent(7, "New Sales Order - All", "salesorder")
+    books.ledger.run(lambda c: remember_bound(c, books.link.id, "w1", [orders]))
+    assert halo() == "webhook, polling for payment, consignment"
+
+
+def test_a_token_that_is_due_for_rotation_is_told(books: Books, run: Run) -> None:
+    assert document(run("status", "--json"))["credentials"] == []
+    old = "update credential set updated_at = updated_at - interval '80 days'"
+    books.ledger.run(lambda c: c.execute(text(old)))
+    warnings = document(run("status", "--json"))["credentials"]
+    assert any("token" in one for one in warnings)
+    assert "Credentials:" in run("status").stdout
