@@ -7,6 +7,7 @@ is only told, by a thread of its own, that events wait.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -150,7 +151,10 @@ def _nudger(settings: Settings, redis_url: str) -> Nudger:
 
 def _listens(settings: Settings, port: int) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
-    port_file(settings).write_text(f"{port}\n", encoding="ascii")
+    # Whoever waits for the file must not find it empty.
+    draft = port_file(settings).with_suffix(f".{os.getpid()}")
+    draft.write_text(f"{port}\n", encoding="ascii")
+    draft.replace(port_file(settings))
 
 
 def main() -> None:

@@ -32,6 +32,15 @@ def upgrade() -> None:
             "not in ('unfulfilled', 'fulfilled')"
         ),
     )
+    op.add_column(
+        "delivery", sa.Column("urgent", sa.Boolean(), server_default="false", nullable=False)
+    )
+    op.create_index(
+        "ix_delivery_urgent",
+        "delivery",
+        ["connection_id", "target", "due_at"],
+        postgresql_where=sa.text("urgent and state = 'due'"),
+    )
     _events()
     op.create_table(
         "expected",

@@ -21,6 +21,12 @@ GIVEN_UP_AFTER = timedelta(minutes=10)
 """Past this, an event that has not come is called missed; if it comes yet, it is called late."""
 
 
+_COLUMNS = (
+    *("HighLevel tells by", "Halo tells by", "received#", "waiting#", "ignored#", "parked#"),
+    *("late#", "missed#", "event to Halo (p50, p95)"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EventStatus:
     """How a connection hears of changes.
@@ -75,21 +81,12 @@ def _halo(link: Link, webhook: Bound) -> tuple[str, str]:
 def events_table(status: EventStatus) -> list[RenderableType]:
     """The figures in one row, and the advice below."""
     found = status.figures
-    taken = "" if found.p50 is None else f"{found.p50:.1f} s, {found.p95:.1f} s"
-    names = [
-        "HighLevel tells by",
-        "Halo tells by",
-        "received#",
-        "waiting#",
-        "ignored#",
-        "parked#",
-        "late#",
-    ]
+    taken = "" if found.p50 is None else f"{found.p50:.2f} s, {found.p95:.2f} s"
     counts = [found.received, found.waiting, found.ignored, found.parked, found.late, found.missed]
     parts = [
         table(
             "events in 24 h",
-            [*names, "missed#", "event to Halo (p50, p95)"],
+            _COLUMNS,
             [[status.highlevel, status.halo, *counts, taken]],
         )
     ]

@@ -1,8 +1,8 @@
 """Halo's consignments → HighLevel's fulfillments, which can neither be changed nor taken back.
 
-So a consignment is held until its tracking is there, or is not waited for any longer; what HighLevel
-shows already counts against what was ordered, whoever made it; and what a person changes of a
-consignment that was posted is shown to a person.
+So a consignment is held until its tracking is there, or is not waited for any longer; what
+HighLevel shows already counts against what was ordered, whoever made it; and what somebody changes
+of a consignment that was posted is shown to a person.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ COMPARED = (ITEMS, TRACKINGS)
 """What a fulfillment is recognised by: its projection's fields."""
 
 _REFERENCE = "HL-"
+_TIMES = "\u00d7"
 _NO_GOODS = frozenset({"discount", "shipping", "adjustment"})
 """Lines of ours in Halo that are no items, without the reference's beginning."""
 
@@ -126,7 +127,7 @@ def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipme
         return None
     if canonical.get("is_return"):
         raise Unmappable(
-            f"A return of {_goods(canonical)}: HighLevel has no returns; nothing was posted.",
+            f"A return of {_goods(canonical)}: HighLevel has no returns; nothing is posted.",
             field="is_return",
             remedy="Refund or note it in HighLevel by hand, if it is to show there.",
         )
@@ -204,7 +205,7 @@ def _items(canonical: Canonical, order: Canonical) -> dict[str, Decimal]:
             if str(line.get("key") or "").removeprefix(_REFERENCE) in _NO_GOODS:
                 continue
             raise Unmappable(
-                f"The order in HighLevel has no item {_name(line)}; nothing was posted.",
+                f"The order in HighLevel has no item {_name(line)}; nothing is posted.",
                 field=ITEMS,
                 remedy="Compare the order's lines in Halo with its items in HighLevel. "
                 'With lines = "summary" in the mapping an order has no lines to ship.',
@@ -219,13 +220,14 @@ def _items(canonical: Canonical, order: Canonical) -> dict[str, Decimal]:
 def _price_of(line: Canonical, order: Canonical) -> str | None:
     """The price of a line: by the item's key, which is our reference on Halo's line."""
     items = order.get("items") or ()
-    if line.get("price_id") in {item.get("price_id") for item in items}:
-        return line.get("price_id")
+    told = line.get("price_id")
+    if told and any(item.get("price_id") == told for item in items):
+        return str(told)
     key = str(line.get("key") or "")
-    for wanted_key in (key, key.removeprefix(_REFERENCE)):
+    for name in (key, key.removeprefix(_REFERENCE)):
         for item in items:
-            if wanted_key and item.get("key") == wanted_key:
-                return item.get("price_id")
+            if name and item.get("key") == name and item.get("price_id"):
+                return str(item["price_id"])
     return None
 
 
@@ -242,7 +244,7 @@ def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Ful
             raise Unmappable(
                 f"More than was ordered of {names[price]!r}: ordered {plain(ordered[price])}, "
                 f"shipped already {plain(already)}, this one {plain(quantity)}; "
-                "nothing was posted.",
+                "nothing is posted.",
                 field=ITEMS,
                 remedy="Correct the consignment in Halo. What somebody fulfilled by hand in "
                 "HighLevel counts as shipped.",
@@ -274,16 +276,16 @@ def _sums(fulfillments: Iterable[Fulfillment]) -> dict[str, Decimal]:
 
 def _projection(items: Mapping[str, Decimal], parcels: Iterable[Parcel]) -> dict[str, str]:
     return {
-        ITEMS: ", ".join(f"{plain(items[price])} × {price}" for price in sorted(items)),
+        ITEMS: ", ".join(f"{plain(items[price])} {_TIMES} {price}" for price in sorted(items)),
         TRACKINGS: "; ".join(
-            sorted(" | ".join((one.number, one.carrier, one.url)) for one in parcels)
+            sorted(f"{one.number} | {one.carrier} | {one.url}" for one in parcels)
         ),
     }
 
 
 def _goods(canonical: Canonical) -> str:
     lines = canonical.get("lines") or ()
-    return ", ".join(f"{line.get('qty')} × {_name(line)}" for line in lines) or "nothing"
+    return ", ".join(f"{line.get('qty')} {_TIMES} {_name(line)}" for line in lines) or "nothing"
 
 
 def _name(line: Canonical) -> str:

@@ -229,9 +229,7 @@ def start(connection: Connection, connection_id: int) -> None:
     )
 
 
-def let_in(
-    connection: Connection, link: Link, *, auth: str, company_id: str | None = None
-) -> None:
+def let_in(connection: Connection, link: Link, *, auth: str, company_id: str | None = None) -> None:
     """Note how HighLevel lets us into a location from now on.
 
     Args:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.ledger import causes, effects
-from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
+from syncline.ledger.leases import Confirmation, Debt, Departure, Lease, is_urgent
 from syncline.ledger.states import State
+from syncline.ledger.target_rows import Standing
 from syncline.ledger.waits import add_edges, wake
 
 _UNPARKED = """
@@ -61,6 +62,7 @@ def owe(
             "after": debt.after.total_seconds(),
             "waits": debt.waits_for is not None,
             "cause": debt.cause or cause,
+            "urgent": is_urgent(debt.cause or cause),
         }
         for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
     ]
@@ -68,18 +70,20 @@ def owe(
         text(
             f"""
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
-                                  source_kind, source_id, wanted_version, cause, due_at, state)
+                                  source_kind, source_id, wanted_version, cause, urgent, due_at,
+                                  state)
             select :tenant_id, :connection_id, flow, role, target, place,
-                   source_kind, source_id, version, cause,
+                   source_kind, source_id, version, cause, urgent,
                    clock_timestamp() + make_interval(secs => after),
                    case when waits then 'waiting' else 'due' end
             from jsonb_to_recordset(cast(:rows as jsonb)) as owed
                  (flow text, role text, target text, place text,
                   source_kind text, source_id text, version bigint, after double precision,
-                  waits boolean, cause text)
+                  waits boolean, cause text, urgent boolean)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
+                urgent = excluded.urgent or (delivery.urgent and delivery.state <> 'delivered'),
                 -- What was sent before is not what is wanted now, even if it is found there.
                 sent_version = case when :again and delivery.state = 'doubtful' then 0
                                     else delivery.sent_version end,
@@ -197,12 +201,15 @@ def claim(
     owner: UUID,
     most: int,
     state: State = State.DUE,
+    *,
+    urgent: bool = False,
 ) -> list[Lease]:
-    """Take rows that are due (to send) or doubtful and settled (to look up).
+    """Take rows that are due (to send) or doubtful and settled (to look up); urgent ones alone.
 
     `state` DUE becomes LEASED and counts an attempt; DOUBTFUL becomes CHECKING and does not.
     """
     claimed = State.LEASED if state is State.DUE else State.CHECKING
+    only = "and urgent and state = 'due'" if urgent else ""
     result = connection.execute(
         text(
             f"""
@@ -210,7 +217,7 @@ def claim(
                 select id from delivery
                 where connection_id = :connection_id and target = :target
                   and state in ('due', 'doubtful')  -- as the partial index says it
-                  and state = :state and due_at <= statement_timestamp()
+                  and state = :state and due_at <= statement_timestamp() {only}
                 order by due_at, id
                 limit :most
                 for update skip locked
@@ -429,18 +436,19 @@ _AT_REST = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
 """In nobody's hands: what the other side is seen to hold is not on its way to be something else."""
 
 
-def learn_held(connection: Connection, delivery_id: int, meta: Mapping[str, Any]) -> bool:
+def learn_held(connection: Connection, standing: Standing, meta: Mapping[str, Any]) -> bool:
     """Its target row was looked at and holds what was confirmed; False while a worker has it."""
     return _at_rest(
         connection,
+        standing,
         "target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb)",
         _AT_REST,
-        {"id": delivery_id, "meta": jsontext.dumps(meta).decode()},
+        {"meta": jsontext.dumps(meta).decode()},
     )
 
 
 def overwrite(
-    connection: Connection, delivery_id: int, *, meta: Mapping[str, Any], cause: str
+    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], cause: str
 ) -> bool:
     """DELIVERED → DUE: somebody changed its target row, so what was confirmed is forgotten.
 
@@ -449,17 +457,18 @@ def overwrite(
     """
     return _at_rest(
         connection,
+        standing,
         """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
            cause = case when state = 'delivered' then :cause else cause end,
            due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
            state = case when state = 'delivered' then 'due' else state end""",
         _AT_REST,
-        {"id": delivery_id, "meta": jsontext.dumps(meta).decode(), "cause": cause},
+        {"meta": jsontext.dumps(meta).decode(), "cause": cause},
     )
 
 
 def park_changed(
-    connection: Connection, delivery_id: int, *, meta: Mapping[str, Any], reason: str, field: str
+    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], reason: str, field: str
 ) -> bool:
     """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
 
@@ -467,6 +476,7 @@ def park_changed(
     """
     return _at_rest(
         connection,
+        standing,
         """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
            reason = case when state = 'delivered' then :reason else reason end,
            field = case when state = 'delivered' then :field else field end,
@@ -474,7 +484,6 @@ def park_changed(
            state = case when state = 'delivered' then 'parked' else state end""",
         _AT_REST,
         {
-            "id": delivery_id,
             "meta": jsontext.dumps(meta).decode(),
             "reason": reason,
             "field": field,
@@ -482,7 +491,7 @@ def park_changed(
     )
 
 
-def lose(connection: Connection, delivery_id: int, *, reason: str, make_again: bool) -> bool:
+def lose(connection: Connection, standing: Standing, *, reason: str, make_again: bool) -> bool:
     """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
 
     It has no target row any more; whichever way it goes on, it is looked up before it is made.
@@ -490,35 +499,46 @@ def lose(connection: Connection, delivery_id: int, *, reason: str, make_again: b
     """
     return _at_rest(
         connection,
+        standing,
         """target_id = null, target_meta = null, projection = null, reason = :reason,
            field = null, due_at = clock_timestamp(),
            state = case when :make_again then 'doubtful' else 'parked' end""",
         "delivery.state = 'delivered'",
-        {"id": delivery_id, "reason": reason, "make_again": make_again},
+        {"reason": reason, "make_again": make_again},
     )
 
 
-def call_off(connection: Connection, delivery_id: int, *, reason: str) -> bool:
+def call_off(connection: Connection, standing: Standing, *, reason: str) -> bool:
     """DUE, WAITING or DELIVERED → PARKED: what it was owed for is gone, so nothing is written.
 
     False while a worker has it.
     """
     return _at_rest(
         connection,
+        standing,
         "state = 'parked', reason = :reason, field = null, due_at = clock_timestamp()",
         _AT_REST,
-        {"id": delivery_id, "reason": reason},
+        {"reason": reason},
     )
 
 
-def _at_rest(connection: Connection, sets: str, states: str, parameters: Mapping[str, Any]) -> bool:
-    """One UPDATE of a row that no worker has."""
+def _at_rest(
+    connection: Connection,
+    standing: Standing,
+    sets: str,
+    states: str,
+    parameters: Mapping[str, Any],
+) -> bool:
+    """One UPDATE of a row that no worker has, and none has written since it was looked at."""
     return bool(
         connection.execute(
             text(
-                f"update delivery set {sets} where id = :id and {states}"  # noqa: S608 - constants
+                f"""
+                update delivery set {sets}
+                where id = :id and {states} and confirmed_at is not distinct from :confirmed_at
+                """  # noqa: S608 - constants of this module
             ),
-            dict(parameters),
+            {**parameters, "id": standing.id, "confirmed_at": standing.confirmed_at},
         ).rowcount
     )
 

@@ -8,6 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+_OF_AN_EVENT = "event "
+
+
+def cause_of_event(event_id: int) -> str:
+    """The cause of what an event makes due, and of what is read because of it."""
+    return f"{_OF_AN_EVENT}{event_id}"
+
+
+def is_urgent(cause: str) -> bool:
+    """Whether an event asks for it: it goes before what is only being caught up with."""
+    return cause.startswith(_OF_AN_EVENT)
+
 
 @dataclass(frozen=True, slots=True)
 class Debt:

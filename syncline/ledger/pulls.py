@@ -241,19 +241,20 @@ def due_readings(
 
 
 def hasten(
-    connection: Connection, connection_id: int, reading: tuple[str, str], after: timedelta
+    connection: Connection, tenant_id: int, reading: tuple[str, str], after: timedelta
 ) -> None:
-    """Have a reading's next turn come soon, if it would come later."""
+    """Have a tenant's reading come soon, if it would come later."""
     connection.execute(
         text(
             """
             update cursor set due_at = clock_timestamp() + cast(:after as interval)
-            where connection_id = :connection_id and kind = :kind and band = :band
+            where connection_id in (select id from connection where tenant_id = :tenant_id)
+              and kind = :kind and band = :band
               and due_at > clock_timestamp() + cast(:after as interval)
             """
         ),
         {
-            "connection_id": connection_id,
+            "tenant_id": tenant_id,
             "kind": reading[0],
             "band": reading[1],
             "after": after,

@@ -292,6 +292,13 @@ class Delivery(Base):
             "id",
             postgresql_where=text("state = 'waiting'"),
         ),
+        Index(
+            "ix_delivery_urgent",
+            "connection_id",
+            "target",
+            "due_at",
+            postgresql_where=text("urgent and state = 'due'"),
+        ),
         Index("ix_delivery_source", "source_id"),
         Index("ix_delivery_connection", "connection_id", "flow", "state"),
     )
@@ -315,6 +322,7 @@ class Delivery(Base):
     attempt: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(server_default="0")
     array_limit: Mapped[int | None]
+    urgent: Mapped[bool] = mapped_column(server_default=text("false"))
     owner: Mapped[UUID | None]
     call_id: Mapped[UUID | None]
     due_at: Mapped[datetime] = mapped_column(server_default=_NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -20,7 +20,7 @@ IN_HAND = frozenset({"leased", "sending", "checking", "doubtful"})
 
 _COLUMNS = (
     "d.id, d.connection_id, d.flow, d.role, d.target, d.place, d.source_kind, d.source_id,"
-    " d.state, d.projection, d.target_id, d.target_meta"
+    " d.state, d.projection, d.target_id, d.target_meta, d.confirmed_at"
 )
 
 
@@ -40,11 +40,12 @@ class Standing:
     projection: dict[str, Any] | None
     target_id: str | None
     target_meta: dict[str, Any] | None
+    confirmed_at: datetime | None
 
-    @property
-    def in_hand(self) -> bool:
-        """Whether a worker may be writing its target row."""
-        return self.state in IN_HAND
+    def was_moving(self, since: datetime) -> bool:
+        """Whether its target row may have been written by us after a moment: it is, or it was."""
+        written = self.confirmed_at is not None and self.confirmed_at > since
+        return written or self.state in IN_HAND
 
 
 def of_sources(

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from syncline.errors import Absent, Again, SynclineError
+from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
+from syncline.flows.flow import reference_of
 from syncline.halo.changes import moment
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
 from syncline.ledger import deliveries, records, target_rows
@@ -20,7 +21,7 @@ from syncline.ledger.leases import Debt, Lease
 from syncline.ledger.target_rows import Standing
 from syncline.mapping.apply import plain
 from syncline.steps import owing
-from syncline.steps.halo_rows import OUR_WRITE, Book
+from syncline.steps.halo_rows import Book, being_written
 
 KIND = "consignment"
 
@@ -50,8 +51,8 @@ def record_consignments(
     standing = book.order(sold.raw)
     if standing is None:
         return None
-    if standing.target_id is None and standing.in_hand:
-        return Again(f"Our own write of {standing.source_id} has not ended yet.", after=OUR_WRITE)
+    if standing.target_id is None and book.is_moving(standing):
+        return being_written(standing)
     if standing.target_id != str(sold.id):
         return None
     order = _order_in_highlevel(book, standing)
@@ -70,12 +71,12 @@ def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
     standing = target_rows.of_sources(book.connection, book.tenant, [edge]).get(edge)
     if standing is None:
         return None
-    if standing.in_hand:
-        return Again(f"Our own write of consignment {lease.source_id} has not ended yet.")
+    if book.is_moving(standing):
+        return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
-    deliveries.call_off(book.connection, standing.id, reason=reason)
-    return None
+    at_rest = deliveries.call_off(book.connection, standing, reason=reason)
+    return None if at_rest else being_written(standing)
 
 
 def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) -> None:
@@ -145,10 +146,11 @@ def _line(
 ) -> dict[str, Any]:
     """What was sent of a line, with the item's key and price where they can be told."""
     name = line.name or (sold.name if sold else "")
-    item = _item(sold.item_external_reference if sold else "", name, items)
+    key = (sold.item_external_reference if sold else "").removeprefix(reference_of(""))
+    item = _item(key, name, items)
     told = {
         "line_id": line.salesorder_line,
-        "key": item["key"] if item else (sold.item_external_reference if sold else ""),
+        "key": item["key"] if item else key,
         "price_id": item.get("price_id") if item else None,
         "name": name,
         "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),

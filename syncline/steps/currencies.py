@@ -14,7 +14,6 @@ from syncline.errors import Again, Unmappable
 from syncline.halo.abilities import Abilities
 from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
 from syncline.money import decimal
-from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.gate import halo_gate
 from syncline.steps.parts import Line, Parts
@@ -73,7 +72,7 @@ def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[st
 
 
 def _asked(parts: Parts, line: Line) -> Abilities:
-    gate = halo_gate(parts, line, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, line.lane)
     rows = gate.read("GET /Currency", lambda permit: list_currencies(line.halo, permit))
     found, rates = currency_ids(rows), currency_rates(rows)
     return abilities.teach(

@@ -21,6 +21,7 @@ from syncline.highlevel.events import HighLevelEvent, app_of, read_event
 from syncline.ledger import connections, event_queue, radar
 from syncline.ledger.connections import Link
 from syncline.ledger.event_queue import Handled, Taken
+from syncline.ledger.leases import cause_of_event
 from syncline.mapping.document import Document, load
 from syncline.steps import halo_reading, owing
 from syncline.steps.parts import Nudge, Parts
@@ -123,7 +124,7 @@ class _Book:
             except Unreadable as error:
                 self._close(event, "parked", note=error.what)
                 continue
-            targets = halo_reading.notice(self._connection, link, found, f"event {event.id}")
+            targets = halo_reading.notice(self._connection, link, found, cause_of_event(event.id))
             self._wake(link, targets)
             told = next((hint for hint in found if hint.id is not None), None)
             if told is None:
@@ -166,7 +167,7 @@ class _Book:
             "order",
             "event",
             {key: payload for key, (_, _, payload) in newest.items()},
-            {key: f"event {event.id}" for key, (_, event, _) in newest.items()},
+            {key: cause_of_event(event.id) for key, (_, event, _) in newest.items()},
         )
         radar.came(self._connection, link.location, "order", told)
         self._wake(link, recorded.targets)
@@ -180,7 +181,11 @@ class _Book:
             self._close(event, "parked", note="the event names no invoice")
         else:
             targets = owing.reread(
-                self._connection, link, [read.entity_id], ["transactions"], f"event {event.id}"
+                self._connection,
+                link,
+                [read.entity_id],
+                ["transactions"],
+                cause_of_event(event.id),
             )
             radar.first_event(self._connection, link.location)
             self._wake(link, targets)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,7 @@ from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
 from syncline.halo.orders import get_order
 from syncline.halo.payments import get_payment
 from syncline.halo.reports import run_sql
-from syncline.ledger import deliveries, pulls
+from syncline.ledger import database, deliveries, pulls
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
@@ -115,7 +115,7 @@ def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str
     """
     found = list(hints)
     if any(hint.id is None for hint in found):
-        pulls.hasten(connection, link.id, POLLING, POLL_AFTER)
+        pulls.hasten(connection, link.tenant, POLLING, POLL_AFTER)
     wanted = {
         (_NOUNS[hint.entity], hint.id)
         for hint in found
@@ -133,6 +133,7 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
     for _ in range(ROUNDS):
         with in_hand(parts):
             owner = parts.session()
+            began = parts.ledger.run(database.now)
             leases = parts.ledger.run(
                 partial(
                     deliveries.claim,
@@ -145,7 +146,7 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
             if not leases:
                 return None
             try:
-                _read(parts, line, TARGETS[target], leases)
+                _read(parts, line, TARGETS[target], leases, began)
             except NoQuota as error:
                 _release(parts, leases, error.after)
                 return error.after.total_seconds()
@@ -158,20 +159,28 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
     return 0.05
 
 
-def _read(parts: Parts, line: Line, reading: _Reading, leases: list[Lease]) -> None:
+def _read(
+    parts: Parts, line: Line, reading: _Reading, leases: list[Lease], began: datetime
+) -> None:
     gate = halo_gate(parts, line, Lane.DELIVERIES)
-    open_ = _after_a_glance(parts, line, gate, reading, leases)
+    open_ = _after_a_glance(parts, line, gate, reading, leases, began)
     for at in range(0, len(open_), PARALLEL):
         wave = open_[at : at + PARALLEL]
+        began = parts.ledger.run(database.now)
         outcomes = _each(
             gate, f"get {reading.noun}", [_one(line, reading.reads, one) for one in wave]
         )
         sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
-        _write(parts, line, reading, list(zip(wave, outcomes, strict=True)), sold)
+        _write(parts, line, reading, began, list(zip(wave, outcomes, strict=True)), sold)
 
 
 def _after_a_glance(
-    parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]
+    parts: Parts,
+    line: Line,
+    gate: Gate,
+    reading: _Reading,
+    leases: list[Lease],
+    began: datetime,
 ) -> list[Lease]:
     """Settle what a report or list shows to be as it is known; returns the rest."""
     if len(leases) <= FEW or not reading.ability:
@@ -184,7 +193,7 @@ def _after_a_glance(
     shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
 
     def work(connection: Connection) -> set[int]:
-        book = Book(connection, line)
+        book = Book(connection, line, began)
         known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
         settled = [Confirmation(lease, None, None, None) for lease in known]
         return deliveries.confirm(connection, settled, wrote=False)
@@ -268,13 +277,14 @@ def _write(
     parts: Parts,
     line: Line,
     reading: _Reading,
+    began: datetime,
     came: list[tuple[Lease, Outcome]],
     sold: dict[int, OrderRow | SynclineError],
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
 
     def work(connection: Connection) -> list[Nudge]:
-        book = Book(connection, line)
+        book = Book(connection, line, began)
         fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
         done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
         deliveries.confirm(connection, done, wrote=False)

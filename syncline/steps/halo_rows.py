@@ -8,7 +8,7 @@ do not play ping-pong.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -74,13 +74,19 @@ def owe_readings(
 class Book:
     """One transaction over rows that were read; several connections may share the tenant.
 
+    Args:
+        connection: the transaction, which the caller commits.
+        line: who read them.
+        began: when the reading began, by the ledger's clock: what we wrote since is newer.
+
     Attributes:
         nudges: what there is to do by it, for after the commit.
     """
 
-    def __init__(self, connection: Connection, line: Line) -> None:
+    def __init__(self, connection: Connection, line: Line, began: datetime) -> None:
         self.connection = connection
         self.line = line
+        self.began = began
         self.nudges: dict[Nudge, None] = {}
         self._opened: dict[int, tuple[Link, Document]] = {line.link.id: (line.link, line.document)}
 
@@ -103,6 +109,10 @@ class Book:
     def wake(self, link: Link, targets: Iterable[str]) -> None:
         """Nudge senders after the commit."""
         self.nudges |= dict.fromkeys(Nudge(link.name, "send", name) for name in sorted(targets))
+
+    def is_moving(self, standing: Standing) -> bool:
+        """Whether a row may show less than what we wrote ourselves meanwhile."""
+        return standing.was_moving(self.began)
 
     def read(self, wanted: Collection[tuple[Noun, int]], cause: str) -> None:
         """Have further rows of Halo read."""
@@ -173,8 +183,8 @@ def judge_order(book: Book, lease: Lease, row: OrderRow) -> SynclineError | None
     standing = book.order(row.raw)
     if standing is None:
         return None
-    if standing.in_hand:
-        return _being_written(standing)
+    if book.is_moving(standing):
+        return being_written(standing)
     if standing.target_id != str(row.id):
         return None  # a copy that a person made of ours, with the reference on it
     sent = {one for line in row.lines for one in line.consignment_ids}
@@ -194,8 +204,8 @@ def judge_invoice(book: Book, lease: Lease, row: InvoiceRow) -> SynclineError | 
     if standing is None:
         _of_our_order(book, lease, row.salesorder_id, row.id)
         return None
-    if standing.in_hand:
-        return _being_written(standing)
+    if book.is_moving(standing):
+        return being_written(standing)
     if standing.target_id != str(row.id):
         return None
     if standing.target == "invoice":
@@ -208,8 +218,8 @@ def judge_invoice(book: Book, lease: Lease, row: InvoiceRow) -> SynclineError | 
 def judge_payment(book: Book, lease: Lease, row: PaymentRow) -> SynclineError | None:
     """What becomes of the reading of a payment's row; one of a stranger on our invoice is told."""
     standing = book.payment(row.raw)
-    if standing is not None and standing.in_hand:
-        return _being_written(standing)
+    if standing is not None and book.is_moving(standing):
+        return being_written(standing)
     if standing is not None and standing.target_id == str(row.id):
         if differences(book, standing, row.raw):
             book.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
@@ -233,15 +243,15 @@ def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
     standing = book.made(targets[noun], row_id)
     if standing is None:
         return None
-    if standing.in_hand:
-        return _being_written(standing)
+    if book.is_moving(standing):
+        return being_written(standing)
     book.reread(standing, f"{lease.cause}, then Halo's {noun} {row_id}")
     link, document = book.opened(standing)
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
     again = again and not _too_often(book, standing)
     reason = f"{noun} {row_id} was there and is gone from Halo."
-    if deliveries.lose(book.connection, standing.id, reason=reason, make_again=again) and again:
+    if deliveries.lose(book.connection, standing, reason=reason, make_again=again) and again:
         book.nudges[Nudge(link.name, "look_up", standing.target)] = None
     return None
 
@@ -254,10 +264,13 @@ def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
     row_id = HaloRow.of(row).id
     if noun == "salesorder":
         standing = book.order(row)
-        if standing is None or (not standing.in_hand and standing.target_id != str(row_id)):
+        if standing is None:
             return True
+        if book.is_moving(standing):
+            return False
         seen = (standing.target_meta or {}).get("last_update_time")
-        return not standing.in_hand and same_moment(seen, row.get("last_update_time"))
+        same = same_moment(seen, row.get("last_update_time"))
+        return same or standing.target_id != str(row_id)
     standing = book.invoice(row) if noun == "invoice" else book.payment(row)
     if standing is not None:
         return standing.target_id == str(row_id) and _agrees(book, standing, row)
@@ -279,6 +292,11 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
     return compares(standing.projection, row, document, book.currency(standing))
 
 
+def being_written(standing: Standing) -> Again:
+    """Why a reading goes round: what it shows may be older than what we wrote meanwhile."""
+    return Again(f"Our own write of {standing.source_id} has not ended yet.", after=OUR_WRITE)
+
+
 def _put_right(
     book: Book, lease: Lease, standing: Standing, row: Mapping[str, Any]
 ) -> SynclineError | None:
@@ -289,8 +307,8 @@ def _put_right(
         kept = standing.target_meta or {}
         if all(kept.get(name) == value for name, value in meta.items()):
             return None
-        at_rest = deliveries.learn_held(book.connection, standing.id, meta)
-        return None if at_rest else _being_written(standing)
+        at_rest = deliveries.learn_held(book.connection, standing, meta)
+        return None if at_rest else being_written(standing)
     field, wanted, got = different[0]
     link, document = book.opened(standing)
     both = f"{field}: wanted {wanted}, Halo holds {got}"
@@ -300,13 +318,13 @@ def _put_right(
         reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
     else:
         cause = f"{OVERWRITES}: {field} ({lease.cause})"
-        at_rest = deliveries.overwrite(book.connection, standing.id, meta=meta, cause=cause)
+        at_rest = deliveries.overwrite(book.connection, standing, meta=meta, cause=cause)
         book.wake(link, [standing.target])
-        return None if at_rest else _being_written(standing)
+        return None if at_rest else being_written(standing)
     at_rest = deliveries.park_changed(
-        book.connection, standing.id, meta=meta, reason=reason, field=field
+        book.connection, standing, meta=meta, reason=reason, field=field
     )
-    return None if at_rest else _being_written(standing)
+    return None if at_rest else being_written(standing)
 
 
 def _too_often(book: Book, standing: Standing) -> bool:
@@ -346,7 +364,7 @@ def _payments_to_read(
 
 def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
     """Whether what is shown of a row, amounts among it, is what was confirmed last."""
-    if standing.in_hand or not standing.projection:
+    if book.is_moving(standing) or not standing.projection:
         return False
     try:
         _, document = book.opened(standing)
@@ -357,10 +375,6 @@ def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
     shared = standing.projection.keys() & got.keys()
     amount = "amount" if standing.target == "payment" else "total"
     return amount in shared and all(standing.projection[name] == got[name] for name in shared)
-
-
-def _being_written(standing: Standing) -> Again:
-    return Again(f"Our own write of {standing.source_id} has not ended yet.", after=OUR_WRITE)
 
 
 def _source_of(reference: Any) -> str:

@@ -27,11 +27,12 @@ from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, render
+from syncline.steps import abilities, render, ship
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.ship_look_up import look_up_shipments
 from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target
 from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
@@ -67,6 +68,8 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     """
     if line.link.state != "active":
         return None
+    if target_name == ship.TARGET:
+        return look_up_shipments(parts, line)
     target = TARGETS[target_name]
     with in_hand(parts):
         owner = parts.session()

@@ -8,7 +8,6 @@ from typing import Any
 
 from syncline.errors import Absent, MissingScope, Rejected
 from syncline.halo.abilities import FindProof, FindWay
-from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, halo_gate
@@ -31,7 +30,7 @@ def users(
     if not wanted:
         return {}, frozenset()
     target = TARGETS["user"]
-    gate = halo_gate(parts, line, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, line.lane)
     found = find(line, gate, target, _way(parts, line, gate), wanted)
     known, unsure = dict(found.rows), found.unsure
     if unsure:

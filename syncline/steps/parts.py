@@ -18,7 +18,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.mapping.document import Document
 from syncline.quota.bucket import Quota
-from syncline.quota.keys import QuotaKey
+from syncline.quota.keys import Lane, QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 
@@ -42,7 +42,10 @@ class Nudge:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One connection, open: its mapping document, its two clients and their quota keys."""
+    """One connection, open: its mapping document, its two clients and their quota keys.
+
+    `lane` is in whose name deliveries make their calls: what an event asks for goes first.
+    """
 
     link: Link
     document: Document
@@ -50,6 +53,7 @@ class Line:
     halo: HaloClient
     highlevel_key: QuotaKey
     halo_key: QuotaKey
+    lane: Lane = Lane.DELIVERIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ share of the tenant's calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,17 +19,17 @@ from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unre
 from syncline.flows import fulfillments
 from syncline.halo.abilities import FindWay
 from syncline.halo.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
-from syncline.halo.models import ConsignmentRow, HaloRow
+from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.reports import run_sql
 from syncline.ledger import abilities as findings
-from syncline.ledger import connections, pulls, target_rows
+from syncline.ledger import connections, database, pulls, records, target_rows
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
-from syncline.steps import abilities
+from syncline.steps import abilities, consignments
 from syncline.steps.bound import bound
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.halo_reading import POLLING, read_list
-from syncline.steps.halo_rows import Book, is_as_known, owe_readings
+from syncline.steps.halo_rows import Book, is_as_known
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.stop import stop_connection
 
@@ -38,11 +39,14 @@ OVERLAP = timedelta(minutes=2)
 SHARE = 10
 """A list that had to be read wholly takes one of so many of the tenant's calls."""
 
-HELD = 100
-"""Consignments that wait for their tracking and are read once more by one poll, at most."""
+REACH = 500
+"""How far below the newest one consignments are looked at whose notes may tell the tracking by now;
+five pages at the most."""
 
 _NOUNS: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
 _NAME = "poll"
+_NOT_SHOWN = (Absent, MissingScope, Rejected, Unreadable)
+"""How a tenant says that it does not show something to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +79,22 @@ class _Cursor:
         return replace(self, ids={**(self.ids or {}), noun: max(known, highest or 0)})
 
 
-def due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
-    """The poll of a tenant whose turn has come, made by one of its connections for all.
+def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
+    """The polls whose turn has come: one for each tenant of these connections.
 
     Often where Halo does not send everything of itself; else as a net for what was lost.
     """
-    of_tenant = [
-        one
-        for one in connections.everyone(connection)
-        if one.tenant == link.tenant and one.state == "active"
-    ]
-    if not of_tenant or of_tenant[0].id != link.id:
-        return []
-    told = any(not bound(connection, one.id).missing for one in of_tenant)
-    every = parts.settings.pull_warm if told else parts.settings.poll_halo
-    due_now = pulls.due_readings(connection, link.id, {POLLING: every})
-    return [Nudge(link.name, "poll_halo")] if due_now else []
+    of_tenants: dict[int, list[Link]] = {}
+    for link in links:
+        of_tenants.setdefault(link.tenant, []).append(link)
+    nudges = []
+    for sharing in of_tenants.values():
+        told = any(not bound(connection, link.id).missing for link in sharing)
+        every = parts.settings.pull_warm if told else parts.settings.poll_halo
+        first = min(sharing, key=lambda link: link.id)
+        if pulls.due_readings(connection, first.id, {POLLING: every}):
+            nudges.append(Nudge(first.name, "poll_halo"))
+    return nudges
 
 
 def poll(parts: Parts, line: Line) -> float | None:
@@ -115,20 +119,24 @@ def poll(parts: Parts, line: Line) -> float | None:
     except Refused as error:
         stop_connection(parts, line, error)
         return None
-    parts.announce(parts.ledger.run(lambda connection: _held(connection, line.link)))
     return None
 
 
 def _poll(parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> _Cursor:
     """Look at one list; what it showed and how far it was seen is committed together."""
+    began = parts.ledger.run(database.now)
     try:
         rows, moved = _changed(parts, line, gate, noun, cursor)
-    except (Absent, MissingScope, Rejected):
-        return cursor  # this tenant does not show it to us; the others it does
+    except _NOT_SHOWN:
+        return cursor  # the call's row says why; the other lists tell what they do
+    rows = [row for row in rows if whole(row.get("id")) is not None]
 
     def work(connection: Connection) -> list[Nudge]:
-        book = Book(connection, line)
-        wanted = [HaloRow.of(row).id for row in rows if _is_news(book, noun, row)]
+        book = Book(connection, line, began)
+        if noun == "consignment":
+            wanted = _consignments(book, rows, cursor)
+        else:
+            wanted = [HaloRow.of(row).id for row in rows if not is_as_known(book, noun, row)]
         book.read([(noun, one) for one in wanted], f"poll {parts.now():%H:%M}")
         _keep(connection, line.link, moved)
         return list(book.nudges)
@@ -142,14 +150,17 @@ def _changed(
 ) -> tuple[list[dict[str, Any]], _Cursor]:
     """The rows that are above the cursor, and the cursor behind them."""
     floor = cursor.floor(noun)
-    known = abilities.known(parts, line)
-    if noun == "salesorder" and known.find_way("order") is FindWay.SQL:
-        sql = sql_since(noun, floor) if isinstance(floor, datetime) else sql_newest(noun)
-        reported = gate.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
-        found: list[dict[str, Any]] = [dict(row) for row in reported]
-        times = [at for row in found if (at := moment(row.get("last_update_time")))]
-        newest = max(times, default=parts.now() if floor is None else None)
-        return ([] if floor is None else found), cursor.moved(noun, newest)
+    if noun == "salesorder":
+        try:
+            reported = _reported(parts, line, gate, floor)
+        except _NOT_SHOWN:
+            reported = None  # the list shows it too, in more calls
+        if reported is not None:
+            times = [at for row in reported if (at := moment(row.get("last_update_time")))]
+            newest = max(times, default=parts.now() if floor is None else None)
+            return ([] if floor is None else reported), cursor.moved(noun, newest)
+    if noun == "consignment" and isinstance(floor, int):
+        floor = parts.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
     walk = NewestFirst(noun, floor=floor)
     read_list(line, gate, noun, walk)
     highest = walk.highest
@@ -161,32 +172,53 @@ def _changed(
     return ([] if floor is None else walk.above()), moved
 
 
+def _reported(
+    parts: Parts, line: Line, gate: Gate, floor: datetime | int | None
+) -> list[dict[str, Any]] | None:
+    """Orders changed since then by a report, or the last one; None where none was proved."""
+    if abilities.known(parts, line).find_way("order") is not FindWay.SQL:
+        return None
+    since = floor if isinstance(floor, datetime) else None
+    sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
+    rows = gate.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
+    return [dict(row) for row in rows]
+
+
 def _rest(line: Line, walk: NewestFirst) -> timedelta:
     """So long that a walk over the whole list stays a small share of the tenant's calls."""
     a_call = timedelta(seconds=line.link.halo_seconds) / line.link.halo_calls
     return a_call * SHARE * min(walk.pages, MOST_PAGES)
 
 
-def _is_news(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
-    """Whether a row that a list shows is to be read."""
-    try:
-        if noun == "consignment":
-            return book.made(("order",), ConsignmentRow.of(row).salesorder_id) is not None
-        return not is_as_known(book, noun, row)
-    except Unreadable:
-        return False
+def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor) -> list[int]:
+    """New consignments of orders of ours, and known ones whose note says something else now."""
+    came = ConsignmentRow.all_of(rows)
+    floor = cursor.floor("consignment")
+    place = book.line.link.tenant_place
+    keys = [(place, consignments.KIND, str(one.id)) for one in came]
+    known = records.canonical(book.connection, keys)
+    sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
+    ours = target_rows.of_targets(book.connection, book.tenant, ["order"], sold)
+    news = []
+    for one, key in zip(came, keys, strict=True):
+        if key not in known:
+            is_news = one.salesorder_id in ours and isinstance(floor, int) and one.id >= floor
+        else:
+            said = one.note if one.note.strip() else ""
+            is_news = "note" in one.raw and said != known[key][1].get("note", "")
+        news += [one.id] if is_news else []
+    return news
 
 
-def _held(connection: Connection, link: Link) -> list[Nudge]:
-    """Consignments whose fulfillment waits: their tracking may have come, which no list shows."""
-    nudges: list[Nudge] = []
-    for one in connections.everyone(connection):
-        if one.tenant == link.tenant and one.state == "active":
-            ids = target_rows.not_delivered(connection, one.id, fulfillments.TARGET, HELD)
-            wanted: list[tuple[Noun, int]] = [("consignment", int(each)) for each in ids]
-            targets = owe_readings(connection, link, wanted, "waits for its tracking")
-            nudges += [Nudge(link.name, "send", target) for target in sorted(targets)]
-    return nudges
+def _floor_of_held(connection: Connection, link: Link, floor: int) -> int:
+    """Down to where the list is looked at, for the sake of those whose fulfillment waits."""
+    held = [
+        int(one)
+        for of in connections.everyone(connection)
+        if of.tenant == link.tenant and of.state == "active"
+        for one in target_rows.not_delivered(connection, of.id, fulfillments.TARGET, REACH)
+    ]
+    return min([floor, *(one for one in held if one > floor - REACH)])
 
 
 def _owner(link: Link) -> str:

@@ -125,22 +125,13 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
     """
-    gate = highlevel_gate(parts, line, Lane.DELIVERIES)
     for _ in range(ROUNDS):
         with in_hand(parts):
-            owner = parts.session()
-            leases = parts.ledger.run(
-                partial(
-                    deliveries.claim,
-                    connection_id=line.link.id,
-                    target=target,
-                    owner=owner,
-                    most=PARALLEL,
-                )
-            )
+            lane, leases = _claim(parts, line, target)
             if not leases:
                 return None
             try:
+                gate = highlevel_gate(parts, line, lane)
                 _read(parts, line, gate, TARGETS[target], leases)
             except NoQuota as error:
                 _release(parts, leases, error.after)
@@ -152,6 +143,18 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
                 stop_connection(parts, line, error, leases)
                 return None
     return 0.05
+
+
+def _claim(parts: Parts, line: Line, target: str) -> tuple[Lane, list[Lease]]:
+    """What an event asked for, before all else; and in whose name the calls are made."""
+    owner = parts.session()
+    take = partial(
+        deliveries.claim, connection_id=line.link.id, target=target, owner=owner, most=PARALLEL
+    )
+    urgent = parts.ledger.run(partial(take, urgent=True))
+    if urgent:
+        return Lane.EVENTS, urgent
+    return Lane.DELIVERIES, parts.ledger.run(take)
 
 
 def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:

@@ -26,11 +26,10 @@ def due_pulls(parts: Parts) -> list[Nudge]:
     """The pulls whose turn has come, for every active connection."""
 
     def work(connection: Connection) -> list[Nudge]:
+        active = [link for link in connections.everyone(connection) if link.state == "active"]
         return [
-            nudge
-            for link in connections.everyone(connection)
-            if link.state == "active"
-            for nudge in _due(parts, connection, link)
+            *(nudge for link in active for nudge in _due(parts, connection, link)),
+            *poll_halo.due(parts, connection, active),
         ]
 
     return parts.ledger.run(work)
@@ -60,8 +59,7 @@ def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
             Nudge(link.name, f"pull:{kind}:{window.since}:{window.until}") for window in windows
         ]
     targets = owe_parcels(parts, connection, link)
-    nudges += [Nudge(link.name, "send", target) for target in sorted(targets)]
-    return [*nudges, *poll_halo.due(parts, connection, link)]
+    return [*nudges, *(Nudge(link.name, "send", target) for target in sorted(targets))]
 
 
 def _since(band: str, today: date, start: date) -> date:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from syncline.errors import (
@@ -12,10 +14,10 @@ from syncline.errors import (
     SynclineError,
 )
 from syncline.halo.abilities import Abilities
-from syncline.ledger import deliveries, needs
+from syncline.ledger import deliveries, due, needs
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, halo_reading, pace, prove, readings, render, waves
+from syncline.steps import abilities, halo_reading, pace, prove, readings, render, ship, waves
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -41,6 +43,8 @@ def send(parts: Parts, line: Line, target: str) -> float | None:
         return None
     if target in readings.TARGETS:
         return readings.read(parts, line, target)
+    if target == ship.TARGET:
+        return ship.ship(parts, line)
     if target in halo_reading.TARGETS:
         return halo_reading.read_halo(parts, line, target)
     for _ in range(ROUNDS):
@@ -54,19 +58,30 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     """One claim to its end; None: go on, negative: nothing is due, else seconds to wait."""
     known = abilities.known(parts, line)
     size = known.array_size(target.name)
-    wait = pace.hold_back(parts, line, target.name, size)
-    if wait is not None:
-        return wait
     # A size that is not proved yet is tried on one array, and not on many side by side.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     most = min(most, parts.settings.send_batch)
+    urgent = parts.ledger.run(lambda c: due.any_urgent(c, line.link.id, target.name))
+    if urgent:
+        line = replace(line, lane=Lane.EVENTS)
+    else:
+        wait = pace.hold_back(parts, line, target.name, size)
+        if wait is not None:
+            return wait
     with in_hand(parts):
         owner = parts.session()
         leases = parts.ledger.run(
-            lambda connection: deliveries.claim(connection, line.link.id, target.name, owner, most)
+            partial(
+                deliveries.claim,
+                connection_id=line.link.id,
+                target=target.name,
+                owner=owner,
+                most=most,
+                urgent=urgent,
+            )
         )
         if not leases:
-            return -1
+            return None if urgent else -1
         return _tried(parts, line, target, known, leases, more=len(leases) == most)
 
 
@@ -102,7 +117,7 @@ def _deliver(
         return None
     if not known.currency_rates:
         known = abilities.known(parts, line)  # rendering may have asked for the currencies
-    gate = halo_gate(parts, line, Lane.DELIVERIES)
+    gate = halo_gate(parts, line, line.lane)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
         return _prove_first(parts, line, target, gate, known, writes)

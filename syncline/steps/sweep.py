@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from syncline.flows import customers
 from syncline.ledger import connections, event_queue, pulls, sessions, waits
-from syncline.steps import halo_reading, readings
+from syncline.steps import halo_reading, readings, ship
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
 
@@ -57,7 +57,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
             where c.state = 'active'
             """
         ),
-        {"targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS]},
+        {"targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS, ship.TARGET]},
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)

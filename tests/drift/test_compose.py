@@ -113,7 +113,7 @@ def test_every_process_of_an_installation_has_a_container_and_beat_has_one() -> 
     started = [one["command"][1] for one in OURS.values() if one.get("command", [""])[0] == "run"]
     settings = Settings()
     wanted = [process.name for process in processes.workers(settings)]
-    assert sorted(started) == sorted([*wanted, "flower"])
+    assert sorted(started) == sorted([*wanted, "receiver", "flower"])
     for name in wanted:
         assert process_of(name, settings) in processes.workers(settings)
     assert SERVICES["beat"]["deploy"]["replicas"] == 1
@@ -141,7 +141,7 @@ def test_every_lasting_container_says_whether_it_is_well(name: str) -> None:
         return
     assert (kind, words[:2]) == ("CMD", ["python", "-m"])
     assert find_spec(words[2]) is not None
-    asked = {"beat": "--beat", "flower": "--flower"}.get(name, "--worker")
+    asked = f"--{name}" if name in {"beat", "receiver", "flower"} else "--worker"
     assert words[2:] == ["workers.health", asked]
     command, _ = _command(["health"])
     command.make_context("health", words[3:]).close()
@@ -154,16 +154,23 @@ def test_every_setting_that_is_given_exists_and_every_one_can_be_given() -> None
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]+", text)) <= known
-    # Where the data are is the image's business; the key is given itself; Flower is apart.
-    apart = {f"{PREFIX}{name}" for name in ("DATA", "KEY_FILE")}
+    # Where the data are is the image's business; keys are given themselves; Flower is apart.
+    apart = {f"{PREFIX}{name}" for name in ("DATA", "KEY_FILE", "OLD_KEYS_FILE")}
     apart |= {name for name in known if name.startswith(f"{PREFIX}FLOWER_")}
+    receiving = {name for name in known if name.startswith(f"{PREFIX}RECEIVER_")}
+    alone = {"WEBHOOK_MAX_BYTES", "HIGHLEVEL_PUBLIC_KEYS", "ACCEPT_RSA_SIGNATURES"}
+    receiving |= {f"{PREFIX}{name}" for name in alone}
     for name in WORKERS:
-        assert set(SERVICES[name]["environment"]) == known - apart
+        assert set(SERVICES[name]["environment"]) == known - apart - receiving
+    # Where it listens is the file's business, and a container holds one receiver.
+    fixed = {f"{PREFIX}RECEIVER_{name}" for name in ("HOST", "PORT", "WORKERS")}
+    assert receiving - fixed <= set(SERVICES["receiver"]["environment"])
+    assert not fixed & set(SERVICES["receiver"]["environment"])
 
 
 def test_nobody_but_who_opens_credentials_holds_the_key() -> None:
     holders = {name for name, one in SERVICES.items() if "SYNCLINE_KEY" in one["environment"]}
-    assert holders == {*WORKERS, "cli"}
+    assert holders == {*WORKERS, "receiver", "cli"}
 
 
 def test_a_secret_has_no_default_and_nothing_starts_without_it() -> None:
@@ -204,13 +211,14 @@ def _environment(name: str) -> dict[str, str]:
     }
 
 
-def test_flower_is_published_to_this_machine_alone_and_nothing_else_is() -> None:
-    assert [name for name, one in SERVICES.items() if "ports" in one] == ["flower"]
-    default = Settings.model_fields["flower_port"].default
-    assert SERVICES["flower"]["ports"] == [
-        f"127.0.0.1:${{SYNCLINE_FLOWER_PORT:-{default}}}:{default}"
-    ]
-    assert "SYNCLINE_FLOWER_PORT" not in SERVICES["flower"]["environment"]
+def test_two_are_published_to_this_machine_alone_and_nothing_else_is() -> None:
+    published = ["receiver", "flower"]
+    assert [name for name, one in SERVICES.items() if "ports" in one] == published
+    for name in published:
+        default = Settings.model_fields[f"{name}_port"].default
+        variable = f"{PREFIX}{name.upper()}_PORT"
+        assert SERVICES[name]["ports"] == [f"127.0.0.1:${{{variable}:-{default}}}:{default}"]
+        assert variable not in SERVICES[name]["environment"]
 
 
 # --- Servers --------------------------------------------------------------------------------------
@@ -413,6 +421,7 @@ def given(database: str, redis_url: str, tmp_path: Path) -> Mapping[str, str]:
         "SYNCLINE_REDIS_URL": redis_url,
         "SYNCLINE_DATA": str(tmp_path / "data"),
         "SYNCLINE_FLOWER_PORT": str(free_port()),
+        "SYNCLINE_RECEIVER_PORT": str(free_port()),
     }
 
 
@@ -420,7 +429,7 @@ def given(database: str, redis_url: str, tmp_path: Path) -> Mapping[str, str]:
 def _started(name: str, given: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """What a container runs; it outlives neither the block nor the tests, whatever fails."""
     words = [word for word in SERVICES[name]["command"] if word not in {"--address", "0.0.0.0"}]  # noqa: S104 - left out here
-    key = {"SYNCLINE_KEY": "k" * 40} if name in WORKERS else {}
+    key = {"SYNCLINE_KEY": "k" * 40} if "SYNCLINE_KEY" in SERVICES[name]["environment"] else {}
     log = Path(given["SYNCLINE_DATA"]).with_name(f"{name}.log")
     with (
         log.open("wb") as out,
@@ -457,7 +466,7 @@ def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
 ) -> None:
     with _started("migrate", given) as migrate:
         assert migrate.wait(30) == 0, _log("migrate", given)
-    names = ["deliver", "beat", "flower"]
+    names = ["deliver", "beat", "receiver", "flower"]
     assert not Path(given["SYNCLINE_DATA"]).exists()  # whoever is first makes it
     assert not _is_well("deliver", given)
     with ExitStack() as stack:
@@ -473,5 +482,5 @@ def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
         ended = {name: process.wait(30) for name, process in running.items()}
     assert ended == dict.fromkeys(names, 0)
     written = [path.name for path in Path(given["SYNCLINE_DATA"]).iterdir()]
-    marks = ("users.lock", "beat.tick", "beat.schedule")
+    marks = ("users.lock", "beat.tick", "beat.schedule", "receiver.port")
     assert [name for name in written if not name.startswith(marks)] == []

@@ -21,7 +21,7 @@ from tests.from_halo import hint, last_call, tracked
 from tests.world import NAME, World, Worlds, small
 
 ORDERS = 100
-ROUNDS = 10
+ROUNDS = 5
 AMOUNTS, STATUSES, BY_HAND, SHIPPED = 300, 300, 250, 150
 NOUNS = {"order": "salesorder", "invoice": "invoice", "credit": "invoice", "payment": "payment"}
 
@@ -92,7 +92,7 @@ def to_ship(sandbox: SandboxProcess) -> Iterator[tuple[int, list[tuple[int, floa
     }
     for order_id, row in rows.items():
         order = sandbox.get(f"/state/orders/{order_id}")
-        prices = {item["price"]["_id"] for item in order["items"]}
+        prices = {f"HL-{item['price']['_id']}" for item in order["items"]}
         if order["fulfillmentStatus"] == "unfulfilled":
             for line in row["lines"]:
                 if line["item_external_reference"] in prices:
@@ -102,7 +102,15 @@ def to_ship(sandbox: SandboxProcess) -> Iterator[tuple[int, list[tuple[int, floa
 
 @pytest.fixture
 def both(worlds: Worlds, sandbox: SandboxProcess) -> Both:
-    small(sandbox, orders=ORDERS, transactions=ORDERS, subscriptions=0, money=True)
+    small(
+        sandbox,
+        orders=ORDERS,
+        transactions=ORDERS,
+        subscriptions=0,
+        money=True,
+        fulfillments=True,
+        tracking_field="CFtracking",
+    )
     world = worlds()
     world.pull()
     world.pull("transaction")

@@ -22,7 +22,7 @@ from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
 from workers import commands, health
 from workers.ports import free_port
-from workers.processes import tick_mark
+from workers.processes import port_file, tick_mark
 
 Run = Callable[..., Result]
 
@@ -94,6 +94,13 @@ def test_flower_is_well_when_it_answers(settings: Settings) -> None:
         assert health.check_flower(at).healthy
         server.shutdown()
     assert not health.check_flower(settings.model_copy(update={"flower_port": free_port()})).healthy
+
+
+def test_a_receiver_is_asked_on_the_port_that_it_wrote_down(settings: Settings) -> None:
+    assert not health.check_receiver(settings.model_copy(update={"receiver_port": 0})).healthy
+    at = free_port()
+    port_file(settings).write_text(f"{at}\n")
+    assert "not answer" in health.check_receiver(settings).says
 
 
 def test_a_database_without_a_ledger_says_how_to_make_one(

@@ -20,7 +20,7 @@ from workers import health
 from workers.ports import free_port
 
 SIGNER = Signer()
-PATIENCE = 1
+PATIENCE = 0.5
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_slow_senders_large_heads_and_bodies_and_too_many_connections_are_refuse
     assert b" 431 " in _answered(receiver, post + b"x: " + b"y" * 40_000)
     many = b"".join(b"x-%d: y\r\n" % number for number in range(5000))
     assert b" 431 " in _answered(receiver, post + many)
-    assert b" 413 " in _answered(receiver, post + b"content-length: 99999999999999999999\r\n\r\n")
+    assert b" 413 " in _answered(receiver, post + b"content-length: 99999999\r\n\r\n")
     chunked = post + b"transfer-encoding: chunked\r\n\r\n"
     assert b" 413 " in _answered(receiver, chunked + b"200000\r\n" + b"y" * 0x200000)
     with ExitStack() as lines:

@@ -259,3 +259,26 @@ def test_the_change_names_the_event_that_showed_it(world: World, sandbox: Sandbo
     world.drive()
     causes = {row.cause for row in world.rows("select cause from change where kind = 'order'")}
     assert causes == {f"event {row.id}" for row in world.rows("select id from event")}
+
+
+def test_what_an_event_asks_for_goes_before_what_is_being_caught_up_with(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=40, transactions=0, subscriptions=0, customers=3, profile="plain")
+    world = worlds(style="summary", halo=(30, 600), quota_reserve=0.4)
+    arrive(world, order_event(sandbox, ids(sandbox)[0]))
+    world.drive()
+    world.pull()
+    for _ in range(3):
+        world.follow_all()
+    assert world.open_deliveries()
+    known: dict[str, Any] = sandbox.get(f"/state/orders/{ids(sandbox)[0]}")
+    [new] = sandbox.add_orders(1)
+    arrive(world, order_event(sandbox, new, contactSnapshot=known["contactSnapshot"]))
+    for _ in range(3):
+        world.follow_all()
+    [row] = world.rows(
+        "select state from delivery where flow = 'orders' and source_id = :id", id=new
+    )
+    assert row.state == "delivered"
+    assert world.open_deliveries()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from syncline.ledger import connections
+from syncline.ledger.connections import Link, NewConnection
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps import events
+from syncline.steps.send import send
 from tests.events import arrive
 from tests.from_halo import (
     delete,
@@ -16,7 +20,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.world import PROFILES, Worlds
+from tests.world import NAME, PROFILES, Worlds
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -217,3 +221,44 @@ def test_a_hint_that_comes_while_we_write_the_row_waits_for_our_write_to_end(
     world.do("update delivery set state = 'delivered', owner = null where id = :id", id=order.id)
     world.drive()
     assert sandbox.audit()["clean"]
+
+
+def test_the_mapping_of_the_connection_whose_order_it_is_decides(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    order = order_row(world)
+    arrive(world, hint("salesorder", int(order.target_id)), source="halo")
+    events.handle(world.parts)
+    link = world.parts.open_line(NAME).link
+    text = link.mapping.replace('changed_in_halo = "overwrite"', 'changed_in_halo = "report"')
+    with world.parts.ledger.begin() as connection:
+        other = connections.add(connection, beside(link, text))
+    world.do(
+        "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
+    )
+    sandbox.edit_halo_order(int(order.target_id), note="mine")
+    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    assert order_row(world).state == "parked"
+
+
+def beside(link: Link, mapping: str) -> NewConnection:
+    """Another location of the same tenant, with a mapping of its own."""
+    return NewConnection(
+        name="other",
+        location_id="another-location",
+        highlevel_url=link.highlevel_url,
+        highlevel_calls=100,
+        highlevel_seconds=10,
+        highlevel_daily=1000,
+        halo_url=link.halo_url,
+        tenant_key=None,
+        client_id=link.client_id,
+        scope=link.scope,
+        halo_calls=link.halo_calls,
+        halo_seconds=link.halo_seconds,
+        settle_seconds=None,
+        mapping=mapping,
+        mode="sandbox",
+        start_from=link.start_from,
+    )

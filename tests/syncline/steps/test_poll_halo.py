@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from syncline.halo.changes import Noun
 from syncline.halo.webhooks import BindableEvent
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import remember_bound
+from syncline.steps.halo_reading import POLL_AFTER
 from syncline.steps.poll_halo import poll
 from syncline.steps.schedule import due_pulls
+from syncline.steps.send import send
+from tests.events import arrive
 from tests.from_halo import (
     last_call,
     money_row,
@@ -115,3 +119,51 @@ def test_looking_is_rare_where_halo_tells_everything_itself(
         " from cursor where kind = 'halo'"
     )
     assert row.minutes == minutes
+
+
+def test_an_event_that_names_no_row_has_halo_looked_at_soon(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.parts)]
+    arrive(world, b'{"event": "Something happened"}', source="halo")
+    world.drive()
+    [row] = world.rows(
+        "select extract(epoch from due_at - clock_timestamp()) as seconds"
+        " from cursor where kind = 'halo'"
+    )
+    assert row.seconds <= POLL_AFTER.total_seconds()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    made = sandbox.consign(int(order_row(world).target_id))
+    line = world.parts.open_line(NAME)
+    for _ in range(2):
+        assert poll(world.parts, line) is None
+        for target in ("halo.salesorder", "halo.consignment", "fulfillment"):
+            send(world.parts, line, target)
+    [held] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert held.state == "due"
+    sandbox.edit_consignment(made, note="Tracking: 1Z77")
+    look(world)
+    [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert sent.state == "delivered"
+    assert sandbox.audit()["fulfillments"]["clean"]
+
+
+def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    world.do(
+        "update ability set value = value || jsonb_build_object('rests_until', cast(:until as text))"
+        " where name = 'poll'",
+        until=(world.parts.now() + timedelta(minutes=5)).isoformat(),
+    )
+    before = last_call(sandbox)
+    look(world)
+    assert sandbox.calls("halo", before) == []

@@ -1,0 +1,84 @@
+"""What sending a consignment must know of others: of the same order, and of what they have made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A consignment as it is known, and when it was first noticed."""
+
+    version: int
+    canonical: dict[str, Any]
+    noticed_at: datetime
+
+
+def consignments(connection: Connection, place: str, ids: Sequence[str]) -> dict[str, Noticed]:
+    """Consignments of a tenant, by Halo's id."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, version, canonical, noticed_at from record
+            where place = :place and kind = 'consignment' and foreign_id = any(:ids)
+            """
+        ),
+        {"place": place, "ids": list(ids)},
+    )
+    return {row.foreign_id: Noticed(row.version, row.canonical, row.noticed_at) for row in found}
+
+
+def orders_in_flight(connection: Connection, connection_id: int, flow: str) -> set[str]:
+    """The orders of which a fulfillment is on its way, or may have been made and is not found."""
+    found = connection.execute(
+        text(
+            """
+            select distinct r.canonical ->> 'order_id' from delivery d
+            join record r on r.place = d.place and r.kind = d.source_kind
+                         and r.foreign_id = d.source_id
+            where d.connection_id = :connection_id and d.flow = :flow
+              and d.state in ('sending', 'doubtful', 'checking')
+            """
+        ),
+        {"connection_id": connection_id, "flow": flow},
+    )
+    return set(found.scalars())
+
+
+def last_seen(connection: Connection, place: str, order_ids: Sequence[str]) -> dict[str, datetime]:
+    """When the fulfillments of orders were last seen to be others than before, by order."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, read_at from facet
+            where place = :place and kind = 'order' and facet = 'fulfillments'
+              and foreign_id = any(:ids)
+            """
+        ),
+        {"place": place, "ids": list(order_ids)},
+    )
+    return {row.foreign_id: row.read_at for row in found}
+
+
+def owned(
+    connection: Connection, connection_id: int, flow: str, target_ids: Sequence[str]
+) -> set[str]:
+    """Which of these rows of the other side a delivery has made."""
+    if not target_ids:
+        return set()
+    found = connection.execute(
+        text(
+            """
+            select target_id from delivery
+            where connection_id = :connection_id and flow = :flow
+              and target_id = any(:target_ids)
+            """
+        ),
+        {"connection_id": connection_id, "flow": flow, "target_ids": list(target_ids)},
+    )
+    return set(found.scalars())

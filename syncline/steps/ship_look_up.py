@@ -1,0 +1,124 @@
+"""Looked up: whether a fulfillment whose call was not answered was made after all.
+
+HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
+call and less what other deliveries made, is compared with what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from syncline.errors import Absent, Again, Refused, SynclineError
+from syncline.flows import fulfillments
+from syncline.highlevel.fulfillments import Fulfillment
+from syncline.highlevel.models import Row
+from syncline.ledger import deliveries, shipments
+from syncline.ledger.leases import Lease
+from syncline.ledger.states import State
+from syncline.quota.keys import Lane
+from syncline.steps import ship_cases
+from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
+from syncline.steps.hold import in_hand
+from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.ship import TARGET, keep, read_order, write
+from syncline.steps.ship_cases import Case, Move
+from syncline.steps.stop import stop_connection
+from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
+
+
+def look_up_shipments(parts: Parts, line: Line) -> float | None:
+    """Look up what is doubtful and settled.
+
+    Returns:
+        Seconds after which to go on, or None when nothing is left to look up now.
+    """
+    with in_hand(parts):
+        owner = parts.session()
+        leases = parts.ledger.run(
+            lambda connection: deliveries.claim(
+                connection, line.link.id, TARGET, owner, PARALLEL, State.DOUBTFUL
+            )
+        )
+        return _look_up(parts, line, leases) if leases else None
+
+
+def _look_up(parts: Parts, line: Line, leases: list[Lease]) -> float | None:
+    cases, strangers = parts.ledger.run(
+        lambda connection: ship_cases.opened(connection, line, leases)
+    )
+    write(parts, [ship_cases.unknown(lease) for lease in strangers])
+    left = {case.lease.id: case for case in cases}
+    gate = highlevel_gate(parts, line, Lane.DELIVERIES)
+    after = 0.05 if len(leases) == PARALLEL else None
+    try:
+        while left:
+            for case in _some(parts, line, gate, list(left.values())):
+                del left[case.lease.id]
+    except Again as error:
+        pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
+        _leave(parts, list(left.values()), pause, error)
+        after = pause.total_seconds()
+    except SynclineError as error:
+        _leave(parts, list(left.values()), backoff(leases[0].failures), error)
+        if isinstance(error, Refused):
+            stop_connection(parts, line, error)
+        return None
+    parts.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
+    return after
+
+
+def _some(parts: Parts, line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
+    """Look up as many as there is quota for, one call for each order; returns those."""
+    ids = list(dict.fromkeys(case.order_id for case in cases))
+    outcomes = gate.read_many(
+        ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
+    )
+    done: list[Case] = []
+    for order_id, outcome in zip(ids, outcomes, strict=False):
+        of_order = [case for case in cases if case.order_id == order_id]
+        if outcome.error is not None and not isinstance(outcome.error, Absent):
+            raise outcome.error
+        _decide(parts, line, order_id, of_order, outcome)
+        done += of_order
+    return done
+
+
+def _decide(
+    parts: Parts, line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome
+) -> None:
+    if outcome.error is not None:
+        write(parts, [ship_cases.gone(case) for case in cases])
+        return
+    shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+    ids = [row.id for row in shown]
+
+    def work(connection: Connection) -> None:
+        keep(connection, line, order_id, shown, f"look-up of order {order_id}")
+        owned = shipments.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        for case in cases:
+            row = ship_cases.made_before(case, shown, owned)
+            if row is not None:
+                owned.add(row.id)
+                ship_cases.confirm(case, row)(connection)
+            else:
+                _absent(case.lease)(connection)
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def _absent(lease: Lease) -> Move:
+    if lease.failures >= PARK_AFTER:
+        reason = f"sent {PARK_AFTER} times in a row without effect"
+        return lambda connection: deliveries.park(connection, [lease], reason=reason, field=None)
+    return lambda connection: deliveries.give_back(
+        connection, [lease], why="looked up: not there, sent again"
+    )
+
+
+def _leave(parts: Parts, cases: Sequence[Case], settle: timedelta, error: SynclineError) -> None:
+    leases = [case.lease for case in cases]
+    why = error.what
+    write(parts, [lambda connection: deliveries.doubt(connection, leases, settle=settle, why=why)])

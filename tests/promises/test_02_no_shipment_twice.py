@@ -1,0 +1,147 @@
+"""A shipment is posted once, whatever crashes where, and whatever HighLevel leaves unanswered."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from syncline.ledger import calls
+from syncline.sandbox.process import SandboxProcess
+from tests.promises.mortal import Killed, Mortal
+from tests.shipping import an_order, fulfillments, goods, halo_orders, hint, in_line, the_row
+from tests.world import World, Worlds, small
+
+POST = "POST /payments/orders/{id}/fulfillments"
+
+
+def shipping(worlds: Worlds, sandbox: SandboxProcess, orders: int = 6) -> World:
+    small(sandbox, orders=orders, transactions=0, subscriptions=0)
+    world = worlds()
+    in_line(world)
+    return world
+
+
+def ship_everything(world: World, sandbox: SandboxProcess) -> int:
+    """Consign each order's goods, the first line of each in two parts; returns how many."""
+    many = 0
+    for order in halo_orders(sandbox).values():
+        for at, line in enumerate(goods(order)):
+            parts = (1, line["quantity"] - 1) if at == 0 else (line["quantity"],)
+            for part in (one for one in parts if one > 0):
+                many += 1
+                # Of several with the same items and tracking, each must still be posted.
+                number = sandbox.consign(order["id"], [(line["id"], part)], "Tracking: 1Z7")
+                hint(world, "consignment", number)
+    return many
+
+
+def judged(sandbox: SandboxProcess, shipped: int) -> None:
+    verdict = sandbox.audit()["fulfillments"]
+    assert verdict["clean"], {key: value for key, value in verdict.items() if value}
+    assert verdict["shipped"] == shipped
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "cut_before", "500", "500_after", "429", "late"])
+def test_answers_that_are_lost_double_and_lose_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, kind: str
+) -> None:
+    world = shipping(worlds, sandbox)
+    many = ship_everything(world, sandbox)
+    sandbox.faults(side="highlevel", kind=kind, probability=0.35)
+    world.drive()
+    assert sandbox.faults()["fired"][kind] > 0
+    judged(sandbox, many)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, seed: int
+) -> None:
+    first = shipping(worlds, sandbox)
+    many = ship_everything(first, sandbox)
+    lives = random.Random(seed)
+    deaths: list[str] = []
+    while first.open_deliveries() or first.rows("select 1 from event where state = 'new'"):
+        last = lives.randint(2, 60)
+
+        def strike(point: int, name: str, last: int = last) -> None:
+            if point == last:
+                deaths.append(name)
+                raise Killed
+
+        worker = worlds(joins=True)
+        mortal = Mortal(worker, strike)
+        try:
+            worker.drive()
+        except Killed:
+            mortal.silence()
+            worker.close()
+    assert deaths
+    judged(sandbox, many)
+
+
+@pytest.mark.parametrize("moment", ["before POST", "after POST", "after commit"])
+def test_a_worker_that_stood_still_and_wakes_after_another_took_over_doubles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    # A held-up call leaves within this time or never; the settle time is longer, as in production.
+    monkeypatch.setattr(calls, "SEND_WITHIN", calls.SEND_WITHIN / 15)
+    first = shipping(worlds, sandbox)
+    many = ship_everything(first, sandbox)
+    other = worlds(joins=True)
+    stopped: list[int] = []
+
+    def stand_still(point: int, name: str) -> None:
+        sending = other.rows(
+            "select count(*) from delivery where state = 'sending' and flow = 'fulfillments'"
+        )[0][0]
+        if name == moment and sending and not stopped:
+            stopped.append(point)
+            watched.silence()
+            other.drive()
+
+    watched = Mortal(first, stand_still)
+    first.drive()
+    assert stopped
+    judged(sandbox, many)
+
+
+def test_a_shipment_of_unknown_outcome_is_not_taken_for_one_that_was_made_by_hand_before(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = shipping(worlds, sandbox)
+    order_id, order, line = an_order(sandbox)
+    price = line["item_external_reference"].removeprefix("HL-")
+    by_hand = sandbox.fulfill_by_hand(order_id, [(price, 1)], [{"trackingNumber": "1Z7"}])
+    sandbox.faults(side="highlevel", operation=POST, kind="cut_before", probability=1.0)
+    number = sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z7")
+    hint(world, "consignment", number)
+    for _ in range(4):
+        world.follow_all()
+    assert the_row(world).state == "doubtful"
+    sandbox.faults()
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 2
+    assert the_row(world).target_id not in (None, by_hand)
+
+
+def test_nothing_else_of_an_order_leaves_while_one_of_it_is_in_doubt(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = shipping(worlds, sandbox)
+    order_id, order, line = an_order(sandbox)
+    sandbox.faults(side="highlevel", operation=POST, kind="cut_after", next=1)
+    for _ in range(2):
+        number = sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z7")
+        hint(world, "consignment", number)
+    for _ in range(3):
+        world.follow_all()
+    states = [
+        row.state
+        for row in world.rows("select state from delivery where flow='fulfillments' order by id")
+    ]
+    assert states.count("delivered") == 0
+    assert len(fulfillments(sandbox, order_id)) == 1
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 2
