@@ -33,7 +33,7 @@ from workers.supervisor import Process, Supervisor
 RATE = 500
 SECONDS = 20.0
 STEP_SECONDS = 6.0
-STEPS = (750, 1000, 1250, 1500, 1750, 2000, 2500, 3000)
+STEPS = (750, 1000, 1250, 1500, 1750, 2000, 2500, 3000, 3500, 4000, 5000)
 SANE_P95_MS = 250.0
 """A rate at which answers take longer than this is more than the receiver can take."""
 

@@ -6,7 +6,7 @@ what fingerprints are taken of.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -22,13 +22,17 @@ def loads(text: bytes | str) -> Any:
     """Parse JSON; numbers with a fraction or exponent become Decimal.
 
     Raises:
-        Unreadable: if the text is not JSON.
+        Unreadable: if the text is not JSON, or holds a number that no Decimal can.
     """
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(
             f"not JSON: {error}", remedy="Look at the call's answer in its log."
+        ) from None
+    except InvalidOperation:
+        raise Unreadable(
+            "a number in it is larger than any", remedy="Look at the call's answer in its log."
         ) from None
 
 

@@ -139,7 +139,10 @@ class Committer:
             log.warning("webhooks cannot be stored", error=away.what, count=len(batch))
             return [away] * len(batch)
         except (SynclineError, SQLAlchemyError) as error:
-            log.exception("storing webhooks failed", error=type(error).__name__, count=len(batch))
+            # Its first line: a statement with its traceback would take longer than senders wait.
+            log.warning(
+                "storing webhooks failed", error=str(error).partition("\n")[0], count=len(batch)
+            )
             if len(batch) > 1:
                 return [verdict for one in batch for verdict in self._store([one])]
             return [Again("It cannot be stored.")]

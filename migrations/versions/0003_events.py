@@ -36,6 +36,12 @@ def upgrade() -> None:
         "delivery", sa.Column("urgent", sa.Boolean(), server_default="false", nullable=False)
     )
     op.create_index(
+        "ix_delivery_row",
+        "delivery",
+        ["tenant_id", "target", "target_id"],
+        postgresql_where=sa.text("target_id is not null"),
+    )
+    op.create_index(
         "ix_delivery_urgent",
         "delivery",
         ["connection_id", "target", "due_at"],

@@ -300,6 +300,13 @@ class Delivery(Base):
             postgresql_where=text("urgent and state = 'due'"),
         ),
         Index("ix_delivery_source", "source_id"),
+        Index(
+            "ix_delivery_row",
+            "tenant_id",
+            "target",
+            "target_id",
+            postgresql_where=text("target_id is not null"),
+        ),
         Index("ix_delivery_connection", "connection_id", "flow", "state"),
     )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -105,6 +105,22 @@ def of_targets(
     return {int(row.target_id): row for row in rows if row.target_id}
 
 
+def is_creating(connection: Connection, tenant_id: int, targets: Sequence[str]) -> bool:
+    """Whether we may be making a row whose id the other side knows before we do."""
+    found = connection.execute(
+        text(
+            """
+            select 1 from delivery
+            where tenant_id = :tenant_id and target = any(:targets) and target_id is null
+              and owner is not null and state in ('sending', 'checking')
+            limit 1
+            """
+        ),
+        {"tenant_id": tenant_id, "targets": list(targets)},
+    )
+    return found.first() is not None
+
+
 def payments_for(
     connection: Connection, tenant_id: int, place: str, flow: str, source_id: str
 ) -> list[Standing]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
-from syncline.errors import BadDocument, Unreadable
+from syncline.errors import Again, BadDocument, Unreadable
 from syncline.halo.hints import hints
 from syncline.highlevel import events
 from syncline.highlevel.events import HighLevelEvent, app_of, read_event
@@ -26,6 +27,8 @@ from syncline.mapping.document import Document, load
 from syncline.steps import halo_reading, owing
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.record import PARTIALS, record
+
+log = structlog.get_logger()
 
 BATCH = 100
 """Most events of one transaction."""
@@ -54,7 +57,10 @@ def handle(parts: Parts) -> float | None:
     for _ in range(ROUNDS):
         try:
             done = parts.ledger.run(lambda connection: _round(parts, connection, BATCH))
-        except DataError:
+        except (Again, OperationalError):
+            raise
+        except Exception:
+            log.exception("events could not be handled together; the first is handled alone")
             done = parts.ledger.run(lambda connection: _alone(parts, connection))
         parts.announce(done.nudges)
         if not done.events:
@@ -63,15 +69,20 @@ def handle(parts: Parts) -> float | None:
 
 
 def _alone(parts: Parts, connection: Connection) -> _Done:
-    """The oldest event alone; one that PostgreSQL cannot hold is parked, and others go on."""
+    """The oldest event alone; one that breaks its handling is parked, so that others go on."""
     try:
         with connection.begin_nested():
             return _round(parts, connection, 1)
+    except OperationalError:
+        raise  # a deadlock or a server that stops says nothing about the event
     except DataError as error:
-        taken = event_queue.take(connection, 1)
         why = f"PostgreSQL cannot hold what it says: {str(error.orig).splitlines()[0]}"
-        event_queue.close(connection, [Handled(event, "parked", note=why) for event in taken])
-        return _Done(len(taken), ())
+    except Exception as error:
+        log.exception("an event could not be handled and is parked")
+        why = f"handling it failed ({type(error).__name__}); see the worker's log"
+    taken = event_queue.take(connection, 1)
+    event_queue.close(connection, [Handled(event, "parked", note=why) for event in taken])
+    return _Done(len(taken), ())
 
 
 def _round(parts: Parts, connection: Connection, most: int) -> _Done:

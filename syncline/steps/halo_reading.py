@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -35,11 +34,11 @@ from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
 from syncline.halo.orders import get_order
 from syncline.halo.payments import get_payment
 from syncline.halo.reports import run_sql
-from syncline.ledger import database, deliveries, pulls
+from syncline.ledger import database, deliveries, pulls, target_rows
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Confirmation, Lease
-from syncline.quota.keys import Lane
 from syncline.steps import abilities
+from syncline.steps.claim import claim_readings
 from syncline.steps.consignments import consignment_gone, record_consignments
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.halo_rows import (
@@ -70,6 +69,19 @@ RETRY_AFTER = timedelta(seconds=2)
 
 POLL_AFTER = timedelta(seconds=30)
 """How soon a poll looks what it was when Halo says only that something happened."""
+
+OWN_WITHIN = timedelta(seconds=10)
+"""How long after the answer to our own write its event may still come."""
+
+OWN_REST = timedelta(seconds=60)
+"""How long such an event rests. A person who changed the same row meanwhile waits as long."""
+
+_WRITTEN: dict[Noun, tuple[str, ...]] = {
+    "salesorder": ("order",),
+    "invoice": ("invoice", "credit"),
+    "payment": ("payment",),
+}
+"""Noun → the targets by which we write such rows ourselves."""
 
 POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
@@ -108,7 +120,8 @@ _NOUNS: dict[str, Noun] = {one.noun: one.noun for one in TARGETS.values()}
 def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str) -> frozenset[str]:
     """Have read what an event hints at, each row once, in the caller's transaction.
 
-    Where it does not say which row it was, the next poll is due soon.
+    Where it does not say which row it was, the next poll is due soon. What may be our own write,
+    which fires Halo's events too, rests first: one glance then settles many of them.
 
     Returns:
         The targets of the readings that are due by it.
@@ -121,7 +134,31 @@ def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str
         for hint in found
         if hint.entity in _NOUNS and hint.id is not None
     }
-    return owe_readings(connection, link, wanted, cause) if wanted else frozenset()
+    ours = _may_be_ours(connection, link, wanted)
+    if ours:
+        owe_readings(connection, link, ours, f"own write, or {cause}", after=OWN_REST)
+    others = wanted - ours
+    return owe_readings(connection, link, others, cause) if others else frozenset()
+
+
+def _may_be_ours(
+    connection: Connection, link: Link, wanted: set[tuple[Noun, int]]
+) -> set[tuple[Noun, int]]:
+    """Rows that we are writing, have just written, or may be making at this moment."""
+    ours: set[tuple[Noun, int]] = set()
+    since = database.now(connection) - OWN_WITHIN
+    for noun, targets in _WRITTEN.items():
+        ids = [row_id for one, row_id in wanted if one == noun]
+        if not ids:
+            continue
+        known = target_rows.of_targets(connection, link.tenant, targets, ids)
+        making = target_rows.is_creating(connection, link.tenant, targets)
+        ours |= {
+            (noun, row_id)
+            for row_id in ids
+            if (known[row_id].was_moving(since) if row_id in known else making)
+        }
+    return ours
 
 
 def read_halo(parts: Parts, line: Line, target: str) -> float | None:
@@ -132,21 +169,13 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
     """
     for _ in range(ROUNDS):
         with in_hand(parts):
-            owner = parts.session()
             began = parts.ledger.run(database.now)
-            leases = parts.ledger.run(
-                partial(
-                    deliveries.claim,
-                    connection_id=line.link.id,
-                    target=target,
-                    owner=owner,
-                    most=MOST,
-                )
-            )
+            lane, leases = claim_readings(parts, line, target, MOST)
             if not leases:
                 return None
             try:
-                _read(parts, line, TARGETS[target], leases, began)
+                gate = halo_gate(parts, line, lane)
+                _read(parts, line, gate, TARGETS[target], leases, began)
             except NoQuota as error:
                 _release(parts, leases, error.after)
                 return error.after.total_seconds()
@@ -160,9 +189,13 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
 
 
 def _read(
-    parts: Parts, line: Line, reading: _Reading, leases: list[Lease], began: datetime
+    parts: Parts,
+    line: Line,
+    gate: Gate,
+    reading: _Reading,
+    leases: list[Lease],
+    began: datetime,
 ) -> None:
-    gate = halo_gate(parts, line, Lane.DELIVERIES)
     open_ = _after_a_glance(parts, line, gate, reading, leases, began)
     for at in range(0, len(open_), PARALLEL):
         wave = open_[at : at + PARALLEL]

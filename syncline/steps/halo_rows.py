@@ -49,9 +49,14 @@ _SHAPES = {
 
 
 def owe_readings(
-    connection: Connection, link: Link, wanted: Iterable[tuple[Noun, int]], cause: str
+    connection: Connection,
+    link: Link,
+    wanted: Iterable[tuple[Noun, int]],
+    cause: str,
+    *,
+    after: timedelta = timedelta(0),
 ) -> frozenset[str]:
-    """Have rows of Halo read; returns the targets that are due by it.
+    """Have rows of Halo read, after a while; returns the targets that are due by it.
 
     The noun is the role too: ids are unique within an entity only.
     """
@@ -64,6 +69,7 @@ def owe_readings(
             target=f"halo.{noun}",
             place=link.tenant_place,
             version=1,
+            after=after,
         )
         for noun, row_id in sorted(set(wanted))
     ]

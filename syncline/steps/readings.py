@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,7 +21,7 @@ from syncline.highlevel.subscriptions import get_subscription
 from syncline.highlevel.transactions import list_transactions
 from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
-from syncline.quota.keys import Lane
+from syncline.steps.claim import claim_readings
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -127,7 +126,7 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
     """
     for _ in range(ROUNDS):
         with in_hand(parts):
-            lane, leases = _claim(parts, line, target)
+            lane, leases = claim_readings(parts, line, target, PARALLEL)
             if not leases:
                 return None
             try:
@@ -143,18 +142,6 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
                 stop_connection(parts, line, error, leases)
                 return None
     return 0.05
-
-
-def _claim(parts: Parts, line: Line, target: str) -> tuple[Lane, list[Lease]]:
-    """What an event asked for, before all else; and in whose name the calls are made."""
-    owner = parts.session()
-    take = partial(
-        deliveries.claim, connection_id=line.link.id, target=target, owner=owner, most=PARALLEL
-    )
-    urgent = parts.ledger.run(partial(take, urgent=True))
-    if urgent:
-        return Lane.EVENTS, urgent
-    return Lane.DELIVERIES, parts.ledger.run(take)
 
 
 def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:

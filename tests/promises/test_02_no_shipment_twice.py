@@ -42,14 +42,18 @@ def judged(sandbox: SandboxProcess, shipped: int) -> None:
     assert verdict["shipped"] == shipped
 
 
-@pytest.mark.parametrize("kind", ["cut_after", "cut_before", "500", "500_after", "429", "late"])
+@pytest.mark.parametrize(
+    ("kind", "probability"),
+    [("cut_after", 0.35), ("cut_before", 0.35), ("500_after", 0.35), ("late", 0.35), ("429", 0.1)],
+)
 def test_answers_that_are_lost_double_and_lose_nothing(
-    worlds: Worlds, sandbox: SandboxProcess, kind: str
+    worlds: Worlds, sandbox: SandboxProcess, kind: str, probability: float
 ) -> None:
-    world = shipping(worlds, sandbox)
+    world = shipping(worlds, sandbox, orders=4)
     many = ship_everything(world, sandbox)
-    sandbox.faults(side="highlevel", kind=kind, probability=0.35)
-    world.drive()
+    # What comes late takes effect before the settle time is over.
+    sandbox.faults(side="highlevel", kind=kind, probability=probability, late_seconds=0.1)
+    world.drive(60)
     assert sandbox.faults()["fired"][kind] > 0
     judged(sandbox, many)
 
@@ -58,7 +62,7 @@ def test_answers_that_are_lost_double_and_lose_nothing(
 def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, seed: int
 ) -> None:
-    first = shipping(worlds, sandbox)
+    first = shipping(worlds, sandbox, orders=4)
     many = ship_everything(first, sandbox)
     lives = random.Random(seed)
     deaths: list[str] = []
@@ -73,7 +77,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
         worker = worlds(joins=True)
         mortal = Mortal(worker, strike)
         try:
-            worker.drive()
+            worker.drive(60)
         except Killed:
             mortal.silence()
             worker.close()
@@ -87,7 +91,7 @@ def test_a_worker_that_stood_still_and_wakes_after_another_took_over_doubles_not
 ) -> None:
     # A held-up call leaves within this time or never; the settle time is longer, as in production.
     monkeypatch.setattr(calls, "SEND_WITHIN", calls.SEND_WITHIN / 15)
-    first = shipping(worlds, sandbox)
+    first = shipping(worlds, sandbox, orders=4)
     many = ship_everything(first, sandbox)
     other = worlds(joins=True)
     stopped: list[int] = []
@@ -99,10 +103,10 @@ def test_a_worker_that_stood_still_and_wakes_after_another_took_over_doubles_not
         if name == moment and sending and not stopped:
             stopped.append(point)
             watched.silence()
-            other.drive()
+            other.drive(60)
 
     watched = Mortal(first, stand_still)
-    first.drive()
+    first.drive(60)
     assert stopped
     judged(sandbox, many)
 

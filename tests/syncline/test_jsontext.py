@@ -63,3 +63,8 @@ def test_nul_is_replaced_in_keys_values_and_depth_and_nothing_else_is() -> None:
         "d": Decimal("1.10"),
         "e": None,
     }
+
+
+def test_a_number_larger_than_any_is_unreadable() -> None:
+    with pytest.raises(Unreadable, match="larger than any"):
+        loads(b'{"amount": 1e99999999999999999999}')

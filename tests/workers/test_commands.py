@@ -113,11 +113,12 @@ def test_up_starts_everything_and_stops_all_of_it_when_asked(environment: dict[s
         rest = up.stdout.read()
     assert up.returncode == 0
     assert rest.endswith("Stopped.\n")
-    assert len(children) == 5  # two workers, beat, Flower, the sandbox
+    assert len(children) == 6  # two workers, beat, the receiver, Flower, the sandbox
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert any(line.startswith("Flower: http://127.0.0.1:") for line in told)
     logs = {path.name for path in (Path(environment["SYNCLINE_DATA"]) / "logs").iterdir()}
-    assert logs == {"deliver.log", "pull.log", "beat.log", "flower.log", "sandbox.log"}
+    names = ("deliver", "pull", "beat", "receiver", "flower", "sandbox")
+    assert logs == {f"{name}.log" for name in names}
 
 
 def every_command() -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from syncline.settings import Settings
@@ -50,6 +51,26 @@ def test_what_was_answered_is_stored_and_the_process_ends_well_when_told(
     receiver.process.send_signal(signal.SIGTERM)
     assert receiver.process.wait(30) == 0, receiver.log.read_text()
     assert receiver.log.read_text() == ""
+
+
+def test_what_is_under_way_when_it_is_told_to_end_is_stored_and_answered_first(
+    receiver: ReceiverProcess, database: str
+) -> None:
+    body = event(webhookId="w")
+    answers: list[int] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(receiver.post(body, SIGNER.modern(body)).status_code)
+    )
+    with psycopg.connect(database.replace("+psycopg", "", 1)) as other:
+        other.execute("lock table event in share mode")  # rows can be read, and none be added
+        asking.start()
+        waiting = "select 1 from pg_locks where not granted and relation = 'event'::regclass"
+        until(lambda: bool(stored(database, waiting)))
+        receiver.process.send_signal(signal.SIGTERM)
+        until(lambda: not _listens(receiver.port))
+    asking.join()
+    assert (answers, stored(database)) == ([200], ["w"])
+    assert receiver.process.wait(30) == 0
 
 
 def test_slow_senders_large_heads_and_bodies_and_too_many_connections_are_refused(
@@ -180,6 +201,14 @@ def test_health_asks_whether_it_can_store(receiver: ReceiverProcess, tmp_path: P
     receiver.process.kill()
     receiver.process.wait()
     assert not health.check_receiver(settings).healthy
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def _answered(receiver: ReceiverProcess, begun: bytes) -> bytes:

@@ -76,15 +76,14 @@ def test_an_id_is_forgotten_only_when_its_event_would_be_refused_for_its_age(
     age = timedelta(days=3)
     for name, days in (("fresh", 0), ("young", 3.9), ("old", 4.1), ("older", 40)):
         store(ledger, Arrived("highlevel", b"{}", webhook_id=name))
-        ledger.run(
-            lambda c, name=name, days=days: c.execute(
+        with ledger.begin() as connection:
+            connection.execute(
                 text(
                     "update event_seen set seen_at = seen_at - make_interval(hours => :hours)"
                     " where webhook_id = :name"
                 ),
                 {"hours": round(days * 24), "name": name},
             )
-        )
     assert ledger.run(lambda c: events.forget_seen(c, age, most=1)) == 1
     assert ledger.run(lambda c: events.forget_seen(c, age)) == 1
     assert ledger.run(lambda c: events.forget_seen(c, age)) == 0

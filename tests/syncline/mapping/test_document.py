@@ -35,6 +35,13 @@ def refused(text: str) -> BadDocument:
         ('[orders]\nadjustment_limit = "much"', 2, "adjustment_limit"),
         ('[customers]\nwithout_email = "default-client"', 2, "needs default_client"),
         ("[customers]\ndefault_client = true", 2, "default_client"),
+        ("[fulfillments]\nhold_for = 120", 2, "hold_for"),
+        ('[fulfillments]\nhold_for = "soon"', 2, "a whole number and one of"),
+        ('[fulfillments]\nreturns = "post"', 2, "returns"),
+        ('[orders]\nchanged_in_halo = "keep"', 2, "'overwrite' or 'report'"),
+        ('[[fulfillments.field]]\ntarget = "tracking.numbers"', 2, "HighLevel has no field"),
+        ('[[fulfillments.field]]\ntarget = "tracking.url"\nsource = "carrier"', 3, "no 'carrier'"),
+        ("[[orders.field]]\ntarget = 3", 2, "a valid string"),
         ('[customers]\ndefault_client = "12"', 2, "default_client"),
         (GOOD_ROW + 'shape = "x"', 4, "orders.field.shape is unknown"),
         (GOOD_ROW + 'owner = "me"', 4, "'highlevel' or 'halo'"),
@@ -94,6 +101,8 @@ def test_what_is_wrong_in_a_document_is_said_with_its_line(text: str, line: int,
         "contact.*",
         "items[0:2].name",
         "status || fulfillment_status",
+        "tracking_numbers",
+        "fulfillments[].trackings[].number",
     ],
 )
 def test_every_path_that_leads_somewhere_is_accepted(source: str) -> None:
@@ -103,6 +112,11 @@ def test_every_path_that_leads_somewhere_is_accepted(source: str) -> None:
 def test_the_shipped_document_loads_in_both_styles() -> None:
     assert load(default_document("detail")).orders.lines == "detail"
     assert load(default_document("summary")).orders.lines == "summary"
+
+
+@pytest.mark.parametrize("source", ["note", "order.note", "order.customfields.CFanything"])
+def test_tracking_is_read_from_the_consignment_or_its_order(source: str) -> None:
+    load(f'[[fulfillments.field]]\ntarget = "tracking.number"\nsource = "{source}"')
 
 
 def test_options_are_written_over_the_shipped_ones_and_their_comments_stay() -> None:

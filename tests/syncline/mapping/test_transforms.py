@@ -8,7 +8,7 @@ import pytest
 
 from syncline.errors import Unmappable
 from syncline.mapping import transforms
-from syncline.mapping.transforms import Context, compile_steps, run_steps
+from syncline.mapping.transforms import BadTransformError, Context, compile_steps, run_steps
 
 TABLES = {"words": {"completed": "Paid"}}
 
@@ -46,7 +46,7 @@ def test_a_missing_value_passes_by(name: str) -> None:
         ("money", "1e400"),
         ("money", True),
         ("upper", {"a": 1}),
-        ("text", ["a"]),
+        ("text", [["a"]]),
     ],
 )
 def test_a_value_that_does_not_fit_names_the_field(written: Any, value: Any) -> None:
@@ -57,6 +57,19 @@ def test_a_value_that_does_not_fit_names_the_field(written: Any, value: Any) -> 
 
 def test_several_transforms_run_in_order() -> None:
     assert run(["upper", {"use": "text", "before": "<", "after": ">"}], "paid") == "<PAID>"
+
+
+def test_of_several_values_each_is_taken_by_itself_until_they_are_made_one() -> None:
+    finds = {"use": "find", "pattern": r"(\w+)"}
+    assert run(["upper", finds], ["a b", None, "c"]) == ["A", "B", "C"]
+    assert run([finds, {"use": "join", "with": "+"}], "a b") == "a+b"
+    assert run([finds, "first"], "") is None
+
+
+@pytest.mark.parametrize("pattern", ["no group", "(two)(groups)", "(", "(a)" + "b" * 300, "(?P<"])
+def test_a_pattern_that_does_not_give_one_text_is_refused(pattern: str) -> None:
+    with pytest.raises(BadTransformError):
+        run({"use": "find", "pattern": pattern}, "text")
 
 
 def test_money_without_a_currency_is_refused() -> None:

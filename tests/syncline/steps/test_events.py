@@ -282,3 +282,29 @@ def test_what_an_event_asks_for_goes_before_what_is_being_caught_up_with(
     )
     assert row.state == "delivered"
     assert world.open_deliveries()
+
+
+def test_an_event_that_breaks_its_handling_is_parked_and_holds_up_nobody(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [bad, good, _] = ids(sandbox)
+
+    def record(*arguments: Any) -> Any:
+        if bad in arguments[5]:
+            raise ZeroDivisionError
+        return real(*arguments)
+
+    real = events.record
+    monkeypatch.setattr(events, "record", record)
+    arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
+    world.drive()
+    assert [state for state, _ in told(world)] == ["parked", "done"]
+    assert "ZeroDivisionError" in str(told(world)[0][1])
+    assert world.counts()["orders", "delivered"] == 1
+
+
+def test_half_a_character_in_an_event_parks_it(world: World, sandbox: SandboxProcess) -> None:
+    body = order_event(sandbox, ids(sandbox)[0], note="HALF").replace(b"HALF", b"\\ud83d")
+    arrive(world, body)
+    world.drive()
+    assert [state for state, _ in told(world)] == ["parked"]

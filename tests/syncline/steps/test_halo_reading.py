@@ -238,6 +238,7 @@ def test_the_mapping_of_the_connection_whose_order_it_is_decides(
         "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
     )
     sandbox.edit_halo_order(int(order.target_id), note="mine")
+    world.hurry()
     send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
     assert order_row(world).state == "parked"
 
@@ -262,3 +263,31 @@ def beside(link: Link, mapping: str) -> NewConnection:
         mode="sandbox",
         start_from=link.start_from,
     )
+
+
+def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    rows = world.rows("select target_id from delivery where target = 'order'")
+    before = last_call(sandbox)
+    arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
+    events.handle(world.parts)
+    line = world.parts.open_line(NAME)
+    assert send(world.parts, line, "halo.salesorder") is None
+    assert sandbox.calls("halo", before) == []
+    world.hurry()
+    send(world.parts, line, "halo.salesorder")
+    assert [call["operation"] for call in sandbox.calls("halo", before)] == ["POST /Report"]
+
+
+def test_what_was_written_long_ago_is_read_at_once(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    world = synced(worlds, sandbox)
+    world.do("update delivery set confirmed_at = confirmed_at - interval '1 minute'")
+    order = order_row(world)
+    sandbox.edit_halo_order(int(order.target_id), note="mine")
+    arrive(world, hint("salesorder", int(order.target_id)), source="halo")
+    events.handle(world.parts)
+    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    assert order_row(world).cause.startswith("changed in Halo")
+    assert order_row(world).state == "due"

@@ -160,8 +160,8 @@ def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> 
     world = synced(worlds, sandbox)
     look(world)
     world.do(
-        "update ability set value = value || jsonb_build_object('rests_until', cast(:until as text))"
-        " where name = 'poll'",
+        "update ability set value = value ||"
+        " jsonb_build_object('rests_until', cast(:until as text)) where name = 'poll'",
         until=(world.parts.now() + timedelta(minutes=5)).isoformat(),
     )
     before = last_call(sandbox)

@@ -158,7 +158,7 @@ def test_more_than_was_ordered_is_parked_with_the_figures_also_of_those_made_by_
     sandbox.fulfill_by_hand(order_id, [(price, 1)])
     told(world, sandbox.consign(order["id"], [(line["id"], ordered)], TRACKED))
     reason = parked(world)
-    assert f"ordered {ordered}, shipped already 1, this one {ordered}" in reason
+    assert f"ordered {ordered:g}, shipped already 1, this one {ordered:g}" in reason
     assert posts(sandbox) == 0
 
 

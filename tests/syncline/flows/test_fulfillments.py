@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline.errors import Unmappable
+from syncline.flows import fulfillments
+from syncline.flows.fulfillments import Hold, Nothing, Parcel, Shipment
+from syncline.highlevel.fulfillments import Fulfillment
+from syncline.mapping.document import Document, default_document, load
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MUG = {"key": "p1", "price_id": "p1", "name": "Mug", "qty": "2"}
+ORDER: dict[str, Any] = {
+    "id": "o1",
+    "items": [MUG, {**MUG, "key": "p1#2", "qty": "1"}, {"key": "p2", "price_id": "p2", "qty": "5"}],
+}
+
+
+def consignment(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": "17", "order_id": "o1", "is_return": False, "lines": list(lines), **more}
+
+
+def line(key: str = "p1", qty: str = "1", **more: Any) -> dict[str, Any]:
+    return {"line_id": 3, "key": key, "name": "Mug", "qty": qty, **more}
+
+
+def shown(number: str = "f1", tracking: str | None = None, **quantities: Any) -> Fulfillment:
+    return Fulfillment.model_validate(
+        {
+            "_id": number,
+            "createdAt": "2026-03-01T10:00:00Z",
+            "trackings": [{"trackingNumber": tracking}] if tracking else [],
+            "items": [{"_id": price, "qty": qty} for price, qty in quantities.items()],
+        }
+    )
+
+
+def document(text: str = "", **options: Any) -> Document:
+    if text:
+        return load(text)
+    return load(default_document("detail", {"fulfillments": options} if options else {}))
+
+
+def render(canonical: dict[str, Any], *already: Fulfillment, **more: Any) -> Any:
+    arguments = {"document": document(), "now": NOW, "first_seen": NOW, "order": ORDER, **more}
+    return fulfillments.render(canonical, shipped=already, **arguments)
+
+
+def test_a_price_is_named_once_with_the_sum_of_its_lines() -> None:
+    both = consignment(line(qty="2"), line("HL-p1#2"), line("p2", "3.0"), note="Tracking: 1Z9")
+    made = render(both)
+    assert made == Shipment(
+        {"p1": Decimal(3), "p2": Decimal("3.0")}, (Parcel("1Z9", "", ""),), notify_customer=False
+    )
+    assert made.projection() == {"items": "3 × p1, 3 × p2", "trackings": "1Z9 |  | "}
+
+
+def test_several_parcels_stand_beside_their_addresses_and_one_carrier_stands_for_all() -> None:
+    note = "Tracking: 1Z1, 1Z2\r\nCarrier: UPS \r\nTracking URL: https://x.example/1Z1\r\n"
+    assert render(consignment(line(), note=note)).parcels == (
+        Parcel("1Z1", "UPS", "https://x.example/1Z1"),
+        Parcel("1Z2", "UPS", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("note", "numbers"),
+    [
+        ("Tracking: 1Z1\nTracking: 1Z2", ["1Z1", "1Z2"]),
+        ("tracking number : ab-12", ["ab-12"]),
+        ("  TRACKING NO.: 7; 8", ["7", "8"]),
+        ("Tracking: https://x.example/1", [""]),
+        ("We have no tracking for this: sorry", []),
+        ("", []),
+    ],
+)
+def test_the_shipped_mapping_reads_tracking_from_lines_of_the_note(
+    note: str, numbers: list[str]
+) -> None:
+    made = fulfillments.wanted(consignment(line(), note=note), ORDER, document())
+    assert made is not None
+    assert [parcel.number for parcel in made.parcels] == numbers
+
+
+def test_tracking_may_come_from_fields_of_the_order_and_the_carrier_from_a_table() -> None:
+    text = """
+    [[fulfillments.field]]
+    target = "tracking.number"
+    source = "order.customfields.CFtracking"
+    transform = { use = "find", pattern = "([A-Z0-9]+)" }
+    [[fulfillments.field]]
+    target = "tracking.carrier"
+    source = "order.customfields.CFcarrier"
+    transform = { use = "lookup", table = "carriers" }
+    [tables.carriers]
+    1 = "UPS"
+    """
+    fields = {"CFtracking": "1Z1 1Z2", "CFcarrier": "1"}
+    made = render(consignment(line(), order={"customfields": fields}), document=document(text))
+    assert made.parcels == (Parcel("1Z1", "UPS", ""), Parcel("1Z2", "UPS", ""))
+
+
+def test_a_carrier_alone_is_no_tracking() -> None:
+    assert isinstance(render(consignment(line(), note="Carrier: UPS")), Hold)
+
+
+def test_without_tracking_it_is_held_from_when_it_was_first_seen() -> None:
+    seen = NOW - timedelta(hours=1)
+    assert render(consignment(line()), first_seen=seen) == Hold(seen + timedelta(hours=2))
+    assert isinstance(render(consignment(line()), first_seen=NOW - timedelta(hours=2)), Shipment)
+    short = document(hold_for="0 minutes", notify_customer=True)
+    assert render(consignment(line()), document=short).notify_customer
+
+
+@pytest.mark.parametrize(
+    ("canonical", "already", "says"),
+    [
+        (consignment(line(qty="2"), is_return=True), [], "A return of 2 × 'Mug': HighLevel has"),
+        (consignment(line("p9")), [], "has no item 'Mug'"),
+        (consignment(line(qty="-1")), [], "The quantity of p1 is -1"),
+        (consignment(line(qty="many")), [], "lines.quantity"),
+        (
+            consignment(line(qty="2")),
+            [shown(p1=1), shown("f2", p1=1)],
+            "More than was ordered of 'Mug': ordered 3, shipped already 2, this one 2",
+        ),
+    ],
+)
+def test_what_cannot_be_posted_says_why(
+    canonical: dict[str, Any], already: list[Fulfillment], says: str
+) -> None:
+    with pytest.raises(Unmappable) as raised:
+        render(canonical, *already)
+    assert says in str(raised.value)
+
+
+def test_lines_that_are_no_goods_are_left_out() -> None:
+    assert render(consignment(line("HL-shipping"), line("HL-discount"))) == Nothing()
+    assert render(consignment(line(qty="0"))) == Nothing()
+    assert render(consignment(line()), document=document(into="none")) == Nothing()
+
+
+def test_a_consignment_owes_one_fulfillment_and_none_where_the_mapping_says_so() -> None:
+    [owed] = fulfillments.owes(consignment(), document())
+    assert (owed.flow, owed.source_id, owed.role, owed.target) == (
+        "fulfillments",
+        "17",
+        "fulfillment",
+        "fulfillment",
+    )
+    assert fulfillments.owes(consignment(), document(into="none")) == []
+
+
+def test_what_a_lost_call_made_is_neither_what_was_there_nor_what_others_made() -> None:
+    sent = fulfillments.projection_of(shown(tracking="1Z1", p1=1))
+    rows = [shown(one, tracking="1Z1", p1=1) for one in ("before", "others", "ours")]
+    rows += [shown("unlike", tracking="1Z2", p1=1)]
+    found = fulfillments.mine(sent, rows, {"before"}, {"others"})
+    assert found is not None
+    assert found.id == "ours"
+    assert fulfillments.mine(sent, rows, {"before", "ours"}, {"others"}) is None
+
+
+def test_a_change_of_what_was_posted_is_told_with_before_and_after() -> None:
+    posted = fulfillments.projection_of(shown(p1=1))
+    made = fulfillments.wanted(consignment(line(qty="2"), note="Tracking: 1Z1"), ORDER, document())
+    error = fulfillments.edited(posted, "f1", made)
+    assert "items: posted 1 × p1, now 2 × p1; trackings: posted none, now 1Z1" in str(error)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.lists(st.integers(1, 3), max_size=4))
+def test_never_more_leaves_than_was_ordered(parts: list[int], by_hand: list[int]) -> None:
+    already = [shown(f"h{at}", p2=qty) for at, qty in enumerate(by_hand)]
+    for at, qty in enumerate(parts):
+        try:
+            made = render(consignment(line("p2", str(qty)), note="Tracking: 1"), *already)
+        except Unmappable:
+            continue
+        already.append(shown(f"f{at}", p2=made.items["p2"]))
+    assert sum(one.items[0].qty for one in already) <= max(5, sum(by_hand))
+
+
+@given(st.permutations(["1Z1", "1Z2", "1Z2"]))
+def test_the_order_of_parcels_and_items_is_no_difference(numbers: list[str]) -> None:
+    def made(many: list[str]) -> Fulfillment:
+        return Fulfillment.model_validate(
+            {
+                "_id": "f",
+                "createdAt": "2026-03-01T10:00:00Z",
+                "trackings": [{"trackingNumber": one} for one in many],
+                "items": [{"_id": "a", "qty": 1}, {"_id": "b", "qty": "1.0"}],
+            }
+        )
+
+    wanted = fulfillments.projection_of(made(["1Z1", "1Z2", "1Z2"]))
+    assert fulfillments.difference(wanted, fulfillments.projection_of(made(numbers))) is None
+    assert fulfillments.difference(wanted, fulfillments.projection_of(made(["1Z1", "1Z2"])))
