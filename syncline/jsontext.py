@@ -6,12 +6,17 @@ what fingerprints are taken of.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 from syncline.errors import Unreadable
+
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rf"{_HIGH}{_LOW}|(?P<half>{_HIGH}|{_LOW})|\\.", re.DOTALL)
+"""Every escape from left to right, so that none begins in the middle of another."""
 
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -21,12 +26,17 @@ _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic"
 def loads(text: bytes | str) -> Any:
     """Parse JSON; numbers with a fraction or exponent become Decimal.
 
+    Half a character, as JavaScript writes a cut-off emoji, becomes U+FFFD.
+
     Raises:
         Unreadable: if the text is not JSON, or holds a number that no Decimal can.
     """
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        whole = _without_halves(text)
+        if whole is not None:
+            return loads(whole)
         raise Unreadable(
             f"not JSON: {error}", remedy="Look at the call's answer in its log."
         ) from None
@@ -34,6 +44,17 @@ def loads(text: bytes | str) -> Any:
         raise Unreadable(
             "a number in it is larger than any", remedy="Look at the call's answer in its log."
         ) from None
+
+
+def _without_halves(text: bytes | str) -> str | None:
+    """The text with U+FFFD for each escape of half a character; None where there is none."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError:
+            return None
+    whole = _ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], text)
+    return None if whole == text else whole
 
 
 def dumps(document: Any) -> bytes:

@@ -68,3 +68,18 @@ def test_nul_is_replaced_in_keys_values_and_depth_and_nothing_else_is() -> None:
 def test_a_number_larger_than_any_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="larger than any"):
         loads(b'{"amount": 1e99999999999999999999}')
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r'"x\ud83d"', "x\ufffd"),
+        (r'"\ud83d\ude00 \ude00"', "\U0001f600 \ufffd"),
+        (r'"\\ud83d"', r"\ud83d"),
+        (r'"\\\ud83d"', "\\\ufffd"),
+        (r'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
+    ],
+)
+def test_half_a_character_is_replaced_and_whole_ones_stay(written: str, read: str) -> None:
+    assert loads(written) == read
+    assert loads(written.encode()) == read
