@@ -31,7 +31,7 @@ PLAIN_BOUND_SECONDS = 20.0
 
 DAY = "86400"
 # Beat goes on sweeping, but no reading of its own comes in between.
-SETTINGS = {"PULL_HOT": DAY, "PULL_WARM": DAY, "LOG_LEVEL": "warning"}
+SETTINGS = {"PULL_HOT": DAY, "PULL_WARM": DAY, "POLL_HALO": DAY, "LOG_LEVEL": "warning"}
 GIVE_UP_SECONDS = 300.0
 
 Progress = Callable[[str], None]

@@ -35,7 +35,13 @@ NO_LIMIT = Limit(calls=1_000_000, seconds=1)
 
 DAY = "86400"
 # Beat goes on sweeping, but no reading of its own comes in between.
-SETTINGS = {"PULL_HOT": DAY, "PULL_WARM": DAY, "PULL_COLD": DAY, "LOG_LEVEL": "warning"}
+SETTINGS = {
+    "PULL_HOT": DAY,
+    "PULL_WARM": DAY,
+    "PULL_COLD": DAY,
+    "POLL_HALO": DAY,
+    "LOG_LEVEL": "warning",
+}
 GIVE_UP_SECONDS = 600.0
 WATCH_SECONDS = 0.25
 _MB = 1 << 20

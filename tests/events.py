@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -25,9 +26,9 @@ def event(name: str, fields: dict[str, Any], location: str | None = LOCATION) ->
         "type": name,
         "locationId": location,
         "appId": "app",
-        **fields,
-        "timestamp": "2026-11-24T12:00:00.000Z",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "webhookId": str(uuid4()),
+        **fields,
     }
     return json.dumps(envelope).encode()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
 
 from syncline.sandbox.config import LOCATION, TOKEN
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps.sweep import sweep
 from tests.events import arrive
 from tests.world import World
 
@@ -54,6 +56,23 @@ def hint(world: World, entity: str, number: int) -> None:
         json.dumps({"event": f"{entity} changed", "entity": entity, "id": number}).encode(),
         source="halo",
     )
+
+
+def noticed(world: World) -> None:
+    """Let everything be done that hints ask for, but nothing be posted yet."""
+    give_up = time.monotonic() + 60
+    while world.open_events() or world.rows(
+        """
+        select 1 from delivery
+        where target <> 'fulfillment' and state not in ('delivered', 'parked')
+        """
+    ):
+        world.hurry()
+        for nudge in sweep(world.parts):
+            if nudge.target != "fulfillment":
+                world.follow(nudge)
+        if time.monotonic() > give_up:
+            raise AssertionError(f"still open: {world.counts()}")
 
 
 def map_as(world: World, text: str) -> None:

@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from syncline.errors import Again, SynclineError
+from syncline.errors import Again
 from syncline.ledger import events
 from syncline.ledger.database import Ledger
 from syncline.ledger.events import Arrived
@@ -138,10 +137,12 @@ class Committer:
         except Again as away:
             log.warning("webhooks cannot be stored", error=away.what, count=len(batch))
             return [away] * len(batch)
-        except (SynclineError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - the one thread that stores must outlive any
             # Its first line: a statement with its traceback would take longer than senders wait.
             log.warning(
-                "storing webhooks failed", error=str(error).partition("\n")[0], count=len(batch)
+                "storing webhooks failed",
+                error=f"{type(error).__name__}: {error}".partition("\n")[0],
+                count=len(batch),
             )
             if len(batch) > 1:
                 return [verdict for one in batch for verdict in self._store([one])]

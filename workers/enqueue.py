@@ -15,12 +15,15 @@ from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.quota.keys import Lane
-from syncline.steps.readings import TARGETS as READINGS
+from syncline.steps import halo_reading, readings, ship
 from syncline.steps.targets import TARGETS
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
+
+_LOOKED_UP = [*TARGETS, ship.TARGET]
+_SENT = [*_LOOKED_UP, *readings.TARGETS, *halo_reading.TARGETS]
 
 Connection = Annotated[
     str, typer.Option("--connection", "-c", metavar="NAME", help="The connection to work for.")
@@ -31,11 +34,11 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="Last day; else today.")]
 OneTarget = Annotated[
-    str | None, typer.Option("--target", help=f"Only one of: {', '.join(TARGETS)}.")
+    str | None, typer.Option("--target", help=f"Only one of: {', '.join(_LOOKED_UP)}.")
 ]
 OneToSend = Annotated[
     str | None,
-    typer.Option("--target", help=f"Only one of: {', '.join([*TARGETS, *READINGS])}."),
+    typer.Option("--target", help=f"Only one of: {', '.join(_SENT)}."),
 ]
 
 
@@ -85,7 +88,7 @@ def send(context: typer.Context, connection: Connection, target: OneToSend = Non
 
     Example: syncline enqueue send --connection acme --target order
     """
-    targets = _targets(target, [*TARGETS, *READINGS])
+    targets = _targets(target, _SENT)
     _enqueue(
         context,
         connection,
@@ -104,7 +107,7 @@ def look_up(context: typer.Context, connection: Connection, target: OneTarget = 
         connection,
         [
             _Task("syncline.deliveries.look_up", (connection, one), Lane.DELIVERIES)
-            for one in _targets(target, list(TARGETS))
+            for one in _targets(target, _LOOKED_UP)
         ],
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import sys
 import webbrowser
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import typer
@@ -23,13 +24,13 @@ from syncline.highlevel.oauth import Grant, OAuthDesk, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.mapping.document import load
-from syncline.quota.keys import Lane
+from syncline.quota.keys import Lane, QuotaKey
 from syncline.settings import Settings
-from syncline.steps.gate import Gate
+from syncline.steps.gate import Gate, NoQuota
 from syncline.steps.highlevel_tokens import install
 from syncline.steps.parts import Parts
 from syncline.steps.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
-from syncline.transport import Transport
+from syncline.transport import Permit, Transport
 
 app = group("connect", "Let an app of HighLevel's marketplace into a location.")
 
@@ -39,6 +40,10 @@ _HERE = frozenset({"127.0.0.1", "localhost"})
 @app.callback()
 def connect() -> None:
     """Let an app of HighLevel's marketplace into a location."""
+
+
+_TURN_SECONDS = 60.0
+"""How long a call waits while workers use up the quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ def highlevel(
         wizard = _Wizard(
             parts=parts,
             link=link,
-            counted=Gate(parts, (link.id, link.name), here.quota_keys(link)[0], Lane.UPKEEP).read,
+            counted=_in_turn(parts, link, here.quota_keys(link)[0]),
             desk=OAuthDesk(
                 transport,
                 base_url=link.highlevel_url,
@@ -204,6 +209,23 @@ class _Wizard:
         # On standard error, so that --json prints one document and nothing else.
         typer.echo(f"Choose the location {self.link.location_id} here: {address}", err=True)
         return address
+
+
+def _in_turn(parts: Parts, link: Link, key: QuotaKey) -> Counted:
+    """Calls that wait for their turn, as a code can be used once: a person has come for it."""
+    gate = Gate(parts, (link.id, link.name), key, Lane.EVENTS)
+
+    def counted(operation: str, make: Callable[[Permit], Any]) -> Any:
+        give_up = parts.monotonic() + _TURN_SECONDS
+        while True:
+            try:
+                return gate.read(operation, make)
+            except NoQuota as error:
+                if parts.monotonic() > give_up:
+                    raise
+                parts.sleep(min(max(error.after.total_seconds(), 0.05), 1.0))
+
+    return counted
 
 
 def _app(settings: Settings) -> tuple[str, SecretStr]:

@@ -113,9 +113,12 @@ def set_credential(
             if what is What.CLIENT_SECRET:
                 keep(database, parts.sealer, link.tenant_place, purpose, value)
                 return
+            # After a renewal that is under way, which would put the app's token back.
+            credentials.lock(database, link.location_place)
             keep(database, parts.sealer, link.location_place, purpose, value)
             connections.let_in(database, link, auth="private")
             credentials.remove(database, link.location_place, OAUTH)
+            credentials.remove(database, link.location_place, credentials.REFRESH_INTENT)
 
         parts.ledger.run(work)
     say(f"Stored. Next: syncline connection check {connection}")
@@ -162,17 +165,21 @@ def _rotate(parts: Parts, settings: Settings, *, dry_run: bool) -> _Rotated:
             makes_new, credentials.reseal(connection, load_key(settings)), dry_run=False
         )
 
-    rotated = parts.ledger.run(work)
-    if not dry_run:
+    def forget(connection: Connection) -> None:
+        # Nor may another rotation begin: its new key would make what stands here an old one.
+        credentials.lock_out_writers(connection)
         # What stands there now decides, and not what was meant to: this cannot be undone.
         sealer = load_key(settings)
-        stored = parts.ledger.run(credentials.everything)
-        if not all(sealer.is_current(one.sealed) for one in stored):
+        if not all(sealer.is_current(one.sealed) for one in credentials.everything(connection)):
             raise Broken(
                 "Secrets are still sealed with an old key, so it is kept.",
                 remedy="Run the command again.",
             )
         end_rotation(settings)
+
+    rotated = parts.ledger.run(work)
+    if not dry_run:
+        parts.ledger.run(forget)
     return rotated
 
 

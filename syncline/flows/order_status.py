@@ -18,16 +18,6 @@ Canonical = Mapping[str, Any]
 _KNOWN: Mapping[str, FulfillmentStatus] = {one: one for one in get_args(FulfillmentStatus)}
 
 
-def depends_on_payments(document: Document) -> bool:
-    """Whether a transaction may change the status of its order in Halo."""
-    return any(row.payment is not None for row in document.statuses)
-
-
-def depends_on_fulfillments(document: Document) -> bool:
-    """Whether a fulfillment may change the status of its order in Halo."""
-    return any(row.fulfillment is not None for row in document.statuses)
-
-
 def halo_status(
     order: Canonical, transactions: Iterable[Canonical], document: Document
 ) -> int | None:

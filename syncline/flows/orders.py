@@ -60,6 +60,16 @@ def needs(canonical: Mapping[str, Any], document: Document) -> list[Needs]:
     return needed
 
 
+def status_depends_on_payments(document: Document) -> bool:
+    """Whether a transaction may change the status of its order in Halo."""
+    return any(row.payment is not None for row in document.statuses)
+
+
+def status_depends_on_fulfillments(document: Document) -> bool:
+    """Whether a fulfillment may change the status of its order in Halo."""
+    return any(row.fulfillment is not None for row in document.statuses)
+
+
 def render(
     canonical: Mapping[str, Any],
     document: Document,

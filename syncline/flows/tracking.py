@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from syncline.flows import orders
 from syncline.mapping.document import Document
 
 _SOURCES = ("fulfillments", "tracking_numbers", "carriers", "tracking_urls")
@@ -12,8 +13,8 @@ _NOTHING_SENT = ("", "unfulfilled")
 
 
 def reads_fulfillments(document: Document) -> bool:
-    """Whether a field of Halo's order is mapped from what only the fulfillments tell."""
-    return any(
+    """Whether a field of Halo's order, or its status, follows from what only these tell."""
+    return orders.status_depends_on_fulfillments(document) or any(
         source.split(".")[0].split("[")[0] in _SOURCES
         for row in document.rows["orders"]
         for source in row.sources

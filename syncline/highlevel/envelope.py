@@ -14,6 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from syncline import jsontext
+from syncline.errors import Unreadable
+
 AHEAD = timedelta(minutes=10)
 """How far HighLevel's clock may go before ours."""
 
@@ -65,14 +68,22 @@ def read_envelope(body: bytes) -> Envelope:
     try:
         found = _fields.decode(body)
     except msgspec.DecodeError:
-        found = _Fields()
+        found = _leniently(body)
     webhook_id = _as_text(found.webhook_id)
     return Envelope(
         key=webhook_id or f"sha256:{hashlib.sha256(body).hexdigest()}",
         type=_as_text(found.type),
         location_id=_as_text(found.location_id) or _as_text(found.alt_id),
-        sent_at=_as_moment(_as_text(found.timestamp)),
+        sent_at=as_moment(_as_text(found.timestamp)),
     )
+
+
+def _leniently(body: bytes) -> _Fields:
+    """The fields of a body that holds half a character somewhere, or none at all."""
+    try:
+        return _fields.decode(jsontext.dumps(jsontext.loads(body)))
+    except (Unreadable, msgspec.DecodeError):
+        return _Fields()
 
 
 def _as_text(value: msgspec.Raw) -> str | None:
@@ -81,10 +92,12 @@ def _as_text(value: msgspec.Raw) -> str | None:
         text = _text.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return text if 0 < len(text) <= _LONGEST_TEXT and "\x00" not in text else None
+    is_whole = "\x00" not in text and "\ufffd" not in text
+    return text if 0 < len(text) <= _LONGEST_TEXT and is_whole else None
 
 
-def _as_moment(text: str | None) -> datetime | None:
+def as_moment(text: str | None) -> datetime | None:
+    """An ISO 8601 text in UTC, which one without an offset is taken for; None if it is no such."""
     if text is None:
         return None
     try:

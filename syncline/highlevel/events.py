@@ -6,11 +6,14 @@ which show it at the top level.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from syncline import jsontext
 from syncline.errors import Unreadable
+from syncline.highlevel.envelope import as_moment
 
 ORDER_EVENTS = frozenset({"OrderCreate", "OrderStatusUpdate"})
 """They carry the whole order."""
@@ -22,7 +25,10 @@ UNINSTALLED = "UNINSTALL"
 INSTALLED = "INSTALL"
 PLAN_CHANGED = "PLAN_CHANGE"
 
-_ENVELOPE = frozenset({"type", "locationId", "appId", "versionId", "timestamp", "webhookId"})
+SENT = "timestamp"
+"""The field that says when an event was sent."""
+
+_ENVELOPE = frozenset({"type", "locationId", "appId", "versionId", "webhookId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class HighLevelEvent:
         location_id: the sub-account, where it is about one.
         company_id: the agency, where it is about one.
         app_id: the app it was sent for.
-        payload: the event's own fields.
+        payload: the event's own fields, and when it was sent.
     """
 
     type: str
@@ -65,6 +71,14 @@ def read_event(body: bytes) -> HighLevelEvent:
         app_id=_text(document.get("appId")),
         payload={key: value for key, value in document.items() if key not in _ENVELOPE},
     )
+
+
+def sent_at(payload: Mapping[str, Any]) -> datetime | None:
+    """When HighLevel sent an event first; it decides between two of the same state of a record.
+
+    Source: no order is promised; the published advice is `updatedAt`, then `timestamp`.
+    """
+    return as_moment(_text(payload.get(SENT)))
 
 
 def app_of(client_id: str | None) -> str | None:

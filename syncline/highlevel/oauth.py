@@ -7,7 +7,7 @@ used once; asked again with the same one within 30 s, HighLevel gives the same n
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.highlevel import answers
-from syncline.transport import Permit, Transport
+from syncline.transport import Answer, Permit, Transport
 
 TOKEN = "POST /oauth/token"  # noqa: S105 - the name of a call
 LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
@@ -166,21 +166,23 @@ class OAuthDesk:
                 headers={"accept": "application/json", **headers},
                 form=form,
             )
-            document = answers.read(answer, operation, hide=hide, installed=True)
+            told = replace(answer, body=self._without_secret(answer))
+            document = answers.read(told, operation, hide=hide, installed=True)
         except Doubtful as error:
             # Asked again with the same, HighLevel gives the same: nothing is to be looked up.
             raise Again(f"No token came: {error.what}", call_id=permit.call_id) from error
         except (Rejected, Absent) as error:
             raise BadCredentials(
-                self._without_secret(error.what),
+                error.what,
                 remedy=answers.CONNECT_AGAIN,
                 status=error.status,
                 call_id=permit.call_id,
             ) from None
         return _granted(document, operation, asked_at)
 
-    def _without_secret(self, text: str) -> str:
-        return text.replace(self._secret.get_secret_value() or "\0", "***")
+    def _without_secret(self, answer: Answer) -> bytes:
+        """Its body; whatever it says of a refusal may be shown."""
+        return answer.body.replace(self._secret.get_secret_value().encode() or b"\0", b"***")
 
 
 def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) -> Grant:

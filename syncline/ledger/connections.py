@@ -152,11 +152,14 @@ def stop(connection: Connection, link: Link, why: str) -> bool:
     )
 
 
-def hand_over(connection: Connection, flows: Sequence[str]) -> int:
+def hand_over(
+    connection: Connection, flows: Sequence[str], *, also_never_worked: Sequence[str] = ()
+) -> int:
     """Give what a stopped connection owes for its whole tenant to another one of that tenant.
 
     Else the orders of connections that work would wait for the customers of one that does not.
-    A connection that has never worked, such as one that waits for its adoption, keeps what it owes.
+    A connection that has never worked, such as one that waits for its adoption, keeps what it owes,
+    but for the flows of `also_never_worked`.
     """
     return connection.execute(
         text(
@@ -168,11 +171,12 @@ def hand_over(connection: Connection, flows: Sequence[str]) -> int:
                 where tenant_id = stopped.tenant_id and state = 'active' order by id limit 1
             ) heir on true
             where stopped.state = 'stopped' and d.connection_id = stopped.id
-              and stopped.owed_under is not null
-              and d.flow = any(:flows) and d.state in ('due', 'doubtful', 'waiting')
+              and d.state in ('due', 'doubtful', 'waiting')
+              and (d.flow = any(:flows) and stopped.owed_under is not null
+                   or d.flow = any(:always))
             """
         ),
-        {"flows": list(flows)},
+        {"flows": list(flows), "always": list(also_never_worked)},
     ).rowcount
 
 

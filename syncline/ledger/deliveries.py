@@ -91,7 +91,7 @@ def owe(
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
                 field = case when delivery.state = 'parked' then null else delivery.field end,
                 due_at = case when delivery.state in ('delivered', 'parked', 'waiting')
-                              then clock_timestamp()
+                              then excluded.due_at
                               when delivery.state = 'due'
                               then least(delivery.due_at, excluded.due_at)
                               else delivery.due_at end,
@@ -390,6 +390,7 @@ def park(
     reason: str,
     field: str | None,
     known: Confirmation | None = None,
+    gone: bool = False,
 ) -> set[int]:
     """Any owned state → PARKED: a person must look at it.
 
@@ -398,6 +399,8 @@ def park(
     last is forgotten: the next write is made.
 
     `known` is the target row as the other side answered, where it made one that is not as wanted.
+    `gone` says that the target row is not there any more: it is forgotten, so that whichever way
+    this goes on, it is looked up by its reference before it is made again.
     """
     target_id = None if known is None else known.target_id
     meta = None if known is None else known.meta
@@ -406,14 +409,20 @@ def park(
         State.PARKED,
         leases,
         f"""state = case when not {_OUTDATED} then 'parked'
-                        when d.state = 'leased' or coalesce(told.target_id, d.target_id) is not null
+                        when d.state = 'leased' or not told.forget
+                             and coalesce(told.target_id, d.target_id) is not null
                         then 'due' else 'doubtful' end,
            reason = case when not {_OUTDATED} then told.why end,
            field = case when not {_OUTDATED} then told.field end,
            owner = null, array_limit = null, due_at = clock_timestamp(),
-           target_id = coalesce(told.target_id, d.target_id),
-           target_meta = coalesce(told.meta, d.target_meta),
+           target_id = case when not told.forget
+                            then coalesce(told.target_id, d.target_id) end,
+           target_meta = case when not told.forget
+                              then coalesce(told.meta, d.target_meta) end,
+           sent_version = case when told.forget then coalesce(d.sent_version, d.wanted_version)
+                               else d.sent_version end,
            projection = case when d.state <> 'checking' and told.target_id is null
+                                  and not told.forget
                              then d.projection end""",
         [
             {
@@ -422,6 +431,7 @@ def park(
                 "field": field,
                 "target_id": target_id,
                 "meta": meta,
+                "forget": gone,
             }
             for lease in leases
         ],
@@ -491,20 +501,25 @@ def park_changed(
     )
 
 
-def lose(connection: Connection, standing: Standing, *, reason: str, make_again: bool) -> bool:
+def lose(
+    connection: Connection, standing: Standing, *, reason: str, cause: str, make_again: bool
+) -> bool:
     """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
 
-    It has no target row any more; whichever way it goes on, it is looked up before it is made.
-    False while a worker has it; one that is due finds out by itself.
+    It has no target row any more; whichever way it goes on, it is looked up before it is made, also
+    where we never sent it but adopted it. False while a worker has it; one that is due finds out
+    by itself. The `cause` is that of its being made again.
     """
     return _at_rest(
         connection,
         standing,
         """target_id = null, target_meta = null, projection = null, reason = :reason,
            field = null, due_at = clock_timestamp(),
+           cause = case when :make_again then :cause else cause end,
+           sent_version = coalesce(sent_version, wanted_version),
            state = case when :make_again then 'doubtful' else 'parked' end""",
         "delivery.state = 'delivered'",
-        {"reason": reason, "make_again": make_again},
+        {"reason": reason, "cause": cause, "make_again": make_again},
     )
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 
+Place = tuple[Literal["highlevel", "halo"], str | None, int | None]
+"""Where events come from: who sends them, HighLevel's location, the connection for Halo."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -22,6 +25,11 @@ class Taken:
     location_id: str | None
     connection_id: int | None
     body: bytes
+
+    @property
+    def place(self) -> Place:
+        """Where it comes from."""
+        return self.source, self.location_id, self.connection_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +51,39 @@ class Handled:
     note: str | None = None
 
 
-def take(connection: Connection, most: int) -> list[Taken]:
-    """The oldest unhandled event and others of the same place, locked until the commit.
+_Turn = tuple[str, int | str | None]
+"""A condition with an order, and what comes before it."""
 
-    Those of one place only, so that a transaction holds the locks of one location's records.
+_OLDEST = "true order by id"
+_OF_HALO = """source = 'halo' and location_id is null and connection_id > :beyond
+              order by source, location_id, connection_id, id"""
+_OF_LOCATIONS = """source = 'highlevel' and location_id > :beyond
+                   order by source, location_id, connection_id, id"""
+_OF_NO_LOCATION = "source = 'highlevel' and location_id is null order by id"
+
+
+def take(connection: Connection, most: int, *, after: Place | None = None) -> list[Taken]:
+    """Unhandled events of one place, the oldest first, locked until the commit.
+
+    Those of one place only, so that a transaction holds the locks of one location's records; and a
+    place is in one worker's hands at a time, so that no other waits for those locks.
+
+    Args:
+        connection: the transaction.
+        most: how many.
+        after: the place that was served last, for the next one in turn, so that a place with very
+            many holds up no other; None: the place of the oldest event.
     """
-    first = connection.execute(
-        text(
-            """
-            select source, location_id, connection_id from event
-            where state = 'new' order by id limit 1 for update skip locked
-            """
-        )
-    ).first()
-    if first is None:
+    busy: set[Place] = set()
+    place = _next_place(connection, after)
+    while place is not None and not _lock(connection, place):
+        if place in busy:
+            return []
+        busy.add(place)
+        place = _next_place(connection, place)
+    if place is None:
         return []
+    source, location_id, connection_id = place
     found = connection.execute(
         text(
             """
@@ -69,9 +95,9 @@ def take(connection: Connection, most: int) -> list[Taken]:
             """
         ),
         {
-            "source": first.source,
-            "location_id": first.location_id,
-            "connection_id": first.connection_id,
+            "source": source,
+            "location_id": location_id,
+            "connection_id": connection_id,
             "most": most,
         },
     )
@@ -79,6 +105,44 @@ def take(connection: Connection, most: int) -> list[Taken]:
         Taken(row.id, row.at, row.source, row.location_id, row.connection_id, bytes(row.body))
         for row in found
     ]
+
+
+def _next_place(connection: Connection, after: Place | None) -> Place | None:
+    for where, beyond in _turns(after):
+        first = connection.execute(
+            text(
+                f"""
+                select source, location_id, connection_id from event
+                where state = 'new' and {where} limit 1
+                """  # noqa: S608 - constants of this module
+            ),
+            {} if beyond is None else {"beyond": beyond},
+        ).first()
+        if first is not None:
+            return first.source, first.location_id, first.connection_id
+    return None
+
+
+def _lock(connection: Connection, place: Place) -> bool:
+    """Whether nobody else has the place; then it is ours until the transaction ends."""
+    found = connection.execute(
+        text("select pg_try_advisory_xact_lock(hashtextextended(:name, 3))"),
+        {"name": "/".join(str(part) for part in place)},
+    )
+    return bool(found.scalar_one())
+
+
+def _turns(after: Place | None) -> list[_Turn]:
+    """Where to look next, from one place on and around; each is one look into an index."""
+    if after is None:
+        return [(_OLDEST, None)]
+    around: list[_Turn] = [(_OF_HALO, 0), (_OF_LOCATIONS, ""), (_OF_NO_LOCATION, None)]
+    source, location_id, connection_id = after
+    if source == "halo":
+        return [(_OF_HALO, connection_id or 0), *around[1:], *around]
+    if location_id is not None:
+        return [(_OF_LOCATIONS, location_id), around[2], *around]
+    return around
 
 
 def close(connection: Connection, handled: Sequence[Handled]) -> None:

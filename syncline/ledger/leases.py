@@ -25,7 +25,7 @@ def is_urgent(cause: str) -> bool:
 class Debt:
     """What a record's version owes one target row.
 
-    `after` is how long it rests first; a new version makes it due at once. `waits_for` is the
+    `after` is how long it rests first; one that is due already comes no later. `waits_for` is the
     (flow, source id, role) without which a new one need not be looked at. `cause` is its own,
     where several debts that are owed together have different ones.
     """

@@ -1,4 +1,4 @@
-"""Claimed: readings that are due, those that an event asked for before all others."""
+"""Claimed: what is due, and what an event asked for before all else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
 
 
-def claim_readings(parts: Parts, line: Line, target: str, most: int) -> tuple[Lane, list[Lease]]:
+def claim_urgent_first(
+    parts: Parts, line: Line, target: str, most: int
+) -> tuple[Lane, list[Lease]]:
     """What is due of one target, and the lane in whose name its calls are made."""
     take = partial(
         deliveries.claim,

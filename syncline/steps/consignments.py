@@ -21,7 +21,8 @@ from syncline.ledger.leases import Debt, Lease
 from syncline.ledger.target_rows import Standing
 from syncline.mapping.apply import plain
 from syncline.steps import owing
-from syncline.steps.halo_rows import Book, being_written
+from syncline.steps.halo_book import Book, Waits
+from syncline.steps.halo_rows import being_written
 
 KIND = "consignment"
 
@@ -30,7 +31,7 @@ Canonical = Mapping[str, Any]
 
 def record_consignments(
     book: Book, lease: Lease, row: ConsignmentRow, sold: OrderRow | SynclineError | None
-) -> SynclineError | None:
+) -> SynclineError | Waits | None:
     """Record a consignment that was read, if it is of an order of ours, and owe its fulfillment.
 
     One that equals what is known writes nothing.
@@ -51,8 +52,10 @@ def record_consignments(
     standing = book.order(sold.raw)
     if standing is None:
         return None
-    if standing.target_id is None and book.is_moving(standing):
-        return being_written(standing)
+    if standing.target_id is None:
+        # It may be our order or a copy of it; once ours is known, this can be told.
+        edge = (standing.flow, standing.source_id, standing.role)
+        return being_written(standing) if book.is_moving(standing) else Waits(edge)
     if standing.target_id != str(sold.id):
         return None
     order = _order_in_highlevel(book, standing)
@@ -81,6 +84,8 @@ def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
 
 def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) -> None:
     connection, link = book.connection, book.line.link
+    # First, since its mapping may be unreadable: recorded without its debt, it would never be owed.
+    owner, document = book.opened(standing)
     place, key = link.tenant_place, str(canonical["id"])
     records.lock(connection, place, KIND)
     stored = records.load(connection, place, KIND, [key]).get(key)
@@ -99,7 +104,6 @@ def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) ->
         fields={} if stored is None else records.difference(stored.canonical, canonical),
     )
     records.save_versions(connection, place, KIND, [new], lease.cause)
-    owner, document = book.opened(standing)
     debts = [
         Debt(
             flow=owed.flow,

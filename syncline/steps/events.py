@@ -7,21 +7,22 @@ and fulfillments, is owed as a reading. Halo's events are hints; what they point
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from syncline.errors import Again, BadDocument, Unreadable
 from syncline.halo.hints import hints
 from syncline.highlevel import events
-from syncline.highlevel.events import HighLevelEvent, app_of, read_event
-from syncline.ledger import connections, event_queue, radar
+from syncline.highlevel.events import HighLevelEvent, app_of, read_event, sent_at
+from syncline.ledger import connections, event_queue, radar, records
 from syncline.ledger.connections import Link
-from syncline.ledger.event_queue import Handled, Taken
+from syncline.ledger.event_queue import Handled, Place, Taken
 from syncline.ledger.leases import cause_of_event
 from syncline.mapping.document import Document, load
 from syncline.steps import halo_reading, owing
@@ -40,62 +41,88 @@ GONE = "HighLevel says that the app was uninstalled there."
 _HEAL = "Install it again with `syncline connect highlevel {name}`, then start the connection."
 
 
+_Rank = tuple[datetime, datetime, int]
+"""When the order was last changed, when the event was sent, in which order it came."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a transaction came to: how many events, and whom to wake."""
+    """What a transaction came to: of which place events were handled, and whom to wake."""
 
-    events: int
-    nudges: tuple[Nudge, ...]
+    place: Place | None
+    nudges: tuple[Nudge, ...] = ()
 
 
 def handle(parts: Parts) -> float | None:
-    """Handle what is stored, a place at a time.
+    """Handle what is stored, a place at a time: the oldest first, then place after place.
 
     Returns:
         Seconds after which there is more to do, or None when nothing is left.
     """
+    last: Place | None = None
     for _ in range(ROUNDS):
-        try:
-            done = parts.ledger.run(lambda connection: _round(parts, connection, BATCH))
-        except (Again, OperationalError):
-            raise
-        except Exception:
-            log.exception("events could not be handled together; the first is handled alone")
-            done = parts.ledger.run(lambda connection: _alone(parts, connection))
+        done = parts.ledger.run(partial(_round, parts, last))
         parts.announce(done.nudges)
-        if not done.events:
+        last = done.place
+        if last is None:
             return None
     return 0.01
 
 
-def _alone(parts: Parts, connection: Connection) -> _Done:
-    """The oldest event alone; one that breaks its handling is parked, so that others go on."""
-    try:
-        with connection.begin_nested():
-            return _round(parts, connection, 1)
-    except OperationalError:
-        raise  # a deadlock or a server that stops says nothing about the event
-    except DataError as error:
-        why = f"PostgreSQL cannot hold what it says: {str(error.orig).splitlines()[0]}"
-    except Exception as error:
-        log.exception("an event could not be handled and is parked")
-        why = f"handling it failed ({type(error).__name__}); see the worker's log"
-    taken = event_queue.take(connection, 1)
-    event_queue.close(connection, [Handled(event, "parked", note=why) for event in taken])
-    return _Done(len(taken), ())
-
-
-def _round(parts: Parts, connection: Connection, most: int) -> _Done:
-    taken = event_queue.take(connection, most)
+def _round(parts: Parts, last: Place | None, connection: Connection) -> _Done:
+    taken = event_queue.take(connection, BATCH, after=last)
     if not taken:
-        return _Done(0, ())
+        return _Done(None)
+    try:
+        books = [_handled(parts, connection, taken)]
+    except Exception as error:
+        if _passes_by_itself(error):
+            raise
+        log.exception("events could not be handled together, so each is alone", count=len(taken))
+        books = [_alone(parts, connection, event) for event in taken]
+    event_queue.close(connection, [one for book in books for one in book.handled])
+    nudges = dict.fromkeys(nudge for book in books for nudge in book.nudges)
+    return _Done(taken[0].place, tuple(nudges))
+
+
+def _alone(parts: Parts, connection: Connection, event: Taken) -> _Book:
+    """One that breaks its handling is parked, so that others go on; it stays locked throughout."""
+    try:
+        return _handled(parts, connection, [event])
+    except Exception as error:
+        if _passes_by_itself(error):
+            raise
+        if isinstance(error, DBAPIError):
+            why = f"PostgreSQL cannot hold what it says: {str(error.orig).splitlines()[0]}"
+        else:
+            log.exception("an event could not be handled and is parked", number=event.id)
+            why = f"handling it failed ({type(error).__name__}); see the worker's log"
     book = _Book(parts, connection)
-    if taken[0].source == "halo":
-        book.halo(taken)
-    else:
-        book.highlevel(taken)
-    event_queue.close(connection, book.handled)
-    return _Done(len(taken), tuple(book.nudges))
+    book.handled.append(Handled(event, "parked", note=why))
+    return book
+
+
+def _handled(parts: Parts, connection: Connection, taken: Sequence[Taken]) -> _Book:
+    """All of it done, or nothing."""
+    book = _Book(parts, connection)
+    with connection.begin_nested():
+        if taken[0].source == "halo":
+            book.halo(taken)
+        else:
+            book.highlevel(taken)
+    return book
+
+
+def _passes_by_itself(error: Exception) -> bool:
+    """A deadlock or a server that stops says nothing about an event; what is too large for it does.
+
+    Class 54, a limit of PostgreSQL that was exceeded, counts as operational too.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, OperationalError):
+        return not str(getattr(error.orig, "sqlstate", "")).startswith("54")
+    return isinstance(error, Again)
 
 
 class _Book:
@@ -110,7 +137,8 @@ class _Book:
     def highlevel(self, taken: Sequence[Taken]) -> None:
         """Events of one location, or of none."""
         for_app = app_of(self._parts.settings.highlevel_client_id)
-        orders: list[tuple[Taken, HighLevelEvent]] = []
+        orders: dict[str, list[tuple[Taken, HighLevelEvent]]] = {}
+        others: list[tuple[Taken, HighLevelEvent]] = []
         for event in taken:
             try:
                 read = read_event(event.body)
@@ -120,11 +148,14 @@ class _Book:
             if for_app and read.app_id and read.app_id != for_app:
                 self._close(event, "ignored", note=f"sent for another app, {read.app_id:.40}")
             elif read.type in events.ORDER_EVENTS:
-                orders.append((event, read))
+                orders.setdefault(read.location_id or "", []).append((event, read))
             else:
-                _ACTS.get(read.type, _Book.keep)(self, event, read)
-        if orders:
-            self._orders(orders)
+                others.append((event, read))
+        # Orders first: like everybody else, this locks records before deliveries and connections.
+        for _, came in sorted(orders.items()):
+            self._orders(came)
+        for event, read in others:
+            _ACTS.get(read.type, _Book.keep)(self, event, read)
 
     def halo(self, taken: Sequence[Taken]) -> None:
         """Hints at what changed in the Halo of one connection."""
@@ -154,7 +185,9 @@ class _Book:
             for event, _ in came:
                 self._close(event, "parked", note="the connection's mapping cannot be read")
             return
-        newest: dict[str, tuple[tuple[datetime, int], Taken, Mapping[str, Any]]] = {}
+        ids = [read.entity_id for _, read in came if read.entity_id]
+        known = records.versions(self._connection, link.location_place, "order", ids)
+        newest: dict[str, tuple[_Rank, Taken, Mapping[str, Any]]] = {}
         told: list[radar.Sighting] = []
         for event, read in came:
             try:
@@ -163,13 +196,15 @@ class _Book:
                 self._close(event, "parked", note=str(error))
                 continue
             order_id, moment = partial["id"], datetime.fromisoformat(partial["updated_at"])
+            if order_id not in known and not _is_kept(partial, link):
+                note = f"created before {link.start_from}, from which on orders are kept in line"
+                self._close(event, "ignored", foreign_id=order_id, note=note)
+                continue
             told.append((order_id, moment))
             self._close(event, "done", kind="order", foreign_id=order_id)
-            rank = (moment, event.id)
+            rank = (moment, sent_at(read.payload) or moment, event.id)
             if order_id not in newest or newest[order_id][0] < rank:
                 newest[order_id] = (rank, event, read.payload)
-        if not newest:
-            return
         radar.first_event(self._connection, link.location)
         recorded = record(
             self._connection,
@@ -203,18 +238,27 @@ class _Book:
             self._close(event, "done", kind="invoice", foreign_id=read.entity_id)
 
     def uninstalled(self, event: Taken, read: HighLevelEvent) -> None:
-        """Nothing can be read there any more, so what is to be done must be said, not tried."""
+        """Nothing can be read there any more, so what is to be done must be said, not tried.
+
+        Who is let in by a private token goes on, as does who was let in anew since it was sent.
+        """
         if read.location_id:
             link = self._link(read)
             links = [] if link is None else [link]
         else:
             links = connections.of_company(self._connection, read.company_id or "")
+        stopped: list[str] = []
+        going: list[str] = []
         for link in links:
             why = f"{GONE} {_HEAL.format(name=link.name)}"
-            connections.stop(self._connection, link, why)
-        names = ", ".join(link.name for link in links)
-        note = f"stopped: {names}" if links else "no connection of ours"
-        self._close(event, "done" if links else "ignored", note=note)
+            known_at = min(sent_at(read.payload) or link.read_at, link.read_at)
+            gone = link.auth == "oauth" and connections.stop(
+                self._connection, replace(link, read_at=known_at), why
+            )
+            (stopped if gone else going).append(link.name)
+        told = (("stopped", stopped), ("let in otherwise, or anew", going))
+        note = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
+        self._close(event, "done" if links else "ignored", note=note or "no connection of ours")
 
     def keep(self, event: Taken, read: HighLevelEvent) -> None:
         """What no flow uses is kept and counted."""
@@ -244,6 +288,11 @@ class _Book:
 
     def _close(self, event: Taken, state: Any, **told: str | None) -> None:
         self.handled.append(Handled(event, state, **told))
+
+
+def _is_kept(order: Mapping[str, Any], link: Link) -> bool:
+    """Whether a pull would find it too. One that is known came with money that was paid since."""
+    return datetime.fromisoformat(order["created_at"]).date() >= link.start_from
 
 
 _ACTS: dict[str, Callable[[_Book, Taken, HighLevelEvent], None]] = {

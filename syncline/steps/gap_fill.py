@@ -6,6 +6,7 @@ keeps lightweight logs: then what changed is found by polling.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,18 +16,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.errors import SynclineError, Unreadable
+from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.halo import webhooks
 from syncline.halo.models import WebhookEventRow
 from syncline.ledger import abilities, arrivals, connections, events, pulls
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
-from syncline.steps.bound import bound
-from syncline.steps.gate import halo_gate
+from syncline.steps.bound import bound, remember_bound
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Nudge, Parts
 
 EVERY = timedelta(minutes=5)
-"""How often a connection's log is read."""
+"""How often a log is read at a tenant; where it has several webhooks, they take turns."""
 
 OVERLAP = timedelta(minutes=10)
 """Read again each time: two clocks differ, and an entry may show late."""
@@ -88,9 +89,14 @@ def fill_gaps(parts: Parts, line: Line) -> int:
     known = parts.ledger.run(lambda connection: bound(connection, link.id))
     if known.webhook_id is None:
         return 0
+    gate = halo_gate(parts, line, Lane.UPKEEP)
+    is_on = _is_on(line, gate, known.webhook_id)
+    if not is_on:
+        # From now on what changes is polled for, and `status` says so.
+        parts.ledger.run(lambda connection: remember_bound(connection, link.id, None, ()))
     now = parts.now()
     cursor = parts.ledger.run(lambda connection: _cursor(connection, link.id)) or now - FIRST
-    entries, whole = _read(parts, line, known.webhook_id, cursor - OVERLAP)
+    entries, whole = _read(line, gate, known.webhook_id, cursor - OVERLAP)
     # An entry before the cursor was judged before, unless it showed late, which takes no day.
     ripe = [e for e in entries if e.at <= now - GRACE and (e.at > cursor or e.at > now - FIRST)]
 
@@ -103,28 +109,46 @@ def fill_gaps(parts: Parts, line: Line) -> int:
 
     stored, bodiless = parts.ledger.run(work)
     wanted = [Nudge("", "events")] if stored else []
-    if bodiless or not whole:
+    if bodiless or not whole or not is_on:
         wanted.append(Nudge(link.name, "poll_halo"))
     parts.announce(wanted)
     return stored
 
 
 def _due(connection: Connection) -> list[str]:
+    """Webhooks of one tenant tell of the same changes, so many cost it no more calls than one."""
+    told = [
+        link
+        for link in connections.everyone(connection)
+        if link.state == "active" and bound(connection, link.id).webhook_id is not None
+    ]
+    many = Counter(link.tenant for link in told)
     return [
         link.name
-        for link in connections.everyone(connection)
-        if link.state == "active"
-        and bound(connection, link.id).webhook_id is not None
-        and pulls.due_readings(connection, link.id, {_CURSOR: EVERY})
+        for link in told
+        if pulls.due_readings(connection, link.id, {_CURSOR: EVERY * many[link.tenant]})
     ]
 
 
-def _read(parts: Parts, line: Line, webhook_id: str, since: datetime) -> tuple[list[_Entry], bool]:
+def _is_on(line: Line, gate: Gate, webhook_id: str) -> bool:
+    """Whether Halo sends by it: it switches one off that fails too often, and so may a person."""
+    try:
+        row = gate.read(
+            f"GET {webhooks.PATH}/{{id}}",
+            lambda permit: webhooks.get_webhook(line.halo, permit, webhook_id),
+        )
+    except Absent:
+        return False
+    except (MissingScope, Rejected, Unreadable):
+        return True  # it is not shown to us
+    return row.active is not False
+
+
+def _read(line: Line, gate: Gate, webhook_id: str, since: datetime) -> tuple[list[_Entry], bool]:
     """Entries after `since`, and whether all of them were read.
 
     A tenant may ignore the order, so an older page ends the reading only while they descend.
     """
-    gate = halo_gate(parts, line, Lane.UPKEEP)
     walk = webhooks.log_walk(webhook_id)
     entries: list[_Entry] = []
     times: list[datetime] = []
@@ -137,8 +161,10 @@ def _read(parts: Parts, line: Line, webhook_id: str, since: datetime) -> tuple[l
         mine = [entry for entry in page if entry.row.webhook_id.lower() == webhook_id.lower()]
         entries += [entry for entry in mine if entry.at > since]
         times += [entry.at for entry in page]
+        # Entries of one moment, such as those of a bulk change, say nothing about the order.
         descends = all(later >= earlier for later, earlier in pairwise(times))
-        if walk.finished or (descends and bool(times) and times[-1] <= since):
+        descends = descends and bool(times) and times[0] > times[-1]
+        if walk.finished or (descends and times[-1] <= since):
             return entries, True
     return entries, False
 

@@ -18,6 +18,8 @@ from syncline.errors import (
     Again,
     BadDocument,
     MissingScope,
+    NotSent,
+    RateLimited,
     Refused,
     Rejected,
     SynclineError,
@@ -34,26 +36,25 @@ from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
 from syncline.halo.orders import get_order
 from syncline.halo.payments import get_payment
 from syncline.halo.reports import run_sql
-from syncline.ledger import database, deliveries, pulls, target_rows
+from syncline.ledger import database, deliveries, pulls, target_rows, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps import abilities
-from syncline.steps.claim import claim_readings
+from syncline.steps.claim import claim_urgent_first
 from syncline.steps.consignments import consignment_gone, record_consignments
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
+from syncline.steps.halo_book import FLOW, Book, Waits, owe_readings
 from syncline.steps.halo_rows import (
-    FLOW,
-    Book,
     is_as_known,
     judge_absent,
     judge_invoice,
     judge_order,
     judge_payment,
-    owe_readings,
 )
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.stop import stop_connection
+from syncline.steps.verdicts import backoff
 from syncline.transport import Permit
 
 __all__ = ["FLOW", "TARGETS", "notice", "read_halo"]
@@ -86,8 +87,8 @@ _WRITTEN: dict[Noun, tuple[str, ...]] = {
 POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
 
-Fate = SynclineError | None
-"""What becomes of a reading: None is done, Again goes round, the rest is parked."""
+Fate = SynclineError | Waits | None
+"""What becomes of a reading: None is done, Again goes round, Waits waits, the rest is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
     for _ in range(ROUNDS):
         with in_hand(parts):
             began = parts.ledger.run(database.now)
-            lane, leases = claim_readings(parts, line, target, MOST)
+            lane, leases = claim_urgent_first(parts, line, target, MOST)
             if not leases:
                 return None
             try:
@@ -197,14 +198,16 @@ def _read(
     began: datetime,
 ) -> None:
     open_ = _after_a_glance(parts, line, gate, reading, leases, began)
-    for at in range(0, len(open_), PARALLEL):
-        wave = open_[at : at + PARALLEL]
+    while open_:
+        wave = open_[:PARALLEL]
         began = parts.ledger.run(database.now)
-        outcomes = _each(
-            gate, f"get {reading.noun}", [_one(line, reading.reads, one) for one in wave]
+        # As many as quota is there for; what they brought is kept before more is asked for.
+        outcomes = gate.read_many(
+            [f"get {reading.noun}"] * len(wave), [_one(line, reading.reads, one) for one in wave]
         )
+        done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
         sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
-        _write(parts, line, reading, began, list(zip(wave, outcomes, strict=True)), sold)
+        _write(parts, line, reading, began, list(zip(done, outcomes, strict=True)), sold)
 
 
 def _after_a_glance(
@@ -274,36 +277,29 @@ def _one(
     return lambda permit: reads(line.halo, permit, int(lease.source_id))
 
 
-def _each(
-    gate: Gate, operation: str, makes: Sequence[Callable[[Permit], HaloRow]]
-) -> list[Outcome]:
-    """All calls, in as many waves as quota takes.
-
-    Raises:
-        NoQuota: there is none for longer than a task may sleep.
-    """
-    done: list[Outcome] = []
-    while len(done) < len(makes):
-        rest = makes[len(done) :]
-        done += gate.read_many([operation] * len(rest), rest)
-    return done
-
-
 def _orders_of(
     line: Line, gate: Gate, outcomes: Iterable[Outcome]
 ) -> dict[int, OrderRow | SynclineError]:
-    """The orders that consignments belong to, each read once: tracking may stand there."""
+    """The orders that consignments belong to, each read once: tracking may stand there.
+
+    Those for which quota is not there go round; the others are done with all the same.
+    """
     rows = [one.result for one in outcomes if isinstance(one.result, ConsignmentRow)]
     ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
 
     def maker(order_id: int) -> Callable[[Permit], HaloRow]:
         return lambda permit: get_order(line.halo, permit, order_id)
 
-    came = _each(gate, "get salesorder", [maker(one) for one in ids])
-    return {
-        order_id: one.error if one.error is not None else one.result  # type: ignore[misc]  # what was read
-        for order_id, one in zip(ids, came, strict=True)
-    }
+    sold: dict[int, OrderRow | SynclineError] = {}
+    while len(sold) < len(ids):
+        rest = ids[len(sold) :]
+        try:
+            came = gate.read_many(["get salesorder"] * len(rest), [maker(one) for one in rest])
+        except NoQuota as error:
+            return sold | dict.fromkeys(rest, error)
+        for order_id, one in zip(rest, came, strict=False):
+            sold[order_id] = one.error if one.error is not None else one.result  # type: ignore[assignment]  # what was read
+    return sold
 
 
 def _write(
@@ -321,9 +317,12 @@ def _write(
         fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
         done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
         deliveries.confirm(connection, done, wrote=False)
+        edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
+        waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
+        failures = [*(one.error for _, one in came), *sold.values()]
         for lease, fate in fates:
-            if fate is not None:
-                _fail(connection, lease, fate)
+            if isinstance(fate, SynclineError):
+                _fail(connection, lease, fate, failed=fate in failures)
         return list(book.nudges)
 
     parts.announce(parts.ledger.run_patiently(work, sleep=parts.sleep))
@@ -359,13 +358,17 @@ def _fate(
         return error
 
 
-def _fail(connection: Connection, lease: Lease, fate: SynclineError) -> None:
+def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: bool) -> None:
+    """Park it or have it go round; a row whose call `failed` comes ever more seldom."""
     if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
         deliveries.park(connection, [lease], reason=str(fate), field=field)
     else:
         after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
-        deliveries.give_back(connection, [lease], after=after, why=fate.what)
+        # Quota that is used up and a way that is cut say nothing about the row.
+        failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
+        after = max(after, backoff(lease.failures)) if failed else after
+        deliveries.give_back(connection, [lease], after=after, why=fate.what, failed=failed)
 
 
 def _release(parts: Parts, leases: list[Lease], after: timedelta) -> None:

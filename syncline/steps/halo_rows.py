@@ -7,29 +7,21 @@ do not play ping-pong.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
-from syncline.flows import orders, payments, projections
-from syncline.flows.flow import Difference, reference_of
-from syncline.halo.changes import Noun, same_moment
+from syncline.flows import payments, projections
+from syncline.flows.flow import Difference
+from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
-from syncline.ledger import connections, deliveries, records, target_rows
-from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt, Lease
+from syncline.ledger import deliveries, records, target_rows
+from syncline.ledger.leases import Lease
 from syncline.ledger.target_rows import OVERWRITES, Standing
-from syncline.ledger.waits import Edge
-from syncline.mapping.document import Document, load
-from syncline.steps import owing
-from syncline.steps.parts import Line, Nudge
+from syncline.steps.halo_book import Book
+from syncline.steps.parts import Nudge
 from syncline.steps.targets import TARGETS
-
-FLOW = "halo"
-"""The flow of the readings of Halo's rows."""
 
 MOST_OVERWRITES = 3
 WITHIN = timedelta(hours=1)
@@ -38,150 +30,16 @@ WITHIN = timedelta(hours=1)
 OUR_WRITE = timedelta(seconds=2)
 """How long a reading rests that came while we were writing the row ourselves."""
 
-_ROLES = ("detail", "transactions", "fulfillments")
-_REFERENCE = reference_of("")
+IN_DOUBT = timedelta(seconds=30)
+"""The same where nobody knows what became of our write: it is looked up only after a settle time,
+and a call every few seconds until then would tell nothing."""
+
 _SHAPES = {
     "order": projections.ORDER,
     "invoice": projections.INVOICE,
     "credit": projections.CREDIT,
     "payment": projections.PAYMENT,
 }
-
-
-def owe_readings(
-    connection: Connection,
-    link: Link,
-    wanted: Iterable[tuple[Noun, int]],
-    cause: str,
-    *,
-    after: timedelta = timedelta(0),
-) -> frozenset[str]:
-    """Have rows of Halo read, after a while; returns the targets that are due by it.
-
-    The noun is the role too: ids are unique within an entity only.
-    """
-    debts = [
-        Debt(
-            flow=FLOW,
-            source_kind=noun,
-            source_id=str(row_id),
-            role=noun,
-            target=f"halo.{noun}",
-            place=link.tenant_place,
-            version=1,
-            after=after,
-        )
-        for noun, row_id in sorted(set(wanted))
-    ]
-    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
-    return frozenset(debt.target for debt in debts)
-
-
-class Book:
-    """One transaction over rows that were read; several connections may share the tenant.
-
-    Args:
-        connection: the transaction, which the caller commits.
-        line: who read them.
-        began: when the reading began, by the ledger's clock: what we wrote since is newer.
-
-    Attributes:
-        nudges: what there is to do by it, for after the commit.
-    """
-
-    def __init__(self, connection: Connection, line: Line, began: datetime) -> None:
-        self.connection = connection
-        self.line = line
-        self.began = began
-        self.nudges: dict[Nudge, None] = {}
-        self._opened: dict[int, tuple[Link, Document]] = {line.link.id: (line.link, line.document)}
-
-    @property
-    def tenant(self) -> int:
-        """Whose rows these are."""
-        return self.line.link.tenant
-
-    def opened(self, standing: Standing) -> tuple[Link, Document]:
-        """The connection whose delivery it is, which may be another one than the reader's.
-
-        Raises:
-            BadDocument: its mapping cannot be read.
-        """
-        if standing.connection_id not in self._opened:
-            link = connections.by_id(self.connection, standing.connection_id)
-            self._opened[link.id] = (link, load(link.mapping))
-        return self._opened[standing.connection_id]
-
-    def wake(self, link: Link, targets: Iterable[str]) -> None:
-        """Nudge senders after the commit."""
-        self.nudges |= dict.fromkeys(Nudge(link.name, "send", name) for name in sorted(targets))
-
-    def is_moving(self, standing: Standing) -> bool:
-        """Whether a row may show less than what we wrote ourselves meanwhile."""
-        return standing.was_moving(self.began)
-
-    def read(self, wanted: Collection[tuple[Noun, int]], cause: str) -> None:
-        """Have further rows of Halo read."""
-        if wanted:
-            link = self.line.link
-            self.wake(link, owe_readings(self.connection, link, wanted, cause))
-
-    def reread(self, standing: Standing, cause: str) -> None:
-        """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""
-        link, _ = self.opened(standing)
-        order_id = self._order_of(standing)
-        if order_id is not None:
-            targets = owing.reread(self.connection, link, [order_id], _ROLES, cause)
-            self.wake(link, targets)
-
-    def order(self, row: Mapping[str, Any]) -> Standing | None:
-        """The delivery of an order's row, by our reference on it, else by its id."""
-        source_id = _source_of(row.get("po_number"))
-        edge = (orders.FLOW, source_id, orders.SOURCE_KIND)
-        return self._found(edge if source_id else None, ("order",), row)
-
-    def invoice(self, row: Mapping[str, Any]) -> Standing | None:
-        """The delivery of an invoice's or credit's row."""
-        source_id = _source_of(row.get("thirdpartyinvoicenumber"))
-        source_id, _, refunded = source_id.partition("-R")
-        role = f"credit:{refunded}" if refunded else "invoice"
-        edge = (payments.FLOW, source_id, role)
-        return self._found(edge if source_id else None, ("invoice", "credit"), row)
-
-    def payment(self, row: Mapping[str, Any]) -> Standing | None:
-        """The delivery of a payment's row."""
-        source_id = _source_of(row.get("intent_id"))
-        edge = (payments.FLOW, source_id, "payment")
-        return self._found(edge if source_id else None, ("payment",), row)
-
-    def made(self, targets: Sequence[str], row_id: int | None) -> Standing | None:
-        """The delivery that made the row with this id."""
-        if row_id is None:
-            return None
-        found = target_rows.of_targets(self.connection, self.tenant, targets, [row_id])
-        return found.get(row_id)
-
-    def currency(self, standing: Standing) -> str:
-        """ISO 4217 of a delivery's amounts; "" where its record is not known."""
-        key = (standing.place, standing.source_kind, standing.source_id)
-        found = records.canonical(self.connection, [key])
-        return str(found[key][1].get("currency") or "") if key in found else ""
-
-    def _found(
-        self, edge: Edge | None, targets: Sequence[str], row: Mapping[str, Any]
-    ) -> Standing | None:
-        if edge is not None:
-            found = target_rows.of_sources(self.connection, self.tenant, [edge]).get(edge)
-            if found is not None:
-                return found
-        return self.made(targets, HaloRow.of(row).id)
-
-    def _order_of(self, standing: Standing) -> str | None:
-        if standing.source_kind == orders.SOURCE_KIND:
-            return standing.source_id
-        key = (standing.place, standing.source_kind, standing.source_id)
-        found = records.canonical(self.connection, [key])
-        return payments.order_of(found[key][1]) if key in found else None
 
 
 def judge_order(book: Book, lease: Lease, row: OrderRow) -> SynclineError | None:
@@ -256,8 +114,14 @@ def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
     again = again and not _too_often(book, standing)
-    reason = f"{noun} {row_id} was there and is gone from Halo."
-    if deliveries.lose(book.connection, standing, reason=reason, make_again=again) and again:
+    lost = deliveries.lose(
+        book.connection,
+        standing,
+        reason=f"{noun} {row_id} was there and is gone from Halo.",
+        cause=f"{OVERWRITES}: gone ({lease.cause})",
+        make_again=again,
+    )
+    if lost and again:
         book.nudges[Nudge(link.name, "look_up", standing.target)] = None
     return None
 
@@ -270,19 +134,24 @@ def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
     row_id = HaloRow.of(row).id
     if noun == "salesorder":
         standing = book.order(row)
-        if standing is None:
-            return True
-        if book.is_moving(standing):
-            return False
-        seen = (standing.target_meta or {}).get("last_update_time")
-        same = same_moment(seen, row.get("last_update_time"))
-        return same or standing.target_id != str(row_id)
+        return standing is None or _order_is_as_known(book, standing, row)
     standing = book.invoice(row) if noun == "invoice" else book.payment(row)
     if standing is not None:
         return standing.target_id == str(row_id) and _agrees(book, standing, row)
     if noun == "invoice":
         return book.made(("order",), InvoiceRow.of(row).salesorder_id) is None
     return book.made(("invoice",), PaymentRow.of(row).invoice_id) is None
+
+
+def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+    if book.is_moving(standing):
+        return False
+    if standing.target_id != str(HaloRow.of(row).id):
+        return True
+    changed_at = row.get("last_update_time")
+    if moment(changed_at) is None:
+        return _agrees(book, standing, row)  # else every order would be read at every look
+    return same_moment((standing.target_meta or {}).get("last_update_time"), changed_at)
 
 
 def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[Difference]:
@@ -300,7 +169,8 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
 
 def being_written(standing: Standing) -> Again:
     """Why a reading goes round: what it shows may be older than what we wrote meanwhile."""
-    return Again(f"Our own write of {standing.source_id} has not ended yet.", after=OUR_WRITE)
+    after = IN_DOUBT if standing.state == "doubtful" else OUR_WRITE
+    return Again(f"Our own write of {standing.source_id} has not ended yet.", after=after)
 
 
 def _put_right(
@@ -381,9 +251,3 @@ def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
     shared = standing.projection.keys() & got.keys()
     amount = "amount" if standing.target == "payment" else "total"
     return amount in shared and all(standing.projection[name] == got[name] for name in shared)
-
-
-def _source_of(reference: Any) -> str:
-    """The source id in a reference of ours; "" in any other text."""
-    text = reference.strip() if isinstance(reference, str) else ""
-    return text.removeprefix(_REFERENCE) if text.startswith(_REFERENCE) else ""

@@ -214,7 +214,8 @@ class InstalledTokens:
             if place is not None and self._link.company_id is not None:
                 links = connections.of_company(connection, self._link.company_id)
             for one in links:
-                connections.stop(connection, one, str(said))
+                if one.auth == "oauth":  # a private token may have taken its place meanwhile
+                    connections.stop(connection, one, str(said))
 
         self._ledger.run(work)
         return said
@@ -370,7 +371,10 @@ def _due(connection: Connection, parts: Parts) -> list[Link]:
         if stored.purpose == REFRESH_INTENT:
             due.add(stored.owner)
         elif stored.purpose == OAUTH:
-            grant = read_grant(connection, parts.sealer, stored.owner)
+            try:
+                grant = read_grant(connection, parts.sealer, stored.owner)
+            except Refused:
+                continue  # who works with it is told so; the others must not wait for it
             if grant is not None and ends_soon(grant, now):
                 due.add(stored.owner)
     return [
@@ -385,6 +389,8 @@ def _due(connection: Connection, parts: Parts) -> list[Link]:
 def _let_in(connection: Connection, link: Link, company_id: str | None) -> None:
     connections.let_in(connection, link, auth="oauth", company_id=company_id)
     credentials.remove(connection, link.location_place, "private_token")
+    # It may have been stopped while a person chose the account in the browser.
+    link = connections.by_id(connection, link.id)
     if link.state == "stopped" and f"syncline connect highlevel {link.name}" in (link.note or ""):
         connections.start(connection, link.id)
 

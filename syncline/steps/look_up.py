@@ -198,6 +198,7 @@ def _found(
             [lease],
             reason=f"{target.name} {target_id} was there and is gone from Halo",
             field=None,
+            gone=True,
         )
     except (Rejected, Unreadable):
         return _unsure(lease)

@@ -79,6 +79,8 @@ def owe(
     if not isinstance(cause, str):
         debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
     deliveries.owe(connection, link.id, link.tenant, debts, common, again=again)
+    if kind == "transaction":
+        debts += _order_statuses(books, versions, common)
     if facet == "event":
         deliveries.settle(connection, link.id, link.tenant, _told(books, versions), common)
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
@@ -108,6 +110,44 @@ def reread(
     ]
     deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
+
+
+def ask(
+    connection: Connection,
+    link: Link,
+    source_ids: Collection[str],
+    roles: Iterable[str],
+    cause: str | Mapping[str, str],
+) -> frozenset[str]:
+    """`reread` with a cause for each; returns the targets of the readings that are due by it."""
+    if isinstance(cause, str):
+        return reread(connection, link, source_ids, roles, cause) if source_ids else frozenset()
+    targets: frozenset[str] = frozenset()
+    for source_id in sorted(source_ids):
+        targets |= reread(connection, link, [source_id], roles, cause[source_id])
+    return targets
+
+
+def ask_for_money(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    told: Mapping[str, Canonical],
+    cause: str | Mapping[str, str],
+) -> frozenset[str]:
+    """Have transactions read of orders of which an event told what was known: money may have come.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose orders these are.
+        document: the connection's mapping.
+        told: the orders by their ids.
+        cause: the events.
+    """
+    if document.payments.into == "none":
+        return frozenset()
+    paid = [key for key, order in told.items() if orders.wanted(order, document)]
+    return ask(connection, link, paid, ["transactions"], cause)
 
 
 _READINGS = {
@@ -190,6 +230,29 @@ def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     own = [debt for one in versions for debt in _own(books, owed[one.foreign_id], one, known)]
     invoices = {one.foreign_id: payments.invoice_of(one.canonical) for one in versions}
     return debts + _waiting_for_invoices(books, own, invoices)
+
+
+def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> list[Debt]:
+    """Orders of which Halo's status may follow from these payments are looked at once more."""
+    if not orders.status_depends_on_payments(books.document):
+        return []
+    named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
+    there = deliveries.standing(books.connection, books.link.tenant, orders.FLOW, named)
+    known = _known_orders(books, there)
+    debts = [
+        Debt(
+            flow=orders.FLOW,
+            source_kind=orders.SOURCE_KIND,
+            source_id=order_id,
+            role="order",
+            target="order",
+            place=books.link.location_place,
+            version=version,
+        )
+        for order_id, version in known.items()
+    ]
+    deliveries.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
+    return debts
 
 
 def _waiting_for_invoices(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,19 +22,24 @@ from syncline.halo.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_new
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.reports import run_sql
 from syncline.ledger import abilities as findings
-from syncline.ledger import connections, database, pulls, records, target_rows
+from syncline.ledger import connections, database, deliveries, pulls, records, target_rows
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, consignments
 from syncline.steps.bound import bound
 from syncline.steps.gate import Gate, halo_gate
+from syncline.steps.halo_book import FLOW, Book
 from syncline.steps.halo_reading import POLLING, read_list
-from syncline.steps.halo_rows import Book, is_as_known
+from syncline.steps.halo_rows import is_as_known
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.stop import stop_connection
 
 OVERLAP = timedelta(minutes=2)
 """How far before its newest known change a poll looks again: a row may be committed late."""
+
+LATE = 50
+"""How many ids below the highest known one are looked at again: a row may show after one with a
+higher id, and its order or invoice may have been known to be ours only later."""
 
 SHARE = 10
 """A list that had to be read wholly takes one of so many of the tenant's calls."""
@@ -44,6 +49,10 @@ REACH = 500
 five pages at the most."""
 
 _NOUNS: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
+_BEFORE_ALL = datetime(1970, 1, 2, tzinfo=UTC)
+"""Where a tenant without any order stands. Not our own clock: Halo's may be in another zone, and
+what it dates before ours would not be seen until it has caught up."""
+
 _NAME = "poll"
 _NOT_SHOWN = (Absent, MissingScope, Rejected, Unreadable)
 """How a tenant says that it does not show something to us."""
@@ -56,11 +65,13 @@ class _Cursor:
     Attributes:
         orders: the newest change of an order that was seen, by Halo's clock.
         ids: the highest id that was seen, of consignments and of payments.
+        since: the highest id of the first look; what it showed is not new.
         rests_until: before then no poll is made, since the last one was dear.
     """
 
     orders: datetime | None = None
     ids: Mapping[str, int] | None = None
+    since: Mapping[str, int] | None = None
     rests_until: datetime | None = None
 
     def floor(self, noun: Noun) -> datetime | int | None:
@@ -68,15 +79,20 @@ class _Cursor:
         if noun == "salesorder":
             return None if self.orders is None else self.orders - OVERLAP
         known = (self.ids or {}).get(noun)
-        return None if known is None else known + 1
+        return None if known is None else max((self.since or {}).get(noun, 0), known - LATE) + 1
+
+    def is_late(self, noun: Noun, row_id: int) -> bool:
+        """Whether a row shows only now, although one with a higher id was seen."""
+        return noun != "salesorder" and row_id <= (self.ids or {}).get(noun, 0)
 
     def moved(self, noun: Noun, highest: Any) -> _Cursor:
         """The same, after rows up to there were seen; it never goes back."""
         if noun == "salesorder":
             newest = max((one for one in (self.orders, highest) if one), default=None)
             return replace(self, orders=newest)
-        known = (self.ids or {}).get(noun, 0)
-        return replace(self, ids={**(self.ids or {}), noun: max(known, highest or 0)})
+        known = max((self.ids or {}).get(noun, 0), highest or 0)
+        since = {noun: known, **(self.since or {})}
+        return replace(self, ids={**(self.ids or {}), noun: known}, since=since)
 
 
 def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
@@ -137,6 +153,7 @@ def _poll(parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> 
             wanted = _consignments(book, rows, cursor)
         else:
             wanted = [HaloRow.of(row).id for row in rows if not is_as_known(book, noun, row)]
+            wanted = _never_read(book, noun, wanted, cursor)
         book.read([(noun, one) for one in wanted], f"poll {parts.now():%H:%M}")
         _keep(connection, line.link, moved)
         return list(book.nudges)
@@ -157,7 +174,7 @@ def _changed(
             reported = None  # the list shows it too, in more calls
         if reported is not None:
             times = [at for row in reported if (at := moment(row.get("last_update_time")))]
-            newest = max(times, default=parts.now() if floor is None else None)
+            newest = max(times, default=_BEFORE_ALL if floor is None else None)
             return ([] if floor is None else reported), cursor.moved(noun, newest)
     if noun == "consignment" and isinstance(floor, int):
         floor = parts.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
@@ -165,7 +182,7 @@ def _changed(
     read_list(line, gate, noun, walk)
     highest = walk.highest
     if highest is None and floor is None and noun == "salesorder":
-        highest = parts.now()
+        highest = _BEFORE_ALL
     moved = cursor.moved(noun, highest)
     if not walk.descends:
         moved = replace(moved, rests_until=parts.now() + _rest(line, walk))
@@ -175,12 +192,18 @@ def _changed(
 def _reported(
     parts: Parts, line: Line, gate: Gate, floor: datetime | int | None
 ) -> list[dict[str, Any]] | None:
-    """Orders changed since then by a report, or the last one; None where none was proved."""
+    """Orders changed since then by a report, or the last one; None where none was proved.
+
+    Raises:
+        Unreadable: it does not say when they changed in a way that can be read.
+    """
     if abilities.known(parts, line).find_way("order") is not FindWay.SQL:
         return None
     since = floor if isinstance(floor, datetime) else None
     sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
     rows = gate.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
+    if rows and not any(moment(row.get("last_update_time")) for row in rows):
+        raise Unreadable("The report does not say when orders were changed.")
     return [dict(row) for row in rows]
 
 
@@ -200,14 +223,22 @@ def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
     sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
     ours = target_rows.of_targets(book.connection, book.tenant, ["order"], sold)
     news = []
+    unknown = []
     for one, key in zip(came, keys, strict=True):
-        if key not in known:
-            is_news = one.salesorder_id in ours and isinstance(floor, int) and one.id >= floor
-        else:
+        if key in known:
             said = one.note if one.note.strip() else ""
-            is_news = "note" in one.raw and said != known[key][1].get("note", "")
-        news += [one.id] if is_news else []
-    return news
+            news += [one.id] if "note" in one.raw and said != known[key][1].get("note", "") else []
+        elif isinstance(floor, int) and one.id >= floor:
+            # A list that does not name the order says nothing against its being ours.
+            unknown += [one.id] if one.salesorder_id in {None, *ours} else []
+    return news + _never_read(book, "consignment", unknown, cursor)
+
+
+def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
+    """Without those that show late, or are looked at again, and were read before."""
+    late = [str(one) for one in ids if cursor.is_late(noun, one)]
+    read = deliveries.standing(book.connection, book.tenant, FLOW, late)
+    return [one for one in ids if noun not in read.get(str(one), ())]
 
 
 def _floor_of_held(connection: Connection, link: Link, floor: int) -> int:
@@ -231,6 +262,7 @@ def _cursor(connection: Connection, link: Link) -> _Cursor:
     return _Cursor(
         orders=moment(value.get("orders")),
         ids={str(noun): int(known) for noun, known in (value.get("ids") or {}).items()},
+        since={str(noun): int(known) for noun, known in (value.get("since") or {}).items()},
         rests_until=moment(value.get("rests_until")),
     )
 
@@ -239,6 +271,7 @@ def _keep(connection: Connection, link: Link, cursor: _Cursor) -> None:
     value = {
         "orders": _text(cursor.orders),
         "ids": dict(cursor.ids or {}),
+        "since": dict(cursor.since or {}),
         "rests_until": _text(cursor.rests_until),
     }
     row = {"name": _NAME, "value": value, "how": "polled"}

@@ -21,7 +21,7 @@ from syncline.highlevel.subscriptions import get_subscription
 from syncline.highlevel.transactions import list_transactions
 from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
-from syncline.steps.claim import claim_readings
+from syncline.steps.claim import claim_urgent_first
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -96,7 +96,7 @@ def _fulfillments(client: HighLevelClient, permit: Permit, order_id: str, _: int
 
 TARGETS = {
     "highlevel.order": _Reading(
-        "order", "detail", "get order", _order, ("order", "invoice", "recurring")
+        "order", "detail", "get order", _order, ("order", "invoice", "recurring", "fulfillment")
     ),
     "highlevel.subscription": _Reading(
         "subscription", "detail", "get subscription", _subscription, ("recurring",)
@@ -126,7 +126,7 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
     """
     for _ in range(ROUNDS):
         with in_hand(parts):
-            lane, leases = claim_readings(parts, line, target, PARALLEL)
+            lane, leases = claim_urgent_first(parts, line, target, PARALLEL)
             if not leases:
                 return None
             try:

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.fingerprint import fingerprint
+from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
+from syncline.highlevel.events import SENT, sent_at
 from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -39,6 +40,13 @@ Cause = str | Mapping[str, str]
 
 _WITH_ITEMS = ("detail", "event")
 """Facets that tell an order's items."""
+
+
+_TELLING = ("status", "amount", "fulfillment_status")
+"""Fields of an order that decide what is done about it."""
+
+_VOLATILE = VOLATILE | {SENT}
+"""An event that says what is known already tells nothing new, whenever it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def record(
     """
     place = link.location_place
     records.lock(connection, place, kind)
-    marks = {key: fingerprint(payload) for key, payload in payloads.items()}
+    marks = {key: fingerprint(payload, _VOLATILE) for key, payload in payloads.items()}
     known = records.fingerprints(connection, place, kind, facet, list(payloads))
     fresh = [key for key in payloads if known.get(key) != marks[key]]
     if not fresh:
@@ -97,17 +105,22 @@ def record(
     facet_rows: list[records.FacetRow] = []
     versions: list[records.NewVersion] = []
     with_items: set[str] = set()
+    disputed: set[str] = set()
     for key in fresh:
         partial = PARTIALS[kind, facet](payloads[key])
         updated_at = _moment(partial.get("updated_at"))
-        if _is_older(updated_at, facet, stored.get(key)):
+        if _is_older(updated_at, facet, payloads[key], stored.get(key)):
             continue  # read from a copy that lags behind, or an event that was overtaken
         facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
         facets = _facets(kind, facet, partial, updated_at, stored.get(key))
-        version = _next(key, facets, stored.get(key))
+        merged = canonical.merge(facets)
+        is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
+        if is_disputed:
+            disputed.add(key)
+        version = _next(key, merged, stored.get(key))
         if version is not None:
             versions.append(version)
-            if facet == "detail" or _items_are_fresh(facets, version):
+            if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
                 with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
@@ -122,6 +135,11 @@ def record(
         facet=facet,
         detail_is_fresh=with_items,
     )
+    if facet == "event":
+        quiet = {row.foreign_id for row in facet_rows} - {one.foreign_id for one in versions}
+        told = {key: stored[key].canonical for key in quiet if key in stored}
+        targets |= owing.ask_for_money(connection, link, document, told, cause)
+    targets |= owing.ask(connection, link, disputed, ["detail"], cause)
     new = sum(1 for version in versions if version.version == 1)
     return Recorded(
         new,
@@ -146,9 +164,27 @@ def _unannounced(
     return tuple(found)
 
 
-def _is_older(updated_at: datetime | None, facet: str, before: records.Stored | None) -> bool:
-    known = None if before is None else before.facets.get(facet, (None, {}))[0]
-    return updated_at is not None and known is not None and updated_at < known
+def _is_older(
+    updated_at: datetime | None,
+    facet: str,
+    payload: Mapping[str, Any],
+    before: records.Stored | None,
+) -> bool:
+    """Whether what is stored of this facet is newer; of events of one state, the one sent last."""
+    known, kept = (None, {}) if before is None else before.facets.get(facet, (None, {}))
+    if updated_at is None or known is None or updated_at > known:
+        return False
+    if updated_at == known and facet == "event":
+        came, there = sent_at(payload), sent_at(kept)
+        return came is not None and there is not None and came < there
+    return updated_at < known
+
+
+def _contradicts(partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
+    """Whether facets of the very same moment differ in what matters: then the order is read."""
+    return partial.get("updated_at") == merged.get("updated_at") and any(
+        name in partial and partial[name] != merged[name] for name in _TELLING
+    )
 
 
 Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
@@ -170,9 +206,10 @@ def _facets(
     return facets
 
 
-def _next(key: str, facets: Facets, before: records.Stored | None) -> records.NewVersion | None:
+def _next(
+    key: str, merged: dict[str, Any], before: records.Stored | None
+) -> records.NewVersion | None:
     """The next version, or None when the canonical form stays as it is."""
-    merged = canonical.merge(facets)
     mark = fingerprint(merged, volatile=())
     if before is not None and before.fingerprint == mark:
         return None

@@ -136,7 +136,7 @@ def _transactions(
 ) -> dict[str, list[dict[str, Any]]]:
     """What pays for the orders among them, where the mapping makes their status follow it."""
     of = [lease for lease in leases if lease.flow == orders.FLOW]
-    if not of or not order_status.depends_on_payments(document):
+    if not of or not orders.status_depends_on_payments(document):
         return {}
     return transactions.of_orders(connection, of[0].place, [lease.source_id for lease in of])
 

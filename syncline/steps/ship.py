@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -24,6 +23,7 @@ from syncline.ledger import database, deliveries, records, shipments
 from syncline.ledger.leases import Departure, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
+from syncline.steps.claim import claim_urgent_first
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, highlevel_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -75,20 +75,12 @@ def ship(parts: Parts, line: Line) -> float | None:
     """
     if line.link.state != "active":
         return None
-    gate = highlevel_gate(parts, line, Lane.DELIVERIES)
     for _ in range(ROUNDS):
         with in_hand(parts):
-            claim = partial(
-                deliveries.claim,
-                connection_id=line.link.id,
-                target=TARGET,
-                owner=parts.session(),
-                most=PARALLEL,
-            )
-            leases = parts.ledger.run(claim)
+            lane, leases = claim_urgent_first(parts, line, TARGET, PARALLEL)
             if not leases:
                 return None
-            again = _tried(parts, line, gate, leases)
+            again = _tried(parts, line, lane, leases)
             if again is not None:
                 return again if again >= 0 else None
     return 0.05
@@ -127,10 +119,10 @@ def read_order(line: Line, order_id: str) -> Callable[[Permit], list[Row[Fulfill
     return lambda permit: list_fulfillments(line.highlevel, permit, order_id)
 
 
-def _tried(parts: Parts, line: Line, gate: Gate, leases: list[Lease]) -> float | None:
+def _tried(parts: Parts, line: Line, lane: Lane, leases: list[Lease]) -> float | None:
     """Ship, and give back what could not be sent; None: go on, negative: nothing more now."""
     try:
-        _ship(parts, line, gate, leases)
+        _ship(parts, line, highlevel_gate(parts, line, lane), leases)
     except Again as error:
         after = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
         why = None if isinstance(error, NoQuota) else error.what

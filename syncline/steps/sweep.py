@@ -22,7 +22,8 @@ def sweep(parts: Parts) -> list[Nudge]:
 
     def work(connection: Connection) -> list[Nudge]:
         sessions.recover(connection, settings.dead_after, settings.settle)
-        connections.hand_over(connection, [customers.FLOW, halo_reading.FLOW])
+        # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
+        connections.hand_over(connection, [customers.FLOW], also_never_worked=[halo_reading.FLOW])
         waits.wake_ready(connection)
         return [
             *_events(connection),

@@ -5,6 +5,7 @@ Elements are matched by reference, never by position, and compared with what was
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +48,9 @@ LONGEST_BACKOFF = timedelta(minutes=5)
 
 PARK_AFTER = 12
 """Failures in a row after which a person is asked: a poison row must not go round for ever."""
+
+
+_GONE = re.compile(r"not exist|not found|no longer|deleted", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,8 @@ def _apply_error(
         deliveries.give_back(connection, elements, after=after, why=error.what)
     elif isinstance(error, (Doubtful, Unreadable)):
         deliveries.doubt(connection, elements, settle=rests.unknown, why=error.what)
+    elif _says_gone(error, elements):
+        deliveries.doubt(connection, elements, settle=rests.answered, why=error.what)
     elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):
         deliveries.doubt(
             connection,
@@ -205,6 +211,19 @@ def _apply_error(
         text = error.text if isinstance(error, Rejected) else error.what
         field = error.field if isinstance(error, Rejected) else None
         deliveries.park(connection, elements, reason=text, field=field)
+
+
+def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
+    """Whether Halo says of an update that there is no such row.
+
+    It is looked up once, since only a row that is known to be gone can be made again. If it is
+    there after all, something else is missing, and the next refusal parks it.
+    """
+    if len(elements) > 1 or elements[0].target_id is None or elements[0].failures:
+        return False
+    return isinstance(error, Absent) or (
+        isinstance(error, Rejected) and _GONE.search(error.text) is not None
+    )
 
 
 def is_stale(error: SynclineError) -> bool:

@@ -19,7 +19,7 @@ from syncline.halo import webhooks
 from syncline.halo.inbound import InboundKey, InboundKeys
 from syncline.halo.models import NotificationRow, WebhookRow
 from syncline.halo.webhooks import BindableEvent
-from syncline.ledger import effects
+from syncline.ledger import abilities, effects
 from syncline.quota.keys import Lane
 from syncline.steps.bound import bound, remember_bound
 from syncline.steps.gate import Gate, halo_gate
@@ -141,6 +141,7 @@ def _key(parts: Parts, line: Line, *, rotate: bool, dry_run: bool) -> InboundKey
     """The newest key; made and kept before Halo learns of it, so that nothing is turned away."""
 
     def work(connection: Connection) -> InboundKey | None:
+        abilities.lock(connection, f"inbound:{line.link.id}")  # two would lose each other's key
         keys = inbound_keys(connection, parts.sealer, line.link.id) or InboundKeys()
         if keys.keys and not rotate:
             return keys.keys[0]

@@ -224,7 +224,7 @@ def _paths(shape: Mapping[str, Any], above: str = "") -> Iterator[str]:
     for name, inner in shape.items():
         if isinstance(inner, Mapping):
             yield from _paths(inner, f"{above}{name}.")
-        elif isinstance(inner, list):
+        elif isinstance(inner, list) and inner[0] is not None:
             yield from _paths(inner[0], f"{above}{name}[].")
         else:
             yield f"{above}{name}"

@@ -9,7 +9,16 @@ import pytest
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Killed, Mortal
-from tests.shipping import an_order, fulfillments, goods, halo_orders, hint, in_line, the_row
+from tests.shipping import (
+    an_order,
+    fulfillments,
+    goods,
+    halo_orders,
+    hint,
+    in_line,
+    noticed,
+    the_row,
+)
 from tests.world import World, Worlds, small
 
 POST = "POST /payments/orders/{id}/fulfillments"
@@ -33,6 +42,7 @@ def ship_everything(world: World, sandbox: SandboxProcess) -> int:
                 # Of several with the same items and tracking, each must still be posted.
                 number = sandbox.consign(order["id"], [(line["id"], part)], "Tracking: 1Z7")
                 hint(world, "consignment", number)
+    noticed(world)
     return many
 
 
@@ -66,7 +76,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     many = ship_everything(first, sandbox)
     lives = random.Random(seed)
     deaths: list[str] = []
-    while first.open_deliveries() or first.rows("select 1 from event where state = 'new'"):
+    while first.open_deliveries():
         last = lives.randint(2, 60)
 
         def strike(point: int, name: str, last: int = last) -> None:
@@ -121,8 +131,8 @@ def test_a_shipment_of_unknown_outcome_is_not_taken_for_one_that_was_made_by_han
     sandbox.faults(side="highlevel", operation=POST, kind="cut_before", probability=1.0)
     number = sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z7")
     hint(world, "consignment", number)
-    for _ in range(4):
-        world.follow_all()
+    noticed(world)
+    world.follow_all()
     assert the_row(world).state == "doubtful"
     sandbox.faults()
     world.drive()
@@ -139,7 +149,8 @@ def test_nothing_else_of_an_order_leaves_while_one_of_it_is_in_doubt(
     for _ in range(2):
         number = sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z7")
         hint(world, "consignment", number)
-    for _ in range(3):
+    noticed(world)
+    for _ in range(2):
         world.follow_all()
     states = [
         row.state

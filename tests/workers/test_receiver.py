@@ -253,6 +253,19 @@ def test_one_event_that_postgresql_refuses_does_not_take_others_with_it(
     assert sorted(stored(database)) == ["one", "two"]
 
 
+def test_whatever_goes_wrong_in_storing_the_next_event_is_stored(
+    receiver: Receiver, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[bool]:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committer.events, "store", fail)
+        body = event()
+        assert receiver.post(body, SIGNER.modern(body)).status_code == 429
+    assert receiver.post(body, SIGNER.modern(body)).json() == {"status": "stored"}
+
+
 # --- Halo -----------------------------------------------------------------------------------------
 
 KEY = InboundKey(

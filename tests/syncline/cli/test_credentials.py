@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,18 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
+from syncline import credentials as rotation
 from syncline import private
+from syncline.cli import credentials as cli
 from syncline.credentials import Sealer, load_key
+from syncline.errors import Refused
 from syncline.ledger import connections, credentials
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
 from syncline.steps.highlevel_tokens import keep_grant
 from syncline.steps.tokens import keep, secret
 from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
+from workers import commands
 
 
 class Killed(BaseException):
@@ -258,6 +263,59 @@ def test_a_rotation_that_is_killed_loses_nothing_and_the_next_one_finishes_it(
     assert all_current(books.ledger, settings)
     assert private.read(settings.data / "key").get_secret_value() != before
     assert not (settings.data / "key.old").exists()
+
+
+def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
+    books: Books, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, ended = threading.Event(), threading.Event()
+    begin, end = rotation.begin_rotation, rotation.end_rotation
+    others: list[threading.Thread] = []
+
+    def rotate() -> None:
+        with suppress(Refused), commands.opened(settings) as parts:
+            cli._rotate(parts, settings, dry_run=False)
+
+    def beginning(of: Settings) -> None:
+        begin(of)
+        if threading.current_thread() in others:
+            began.set()
+            assert ended.wait(60)
+
+    def ending(of: Settings) -> None:
+        if not others:
+            others.append(threading.Thread(target=rotate))
+            others[0].start()
+            give_up = time.monotonic() + 60
+            while not began.is_set() and waiting(books.ledger) == 0:
+                assert time.monotonic() < give_up
+                time.sleep(0.02)
+        end(of)
+        ended.set()
+
+    monkeypatch.setattr(cli, "begin_rotation", beginning)
+    monkeypatch.setattr(cli, "end_rotation", ending)
+    run("credentials", "rotate-key")
+    others[0].join()
+    assert opened(books.ledger, settings) == EXPECTED
+
+
+def test_a_private_token_waits_for_a_renewal_of_the_app_that_it_replaces(
+    books: Books, run: Run, settings: Settings
+) -> None:
+    place, ends = books.link.location_place, datetime.now(UTC) + timedelta(hours=1)
+    command = ("credentials", "set", "acme", "private-token", "--secret-env", "HL_TOKEN")
+    setting = threading.Thread(target=run, args=command)
+    with books.ledger.begin() as renewing:
+        credentials.lock(renewing, place)
+        setting.start()
+        give_up = time.monotonic() + 60
+        while waiting(books.ledger) == 0 and setting.is_alive():
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        keep_grant(renewing, load_key(settings), place, grant_until(ends))
+    setting.join()
+    assert opened(books.ledger, settings) == EXPECTED
 
 
 def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(

@@ -58,7 +58,7 @@ def test_a_price_is_named_once_with_the_sum_of_its_lines() -> None:
     assert made == Shipment(
         {"p1": Decimal(3), "p2": Decimal("3.0")}, (Parcel("1Z9", "", ""),), notify_customer=False
     )
-    assert made.projection() == {"items": "3 × p1, 3 × p2", "trackings": "1Z9 |  | "}
+    assert made.projection() == {"items": "3 \u00d7 p1, 3 \u00d7 p2", "trackings": "1Z9 |  | "}
 
 
 def test_several_parcels_stand_beside_their_addresses_and_one_carrier_stands_for_all() -> None:
@@ -121,7 +121,11 @@ def test_without_tracking_it_is_held_from_when_it_was_first_seen() -> None:
 @pytest.mark.parametrize(
     ("canonical", "already", "says"),
     [
-        (consignment(line(qty="2"), is_return=True), [], "A return of 2 × 'Mug': HighLevel has"),
+        (
+            consignment(line(qty="2"), is_return=True),
+            [],
+            "A return of 2 \u00d7 'Mug': HighLevel has",
+        ),
         (consignment(line("p9")), [], "has no item 'Mug'"),
         (consignment(line(qty="-1")), [], "The quantity of p1 is -1"),
         (consignment(line(qty="many")), [], "lines.quantity"),
@@ -171,7 +175,9 @@ def test_a_change_of_what_was_posted_is_told_with_before_and_after() -> None:
     posted = fulfillments.projection_of(shown(p1=1))
     made = fulfillments.wanted(consignment(line(qty="2"), note="Tracking: 1Z1"), ORDER, document())
     error = fulfillments.edited(posted, "f1", made)
-    assert "items: posted 1 × p1, now 2 × p1; trackings: posted none, now 1Z1" in str(error)
+    assert "items: posted 1 \u00d7 p1, now 2 \u00d7 p1; trackings: posted none, now 1Z1" in str(
+        error
+    )
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.lists(st.integers(1, 3), max_size=4))

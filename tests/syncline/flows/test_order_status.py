@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from syncline.flows import order_status
+from syncline.flows import order_status, orders
 from syncline.mapping.document import Document, default_document, load
 
 TABLE = """
@@ -107,7 +107,7 @@ def test_the_first_row_that_fits_decides_and_without_one_nothing_is_written(
 def test_without_a_table_no_status_is_written() -> None:
     shipped = load(default_document("detail"))
     assert order_status.halo_status(ORDER, [], shipped) is None
-    assert not order_status.depends_on_payments(shipped)
-    assert order_status.depends_on_payments(mapping())
-    assert order_status.depends_on_fulfillments(mapping())
-    assert not order_status.depends_on_payments(mapping("[[orders.status]]\nhalo = 1"))
+    assert not orders.status_depends_on_payments(shipped)
+    assert orders.status_depends_on_payments(mapping())
+    assert orders.status_depends_on_fulfillments(mapping())
+    assert not orders.status_depends_on_payments(mapping("[[orders.status]]\nhalo = 1"))

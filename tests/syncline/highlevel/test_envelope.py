@@ -90,3 +90,11 @@ def test_an_event_of_another_time_is_told_by_its_timestamp(
 )
 def test_a_moment_that_no_calendar_holds_is_none(text: str) -> None:
     assert read_envelope(jsontext.dumps({"timestamp": text})).sent_at is None
+
+
+def test_half_a_character_somewhere_hides_nothing_of_the_envelope() -> None:
+    fields = {"webhookId": "w", "type": "OrderCreate", "locationId": "l", "note": "HALF"}
+    body = jsontext.dumps({**fields, "timestamp": "2026-03-01T10:00:00Z"})
+    found = read_envelope(body.replace(b"HALF", b"\\ud83d"))
+    assert found == read_envelope(body)
+    assert (found.key, found.location_id) == ("w", "l")

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, BadCredentials, RateLimited, Unreadable
+from syncline.errors import Again, BadCredentials, RateLimited, SynclineError, Unreadable
 from syncline.highlevel.oauth import OAuthDesk, authorize_url
 from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
@@ -104,10 +104,13 @@ def test_what_is_no_token_says_whether_to_ask_again(
         desk_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=False)
 
 
-def test_no_text_repeats_the_secrets_that_were_sent(server: Scripted, transport: Transport) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+def test_no_text_repeats_the_secrets_that_were_sent(
+    server: Scripted, transport: Transport, status: int
+) -> None:
     said = f"no {CONFIG.oauth_client_secret} and no rt-secret here"
-    server.status, server.body = 400, jsontext.dumps({"message": said})
-    with pytest.raises(BadCredentials) as refused:
+    server.status, server.body = status, jsontext.dumps({"message": said})
+    with pytest.raises(SynclineError) as refused:
         desk_of(transport, server.url).refresh(SecretStr("rt-secret"), permit(), company=False)
     assert "rt-secret" not in str(refused.value)
     assert CONFIG.oauth_client_secret not in str(refused.value)

@@ -50,11 +50,11 @@ def park(connection: Connection, of: Standing) -> bool:
 
 
 def lose(connection: Connection, of: Standing) -> bool:
-    return deliveries.lose(connection, of, reason="gone", make_again=False)
+    return deliveries.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=False)
 
 
 def make_again(connection: Connection, of: Standing) -> bool:
-    return deliveries.lose(connection, of, reason="gone", make_again=True)
+    return deliveries.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=True)
 
 
 def call_off(connection: Connection, of: Standing) -> bool:
@@ -105,9 +105,23 @@ def test_a_row_that_is_gone_is_looked_up_before_it_is_made_again(
     state: str,
 ) -> None:
     of = delivered(ledger, link, session)
-    assert ledger.run(lambda c: deliveries.lose(c, of, reason="gone", make_again=again))
+    of_ours = ledger.run(lambda c: (make_again if again else lose)(c, of))
+    assert of_ours
     now = row(ledger, "a")
     assert (now.state, now.target_id, now.target_meta) == (state, None, None)
+    ledger.run(lambda c: deliveries.retry(c, link.id))
+    assert row(ledger, "a").state == "doubtful"
+
+
+def test_a_row_that_a_worker_finds_gone_is_looked_up_before_it_is_made_again(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    delivered(ledger, link, session)
+    owe(ledger, link, debt("a", version=2))
+    [lease] = claim(ledger, link, session)
+    ledger.run(lambda c: deliveries.park(c, [lease], reason="gone", field=None, gone=True))
+    now = row(ledger, "a")
+    assert (now.state, now.target_id, now.projection) == ("parked", None, None)
     ledger.run(lambda c: deliveries.retry(c, link.id))
     assert row(ledger, "a").state == "doubtful"
 

@@ -39,7 +39,11 @@ def refused(text: str) -> BadDocument:
         ('[fulfillments]\nhold_for = "soon"', 2, "a whole number and one of"),
         ('[fulfillments]\nreturns = "post"', 2, "returns"),
         ('[orders]\nchanged_in_halo = "keep"', 2, "'overwrite' or 'report'"),
-        ('[[fulfillments.field]]\ntarget = "tracking.numbers"', 2, "HighLevel has no field"),
+        (
+            '[[fulfillments.field]]\ntarget = "tracking.numbers"\nsource = "note"',
+            2,
+            "HighLevel has no field",
+        ),
         ('[[fulfillments.field]]\ntarget = "tracking.url"\nsource = "carrier"', 3, "no 'carrier'"),
         ("[[orders.field]]\ntarget = 3", 2, "a valid string"),
         ('[customers]\ndefault_client = "12"', 2, "default_client"),

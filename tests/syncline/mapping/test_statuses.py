@@ -8,6 +8,9 @@ from syncline.mapping.document import load, problems
 
 GOOD = '[[orders.status]]\norder = "completed"\npayment = "paid"\nhalo = 3\n'
 
+ALL_PAID = '[[orders.status]]\npayment = ["unpaid", "partially_paid", "paid"]\nhalo = 1\n'
+ALL_REFUNDED = '[[orders.status]]\npayment = ["refunded", "partially_refunded"]\nhalo = 2\n'
+
 
 @pytest.mark.parametrize(
     ("text", "line", "says"),
@@ -21,9 +24,7 @@ GOOD = '[[orders.status]]\norder = "completed"\npayment = "paid"\nhalo = 3\n'
         (f"{GOOD}{GOOD}", 5, "never reached"),
         (f"[[orders.status]]\nhalo = 1\n{GOOD}", 3, "never reached"),
         (
-            '[[orders.status]]\npayment = ["unpaid", "partially_paid", "paid"]\nhalo = 1\n'
-            '[[orders.status]]\npayment = ["refunded", "partially_refunded"]\nhalo = 2\n'
-            "[[orders.status]]\nhalo = 3",
+            f"{ALL_PAID}{ALL_REFUNDED}[[orders.status]]\nhalo = 3",
             7,
             "never reached",
         ),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, text
+from sqlalchemy.event import listen, remove
 
-from syncline.ledger import radar
+from syncline.highlevel.oauth import Grant
+from syncline.ledger import connections, event_queue, radar
+from syncline.sandbox.config import LOCATION
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events
+from syncline.steps.highlevel_tokens import keep_grant
 from tests.events import arrive, event, order_event
-from tests.world import PROFILES, World, Worlds, small
+from tests.world import NAME, PROFILES, World, Worlds, small
 
 TRACKING = """
 [[orders.field]]
@@ -134,13 +142,47 @@ def test_unknown_types_and_places_are_kept_and_counted(
     assert figures(world).ignored == 2
 
 
+def installed(world: World) -> None:
+    """The location is reached through an installed app."""
+    ends = datetime.now(UTC) + timedelta(days=1)
+    grant = Grant(SecretStr("a"), SecretStr("r"), ends, ends, frozenset(), LOCATION, None)
+    link = world.parts.open_line(NAME).link
+
+    def work(connection: Connection) -> None:
+        keep_grant(connection, world.parts.sealer, link.location_place, grant)
+        connections.let_in(connection, link, auth="oauth")
+
+    world.parts.ledger.run(work)
+    world.reopened()
+
+
 def test_an_uninstalled_app_stops_its_connection_and_says_what_to_do(world: World) -> None:
+    installed(world)
     arrive(world, event("UNINSTALL", {"companyId": "c1"}))
     events.handle(world.parts)
     link = world.reopened().link
     assert link.state == "stopped"
     assert "uninstalled" in str(link.note)
     assert "syncline connect highlevel acme" in str(link.note)
+
+
+def test_an_app_that_was_uninstalled_after_a_private_token_took_its_place_stops_nothing(
+    world: World,
+) -> None:
+    arrive(world, event("UNINSTALL", {"companyId": "c1"}))
+    events.handle(world.parts)
+    assert world.reopened().link.state == "active"
+    assert told(world) == [("done", "let in otherwise, or anew: acme")]
+
+
+def test_an_uninstallation_that_comes_after_the_app_was_installed_anew_stops_nothing(
+    world: World,
+) -> None:
+    installed(world)
+    sent = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    arrive(world, event("UNINSTALL", {"companyId": "c1", "timestamp": sent}))
+    events.handle(world.parts)
+    assert world.reopened().link.state == "active"
 
 
 def test_a_paid_invoice_asks_for_its_transactions(world: World, sandbox: SandboxProcess) -> None:
@@ -311,3 +353,170 @@ def test_half_a_character_in_an_event_holds_up_no_order(
     world.drive()
     assert [state for state, _ in told(world)] == ["done"]
     assert world.counts()["orders", "delivered"] == 1
+
+
+def canonical(world: World, order: str) -> Any:
+    [row] = world.rows(
+        "select canonical from record where kind = 'order' and foreign_id = :id", id=order
+    )
+    return row.canonical
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_of_two_events_of_the_same_moment_the_one_sent_last_counts(
+    world: World, sandbox: SandboxProcess, together: bool
+) -> None:
+    [order, *_] = ids(sandbox)
+    now = datetime.now(UTC)
+    late = order_event(sandbox, order, status="completed", timestamp=now.isoformat())
+    early = order_event(
+        sandbox, order, status="pending", timestamp=(now - timedelta(seconds=1)).isoformat()
+    )
+    arrive(world, late)
+    if not together:
+        events.handle(world.parts)
+    arrive(world, early)
+    events.handle(world.parts)
+    assert canonical(world, order)["status"] == "completed"
+
+
+def test_a_list_and_an_event_of_the_same_moment_that_differ_have_the_order_read(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [order, *_] = ids(sandbox)
+    status = sandbox.get(f"/state/orders/{order}")["status"]
+    arrive(
+        world,
+        order_event(sandbox, order, status="completed" * (status != "completed") or "pending"),
+    )
+    world.drive()
+    world.pull()
+    world.drive()
+    assert canonical(world, order)["status"] == status
+    assert calls(sandbox).count("GET /payments/orders/{id}") == len(ids(sandbox))
+    world.pull()
+    world.drive()
+    assert calls(sandbox).count("GET /payments/orders/{id}") == len(ids(sandbox))
+
+
+def test_an_event_after_the_pull_that_saw_its_order_has_its_transactions_read(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=1, transactions=0, subscriptions=0, money=True)
+    world = worlds()
+    world.pull()
+    world.drive()
+    body = order_event(sandbox, ids(sandbox)[0])
+    arrive(world, body, body)
+    world.drive()
+    assert calls(sandbox).count("GET /payments/transactions") == 1
+
+
+def random_text(length: int) -> str:
+    """What no index can make small enough."""
+    return b64encode(Random(7).randbytes(length)).decode()
+
+
+def test_what_is_too_long_for_an_index_is_parked_alone(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [first, second, _] = ids(sandbox)
+    arrive(
+        world,
+        event("InvoicePaid", {"_id": random_text(6000)}),
+        order_event(sandbox, first),
+        order_event(sandbox, second),
+    )
+    world.drive()
+    assert [state for state, _ in told(world)] == ["parked", "done", "done"]
+
+
+def test_a_location_with_very_many_events_holds_up_no_other(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "BATCH", 10)
+    monkeypatch.setattr(events, "ROUNDS", 4)
+    storm = [event("ProductCreate", {}, location="zz-storm") for _ in range(60)]
+    storm += [event("ProductCreate", {}, location=None) for _ in range(60)]
+    arrive(world, *storm, order_event(sandbox, ids(sandbox)[0]))
+    arrive(world, b"{}", source="halo")
+    assert events.handle(world.parts) is not None
+    assert [state for state, _ in told(world)[-2:]] == ["done", "ignored"]
+    assert [state for state, _ in told(world)].count("new") == 100
+
+
+def test_events_that_share_an_account_but_no_location_are_told_apart(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [first, second, _] = ids(sandbox)
+    arrive(
+        world,
+        order_event(sandbox, first, locationId="elsewhere"),
+        order_event(sandbox, second),
+    )
+    world.do("update event set location_id = :id", id=LOCATION)
+    world.drive()
+    assert [state for state, _ in told(world)] == ["ignored", "done"]
+
+
+def test_only_the_event_that_breaks_its_handling_is_parked_while_another_worker_looks_on(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [bad, good, _] = ids(sandbox)
+    engine = world.parts.ledger.engine
+    snatcher = engine.connect()
+
+    def snatch(*arguments: Any) -> None:
+        # As soon as a savepoint lets go of its locks, somebody else takes what is free.
+        if str(arguments[2]).startswith("ROLLBACK TO"):
+            snatcher.execute(
+                text(
+                    "select 1 from event where state = 'new' order by id limit 1"
+                    " for update skip locked"
+                )
+            )
+
+    def record(*arguments: Any) -> Any:
+        if bad in arguments[5]:
+            raise ZeroDivisionError
+        return real(*arguments)
+
+    real = events.record
+    monkeypatch.setattr(events, "record", record)
+    arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
+    listen(engine, "after_cursor_execute", snatch)
+    try:
+        events.handle(world.parts)
+    finally:
+        remove(engine, "after_cursor_execute", snatch)
+        snatcher.close()
+    world.drive()
+    assert [state for state, _ in told(world)] == ["parked", "done"]
+
+
+def test_an_order_of_before_the_connections_first_day_is_left_alone(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [order, other, _] = ids(sandbox)
+    arrive(
+        world,
+        order_event(sandbox, order, createdAt="2025-12-31T23:59:59.000Z"),
+        order_event(sandbox, other, createdAt="2026-01-01T00:00:00.000Z"),
+    )
+    world.drive()
+    assert [state for state, _ in told(world)] == ["ignored", "done"]
+    assert "created before 2026-01-01" in str(told(world)[0][1])
+    assert world.counts()["orders", "delivered"] == 1
+
+
+def test_a_place_that_another_worker_has_is_left_to_it_and_the_next_one_served(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    mine = event("ProductCreate", {}, location="mine")
+    arrive(world, mine, mine, order_event(sandbox, ids(sandbox)[0]))
+    with world.parts.ledger.begin() as other:
+        assert len(event_queue.take(other, 1)) == 1
+        events.handle(world.parts)
+        assert [state for state, _ in told(world)] == ["new", "new", "done"]
+    events.handle(world.parts)
+    assert [state for state, _ in told(world)] == ["ignored", "ignored", "done"]

@@ -18,15 +18,17 @@ from syncline.errors import SynclineError
 from syncline.halo import orders, webhooks
 from syncline.halo.customers import client_walk, list_clients_page
 from syncline.halo.paging import PageWalk
-from syncline.ledger import events
+from syncline.ledger import connections, events
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import gap_fill
-from syncline.steps.gap_fill import GRACE, fill_due_gaps, fill_gaps
+from syncline.steps.bound import bound, remember_bound
+from syncline.steps.gap_fill import EVERY, GRACE, fill_due_gaps, fill_gaps
 from syncline.steps.gate import halo_gate
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.webhooks_install import install
+from tests.syncline.steps.test_halo_reading import beside
 from tests.world import NAME, World, Worlds, small
 
 EVENTS = Nudge("", "events")
@@ -201,15 +203,39 @@ def test_a_log_that_comes_oldest_first_is_read_to_its_end(
     assert scene.fill() == 1
 
 
-def test_a_quiet_log_costs_one_call_and_no_write(make: Callable[..., Scene]) -> None:
+def test_a_quiet_log_costs_two_calls_and_no_write(make: Callable[..., Scene]) -> None:
     scene = make(loss=1.0)
     scene.happen()
     scene.fill()
     before = scene.world.rows("select * from ability order by owner, name")
     calls = len(scene.sandbox.calls("halo"))
     scene.fill()
-    assert len(scene.sandbox.calls("halo")) == calls + 1
+    assert len(scene.sandbox.calls("halo")) == calls + 2
     assert scene.world.rows("select * from ability order by owner, name") == before
+
+
+@pytest.mark.parametrize("how", ["switched off", "deleted"])
+def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
+    make: Callable[..., Scene], how: str
+) -> None:
+    scene = make(loss=1.0)
+    scene.happen()
+    line = scene.world.parts.open_line(NAME)
+    known = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
+    assert known.webhook_id is not None
+    gate = halo_gate(scene.world.parts, line, Lane.UPKEEP)
+    if how == "deleted":
+        path = f"/Webhook/{known.webhook_id}"
+        gate.read("DELETE /Webhook", lambda permit: line.halo.delete(path, permit))
+    else:
+        off = {"id": known.webhook_id, "active": False}
+        gate.read("POST /Webhook", lambda permit: webhooks.save_webhook(line.halo, permit, off))
+    stored = scene.fill()
+    assert stored == (1 if how == "switched off" else 0)
+    assert POLL in scene.world.nudges
+    now = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
+    assert now.webhook_id is None
+    assert now.missing == webhooks.WANTED
 
 
 def test_each_log_is_read_when_its_turn_has_come(make: Callable[..., Scene]) -> None:
@@ -221,6 +247,28 @@ def test_each_log_is_read_when_its_turn_has_come(make: Callable[..., Scene]) -> 
     assert fill_due_gaps(parts) == 0
     scene.world.do("update cursor set due_at = clock_timestamp()")
     assert fill_due_gaps(scene.later()) == 1
+
+
+def test_webhooks_of_one_tenant_take_turns_so_that_many_cost_no_more_than_one(
+    make: Callable[..., Scene],
+) -> None:
+    scene = make()
+    world = scene.world
+    link = world.parts.open_line(NAME).link
+    with world.parts.ledger.begin() as connection:
+        for at in range(3):
+            new = replace(
+                beside(link, link.mapping), name=f"other{at}", location_id=f"another-{at}"
+            )
+            other = connections.add(connection, new)
+            remember_bound(connection, other.id, f"w{at}", ())
+        assert len(gap_fill._due(connection)) == 4
+        assert gap_fill._due(connection) == []
+    rests = world.rows(
+        "select extract(epoch from due_at - clock_timestamp()) as rest"
+        " from cursor where kind = 'webhook_log'"
+    )
+    assert all(row.rest > 3 * EVERY.total_seconds() for row in rests)
 
 
 def test_a_log_that_cannot_be_read_is_told_and_read_from_the_same_place_later(

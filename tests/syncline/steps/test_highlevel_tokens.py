@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from syncline.errors import Again, BadCredentials, Refused, WrongPlace
 from syncline.highlevel.oauth import Grant, authorize_url
@@ -30,6 +31,7 @@ from syncline.steps.highlevel_tokens import (
     refresh_due,
     usable_until,
 )
+from syncline.steps.tokens import keep
 from syncline.transport import Permit, Transport
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
@@ -239,6 +241,49 @@ def test_a_refused_refresh_stops_the_connection_and_installing_anew_heals_it(
     install(app)
     assert link_of(app).state == "active"
     assert reads(app)
+
+
+def test_a_connection_that_was_stopped_while_the_account_was_chosen_goes_on(
+    app: World, sandbox: SandboxProcess
+) -> None:
+    chosen = link_of(app)
+    nearly_over(app)
+    sandbox.revoke_highlevel_tokens()
+    refresh_due(app.parts)
+    assert (chosen.state, link_of(app).state) == ("active", "stopped")
+    install(app, link=chosen)
+    assert link_of(app).state == "active"
+
+
+def test_a_renewal_that_a_private_token_overtook_stops_nothing(app: World) -> None:
+    line = app.parts.open_line(NAME)
+    nearly_over(app)
+    place = line.link.location_place
+
+    def replaced(connection: Connection) -> None:
+        keep(connection, app.parts.sealer, place, "private_token", SecretStr("pit"))
+        connections.let_in(connection, line.link, auth="private")
+        credentials.remove(connection, place, credentials.OAUTH)
+
+    app.parts.ledger.run(replaced)
+    gate = Gate(app.parts, (line.link.id, NAME), line.highlevel_key, Lane.UPKEEP)
+    with pytest.raises(Refused):
+        line.highlevel.sign_in(gate.read, ahead=True)
+    assert link_of(app).state == "active"
+
+
+def test_a_token_that_cannot_be_opened_keeps_no_other_from_being_renewed(
+    app: World, sandbox: SandboxProcess
+) -> None:
+    nearly_over(app)
+    app.do(
+        """
+        insert into credential (owner, purpose, sealed, expires_at)
+        values ('company:x', 'oauth', 'damaged', clock_timestamp())
+        """
+    )
+    refresh_due(app.parts)
+    assert uses(sandbox) == [1]
 
 
 def test_what_is_not_let_in_yet_says_how_to_let_it_in(

@@ -145,7 +145,7 @@ def test_a_return_is_parked_and_never_posted(world: World, sandbox: SandboxProce
     told(world, sandbox.consign(order["id"], [(line["id"], 1)], TRACKED, is_return=True))
     [row] = world.rows("select * from delivery where flow = 'fulfillments'")
     assert row.state == "parked"
-    assert row.reason.startswith(f"A return of 1 × '{line['name']}': HighLevel has no returns")
+    assert row.reason.startswith(f"A return of 1 \u00d7 '{line['name']}': HighLevel has no returns")
     assert posts(sandbox) == 0
 
 

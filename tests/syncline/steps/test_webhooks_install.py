@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import bound
 from syncline.steps.gate import halo_gate
 from syncline.steps.inbound import inbound_keys
-from syncline.steps.webhooks_install import Installed, install, look, remove
+from syncline.steps.webhooks_install import Installed, _key, install, look, remove
 from tests.receiving import receiver_process, until
 from tests.world import NAME, PROFILES, World, Worlds, small
 
@@ -121,6 +123,18 @@ def test_what_was_changed_by_hand_is_put_right(worlds: Worlds, sandbox: SandboxP
     hooks, rows = in_halo(world)
     assert [(hook.url, hook.active) for hook in hooks] == [(done.url, True)]
     assert sorted(row.eventno for row in rows) == sorted(e.number for e in done.fitting)
+
+
+def test_two_installations_at_once_use_one_key(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    world = worlds_of(worlds, sandbox)
+    with ThreadPoolExecutor(4) as pool:
+        line = world.parts.open_line(NAME)
+        ask = partial(_key, world.parts, line, rotate=False, dry_run=False)
+        made = list(pool.map(lambda _: ask(), range(4)))
+    kept = world.parts.ledger.run(lambda c: inbound_keys(c, world.parts.sealer, line.link.id))
+    assert kept is not None
+    assert {key.username for key in made if key} == {key.username for key in kept.keys}
+    assert len(kept.keys) == 1
 
 
 def test_another_address_repairs_the_webhook_and_makes_no_second_one(
