@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from syncline.credentials import Sealer
 from syncline.errors import Again
 from syncline.halo.inbound import InboundKey, InboundKeys
+from syncline.ledger import events
 from syncline.ledger.events import Arrived
 from syncline.steps.inbound import keep_inbound_keys
 from tests.receiving import Receiver, Signer, event, receiver_here, stored
@@ -260,7 +261,7 @@ def test_whatever_goes_wrong_in_storing_the_next_event_is_stored(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(committer.events, "store", fail)
+        patch.setattr(events, "store", fail)
         body = event()
         assert receiver.post(body, SIGNER.modern(body)).status_code == 429
     assert receiver.post(body, SIGNER.modern(body)).json() == {"status": "stored"}

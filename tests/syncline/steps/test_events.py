@@ -18,6 +18,7 @@ from syncline.sandbox.config import LOCATION
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events
 from syncline.steps.highlevel_tokens import keep_grant
+from syncline.steps.record import record as really_record
 from tests.events import arrive, event, order_event
 from tests.world import NAME, PROFILES, World, Worlds, small
 
@@ -334,9 +335,8 @@ def test_an_event_that_breaks_its_handling_is_parked_and_holds_up_nobody(
     def record(*arguments: Any) -> Any:
         if bad in arguments[5]:
             raise ZeroDivisionError
-        return real(*arguments)
+        return really_record(*arguments)
 
-    real = events.record
     monkeypatch.setattr(events, "record", record)
     arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
     world.drive()
@@ -479,9 +479,8 @@ def test_only_the_event_that_breaks_its_handling_is_parked_while_another_worker_
     def record(*arguments: Any) -> Any:
         if bad in arguments[5]:
             raise ZeroDivisionError
-        return real(*arguments)
+        return really_record(*arguments)
 
-    real = events.record
     monkeypatch.setattr(events, "record", record)
     arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
     listen(engine, "after_cursor_execute", snatch)
