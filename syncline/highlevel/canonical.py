@@ -36,6 +36,7 @@ Partial = dict[str, Any]
 _RICHNESS = {"list": 0, "event": 1, "detail": 2}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOISE = Decimal("1e-6")
+_LONGEST_EMAIL = 320
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _Paid = TransactionRow | SubscriptionRow
 
@@ -208,8 +209,11 @@ def merge(facets: Mapping[str, tuple[datetime | None, Mapping[str, Any]]]) -> Pa
 
 
 def normalised_email(text: str | None) -> str | None:
-    """An address in the one form that we compare: trimmed, lower case, composed; else None."""
-    if text is None:
+    """An address in the one form that we compare: trimmed, lower case, composed; else None.
+
+    One that is longer than mail allows is none: it would fit no index either.
+    """
+    if text is None or len(text) > _LONGEST_EMAIL:
         return None
     address = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).lower())
     return address if _EMAIL.fullmatch(address) and address.isprintable() else None

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
-from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.orders import get_order
 from syncline.highlevel.subscriptions import get_subscription
@@ -58,39 +57,43 @@ class _Reading:
         kind: of the records that it brings.
         facet: their shape.
         operation: the call's name in the ledger.
-        reads: (client, permit, id, offset) → what there is.
+        reads: (line, permit, id, offset) → what there is.
         wakes: targets whose deliveries may wait for what it brings.
     """
 
     kind: str
     facet: str
     operation: str
-    reads: Callable[[HighLevelClient, Permit, str, int], Read]
+    reads: Callable[[Line, Permit, str, int], Read]
     wakes: tuple[str, ...]
 
 
-def _order(client: HighLevelClient, permit: Permit, order_id: str, _: int) -> Read:
-    return Read({order_id: get_order(client, permit, order_id)})
+def _order(line: Line, permit: Permit, order_id: str, _: int) -> Read:
+    return Read({order_id: get_order(line.highlevel, permit, order_id)})
 
 
-def _subscription(client: HighLevelClient, permit: Permit, subscription_id: str, _: int) -> Read:
-    return Read({subscription_id: get_subscription(client, permit, subscription_id)})
+def _subscription(line: Line, permit: Permit, subscription_id: str, _: int) -> Read:
+    return Read({subscription_id: get_subscription(line.highlevel, permit, subscription_id)})
 
 
-def _transactions(client: HighLevelClient, permit: Permit, payer: str, offset: int) -> Read:
-    """Those of an order or invoice. Source: a maintainer's word that `entityId` takes its id."""
-    page = list_transactions(client, permit, limit=PAGE, offset=offset, entity_id=payer)
+def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
+    """Those of an order or invoice, without what is older than the connection begins with.
+
+    Source: a maintainer's word that `entityId` takes the payer's id.
+    """
+    page = list_transactions(line.highlevel, permit, limit=PAGE, offset=offset, entity_id=payer)
+    begins = datetime.combine(line.link.start_from, time(), UTC)
     came = len(page.rows) + len(page.unreadable)
     more = came > 0 and offset + came < page.total_count
     return Read(
-        {row.id: row.payload for row in page.rows},
+        {row.id: row.payload for row in page.rows if row.model.created_at >= begins},
         len(page.unreadable),
         offset + came if more else None,
     )
 
 
-def _fulfillments(client: HighLevelClient, permit: Permit, order_id: str, _: int) -> Read:
-    rows = list_fulfillments(client, permit, order_id)
+def _fulfillments(line: Line, permit: Permit, order_id: str, _: int) -> Read:
+    rows = list_fulfillments(line.highlevel, permit, order_id)
     return Read({order_id: {"_id": order_id, "data": [row.payload for row in rows]}})
 
 
@@ -179,7 +182,7 @@ def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Leas
 def _maker(
     line: Line, reading: _Reading, source_id: str, offset: int = 0
 ) -> Callable[[Permit], Read]:
-    return lambda permit: reading.reads(line.highlevel, permit, source_id, offset)
+    return lambda permit: reading.reads(line, permit, source_id, offset)
 
 
 def _to_its_end(

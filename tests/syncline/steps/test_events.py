@@ -519,3 +519,16 @@ def test_a_place_that_another_worker_has_is_left_to_it_and_the_next_one_served(
         assert [state for state, _ in told(world)] == ["new", "new", "done"]
     events.handle(world.parts)
     assert [state for state, _ in told(world)] == ["ignored", "ignored", "done"]
+
+
+@pytest.mark.parametrize(("first_day", "read"), [("2026-01-01", 1), ("2099-01-01", 0)])
+def test_transactions_from_before_the_connections_first_day_are_left_alone(
+    worlds: Worlds, sandbox: SandboxProcess, first_day: str, read: int
+) -> None:
+    small(sandbox, orders=1, transactions=1, subscriptions=0)
+    world = worlds()
+    world.do("update connection set start_from = cast(:day as date)", day=first_day)
+    world.reopened()
+    arrive(world, event("InvoicePaid", {"_id": ids(sandbox)[0]}))
+    world.drive()
+    assert len(world.rows("select * from record where kind = 'transaction'")) == read
