@@ -26,6 +26,7 @@ from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.stop import stop_connection
+from syncline.steps.verdicts import backoff
 from syncline.transport import Permit
 
 PAGE = 100
@@ -272,7 +273,8 @@ def _fail(
     elif isinstance(came, (Unreadable, Rejected)):
         deliveries.park(connection, [lease], reason=came.what, field=None)
     else:
-        after = max(came.after, RETRY_AFTER) if isinstance(came, Again) else RETRY_AFTER
+        rest = backoff(lease.failures)
+        after = max(came.after, rest) if isinstance(came, Again) else rest
         deliveries.give_back(connection, [lease], after=after, why=came.what, failed=True)
 
 
