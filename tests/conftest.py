@@ -73,13 +73,17 @@ def _template(database_url: str) -> str:
     return "template_ledger"
 
 
+@pytest.fixture(scope="session")
+def _databases(database_url: str, _template: str) -> _Databases:
+    return _Databases(database_url, _template)
+
+
 @pytest.fixture
-def database(database_url: str, _template: str) -> Iterator[str]:
-    """The URL of a fresh database with the ledger's tables."""
-    name = f"ledger_{next(_NUMBERS)}"
-    _administer(database_url, f'create database "{name}" template "{_template}"')
-    yield _sibling(database_url, name)
-    _administer(database_url, f'drop database "{name}" with (force)')
+def database(_databases: _Databases) -> Iterator[str]:
+    """The URL of an empty database with the ledger's tables."""
+    name = _databases.take()
+    yield _databases.url(name)
+    _databases.give_back(name)
 
 
 @pytest.fixture(scope="session")
@@ -97,13 +101,85 @@ def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
     return sandbox_process
 
 
+class _Databases:
+    """Databases with the ledger's tables, empty: emptied after a test, for the next one.
+
+    Making one anew for each test would take most of the tests' time.
+    """
+
+    def __init__(self, server_url: str, template: str) -> None:
+        self._server_url = server_url
+        self._template = template
+        self._shape = self._shape_of(template)
+        self._free: list[str] = []
+
+    def take(self) -> str:
+        if self._free:
+            return self._free.pop()
+        name = f"ledger_{next(_NUMBERS)}"
+        _administer(self._server_url, f'create database "{name}" template "{self._template}"')
+        return name
+
+    def url(self, name: str) -> str:
+        return _sibling(self._server_url, name)
+
+    def give_back(self, name: str) -> None:
+        """End every session in it and empty it; one whose shape a test has changed is dropped."""
+        if self._shape_of(name) == self._shape:
+            _administer(self._server_url, _EMPTY, database=name)
+            self._free.append(name)
+        else:
+            _administer(self._server_url, f'drop database "{name}" with (force)')
+
+    def _shape_of(self, name: str) -> str:
+        return _administer(self._server_url, _SHAPE, database=name)
+
+
+_SHAPE = """
+select concat_ws(
+    '/',
+    (select string_agg(relname, ',' order by relname)
+     from pg_class where relnamespace = 'public'::regnamespace),
+    (select count(*) from pg_attribute join pg_class on pg_class.oid = attrelid
+     where relnamespace = 'public'::regnamespace and not attisdropped),
+    (select count(*) from pg_trigger), (select count(*) from pg_constraint),
+    (select count(*) from pg_rewrite), (select count(*) from pg_proc))"""
+
+_EMPTY = """
+do $$
+declare
+    one text;
+    filled text[] := '{}';
+    is_filled boolean;
+begin
+    perform pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend'
+      and pid <> pg_backend_pid();
+    for one in select oid::regclass::text from pg_class
+               where relkind = 'r' and relnamespace = 'public'::regnamespace
+                 and relname <> 'alembic_version'
+    loop
+        execute format('select exists (select 1 from %s)', one) into is_filled;
+        if is_filled then filled := filled || one; end if;
+    end loop;
+    if filled <> '{}' then
+        execute 'truncate ' || array_to_string(filled, ', ') || ' cascade';
+    end if;
+    perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+    from pg_sequences where last_value is not null;
+end $$"""
+
+
 def _sibling(url: str, database: str) -> str:
     return f"{url.rsplit('/', 1)[0]}/{database}"
 
 
-def _administer(url: str, statement: str) -> None:
+def _administer(url: str, statement: str, database: str = "postgres") -> str:
+    """Run a statement; returns what stands first in its answer, "" where it has none."""
     import psycopg  # noqa: PLC0415
 
-    place = _sibling(url, "postgres").replace("+psycopg", "", 1)
+    place = _sibling(url, database).replace("+psycopg", "", 1)
     with psycopg.connect(place, autocommit=True) as connection:
-        connection.execute(statement.encode())
+        done = connection.execute(statement.encode())
+        row = None if done.description is None else done.fetchone()
+        return "" if row is None else str(row[0])

@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 _WITH_REMEDY: Final = re.compile(
-    r"(.*[.!?]) ((?:Add|Choose|Compare|Correct|Fill|Give|Set)\b.*)", re.DOTALL
+    r"(.*[.!?]) "
+    r"((?:Add|Change|Choose|Compare|Correct|Enter|Fill|Give|Refund|Set|Take|Tell)\b.*)",
+    re.DOTALL,
 )
 """A reason of ours whose last advice stands behind it, as errors say it."""
 
@@ -18,6 +20,10 @@ _REMEDIES: Final = (
     (
         re.compile(r"wanted .*, Halo holds ", re.DOTALL),
         "Look at the tax and price rules in Halo, then retry: the row is known and is updated.",
+    ),
+    (
+        re.compile(r"wanted .*, HighLevel holds ", re.DOTALL),
+        "Compare the consignment with what HighLevel shows: a fulfillment cannot be changed there.",
     ),
     (
         re.compile(r"^Halo holds several rows with reference "),
@@ -34,7 +40,7 @@ _REMEDIES: Final = (
 )
 """Advice for the reasons that carry none: the first that fits."""
 
-_HALO_SAID = "These are Halo's own words: correct what they name, then retry."
+_OTHERS_SAID = "These are the other side's own words: correct what they name, then retry."
 
 
 def in_two(reason: str | None) -> tuple[str, str | None]:
@@ -47,4 +53,4 @@ def in_two(reason: str | None) -> tuple[str, str | None]:
     found = _WITH_REMEDY.fullmatch(said)
     if found is not None:
         return found[1], found[2]
-    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), _HALO_SAID)
+    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), _OTHERS_SAID)

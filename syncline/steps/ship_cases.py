@@ -215,7 +215,7 @@ def unknown(lease: Lease) -> Move:
         Unmappable(
             f"The consignment {lease.source_id} was never read from Halo.",
             field="id",
-            remedy="It is read when it changes in Halo.",
+            remedy="Change it in Halo, by a space in its note: then it is read.",
         ),
     )
 

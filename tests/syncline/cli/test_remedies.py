@@ -53,4 +53,4 @@ def test_halos_own_words_are_left_alone() -> None:
     said, remedy = in_two("Invalid site. Please contact us.")
     assert said == "Invalid site. Please contact us."
     assert remedy is not None
-    assert "Halo's own words" in remedy
+    assert "the other side's own words" in remedy
