@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.cli.asking import ask_secret
 from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, ago, group, plain, say, show, stack, table
+from syncline.cli.output import AsJson, group, plain, say, show, stack
+from syncline.cli.status_secrets import read_secrets, secrets_table
 from syncline.credentials import begin_rotation, end_rotation, load_key
 from syncline.errors import Broken
 from syncline.ledger import connections, credentials
-from syncline.ledger.connections import Link
-from syncline.ledger.credentials import OAUTH, Stored
+from syncline.ledger.credentials import OAUTH
 from syncline.settings import Settings
 from syncline.steps.parts import Parts
 from syncline.steps.tokens import keep
@@ -41,23 +38,6 @@ _IN_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    owner: str
-    connections: list[str]
-    purpose: str
-    since: datetime
-    expires_at: datetime | None
-    rotation_due: datetime | None
-    sealed_with_current_key: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    credentials: list[_Shown]
-    warnings: list[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Rotated:
     new_key: bool
     sealed_anew: int
@@ -71,18 +51,8 @@ def list_credentials(context: typer.Context, *, as_json: AsJson = False) -> None
     Example: syncline credentials list
     """
     with desk(context).open() as parts:
-        now = parts.now()
-
-        def work(connection: Connection) -> _Listed:
-            links = connections.everyone(connection)
-            stored = credentials.everything(connection)
-            return _Listed(
-                [_shown(one, links, parts) for one in stored if not _is_note(one)],
-                credentials.credential_warnings(connection, now),
-            )
-
-        listed = parts.ledger.run(work)
-    show(as_json, listed, lambda: _render(listed, now))
+        listed = parts.ledger.run(lambda connection: read_secrets(connection, parts))
+    show(as_json, listed, lambda: stack(*secrets_table(listed)))
 
 
 @app.command("set")
@@ -194,37 +164,3 @@ def _told(rotated: _Rotated, settings: Settings) -> str:
     if settings.old_keys is not None or settings.old_keys_file is not None:
         return f"{said} The old keys may be taken out of the settings."
     return f"{said} The rotation that was begun earlier is finished. {kept}"
-
-
-def _is_note(stored: Stored) -> bool:
-    return stored.purpose == credentials.REFRESH_INTENT
-
-
-def _shown(stored: Stored, links: Sequence[Link], parts: Parts) -> _Shown:
-    return _Shown(
-        owner=stored.owner,
-        connections=[link.name for link in credentials.users(stored, links)],
-        purpose=stored.purpose,
-        since=stored.updated_at,
-        expires_at=stored.expires_at,
-        rotation_due=stored.rotation_due,
-        sealed_with_current_key=parts.sealer.is_current(stored.sealed),
-    )
-
-
-def _render(listed: _Listed, now: datetime) -> RenderableType:
-    if not listed.credentials:
-        return plain("No secret is stored yet. Add a connection with: syncline connection add")
-    rows = [
-        [
-            ", ".join(one.connections) or one.owner,
-            one.purpose.replace("_", " "),
-            ago((now - one.since).total_seconds()),
-            "" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M}",
-            "by itself" if one.rotation_due is None else f"{one.rotation_due:%Y-%m-%d}",
-            "current" if one.sealed_with_current_key else "older: syncline credentials rotate-key",
-        ]
-        for one in listed.credentials
-    ]
-    columns = ["connections", "secret", "since", "expires (UTC)", "to be replaced", "key"]
-    return stack(table("credentials", columns, rows), *(plain(one) for one in listed.warnings))

@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import AsJson, ago, console, plain, show, stack, table
 from syncline.cli.status_events import EventStatus, events_table, read_events
+from syncline.cli.status_secrets import Secrets, read_secrets, secrets_table
 from syncline.errors import Refused
 from syncline.ledger import connections, status
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
-from syncline.ledger.credentials import credential_warnings
 from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
@@ -50,7 +50,7 @@ class _ConnectionStatus:
 @dataclass(frozen=True, slots=True)
 class _Status:
     connections: list[_ConnectionStatus]
-    credentials: list[str]
+    secrets: Secrets
     workers: list[WorkerStatus]
 
 
@@ -96,7 +96,7 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
 
 
 def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
-    def work(connection: Connection) -> tuple[list[_Found], list[str], list[WorkerStatus]]:
+    def work(connection: Connection) -> tuple[list[_Found], Secrets, list[WorkerStatus]]:
         links = (
             connections.everyone(connection)
             if name is None
@@ -107,11 +107,11 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
                 (link, status.kinds(connection, link), read_events(connection, link))
                 for link in links
             ],
-            credential_warnings(connection, parts.now()),
+            read_secrets(connection, parts),
             status.workers(connection, parts.settings.dead_after),
         )
 
-    found, warnings, workers = parts.ledger.run(work)
+    found, secrets, workers = parts.ledger.run(work)
     return _Status(
         [
             _ConnectionStatus(
@@ -125,7 +125,7 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
             )
             for link, kinds, events in found
         ],
-        warnings,
+        secrets,
         workers,
     )
 
@@ -143,7 +143,7 @@ def _render(found: _Status) -> RenderableType:
         return plain("No connection yet. Add one with: syncline connection add")
     return stack(
         *(part for one in found.connections for part in _connection(one)),
-        *(plain(f"Credentials: {warning}") for warning in found.credentials),
+        *secrets_table(found.secrets),
         _workers(found.workers),
     )
 

@@ -213,9 +213,10 @@ def test_how_halo_tells_of_changes_is_said_and_what_must_be_polled(books: Books,
 
 
 def test_a_token_that_is_due_for_rotation_is_told(books: Books, run: Run) -> None:
-    assert document(run("status", "--json"))["credentials"] == []
+    assert document(run("status", "--json"))["secrets"]["warnings"] == []
+    assert "to be replaced" in run("status").stdout
     old = "update credential set updated_at = updated_at - interval '80 days'"
     books.ledger.run(lambda c: c.execute(text(old)))
-    warnings = document(run("status", "--json"))["credentials"]
+    warnings = document(run("status", "--json"))["secrets"]["warnings"]
     assert any("token" in one for one in warnings)
-    assert "Credentials:" in run("status").stdout
+    assert warnings[0][:40] in run("status").stdout
