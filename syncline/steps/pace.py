@@ -2,8 +2,8 @@
 
 Rows come in waves, and several senders look at once. If each took what it found, a tenant of 300
 calls in 300 s would see its calls go out on arrays of one or two rows. An array that can be filled
-to a proved size is never held back, nor is the first row after a pause, nor are a few rows while
-most of the quota is free: an event's order shall be there at once.
+to a proved size is never held back, nor is the first row after a pause, nor what an event asks for
+while most of the quota is free.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from syncline.halo.abilities import ArraySize
 from syncline.ledger import due
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
-
-FEW = 6
-"""Fewer rows than these are no burst: waiting for more would only take time."""
 
 NOTHING = -1.0
 """There is nothing to send at all."""
@@ -37,8 +34,6 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float |
         return NOTHING
     if found >= size.next() and size.next() <= size.proved:
         return None
-    if found < min(size.next(), FEW) and _is_mostly_free(parts, line):
-        return None
     pause = max(limit.window / limit.calls for limit in line.halo_key.limits)
     turn = f"array:{target}"
     if parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
@@ -46,7 +41,8 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float |
     return pause.total_seconds()
 
 
-def _is_mostly_free(parts: Parts, line: Line) -> bool:
+def is_mostly_free(parts: Parts, line: Line) -> bool:
+    """Whether at least half of Halo's quota is left, so that arrays need not be filled."""
     left = parts.quota.left(line.halo_key)
     return left["frozen_until"] is None and all(
         2 * window["left"] >= window["calls"] for window in left["windows"]
