@@ -2,8 +2,8 @@
 
 Rows come in waves, and several senders look at once. If each took what it found, a tenant of 300
 calls in 300 s would see its calls go out on arrays of one or two rows. An array that can be filled
-to a proved size is never held back, nor is the first row after a pause, nor what an event asks for
-while most of the quota is free.
+to a proved size is never held back, nor is the first row after a pause. What an event asks for does
+not come here: it leaves at once, and fills its arrays by itself where quota makes it wait.
 """
 
 from __future__ import annotations
@@ -39,11 +39,3 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float |
     if parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
         return None
     return pause.total_seconds()
-
-
-def is_mostly_free(parts: Parts, line: Line) -> bool:
-    """Whether at least half of Halo's quota is left, so that arrays need not be filled."""
-    left = parts.quota.left(line.halo_key)
-    return left["frozen_until"] is None and all(
-        2 * window["left"] >= window["calls"] for window in left["windows"]
-    )

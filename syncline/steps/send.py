@@ -64,7 +64,7 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     urgent = parts.ledger.run(lambda c: due.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
-    if not (urgent and pace.is_mostly_free(parts, line)):
+    else:
         wait = pace.hold_back(parts, line, target.name, size)
         if wait is not None:
             return wait

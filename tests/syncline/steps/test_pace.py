@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from syncline.halo.abilities import ArraySize
-from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import pace
 from tests.world import NAME, Worlds, small
@@ -38,21 +37,3 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     world.pull()
     assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) is None
     assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) == 60
-
-
-def test_what_an_event_asks_for_leaves_at_once_while_most_of_the_quota_is_free(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=5)
-    world = worlds(style="summary", halo=SLOW)
-    line = world.parts.open_line(NAME)
-    assert pace.is_mostly_free(world.parts, line)
-    for _ in range(6):
-        world.parts.quota.take(
-            line.halo_key,
-            1,
-            lane=Lane.DELIVERIES,
-            connection=NAME,
-            deadline=world.settings.deadline,
-        )
-    assert not pace.is_mostly_free(world.parts, line)
