@@ -22,8 +22,6 @@ PAID_EVENTS = frozenset({"InvoicePaid", "InvoicePartiallyPaid"})
 """A payment of an invoice; there is no event of the transaction itself."""
 
 UNINSTALLED = "UNINSTALL"
-INSTALLED = "INSTALL"
-PLAN_CHANGED = "PLAN_CHANGE"
 
 SENT = "timestamp"
 """The field that says when an event was sent."""

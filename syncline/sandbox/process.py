@@ -128,14 +128,6 @@ class SandboxProcess:
         """What became of HighLevel's events, with the ids of those that were acknowledged."""
         return self.get("/highlevel/webhooks")
 
-    def send_highlevel(
-        self, kind: str, *, to: str | None = None, count: int = 1, location: str | None = None
-    ) -> list[dict[str, Any]]:
-        """Send events of a type at once, one attempt each; returns what was answered to each."""
-        form = {"type": kind, "to": to, "count": count, "location": location}
-        sent: list[dict[str, Any]] = self.post("/highlevel/send", form)["sent"]
-        return sent
-
     def expire_highlevel_tokens(self) -> None:
         """Let every access token of HighLevel's OAuth run out now."""
         self.post("/highlevel/oauth/expire", {})

@@ -23,7 +23,7 @@ from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, currencies, readings
+from syncline.steps import abilities, claim, currencies, readings
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate, highlevel_gate
 from syncline.steps.parts import Line, Parts
 from syncline.steps.pull import pull
@@ -174,7 +174,7 @@ def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> Non
             after = readings.read(parts, line, target)
             if after is None:
                 break
-            done += readings.ROUNDS * PARALLEL
+            done += claim.ROUNDS * PARALLEL
             parts.sleep(after)
 
 

@@ -39,8 +39,9 @@ from syncline.halo.reports import run_sql
 from syncline.ledger import database, deliveries, pulls, target_rows, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Confirmation, Lease
+from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.claim import claim_urgent_first
+from syncline.steps.claim import RETRY_AFTER, do_readings
 from syncline.steps.consignments import consignment_gone, record_consignments
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.halo_book import FLOW, Book, Waits, owe_readings
@@ -51,9 +52,7 @@ from syncline.steps.halo_rows import (
     judge_order,
     judge_payment,
 )
-from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.stop import stop_connection
 from syncline.steps.verdicts import backoff
 from syncline.transport import Permit
 
@@ -64,9 +63,6 @@ MOST = 300
 
 FEW = 3
 """So many readings are read one by one, without a list or report before."""
-
-ROUNDS = 50
-RETRY_AFTER = timedelta(seconds=2)
 
 POLL_AFTER = timedelta(seconds=30)
 """How soon a poll looks what it was when Halo says only that something happened."""
@@ -168,25 +164,12 @@ def read_halo(parts: Parts, line: Line, target: str) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
     """
-    for _ in range(ROUNDS):
-        with in_hand(parts):
-            began = parts.ledger.run(database.now)
-            lane, leases = claim_urgent_first(parts, line, target, MOST)
-            if not leases:
-                return None
-            try:
-                gate = halo_gate(parts, line, lane)
-                _read(parts, line, gate, TARGETS[target], leases, began)
-            except NoQuota as error:
-                _release(parts, leases, error.after)
-                return error.after.total_seconds()
-            except Again as error:
-                _release(parts, leases, max(error.after, RETRY_AFTER))
-                return max(error.after, RETRY_AFTER).total_seconds()
-            except Refused as error:
-                stop_connection(parts, line, error, leases)
-                return None
-    return 0.05
+
+    def some(lane: Lane, leases: list[Lease]) -> None:
+        began = parts.ledger.run(database.now)
+        _read(parts, line, halo_gate(parts, line, lane), TARGETS[target], leases, began)
+
+    return do_readings(parts, line, target, MOST, some)
 
 
 def _read(
@@ -369,10 +352,3 @@ def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: 
         failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
         after = max(after, backoff(lease.failures)) if failed else after
         deliveries.give_back(connection, [lease], after=after, why=fate.what, failed=failed)
-
-
-def _release(parts: Parts, leases: list[Lease], after: timedelta) -> None:
-    parts.ledger.run_patiently(
-        lambda connection: deliveries.release(connection, leases, after=after, why=None),
-        sleep=parts.sleep,
-    )

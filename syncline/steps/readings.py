@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,12 +20,11 @@ from syncline.highlevel.subscriptions import get_subscription
 from syncline.highlevel.transactions import list_transactions
 from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
-from syncline.steps.claim import claim_urgent_first
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
-from syncline.steps.hold import in_hand
+from syncline.quota.keys import Lane
+from syncline.steps.claim import do_readings
+from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
-from syncline.steps.stop import stop_connection
 from syncline.steps.verdicts import backoff
 from syncline.transport import Permit
 
@@ -118,9 +117,6 @@ TARGETS = {
 }
 """The targets of deliveries that ask for something to be read from HighLevel."""
 
-ROUNDS = 50
-RETRY_AFTER = timedelta(seconds=2)
-
 
 def read(parts: Parts, line: Line, target: str) -> float | None:
     """Do the readings of one kind that are due.
@@ -128,24 +124,11 @@ def read(parts: Parts, line: Line, target: str) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
     """
-    for _ in range(ROUNDS):
-        with in_hand(parts):
-            lane, leases = claim_urgent_first(parts, line, target, PARALLEL)
-            if not leases:
-                return None
-            try:
-                gate = highlevel_gate(parts, line, lane)
-                _read(parts, line, gate, TARGETS[target], leases)
-            except NoQuota as error:
-                _release(parts, leases, error.after)
-                return error.after.total_seconds()
-            except Again as error:
-                _release(parts, leases, max(error.after, RETRY_AFTER))
-                return max(error.after, RETRY_AFTER).total_seconds()
-            except Refused as error:
-                stop_connection(parts, line, error, leases)
-                return None
-    return 0.05
+
+    def some(lane: Lane, leases: list[Lease]) -> None:
+        _read(parts, line, highlevel_gate(parts, line, lane), TARGETS[target], leases)
+
+    return do_readings(parts, line, target, PARALLEL, some)
 
 
 def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:
@@ -276,10 +259,3 @@ def _fail(
         rest = backoff(lease.failures)
         after = max(came.after, rest) if isinstance(came, Again) else rest
         deliveries.give_back(connection, [lease], after=after, why=came.what, failed=True)
-
-
-def _release(parts: Parts, leases: list[Lease], after: timedelta) -> None:
-    parts.ledger.run_patiently(
-        lambda connection: deliveries.release(connection, leases, after=after, why=None),
-        sleep=parts.sleep,
-    )
