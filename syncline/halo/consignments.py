@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from syncline.halo.client import HaloClient
 from syncline.halo.models import ConsignmentRow
-from syncline.halo.paging import PageWalk
 from syncline.halo.reading import read_one
 from syncline.transport import Permit
 
@@ -23,23 +22,3 @@ def get_consignment(client: HaloClient, permit: Permit, consignment_id: int) -> 
         Unreadable: the answer is not one consignment.
     """
     return read_one(client, permit, PATH, consignment_id, ConsignmentRow)
-
-
-def consignment_walk() -> PageWalk:
-    """A walk over all consignments, newest first; a tenant may ignore the order."""
-    return PageWalk({"order": "id", "orderdesc": "true"}, key="consignments")
-
-
-def list_consignments_page(
-    client: HaloClient, permit: Permit, walk: PageWalk
-) -> list[ConsignmentRow]:
-    """The next page of a `consignment_walk`, without lines: the consignments not seen before.
-
-    Raises:
-        Unreadable: the answer is no list of consignments.
-    """
-    params = walk.pending()
-    if params is None:
-        return []
-    received = client.get(PATH, params, permit)
-    return ConsignmentRow.all_of(walk.take(received.document))

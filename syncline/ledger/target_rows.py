@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline import jsontext
-from syncline.ledger.waits import Edge
+from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
 
 OVERWRITES = "changed in Halo"
 """How the cause of an overwriting begins; by it the audit says how often there was one."""
@@ -58,24 +57,10 @@ def of_sources(
         text(
             f"""
             select {_COLUMNS}
-            from jsonb_to_recordset(cast(:rows as jsonb))
-                 as edge (flow text, source_id text, role text)
-            cross join lateral (
-                select * from delivery d
-                where d.tenant_id = :tenant_id and d.flow = edge.flow
-                  and d.source_id = edge.source_id and d.role = edge.role
-                limit 1) d  -- one look into the index each, whatever the planner thinks
-            """  # noqa: S608 - built from a constant of this module
+            from {EACH_EDGE}
+            """  # noqa: S608 - built from constants of ours
         ),
-        {
-            "tenant_id": tenant_id,
-            "rows": jsontext.dumps(
-                [
-                    {"flow": flow, "source_id": source_id, "role": role}
-                    for flow, source_id, role in sorted(set(edges))
-                ]
-            ).decode(),
-        },
+        {"tenant_id": tenant_id, "rows": edge_rows(sorted(set(edges)))},
     )
     rows = [Standing(*row) for row in found]
     return {(row.flow, row.source_id, row.role): row for row in rows}

@@ -6,7 +6,7 @@ sees the edge or is seen by us: no wake-up is lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -15,6 +15,15 @@ from syncline import jsontext
 
 Edge = tuple[str, str, str]
 """(flow, source id, role) of the delivery that is waited for."""
+
+EACH_EDGE = """
+    jsonb_to_recordset(cast(:rows as jsonb)) as edge (flow text, source_id text, role text)
+    cross join lateral (
+        select * from delivery d
+        where d.tenant_id = :tenant_id and d.flow = edge.flow
+          and d.source_id = edge.source_id and d.role = edge.role
+        limit 1) d"""
+"""The deliveries `d` of edges: one look into the index each, whatever the planner thinks."""
 
 # One look into the index for each, whatever the planner thinks of the table's size.
 _EACH_DEPENDENCY = """
@@ -40,7 +49,7 @@ def ready(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> set[
             order by dep.id for share of dep
             """  # noqa: S608 - built from constants of this module
         ),
-        {"tenant_id": tenant_id, "rows": _rows(edges)},
+        {"tenant_id": tenant_id, "rows": edge_rows(edges)},
     )
     return {(row.flow, row.source_id, row.role) for row in found if row.ready}
 
@@ -188,7 +197,8 @@ def _free(connection: Connection, ids: Sequence[int]) -> int:
     ).rowcount
 
 
-def _rows(edges: Sequence[Edge]) -> str:
+def edge_rows(edges: Collection[Edge]) -> str:
+    """Edges as the JSON that `EACH_EDGE` takes them from."""
     return jsontext.dumps(
         [{"flow": flow, "source_id": source_id, "role": role} for flow, source_id, role in edges]
     ).decode()

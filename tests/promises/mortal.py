@@ -7,6 +7,7 @@ does not even say that it ends.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from tests.world import World
+from tests.world import World, Worlds
 
 Strike = Callable[[int, str], None]
 
@@ -113,3 +114,30 @@ class Mortal:
             return answer
 
         transport.send = watched
+
+
+def die_one_after_the_other(
+    worlds: Worlds, first: World, chance: random.Random, *, most_points: int, seconds: float = 20
+) -> list[str]:
+    """Workers that each die at a point that chance chooses, until nothing is open any more.
+
+    Returns:
+        The points at which they died.
+    """
+    deaths: list[str] = []
+    while first.open_deliveries() or first.open_pulls():
+        last = chance.randint(2, most_points)
+
+        def strike(point: int, name: str, last: int = last) -> None:
+            if point == last:
+                deaths.append(name)
+                raise Killed
+
+        worker = worlds(joins=True)
+        mortal = Mortal(worker, strike)
+        try:
+            worker.drive(seconds)
+        except Killed:
+            mortal.silence()
+            worker.close()
+    return deaths

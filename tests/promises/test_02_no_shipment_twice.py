@@ -8,7 +8,7 @@ import pytest
 
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
-from tests.promises.mortal import Killed, Mortal
+from tests.promises.mortal import Mortal, die_one_after_the_other
 from tests.shipping import (
     an_order,
     fulfillments,
@@ -75,22 +75,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     first = shipping(worlds, sandbox, orders=4)
     many = ship_everything(first, sandbox)
     lives = random.Random(seed)
-    deaths: list[str] = []
-    while first.open_deliveries():
-        last = lives.randint(2, 60)
-
-        def strike(point: int, name: str, last: int = last) -> None:
-            if point == last:
-                deaths.append(name)
-                raise Killed
-
-        worker = worlds(joins=True)
-        mortal = Mortal(worker, strike)
-        try:
-            worker.drive(60)
-        except Killed:
-            mortal.silence()
-            worker.close()
+    deaths = die_one_after_the_other(worlds, first, lives, most_points=60, seconds=60)
     assert deaths
     judged(sandbox, many)
 

@@ -8,7 +8,7 @@ import pytest
 
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
-from tests.promises.mortal import Killed, Mortal
+from tests.promises.mortal import Mortal, die_one_after_the_other
 from tests.world import PROFILES, Worlds, small
 
 
@@ -21,22 +21,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     lives = random.Random(f"{seed} {profile}")
     first = worlds()
     first.owe_pull()
-    deaths: list[str] = []
-    while first.open_deliveries() or first.open_pulls():
-        last = lives.randint(2, 90)
-
-        def strike(point: int, name: str, last: int = last) -> None:
-            if point == last:
-                deaths.append(name)
-                raise Killed
-
-        worker = worlds(joins=True)
-        mortal = Mortal(worker, strike)
-        try:
-            worker.drive()
-        except Killed:
-            mortal.silence()
-            worker.close()
+    deaths = die_one_after_the_other(worlds, first, lives, most_points=90)
     assert len(deaths) >= 3
     verdict = sandbox.audit()
     assert verdict["clean"], {key: value for key, value in verdict.items() if value}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.promises.mortal import Killed, Mortal
+from tests.promises.mortal import die_one_after_the_other
 from tests.world import PROFILES, World, Worlds, small
 
 KINDS = ("order", "transaction", "subscription")
@@ -114,21 +114,7 @@ def _happen(sandbox: SandboxProcess, chance: random.Random) -> None:
 
 
 def _bring_over(worlds: Worlds, first: World, chance: random.Random, deaths: list[str]) -> None:
-    while first.open_deliveries() or first.open_pulls():
-        last = chance.randint(2, 160)
-
-        def strike(point: int, name: str, last: int = last) -> None:
-            if point == last:
-                deaths.append(name)
-                raise Killed
-
-        worker = worlds(joins=True)
-        mortal = Mortal(worker, strike)
-        try:
-            worker.drive(40)
-        except Killed:
-            mortal.silence()
-            worker.close()
+    deaths += die_one_after_the_other(worlds, first, chance, most_points=160, seconds=40)
 
 
 def _pulled(world: World) -> None:

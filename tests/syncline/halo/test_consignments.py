@@ -6,11 +6,7 @@ import pytest
 
 from syncline.errors import Absent, Unreadable
 from syncline.halo.client import HaloClient
-from syncline.halo.consignments import (
-    consignment_walk,
-    get_consignment,
-    list_consignments_page,
-)
+from syncline.halo.consignments import get_consignment
 from syncline.halo.orders import get_order
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
@@ -55,31 +51,6 @@ def test_a_consignment_that_is_not_there_is_absent(
 ) -> None:
     with pytest.raises(Absent):
         get_consignment(client, permit, 9)
-
-
-def test_consignments_are_listed_newest_first_to_the_end(
-    server: HaloServer, client: HaloClient, permit: Permit
-) -> None:
-    rows = [{"id": at, "salesorder_id": 1} for at in range(130, 0, -1)]
-
-    def page(number: int) -> list[dict[str, int]]:
-        return rows[(number - 1) * 100 : number * 100]
-
-    server.on(
-        "GET /api/Consignment",
-        lambda call: (
-            200,
-            {"record_count": 130, "consignments": page(int(call.query["page_no"]))},
-        ),
-    )
-    walk = consignment_walk()
-    seen = [row.id for row in list_consignments_page(client, permit, walk)]
-    seen += [row.id for row in list_consignments_page(client, permit, walk)]
-    assert seen == list(range(130, 0, -1))
-    assert walk.complete
-    assert list_consignments_page(client, permit, walk) == []
-    first = server.to("/api/Consignment")[0].query
-    assert (first["order"], first["orderdesc"], first["pageinate"]) == ("id", "true", "true")
 
 
 def test_a_consignment_without_an_id_is_unreadable(
