@@ -1,4 +1,4 @@
-"""Every table of the ledger.
+"""The tables of the way of a record: who is connected, what was seen, what is owed, what was done.
 
 `place` says whose record it is: `location:<id>` for HighLevel's, `tenant:<id>` for Halo's and for
 customers, who are one per tenant. `record` is partitioned by hash; `change`, `call` and `event` by
@@ -13,48 +13,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     CheckConstraint,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
-    LargeBinary,
-    MetaData,
-    Text,
     UniqueConstraint,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from syncline.ledger.states import State
-
-_NOW = func.clock_timestamp()
-
-
-class Base(DeclarativeBase):
-    """Base of all tables; names constraints so that migrations can name them too."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012
-        str: Text(),
-        int: BigInteger(),
-        bytes: LargeBinary(),
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB(),
-        list[str]: ARRAY(Text()),
-    }
+from syncline.ledger.tables.base import NOW, Base
 
 
 class Tenant(Base):
@@ -70,7 +39,7 @@ class Tenant(Base):
     quota_calls: Mapped[int]
     quota_seconds: Mapped[int]
     settle_seconds: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Location(Base):
@@ -88,7 +57,7 @@ class Location(Base):
     company_id: Mapped[str | None]
     account: Mapped[str | None]
     events_since: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Connection(Base):
@@ -110,7 +79,7 @@ class Connection(Base):
     note: Mapped[str | None]
     start_from: Mapped[date]
     owed_under: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Credential(Base):
@@ -121,8 +90,8 @@ class Credential(Base):
     purpose: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]
     expires_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
-    sealed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    sealed_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Session(Base):
@@ -131,8 +100,8 @@ class Session(Base):
     __tablename__ = "session"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
-    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
-    heartbeat_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    started_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    heartbeat_at: Mapped[datetime] = mapped_column(server_default=NOW)
     ended_at: Mapped[datetime | None]
 
 
@@ -179,8 +148,8 @@ class Pull(Base):
     unreadable: Mapped[int] = mapped_column(server_default="0")
     rereads: Mapped[int] = mapped_column(server_default="0")
     note: Mapped[str | None]
-    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
-    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    due_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    started_at: Mapped[datetime] = mapped_column(server_default=NOW)
     finished_at: Mapped[datetime | None]
 
 
@@ -224,8 +193,8 @@ class Record(Base):
     fingerprint: Mapped[bytes]
     created_at: Mapped[datetime | None]
     updated_at: Mapped[datetime | None]
-    noticed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
-    changed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    noticed_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    changed_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Facet(Base):
@@ -239,7 +208,7 @@ class Facet(Base):
     payload: Mapped[dict[str, Any]]
     fingerprint: Mapped[bytes]
     updated_at: Mapped[datetime | None]
-    read_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    read_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Change(Base):
@@ -250,7 +219,7 @@ class Change(Base):
         Index("ix_change_record", "foreign_id", "kind"),
         {"postgresql_partition_by": "RANGE (at)"},
     )
-    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=_NOW)
+    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=NOW)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     place: Mapped[str]
     kind: Mapped[str]
@@ -332,7 +301,7 @@ class Delivery(Base):
     urgent: Mapped[bool] = mapped_column(server_default=text("false"))
     owner: Mapped[UUID | None]
     call_id: Mapped[UUID | None]
-    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    due_at: Mapped[datetime] = mapped_column(server_default=NOW)
     sent_at: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]
     cause: Mapped[str]
@@ -363,7 +332,7 @@ class Call(Base):
         Index("ix_call_id", "id"),
         {"postgresql_partition_by": "RANGE (at)"},
     )
-    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=_NOW)
+    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=NOW)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     quota_key: Mapped[str]
     connection_id: Mapped[int | None]
@@ -384,7 +353,7 @@ class Ability(Base):
     owner: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]]
-    found_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    found_at: Mapped[datetime] = mapped_column(server_default=NOW)
     how: Mapped[str]
 
 
@@ -394,7 +363,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_source", "source_id"),)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    at: Mapped[datetime] = mapped_column(server_default=NOW)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connection.id"))
     flow: Mapped[str]
     source_id: Mapped[str]
@@ -431,7 +400,7 @@ class Event(Base):
         CheckConstraint("state in ('new', 'done', 'ignored', 'parked')", name="state"),
         {"postgresql_partition_by": "RANGE (at)"},
     )
-    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=_NOW)
+    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=NOW)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     source: Mapped[str]
     location_id: Mapped[str | None]
@@ -454,7 +423,7 @@ class EventSeen(Base):
     __table_args__ = (Index("ix_event_seen_at", "seen_at"),)
     source: Mapped[str] = mapped_column(primary_key=True)
     webhook_id: Mapped[str] = mapped_column(primary_key=True)
-    seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    seen_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Expected(Base):
@@ -466,5 +435,5 @@ class Expected(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     foreign_id: Mapped[str] = mapped_column(primary_key=True)
     updated_at: Mapped[datetime] = mapped_column(primary_key=True)
-    found_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    found_at: Mapped[datetime] = mapped_column(server_default=NOW)
     came_at: Mapped[datetime | None]
