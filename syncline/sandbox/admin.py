@@ -23,6 +23,7 @@ from syncline.sandbox.state_money import (
     change_subscriptions,
     change_transactions,
 )
+from syncline.sandbox.tamper import Tampering, tamper
 from syncline.sandbox.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Admin:
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
     `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
     `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
-    `POST /replay`, `POST /plant`, `GET /audit`,
+    `POST /replay`, `POST /plant`, `POST /tamper`, `GET /audit`,
     `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`;
     `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
     """
@@ -106,6 +107,7 @@ class Admin:
             ("POST", "/subscriptions/change"): self._change_subscriptions,
             ("POST", "/replay"): self._replay,
             ("POST", "/plant"): self._plant,
+            ("POST", "/tamper"): self._tamper,
             ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
             ("GET", "/audit"): self._audit,
             ("GET", "/calls"): self._calls,
@@ -217,6 +219,13 @@ class Admin:
         """Put the location's orders into Halo as another tool would have; tells what is true."""
         planting = Planting.model_validate_json(request.body or b"{}")
         return asdict(plant(self._sandbox.store, self._sandbox.halo.tenant, planting))
+
+    def _tamper(self, request: Request) -> dict[str, Any]:
+        """Change rows by hand on either side; tells what was changed."""
+        wish = Tampering.model_validate_json(request.body)
+        changed = tamper(self._sandbox.store, self._sandbox.halo.tenant, wish)
+        self._sandbox.halo.afterwards()
+        return {"changed": changed}
 
     def _audit(self, _: Request) -> dict[str, Any]:
         return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)

@@ -23,6 +23,7 @@ from syncline.sandbox.gateway import (
 )
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.halo import HaloService
+from syncline.sandbox.halo_dashboard_page import DASHBOARDS, page
 from syncline.sandbox.halo_sending import HaloSender
 from syncline.sandbox.highlevel import HighLevelService
 from syncline.sandbox.highlevel_events import EventWriter
@@ -119,6 +120,15 @@ class Sandbox:
             self.announce_app("INSTALL")
         await send_reply(send, reply, {})
 
+    async def halo_door(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The API of Halo, and the pages of its dashboards for people, which no limit counts."""
+        below = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not below.startswith(DASHBOARDS):
+            await self.gateways["halo"](scope, receive, send)
+            return
+        request = await read_request(scope, receive)
+        await send_reply(send, page(self.halo.tenant.store, self.halo.loaded, request), {})
+
     def _gateway(self, side: str, service: Service, rate_headers: RateHeaders) -> Gateway:
         return Gateway(
             side=side,
@@ -147,7 +157,7 @@ def create_app(config: SandboxConfig | None = None, keys: SigningKeys | None = N
             # On the real side this is another host than the API's.
             Mount("/highlevel/v2", app=sandbox.marketplace),
             Mount("/highlevel", app=sandbox.side("highlevel")),
-            Mount("/halo", app=sandbox.side("halo")),
+            Mount("/halo", app=sandbox.halo_door),
             Mount("/admin", app=Admin(sandbox)),
         ]
     )

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.addresses import normalised
+from syncline.sandbox.audit_alerts import audit_alerts
 from syncline.sandbox.audit_fulfillments import audit_fulfillments
 from syncline.sandbox.audit_money import KINDS as MONEY_KINDS
 from syncline.sandbox.audit_money import audit_money
@@ -61,9 +62,9 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
         `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
         of which something went back) and `subscriptions`; for each kind of finding up to 20 ids,
         and under `counts` how many there are; `sums` by currency of both sides; `rejected_429` and
-        `max_in_window` by side; `fulfillments`, the verdict on them; `clean` if there is no
-        finding, nothing was rejected and everything owed is in line. Money and fulfillments
-        count only where the config says so.
+        `max_in_window` by side; `fulfillments` and `alerts`, the verdicts on them; `clean` if
+        there is no finding, nothing was rejected and everything owed is in line. Money and
+        fulfillments count only where the config says so.
     """
     halo: HaloStore = store.halo
     findings: Findings = {kind: [] for kind in _KINDS}
@@ -77,9 +78,10 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
     if store.config.money:
         findings |= money.findings
     rejected = {side: call_log.rejected(side) for side in limits}
-    shipping = audit_fulfillments(store)
+    shipping, alerts = audit_fulfillments(store), audit_alerts(halo)
     whole = (
         in_line == len(owed)
+        and alerts["clean"]
         and (money.in_line or not store.config.money)
         and (shipping["clean"] or not store.config.fulfillments)
     )
@@ -88,6 +90,7 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
         "orders_in_line": in_line,
         **money.figures,
         "fulfillments": shipping,
+        "alerts": alerts,
         "sums": money.sums,
         "counts": {kind: len(ids) for kind, ids in findings.items()},
         **{kind: ids[:SHOWN] for kind, ids in findings.items()},

@@ -49,11 +49,18 @@ def make_fulfillment(
     made.append(fulfillment)
     if body["notifyCustomer"]:
         store.notified.append(fulfillment["_id"])
+    settle_fulfillments(store, order, now)
+    return fulfillment
+
+
+def settle_fulfillments(store: Store, order: Document, now: datetime) -> None:
+    """Let an order's fulfillmentStatus and updatedAt follow its fulfillments."""
+    made = store.fulfillments.get(order["_id"], [])
     sent = sum(item["qty"] for entry in made for item in entry["items"])
     ordered = sum(item["qty"] for item in order["items"])
-    order["fulfillmentStatus"] = "fulfilled" if sent >= ordered else "partially_fulfilled"
+    in_part = "partially_fulfilled" if made else "unfulfilled"
+    order["fulfillmentStatus"] = "fulfilled" if made and sent >= ordered else in_part
     touch(order, now)
-    return fulfillment
 
 
 def fulfill_by_hand(

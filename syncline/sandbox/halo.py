@@ -8,23 +8,31 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from syncline.sandbox import halo_auth, halo_webhooks
+from syncline.sandbox import halo_actions, halo_auth, halo_webhooks
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.faults import AnswerDial, Faults
 from syncline.sandbox.halo_admin import Admin
 from syncline.sandbox.halo_entities import ENTITIES, Entity, remove
-from syncline.sandbox.halo_fields import REPORT
 from syncline.sandbox.halo_lists import listed
 from syncline.sandbox.halo_recurring import generate_due
+from syncline.sandbox.halo_reports import STORED, is_only_run
 from syncline.sandbox.halo_saving import elements, save
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
+from syncline.sandbox.halo_tickets import priorities
 from syncline.sandbox.sql import Reports
 from syncline.sandbox.sql_dialect import SqlError
 from syncline.sandbox.state import Store
 from syncline.sandbox.wire import Reply, Request
 
 _REPORTING = frozenset({"reporting"})
+_NAMES = {**halo_webhooks.NAMES, "actions": "Actions", "priority": "Priority"}
+"""What has no plain rows of one number each, path in lower case → as it is written."""
+_OTHERS: dict[str, Callable[[Tenant, Request, list[str], AnswerDial], Reply]] = {
+    **dict.fromkeys(halo_webhooks.NAMES, halo_webhooks.answer),
+    "actions": halo_actions.answer,
+    "priority": priorities,
+}
 _ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -51,7 +59,9 @@ class HaloService:
             store.halo = HaloStore(webhook_dial=config.halo_webhooks)
         self.tenant = Tenant(store.halo, config, now)
         self._faults = faults
-        self._reports = Reports(store.halo, now)
+        self._reports = Reports(
+            store.halo, now, shows_custom_tables=self.tenant.profile.reports_custom_tables
+        )
         self._admin = Admin(self.tenant, store)
         self.afterwards: Callable[[], None] = _nothing
 
@@ -70,7 +80,7 @@ class HaloService:
         if parts[0] == "api":
             parts = parts[1:]
         known = ENTITIES.get(parts[0].lower())
-        name = known.name if known else halo_webhooks.NAMES.get(parts[0].lower(), parts[0])
+        name = known.name if known else _NAMES.get(parts[0].lower(), parts[0])
         names = [name, *("{id}" if _ID.fullmatch(one) else one for one in parts[1:])]
         return f"{request.method} /" + "/".join(names)
 
@@ -105,12 +115,13 @@ class HaloService:
         if parts == ["auth", "token"] and request.method == "POST":
             return halo_auth.issue(self.tenant, request)
         if len(parts) in (2, 3) and parts[0] == "api":
-            if parts[1].lower() == "report" and len(parts) == 2:
+            if parts[1].lower() == "report" and len(parts) == 2 and request.method == "POST":
                 return self._report(request)
-            if parts[1].lower() in halo_webhooks.NAMES:
+            answer = _OTHERS.get(parts[1].lower())
+            if answer is not None:
                 # Asking the dial uses it up, and only a write's answer can be spoilt.
                 dial = self._dial(request) if request.method == "POST" else AnswerDial()
-                return halo_webhooks.answer(self.tenant, request, parts[1:], dial)
+                return answer(self.tenant, request, parts[1:], dial)
             entity = ENTITIES.get(parts[1].lower())
             if entity is not None:
                 return self._entity(entity, parts[2:], request)
@@ -119,6 +130,10 @@ class HaloService:
     def _entity(self, entity: Entity, rest: list[str], request: Request) -> Reply:
         verb = "read" if request.method == "GET" else "edit"
         halo_auth.permit(self.tenant, request, entity.areas, verb=verb)
+        if entity.offered is not None and not entity.offered(self.tenant):
+            raise RefusalError(
+                403, {"Message": "You do not have permission to perform this action."}
+            )
         if not rest and request.method == "GET":
             return Reply(200, listed(self.tenant, entity, request.query))
         if not rest and request.method == "POST":
@@ -153,25 +168,29 @@ class HaloService:
         return self._faults.answer_dial(self.operation(request))
 
     def _report(self, request: Request) -> Reply:
-        """Run ad-hoc SQL; reading and editing of reports must both be granted."""
-        if request.method != "POST":
-            raise RefusalError(405, {"Message": "The resource does not support this method."})
+        """Run ad-hoc SQL or keep reports; reading and editing must both be granted."""
         halo_auth.permit(self.tenant, request, _REPORTING, verb="read")
         halo_auth.permit(self.tenant, request, _REPORTING, verb="edit")
         if not self.tenant.profile.sql:
             raise RefusalError(
                 403, {"Message": "You do not have permission to perform this action."}
             )
-        answers = [self._run(posted) for posted in elements(request, REPORT)]
-        return Reply(self.tenant.profile.created_status, answers)
+        posted = elements(request, STORED)
+        if not all(is_only_run(one) for one in posted):
+            return self._save(ENTITIES["report"], request)
+        return Reply(self.tenant.profile.created_status, [self._run(one) for one in posted])
 
-    def _run(self, posted: Row) -> Row:
+    def loaded(self, sql: str) -> Row:
+        """What a report of that statement shows: its rows, or why it cannot run."""
         rows: list[Any] = []
         error = None
         try:
-            rows = list(self._reports.run(posted.get("sql") or ""))
+            rows = list(self._reports.run(sql))
         except SqlError as problem:
             error = str(problem)
-        report = {"loaded": error is None, "load_error": error, "rows": rows}
+        return {"loaded": error is None, "load_error": error, "rows": rows}
+
+    def _run(self, posted: Row) -> Row:
+        report = self.loaded(posted.get("sql") or "")
         return {"id": 0, "name": posted.get("name") or "", "sql": posted.get("sql"),
                 "report": report}  # fmt: skip

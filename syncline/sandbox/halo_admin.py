@@ -11,13 +11,23 @@ from typing import Any
 from syncline.sandbox.addresses import by_email, normalised
 from syncline.sandbox.audit_fulfillments import carried_by, price_of
 from syncline.sandbox.config import WebhookDial
+from syncline.sandbox.halo_actions import actions_of
 from syncline.sandbox.halo_consignments import (
     check_consignment,
     edit_consignment,
     save_consignment,
 )
 from syncline.sandbox.halo_customers import save_client, save_user
-from syncline.sandbox.halo_fields import CONSIGNMENT, INVOICE, ORDER, PAYMENT, Convert, typed
+from syncline.sandbox.halo_entities import ENTITIES, remove
+from syncline.sandbox.halo_fields import (
+    CONSIGNMENT,
+    INVOICE,
+    ORDER,
+    PAYMENT,
+    TICKET,
+    Convert,
+    typed,
+)
 from syncline.sandbox.halo_invoices import edit_invoice
 from syncline.sandbox.halo_lines import exact
 from syncline.sandbox.halo_orders import ORDER_TABLE, edit_order
@@ -25,6 +35,7 @@ from syncline.sandbox.halo_payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo_recurring import edit_recurring
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
+from syncline.sandbox.halo_tickets import closed_status, edit_ticket
 from syncline.sandbox.halo_webhooks import bind_everything
 from syncline.sandbox.state import Store
 from syncline.sandbox.wire import Reply, Request
@@ -45,6 +56,7 @@ _EDITS = {
     "payment": _Edit(lambda store: store.payments, PAYMENT, edit_payment),
     "consignment": _Edit(lambda store: store.consignments, CONSIGNMENT, edit_consignment),
     "recurring": _Edit(lambda store: store.recurring_invoices, INVOICE, edit_recurring),
+    "ticket": _Edit(lambda store: store.tickets, TICKET, edit_ticket),
 }
 
 
@@ -67,14 +79,21 @@ class Admin:
             "webhooks": self._turn_dial,
             "webhooks/bind": self._bind,
             "deliveries": self._deliveries,
+            "tickets": self._tickets,
+            "tickets/close": self._close_ticket,
+            "tickets/delete": self._delete_ticket,
+            "actions": self._actions,
+            "integration_errors": self._integration_errors,
         }
 
     def handle(self, request: Request) -> Reply:
         """Do one hook.
 
         `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, `consign`,
-        `pay`, `orders`, `webhooks` (their dial), `webhooks/bind`, `deliveries`, or an edit by hand
-        of `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`, `recurring/<id>`.
+        `pay`, `orders`, `webhooks` (their dial), `webhooks/bind`, `deliveries`, `tickets`,
+        `tickets/close`, `tickets/delete`, `actions`, `integration_errors`, or an edit by hand of
+        `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`, `recurring/<id>`,
+        `ticket/<id>`.
         """
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)
@@ -169,6 +188,28 @@ class Admin:
     def _orders(self, _body: Row) -> Row:
         """All sales orders as they stand."""
         return {"orders": list(self._tenant.store.orders.values())}
+
+    def _tickets(self, _body: Row) -> Row:
+        """All tickets that were not deleted, whole, oldest first."""
+        rows = self._tenant.store.tickets.values()
+        return {"tickets": [ENTITIES["tickets"].whole(self._tenant, row) for row in rows]}
+
+    def _close_ticket(self, body: Row) -> Row:
+        """Close a ticket as a person does."""
+        return edit_ticket(self._tenant, body["id"], {"status_id": closed_status(self._tenant)})
+
+    def _delete_ticket(self, body: Row) -> Row:
+        """Delete a ticket as a person does."""
+        remove(self._tenant, ENTITIES["tickets"], body["id"])
+        return {"id": body["id"]}
+
+    def _actions(self, body: Row) -> Row:
+        """The actions of a ticket, oldest first."""
+        return {"actions": actions_of(self._tenant, body["ticket_id"])}
+
+    def _integration_errors(self, _body: Row) -> Row:
+        """The integration errors that the tenant shows, oldest first."""
+        return {"errors": list(self._tenant.store.integration_errors.values())}
 
     def _turn_dial(self, body: Row) -> Row:
         """Set how webhooks are sent; what is not named stays."""

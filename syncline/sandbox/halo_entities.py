@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from syncline.sandbox import halo_fields
+from syncline.sandbox import (
+    halo_custom_tables,
+    halo_dashboards,
+    halo_fields,
+    halo_reports,
+)
 from syncline.sandbox.halo_consignments import (
     check_consignment,
     removed_consignment,
     save_consignment,
 )
-from syncline.sandbox.halo_currencies import CURRENCIES, STATUSES
+from syncline.sandbox.halo_currencies import CURRENCIES
 from syncline.sandbox.halo_customers import (
     CLIENT_TABLE,
     SITE_TABLE,
@@ -28,6 +33,7 @@ from syncline.sandbox.halo_customers import (
     save_user,
 )
 from syncline.sandbox.halo_fields import Convert
+from syncline.sandbox.halo_integration_errors import check_error, save_error
 from syncline.sandbox.halo_invoices import (
     INVOICE_TABLE,
     check_invoice,
@@ -41,6 +47,19 @@ from syncline.sandbox.halo_payments import check_payment, removed_payment, save_
 from syncline.sandbox.halo_recurring import check_recurring, removed_recurring, save_recurring
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
+from syncline.sandbox.halo_tickets import (
+    STATUSES,
+    TICKET_AREAS,
+    TICKET_DETAILS,
+    TICKET_TABLE,
+    TICKET_TYPES,
+    check_ticket,
+    removed_ticket,
+    save_ticket,
+    status_shown,
+    ticket_shown,
+    type_shown,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,7 @@ class Writing:
         save: creates or updates.
         remove_check: refuses a delete where other rows hang on the row.
         removed: what follows a delete.
+        status: of a successful POST; None is the tenant's usual one.
     """
 
     fields: Mapping[str, Convert]
@@ -60,6 +80,7 @@ class Writing:
     save: Callable[[Tenant, Row], Row]
     remove_check: Callable[[Tenant, Row], None] | None = None
     removed: Callable[[Tenant, Row], None] | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class Entity:
         writing: None where it can only be read.
         beside: what a whole row shows besides its own fields and links.
         shown: whether a list with that query shows a row at all.
+        offered: whether the tenant grants it at all; None: whoever has the scope may.
+        may_be_bare: its list is a bare array at a tenant that gives some so.
     """
 
     name: str
@@ -90,7 +113,9 @@ class Entity:
     table_id: int | None = None
     writing: Writing | None = None
     beside: Callable[[Tenant, Row], Row] | None = None
-    shown: Callable[[Row, Mapping[str, str]], bool] | None = None
+    shown: Callable[[Tenant, Row, Mapping[str, str]], bool] | None = None
+    offered: Callable[[Tenant], bool] | None = None
+    may_be_bare: bool = False
 
     def whole(self, tenant: Tenant, row: Row) -> Row:
         """A row with all its details and links."""
@@ -215,6 +240,7 @@ ENTITIES = {
             areas=frozenset(),
             list_key=None,
             rows=lambda _store: STATUSES,
+            shown=status_shown,
         ),
         Entity(
             name="Invoice",
@@ -253,6 +279,84 @@ ENTITIES = {
             writing=Writing(
                 halo_fields.INVOICE, check_recurring, save_recurring, removed=removed_recurring
             ),
+        ),
+        Entity(
+            name="Tickets",
+            areas=TICKET_AREAS,
+            list_key="tickets",
+            rows=lambda store: store.tickets,
+            searched=("summary", "details"),
+            filters=("client_id", "site_id", "user_id", "status_id", "agent_id"),
+            details=TICKET_DETAILS,
+            table_id=TICKET_TABLE,
+            writing=Writing(
+                # A created and an updated ticket are both answered by 201, as seen live by others.
+                halo_fields.TICKET,
+                check_ticket,
+                save_ticket,
+                removed=removed_ticket,
+                status=201,
+            ),
+            shown=ticket_shown,
+        ),
+        Entity(
+            name="TicketType",
+            areas=TICKET_AREAS,
+            list_key=None,
+            rows=lambda _store: TICKET_TYPES,
+            details=frozenset({"fields"}),
+            shown=type_shown,
+        ),
+        Entity(
+            name="IntegrationError",
+            # Neither the scope nor the key of this list is shown anywhere.
+            areas=frozenset({"admin"}),
+            list_key="integrationerrors",
+            rows=lambda store: store.integration_errors,
+            filters=("module_id", "detail_id"),
+            writing=Writing(halo_fields.INTEGRATION_ERROR, check_error, save_error),
+        ),
+        Entity(
+            name="Report",
+            areas=halo_reports.REPORTING,
+            list_key="reports",
+            rows=lambda store: store.reports,
+            searched=("name", "description"),
+            details=halo_reports.DETAILS,
+            writing=Writing(
+                halo_reports.STORED, halo_reports.check_report, halo_reports.save_report
+            ),
+            offered=halo_reports.offered,
+            may_be_bare=True,
+        ),
+        Entity(
+            name="DashboardLinks",
+            areas=halo_dashboards.AREAS,
+            list_key="dashboards",
+            rows=lambda store: store.dashboards,
+            searched=("name",),
+            details=halo_dashboards.DETAILS,
+            writing=Writing(
+                halo_dashboards.DASHBOARD,
+                halo_dashboards.check_dashboard,
+                halo_dashboards.save_dashboard,
+            ),
+            offered=halo_dashboards.offered,
+        ),
+        Entity(
+            name="CustomTable",
+            areas=frozenset({"admin"}),
+            list_key="customtables",
+            rows=lambda store: store.custom_tables,
+            details=halo_custom_tables.DETAILS,
+            writing=Writing(
+                halo_custom_tables.TABLE,
+                halo_custom_tables.check_table,
+                halo_custom_tables.save_table,
+                removed=halo_custom_tables.removed_table,
+            ),
+            offered=halo_custom_tables.offered,
+            may_be_bare=True,
         ),
     )
 }

@@ -236,6 +236,34 @@ CONSIGNMENT = fields(
     flags="is_return ignoreserialisation",
     lines=CONSIGNMENT_LINE,
 )
+TICKET = fields(
+    integers="id status_id tickettype_id priority_id client_id site_id user_id agent_id "
+    "third_party_id salesorder_id orderhead_id sla_id impact urgency source parent_id "
+    "categoryid_1 categoryid_2 categoryid_3 categoryid_4 supplier_id contract_id",
+    texts="summary details details_html dateoccurred team reportedby user_email emailtolist "
+    "emailcclist alsoinform ccaddress invite_emaillist client_reference supplier_reference "
+    "third_party_id_string reference category_1 category_2 category_3 category_4 closure_note "
+    "startdate targetdate _importtype",
+    flags="flagged sendack createacknowledgement send_remoteinvite excludefromsla dont_do_rules "
+    "apply_rules donotapplytemplateintheapi _dont_fire_automations _isimport _novalidate "
+    "_forcereassign _validate_updates _recover _isalert",
+    lists="customfields",
+    link=True,
+)
+ACTION = fields(
+    integers="id ticket_id outcome_id new_status actionby_agent_id emailtemplate_id salesorder_id",
+    numbers="timetaken",
+    texts="outcome datetime note note_html emailbody emailsubject emailto emailtonew emailcc "
+    "emailccnew emailbcc emailbccnew smsto guid _importtype",
+    flags="hiddenfromuser sendemail sendsms send_survey isBulkEmail important dont_do_rules "
+    "_isimport _validate_travel _forcereassign",
+    lists="customfields",
+    link=True,
+)
+INTEGRATION_ERROR = fields(
+    integers="id module_id detail_id entity_id",
+    texts="entity_type entity_name endpoint error date",
+)
 WEBHOOK_MAPPING = fields(integers="id fiusage fiid", texts="webhookid finame filabel key")
 WEBHOOK = fields(
     integers="type authentication_type method payload_type log_retention_policy_days "
@@ -249,9 +277,6 @@ NOTIFICATION = fields(
     integers="id eventno type delivery_method agent_id emailtemplate_id",
     texts="guid name webhook_id",
     flags="sendpushnotification",
-)
-REPORT = fields(
-    integers="id", texts="name sql", flags="_testonly _loadreportonly _testchart", lists="filters"
 )
 
 

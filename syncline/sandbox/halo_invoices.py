@@ -113,7 +113,7 @@ def show_payments(tenant: Tenant, invoice: Row) -> Row:
     return {"payments": tenant.store.payments.having("invoice_id", invoice["id"])}
 
 
-def shown(invoice: Row, query: Mapping[str, str]) -> bool:
+def shown(_tenant: Tenant, invoice: Row, query: Mapping[str, str]) -> bool:
     """Whether a list shows the row at all: credits only when they are asked for."""
     if invoice["creditlinkedtoinvoiceid"] or invoice["total"] < 0:
         return query.get("includecredits", "").lower() == "true"

@@ -18,15 +18,16 @@ PAGE_CAP = 100
 DEFAULT_PAGE = 50
 
 _UNPAGED = ("Client", "RecurringInvoice")
-_UNSEARCHED = ("SalesOrder", "Invoice", "RecurringInvoice")
+_UNSEARCHED = ("SalesOrder", "Invoice", "RecurringInvoice", "Tickets")
 """The lists that an awkward tenant does not page or search."""
 
 
 def listed(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> Any:
     """The answer to a list call."""
     rows = _ordered(_matching(tenant, entity, query), query)
-    if entity.list_key is None:
-        return rows
+    bare = entity.may_be_bare and tenant.profile.bare_lists
+    if entity.list_key is None or bare:
+        return [entity.flat(row) for row in rows]
     heeded = entity.name not in _UNPAGED or tenant.profile.pages_clients
     body = page_of(rows, query, entity.list_key, heeded=heeded)
     body[entity.list_key] = [entity.flat(row) for row in body[entity.list_key]]
@@ -67,14 +68,14 @@ def _matching(tenant: Tenant, entity: Entity, query: Mapping[str, str]) -> list[
     for key, wanted in asked.items():
         found = [row for row in found if str(row.get(key, "")).casefold() == wanted]
     since = query.get("lastupdatefromdate", "").rstrip("Z")
-    if since and tenant.profile.filters_by_update and entity.name in ("Client", "Users"):
+    if since and tenant.profile.filters_by_update and entity.name in ("Client", "Users", "Tickets"):
         updated = tenant.store.updated
         found = [row for row in found if updated.get((entity.name, row["id"]), "") >= since]
     sought = query.get("search", "").strip().casefold()
     if sought and (entity.name not in _UNSEARCHED or tenant.profile.searches_orders):
         found = _mentioning(rows, found, entity.searched, sought)
     if entity.shown is not None:
-        found = [row for row in found if entity.shown(row, query)]
+        found = [row for row in found if entity.shown(tenant, row, query)]
     return list(found)
 
 

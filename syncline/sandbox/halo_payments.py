@@ -84,7 +84,9 @@ def removed_payment(tenant: Tenant, payment: Row) -> None:
 
 
 def _follow(tenant: Tenant, payment: Row) -> None:
-    invoice = tenant.store.invoices[payment["invoice_id"]]
+    invoice = tenant.store.invoices.get(payment["invoice_id"])
+    if invoice is None:
+        return
     settle(tenant, invoice)
     tenant.store.touch("Invoice", invoice["id"], tenant.stamp())
     tenant.changed("Invoice", invoice["id"], new=False)

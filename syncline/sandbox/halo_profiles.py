@@ -28,9 +28,17 @@ class Profile:
         links: ExternalLink rows are stored.
         late_links: they are visible only after the configured delay.
         replaces_lines: posted lines replace the set; else they are merged by id.
-        searches_orders: `search=` is heeded on sales orders, invoices and recurring invoices.
+        searches_orders: `search=` is heeded on sales orders, invoices and recurring invoices,
+            and on tickets.
         pages_clients: `page_no` is heeded on the lists of clients and recurring invoices.
         filters_by_update: `lastupdatefromdate` is heeded.
+        filters_tickets: tickets and their statuses heed filters besides `search=`.
+        shows_strange_modules: integration errors of modules that are not Halo's own are shown.
+        refuses_strange_modules: they are refused; else they vanish unless they are shown.
+        dashboards: dashboards are granted.
+        custom_tables: custom tables are granted.
+        reports_custom_tables: reports can read the rows of custom tables.
+        bare_lists: the lists of reports and custom tables are bare arrays.
         enforces_change_seq: an update of an order needs its current `change_seq`.
         wrapped_limit_text: the text of a 429 stands inside JSON.
     """
@@ -48,6 +56,13 @@ class Profile:
     searches_orders: bool = True
     pages_clients: bool = True
     filters_by_update: bool = False
+    filters_tickets: bool = False
+    shows_strange_modules: bool = False
+    refuses_strange_modules: bool = False
+    dashboards: bool = True
+    custom_tables: bool = True
+    reports_custom_tables: bool = True
+    bare_lists: bool = False
     enforces_change_seq: bool = False
     wrapped_limit_text: bool = False
 
@@ -55,8 +70,20 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile(name="generous", filters_by_update=True),
-        Profile(name="plain", saving=ArraySaving.FIRST, bare_single=True, sql=False, links=False),
+        Profile(
+            name="generous",
+            filters_by_update=True,
+            filters_tickets=True,
+            shows_strange_modules=True,
+        ),
+        Profile(
+            name="plain",
+            saving=ArraySaving.FIRST,
+            bare_single=True,
+            sql=False,
+            links=False,
+            custom_tables=False,
+        ),
         Profile(
             name="awkward",
             saving=ArraySaving.TWO_OF_THREE,
@@ -68,6 +95,10 @@ PROFILES = {
             replaces_lines=False,
             searches_orders=False,
             pages_clients=False,
+            refuses_strange_modules=True,
+            dashboards=False,
+            reports_custom_tables=False,
+            bare_lists=True,
             enforces_change_seq=True,
             wrapped_limit_text=True,
         ),

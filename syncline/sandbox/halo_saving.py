@@ -75,7 +75,7 @@ def save(
     if dial.too_few:
         shown.pop()
     bare = profile.bare_single and len(shown) == 1
-    return Reply(profile.created_status, shown[0] if bare else shown)
+    return Reply(writing.status or profile.created_status, shown[0] if bare else shown)
 
 
 def _saved(tenant: Tenant, writing: Writing, chosen: list[Row], *, stepwise: bool) -> list[Row]:

@@ -17,7 +17,8 @@ UNKNOWN_CLIENT = 1
 """Every tenant starts with one client, named Unknown, for what belongs to nobody."""
 
 _FIRST_IDS = {"SalesOrder": 5001, "Client": 101, "Site": 301, "Users": 701,
-              "Invoice": 400_001, "InvoicePayment": 800_001, "Consignment": 60_001}  # fmt: skip
+              "Invoice": 400_001, "InvoicePayment": 800_001, "Consignment": 60_001,
+              "Tickets": 20_001, "Actions": 7_000_001, "IntegrationError": 90_001}  # fmt: skip
 """Far apart, so that an id of one entity used for another is refused and not taken by luck."""
 
 
@@ -85,8 +86,10 @@ class HaloStore:
     `touched` names the rows that changed since the reports' tables were last brought in step;
     `updated` holds when a row was last written, for the filters by update time; `generating` when
     each recurring invoice that is not disabled makes its next invoice; `consigned` every version of
-    each consignment, `occurrences` what no notification was made of yet, `deliveries` the log of
-    webhooks' deliveries, and `sent` their counts; `by_hand` is set while a person is at it.
+    each consignment, `deleted_tickets` what can be brought back, `actions` the entries of tickets
+    by the number that is unique over all of them, `occurrences` what no notification was made of
+    yet, `deliveries` the log of webhooks' deliveries, and `sent` their counts; `by_hand` is set
+    while a person is at it.
     """
 
     orders: Rows = field(default_factory=Rows)
@@ -98,6 +101,14 @@ class HaloStore:
     recurring_invoices: Rows = field(default_factory=Rows)
     consignments: Rows = field(default_factory=Rows)
     consigned: dict[int, list[Consigned]] = field(default_factory=dict)
+    tickets: Rows = field(default_factory=Rows)
+    deleted_tickets: dict[int, Row] = field(default_factory=dict)
+    actions: Rows = field(default_factory=Rows)
+    integration_errors: Rows = field(default_factory=Rows)
+    reports: dict[int, Row] = field(default_factory=dict)
+    dashboards: dict[int, Row] = field(default_factory=dict)
+    custom_tables: dict[int, Row] = field(default_factory=dict)
+    custom_rows: dict[int, list[Row]] = field(default_factory=dict)
     webhooks: dict[str, Row] = field(default_factory=dict)
     notifications: dict[str, Row] = field(default_factory=dict)
     webhook_dial: WebhookDial = field(default_factory=WebhookDial)

@@ -192,6 +192,31 @@ class SandboxProcess:
         """Change an order as a person would in Halo; returns it whole."""
         return self.post(f"/halo/order/{order_id}", fields)
 
+    def tickets(self) -> list[dict[str, Any]]:
+        """All tickets of Halo that were not deleted, with their links, oldest first."""
+        tickets: list[dict[str, Any]] = self.post("/halo/tickets", {})["tickets"]
+        return tickets
+
+    def actions(self, ticket_id: int) -> list[dict[str, Any]]:
+        """The actions of one of Halo's tickets, oldest first."""
+        actions: list[dict[str, Any]] = self.post("/halo/actions", {"ticket_id": ticket_id})[
+            "actions"
+        ]
+        return actions
+
+    def integration_errors(self) -> list[dict[str, Any]]:
+        """The integration errors that Halo's administrators see, oldest first."""
+        errors: list[dict[str, Any]] = self.post("/halo/integration_errors", {})["errors"]
+        return errors
+
+    def close_ticket(self, ticket_id: int) -> dict[str, Any]:
+        """Close a ticket as a person would in Halo; returns it."""
+        return self.post("/halo/tickets/close", {"id": ticket_id})
+
+    def delete_ticket(self, ticket_id: int) -> None:
+        """Delete a ticket as a person would in Halo."""
+        self.post("/halo/tickets/delete", {"id": ticket_id})
+
     def consign(
         self,
         order_id: int,
@@ -251,6 +276,26 @@ class SandboxProcess:
             `sent`, and of these `acknowledged` and `failed`; `lost`, `swallowed`, and `pending`.
         """
         return self.post("/halo/deliveries", {})
+
+    def tamper(
+        self, kind: str, count: int, seed: int = 1, *, webhook: bool = False
+    ) -> list[dict[str, Any]]:
+        """Change rows by hand, no source twice over all calls.
+
+        Args:
+            kind: one of `syncline.sandbox.tamper.KINDS`, such as `order_deleted`.
+            count: to how many sources.
+            seed: fixes which.
+            webhook: whether Halo's webhooks tell of it.
+
+        Returns:
+            For each change `kind`, `entity` and `source` of HighLevel, and Halo's row `halo_id`
+            (None for what was changed in HighLevel), `field`, `before`, `after`. Fewer than
+            `count` where fewer fit.
+        """
+        form = {"kind": kind, "count": count, "seed": seed, "webhook": webhook}
+        changed: list[dict[str, Any]] = self.post("/tamper", form)["changed"]
+        return changed
 
     def replay_old(self, ids: list[str], *, reads: int = 1) -> list[str]:
         """Let HighLevel's lists show these as they were before their last change, `reads` times.

@@ -6,19 +6,20 @@ An error never is an HTTP error: it comes back as the report's `load_error`.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import ChainMap, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.halo_custom_tables import Shown, show_to_reports
 from syncline.sandbox.halo_state import HaloStore, Row, stamp
-from syncline.sandbox.sql_dialect import SqlError, date_add, normal_time, translate
+from syncline.sandbox.sql_dialect import SqlError, date_add, date_part, day, normal_time, translate
 from syncline.sandbox.sql_tables import TABLES, Table
 
 ROW_CAP = 50_000
 
-_ENTITY_ROWS: dict[str, Callable[[HaloStore], dict[int, Row]]] = {
+_ENTITY_ROWS: dict[str, Callable[[HaloStore], Mapping[int, Row]]] = {
     "SalesOrder": lambda store: store.orders,
     "Consignment": lambda store: store.consignments,
     "Client": lambda store: store.clients,
@@ -28,6 +29,9 @@ _ENTITY_ROWS: dict[str, Callable[[HaloStore], dict[int, Row]]] = {
     "Invoice": lambda store: store.invoices,
     "RecurringInvoice": lambda store: store.recurring_invoices,
     "InvoicePayment": lambda store: store.payments,
+    "Tickets": lambda store: ChainMap(store.tickets, store.deleted_tickets),
+    "Actions": lambda store: store.actions,
+    "IntegrationError": lambda store: store.integration_errors,
 }
 _AFFINITY = {"INT": "INTEGER", "BIGINT": "INTEGER", "BIT": "INTEGER", "FLOAT": "REAL",
              "DECIMAL": "NUMERIC"}  # fmt: skip
@@ -36,11 +40,17 @@ _AFFINITY = {"INT": "INTEGER", "BIGINT": "INTEGER", "BIT": "INTEGER", "FLOAT": "
 class Reports:
     """The reports' database of one store, kept in step with its rows."""
 
-    def __init__(self, store: HaloStore, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: HaloStore, now: Callable[[], datetime], *, shows_custom_tables: bool = True
+    ) -> None:
         self._store = store
+        self._shows_custom_tables = shows_custom_tables
+        self._custom_tables: Shown = {}
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.create_function("halo_now", 0, lambda: stamp(now()))
         self._database.create_function("halo_time", 1, normal_time)
+        self._database.create_function("halo_day", 1, day)
+        self._database.create_function("halo_part", 2, date_part)
         self._database.create_function("halo_add", 3, date_add)
         for table in TABLES:
             self._create(table)
@@ -55,6 +65,8 @@ class Reports:
             SqlError: if it is no single SELECT or does not run.
         """
         self._keep_step()
+        if self._shows_custom_tables:
+            show_to_reports(self._store, self._database, self._custom_tables)
         translated, lists = translate(sql)
         try:
             cursor = self._database.execute(translated, lists)

@@ -26,7 +26,7 @@ _LIST_OR_TEXT = re.compile(
 _PARTS = {"year": "years", "month": "months", "day": "days", "hour": "hours",
           "minute": "minutes", "second": "seconds"}  # fmt: skip
 
-_TIMES = ("datetime", "datetime2", "smalldatetime", "timestamp", "date")
+_TIMES = ("datetime", "datetime2", "smalldatetime", "timestamp")
 
 
 class SqlError(Exception):
@@ -117,6 +117,8 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
 def _cast(node: exp.Cast) -> exp.Expression:
     if node.to.is_type(*_TIMES):
         return exp.Anonymous(this="halo_time", expressions=[node.this])
+    if node.to.is_type("date"):
+        return exp.Anonymous(this="halo_day", expressions=[node.this])
     return node
 
 
@@ -127,6 +129,21 @@ def _convert(node: exp.Convert) -> exp.Expression:
 def _date_add(node: exp.DateAdd) -> exp.Expression:
     part = exp.Literal.string(str(node.args["unit"].name).lower())
     return exp.Anonymous(this="halo_add", expressions=[part, node.expression, node.this])
+
+
+def _part(node: exp.Year | exp.Month | exp.Day) -> exp.Expression:
+    name = exp.Literal.string(type(node).__name__.lower())
+    return exp.Anonymous(this="halo_part", expressions=[name, node.this])
+
+
+def _inner(node: exp.TsOrDsToDate) -> exp.Expression:
+    """What the parser put a conversion around by itself."""
+    inner: exp.Expression = node.this
+    return inner
+
+
+def _national(node: exp.National) -> exp.Expression:
+    return exp.Literal.string(node.name)
 
 
 def _literal(node: exp.Literal) -> exp.Expression:
@@ -144,6 +161,11 @@ _REWRITES: dict[type[exp.Expr], Callable[[Any], exp.Expression]] = {
     exp.Cast: _cast,
     exp.Convert: _convert,
     exp.DateAdd: _date_add,
+    exp.Year: _part,
+    exp.Month: _part,
+    exp.Day: _part,
+    exp.TsOrDsToDate: _inner,
+    exp.National: _national,
     exp.Literal: _literal,
 }
 
@@ -177,6 +199,19 @@ def normal_time(text: str | None) -> str | None:
     except ValueError:
         return None
     return stamp(when if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+def day(text: str | None) -> str | None:
+    """A time's day as a report shows it: its midnight."""
+    when = normal_time(text)
+    return None if when is None else f"{when[:10]}T00:00:00.000"
+
+
+def date_part(part: str, text: str | None) -> int | None:
+    """YEAR, MONTH and DAY of a time."""
+    when = normal_time(text)
+    found: int | None = None if when is None else getattr(datetime.fromisoformat(when), part)
+    return found
 
 
 def date_add(part: str, count: int, text: str | None) -> str | None:

@@ -247,4 +247,62 @@ TABLES = (
         """),
         indexed=("IPIntentID", "ipthirdpartyid", "IPIHid"),
     ),
+    Table(
+        # That CustomerRef and Suppref hold the client's and the supplier's reference is a guess by
+        # their names.
+        "FAULTS", ("Tickets",), "Faultid",
+        _columns("""
+            Faultid INT id
+            Symptom NVARCHAR summary
+            symptom2 NTEXT details
+            Status INT status_id
+            RequestTypeNew INT tickettype_id
+            seriousness INT priority_id
+            Areaint INT client_id
+            sitenumber INT site_id
+            userid INT user_id
+            username NVARCHAR user_name
+            Assignedtoint INT agent_id
+            CustomerRef NVARCHAR client_reference
+            Suppref NVARCHAR supplier_reference
+            dateoccured DATETIME dateoccurred
+            datecreated DATETIME datecreated
+            datecleared DATETIME dateclosed
+            fhasbeenclosed BIT hasbeenclosed
+            FDeleted BIT deleted
+            FLastUpdate DATETIME last_update
+        """),
+        indexed=("Suppref",),
+    ),
+    Table(
+        "ACTIONS", ("Actions",), "id",
+        _columns("""
+            id INT action_systemid
+            Faultid INT ticket_id
+            actionnumber INT id
+            Actoutcome NVARCHAR outcome
+            Whe_ DATETIME datetime
+            note NTEXT note
+            ActionHide BIT hiddenfromuser
+            ActionStatusBefore INT old_status
+            ActionStatusAfter INT new_status
+            ActionDateCreated DATETIME actiondatecreated
+            ALastUpdated DATETIME last_updated
+        """),
+        indexed=("Faultid",),
+    ),
+    Table(
+        "IntegrationError", ("IntegrationError",), "IEid",
+        _columns("""
+            IEid INT id
+            IEMSid INT module_id
+            IEDetailId INT detail_id
+            IEEntityType NVARCHAR entity_type
+            IEEntityId INT entity_id
+            IEEntityName NVARCHAR entity_name
+            IEEndpoint NVARCHAR endpoint
+            IEError NVARCHAR error
+            IEDate DATETIME date
+        """),
+    ),
 )  # fmt: skip

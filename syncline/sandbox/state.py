@@ -107,6 +107,7 @@ class Store:
         quirks: document id to how its rows are shown.
         earlier: document id to the document as it was before its last change.
         replays: document id to how many more times a list shows that earlier version.
+        tampered: ids of what was tampered with by hand, no source twice.
         halo: the Halo tenant's data, made by its service.
     """
 
@@ -121,6 +122,7 @@ class Store:
     quirks: dict[str, frozenset[Quirk]] = field(default_factory=dict)
     earlier: dict[str, Document] = field(default_factory=dict)
     replays: dict[str, int] = field(default_factory=dict)
+    tampered: set[str] = field(default_factory=set)
     halo: Any = None
     _timelines: dict[str, Timeline] = field(default_factory=dict)
 

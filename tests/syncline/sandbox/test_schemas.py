@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox import halo_fields
+from syncline.sandbox import halo_custom_tables, halo_dashboards, halo_fields, halo_reports
 from syncline.sandbox.config import LOCATION
 from syncline.sandbox.halo_entities import ENTITIES
 from tests.syncline.sandbox.location import new_location, shared_location
@@ -167,6 +167,12 @@ ROWS: dict[str, tuple[str, Deviations]] = {
     "Invoice": ("InvoiceHeader", {}),
     "InvoicePayment": ("InvoicePayment_List", {}),
     "RecurringInvoice": ("InvoiceHeader", {}),
+    "Tickets": ("Faults", {}),
+    "TicketType": ("RequestType", {}),
+    "IntegrationError": ("IntegrationError", {}),
+    "Report": ("AnalyzerProfile", {}),
+    "DashboardLinks": ("DashboardLinks", {}),
+    "CustomTable": ("CustomTable", {}),
 }
 
 LINK = {"third_party_id": "HL-x", "third_party_type": "syncline", "third_party_desc": "Order x"}
@@ -199,6 +205,12 @@ def _filled() -> tuple[TenantCalls, list[tuple[str, dict[str, Any]]]]:
     make("Invoice", {**sale, **back, "mark_credit_as_used": True})
     make("InvoicePayment", {"invoice_id": sold, "amount": 3, "intent_id": "HL-x", **SILENT})
     make("RecurringInvoice", {**sale, **schedule})
+    make("Tickets", {"summary": "s", "details": "d", **linked})
+    make("IntegrationError", {"module_id": 7, "error": "e"})
+    report_id = make("Report", {"name": "Sales", "sql": "SELECT 1 AS one", "charttype": 1})
+    widget = {"i": "one", "title": "One", "type": 1, "report_id": report_id, "x": 0, "y": 0}
+    make("DashboardLinks", {"name": "Mine", "widgets": [{**widget, "w": 6, "h": 2}]})
+    make("CustomTable", {"name": "mine", "columns": 2, "note": "n"})
     return calls, answers
 
 
@@ -226,6 +238,22 @@ def test_halo_answers_a_read_in_the_published_form(halo: Published, path: str) -
         assert halo.misfits(row, schema) <= flat
         whole |= halo.misfits(calls.get(f"{path}/{row['id']}", includedetails="true"), schema)
     assert whole == set(deviations)
+
+
+def test_a_list_of_tickets_shows_only_what_is_published_for_it(halo: Published) -> None:
+    calls, _ = _filled()
+    for row in calls.get("Tickets")["tickets"]:
+        assert halo.misfits(row, "Faults_List") == set()
+
+
+def test_actions_and_priorities_of_halo_have_the_published_form(halo: Published) -> None:
+    calls, _ = _filled()
+    ticket_id = next(iter(calls.halo.tickets))
+    action = {"ticket_id": ticket_id, "note": "n", "new_status": 22, "new_external_link": LINK}
+    assert halo.misfits(calls.made("Actions", action), "Actions") == set()
+    listed = calls.get("Actions", ticket_id=str(ticket_id))["actions"]
+    assert [halo.misfits(one, "Actions") for one in listed] == [set()]
+    assert {one for row in calls.get("Priority") for one in halo.misfits(row, "Policy")} == set()
 
 
 def test_a_report_of_halo_is_answered_in_the_published_form(halo: Published) -> None:
@@ -273,7 +301,17 @@ BODIES: dict[str, tuple[Mapping[str, halo_fields.Convert], str, Deviations]] = {
     "site": (halo_fields.SITE, "Site", {"client_id: integer for number": _INT_AS_NUMBER}),
     "user": (halo_fields.USERS, "Users", {"site_id: integer for number": _INT_AS_NUMBER}),
     "link": (halo_fields.LINK, "ExternalLink_List", {}),
-    "report": (halo_fields.REPORT, "AnalyzerProfile", {}),
+    "ticket": (halo_fields.TICKET, "Faults", {}),
+    "action": (halo_fields.ACTION, "Actions", {}),
+    "integration error": (halo_fields.INTEGRATION_ERROR, "IntegrationError", {}),
+    "report": (halo_reports.STORED, "AnalyzerProfile", {}),
+    "dashboard": (halo_dashboards.DASHBOARD, "DashboardLinks", {}),
+    "widget": (halo_dashboards.WIDGET, "Widget", {}),
+    "custom table": (
+        halo_custom_tables.TABLE,
+        "CustomTable",
+        {"_add_rows: unknown": "how rows go in, as seen live by others"},
+    ),
 }
 
 _SAMPLES: tuple[tuple[str, Any], ...] = (
