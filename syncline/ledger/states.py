@@ -13,8 +13,11 @@
     Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
     must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
     What it was owed for is gone: due, waiting or delivered ──call off──► parked.
+    A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
+    parked ──leave──► delivered, as the other side holds it.
 
-Every move is one conditional UPDATE … RETURNING in `ledger/deliveries.py`.
+Every move is one conditional UPDATE … RETURNING: of rows in a worker's hands in `deliveries`, of
+rows at rest in `resting`, of what is owed in `obligations`.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.DOUBTFUL: frozenset({State.CHECKING}),
     State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
     State.DELIVERED: frozenset({State.DUE, State.PARKED, State.DOUBTFUL}),
-    State.PARKED: frozenset({State.DUE, State.DOUBTFUL}),
+    State.PARKED: frozenset({State.DUE, State.DOUBTFUL, State.DELIVERED}),
 }
 """The only moves there are; a test tries every other one."""
 

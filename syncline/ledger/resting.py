@@ -1,0 +1,329 @@
+"""The moves of deliveries that no worker has in hand: each one conditional UPDATE … RETURNING.
+
+Somebody changed a target row, or it is gone, or a person decided. What the ledger knew of the row
+when that was found out must still be true when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+from syncline.ledger import causes
+from syncline.ledger.target_rows import ACCEPTED, Standing
+from syncline.ledger.waits import wake
+
+UNPARKED = """
+    case when delivery.target_id is null and delivery.sent_version is not null
+         then 'doubtful' else 'due' end"""
+"""Where a row goes on that rests. One that was written once and has no known target row may have
+made one, so it is looked up before it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A delivery whose target row is taken as it is.
+
+    Attributes:
+        standing: the delivery as it was looked at.
+        projection: what we wanted of the row; None leaves what was confirmed last.
+        accepted: field → what we wanted and what the other side holds.
+        gone: whether there is no target row any more.
+    """
+
+    standing: Standing
+    projection: Mapping[str, Any] | None
+    accepted: Mapping[str, Any]
+    gone: bool = False
+
+
+_AT_REST = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
+"""In nobody's hands: what the other side is seen to hold is not on its way to be something else."""
+
+_SETTLED = "delivery.state in ('delivered', 'parked')"
+"""Nothing is on its way, and nothing comes without a new version or a person."""
+
+
+def learn_held(connection: Connection, standing: Standing, meta: Mapping[str, Any]) -> bool:
+    """Its target row was looked at and holds what was confirmed; False while a worker has it."""
+    return _at_rest(
+        connection,
+        standing,
+        "target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb)",
+        _AT_REST,
+        {"meta": jsontext.dumps(meta).decode()},
+    )
+
+
+def overwrite(
+    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], cause: str
+) -> bool:
+    """DELIVERED → DUE: somebody changed its target row, so what was confirmed is forgotten.
+
+    One that is due, waiting or parked stays so and is written in its turn. False while a worker
+    has it.
+    """
+    return _at_rest(
+        connection,
+        standing,
+        """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
+           cause = case when state = 'delivered' then :cause else cause end,
+           due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
+           state = case when state = 'delivered' then 'due' else state end""",
+        _AT_REST,
+        {"meta": jsontext.dumps(meta).decode(), "cause": cause},
+    )
+
+
+def park_changed(
+    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], reason: str, field: str
+) -> bool:
+    """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
+
+    One that is due or waiting is written in its turn. False while a worker has it.
+    """
+    return _at_rest(
+        connection,
+        standing,
+        """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
+           reason = case when state = 'delivered' then :reason else reason end,
+           field = case when state = 'delivered' then :field else field end,
+           due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
+           state = case when state = 'delivered' then 'parked' else state end""",
+        _AT_REST,
+        {
+            "meta": jsontext.dumps(meta).decode(),
+            "reason": reason,
+            "field": field,
+        },
+    )
+
+
+def lose(
+    connection: Connection, standing: Standing, *, reason: str, cause: str, make_again: bool
+) -> bool:
+    """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
+
+    It has no target row any more; whichever way it goes on, it is looked up before it is made, also
+    where we never sent it but adopted it. False while a worker has it; one that is due finds out
+    by itself. The `cause` is that of its being made again.
+    """
+    return _at_rest(
+        connection,
+        standing,
+        """target_id = null, target_meta = null, projection = null, reason = :reason,
+           field = null, due_at = clock_timestamp(),
+           cause = case when :make_again then :cause else cause end,
+           sent_version = coalesce(sent_version, wanted_version),
+           state = case when :make_again then 'doubtful' else 'parked' end""",
+        "delivery.state = 'delivered'",
+        {"reason": reason, "cause": cause, "make_again": make_again},
+    )
+
+
+def call_off(connection: Connection, standing: Standing, *, reason: str) -> bool:
+    """DUE, WAITING or DELIVERED → PARKED: what it was owed for is gone, so nothing is written.
+
+    False while a worker has it.
+    """
+    return _at_rest(
+        connection,
+        standing,
+        "state = 'parked', reason = :reason, field = null, due_at = clock_timestamp()",
+        _AT_REST,
+        {"reason": reason},
+    )
+
+
+def write_again(connection: Connection, standings: Sequence[Standing], *, cause: str) -> set[int]:
+    """DELIVERED or PARKED → DUE, or DOUBTFUL where nobody knows: a person wants our values there.
+
+    What was confirmed is forgotten, so it is written whatever stands there; what was accepted is
+    not any more. One that is due or waiting is written in its turn. Returns the ids.
+    """
+    return _all_at_rest(
+        connection,
+        standings,
+        f"""projection = null, target_meta = target_meta - :accepted, cause = :cause,
+            reason = null, field = null, failures = 0, due_at = clock_timestamp(),
+            state = case when state = 'delivered' then 'due' when state = 'parked' then {UNPARKED}
+                         else state end""",
+        _AT_REST,
+        {"cause": cause, "accepted": ACCEPTED},
+    )
+
+
+def make_again(
+    connection: Connection, standings: Sequence[Standing], *, reason: str, cause: str
+) -> set[int]:
+    """DELIVERED or PARKED → DOUBTFUL: the target row is gone, and a person wants it made again.
+
+    It is looked up by its reference before that. Returns the ids.
+    """
+    return _all_at_rest(
+        connection,
+        standings,
+        """target_id = null, target_meta = null, projection = null, reason = :reason, field = null,
+           failures = 0, due_at = clock_timestamp(), cause = :cause,
+           sent_version = coalesce(sent_version, wanted_version), state = 'doubtful'""",
+        _SETTLED,
+        {"reason": reason, "cause": cause},
+    )
+
+
+def leave(connection: Connection, takings: Sequence[Taking], *, cause: str) -> set[int]:
+    """PARKED or DELIVERED → DELIVERED: what the other side holds is taken as it is.
+
+    Wakes what waited for it. A later version is delivered as usual; where nothing stands there any
+    more, it is looked up before it is made. Returns the ids.
+    """
+    gone = {one.standing.id: one.gone for one in takings}
+    left = _all_at_rest(
+        connection,
+        [one.standing for one in takings],
+        """state = 'delivered', delivered_version = wanted_version, cause = :cause,
+           projection = coalesce(known.projection, delivery.projection),
+           target_meta = coalesce(target_meta, '{}') || known.meta,
+           target_id = case when known.id = any(:gone) then null else target_id end,
+           sent_version = case when known.id = any(:gone)
+                               then coalesce(sent_version, wanted_version)
+                               else sent_version end,
+           reason = null, field = null, failures = 0, confirmed_at = clock_timestamp()""",
+        _SETTLED,
+        {"cause": cause, "gone": [key for key, is_gone in gone.items() if is_gone]},
+        {
+            one.standing.id: {"projection": one.projection, "meta": {ACCEPTED: one.accepted}}
+            for one in takings
+        },
+    )
+    wake(connection, sorted(left))
+    return left
+
+
+def _at_rest(
+    connection: Connection,
+    standing: Standing,
+    sets: str,
+    states: str,
+    parameters: Mapping[str, Any],
+) -> bool:
+    return bool(_all_at_rest(connection, [standing], sets, states, parameters))
+
+
+def _all_at_rest(
+    connection: Connection,
+    standings: Sequence[Standing],
+    sets: str,
+    states: str,
+    parameters: Mapping[str, Any],
+    told: Mapping[int, Mapping[str, Any]] | None = None,
+) -> set[int]:
+    """One UPDATE of rows that no worker has, and none has written since they were looked at."""
+    if not standings:
+        return set()
+    rows = [
+        {
+            "id": one.id,
+            "confirmed_at": None if one.confirmed_at is None else one.confirmed_at.isoformat(),
+            **(told or {}).get(one.id, {}),
+        }
+        for one in standings
+    ]
+    moved = connection.execute(
+        text(
+            f"""
+            with known as materialized (
+                select * from jsonb_to_recordset(cast(:rows as jsonb))
+                     as known (id bigint, confirmed_at timestamptz, projection jsonb, meta jsonb)
+            ), free as (
+                select delivery.id from delivery join known on known.id = delivery.id
+                where {states} and delivery.confirmed_at is not distinct from known.confirmed_at
+                order by delivery.id for update of delivery
+            )
+            update delivery set {sets}
+            from known, free where delivery.id = free.id and known.id = free.id
+            returning delivery.id
+            """  # noqa: S608 - constants of this module
+        ),
+        {**parameters, "rows": jsontext.dumps(rows).decode()},
+    )
+    return set(moved.scalars())
+
+
+def retry(
+    connection: Connection,
+    connection_id: int | None,
+    *,
+    source_id: str | None = None,
+    number: int | None = None,
+    cause: str | None = None,
+) -> dict[str, int]:
+    """PARKED → DUE or DOUBTFUL; returns how many, by target.
+
+    Args:
+        connection: the transaction.
+        connection_id: only of this connection.
+        source_id: only of this record.
+        number: only the delivery with this number.
+        cause: only those that are parked for this cause.
+    """
+    result = connection.execute(
+        text(
+            f"""
+            with freed as (
+                update delivery set state = {UNPARKED}, due_at = clock_timestamp(), failures = 0
+                where state = 'parked'
+                  and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
+                  and (cast(:source_id as text) is null or source_id = :source_id)
+                  and (cast(:number as bigint) is null or id = :number)
+                  and (cast(:cause as text) is null or {causes.ID} = :cause)
+                returning target
+            )
+            select target, count(*) as many from freed group by target order by target
+            """  # noqa: S608 - built from constants
+        ),
+        {
+            "connection_id": connection_id,
+            "source_id": source_id,
+            "number": number,
+            "cause": cause,
+            **causes.PATTERNS,
+        },
+    )
+    return {row.target: row.many for row in result}
+
+
+def hold_back(connection: Connection, connection_id: int, *, reason: str, field: str) -> int:
+    """DUE or WAITING → PARKED: a connection's records that are not to leave in its mode any more.
+
+    Those that may are owed again, which frees them. Shipments are judged one by one.
+    """
+    return connection.execute(
+        text(
+            """
+            update delivery set state = 'parked', reason = :reason, field = :field,
+                                due_at = clock_timestamp()
+            where connection_id = :id and state in ('due', 'waiting')
+              and flow in ('customers', 'orders', 'payments', 'subscriptions')
+            """
+        ),
+        {"id": connection_id, "reason": reason, "field": field},
+    ).rowcount
+
+
+def let_go(connection: Connection, connection_id: int, *, field: str) -> int:
+    """PARKED → DUE or DOUBTFUL: what was held back for this field."""
+    return connection.execute(
+        text(
+            f"""
+            update delivery set state = {UNPARKED}, due_at = clock_timestamp(), failures = 0,
+                                reason = null, field = null
+            where connection_id = :id and state = 'parked' and field = :field
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"id": connection_id, "field": field},
+    ).rowcount
