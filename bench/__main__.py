@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 Progress = Callable[[str], None]
-Run = Callable[[Progress], dict[str, Any]]
+Run = Callable[..., dict[str, Any]]
 
 
 def main(
@@ -23,6 +23,12 @@ def main(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object as the last line.")
     ] = False,
+    orders: Annotated[
+        int | None, typer.Option(min=1, help="How many orders, where a timing lets that be said.")
+    ] = None,
+    entries: Annotated[
+        int | None, typer.Option(min=1, help="How many entries, where a timing lets that be said.")
+    ] = None,
 ) -> None:
     """Run one timing and print its figures.
 
@@ -32,7 +38,9 @@ def main(
     if run is None:
         typer.echo(f"There is no timing called {name}. See bench/ for their names.", err=True)
         raise typer.Exit(2)
-    figures = run(lambda line: print(line, file=sys.stderr, flush=True))
+    given = {"orders": orders, "entries": entries}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    figures = run(lambda line: print(line, file=sys.stderr, flush=True), **wanted)
     _print_table(name, figures)
     if as_json:
         print(json.dumps(figures), flush=True)

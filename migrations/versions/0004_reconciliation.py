@@ -18,8 +18,13 @@ def upgrade() -> None:
         sa.Column("first", sa.Date(), nullable=False),
         sa.Column("last", sa.Date(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("sample", sa.BigInteger(), nullable=True),
+        sa.Column("seed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.Text(), server_default="running", nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Uuid(), nullable=True),
+        sa.Column("progress", JSONB(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.Column("calls", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("found", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("certificate", JSONB(), nullable=True),
@@ -36,7 +41,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation")),
     )
     op.create_index("ix_reconciliation_latest", "reconciliation", ["connection_id", "id"])
+    op.create_index(
+        "uq_reconciliation_running",
+        "reconciliation",
+        ["connection_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'running'"),
+    )
+    _rows()
     _discrepancies()
+    op.create_index("ix_record_created", "record", ["place", "kind", "created_at"])
+
+
+def _rows() -> None:
+    op.create_table(
+        "reconciliation_row",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("projection", JSONB(), nullable=True),
+        sa.PrimaryKeyConstraint("run_id", "kind", "id", name=op.f("pk_reconciliation_row")),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_index(
+        "ix_reconciliation_row_reference", "reconciliation_row", ["run_id", "kind", "reference"]
+    )
 
 
 def _discrepancies() -> None:

@@ -1,4 +1,4 @@
-"""Chains of seals over the audit log."""
+"""Chains of seals over the audit log, and what proves the versions of a record."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,12 +10,22 @@ NOW = sa.text("clock_timestamp()")
 
 
 def upgrade() -> None:
+    op.add_column("change", sa.Column("fingerprint", sa.LargeBinary(), nullable=True))
+    op.add_column("record", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("ix_audit_entry_at", "audit_entry", ["at", "id"])
+    op.create_table(
+        "sealing",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("entry_id", sa.BigInteger(), nullable=False),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_sealing")),
+    )
     op.create_table(
         "chain",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("length", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("anchored_length", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("anchored_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_chain")),
@@ -27,12 +37,14 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("entry_id", sa.BigInteger(), nullable=False),
         sa.Column("entry_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rule", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("personal", sa.LargeBinary(), nullable=True),
         sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_by", sa.BigInteger(), nullable=True),
         sa.Column("sealed_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.PrimaryKeyConstraint("chain", "position", name=op.f("pk_seal")),
-        sa.UniqueConstraint("source", "entry_id", "chain", name=op.f("uq_seal_entry")),
+        sa.UniqueConstraint("source", "entry_id", name=op.f("uq_seal_entry")),
     )
     op.create_index("ix_seal_at", "seal", ["chain", "entry_at"])

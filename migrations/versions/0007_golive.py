@@ -1,4 +1,4 @@
-"""Checks before going live, and switches of the mode."""
+"""Switches of the mode with their certificates, and what was accepted or dumped before them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,10 +19,16 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("certificate", JSONB(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
-        sa.CheckConstraint("what in ('check', 'switch', 'back')", name=op.f("ck_golive_what")),
+        sa.CheckConstraint(
+            "what in ('switch', 'back', 'accept', 'dump')", name=op.f("ck_golive_what")
+        ),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_golive_connection_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_golive")),
     )
-    op.create_index("ix_golive_latest", "golive", ["connection_id", "id"])
+    op.create_index("ix_golive_latest", "golive", ["connection_id", "what", "id"])
+    op.add_column("connection", sa.Column("owed_live_under", sa.Text(), nullable=True))
+    name = op.f("ck_connection_state")
+    op.drop_constraint(name, "connection", type_="check")
+    op.create_check_constraint(name, "connection", "state in ('active', 'stopped', 'rehearsing')")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -60,6 +60,23 @@ def day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise Refused(f"{text!r} is no day.", remedy="Write it as 2026-01-31.") from None
+
+
+def moment(text: str) -> datetime:
+    """A moment of `YYYY-MM-DDTHH:MM`, UTC unless it names a zone; a day alone means its end.
+
+    Raises:
+        Refused: it is something else.
+    """
+    try:
+        if len(text) == len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text), time.max, UTC)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(
+            f"{text!r} is no moment.", remedy="Write it as 2026-01-31 or 2026-01-31T14:30."
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def url(option: str, text: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, show, stack, table
+from syncline.cli.show_at import At, show_at
 from syncline.errors import UnknownName
 from syncline.flows import payments
 from syncline.flows.flow import reference_of
@@ -57,13 +58,14 @@ def show_order(
     context: typer.Context,
     *,
     order_id: Annotated[str, typer.Argument(metavar="ID", help="HighLevel's id of the order.")],
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Show an order's key fields on both sides, its money, changes, deliveries, effects and calls.
 
     Example: syncline show order 6578a1b2c3d4e5f60718293a
     """
-    _show(context, "order", order_id, as_json=as_json)
+    _show(context, "order", order_id, at, as_json=as_json)
 
 
 @app.command("transaction")
@@ -73,13 +75,14 @@ def show_transaction(
     record_id: Annotated[
         str, typer.Argument(metavar="ID", help="HighLevel's id of the transaction.")
     ],
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a transaction beside its payment, refunds and invoice in Halo, and how they came to be.
 
     Example: syncline show transaction 6578a1b2c3d4e5f60718293b
     """
-    _show(context, "transaction", record_id, as_json=as_json)
+    _show(context, "transaction", record_id, at, as_json=as_json)
 
 
 @app.command("subscription")
@@ -89,16 +92,23 @@ def show_subscription(
     record_id: Annotated[
         str, typer.Argument(metavar="ID", help="HighLevel's id of the subscription.")
     ],
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a subscription beside its recurring invoice in Halo, and how it came to be.
 
     Example: syncline show subscription 6578a1b2c3d4e5f60718293c
     """
-    _show(context, "subscription", record_id, as_json=as_json)
+    _show(context, "subscription", record_id, at, as_json=as_json)
 
 
-def _show(context: typer.Context, kind: str, record_id: str, *, as_json: bool) -> None:
+def _show(
+    context: typer.Context, kind: str, record_id: str, at: str | None, *, as_json: bool
+) -> None:
+    if at is not None:
+        show_at(context, kind, record_id, at, as_json=as_json)
+        return
+
     def work(connection: Connection) -> _Shown:
         found = history.of(connection, kind, record_id)
         if found is None:

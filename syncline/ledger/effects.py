@@ -1,8 +1,9 @@
-"""Effects outside: each leaves an audit entry that names its cause."""
+"""Effects outside and decisions of people: each leaves an audit entry that names its cause."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -80,3 +81,57 @@ def note_deliveries(connection: Connection, news: Sequence[Confirmation]) -> Non
         ),
         {"rows": jsontext.dumps(rows).decode()},
     )
+
+
+def decided(
+    connection: Connection,
+    connection_id: int,
+    *,
+    what: str,
+    subject: str,
+    by: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the audit entry of what a person decided, in the transaction that makes it so.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose log it stands in.
+        what: the command, such as `connection stop`.
+        subject: what it was about: a name, a record's id.
+        by: who asked for it, as `syncline.actor.actor` tells.
+        before: what was so until then, without secrets.
+        after: what is so from then on, without secrets.
+    """
+    connection.execute(
+        text(
+            """
+            insert into audit_entry (connection_id, flow, source_id, role, effect, target,
+                                     target_id, version, cause, before, after)
+            values (:connection_id, 'command', :subject, 'command', 'command', :what,
+                    :subject, 0, :cause, cast(:before as jsonb), cast(:after as jsonb))
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "subject": subject,
+            "what": what,
+            "cause": f"{what} by {by}",
+            "before": _json(before),
+            "after": _json(after),
+        },
+    )
+
+
+def decided_for_all(
+    connection: Connection, *, what: str, subject: str, by: str, after: Mapping[str, Any]
+) -> None:
+    """`decided` in the log of every connection, for what concerns the whole installation."""
+    found = connection.execute(text("select id from connection order by id"))
+    for connection_id in found.scalars().all():
+        decided(connection, connection_id, what=what, subject=subject, by=by, after=after)
+
+
+def _json(document: Mapping[str, Any] | None) -> str | None:
+    return None if document is None else jsontext.dumps(jsontext.without_nul(document)).decode()

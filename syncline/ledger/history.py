@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+
+from syncline.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,102 @@ def of(connection: Connection, kind: str, record_id: str) -> History | None:
         audit=audit,
         calls=_calls(connection, [call for call in calls if call is not None]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A record as it was at a moment.
+
+    Attributes:
+        place: whose it is.
+        version: the version that stood then.
+        since: when that version was seen, and `cause` by what.
+        canonical: its form.
+        proof: `proved` where its fingerprint is the one that was kept then, `unproved` where it is
+            another one, `unknown` where none was kept or it was erased.
+        changes: the changes until then.
+        audit: the effects until then.
+    """
+
+    place: str
+    version: int
+    since: datetime
+    cause: str
+    canonical: dict[str, Any]
+    proof: Literal["proved", "unproved", "unknown"]
+    changes: tuple[SeenChange, ...]
+    audit: tuple[SeenEffect, ...]
+
+
+def at(connection: Connection, kind: str, record_id: str, moment: datetime) -> Past | None:
+    """A record as it was at a moment; None if it was not known yet.
+
+    Its form now is taken back change by change, and proved by the fingerprint that was kept.
+    """
+    record = connection.execute(
+        text(
+            """
+            select place, canonical from record
+            where place in (select 'location:' || id from location)
+              and kind = :kind and foreign_id = :id
+            """
+        ),
+        {"kind": kind, "id": record_id},
+    ).first()
+    if record is None:
+        return None
+    found = connection.execute(
+        text(
+            """
+            select at, version, fields, cause, fingerprint from change
+            where foreign_id = :id and kind = :kind and place = :place order by version
+            """
+        ),
+        {"id": record_id, "kind": kind, "place": record.place},
+    ).all()
+    then = [row for row in found if row.at <= moment]
+    if not then:
+        return None
+    form, kept = record.canonical, {row.version: row.fingerprint for row in found}
+    for row in reversed(found[len(then) :]):
+        form = undone(form, row.fields, kept.get(row.version - 1))
+    last = then[-1]
+    return Past(
+        place=record.place,
+        version=last.version,
+        since=last.at,
+        cause=last.cause,
+        canonical=form,
+        proof=_proof(form, last.fingerprint),
+        changes=tuple(SeenChange(*row[:4]) for row in then),
+        audit=tuple(one for one in _audit(connection, record_id) if one.at <= moment),
+    )
+
+
+def undone(
+    form: Mapping[str, Any], fields: Mapping[str, Any], proof: bytes | None
+) -> dict[str, Any]:
+    """A form before a change: what had no value was absent, or null if only that has the proof.
+
+    Args:
+        form: after it.
+        fields: changed field → [before, after].
+        proof: the fingerprint of the form before it, if it was kept.
+    """
+    absent = {
+        **{name: value for name, value in form.items() if name not in fields},
+        **{name: pair[0] for name, pair in fields.items() if pair[0] is not None},
+    }
+    if proof is None or fingerprint(absent, volatile=()) == bytes(proof):
+        return absent
+    null = {**absent, **{name: None for name, pair in fields.items() if pair[0] is None}}
+    return null if fingerprint(null, volatile=()) == bytes(proof) else absent
+
+
+def _proof(form: Mapping[str, Any], kept: bytes | None) -> Literal["proved", "unproved", "unknown"]:
+    if kept is None:
+        return "unknown"
+    return "proved" if fingerprint(form, volatile=()) == bytes(kept) else "unproved"
 
 
 def transactions_of(connection: Connection, order_id: str) -> tuple[SeenTransaction, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -118,6 +118,37 @@ def versions(connection: Connection, place: str, kind: str, ids: Sequence[str]) 
     return {row.foreign_id: row.version for row in found}
 
 
+def created(connection: Connection, place: str, kind: str, first: date, last: date) -> int:
+    """How many records were created in these days, both included, by UTC."""
+    many: int = connection.execute(
+        text(
+            """
+            select count(*) from record
+            where place = :place and kind = :kind
+              and created_at >= :first and created_at < :until
+            """
+        ),
+        {"place": place, "kind": kind, "first": first, "until": last + timedelta(days=1)},
+    ).scalar_one()
+    return many
+
+
+def currencies(connection: Connection, place: str, first: date, last: date) -> set[str]:
+    """The currencies of what was created in these days, both included, by UTC."""
+    found = connection.execute(
+        text(
+            """
+            select distinct canonical ->> 'currency' from record
+            where place = :place and kind = any(array['order', 'transaction', 'subscription'])
+              and created_at >= :first and created_at < :until
+              and canonical ->> 'currency' is not null
+            """
+        ),
+        {"place": place, "first": first, "until": last + timedelta(days=1)},
+    )
+    return set(found.scalars())
+
+
 def page(
     connection: Connection, place: str, kind: str, after: str, most: int
 ) -> list[tuple[str, int, dict[str, Any]]]:
@@ -155,11 +186,17 @@ def sent_in_part(connection: Connection, place: str, within: timedelta, most: in
 def canonical(
     connection: Connection, wanted: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], tuple[int, dict[str, Any]]]:
-    """(version, canonical form) by (place, kind, foreign id), for rendering a batch."""
+    """(version, canonical form) by (place, kind, foreign id), for rendering a batch.
+
+    The form of a record whose personal data was erased says so in `erased`.
+    """
     found = connection.execute(
         text(
             """
-            select r.place, r.kind, r.foreign_id, r.version, r.canonical
+            select r.place, r.kind, r.foreign_id, r.version,
+                   case when r.erased_at is null then r.canonical
+                        else r.canonical || jsonb_build_object('erased', r.erased_at)
+                   end as canonical
             from jsonb_to_recordset(cast(:rows as jsonb))
                  as w (place text, kind text, foreign_id text)
             join record r using (place, kind, foreign_id)
@@ -231,8 +268,10 @@ def save_versions(
                      (foreign_id text, version bigint, canonical jsonb, fingerprint text,
                       created_at timestamptz, updated_at timestamptz, fields jsonb, cause text)
             ), changes as (
-                insert into change (place, kind, foreign_id, version, fields, cause)
-                select :place, :kind, foreign_id, version, fields, cause from rows
+                insert into change (place, kind, foreign_id, version, fields, cause, fingerprint)
+                select :place, :kind, foreign_id, version, fields, cause,
+                       decode(fingerprint, 'hex')
+                from rows
             )
             insert into record (place, kind, foreign_id, version, canonical, fingerprint,
                                 created_at, updated_at)
@@ -242,7 +281,10 @@ def save_versions(
             on conflict (place, kind, foreign_id) do update
             set version = excluded.version, canonical = excluded.canonical,
                 fingerprint = excluded.fingerprint, updated_at = excluded.updated_at,
-                changed_at = clock_timestamp()
+                changed_at = clock_timestamp(),
+                erased_at = case when excluded.canonical -> 'contact' ? 'name'
+                                   or excluded.canonical -> 'contact' ? 'email'
+                                 then null else record.erased_at end
             """
         ),
         {

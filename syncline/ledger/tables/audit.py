@@ -1,4 +1,4 @@
-"""The tables that seal the audit log: chains, and one seal for each entry.
+"""The tables that seal the audit log: chains, one seal for each entry, and how far the sealer is.
 
 What is sealed stands where it is written: effects in `audit_entry`, changes in `change`.
 """
@@ -13,14 +13,27 @@ from sqlalchemy.orm import Mapped, mapped_column
 from syncline.ledger.tables.base import NOW, Base
 
 
+class Sealing(Base):
+    """How far one source of entries is sealed: all up to this time and id, but for stragglers."""
+
+    __tablename__ = "sealing"
+    source: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+    entry_id: Mapped[int]
+    swept_at: Mapped[datetime | None]
+
+
 class Chain(Base):
-    """One chain of seals: how far it goes, and where its head was anchored outside last."""
+    """One chain of seals: how far it goes, and how far its heads were anchored outside.
+
+    `connection:<id>` holds the effects of a connection and what was decided about it,
+    `location:<id>` and `tenant:<id>` the changes of their records.
+    """
 
     __tablename__ = "chain"
     name: Mapped[str] = mapped_column(primary_key=True)
     length: Mapped[int] = mapped_column(server_default="0")
     head: Mapped[bytes]
-    sealed_until: Mapped[datetime]
     anchored_length: Mapped[int] = mapped_column(server_default="0")
     anchored_at: Mapped[datetime | None]
 
@@ -28,13 +41,14 @@ class Chain(Base):
 class Seal(Base):
     """One sealed entry: the digest of its content, and the head of the chain after it.
 
-    `personal` is the salted digest of its personal fields; without the salt nobody can tell what
-    they held.
+    `rule` says by which rule its fields were split; `personal` is the salted digest of its personal
+    ones. Without the salt nobody can tell what they held; `erased_by` is the entry of the erasure
+    that took both.
     """
 
     __tablename__ = "seal"
     __table_args__ = (
-        UniqueConstraint("source", "entry_id", "chain", name="uq_seal_entry"),
+        UniqueConstraint("source", "entry_id", name="uq_seal_entry"),
         Index("ix_seal_at", "chain", "entry_at"),
     )
     chain: Mapped[str] = mapped_column(primary_key=True)
@@ -42,8 +56,10 @@ class Seal(Base):
     source: Mapped[str]
     entry_id: Mapped[int]
     entry_at: Mapped[datetime]
+    rule: Mapped[int]
     digest: Mapped[bytes]
     salt: Mapped[bytes | None]
     personal: Mapped[bytes | None]
     head: Mapped[bytes]
+    erased_by: Mapped[int | None]
     sealed_at: Mapped[datetime] = mapped_column(server_default=NOW)

@@ -1,4 +1,4 @@
-"""The table of going live: each check and each switch, with what was green."""
+"""The table of going live: each switch of the mode, and what people did for it before."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from syncline.ledger.tables.base import NOW, Base
 
 
 class Golive(Base):
-    """One check of a connection, or one switch of its mode, with the certificate of what was so."""
+    """A step towards going live, and who made it.
+
+    `what` is a switch to live, or back, whose certificate holds each line of the check as it was;
+    the acceptance of a line that is not green, with the reason; or a dump of the ledger.
+    """
 
     __tablename__ = "golive"
     __table_args__ = (
-        CheckConstraint("what in ('check', 'switch', 'back')", name="what"),
-        Index("ix_golive_latest", "connection_id", "id"),
+        CheckConstraint("what in ('switch', 'back', 'accept', 'dump')", name="what"),
+        Index("ix_golive_latest", "connection_id", "what", "id"),
     )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connection.id"))

@@ -67,7 +67,7 @@ class Connection(Base):
     __table_args__ = (
         UniqueConstraint("location_id", "tenant_id"),
         CheckConstraint("mode in ('sandbox', 'live')", name="mode"),
-        CheckConstraint("state in ('active', 'stopped')", name="state"),
+        CheckConstraint("state in ('active', 'stopped', 'rehearsing')", name="state"),
     )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -79,6 +79,7 @@ class Connection(Base):
     note: Mapped[str | None]
     start_from: Mapped[date]
     owed_under: Mapped[str | None]
+    owed_live_under: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
@@ -183,6 +184,7 @@ class Record(Base):
                 "not in ('unfulfilled', 'fulfilled')"
             ),
         ),
+        Index("ix_record_created", "place", "kind", "created_at"),
         {"postgresql_partition_by": "HASH (foreign_id)"},
     )
     place: Mapped[str] = mapped_column(primary_key=True)
@@ -195,6 +197,7 @@ class Record(Base):
     updated_at: Mapped[datetime | None]
     noticed_at: Mapped[datetime] = mapped_column(server_default=NOW)
     changed_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    erased_at: Mapped[datetime | None]
 
 
 class Facet(Base):
@@ -212,7 +215,10 @@ class Facet(Base):
 
 
 class Change(Base):
-    """A new version of a record: which fields, from what to what, and what showed it."""
+    """A new version of a record: which fields, from what to what, and what showed it.
+
+    `fingerprint` is that of the canonical form after it.
+    """
 
     __tablename__ = "change"
     __table_args__ = (
@@ -227,6 +233,7 @@ class Change(Base):
     version: Mapped[int]
     fields: Mapped[dict[str, Any]]
     cause: Mapped[str]
+    fingerprint: Mapped[bytes | None]
 
 
 class Delivery(Base):
@@ -358,10 +365,13 @@ class Ability(Base):
 
 
 class AuditEntry(Base):
-    """One effect outside, with what caused it; inserted unsealed."""
+    """One effect outside or one decision of a person, with what caused it; inserted unsealed."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_source", "source_id"),)
+    __table_args__ = (
+        Index("ix_audit_entry_source", "source_id"),
+        Index("ix_audit_entry_at", "at", "id"),
+    )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=NOW)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connection.id"))

@@ -1,0 +1,208 @@
+"""100,000 orders on both sides, 500 differences planted by hand: how many are found, none invented.
+
+Both sides are filled by the steps themselves, as workers would do it, with limits that hold nobody
+up. Then the sandbox changes rows of Halo, and alone knows which. The command that a person runs
+compares the sides in a process of its own, whose memory is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from syncline.ledger import connections
+from syncline.ledger.connections import NewConnection
+from syncline.mapping.document import default_document
+from syncline.quota.keys import Lane
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.process import SandboxProcess
+from syncline.settings import Settings
+from syncline.steps.parts import Parts
+from syncline.steps.pull import pull
+from syncline.steps.send import send
+from syncline.steps.sweep import sweep
+from syncline.steps.tokens import keep
+from workers.commands import opened
+
+ORDERS = 100_000
+CUSTOMERS = 1_000
+PAID = 0.9
+"""Transactions for each order; each makes an invoice and a payment."""
+SUBSCRIPTIONS = 90
+"""Recurring invoices are read by their list, a hundred a call."""
+NAME = "bench"
+ROOMY = {"calls": 1_000_000, "seconds": 1}
+SENDERS = 4
+TARGETS = ("client", "user", "order", "invoice", "payment", "credit", "recurring")
+
+SHARES = {
+    "order_deleted": ("missing", 60),
+    "order_doubled": ("doubled", 40),
+    "order_price": ("changed_in_halo", 70),
+    "order_currency": ("changed_in_halo", 40),
+    "order_reference_removed": ("changed_in_halo", 30),
+    "invoice_deleted": ("missing", 40),
+    "invoice_voided": ("changed_in_halo", 30),
+    "invoice_doubled": ("doubled", 30),
+    "invoice_amount": ("changed_in_halo", 40),
+    "payment_deleted": ("missing", 40),
+    "payment_doubled": ("doubled", 20),
+    "payment_amount": ("changed_in_halo", 30),
+    "credit_deleted": ("missing", 10),
+    "credit_amount": ("changed_in_halo", 5),
+    "recurring_deleted": ("missing", 5),
+    "recurring_amount": ("changed_in_halo", 5),
+    "recurring_enabled": ("changed_in_halo", 5),
+}
+"""What people do → the cause that it is to be found under, and how often of 500."""
+
+Progress = Callable[[str], None]
+
+
+def run(progress: Progress, orders: int = ORDERS) -> dict[str, Any]:
+    """Fill both sides, plant, compare; most of the time is the filling."""
+    config = SandboxConfig(
+        orders=orders,
+        transactions=int(orders * PAID),
+        subscriptions=SUBSCRIPTIONS,
+        customers=CUSTOMERS,
+        details=False,
+        highlevel_limit=ROOMY,
+        highlevel_daily=100_000_000,
+        halo_limit=ROOMY,
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
+        SandboxProcess(**config.model_dump(mode="json")) as sandbox,
+    ):
+        settings = Settings(data=Path(folder) / "data", quota_reserve=0.0, send_batch=1000)
+        with opened(settings) as parts:
+            _connect(parts, sandbox, config)
+            _fill(parts, progress)
+            planted = _plant(sandbox, progress)
+            return _measure(settings, parts, sandbox, planted, progress)
+
+
+def _fill(parts: Parts, progress: Progress) -> None:
+    line = parts.open_line(NAME)
+    today = parts.now().date()
+    for kind in ("order", "transaction", "subscription"):
+        pull(parts, line, kind, line.link.start_from, today, Lane.BACKFILL)
+        progress(f"read: {kind}s")
+    began = time.monotonic()
+    while _open(parts):
+        for target in ("highlevel.subscription", *TARGETS):
+            with ThreadPoolExecutor(SENDERS) as pool:
+                list(pool.map(lambda _, of=target: _drain(parts, of), range(SENDERS)))
+            progress(f"sent: {target}s, {_open(parts)} to go, {time.monotonic() - began:.0f} s")
+        sweep(parts)
+
+
+def _drain(parts: Parts, target: str) -> None:
+    line = parts.open_line(NAME)
+    while (again := send(parts, line, target)) is not None and again < 1:
+        parts.sleep(again)
+
+
+def _open(parts: Parts) -> int:
+    many: int = parts.ledger.run(
+        lambda c: c.execute(
+            text("select count(*) from delivery where state not in ('delivered', 'parked')")
+        ).scalar_one()
+    )
+    return many
+
+
+def _plant(sandbox: SandboxProcess, progress: Progress) -> list[tuple[str, str]]:
+    planted = []
+    for kind, (cause, many) in SHARES.items():
+        done = sandbox.tamper(kind, many)
+        progress(f"planted: {len(done)} {kind}")
+        planted += [(one["source"], cause) for one in done]
+    return planted
+
+
+def _measure(
+    settings: Settings,
+    parts: Parts,
+    sandbox: SandboxProcess,
+    planted: list[tuple[str, str]],
+    progress: Progress,
+) -> dict[str, Any]:
+    before = {side: len(sandbox.calls(side)) for side in ("halo", "highlevel")}
+    environment = {
+        **os.environ,
+        "SYNCLINE_DATA": str(settings.data),
+        "SYNCLINE_QUOTA_RESERVE": "0",
+        "SYNCLINE_LOG_LEVEL": "warning",
+    }
+    command = [sys.executable, "-m", "workers.commands", "reconcile", "run", NAME, "--json"]
+    command += ["--since", str(parts.open_line(NAME).link.start_from)]
+    began = time.monotonic()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        told = "" if process.stdout is None else process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - began
+    certificate = json.loads(told)
+    calls = {side: len(sandbox.calls(side)) - many for side, many in before.items()}
+    found = parts.ledger.run(
+        lambda c: c.execute(
+            text("select distinct source_id, cause from discrepancy where state = 'open'")
+        ).all()
+    )
+    pairs = {(row.source_id, row.cause) for row in found}
+    wanted = set(planted)
+    progress(f"{Counter(cause for _, cause in pairs)}, {calls}, {certificate['ways']}")
+    for missed in sorted(wanted - pairs)[:5]:
+        progress(f"not found: {missed}")
+    for invented in sorted(pairs - wanted)[:5]:
+        progress(f"invented: {invented}")
+    return {
+        "planted": len(planted),
+        "found": len(wanted & pairs),
+        "invented": len(pairs - wanted),
+        "seconds": round(seconds, 3),
+        "calls": sum(calls.values()),
+        "peak_rss_mb": round(usage.ru_maxrss / 1024, 1),
+    }
+
+
+def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig) -> None:
+    included = {flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")}
+    new = NewConnection(
+        name=NAME,
+        location_id=LOCATION,
+        highlevel_url=sandbox.highlevel_url,
+        highlevel_calls=ROOMY["calls"],
+        highlevel_seconds=ROOMY["seconds"],
+        highlevel_daily=100_000_000,
+        halo_url=sandbox.halo_url,
+        tenant_key=None,
+        client_id=config.halo_client_id,
+        scope="all",
+        halo_calls=ROOMY["calls"],
+        halo_seconds=ROOMY["seconds"],
+        settle_seconds=5,
+        mapping=default_document("summary", included),
+        mode="sandbox",
+        start_from=datetime.now(UTC).date() - timedelta(days=config.days),
+    )
+    with parts.ledger.begin() as connection:
+        link = connections.add(connection, new)
+        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
+        secret = SecretStr(config.halo_client_secret)
+        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)

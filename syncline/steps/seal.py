@@ -1,0 +1,63 @@
+"""Sealed: the audit log's new entries get their place in the chains, in batches.
+
+One sealer works at a time; another finds the lock taken and leaves it. What a crash cuts off is
+sealed at the next tick: entries, chains and how far the sealer is move in one transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import timedelta
+from functools import partial
+
+from syncline.ledger import sealing
+from syncline.ledger.entries import SOURCES
+from syncline.ledger.sealing import Horizon
+from syncline.steps.parts import Parts
+
+BATCH = 5000
+BATCHES = 200
+"""In one go; the next tick goes on."""
+
+PATIENCE = 2.0
+"""Seconds for which transactions that are open may end; what is longer is waited for later."""
+
+SWEEP_EVERY = timedelta(hours=1)
+
+_PAUSE = 0.05
+_log = logging.getLogger(__name__)
+
+
+def seal(parts: Parts) -> int:
+    """Seal what may be sealed; returns how many entries were."""
+    there = _horizon(parts)
+    if there is None:
+        return 0
+    sealed = 0
+    for source in SOURCES:
+        for _ in range(BATCHES):
+            many = parts.ledger.run(
+                partial(sealing.seal, source=source, there=there, most=BATCH, salts=os.urandom)
+            )
+            sealed += many or 0
+            if many is None or many < BATCH:
+                break
+    late = parts.ledger.run(lambda c: sealing.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY))
+    for entry in late:
+        _log.warning(
+            "The audit log's %s %s of %s was sealed late: a clock was set back, or it was added "
+            "by hand.",
+            *(entry["source"], entry["id"], entry["at"].isoformat()),
+        )
+    return sealed + len(late)
+
+
+def _horizon(parts: Parts) -> Horizon | None:
+    there = parts.ledger.run(sealing.horizon)
+    give_up = parts.monotonic() + PATIENCE
+    while not parts.ledger.run(lambda c: sealing.is_settled(c, there)):
+        if parts.monotonic() > give_up:
+            return None
+        parts.sleep(_PAUSE)
+    return there
