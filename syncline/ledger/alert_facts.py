@@ -1,0 +1,256 @@
+"""What the ledger knows that people may have to be told: read only, a statement for each fact."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+
+_RECENT_PULLS = 500
+"""Windows looked at of each kind: the last readings are among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Open discrepancies of one kind: how many, since when, and one of them."""
+
+    connection_id: int
+    flow: str
+    cause: str
+    many: int
+    since: datetime
+    source_id: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Webhooks of a location that have not come, long after a pull found their records."""
+
+    connection_id: int
+    many: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """How the pulls of one kind went lately.
+
+    Attributes:
+        ended_at: when the last one ended; None if none ever did.
+        uncertain: windows whose last reading did not agree with the other side's own count.
+        since: when the first of these ended.
+        added_at: when the connection was added.
+    """
+
+    connection_id: int
+    kind: str
+    ended_at: datetime | None
+    uncertain: int
+    since: datetime | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order that was noticed lately and is not old."""
+
+    order_id: str
+    canonical: dict[str, Any]
+    created_at: datetime
+
+
+def with_parked(connection: Connection, ids: Collection[int]) -> list[int]:
+    """Those of the connections of which something is parked that is no alert itself."""
+    found = connection.execute(
+        text(
+            """
+            select c.id from unnest(cast(:ids as bigint[])) as c (id)
+            where exists (select 1 from delivery d
+                          where d.connection_id = c.id and d.state = 'parked'
+                            and d.flow <> 'alerts')
+            order by c.id
+            """
+        ),
+        {"ids": sorted(ids)},
+    )
+    return list(found.scalars())
+
+
+def differences(connection: Connection, ids: Collection[int]) -> list[Differences]:
+    """Open discrepancies by flow and cause; those that a person accepted or marked are left out."""
+    found = connection.execute(
+        text(
+            """
+            select connection_id, flow, cause, count(*), min(found_at),
+                   (array_agg(source_id order by id))[1], (array_agg(field order by id))[1]
+            from discrepancy
+            where connection_id = any(:ids) and state = 'open'
+            group by connection_id, flow, cause order by connection_id, flow, cause
+            """
+        ),
+        {"ids": sorted(ids)},
+    )
+    return [Differences(*row) for row in found]
+
+
+def missed(
+    connection: Connection, ids: Collection[int], *, within: timedelta, given_up_after: timedelta
+) -> list[Missed]:
+    """Connections whose location sent no event of what pulls have found.
+
+    Args:
+        connection: the transaction.
+        ids: the connections.
+        within: how far back.
+        given_up_after: how long an event may still come after a pull found its record.
+    """
+    found = connection.execute(
+        text(
+            """
+            select c.id, count(*), min(e.found_at)
+            from connection c
+            join expected e on e.location_id = c.location_id
+                           and e.found_at > clock_timestamp() - cast(:within as interval)
+                           and e.found_at < clock_timestamp() - cast(:given_up as interval)
+            where c.id = any(:ids) and e.came_at is null
+            group by c.id order by c.id
+            """
+        ),
+        {"ids": sorted(ids), "within": within, "given_up": given_up_after},
+    )
+    return [Missed(*row) for row in found]
+
+
+def readings(connection: Connection, ids: Collection[int], kinds: Sequence[str]) -> list[Readings]:
+    """How the last pulls of each connection and kind went."""
+    found = connection.execute(
+        text(
+            """
+            select c.id, k.kind,
+                   (select max(finished_at) from (
+                        select finished_at from pull
+                        where connection_id = c.id and kind = k.kind
+                        order by id desc limit :recent) last),
+                   (select count(*) from (
+                        select distinct on (first, last) state from (
+                            select id, first, last, state from pull
+                            where connection_id = c.id and kind = k.kind
+                            order by id desc limit :recent) recent
+                        where state <> 'running' order by first, last, id desc) latest
+                    where state = 'uncertain') as uncertain,
+                   (select min(finished_at) from (
+                        select finished_at, state from pull
+                        where connection_id = c.id and kind = k.kind
+                        order by id desc limit :recent) doubted
+                    where state = 'uncertain'),
+                   c.created_at
+            from connection c cross join unnest(cast(:kinds as text[])) as k (kind)
+            where c.id = any(:ids) order by c.id, k.kind
+            """
+        ),
+        {"ids": sorted(ids), "kinds": list(kinds), "recent": _RECENT_PULLS},
+    )
+    return [Readings(*row) for row in found]
+
+
+def new_orders(
+    connection: Connection, connection_id: int, place: str, *, overlap: timedelta, young: timedelta
+) -> list[NewOrder]:
+    """Orders that were noticed since the last look and are young; the look is noted.
+
+    A little is looked at twice, since what was being committed then was not seen; who tells them
+    remembers each. An order is young that was made after the connection was added and not longer
+    ago than `young` when it was noticed: so a backfill tells none.
+
+    Args:
+        connection: the transaction.
+        connection_id: the connection.
+        place: where its orders stand.
+        overlap: how much is looked at twice.
+        young: the greatest age of an order that is news.
+    """
+    found = connection.execute(
+        text(
+            """
+            with last_look as materialized (
+                select due_at as at from cursor
+                where connection_id = :connection_id and kind = 'alerts' and band = 'new_order'
+            ), noted as (
+                insert into cursor (connection_id, kind, band, due_at)
+                values (:connection_id, 'alerts', 'new_order', clock_timestamp())
+                on conflict (connection_id, kind, band) do update set due_at = excluded.due_at
+            ), since as (
+                select c.created_at as added_at, greatest(
+                    coalesce((select at from last_look), c.created_at)
+                        - cast(:overlap as interval),
+                    clock_timestamp() - cast(:young as interval)) as at
+                from connection c where c.id = :connection_id
+            )
+            select r.foreign_id, r.canonical, r.created_at
+            from since
+            join change ch on ch.at > since.at
+            join record r on r.place = ch.place and r.kind = ch.kind
+                         and r.foreign_id = ch.foreign_id
+            where ch.place = :place and ch.kind = 'order' and ch.version = 1
+              and r.created_at >= since.added_at
+              and r.created_at > ch.at - cast(:young as interval)
+            order by r.created_at, r.foreign_id
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "place": place,
+            "overlap": overlap,
+            "young": young,
+        },
+    )
+    return [NewOrder(*row) for row in found]
+
+
+def first_orders(
+    connection: Connection, place: str, tenant_place: str, customers: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """The first order that was noticed of each customer, by the customer's key.
+
+    A customer is noted in the transaction of the first order; of orders that were noticed with it,
+    the oldest is the first. A customer who was known before has none here.
+
+    Args:
+        connection: the transaction.
+        place: where the orders stand.
+        tenant_place: where the customers stand.
+        customers: (key, id of the contact) of each.
+    """
+    found = connection.execute(
+        text(
+            """
+            select w.key, one.foreign_id
+            from jsonb_to_recordset(cast(:rows as jsonb)) as w (key text, contact text)
+            join record customer on customer.place = :tenant_place and customer.kind = 'customer'
+                                and customer.foreign_id = w.key
+            cross join lateral (
+                select r.foreign_id from change ch
+                join record r on r.place = ch.place and r.kind = ch.kind
+                             and r.foreign_id = ch.foreign_id
+                where ch.at between customer.noticed_at - interval '30 seconds'
+                                and customer.noticed_at
+                  and ch.place = :place and ch.kind = 'order' and ch.version = 1
+                  and r.canonical -> 'contact' ->> 'id' = w.contact
+                order by r.created_at, r.foreign_id limit 1) one
+            """
+        ),
+        {
+            "place": place,
+            "tenant_place": tenant_place,
+            "rows": jsontext.dumps(
+                [{"key": key, "contact": contact} for key, contact in sorted(set(customers))]
+            ).decode(),
+        },
+    )
+    return {row.key: row.foreign_id for row in found}

@@ -1,0 +1,34 @@
+"""Alerts: `syncline.upkeep.alerts()` and `syncline.upkeep.tell(connection)`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from syncline.quota.keys import Lane
+from syncline.steps.parts import Nudge
+from tasks.context import parts
+from tasks.nudging import flag
+
+
+@shared_task(name="syncline.upkeep.alerts")
+def evaluate() -> None:
+    """Open, update and close alerts, and owe what people shall be told."""
+    from syncline.steps.alerts import evaluate as evaluate_step  # noqa: PLC0415 - one lane runs it
+
+    here = parts()
+    here.announce(evaluate_step(here))
+
+
+@shared_task(name="syncline.upkeep.tell")
+def tell(connection: str) -> None:
+    """Send a connection's messages to channels, and look whether its tickets were closed."""
+    from syncline.steps.alert_watch import watch  # noqa: PLC0415 - one lane runs it
+    from syncline.steps.notify import notify  # noqa: PLC0415 - as above
+
+    here = parts()
+    here.nudges.clear(connection, Lane.UPKEEP, flag("tell", ""))
+    line = here.open_line(connection)
+    after = notify(here, line.link)
+    if after is not None:
+        here.announce([Nudge(connection, "tell", "", after)])
+    watch(here, line)
