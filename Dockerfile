@@ -27,11 +27,13 @@ LABEL org.opencontainers.image.title="syncline" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 
-# The data folder holds locks and marks that mean nothing after a restart, so it may lie in memory.
+# The data folder holds locks and marks that mean nothing after a restart, so it may lie in memory;
+# only the anchors of the audit log last, in a volume.
 RUN groupadd --system --gid 10001 syncline \
     && useradd --system --uid 10001 --gid syncline --no-create-home \
         --home-dir /var/lib/syncline --shell /usr/sbin/nologin syncline \
-    && install --directory --owner syncline --group syncline --mode 0700 /var/lib/syncline
+    && install --directory --owner syncline --group syncline --mode 0700 \
+        /var/lib/syncline /var/lib/syncline/anchors
 COPY --from=build /opt/syncline /opt/syncline
 
 ENV PATH=/opt/syncline/bin:$PATH \

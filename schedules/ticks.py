@@ -27,8 +27,12 @@ def ticks(settings: Settings) -> list[Tick]:
         Tick("syncline.upkeep.sweep", settings.sweep, "upkeep"),
         Tick("syncline.upkeep.schedule", settings.tick, "upkeep"),
         Tick("syncline.upkeep.gaps", timedelta(minutes=1), "upkeep"),
+        Tick("syncline.upkeep.dashboards", timedelta(minutes=1), "upkeep"),
+        Tick("syncline.upkeep.alerts", timedelta(seconds=15), "upkeep"),
         # A refresh that a crash has cut must be repeated within HighLevel's 30 s.
         Tick("syncline.upkeep.credentials", timedelta(seconds=10), "upkeep"),
+        Tick("syncline.upkeep.seal", settings.seal_every, "upkeep"),
+        Tick("syncline.upkeep.retain", timedelta(hours=1), "upkeep"),
         Tick("syncline.upkeep.partitions", timedelta(hours=1), "upkeep"),
         Tick("syncline.upkeep.forget", timedelta(hours=1), "upkeep"),
     ]

@@ -4,6 +4,7 @@ SynclineError
 ├── Again            may be tried again by itself, not before `after`
 │   ├── RateLimited  the other side answered 429
 │   └── NotSent      nothing left this machine: no connection, or the permit to send had expired
+│       └── Rehearsing   its connection rehearses, so nothing is written
 ├── Doubtful         the call left this machine and its outcome is unknown: look it up first
 ├── Unreadable       an answer is not what the API promises
 ├── Absent           the other side says that the record does not exist
@@ -71,6 +72,19 @@ class RateLimited(Again):
 
 class NotSent(Again):
     """Not one byte of the request left this machine, so it may be sent again freely."""
+
+
+class Rehearsing(NotSent):
+    """A write was kept back, since its connection reads both sides and writes to neither."""
+
+    @classmethod
+    def of(cls, call: str) -> Rehearsing:
+        """Of this call, by its method and path."""
+        return cls(
+            f"{call} was not sent: the connection rehearses, so nothing is written.",
+            after=timedelta(seconds=30),
+            remedy="Let it work for real: syncline connection start NAME.",
+        )
 
 
 class Doubtful(SynclineError):

@@ -29,6 +29,13 @@ Seconds = Annotated[
 ]
 
 
+Kept = Annotated[
+    timedelta,
+    BeforeValidator(_from_seconds),
+    Field(ge=timedelta(days=7), le=timedelta(days=36_600)),
+]
+
+
 class Settings(BaseSettings):
     """The settings of one installation; each is read from `SYNCLINE_` and its name in capitals.
 
@@ -45,6 +52,8 @@ class Settings(BaseSettings):
     old_keys: SecretStr | None = None
     old_keys_file: Path | None = None
 
+    alert_urls: SecretStr | None = None
+
     highlevel_client_id: str | None = None
     highlevel_client_secret: SecretStr | None = None
     highlevel_authorize_url: str = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
@@ -57,11 +66,16 @@ class Settings(BaseSettings):
     sweep: Seconds = timedelta(seconds=2)
     tick: Seconds = timedelta(seconds=5)
 
+    dashboard_refresh: Seconds = timedelta(minutes=15)
     pull_hot: Seconds = timedelta(seconds=60)
     pull_warm: Seconds = timedelta(minutes=15)
     pull_cold: Seconds = timedelta(days=1)
     poll_halo: Seconds = timedelta(seconds=60)
     start_from: date = date(2020, 1, 1)
+
+    reconcile_every: Seconds = timedelta(days=1)
+    reconcile_days: int = Field(default=35, ge=1, le=3660)
+    reconcile_share: float = Field(default=0.10, gt=0, le=1)
 
     quota_reserve: float = Field(default=0.10, ge=0, lt=1)
     send_batch: int = Field(default=100, ge=1, le=1000)
@@ -78,6 +92,13 @@ class Settings(BaseSettings):
     highlevel_public_keys: str | None = None
     accept_rsa_signatures: bool = True
 
+    actor: str | None = Field(default=None, pattern=r"^[^\s].{0,99}$")
+    anchor_file: Path | None = None
+    seal_every: Seconds = timedelta(seconds=5)
+    keep_payloads: Kept | None = None
+    keep_events: Kept | None = None
+    keep_calls: Kept | None = None
+
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
@@ -87,7 +108,7 @@ class Settings(BaseSettings):
     flower_user: str = Field(default="syncline", pattern="^[^:\\s]+$")
     flower_password: SecretStr | None = None
 
-    @field_validator("data", "key_file", "old_keys_file")
+    @field_validator("data", "key_file", "old_keys_file", "anchor_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Child processes may stand in another directory, and must mean the same place."""

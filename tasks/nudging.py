@@ -24,6 +24,14 @@ PULL_TASKS = {
     "transaction": "syncline.pulls.transactions",
     "subscription": "syncline.pulls.subscriptions",
 }
+_OF_A_CONNECTION = {
+    "poll_halo": ("syncline.pulls.halo", Lane.PULLS),
+    "tell": ("syncline.upkeep.tell", Lane.UPKEEP),
+    "reconcile": ("syncline.reconciliation.run", Lane.BACKFILL),
+    "owe_again": ("syncline.upkeep.owe_again", Lane.UPKEEP),
+}
+"""Nudges that name a connection alone → their task and lane."""
+
 LATE_AFTER = 30.0
 """Seconds after which a nudge is not worth running: the sweep has sent another."""
 
@@ -84,10 +92,9 @@ def _task(nudge: Nudge) -> tuple[str, list[str], Lane]:
         return PULL_TASKS[kind], [nudge.connection, first, last], Lane.PULLS
     if nudge.task == "events":
         return "syncline.events.handle", [], Lane.EVENTS
-    if nudge.task == "poll_halo":
-        return "syncline.pulls.halo", [nudge.connection], Lane.PULLS
-    if nudge.task == "owe_again":
-        return "syncline.upkeep.owe_again", [nudge.connection], Lane.UPKEEP
+    if nudge.task in _OF_A_CONNECTION:
+        name, lane = _OF_A_CONNECTION[nudge.task]
+        return name, [nudge.connection], lane
     name = "syncline.deliveries.send" if nudge.task == "send" else "syncline.deliveries.look_up"
     return name, [nudge.connection, nudge.target], Lane.DELIVERIES
 

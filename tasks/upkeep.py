@@ -7,10 +7,13 @@ from celery import shared_task
 from syncline.ledger.events import forget_seen
 from syncline.ledger.partitions import ensure_partitions
 from syncline.quota.keys import Lane
+from syncline.steps.anchor import anchor
 from syncline.steps.gap_fill import fill_due_gaps
 from syncline.steps.highlevel_tokens import refresh_due
 from syncline.steps.owe_again import owe_again as owe_again_step
+from syncline.steps.retain import retain as retain_step
 from syncline.steps.schedule import due_pulls
+from syncline.steps.seal import seal as seal_step
 from syncline.steps.sweep import sweep as sweep_step
 from tasks.context import parts
 from tasks.nudging import flag
@@ -50,6 +53,20 @@ def partitions() -> None:
     parts().ledger.run(ensure_partitions)
 
 
+@shared_task(name="syncline.upkeep.seal")
+def seal() -> None:
+    """Seal the audit log's new entries, and write the heads of its chains outside."""
+    here = parts()
+    seal_step(here)
+    anchor(here)
+
+
+@shared_task(name="syncline.upkeep.retain")
+def retain() -> None:
+    """Drop what the settings do not want to be kept for longer."""
+    retain_step(parts())
+
+
 @shared_task(name="syncline.upkeep.forget")
 def forget() -> None:
     """Drop the ids of events that would be refused for their age, a bounded number at a time."""
@@ -62,3 +79,12 @@ def forget() -> None:
 def gaps() -> None:
     """Fetch what Halo tried to send and what never arrived."""
     fill_due_gaps(parts())
+
+
+@shared_task(name="syncline.upkeep.dashboards")
+def dashboards() -> None:
+    """Write the figures of the dashboards in Halo where they are old, or what presses changed."""
+    # Most installations have no dashboard, and a worker that starts has little room.
+    from syncline.steps.dashboard_refresh import refresh_due as refresh  # noqa: PLC0415
+
+    refresh(parts())

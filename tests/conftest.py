@@ -6,29 +6,65 @@ Imports stand inside the fixtures, so that a test of pure logic starts nothing.
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.memory import roomy_memory
+
 if TYPE_CHECKING:
+    import psycopg
+
     from syncline.sandbox.process import SandboxProcess
+    from tests.sandboxes import SharedSandbox
 
 # How long an example takes says something about the machine and nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# Tests start many Python processes: without bytecode each of them compiles all of syncline.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+_CHUNK = 12
+"""How many tests xdist hands to a process at a time: `--maxschedchunk` in pyproject.toml."""
+
+_LONGEST = {"test_12_no_ping_pong.py", "test_demo.py", "test_workers_die.py"}
+
 _NUMBERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first, one in a chunk: begun last, one would keep all others waiting."""
+    longest = [item for item in items if item.path.name in _LONGEST]
+    others = [item for item in items if item.path.name not in _LONGEST]
+    for at, item in enumerate(longest):
+        others.insert(at * _CHUNK, item)
+    items[:] = others
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _command_line_is_built_once() -> Iterator[None]:
+    """As in a real process; typer's runner builds all commands anew for every line it runs."""
+    import typer.testing  # noqa: PLC0415
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
     # Not below pytest's own folder: that one is closed to PostgreSQL's user when tests run as root.
     with tempfile.TemporaryDirectory(
-        prefix="syncline-tests-", ignore_cleanup_errors=True
+        prefix="syncline-tests-", dir=roomy_memory(), ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder)
 
@@ -87,17 +123,17 @@ def database(_databases: _Databases) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox_process() -> Iterator[SandboxProcess]:
-    from syncline.sandbox.process import SandboxProcess  # noqa: PLC0415
+def sandbox_process() -> Iterator[SharedSandbox]:
+    from tests.sandboxes import SharedSandbox  # noqa: PLC0415
 
-    with SandboxProcess() as process:
+    with SharedSandbox() as process:
         yield process
 
 
 @pytest.fixture
-def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
+def sandbox(sandbox_process: SharedSandbox) -> SandboxProcess:
     """Both emulated APIs, as new; `.reset(...)` starts over with another config."""
-    sandbox_process.reset()
+    sandbox_process.start_over()
     return sandbox_process
 
 
@@ -110,7 +146,8 @@ class _Databases:
     def __init__(self, server_url: str, template: str) -> None:
         self._server_url = server_url
         self._template = template
-        self._shape = self._shape_of(template)
+        with _administering(server_url, template) as connection:
+            self._shape = connection.execute(_SHAPE).fetchone()
         self._free: list[str] = []
 
     def take(self) -> str:
@@ -125,17 +162,17 @@ class _Databases:
 
     def give_back(self, name: str) -> None:
         """End every session in it and empty it; one whose shape a test has changed is dropped."""
-        if self._shape_of(name) == self._shape:
-            _administer(self._server_url, _EMPTY, database=name)
+        with _administering(self._server_url, name) as connection:
+            is_as_made = connection.execute(_SHAPE).fetchone() == self._shape
+            if is_as_made:
+                connection.execute(_EMPTY)
+        if is_as_made:
             self._free.append(name)
         else:
             _administer(self._server_url, f'drop database "{name}" with (force)')
 
-    def _shape_of(self, name: str) -> str:
-        return _administer(self._server_url, _SHAPE, database=name)
 
-
-_SHAPE = """
+_SHAPE = b"""
 select concat_ws(
     '/',
     (select string_agg(relname, ',' order by relname)
@@ -145,25 +182,30 @@ select concat_ws(
     (select count(*) from pg_trigger), (select count(*) from pg_constraint),
     (select count(*) from pg_rewrite), (select count(*) from pg_proc))"""
 
-_EMPTY = """
+# To delete a few rows takes a quarter of the time of a TRUNCATE, which makes new files. What has
+# grown, by many rows or by many tests, is truncated. A replica's role fires no triggers.
+_EMPTY = b"""
 do $$
 declare
-    one text;
-    filled text[] := '{}';
-    is_filled boolean;
+    one record;
+    grown text[] := '{}';
 begin
     perform pg_terminate_backend(pid, 5000) from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend'
       and pid <> pg_backend_pid();
-    for one in select oid::regclass::text from pg_class
+    perform set_config('session_replication_role', 'replica', true);
+    for one in select oid::regclass::text as name, pg_relation_size(oid) as size from pg_class
                where relkind = 'r' and relnamespace = 'public'::regnamespace
-                 and relname <> 'alembic_version'
+                 and relname <> 'alembic_version' and pg_relation_size(oid) > 0
     loop
-        execute format('select exists (select 1 from %s)', one) into is_filled;
-        if is_filled then filled := filled || one; end if;
+        if one.size > 262144 then
+            grown := grown || one.name;
+        else
+            execute 'delete from ' || one.name;
+        end if;
     end loop;
-    if filled <> '{}' then
-        execute 'truncate ' || array_to_string(filled, ', ') || ' cascade';
+    if grown <> '{}' then
+        execute 'truncate ' || array_to_string(grown, ', ') || ' cascade';
     end if;
     perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
     from pg_sequences where last_value is not null;
@@ -174,12 +216,12 @@ def _sibling(url: str, database: str) -> str:
     return f"{url.rsplit('/', 1)[0]}/{database}"
 
 
-def _administer(url: str, statement: str, database: str = "postgres") -> str:
-    """Run a statement; returns what stands first in its answer, "" where it has none."""
+def _administering(url: str, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
     import psycopg  # noqa: PLC0415
 
-    place = _sibling(url, database).replace("+psycopg", "", 1)
-    with psycopg.connect(place, autocommit=True) as connection:
-        done = connection.execute(statement.encode())
-        row = None if done.description is None else done.fetchone()
-        return "" if row is None else str(row[0])
+    return psycopg.connect(_sibling(url, database).replace("+psycopg", "", 1), autocommit=True)
+
+
+def _administer(url: str, statement: str) -> None:
+    with _administering(url) as connection:
+        connection.execute(statement.encode())

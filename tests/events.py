@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import text
+
 from syncline.sandbox.config import LOCATION
 from syncline.sandbox.process import SandboxProcess
 from tests.world import World
@@ -35,17 +37,23 @@ def event(name: str, fields: dict[str, Any], location: str | None = LOCATION) ->
 
 def arrive(world: World, *bodies: bytes, source: str = "highlevel") -> None:
     """Store events as they would stand once the receiver has answered."""
-    for body in bodies:
-        world.do(
-            """
-            insert into event (source, location_id, connection_id, body)
-            values (:source, :location_id,
-                    (select id from connection where :source = 'halo'), :body)
-            """,
-            source=source,
-            location_id=None if source == "halo" else _location(body),
-            body=body,
-        )
+    insert = text(
+        """
+        insert into event (source, location_id, connection_id, body)
+        values (:source, :location_id,
+                (select id from connection where :source = 'halo'), :body)
+        """
+    )
+    came = [
+        {
+            "source": source,
+            "location_id": None if source == "halo" else _location(body),
+            "body": body,
+        }
+        for body in bodies
+    ]
+    with world.parts.ledger.engine.begin() as connection:
+        connection.execute(insert, came)
 
 
 def _location(body: bytes) -> str | None:

@@ -30,6 +30,7 @@ from syncline.steps.owe_again import owe_again
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.poll_halo import poll
 from syncline.steps.pull import Finished, owe, pull
+from syncline.steps.reconcile import advance
 from syncline.steps.schedule import due_pulls
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
@@ -161,6 +162,8 @@ class World:
                 owe_again(self.parts, line)
             elif nudge.task == "poll_halo":
                 poll(self.parts, line)
+            elif nudge.task == "reconcile":
+                advance(self.parts, line, lambda *_: None)
             else:
                 _, kind, first, last = nudge.task.split(":")
                 since, until = date.fromisoformat(first), date.fromisoformat(last)

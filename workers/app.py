@@ -26,7 +26,8 @@ from workers.processes import tick_mark
 settings = Settings.load()
 
 app = Celery(
-    "syncline", include=["tasks.events", "tasks.pulls", "tasks.deliveries", "tasks.upkeep"]
+    "syncline",
+    include=["tasks.events", "tasks.pulls", "tasks.deliveries", "tasks.alerts", "tasks.upkeep"],
 )
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = beat_schedule(settings)

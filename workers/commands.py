@@ -8,19 +8,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from syncline.cli import (
     adopt,
+    alerts,
+    audit,
     connect,
     connections,
     credentials,
+    discrepancies,
+    dry_run,
     events,
+    golive,
     halo,
     mapping,
     parked,
     provider,
+    reconcile,
     show,
     status,
 )
@@ -28,7 +35,7 @@ from syncline.cli.desk import Desk, desk
 from syncline.cli.output import WRONG_DATA, Commands, complain, say
 from syncline.errors import SynclineError
 from syncline.ledger.connections import Link
-from syncline.ledger.migrate import upgrade
+from syncline.ledger.migrate import pending, upgrade
 from syncline.ledger.status import is_prepared
 from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
@@ -59,9 +66,15 @@ app.command("health")(health)
 app.command("demo")(demo)
 app.command("status")(status.show_status)
 app.command("adopt")(adopt.adopt)
+app.command("dry-run")(dry_run.show_dry_run)
+app.add_typer(golive.app)
 app.add_typer(show.app)
 app.add_typer(parked.app)
+app.add_typer(reconcile.app)
+app.add_typer(discrepancies.app)
+app.add_typer(audit.app)
 app.add_typer(events.app)
+app.add_typer(alerts.app)
 app.add_typer(connections.app)
 app.add_typer(connect.app)
 app.add_typer(credentials.app)
@@ -80,7 +93,13 @@ def begin(context: typer.Context) -> None:
 
 
 @app.command("migrate")
-def migrate(context: typer.Context) -> None:
+def migrate(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say whether there is something to do.")
+    ] = False,
+) -> None:
     """Bring the ledger's tables to their newest shape; one that has it stays as it is.
 
     `syncline up` does this by itself. Several at once wait for each other.
@@ -90,6 +109,10 @@ def migrate(context: typer.Context) -> None:
     settings = desk(context).settings()
     configure(settings)
     with embedded.using(settings) as servers:
+        missing = pending(servers.database_url)
+        if dry_run:
+            say(f"To be done: {', '.join(missing)}." if missing else "There is nothing to do.")
+            return
         upgrade(servers.database_url)
     say("The ledger has its newest shape.")
 

@@ -16,6 +16,7 @@ from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.quota.keys import Lane
 from syncline.steps import halo_reading, readings, ship
+from syncline.steps.reconcile_due import LAST, asked
 from syncline.steps.targets import TARGETS
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
@@ -82,6 +83,15 @@ def pull_subscriptions(
     _enqueue(context, connection, [_pull("subscription", connection, since, until)])
 
 
+@app.command("poll-halo")
+def poll_halo(context: typer.Context, connection: Connection) -> None:
+    """Look for what was changed in Halo, without waiting for the next look.
+
+    Example: syncline enqueue poll-halo --connection acme
+    """
+    _enqueue(context, connection, [_Task("syncline.pulls.halo", (connection,), Lane.PULLS)])
+
+
 @app.command("send")
 def send(context: typer.Context, connection: Connection, target: OneToSend = None) -> None:
     """Deliver what is due, without waiting for the next sweep.
@@ -110,6 +120,23 @@ def look_up(context: typer.Context, connection: Connection, target: OneTarget = 
             for one in _targets(target, _LOOKED_UP)
         ],
     )
+
+
+@app.command("reconcile")
+def reconcile(
+    context: typer.Context,
+    connection: Connection,
+    period: Annotated[
+        str, typer.Option(metavar="PERIOD", help="A year, a month or a day: 2026-11.")
+    ] = LAST,
+) -> None:
+    """Compare both sides with what Halo really holds; without a period, of the last days.
+
+    Example: syncline enqueue reconcile --connection acme --period 2026-11
+    """
+    asked(period)
+    task = _Task("syncline.reconciliation.run", (connection, period), Lane.BACKFILL)
+    _enqueue(context, connection, [task])
 
 
 @app.command("sweep")

@@ -21,7 +21,6 @@ from syncline.highlevel.oauth import OAuthDesk
 from syncline.ledger import calls, connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
-from syncline.mapping.document import load
 from syncline.quota.bucket import Quota, Spent
 from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.nudges import Nudges
@@ -29,6 +28,7 @@ from syncline.settings import Settings
 from syncline.steps.gate import PARALLEL
 from syncline.steps.highlevel_tokens import InstalledTokens
 from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.rules import rules_of
 from syncline.steps.tokens import LedgerTokens, secret
 from syncline.transport import Transport
 from workers.sessions import SessionKeeper
@@ -71,12 +71,13 @@ class Lines:
         client_secret = self._secret(connection, link.tenant_place, "client_secret", name)
         return Line(
             link=link,
-            document=load(link.mapping),
+            document=rules_of(link),
             highlevel=HighLevelClient(
                 self._transport,
                 base_url=link.highlevel_url,
                 location_id=link.location_id,
                 tokens=self._highlevel_tokens(connection, link),
+                read_only=link.state == "rehearsing",
             ),
             halo=HaloClient(
                 self._transport,
@@ -87,6 +88,7 @@ class Lines:
                 scope=link.scope,
                 tokens=self._tokens_of(link),
                 now=utc_now,
+                read_only=link.state == "rehearsing",
             ),
             highlevel_key=highlevel_key(link),
             halo_key=halo_key(link),

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.console import RenderableType
 
+from syncline.cli.asking import agreed
 from syncline.cli.desk import desk
 from syncline.cli.options import day
 from syncline.cli.output import WRONG_DATA, AsJson, plain, say, show, stack, table
+from syncline.cli.progress import progress_bars
 from syncline.errors import Refused
 from syncline.flows.adoption import Adoption, Held, Match, Sold
 from syncline.flows.adoption_money import Group, Pair
 from syncline.steps import adopt as step
 from syncline.steps.adopt import Survey
 from syncline.steps.adopt_money import KINDS, Money
-from syncline.steps.adopt_reading import Progress as Tell
 from syncline.steps.adopt_taking import TARGETS, Wanted, take
+from syncline.steps.rules import as_live
 
 SHOWN = 20
 """Rows of each table; `--json` has them all."""
@@ -116,8 +115,8 @@ def adopt(
 
     Example: syncline adopt acme --start-from 2026-01-01 --doubtful doubtful.csv
     """
-    with desk(context).open() as parts, _progress() as progress:
-        line = parts.open_line(name)
+    with desk(context).open() as parts, progress_bars() as progress:
+        line = as_live(parts.open_line(name))
         if decided:
             left = take(parts, line, _pairs(decided), progress)
             say(f"{len(decided) - left} of {len(decided)} adopted.")
@@ -130,7 +129,8 @@ def adopt(
         if apply and not as_json:
             show(False, report, lambda: _render(report))
         if apply:
-            _agreed(len(seen.found.matched) + seen.money.matched, yes=yes)
+            many = len(seen.found.matched) + seen.money.matched
+            agreed(f"Write our reference to {many} rows in Halo?", yes=yes)
             done = step.settle(parts, line, seen, progress)
             started = not done.unwritten and not keep_stopped
             if started:
@@ -232,14 +232,6 @@ def _pairs(texts: Sequence[str]) -> Mapping[Wanted, int]:
             "--take invoice:6578a1b2c3d4e5f60718293a=7001.",
         )
     return pairs
-
-
-def _agreed(many: int, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise Refused("Nobody is there to be asked.", remedy="Give --yes if you are sure.")
-    typer.confirm(f"Write our reference to {many} rows in Halo?", abort=True, err=True)
 
 
 def _write(file: Path, likely: Sequence[_Likely]) -> None:
@@ -361,21 +353,3 @@ def _row(one: _Likely) -> list[object]:
 
 def _first(what: str, many: int) -> str:
     return f"{what}, the first {SHOWN} of {many}" if many > SHOWN else what
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """A bar on standard error where somebody looks at it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        rows: dict[str, object] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in rows:
-                rows[what] = bar.add_task(what, total=None)
-            bar.update(rows[what], completed=done, total=of or None)  # type: ignore[arg-type]  # an id of rich
-
-        yield tell

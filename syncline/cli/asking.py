@@ -1,4 +1,4 @@
-"""Where secrets come from: an environment variable, standard input, or a prompt without echo."""
+"""What a command asks a person: secrets, without echo, and whether it may go on."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def ask_secret(what: str, option: str, *, given: str | None, variable: str | Non
             remedy=f"Give {option}-env NAME, or {option} - with the secret on standard input.",
         )
     return _checked(what, typer.prompt(what, hide_input=True, err=True), "What was typed")
+
+
+def agreed(question: str, *, yes: bool) -> None:
+    """Ask before something is done; whoever says no ends the command.
+
+    Raises:
+        Refused: nobody is there to be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("Nobody is there to be asked.", remedy="Give --yes if you are sure.")
+    typer.confirm(question, abort=True, err=True)
 
 
 def _checked(what: str, value: str, source: str) -> SecretStr:

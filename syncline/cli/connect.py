@@ -81,6 +81,9 @@ def highlevel(
         ),
     ] = None,
     wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the address, and wait for nobody.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send you to HighLevel to choose the location, and keep the tokens that it gives.
@@ -109,6 +112,10 @@ def highlevel(
             company=company,
         )
         redirect = _redirect(settings, port)
+        if dry_run:
+            page = _Page(settings.highlevel_authorize_url, client_id, redirect, browser, wait)
+            wizard.tell(page, redirect, "dry-run")
+            return
         if code is not None:
             grant = wizard.exchange(_pasted(code), redirect)
         else:
@@ -145,7 +152,7 @@ class _Wizard:
         """Send a person to HighLevel and wait for the browser to come back."""
         parts = urlsplit(page.redirect)
         if parts.scheme != "http" or parts.hostname not in _HERE:
-            self._tell(page, page.redirect, secrets.token_urlsafe(32))
+            self.tell(page, page.redirect, secrets.token_urlsafe(32))
             raise Refused(
                 f"HighLevel sends the browser back to {page.redirect}, not to this machine.",
                 remedy="Open the address above, then run this command with --code and what the "
@@ -153,7 +160,7 @@ class _Wizard:
             )
         state = secrets.token_urlsafe(32)
         with listening(page.redirect, state) as callback:
-            address = self._tell(page, callback.address, state)
+            address = self.tell(page, callback.address, state)
             if page.browser:
                 webbrowser.open(address)
             came = callback.code(page.wait_s)
@@ -198,7 +205,8 @@ class _Wizard:
             goes_on=link.state == "active",
         )
 
-    def _tell(self, page: _Page, redirect: str, state: str) -> str:
+    def tell(self, page: _Page, redirect: str, state: str) -> str:
+        """Say where a person is to go; returns the address."""
         address = authorize_url(
             page.authorize,
             client_id=page.client_id,

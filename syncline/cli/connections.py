@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.cli.asking import ask_secret
 from syncline.cli.checks import Inspected, inspect
 from syncline.cli.desk import desk
@@ -18,15 +19,20 @@ from syncline.cli.options import HaloSecret, HaloSecretEnv, Mode, Token, TokenEn
 from syncline.cli.output import AsJson, group, plain, say, show, stack, table
 from syncline.cli.probe import probe
 from syncline.errors import Refused
-from syncline.ledger import connections, mappings
+from syncline.ledger import connections, effects, mappings
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document, load
+from syncline.steps.parts import Parts
+from syncline.steps.rules import begin
 from syncline.steps.tokens import keep
 from syncline.steps.tokens import secret as known_secret
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it would do, and change nothing.")
+]
 
 NOTICED_AFTER_S = 6.0
 """After so many seconds every worker has seen that a connection was stopped."""
@@ -68,7 +74,10 @@ def add(
     start_from: Annotated[
         str | None, typer.Option(metavar="DATE", help="First day to keep in line, YYYY-MM-DD.")
     ] = None,
-    mode: Annotated[Mode, typer.Option(help="Whether real customers stand behind it.")] = Mode.LIVE,
+    mode: Annotated[
+        Mode,
+        typer.Option(help="sandbox: only test rows, until syncline golive switch. live: all."),
+    ] = Mode.SANDBOX,
     highlevel_url: Annotated[str, typer.Option(help="Address of HighLevel.")] = HIGHLEVEL_URL,
     oauth: Annotated[
         bool,
@@ -163,6 +172,21 @@ def add(
                     place = link.location_place if purpose == "private_token" else link.tenant_place
                     _no_other(known_secret(database, parts.sealer, place, purpose), value, purpose)
                     keep(database, parts.sealer, place, purpose, value)
+                effects.decided(
+                    database,
+                    link.id,
+                    what="connection add",
+                    subject=name,
+                    by=actor(parts.settings),
+                    after={
+                        "location": link.location_id,
+                        "halo": link.halo_url,
+                        "mode": link.mode,
+                        "start_from": link.start_from,
+                        "waits": wait,
+                        "secrets": sorted(dict(given)),
+                    },
+                )
                 if dry_run:
                     attempt.rollback()
 
@@ -170,10 +194,16 @@ def add(
     if dry_run:
         say(f"{name} could be added; nothing was changed.")
     else:
-        following = "connect highlevel" if oauth else "connection check"
-        say(f"{name} is added. Next: syncline {following} {name}")
-        if adopt:
-            say(f"It stands still until: syncline adopt {name}")
+        _say_added(new, adopt=adopt)
+
+
+def _say_added(new: NewConnection, *, adopt: bool) -> None:
+    following = "connect highlevel" if new.auth == "oauth" else "connection check"
+    say(f"{new.name} is added. Next: syncline {following} {new.name}")
+    if adopt:
+        say(f"It stands still until: syncline adopt {new.name}")
+    if new.mode == Mode.LIVE:
+        say("It is live from the first row on, without the check of: syncline golive check")
 
 
 def _no_other(known: SecretStr | None, given: SecretStr, purpose: str) -> None:
@@ -231,24 +261,57 @@ def check(
 
 
 @app.command("start")
-def start(context: typer.Context, name: Name) -> None:
-    """Let a stopped connection go on, after what stopped it was put right.
+def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+    """Let a connection go on after what stopped it was put right, or after its rehearsal.
 
     Example: syncline connection start acme
     """
 
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
-        connections.start(database, link.id)
+        if not dry_run and link.state != "active":
+            begin(database, link)
+            _decided(database, parts, link, "connection start", {"state": "active"})
         return link
 
     with desk(context).open() as parts:
         before = parts.ledger.run(work)
-    say(f"{name} goes on." if before.state == "stopped" else f"{name} was not stopped.")
+    if before.state == "active":
+        say(f"{name} was not stopped.")
+    else:
+        say(f"{name} would go on; nothing was changed." if dry_run else f"{name} goes on.")
+
+
+@app.command("rehearse")
+def rehearse(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+    """Let a connection read both sides and write to neither.
+
+    Pulls and events go on, and what is owed adds up: see it with syncline dry-run.
+
+    Example: syncline connection rehearse acme
+    """
+
+    def work(database: Connection) -> Link:
+        link = connections.by_name(database, name)
+        if not dry_run and link.state != "rehearsing":
+            connections.rehearse(database, link)
+            _decided(database, parts, link, "connection rehearse", {"state": "rehearsing"})
+        return link
+
+    with desk(context).open() as parts:
+        before = parts.ledger.run(work)
+        if before.state == "active" and not dry_run:
+            parts.sleep(NOTICED_AFTER_S)
+    if before.state == "rehearsing":
+        say(f"{name} rehearses already.")
+    elif dry_run:
+        say(f"{name} would rehearse; nothing was changed.")
+    else:
+        say(f"{name} rehearses: nothing is written. What would be: syncline dry-run {name}")
 
 
 @app.command("stop")
-def stop(context: typer.Context, name: Name) -> None:
+def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
     """Let a connection stand still; what is in a worker's hands just now is brought to its end.
 
     Example: syncline connection stop acme
@@ -256,16 +319,18 @@ def stop(context: typer.Context, name: Name) -> None:
 
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
-        if link.state == "active":
+        if link.reads and not dry_run:
             why = f"by hand; to go on: syncline connection start {name}"
             connections.stop(database, link, why)
+            _decided(database, parts, link, "connection stop", {"state": "stopped"})
         return link
 
     with desk(context).open() as parts:
         before = parts.ledger.run(work)
-        if before.state == "active":
+        if before.reads and not dry_run:
             parts.sleep(NOTICED_AFTER_S)
-    say(f"{name} {'stands still' if before.state == 'active' else 'was stopped already'}.")
+    still = "would stand still; nothing was changed" if dry_run else "stands still"
+    say(f"{name} {still if before.reads else 'was stopped already'}.")
 
 
 @app.command("set-mapping")
@@ -290,10 +355,33 @@ def set_mapping(
         link = connections.by_name(database, name)
         if not dry_run:
             mappings.replace(database, link.id, document)
+            effects.decided(
+                database,
+                link.id,
+                what="connection set-mapping",
+                subject=name,
+                by=actor(parts.settings),
+                before={"mapping": link.mapping},
+                after={"mapping": document},
+            )
 
     with desk(context).open() as parts:
         parts.ledger.run(work)
     say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
+
+
+def _decided(
+    database: Connection, parts: Parts, link: Link, what: str, after: dict[str, str]
+) -> None:
+    effects.decided(
+        database,
+        link.id,
+        what=what,
+        subject=link.name,
+        by=actor(parts.settings),
+        before={"state": link.state, "note": link.note},
+        after=after,
+    )
 
 
 def _named(name: str) -> str:
@@ -337,7 +425,7 @@ def _render_links(links: list[Link]) -> RenderableType:
     columns = ["name", "mode", "state", "location", "HighLevel", "limit", "Halo", "limit", "from"]
     return stack(
         table("connections", columns, rows),
-        *(plain(f"{link.name} is stopped: {link.note}") for link in links if link.note),
+        *(plain(f"{link.name} is {link.state}: {link.note}") for link in links if link.note),
     )
 
 

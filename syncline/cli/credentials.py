@@ -9,15 +9,17 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.cli.asking import ask_secret
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, say, show, stack
 from syncline.cli.status_secrets import read_secrets, secrets_table
 from syncline.credentials import begin_rotation, end_rotation, load_key
 from syncline.errors import Broken
-from syncline.ledger import connections, credentials
+from syncline.ledger import connections, credentials, effects
 from syncline.ledger.credentials import OAUTH
 from syncline.settings import Settings
+from syncline.steps import notify
 from syncline.steps.parts import Parts
 from syncline.steps.tokens import keep
 
@@ -29,12 +31,17 @@ class What(StrEnum):
 
     PRIVATE_TOKEN = "private-token"  # noqa: S105 - a name
     CLIENT_SECRET = "client-secret"  # noqa: S105 - a name
+    ALERT_URLS = "alert-urls"
 
 
 _IN_WORDS = {
     What.PRIVATE_TOKEN: "HighLevel token",
     What.CLIENT_SECRET: "Halo client secret",
+    What.ALERT_URLS: "addresses of channels",
 }
+
+
+WHAT = "private-token, client-secret or alert-urls."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,16 @@ def set_credential(
     context: typer.Context,
     *,
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")],
-    what: Annotated[What, typer.Argument(metavar="WHAT", help="private-token or client-secret.")],
+    what: Annotated[What, typer.Argument(metavar="WHAT", help=WHAT)],
     secret: Annotated[
         str | None, typer.Option(metavar="-", help="- reads the secret from standard input.")
     ] = None,
     secret_env: Annotated[
         str | None, typer.Option(metavar="NAME", help="The variable that holds the secret.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the secret, and store nothing.")
+    ] = False,
 ) -> None:
     """Replace a secret; workers take the new one within seconds, without a restart.
 
@@ -80,6 +90,16 @@ def set_credential(
         purpose = what.value.replace("-", "_")
 
         def work(database: Connection) -> None:
+            effects.decided(
+                database,
+                link.id,
+                what="credentials set",
+                subject=what.value,
+                by=actor(parts.settings),
+            )
+            if what is What.ALERT_URLS:
+                keep(database, parts.sealer, notify.own_place(link), notify.PURPOSE, value)
+                return
             if what is What.CLIENT_SECRET:
                 keep(database, parts.sealer, link.tenant_place, purpose, value)
                 return
@@ -90,6 +110,9 @@ def set_credential(
             credentials.remove(database, link.location_place, OAUTH)
             credentials.remove(database, link.location_place, credentials.REFRESH_INTENT)
 
+        if dry_run:
+            say(f"The {_IN_WORDS[what]} of {connection} could be replaced; nothing was changed.")
+            return
         parts.ledger.run(work)
     say(f"Stored. Next: syncline connection check {connection}")
 
@@ -129,6 +152,13 @@ def _rotate(parts: Parts, settings: Settings, *, dry_run: bool) -> _Rotated:
         makes_new = not behind and not sealer.has_old_keys
         if dry_run:
             return _Rotated(makes_new, len(stored if makes_new else behind), dry_run=True)
+        effects.decided_for_all(
+            connection,
+            what="credentials rotate-key",
+            subject="key",
+            by=actor(settings),
+            after={"sealed_anew": len(stored if makes_new else behind)},
+        )
         if makes_new:
             begin_rotation(settings)
         return _Rotated(

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import RenderableType
+from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, say, show, stack, table
 from syncline.errors import UnknownName
-from syncline.ledger import event_queue
+from syncline.ledger import effects, event_queue
 from syncline.ledger.event_queue import StoredEvent
 
 app = group("events", "Look at the webhooks that came, and handle them again.")
@@ -82,6 +84,10 @@ def retry(
     event_id: Annotated[
         int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
     ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
+    ] = False,
 ) -> None:
     """Handle one webhook again, or all that are parked.
 
@@ -90,9 +96,29 @@ def retry(
     Example: syncline events retry 1042
     """
     with desk(context).open() as parts:
-        many = parts.ledger.run(lambda c: event_queue.again(c, event_id=event_id))
+        by = actor(parts.settings)
+
+        def work(connection: Connection) -> int:
+            with connection.begin_nested() as attempt:
+                many = event_queue.again(connection, event_id=event_id)
+                if many:
+                    effects.decided_for_all(
+                        connection,
+                        what="events retry",
+                        subject="all" if event_id is None else str(event_id),
+                        by=by,
+                        after={"events": many},
+                    )
+                if dry_run:
+                    attempt.rollback()
+            return many
+
+        many = parts.ledger.run(work)
     if event_id is not None and not many:
         raise _unknown(event_id, "parked or ignored ")
+    if dry_run:
+        say(f"{many} {'event' if many == 1 else 'events'} would be handled again.")
+        return
     say(f"{many} {'event is' if many == 1 else 'events are'} handled again within seconds.")
 
 

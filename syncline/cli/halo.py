@@ -1,26 +1,24 @@
-"""`syncline halo`: the webhook by which Halo tells of its own changes."""
+"""`syncline halo`: what is set up in Halo: the webhook that tells of its changes, the dashboard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
 
-from syncline.cli import options
+from syncline.cli import halo_dashboard, options
 from syncline.cli.desk import desk
+from syncline.cli.halo_again import by_hand
 from syncline.cli.output import WRONG_SETTINGS, AsJson, Commands, group, plain, show, stack, table
-from syncline.errors import Again, Refused
+from syncline.errors import Refused
 from syncline.halo.webhooks import WANTED
 from syncline.steps import webhooks_install
 from syncline.steps.bound import bound
 from syncline.steps.webhooks_install import Installed, install, look, remove
 
-app = group("halo", "Set up what Halo sends to syncline.")
+app = group("halo", "Set up what Halo sends to syncline, and what it shows of it.")
 webhooks = typer.Typer(
     name="webhooks",
     help="Install, show and remove the webhook by which Halo tells of its changes.",
@@ -28,6 +26,7 @@ webhooks = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(webhooks)
+app.add_typer(halo_dashboard.app)
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")]
 DryRun = Annotated[
@@ -113,7 +112,7 @@ def install_webhook(
     Example: syncline halo webhooks install acme --url https://sync.example.com
     """
     public_url = _public_url(context, url)
-    with desk(context).open() as parts, _by_hand():
+    with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = install(
             parts,
@@ -143,7 +142,7 @@ def show_webhook(
 
     Example: syncline halo webhooks show acme
     """
-    with desk(context).open() as parts, _by_hand():
+    with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         found = look(parts, line)
         known = parts.ledger.run(lambda database: bound(database, line.link.id))
@@ -163,7 +162,7 @@ def remove_webhook(
 
     Example: syncline halo webhooks remove acme --dry-run
     """
-    with desk(context).open() as parts, _by_hand():
+    with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         gone = _Removed(
             connection,
@@ -277,14 +276,3 @@ def _sentence(gone: _Removed) -> str:
         return f"Halo has no webhook for {gone.connection}."
     verb = "would be removed" if gone.dry_run else "removed"
     return f"Webhook {', '.join(gone.removed)} {verb}, with all that it is bound to."
-
-
-@contextmanager
-def _by_hand() -> Iterator[None]:
-    """What work in the ledger does by itself, a person does with a command: try again."""
-    try:
-        yield
-    except Again as error:
-        seconds = max(1, ceil(error.after.total_seconds()))
-        error.remedy = f"Run the command again in {seconds} s."
-        raise

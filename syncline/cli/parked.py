@@ -1,4 +1,4 @@
-"""`syncline parked`: deliveries that need a person, by cause, and sending them again."""
+"""`syncline parked`: deliveries that need a person, by cause, and what is decided about them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.cli import two_sides
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, say, show, stack, table
+from syncline.cli.parked_accept import accept_parked
 from syncline.cli.remedies import in_two
 from syncline.cli.two_sides import TwoSides, both_sides
 from syncline.errors import Refused, UnknownName
-from syncline.ledger import connections, deliveries, parked
+from syncline.ledger import connections, effects, parked, resting
 from syncline.ledger.parked import Cause, ParkedDelivery
+from syncline.settings import Settings
 
-app = group("parked", "Look at deliveries that need a person, by cause, and send them again.")
+app = group("parked", "Look at deliveries that need a person, by cause, and decide about them.")
+app.command("accept")(accept_parked)
 
 Only = Annotated[str | None, typer.Option("--connection", "-c", help="Only of this connection.")]
 OfCause = Annotated[
@@ -144,11 +148,15 @@ def retry_parked(
     def work(database: Connection) -> Mapping[str, int]:
         only = _id_of(database, connection)
         if record is not None:
-            return _again(database, only, record, dry_run=dry_run)
+            many = _again(database, only, record, dry_run=dry_run)
+            if not dry_run:
+                _note(database, parts.settings, only, record, many)
+            return many
         if dry_run:
             many = parked.counts(database, connection_id=only, cause=cause)
         else:
-            many = deliveries.retry(database, only, cause=cause)
+            many = resting.retry(database, only, cause=cause)
+            _note(database, parts.settings, only, cause or "all", many)
         if cause is not None and not many:
             raise _unknown(cause)
         return many
@@ -200,8 +208,25 @@ def _again(
     if dry_run:
         return Counter(one.target for one in found)
     if any(one.source_id == record for one in found):
-        return deliveries.retry(database, only, source_id=record)
-    return deliveries.retry(database, only, number=int(record))
+        return resting.retry(database, only, source_id=record)
+    return resting.retry(database, only, number=int(record))
+
+
+def _note(
+    database: Connection,
+    settings: Settings,
+    only: int | None,
+    subject: str,
+    many: Mapping[str, int],
+) -> None:
+    """Who sent it again, in the log of the connection, or of all of them."""
+    if not many:
+        return
+    what, by, after = "parked retry", actor(settings), {"due again": dict(many)}
+    if only is None:
+        effects.decided_for_all(database, what=what, subject=subject, by=by, after=after)
+    else:
+        effects.decided(database, only, what=what, subject=subject, by=by, after=after)
 
 
 def _unknown(wanted: str) -> UnknownName:
@@ -250,6 +275,7 @@ def _render_causes(found: _Causes) -> RenderableType:
         *more,
         plain("See both sides with: syncline parked show CAUSE"),
         plain("Correct what it names, then: syncline parked retry --cause CAUSE"),
+        plain("Leave the other side as it is: syncline parked accept CAUSE --dry-run"),
     )
 
 

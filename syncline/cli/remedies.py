@@ -7,31 +7,44 @@ from typing import Final
 
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Change|Choose|Compare|Correct|Enter|Fill|Give|Refund|Set|Take|Tell)\b.*)",
+    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Refund|Say|Set|Take|Tell)\b.*)",
     re.DOTALL,
 )
 """A reason of ours whose last advice stands behind it, as errors say it."""
 
 _REMEDIES: Final = (
     (
+        re.compile(r"^changed in Halo (by hand|again)"),
+        "Write ours again: syncline parked retry. Or leave Halo's value: syncline parked accept.",
+    ),
+    (
         re.compile(r"without effect"),
         "Halo answers and stores nothing: ask its support, with the calls of `syncline show`.",
     ),
     (
         re.compile(r"wanted .*, Halo holds ", re.DOTALL),
-        "Look at the tax and price rules in Halo, then retry: the row is known and is updated.",
+        (
+            "Look at the tax and price rules in Halo, then retry: the row is known and is updated. "
+            "Or leave Halo's value: syncline parked accept."
+        ),
     ),
     (
         re.compile(r"wanted .*, HighLevel holds ", re.DOTALL),
-        "Compare the consignment with what HighLevel shows: a fulfillment cannot be changed there.",
+        (
+            "Compare the consignment with what HighLevel shows: a fulfillment cannot be changed "
+            "there. Leave it as it is: syncline parked accept."
+        ),
     ),
     (
         re.compile(r"^Halo holds several rows with reference "),
         "Leave one of them in Halo, then retry: it is looked up first.",
     ),
     (
-        re.compile(r" was there and is gone from Halo$"),
-        "Nothing is to be done if that was meant; what was deleted is not made again unasked.",
+        re.compile(r" was there and is gone from Halo(;.*)?\.?$"),
+        (
+            "What was deleted is not made again unasked. If it was meant: syncline parked accept; "
+            "else retry."
+        ),
     ),
     (
         re.compile(r"^HighLevel no longer has this "),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from syncline.cli.desk import Desk, desk
 from syncline.cli.output import AsJson, ago, console, plain, show, stack, table
+from syncline.cli.status_alerts import OpenAlert, alerts_table, read_alerts
 from syncline.cli.status_events import EventStatus, events_table, read_events
 from syncline.cli.status_secrets import Secrets, read_secrets, secrets_table
 from syncline.errors import Refused
@@ -52,6 +53,7 @@ class _Status:
     connections: list[_ConnectionStatus]
     secrets: Secrets
     workers: list[WorkerStatus]
+    alerts: list[OpenAlert]
 
 
 _Found = tuple[Link, list[KindStatus], EventStatus]
@@ -96,7 +98,9 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
 
 
 def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
-    def work(connection: Connection) -> tuple[list[_Found], Secrets, list[WorkerStatus]]:
+    def work(
+        connection: Connection,
+    ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert]]:
         links = (
             connections.everyone(connection)
             if name is None
@@ -109,9 +113,10 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
             ],
             read_secrets(connection, parts),
             status.workers(connection, parts.settings.dead_after),
+            read_alerts(connection, None if name is None else links[0].id),
         )
 
-    found, secrets, workers = parts.ledger.run(work)
+    found, secrets, workers, alerts = parts.ledger.run(work)
     return _Status(
         [
             _ConnectionStatus(
@@ -127,6 +132,7 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
         ],
         secrets,
         workers,
+        alerts,
     )
 
 
@@ -143,6 +149,7 @@ def _render(found: _Status) -> RenderableType:
         return plain("No connection yet. Add one with: syncline connection add")
     return stack(
         *(part for one in found.connections for part in _connection(one)),
+        *alerts_table(found.alerts),
         *secrets_table(found.secrets),
         _workers(found.workers),
     )
@@ -168,6 +175,8 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
             [[quota.key, _left(quota.left), _answer(quota.last_answer)] for quota in one.quota],
         ),
     ]
+    if one.state == "rehearsing":
+        parts.insert(0, plain(f"{one.name} rehearses: {one.note}."))
     if one.state == "stopped":
         go_on = f"When that is put right: syncline connection start {one.name}"
         parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syncline.errors import Unmappable
+from syncline.mapping.document import Document
+from syncline.mapping.options import TestMode
 
 LINK_TYPE = "syncline"
 """The `third_party_type` of every external link of ours."""
@@ -113,6 +115,34 @@ class Difference(NamedTuple):
     field: str
     wanted: str
     got: str
+
+
+def lets_in(record: Mapping[str, Any], test_mode: TestMode, document: Document) -> bool:
+    """Whether a record of HighLevel may be delivered, by whether real money stands behind it.
+
+    Args:
+        record: its canonical form; one that does not say is live.
+        test_mode: what the mapping says of its flow's test rows.
+        document: the connection's mapping, under the connection's mode.
+    """
+    is_test = record.get("live_mode") is False
+    if document.only_test_rows:
+        return is_test
+    return test_mode == "include" or not is_test
+
+
+def refuse_live(record: Mapping[str, Any], document: Document) -> None:
+    """Keep a live record back while the connection is in sandbox mode, whoever owed it before.
+
+    Raises:
+        Unmappable: it is one.
+    """
+    if document.only_test_rows and record.get("live_mode") is not False:
+        raise Unmappable(
+            "This is a live record, and its connection is in sandbox mode.",
+            field="live_mode",
+            remedy="Set the connection live with `syncline golive switch`; it then goes by itself.",
+        )
 
 
 def reference_of(source_id: str) -> str:

@@ -148,27 +148,42 @@ def projection_of(fulfillment: Fulfillment) -> dict[str, str]:
     return _projection(_sums([fulfillment]), parcels)
 
 
-def difference(wanted_: Mapping[str, Any], got: Mapping[str, str]) -> Difference | None:
+def differences(wanted_: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
+    """The compared fields in which two projections differ."""
+    pairs = {field: (_told(wanted_, field), _told(got, field)) for field in COMPARED}
+    return [Difference(field, a, b) for field, (a, b) in pairs.items() if a != b]
+
+
+def difference(wanted_: Mapping[str, Any], got: Mapping[str, Any]) -> Difference | None:
     """The first compared field in which two projections differ."""
-    for field in COMPARED:
-        if str(wanted_.get(field) or "") != got[field]:
-            return Difference(field, str(wanted_.get(field) or ""), got[field])
-    return None
+    return next(iter(differences(wanted_, got)), None)
 
 
-def edited(posted: Mapping[str, Any], target_id: str, shipment: Shipment | None) -> Unmappable:
-    """Why a posted consignment that was changed since needs a person, with before and after."""
-    now = {ITEMS: "", TRACKINGS: ""} if shipment is None else shipment.projection()
-    changed = [
-        f"{field}: posted {posted.get(field) or 'none'}, now {now[field] or 'none'}"
-        for field in COMPARED
-        if str(posted.get(field) or "") != now[field]
-    ]
-    return Unmappable(
-        f"HighLevel shows this as fulfillment {target_id}, and cannot change it. "
-        f"{'; '.join(changed)}.",
-        field=TRACKINGS if changed[0].startswith(TRACKINGS) else ITEMS,
-        remedy="Tell the buyer, or note it in HighLevel by hand.",
+def edits(
+    canonical: Canonical,
+    order: Canonical,
+    document: Document,
+    posted: Mapping[str, Any],
+    target_id: str,
+) -> tuple[list[Difference], Unmappable | None]:
+    """What was changed of a consignment since it was posted, and why that needs a person."""
+    shown = f"HighLevel shows this as fulfillment {target_id}, and cannot change it. "
+    try:
+        shipment = wanted(canonical, order, document)
+    except Unmappable as error:
+        why = Unmappable(f"{shown}{error.what}", field=error.field)
+        return [Difference(error.field, error.what, _told(posted, ITEMS))], why
+    found = differences(shipment.projection() if shipment else {}, posted)
+    if not found:
+        return [], None
+    changed = "; ".join(
+        f"{field}: posted {before or 'none'}, now {now or 'none'}" for field, now, before in found
+    )
+    return found, Unmappable(
+        f"{shown}{changed}.",
+        field=found[0].field,
+        remedy="Tell the buyer, or note it in HighLevel by hand. Leave it as it is: "
+        "syncline parked accept.",
     )
 
 
@@ -291,6 +306,10 @@ def _goods(canonical: Canonical) -> str:
 def _name(line: Canonical) -> str:
     # In quotes, so that causes of parked deliveries are told apart by what they say alone.
     return repr(str(line.get("name") or line.get("key") or line.get("line_id")))
+
+
+def _told(projection: Mapping[str, Any], field: str) -> str:
+    return str(projection.get(field) or "")
 
 
 def _text(value: str | None) -> str:

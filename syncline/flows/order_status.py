@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from syncline.errors import Unmappable
 from syncline.flows import payments
+from syncline.flows.flow import lets_in
 from syncline.mapping.document import Document
 from syncline.mapping.statuses import FulfillmentStatus, PaymentStatus, Standing, status_of
 from syncline.money import decimal
@@ -84,8 +85,7 @@ def _by_quantities(order: Canonical) -> FulfillmentStatus:
 
 
 def _counts(transaction: Canonical, document: Document) -> bool:
-    is_play = transaction.get("live_mode") is False and document.payments.test_mode == "skip"
-    if is_play:
+    if not lets_in(transaction, document.payments.test_mode, document):
         return False
     try:
         return payments.has_come_in(transaction, document)

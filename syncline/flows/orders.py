@@ -13,6 +13,7 @@ from syncline.flows.flow import (
     TargetIds,
     currency_id,
     external_link,
+    lets_in,
     reference_of,
 )
 from syncline.flows.lines import lines_of
@@ -27,7 +28,7 @@ SOURCE_KIND = "order"
 
 def wanted(canonical: Mapping[str, Any], document: Document) -> bool:
     """Whether the mapping lets this order into Halo."""
-    return document.orders.test_mode == "include" or canonical.get("live_mode") is not False
+    return lets_in(canonical, document.orders.test_mode, document)
 
 
 def owes(

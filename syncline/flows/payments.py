@@ -24,6 +24,7 @@ from syncline.flows.flow import (
     TargetIds,
     currency_id,
     external_link,
+    lets_in,
     reference_of,
 )
 from syncline.flows.lines import lines_of, single_line
@@ -56,9 +57,7 @@ def invoice_of(transaction: Record) -> str:
 def wanted(transaction: Record, document: Document) -> bool:
     """Whether the mapping lets this transaction into Halo."""
     options = document.payments
-    return options.into == "invoice" and (
-        options.test_mode == "include" or transaction.get("live_mode") is not False
-    )
+    return options.into == "invoice" and lets_in(transaction, options.test_mode, document)
 
 
 def owes(transaction: Record, document: Document, standing: Collection[str] = ()) -> list[Owed]:

@@ -18,6 +18,7 @@ from syncline.flows.flow import (
     TargetIds,
     currency_id,
     external_link,
+    lets_in,
     reference_of,
 )
 from syncline.flows.lines import single_line
@@ -57,9 +58,7 @@ def owes(subscription: Record, document: Document, *, detail_is_fresh: bool = Fa
         detail_is_fresh: whether this version's detail, which alone tells the schedule, was read.
     """
     options = document.subscriptions
-    if options.into == "none" or (
-        options.test_mode == "skip" and subscription.get("live_mode") is False
-    ):
+    if options.into == "none" or not lets_in(subscription, options.test_mode, document):
         return []
     source_id = subscription["id"]
     customer = customers.key_of(subscription.get("contact"), document)

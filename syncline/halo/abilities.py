@@ -150,6 +150,35 @@ class Abilities:
         """ISO 4217 code → its conversion rate as Halo gave it; a code without one is not there."""
         return {code: Decimal(rate) for code, rate in self._value("currency_rates").items()}
 
+    @property
+    def tickets(self) -> Mapping[str, Any] | None:
+        """How it keeps tickets, as it was told last; None: it was not asked."""
+        return self._value("tickets") or None
+
+    @property
+    def shows_integration_errors(self) -> bool | None:
+        """Whether integration errors of ours are shown; None: it was not tried."""
+        if self.find_way("integration_error") is not None:
+            return True
+        return self._value("integration_errors").get("shown")
+
+    def with_tickets(self, value: Mapping[str, Any], *, found_at: datetime, how: str) -> Abilities:
+        """The same with how tickets are kept."""
+        return self._with("tickets", dict(value), found_at, how)
+
+    def without_integration_errors(self, *, found_at: datetime, how: str) -> Abilities:
+        """The same, knowing that integration errors of ours are refused or not shown."""
+        return self._with("integration_errors", {"shown": False}, found_at, how)
+
+    def offers(self, what: str) -> bool | None:
+        """Whether it lets our application keep something, such as `reports`; None: not tried."""
+        offered = self._value(f"offers.{what}").get("offered")
+        return None if offered is None else bool(offered)
+
+    def with_offer(self, what: str, *, offered: bool, found_at: datetime, how: str) -> Abilities:
+        """The same, knowing whether it lets our application keep something."""
+        return self._with(f"offers.{what}", {"offered": offered}, found_at, how)
+
     def with_array_size(
         self, target: str, size: ArraySize, *, found_at: datetime, how: str
     ) -> Abilities:

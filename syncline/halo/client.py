@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, Doubtful, SynclineError, Unreadable
+from syncline.errors import Again, Doubtful, Rehearsing, SynclineError, Unreadable
 from syncline.halo import answers
 from syncline.halo.answers import Effect
 from syncline.halo.auth import Token, TokenDesk, TokenStore
@@ -32,7 +32,7 @@ class HaloClient:
     """Calls one Halo tenant; safe to share between threads.
 
     Every method raises what `answers.read` and `TokenDesk.fetch` say, and `NotSent` where nothing
-    left. `Doubtful` is raised only for calls with an effect.
+    left, of which `Rehearsing` is one. `Doubtful` is raised only for calls with an effect.
 
     Args:
         transport: makes the calls.
@@ -43,6 +43,7 @@ class HaloClient:
         scope: space-separated permissions to ask for.
         tokens: keeps the token for all processes.
         now: the clock, aware UTC.
+        read_only: whether the connection rehearses, so that no write leaves.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class HaloClient:
         scope: str,
         tokens: TokenStore,
         now: Callable[[], datetime],
+        read_only: bool = False,
     ) -> None:
         self._transport = transport
+        self._read_only = read_only
         self._base_url = base_url.rstrip("/").removesuffix("/api")
         self._tokens = tokens
         self._now = now
@@ -120,6 +123,9 @@ class HaloClient:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Received:
+        if self._read_only and effect is not Effect.READ:
+            raise Rehearsing.of(f"{method} {path}")
+
         def send(token: Token) -> Answer:
             headers = {"authorization": f"Bearer {token.value.get_secret_value()}"}
             if content is not None:

@@ -17,13 +17,25 @@ from syncline.halo import reports
 from syncline.halo.abilities import FindWay
 from syncline.halo.answers import Effect
 from syncline.halo.client import HaloClient
+from syncline.halo.integration_errors import MODULE
 from syncline.halo.invoice_lines import from_halo
 from syncline.halo.matching import reference
 from syncline.halo.models import HaloRow
 from syncline.halo.paging import PageWalk
 from syncline.transport import Permit
 
-Target = Literal["client", "user", "order", "invoice", "payment", "credit", "recurring"]
+Target = Literal[
+    "client",
+    "user",
+    "order",
+    "invoice",
+    "payment",
+    "credit",
+    "recurring",
+    "ticket",
+    "alert_action",
+    "integration_error",
+]
 
 REFERENCES_PER_SQL = 2_000
 """References in one IN list; SQL Server gives up on lists of many thousands."""
@@ -79,6 +91,8 @@ class _Kind:
         column: the database's column of the reference.
         among: a condition for the rows of the table that are of this kind.
         search: the parameter by which the list looks for one reference.
+        sought: what that parameter is given, by the reference.
+        only: the ways that there are, where they are not those of most kinds.
         filters: parameters without which the list may keep rows back.
         shows: a row of the list or report as `FoundRow` shows it.
 
@@ -93,13 +107,16 @@ class _Kind:
     column: str
     among: str = ""
     search: str = "search"
+    sought: Callable[[str], str] = str
+    only: tuple[FindWay, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     shows: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
 
     @property
     def ways(self) -> tuple[FindWay, ...]:
         """The ways that the API has for this kind, best first."""
-        return tuple(way for way in FindWay if way is not FindWay.LINK or self.table_id)
+        ways = self.only or tuple(FindWay)
+        return tuple(way for way in ways if way is not FindWay.LINK or self.table_id)
 
 
 # Inactive rows count too: a customer that was switched off must not be created a second time.
@@ -173,6 +190,41 @@ _KINDS: Mapping[Target, _Kind] = {
         ),
         column="LOWER(uemail)",
         filters=_ALL,
+    ),
+    "ticket": _Kind(
+        path="/Tickets",
+        list_key="tickets",
+        key="supplier_reference",
+        table_id=1,
+        # That Suppref holds the supplier's reference is a guess by its name; where it is wrong, no
+        # round trip proves this way. Lists show closed tickets unless they are told not to.
+        select="SELECT Faultid AS id, Suppref AS supplier_reference, Status AS status_id"
+        " FROM FAULTS",
+        column="Suppref",
+        search="search_supplier_reference",
+    ),
+    # An action's id says nothing without its ticket, and only a ticket's actions are listed.
+    "alert_action": _Kind(
+        path="/Actions",
+        list_key="actions",
+        key="outcome",
+        table_id=None,
+        select="",
+        column="",
+        search="ticket_id",
+        sought=lambda ref: ref.rsplit(".", 1)[-1],
+        only=(FindWay.SEARCH,),
+    ),
+    # Whether it is shown is the question, so it is looked for where people look for it.
+    "integration_error": _Kind(
+        path="/IntegrationError",
+        list_key=None,
+        key="entity_name",
+        table_id=None,
+        select="",
+        column="",
+        only=(FindWay.PAGES,),
+        filters={"module_id": str(MODULE)},
     ),
 }
 
@@ -272,7 +324,8 @@ class Lookup:
         ref = self._batches[0][0]
         if self._way is FindWay.LINK:
             return PageWalk({"third_party_id": ref, "table_id": str(self._kind.table_id)})
-        return PageWalk({**self._kind.filters, self._kind.search: ref}, key=self._kind.list_key)
+        sought = {self._kind.search: self._kind.sought(ref)}
+        return PageWalk({**self._kind.filters, **sought}, key=self._kind.list_key)
 
     def _note(self, rows: Iterable[Mapping[str, Any]], key: str) -> None:
         for row in rows:

@@ -7,7 +7,7 @@ says at its end whether it saw everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline import jsontext
@@ -45,6 +45,26 @@ class PageWalk:
         self._first_page_rows = 0
         self._repeats = False
         self._finished = False
+
+    def state(self) -> dict[str, Any]:
+        """How far the walk has come, as a document; the rows seen are known to the caller."""
+        return {
+            "page": self._page,
+            "first_page_rows": self._first_page_rows,
+            "counts": sorted(self._counts),
+        }
+
+    def go_on(self, state: Mapping[str, Any], seen: Iterable[Any]) -> None:
+        """Go on with a walk that was cut, behind its last page.
+
+        Args:
+            state: what `state` gave.
+            seen: the ids of the rows that were seen.
+        """
+        self._page = int(state["page"])
+        self._first_page_rows = int(state["first_page_rows"])
+        self._counts = set(state["counts"])
+        self._seen = {(one,) for one in seen}
 
     @property
     def finished(self) -> bool:

@@ -10,7 +10,15 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, BadCredentials, Doubtful, NotSent, SynclineError, Unreadable
+from syncline.errors import (
+    Again,
+    BadCredentials,
+    Doubtful,
+    NotSent,
+    Rehearsing,
+    SynclineError,
+    Unreadable,
+)
 from syncline.highlevel import answers
 from syncline.transport import Answer, Permit, Transport
 
@@ -94,6 +102,7 @@ class HighLevelClient:
         location_id: the location that every call is about.
         tokens: gives the access token or private integration token of the moment.
         version: the API generation. Source: the Version header of the payments specification.
+        read_only: whether the connection rehearses, so that no write leaves.
     """
 
     def __init__(
@@ -104,7 +113,9 @@ class HighLevelClient:
         location_id: str,
         tokens: TokenSource,
         version: str = "2021-07-28",
+        read_only: bool = False,
     ) -> None:
+        self._read_only = read_only
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
@@ -143,6 +154,8 @@ class HighLevelClient:
             Again: the token is not taken any more; with a new one the call may be made again.
             SynclineError: as `answers.read` says.
         """
+        if self._read_only and method != "GET":
+            raise Rehearsing.of(f"{method} {path}")
         token = self._tokens.fresh()
         if token is None:
             raise NotSent("The access token of HighLevel has just ended.", call_id=permit.call_id)

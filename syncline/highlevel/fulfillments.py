@@ -91,7 +91,7 @@ def list_fulfillments(
 
     Source: GET /payments/orders/{orderId}/fulfillments.
     """
-    document = client.call("GET", _path(order_id), permit=permit).document
+    document = client.call("GET", path_of(order_id), permit=permit).document
     with naming(permit):
         rows = each(document.get("data"), "fulfillments")
         return [_row(read_part(Fulfillment, row, "A fulfillment"), row) for row in rows]
@@ -110,13 +110,18 @@ def create_fulfillment(
 
     Source: POST /payments/orders/{orderId}/fulfillments.
     """
-    received = client.call("POST", _path(order_id), permit=permit, body=body.document())
+    received = client.call("POST", path_of(order_id), permit=permit, body=body.document())
     with naming(permit):
         made: Any = received.document.get("data")
         return _row(read_made(Fulfillment, made, "The fulfillment that was made"), made)
 
 
-def _path(order_id: str) -> str:
+def path_of(order_id: str) -> str:
+    """Where the fulfillments of an order stand.
+
+    Raises:
+        UnknownName: `order_id` cannot be an id.
+    """
     return f"/payments/orders/{checked_id(order_id)}/fulfillments"
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, text
 
 from syncline.errors import Refused, UnknownName
+
+BY_A_PERSON = ("by hand", "connect first")
+"""How the notes of connections begin that stand still because a person wants it so."""
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,26 @@ class Link:
     halo_seconds: int
     settle_seconds: int | None
     read_at: datetime
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether its HighLevel is the emulation: on this machine there is no other one."""
+        return urlsplit(self.highlevel_url).hostname in _THIS_MACHINE
+
+    @property
+    def reads(self) -> bool:
+        """Whether both sides are looked at."""
+        return self.state in {"active", "rehearsing"}
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything may be changed on either side by what its records owe."""
+        return self.state == "active"
+
+    @property
+    def stopped_by_itself(self) -> bool:
+        """Whether it was stopped since it could not work, which people shall be told."""
+        return self.state == "stopped" and not (self.note or BY_A_PERSON[0]).startswith(BY_A_PERSON)
 
     @property
     def location_place(self) -> str:
@@ -159,11 +185,15 @@ def hand_over(
 
     Else the orders of connections that work would wait for the customers of one that does not.
     A connection that has never worked, such as one that waits for its adoption, keeps what it owes,
-    but for the flows of `also_never_worked`.
+    but for the flows of `also_never_worked`. Of one that rehearses only that is given away which
+    others wait for: it would write nothing by itself.
     """
-    return connection.execute(
-        text(
-            """
+    handed_over = _hand_over_waited_for(connection, flows)
+    return (
+        handed_over
+        + connection.execute(
+            text(
+                """
             update delivery d set connection_id = heir.id
             from connection stopped
             join lateral (
@@ -175,26 +205,47 @@ def hand_over(
               and (d.flow = any(:flows) and stopped.owed_under is not null
                    or d.flow = any(:always))
             """
+            ),
+            {"flows": list(flows), "always": list(also_never_worked)},
+        ).rowcount
+    )
+
+
+def _hand_over_waited_for(connection: Connection, flows: Sequence[str]) -> int:
+    return connection.execute(
+        text(
+            """
+            update delivery d set connection_id = heir.id
+            from connection rehearsing
+            join connection heir on heir.tenant_id = rehearsing.tenant_id and heir.state = 'active'
+            where rehearsing.state = 'rehearsing' and d.connection_id = rehearsing.id
+              and d.state in ('due', 'doubtful', 'waiting') and d.flow = any(:flows)
+              and (d.tenant_id, d.flow, d.source_id, d.role) in (
+                  select w.tenant_id, w.flow, w.source_id, w.role
+                  from wait w join delivery waiting on waiting.id = w.delivery_id
+                  where waiting.connection_id = heir.id)
+            """
         ),
-        {"flows": list(flows), "always": list(also_never_worked)},
+        {"flows": list(flows)},
     ).rowcount
 
 
 FLOWS = "2"
 """Raised when flows owe or render otherwise than before: every record is then looked at again."""
 
-_RULES = "md5(mapping || :flows)"
+_RULES = "md5(mapping || :flows || case mode when 'live' then '' else mode end)"
 """What decides what a connection owes. A mark to compare, no secret."""
 
 
 def under_new_rules(connection: Connection) -> list[str]:
-    """Active connections whose mapping or flows have changed since their records were owed."""
+    """Connections at work whose rules have changed since their records were owed."""
     return list(
         connection.execute(
             text(
                 f"""
                 select name from connection
-                where state = 'active' and owed_under is distinct from {_RULES} order by name
+                where state in ('active', 'rehearsing')
+                  and owed_under is distinct from {_RULES} order by name
                 """  # noqa: S608 - built from a constant of this module
             ),
             {"flows": FLOWS},
@@ -203,33 +254,97 @@ def under_new_rules(connection: Connection) -> list[str]:
 
 
 def owed_under(connection: Connection, link: Link) -> bool:
-    """Note that all records were owed under the link's mapping; False if that is another by now."""
+    """Note that all records were owed under the link's rules; False if those are others by now."""
     return bool(
         connection.execute(
             text(
                 f"""
                 update connection set owed_under = {_RULES}
-                where id = :id and mapping = :mapping
+                where id = :id and mapping = :mapping and mode = :mode
                 """  # noqa: S608 - built from a constant of this module
             ),
-            {"id": link.id, "mapping": link.mapping, "flows": FLOWS},
+            {"id": link.id, "mapping": link.mapping, "mode": link.mode, "flows": FLOWS},
         ).rowcount
     )
 
 
 def owed_under_old_rules(connection: Connection, link: Link) -> None:
-    """What was just owed may be owed under a mapping that is not the connection's any more."""
+    """What was just owed may be owed under rules that are not the connection's any more."""
     connection.execute(
-        text("update connection set owed_under = null where id = :id and mapping <> :mapping"),
-        {"id": link.id, "mapping": link.mapping},
+        text(
+            """
+            update connection set owed_under = null
+            where id = :id and (mapping <> :mapping or mode <> :mode)
+            """
+        ),
+        {"id": link.id, "mapping": link.mapping, "mode": link.mode},
+    )
+
+
+def forget_rules(connection: Connection, link: Link) -> None:
+    """Have all records of a connection looked at anew, though its rules are as they were."""
+    connection.execute(
+        text("update connection set owed_under = null where id = :id"), {"id": link.id}
     )
 
 
 def start(connection: Connection, connection_id: int) -> None:
-    """Let a stopped connection go on."""
+    """Let a connection that was stopped, or rehearses, work for real."""
     connection.execute(
         text("update connection set state = 'active', note = null where id = :id"),
         {"id": connection_id},
+    )
+
+
+def rehearse(connection: Connection, link: Link) -> None:
+    """Let a connection read both sides and write to neither."""
+    connection.execute(
+        text("update connection set state = 'rehearsing', note = :note where id = :id"),
+        {
+            "id": link.id,
+            "note": f"nothing is written; for real: syncline connection start {link.name}",
+        },
+    )
+
+
+_LIVE_RULES = "md5(mapping || :flows)"
+_GENTLY = f"'gently ' || {_LIVE_RULES}"
+"""All records are to be owed, but those that were delivered already are not to be written anew."""
+
+
+def set_mode(connection: Connection, link: Link, mode: str) -> bool:
+    """Let a connection work in another mode; False if it does already.
+
+    What is owed is looked at anew by it, as after a new mapping. Going live, what was delivered or
+    adopted stays as it is, unless another mapping was set since it was live last.
+    """
+    return bool(
+        connection.execute(
+            text(
+                f"""
+                update connection set mode = :mode,
+                    owed_live_under = case when mode = 'live' then coalesce(owed_under, '')
+                                           else owed_live_under end,
+                    owed_under = case when :mode = 'live'
+                                       and coalesce(owed_live_under, {_LIVE_RULES}) = {_LIVE_RULES}
+                                      then {_GENTLY} end
+                where id = :id and mode <> :mode
+                """  # noqa: S608 - built from constants of this module
+            ),
+            {"id": link.id, "mode": mode, "flows": FLOWS},
+        ).rowcount
+    )
+
+
+def goes_live_gently(connection: Connection, link: Link) -> bool:
+    """Whether all records are to be owed by a new mode alone, and not by a new mapping."""
+    return bool(
+        connection.execute(
+            text(
+                f"select owed_under = {_GENTLY} from connection where id = :id"  # noqa: S608 - constants
+            ),
+            {"id": link.id, "flows": FLOWS},
+        ).scalar()
     )
 
 
@@ -356,14 +471,16 @@ def add(connection: Connection, new: NewConnection) -> Link:
         )
     made = connection.execute(
         text(
-            """
+            f"""
             insert into connection (name, location_id, tenant_id, mapping, mode, start_from,
                                     owed_under)
-            values (:name, :location, :tenant, :mapping, :mode, :start_from,
-                    md5(:mapping || :flows))
+            select name, location, tenant, mapping, mode, start_from, {_RULES}
+            from (values (:name, cast(:location as bigint), cast(:tenant as bigint), :mapping,
+                          :mode, cast(:start_from as date)))
+                 as new (name, location, tenant, mapping, mode, start_from)
             on conflict (location_id, tenant_id) do nothing
             returning id
-            """
+            """  # noqa: S608 - built from a constant of this module
         ),
         {
             "name": new.name,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from syncline.ledger.database import connect
 from syncline.ledger.partitions import ensure_partitions
@@ -21,6 +23,18 @@ def configuration(database_url: str) -> Config:
     config.attributes["url"] = engine.url
     engine.dispose()
     return config
+
+
+def pending(database_url: str) -> list[str]:
+    """The migrations that are missing, in their order."""
+    scripts = ScriptDirectory.from_config(configuration(database_url))
+    engine = connect(database_url, connections=1)
+    with engine.begin() as connection:
+        at = MigrationContext.configure(connection).get_current_revision()
+    engine.dispose()
+    known = [script.revision for script in scripts.walk_revisions()]
+    missing = known[: known.index(at)] if at in known else known
+    return missing[::-1]
 
 
 def upgrade(database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Parked deliveries, for those who decide about them. Sending again is `deliveries.retry`."""
+"""Parked deliveries, for those who decide about them. Sending again is `resting.retry`."""
 
 from __future__ import annotations
 

@@ -32,6 +32,11 @@ def ensure_partitions(connection: Connection) -> list[str]:
     return made
 
 
+def month_after(first: date) -> date:
+    """The first day of the month after."""
+    return _month(first, 1)
+
+
 def _month(day: date, ahead: int) -> date:
     months = day.year * 12 + day.month - 1 + ahead
     return date(months // 12, months % 12 + 1, 1)

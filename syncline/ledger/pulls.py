@@ -103,7 +103,8 @@ def orphans(connection: Connection) -> list[tuple[str, str, date, date]]:
             select c.name, p.kind, p.first, p.last from pull p
             join connection c on c.id = p.connection_id
             left join session s on s.id = p.owner
-            where p.state = 'running' and c.state = 'active' and p.due_at <= statement_timestamp()
+            where p.state = 'running' and c.state in ('active', 'rehearsing')
+              and p.due_at <= statement_timestamp()
               and (p.owner is null or s.id is null or s.ended_at is not null)
             order by p.last desc, p.id limit :most
             """

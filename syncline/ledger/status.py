@@ -27,6 +27,7 @@ _KINDS = {
     "subscriptions": ("subscription", "subscriptions"),
     "customers": ("customer", "customers"),
     "fulfillments": (None, "fulfillments"),
+    "alerts": (None, "alerts"),
     "Halo's changes": (None, "halo"),
 }
 """What is shown → the kind of its records; the flow of its deliveries, and of payments which."""

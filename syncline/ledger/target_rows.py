@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,9 +17,16 @@ OVERWRITES = "changed in Halo"
 IN_HAND = frozenset({"leased", "sending", "checking", "doubtful"})
 """States in which the target row may be changing by us at this very moment."""
 
+ACCEPTED = "accepted"
+"""Where a delivery keeps, beside its target row, what a person took as the other side holds it."""
+
+GONE = "gone"
+"""The field under which it is accepted that there is no target row any more."""
+
 _COLUMNS = (
     "d.id, d.connection_id, d.flow, d.role, d.target, d.place, d.source_kind, d.source_id,"
-    " d.state, d.projection, d.target_id, d.target_meta, d.confirmed_at"
+    " d.state, d.projection, d.target_id, d.target_meta, d.confirmed_at, d.wanted_version,"
+    " d.sent_projection, d.reason, d.field"
 )
 
 
@@ -40,11 +47,25 @@ class Standing:
     target_id: str | None
     target_meta: dict[str, Any] | None
     confirmed_at: datetime | None
+    wanted_version: int
+    sent_projection: dict[str, Any] | None
+    reason: str | None
+    field: str | None
 
     def was_moving(self, since: datetime) -> bool:
         """Whether its target row may have been written by us after a moment: it is, or it was."""
         written = self.confirmed_at is not None and self.confirmed_at > since
         return written or self.state in IN_HAND
+
+
+def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """What was accepted of a target row: field → what we wanted, and what is held instead.
+
+    Args:
+        meta: what a delivery keeps beside its target row.
+    """
+    kept = (meta or {}).get(ACCEPTED)
+    return dict(kept) if isinstance(kept, Mapping) else {}
 
 
 def of_sources(
@@ -90,6 +111,29 @@ def of_targets(
     return {int(row.target_id): row for row in rows if row.target_id}
 
 
+def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:
+    """Deliveries by their numbers."""
+    found = connection.execute(
+        text(f"select {_COLUMNS} from delivery d where d.id = any(:ids)"),  # noqa: S608 - a constant
+        {"ids": sorted(ids)},
+    )
+    return {row.id: Standing(*row) for row in found}
+
+
+def accepted_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, list[str]]]:
+    """What was accepted of deliveries, by their numbers; left out where nothing was."""
+    found = connection.execute(
+        text(
+            """
+            select id, target_meta from delivery
+            where id = any(:ids) and target_meta -> :accepted is not null
+            """
+        ),
+        {"ids": sorted(ids), "accepted": ACCEPTED},
+    )
+    return {row.id: accepted_in(row.target_meta) for row in found}
+
+
 def is_creating(connection: Connection, tenant_id: int, targets: Sequence[str]) -> bool:
     """Whether we may be making a row whose id the other side knows before we do."""
     found = connection.execute(
@@ -124,6 +168,64 @@ def payments_for(
             """  # noqa: S608 - built from a constant of this module
         ),
         {"tenant_id": tenant_id, "place": place, "flow": flow, "source_id": source_id},
+    )
+    return [Standing(*row) for row in found]
+
+
+def depending(
+    connection: Connection,
+    tenant_id: int,
+    place: str,
+    flows: tuple[str, str],
+    *,
+    orders: Collection[str],
+    invoices: Collection[str],
+) -> list[Standing]:
+    """What names the target rows of these orders and invoices, and must follow when they are new.
+
+    Args:
+        connection: the transaction.
+        tenant_id: whose rows these are.
+        place: where the records stand.
+        flows: the names of the flows of payments and of subscriptions.
+        orders: their invoices and recurring invoices are meant.
+        invoices: sources of invoices, whose payments and credits are meant.
+    """
+    if not orders and not invoices:
+        return []
+    found = connection.execute(
+        text(
+            f"""
+            with source as materialized (
+                select unnest(cast(:orders as text[])) as id, array['invoice'] as roles,
+                       :payments as flow
+                union all
+                select unnest(cast(:invoices as text[])), array['payment', 'credit'], :payments
+                union all
+                select foreign_id, array['payment', 'credit'], :payments from record
+                where kind = 'transaction' and place = :place
+                  and canonical ->> 'entity_id' = any(:invoices)
+                union all
+                select foreign_id, array['subscription'], :subscriptions from record
+                where kind = 'subscription' and place = :place
+                  and canonical ->> 'entity_id' = any(:orders)
+            )
+            select distinct on (d.id) {_COLUMNS} from source
+            join delivery d on d.source_id = source.id and d.tenant_id = :tenant_id
+                           and d.flow = source.flow
+                           and (d.flow = :subscriptions
+                                or split_part(d.role, ':', 1) = any(source.roles))
+            order by d.id
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {
+            "tenant_id": tenant_id,
+            "place": place,
+            "payments": flows[0],
+            "subscriptions": flows[1],
+            "orders": sorted(orders),
+            "invoices": sorted(invoices),
+        },
     )
     return [Standing(*row) for row in found]
 

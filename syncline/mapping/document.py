@@ -21,8 +21,10 @@ from syncline.errors import BadDocument
 from syncline.mapping.apply import Owner, Row
 from syncline.mapping.options import (
     SECTIONS,
+    AlertOptions,
     CustomerOptions,
     FulfillmentOptions,
+    NewOrderRule,
     Options,
     OrderOptions,
     PaymentOptions,
@@ -82,10 +84,14 @@ class Document:
         payments: the options of the payments flow.
         subscriptions: the options of the subscriptions flow.
         fulfillments: the options of the fulfillments flow.
+        alerts: what people are told of, and how.
         statuses: the table of `[[orders.status]]`, from the top.
         rows: compiled rows by flow and, where a flow writes several rows of Halo, by the row:
             `orders`, `customers.client`, `customers.user`, `payments.invoice`,
-            `payments.payment`, `payments.credit`, `subscriptions`, `fulfillments.tracking`.
+            `payments.payment`, `payments.credit`, `subscriptions`, `fulfillments.tracking`,
+            `alerts`.
+        only_test_rows: whether nothing but rows of HighLevel's test mode is let through, whatever
+            `test_mode` says: the connection is in sandbox mode. No document says it.
     """
 
     orders: OrderOptions
@@ -93,8 +99,10 @@ class Document:
     payments: PaymentOptions
     subscriptions: SubscriptionOptions
     fulfillments: FulfillmentOptions
+    alerts: AlertOptions
     statuses: tuple[StatusRow, ...]
     rows: Mapping[str, tuple[Row, ...]]
+    only_test_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,8 @@ class _Reading:
             fields = section.pop("field", [])
             if flow == "orders":
                 options["statuses"] = self._statuses(section.pop("status", []), fields)
+            if flow == "alerts" and "new_order" in section:
+                section["new_order"] = self._new_orders(section["new_order"])
             options[flow] = self._options(flow, model, section)
             shape = FLOWS[flow]
             compiled = self._rows(flow, fields, tables)
@@ -207,6 +217,16 @@ class _Reading:
             what = "status is set by orders.status and by a row of orders.field"
             self._add(("orders", "field", named.index("status")), what, "Leave one of the two.")
         return tuple(whole)
+
+    def _new_orders(self, written: Any) -> list[NewOrderRule]:
+        rows = written if isinstance(written, list) else [written]
+        read = [
+            self._validated(
+                NewOrderRule, row if isinstance(row, Mapping) else {}, ("alerts", "new_order", at)
+            )
+            for at, row in enumerate(rows)
+        ]
+        return [row for row, _ in read if row is not None]
 
     def _add(self, place: Place, what: str, remedy: str) -> None:
         self.found.append(Problem(self._positions.line(place), what, remedy))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -185,11 +185,164 @@ class FulfillmentOptions(Options):
         return duration(self.hold_for)
 
 
+AlertKind = Literal[
+    "new_order",
+    "parked",
+    "fulfillment",
+    "discrepancy",
+    "stopped",
+    "silent",
+    "quota",
+    "missed_events",
+    "pulls",
+]
+"""What people can be told of."""
+
+_HOURS: Final = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
+
+
+def hours(text: str) -> tuple[time, time] | None:
+    """From when to when, of `22:00-07:00`; None where the text is empty.
+
+    Raises:
+        ValueError: if it is something else, or no time at all.
+    """
+    if not text.strip():
+        return None
+    found = _HOURS.fullmatch(text.strip())
+    if found is None or found[1] == found[2]:
+        raise ValueError("quiet hours are written as 22:00-07:00, and begin and end apart")
+    return time.fromisoformat(found[1]), time.fromisoformat(found[2])
+
+
+def _checked_hours(text: str) -> str:
+    hours(text)
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - reads files; most processes need no zone
+
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise ValueError("a time zone is named as Europe/Berlin or UTC") from None
+    return name
+
+
+Duration = Annotated[str, AfterValidator(_checked_duration)]
+_Id = Annotated[int | None, Field(gt=0)]
+
+
+class NewOrderRule(Options):
+    """One row of `[[alerts.new_order]]`: which new orders are told. All that it says must hold."""
+
+    at_least: Annotated[
+        Decimal | None,
+        Field(strict=False, ge=0, description="the order's amount, in major units of `currency`"),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(pattern="^[A-Z]{3}$", description="ISO 4217; without it the amount is of any"),
+    ] = None
+    product: Annotated[
+        str | None,
+        Field(min_length=1, description="the name or the id of a product that it has"),
+    ] = None
+    sku: Annotated[
+        str | None, Field(min_length=1, description="the SKU of an item that it has")
+    ] = None
+    first: Annotated[bool, Field(description="true: only a customer's first order")] = False
+
+    def __str__(self) -> str:
+        """In words."""
+        amount = None if self.at_least is None else f"at least {self.at_least:f}"
+        said = [
+            " ".join(one for one in (amount, self.currency) if one),
+            f"with {self.product!r}" if self.product else "",
+            f"with SKU {self.sku!r}" if self.sku else "",
+            "a customer's first" if self.first else "",
+        ]
+        return ", ".join(one for one in said if one) or "any order"
+
+
+class AlertOptions(Options):
+    """The options of `[alerts]`."""
+
+    into: Annotated[
+        Literal["ticket", "none"],
+        Field(description="whether alerts become tickets in Halo, or are told by channels alone"),
+    ] = "ticket"
+    kinds: Annotated[list[AlertKind], Field(description="what is told at all")] = list(
+        get_args(AlertKind)
+    )
+    client: Annotated[
+        _Id, Field(description="Halo's id of the client whose tickets they are; else Halo's own")
+    ] = None
+    ticket_type: Annotated[_Id, Field(description="Halo's id of their type; else found out")] = None
+    new_status: Annotated[
+        _Id, Field(description="Halo's id of a new ticket's status; else the type's own")
+    ] = None
+    closed_status: Annotated[
+        _Id, Field(description="Halo's id of the status that closes a ticket; else found out")
+    ] = None
+    priority: Annotated[
+        _Id, Field(description="Halo's number of their priority; else the type's own")
+    ] = None
+    team: Annotated[
+        str | None, Field(min_length=1, description="the team that gets them; else Halo's own")
+    ] = None
+    integration_errors: Annotated[
+        bool,
+        Field(description="whether they stand among Halo's integration errors too, where shown"),
+    ] = True
+    parked_at_least: Annotated[
+        int, Field(ge=1, description="deliveries that must be parked for a cause before it is told")
+    ] = 1
+    parked_for: Annotated[
+        Duration, Field(description="how long they must have been parked by then")
+    ] = "0 seconds"
+    silent_for: Annotated[
+        Duration, Field(description="how long a side gives no answer before that is told")
+    ] = "10 minutes"
+    quota_for: Annotated[
+        Duration, Field(description="how long a quota is used up or frozen before that is told")
+    ] = "5 minutes"
+    missed_at_least: Annotated[
+        int, Field(ge=1, description="webhooks missed within an hour before that is told")
+    ] = 5
+    pulls_late_after: Annotated[
+        Duration, Field(description="how long no pull has ended before that is told")
+    ] = "1 hour"
+    heals_after: Annotated[
+        Duration, Field(description="how long a cause must be gone before its alert is closed")
+    ] = "5 minutes"
+    repeat: Annotated[
+        Duration, Field(description="how long an open alert is silent before it is told again")
+    ] = "1 day"
+    quiet: Annotated[
+        str,
+        AfterValidator(_checked_hours),
+        Field(description="hours in which nothing is told, such as 22:00-07:00; it is told after"),
+    ] = ""
+    time_zone: Annotated[
+        str, AfterValidator(_checked_zone), Field(description="whose hours these are")
+    ] = "UTC"
+    quiet_except: Annotated[
+        Literal["critical", "nothing"],
+        Field(description="what is told in quiet hours all the same"),
+    ] = "critical"
+    new_order: Annotated[
+        list[NewOrderRule], Field(description="the rules of new orders that are told")
+    ] = []
+
+
 SECTIONS: Final[Mapping[str, type[Options]]] = {
     "orders": OrderOptions,
     "customers": CustomerOptions,
     "payments": PaymentOptions,
     "subscriptions": SubscriptionOptions,
     "fulfillments": FulfillmentOptions,
+    "alerts": AlertOptions,
 }
 """Section of a document → its options."""

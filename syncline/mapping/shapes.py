@@ -152,6 +152,14 @@ CONSIGNMENT: Final[Mapping[str, Any]] = {
 }
 """A consignment's canonical form, and what its order in Halo tells of it."""
 
+ALERT: Final[Mapping[str, Any]] = dict.fromkeys(
+    (
+        *("id", "connection", "kind", "cause", "severity", "title", "text", "count", "state"),
+        *("first_at", "last_at", "order_id"),
+    )
+)
+"""An alert's canonical form, as far as a mapping may read it."""
+
 CUSTOM: Final = "customfields."
 """How a target names one of Halo's custom fields: `customfields.CFOrderSource`."""
 
@@ -224,6 +232,7 @@ _INVOICE_TARGETS: Final[Mapping[str, FieldType]] = {
     "cust_order_number": "text",
     "payment_ref": "text",
 }
+_NO_MAIL: Final = "nobody is mailed by a ticket of ours"
 _NO_BILL: Final = "a recurring invoice of ours never generates, mails or collects"
 
 
@@ -363,6 +372,38 @@ FLOWS: Final[Mapping[str, FlowShape]] = {
         plain=("tracking.",),
         has_currency=False,
         side="HighLevel",
+    ),
+    # Source: Halo's Faults.
+    "alerts": FlowShape(
+        about="What people shall know of → Halo's tickets",
+        source=ALERT,
+        targets={
+            **dict.fromkeys((f"category_{at}" for at in range(1, 5)), "text"),
+            "client_reference": "text",
+            **dict.fromkeys(("impact", "urgency", "sla_id", "agent_id", "site_id"), "number"),
+        },
+        filled={
+            "summary": "it is the alert's title",
+            "details": "it is the alert's text, with its count and times",
+            **dict.fromkeys(
+                ("supplier_reference", "third_party_id_string", "new_external_link"),
+                "it carries our reference",
+            ),
+            "tickettype_id": "it is set by the option ticket_type",
+            "status_id": "it is set by the options new_status and closed_status",
+            "priority_id": "it is set by the option priority",
+            "client_id": "it is set by the option client",
+            "team": "it is set by the option team",
+            **dict.fromkeys(
+                ("user_id", "user_email", "emailtolist", "emailcclist", "sendack"), _NO_MAIL
+            ),
+            **dict.fromkeys(
+                ("_dont_fire_automations", "dont_do_rules"),
+                "nothing that is written may start an automation",
+            ),
+        },
+        prefixes=("",),
+        has_currency=False,
     ),
 }
 """The flows that a mapping document has a section for."""

@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.halo.holdings import Holding
-from syncline.ledger import adopting, connections, records, sessions
+from syncline.ledger import adopting, connections, effects, records, sessions
 from syncline.steps import owing
 from syncline.steps.adopt_money import Money, MoneySide, match_money, settle_money
 from syncline.steps.adopt_pins import park_doubtful, pin_of
@@ -35,6 +36,7 @@ from syncline.steps.adopt_reading import (
 from syncline.steps.adopt_references import write_references
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
+from syncline.steps.rules import begin as start
 
 MARGIN = timedelta(days=31)
 """How much older than our first order a row of Halo may be dated that is looked at."""
@@ -134,7 +136,16 @@ def begin(parts: Parts, line: Line) -> None:
 
     def work(connection: Connection) -> None:
         connections.owed_under(connection, line.link)
-        connections.start(connection, line.link.id)
+        start(connection, line.link)
+        effects.decided(
+            connection,
+            line.link.id,
+            what="adopt --apply",
+            subject=line.link.name,
+            by=actor(parts.settings),
+            before={"state": line.link.state, "note": line.link.note},
+            after={"state": "active"},
+        )
 
     parts.ledger.run(work)
 

@@ -29,7 +29,7 @@ from syncline.flows.adoption_money import (
 )
 from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, adopting_money, deliveries
+from syncline.ledger import adopting, adopting_money, obligations
 from syncline.ledger.adopting_money import KnownRow, OpenMoney
 from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
@@ -234,7 +234,7 @@ def _owe_bills(
         for one in adopting_money.unbilled(connection, line.link, since)
         if one.source_id in sources
     ]
-    deliveries.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
+    obligations.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
 
 
 class _Orders:
@@ -344,7 +344,7 @@ def _payment(one: OpenMoney) -> Charge:
 def _credits(connection: Connection, line: Line, rows: Iterable[OpenMoney]) -> list[Charge]:
     """What went back with each credit: the increase over the one before."""
     by_source = {one.source_id: one for one in rows}
-    standing = deliveries.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
+    standing = obligations.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
     found: list[Charge] = []
     for one in rows:
         sold = as_sold(one.source_id, one.canonical)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.flows.adoption import own_order
 from syncline.halo.holdings import of_row
 from syncline.halo.holdings_money import of_invoice, of_payment, of_template
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
-from syncline.ledger import adopting, adopting_money
+from syncline.ledger import adopting, adopting_money, effects
 from syncline.ledger.leases import Lease
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_pins import THIRD_PARTY, pin_of
@@ -89,6 +90,15 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
                 for wanted, row in read.items()
             ],
         )
+        for wanted, row_id in pairs.items():
+            effects.decided(
+                connection,
+                line.link.id,
+                what="adopt --take",
+                subject=wanted.number,
+                by=actor(parts.settings),
+                after={"target": wanted.target, "id": row_id},
+            )
         return adopting.claim(connection, parts.session(), taken, len(taken))
 
     with in_hand(parts):

@@ -16,7 +16,7 @@ from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.changes import moment
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
-from syncline.ledger import deliveries, records, target_rows
+from syncline.ledger import obligations, records, resting, target_rows
 from syncline.ledger.leases import Debt, Lease
 from syncline.ledger.target_rows import Standing
 from syncline.mapping.apply import plain
@@ -78,7 +78,7 @@ def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
-    at_rest = deliveries.call_off(book.connection, standing, reason=reason)
+    at_rest = resting.call_off(book.connection, standing, reason=reason)
     return None if at_rest else being_written(standing)
 
 
@@ -116,7 +116,7 @@ def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) ->
         )
         for owed in fulfillments.owes(canonical, document)
     ]
-    deliveries.owe(connection, owner.id, owner.tenant, debts, lease.cause)
+    obligations.owe(connection, owner.id, owner.tenant, debts, lease.cause)
     book.wake(owner, {debt.target for debt in debts})
 
 

@@ -24,10 +24,11 @@ from syncline.ledger import connections, event_queue, radar, records
 from syncline.ledger.connections import Link
 from syncline.ledger.event_queue import Handled, Place, Taken
 from syncline.ledger.leases import cause_of_event
-from syncline.mapping.document import Document, load
+from syncline.mapping.document import Document
 from syncline.steps import halo_reading, owing
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.record import PARTIALS, record
+from syncline.steps.rules import rules_of
 
 log = structlog.get_logger()
 
@@ -278,7 +279,7 @@ class _Book:
     @staticmethod
     def _document(link: Link) -> Document | None:
         try:
-            return load(link.mapping)
+            return rules_of(link)
         except BadDocument:
             return None
 

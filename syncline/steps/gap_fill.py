@@ -120,7 +120,7 @@ def _due(connection: Connection) -> list[str]:
     told = [
         link
         for link in connections.everyone(connection)
-        if link.state == "active" and bound(connection, link.id).webhook_id is not None
+        if link.reads and bound(connection, link.id).webhook_id is not None
     ]
     many = Counter(link.tenant for link in told)
     return [

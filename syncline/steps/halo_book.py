@@ -13,14 +13,15 @@ from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.changes import Noun
 from syncline.halo.models import HaloRow
-from syncline.ledger import connections, deliveries, records, target_rows
+from syncline.ledger import connections, obligations, records, target_rows
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt
 from syncline.ledger.target_rows import Standing
 from syncline.ledger.waits import Edge
-from syncline.mapping.document import Document, load
+from syncline.mapping.document import Document
 from syncline.steps import owing
 from syncline.steps.parts import Line, Nudge
+from syncline.steps.rules import rules_of
 
 FLOW = "halo"
 """The flow of the readings of Halo's rows."""
@@ -54,7 +55,7 @@ def owe_readings(
         )
         for noun, row_id in sorted(set(wanted))
     ]
-    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 
@@ -97,7 +98,7 @@ class Book:
         """
         if standing.connection_id not in self._opened:
             link = connections.by_id(self.connection, standing.connection_id)
-            self._opened[link.id] = (link, load(link.mapping))
+            self._opened[link.id] = (link, rules_of(link))
         return self._opened[standing.connection_id]
 
     def wake(self, link: Link, targets: Iterable[str]) -> None:

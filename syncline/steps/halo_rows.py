@@ -12,13 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
-from syncline.flows import payments, projections
+from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
 from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
-from syncline.ledger import deliveries, records, target_rows
+from syncline.ledger import records, resting, target_rows
 from syncline.ledger.leases import Lease
-from syncline.ledger.target_rows import OVERWRITES, Standing
+from syncline.ledger.target_rows import OVERWRITES, Standing, accepted_in
 from syncline.steps.halo_book import Book
 from syncline.steps.parts import Nudge
 from syncline.steps.targets import TARGETS
@@ -114,7 +114,7 @@ def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
     again = again and not _too_often(book, standing)
-    lost = deliveries.lose(
+    lost = resting.lose(
         book.connection,
         standing,
         reason=f"{noun} {row_id} was there and is gone from Halo.",
@@ -155,7 +155,9 @@ def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -
 
 
 def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[Difference]:
-    """Where a row is not what was confirmed last; nothing where nothing is to be compared.
+    """Where a row is neither what was confirmed last nor what a person accepted in its place.
+
+    Nothing where nothing is to be compared.
 
     Raises:
         BadDocument: the mapping of its connection cannot be read.
@@ -164,7 +166,8 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
         return []  # it is to be written anyway, or a person is asked already
     _, document = book.opened(standing)
     compares = TARGETS[standing.target].compares
-    return compares(standing.projection, row, document, book.currency(standing))
+    found = compares(standing.projection, row, document, book.currency(standing))
+    return repairs.remaining(found, accepted_in(standing.target_meta))
 
 
 def being_written(standing: Standing) -> Again:
@@ -183,7 +186,7 @@ def _put_right(
         kept = standing.target_meta or {}
         if all(kept.get(name) == value for name, value in meta.items()):
             return None
-        at_rest = deliveries.learn_held(book.connection, standing, meta)
+        at_rest = resting.learn_held(book.connection, standing, meta)
         return None if at_rest else being_written(standing)
     field, wanted, got = different[0]
     link, document = book.opened(standing)
@@ -194,12 +197,10 @@ def _put_right(
         reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
     else:
         cause = f"{OVERWRITES}: {field} ({lease.cause})"
-        at_rest = deliveries.overwrite(book.connection, standing, meta=meta, cause=cause)
+        at_rest = resting.overwrite(book.connection, standing, meta=meta, cause=cause)
         book.wake(link, [standing.target])
         return None if at_rest else being_written(standing)
-    at_rest = deliveries.park_changed(
-        book.connection, standing, meta=meta, reason=reason, field=field
-    )
+    at_rest = resting.park_changed(book.connection, standing, meta=meta, reason=reason, field=field)
     return None if at_rest else being_written(standing)
 
 
@@ -250,4 +251,6 @@ def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
     got = projections.projection(row, book.currency(standing), document, shape)
     shared = standing.projection.keys() & got.keys()
     amount = "amount" if standing.target == "payment" else "total"
-    return amount in shared and all(standing.projection[name] == got[name] for name in shared)
+    wanted = standing.projection
+    found = [Difference(one, wanted[one], got[one]) for one in shared if wanted[one] != got[one]]
+    return amount in shared and not repairs.remaining(found, accepted_in(standing.target_meta))

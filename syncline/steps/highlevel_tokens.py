@@ -16,17 +16,19 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.actor import actor
 from syncline.credentials import Sealer
 from syncline.errors import Again, BadCredentials, Refused, SynclineError, WrongPlace
 from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, Grant, OAuthDesk
-from syncline.ledger import connections, credentials
+from syncline.ledger import connections, credentials, effects
 from syncline.ledger.connections import Link
 from syncline.ledger.credentials import OAUTH, REFRESH_INTENT
 from syncline.ledger.database import Ledger
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate
 from syncline.steps.parts import Parts
+from syncline.steps.rules import begin
 from syncline.steps.tokens import TWICE_WITHIN, keep
 from syncline.transport import Permit
 
@@ -278,7 +280,7 @@ def install(
     def work(connection: Connection) -> None:
         credentials.lock(connection, link.location_place)
         keep_grant(connection, parts.sealer, link.location_place, grant)
-        _let_in(connection, link, None)
+        _let_in(connection, link, None, actor(parts.settings))
 
     parts.ledger.run(work)
     return grant
@@ -310,7 +312,7 @@ def _install_company(
         credentials.lock(connection, link.location_place)
         own = replace(grant, refresh=None)
         keep_grant(connection, parts.sealer, link.location_place, own)
-        _let_in(connection, link, company_id)
+        _let_in(connection, link, company_id, actor(parts.settings))
 
     parts.ledger.run(let_in)
     return grant
@@ -380,19 +382,22 @@ def _due(connection: Connection, parts: Parts) -> list[Link]:
     return [
         link
         for link in connections.everyone(connection)
-        if link.state == "active"
+        if link.reads
         and link.auth == "oauth"
         and (link.location_place in due or link.company_place in due)
     ]
 
 
-def _let_in(connection: Connection, link: Link, company_id: str | None) -> None:
+def _let_in(connection: Connection, link: Link, company_id: str | None, by: str) -> None:
+    after = {"auth": "oauth", "company": company_id}
+    what = "connect highlevel"
+    effects.decided(connection, link.id, what=what, subject=link.name, by=by, after=after)
     connections.let_in(connection, link, auth="oauth", company_id=company_id)
     credentials.remove(connection, link.location_place, "private_token")
     # It may have been stopped while a person chose the account in the browser.
     link = connections.by_id(connection, link.id)
     if link.state == "stopped" and f"syncline connect highlevel {link.name}" in (link.note or ""):
-        connections.start(connection, link.id)
+        begin(connection, link)
 
 
 def _life(grant: Grant) -> timedelta:

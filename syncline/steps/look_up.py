@@ -22,7 +22,7 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.finding import Found, FoundRow
+from syncline.halo.finding import Found, FoundRow, ways_of
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State
@@ -66,7 +66,7 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     Returns:
         Seconds after which to go on, or None when nothing is left to look up now.
     """
-    if line.link.state != "active":
+    if not line.link.writes:
         return None
     if target_name == ship.TARGET:
         return look_up_shipments(parts, line)
@@ -108,7 +108,7 @@ def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> fl
         why = failure.what
         last.append(lambda connection: deliveries.doubt(connection, rest, settle=pause, why=why))
     _write(parts, last)
-    if isinstance(failure, Refused):
+    if isinstance(failure, Refused) and target.stops(failure):
         stop_connection(parts, line, failure)
     elif len(rest) < len(leases):
         names = (target.name, *target.wakes)
@@ -160,7 +160,7 @@ def _find(seek: _Seek, references: list[str]) -> Found:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, gate, target = seek.line, seek.gate, seek.target
     proved = seek.known.find_way(target.name)
-    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else FindWay.SQL
+    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else ways_of(target.name)[0]
     try:
         found = find(line, gate, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found

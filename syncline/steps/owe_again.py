@@ -1,4 +1,4 @@
-"""Owed again: all records of a connection are looked at anew when its mapping has changed.
+"""Owed again: all records of a connection are looked at anew when its mapping or mode has changed.
 
 What renders to the same as before costs no call; a version of syncline that knows a further flow
 comes to its old records in the same way.
@@ -23,8 +23,9 @@ def owe_again(parts: Parts, line: Line) -> None:
     if parts.ledger.run(lambda connection: _is_done(connection, link.name)):
         return
     targets: set[str] = set()
+    gently = parts.ledger.run(lambda connection: connections.goes_live_gently(connection, link))
     for kind in owing.KINDS:
-        targets |= _owe_kind(parts, line, kind)
+        targets |= _owe_kind(parts, line, kind, again=not gently)
     if parts.ledger.run(lambda connection: connections.owed_under(connection, link)):
         parts.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
 
@@ -34,10 +35,10 @@ def _is_done(connection: Connection, name: str) -> bool:
     return name not in connections.under_new_rules(connection)
 
 
-def _owe_kind(parts: Parts, line: Line, kind: str) -> set[str]:
+def _owe_kind(parts: Parts, line: Line, kind: str, *, again: bool) -> set[str]:
     targets: set[str] = set()
     # Of its own for each document, by which rows in a worker's hands are known to be outdated.
-    mark = fingerprint({"mapping": line.link.mapping}).hex()[:8]
+    mark = fingerprint({"mapping": line.link.mapping, "mode": line.link.mode}).hex()[:8]
     cause = f"mapping {mark}"
     after: str | None = ""
     while after is not None:
@@ -54,7 +55,7 @@ def _owe_kind(parts: Parts, line: Line, kind: str) -> set[str]:
                 kind,
                 [owing.Version(*one) for one in page],
                 cause,
-                again=True,
+                again=again,
             )
             return owed, page[-1][0] if len(page) == PAGE else None
 

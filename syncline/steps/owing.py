@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import Owed
-from syncline.ledger import deliveries, records, waits
+from syncline.ledger import obligations, records, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
@@ -78,11 +78,11 @@ def owe(
     debts += _customers(books, people, common)
     if not isinstance(cause, str):
         debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
-    deliveries.owe(connection, link.id, link.tenant, debts, common, again=again)
+    obligations.owe(connection, link.id, link.tenant, debts, common, again=again)
     if kind == "transaction":
         debts += _order_statuses(books, versions, common)
     if facet == "event":
-        deliveries.settle(connection, link.id, link.tenant, _told(books, versions), common)
+        obligations.settle(connection, link.id, link.tenant, _told(books, versions), common)
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
 
 
@@ -108,7 +108,7 @@ def reread(
         for source_id in ids
         for role in roles
     ]
-    deliveries.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 
@@ -237,7 +237,7 @@ def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> l
     if not orders.status_depends_on_payments(books.document):
         return []
     named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
-    there = deliveries.standing(books.connection, books.link.tenant, orders.FLOW, named)
+    there = obligations.standing(books.connection, books.link.tenant, orders.FLOW, named)
     known = _known_orders(books, there)
     debts = [
         Debt(
@@ -251,7 +251,7 @@ def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> l
         )
         for order_id, version in known.items()
     ]
-    deliveries.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
+    obligations.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
     return debts
 
 
@@ -299,14 +299,14 @@ KINDS = tuple(_OWED)
 def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     if not ids:
         return {}
-    return deliveries.standing(books.connection, books.link.tenant, payments.FLOW, ids)
+    return obligations.standing(books.connection, books.link.tenant, payments.FLOW, ids)
 
 
 def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
     """Whose detail need not be read: it is as new, or no mapping changes what it says."""
     if not books.again:
         return books.detail_is_fresh
-    return deliveries.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
+    return obligations.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 
 def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:

@@ -10,9 +10,9 @@ from syncline.errors import BadDocument
 from syncline.flows import tracking
 from syncline.ledger import pulls, records
 from syncline.ledger.connections import Link
-from syncline.mapping.document import load
 from syncline.steps import owing
 from syncline.steps.parts import Parts
+from syncline.steps.rules import rules_of
 
 READING = ("fulfillments", "warm")
 """Under which name the ledger keeps when this is due next."""
@@ -27,7 +27,7 @@ MOST = 1000
 def owe_parcels(parts: Parts, connection: Connection, link: Link) -> frozenset[str]:
     """Have the fulfillments of such orders read, if it is time; returns the targets due by it."""
     try:
-        document = load(link.mapping)
+        document = rules_of(link)
     except BadDocument:
         return frozenset()  # whoever opens the connection is told
     if not tracking.reads_fulfillments(document):

@@ -29,7 +29,8 @@ class Nudge:
 
     Attributes:
         connection: the connection's name; "" where it is about all.
-        task: `send`, `look_up`, `owe_again`, `events`, `poll_halo`, or `pull:` with kind and days.
+        task: `send`, `look_up`, `owe_again`, `tell`, `events`, `poll_halo`, `reconcile`, or `pull:`
+            with kind and days.
         target: the target of the deliveries to look at, or "".
         after: seconds from now; 0 is at once.
     """

@@ -22,7 +22,7 @@ from syncline.halo.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_new
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.reports import run_sql
 from syncline.ledger import abilities as findings
-from syncline.ledger import connections, database, deliveries, pulls, records, target_rows
+from syncline.ledger import connections, database, obligations, pulls, records, target_rows
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, consignments
@@ -121,7 +121,7 @@ def poll(parts: Parts, line: Line) -> float | None:
     Returns:
         Seconds after which to try again, where a call failed or quota ran out; else None.
     """
-    if line.link.state != "active":
+    if not line.link.reads:
         return None
     cursor = parts.ledger.run(lambda connection: _cursor(connection, line.link))
     if cursor.rests_until is not None and parts.now() < cursor.rests_until:
@@ -237,7 +237,7 @@ def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
 def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
     """Without those that show late, or are looked at again, and were read before."""
     late = [str(one) for one in ids if cursor.is_late(noun, one)]
-    read = deliveries.standing(book.connection, book.tenant, FLOW, late)
+    read = obligations.standing(book.connection, book.tenant, FLOW, late)
     return [one for one in ids if noun not in read.get(str(one), ())]
 
 

@@ -19,6 +19,9 @@ from syncline.steps.targets import Target
 TRIES = 6
 """Rounds through all ways, a pause between them: some show a row only after a while."""
 
+TRIES_BESIDES = 2
+"""Rounds for what a connection can do its work without, and may well not be shown."""
+
 PAUSE = timedelta(seconds=1)
 
 
@@ -31,7 +34,7 @@ def prove(
         The proved way, or None when no way finds the row: the next send tries again.
     """
     started = parts.monotonic()
-    for attempt in range(TRIES):
+    for attempt in range(TRIES if target.vital else TRIES_BESIDES):
         if attempt:
             parts.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):

@@ -14,19 +14,31 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.errors import SynclineError, Unmappable, Unreadable
-from syncline.flows import customers, order_status, orders, payments, subscriptions
+from syncline.flows import (
+    alert_tickets,
+    alerts,
+    customers,
+    order_status,
+    orders,
+    payments,
+    subscriptions,
+)
+from syncline.flows.alert_tickets import Desk
 from syncline.flows.customers import Customer
-from syncline.flows.flow import Desired, Needs, TargetIds
+from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
-from syncline.ledger import deliveries, needs, records, transactions, waits
+from syncline.ledger import deliveries, needs, obligations, records, transactions, waits
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
-from syncline.steps import currencies, mirror
+from syncline.steps import alert_desk, currencies, mirror
 from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import Target
 
 Canonical = Mapping[str, Any]
+
+_OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
+"""Flows whose records are in live or in test mode; customers follow them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,8 @@ def reference(target: Target, source_id: str, role: str) -> str:
         return customers.reference_of(source_id)
     if target.name == "user":
         return source_id.removeprefix("email:")
+    if target.name in alert_tickets.TARGETS:
+        return alert_tickets.reference(source_id, role)
     return payments.reference(source_id, role)
 
 
@@ -147,7 +161,7 @@ def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[s
     if not of:
         return {}
     ids = [lease.source_id for lease in of]
-    standing = deliveries.standing(connection, of[0].tenant_id, payments.FLOW, ids)
+    standing = obligations.standing(connection, of[0].tenant_id, payments.FLOW, ids)
     return {
         source_id: {role for role in roles if payments.is_credit(role)}
         for source_id, roles in standing.items()
@@ -163,15 +177,18 @@ def render(
         SynclineError: what had to be asked first could not be.
     """
     loaded = parts.ledger.run(lambda connection: load(connection, leases, line.document))
-    needed = {lease.id: _needs(line, lease, loaded.get(lease.id)) for lease in leases}
-    ids, unmet = parts.ledger.run(lambda connection: _resolve(connection, line.link.tenant, needed))
+    owner = leases[0].owner
+    leases, bad = without_live(line, leases, loaded)
+    needed = {lease.id: needs_of(line, lease, loaded.get(lease.id)) for lease in leases}
+    ids, unmet = parts.ledger.run(lambda connection: resolve(connection, line.link.tenant, needed))
     waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
     ready = [
         replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
         for lease in leases
         if lease.id not in waiting
     ]
-    adopted, bad = _adopt(parts, line, target, ready)
+    adopted, unsure = _adopt(parts, line, target, ready)
+    bad += unsure
     money = currencies.ids(
         parts,
         line,
@@ -179,9 +196,10 @@ def render(
         {
             currency_of(loaded[lease.id].canonical)
             for lease in ready
-            if lease.flow != customers.FLOW
+            if lease.flow not in {customers.FLOW, alerts.FLOW}
         },
     )
+    desk = alert_desk.desk(parts, line, target.name, known)
     writes: list[Write] = []
     as_is: list[Confirmation] = list(adopted.values())
     settled = {*adopted, *(lease.id for lease, _ in bad)}
@@ -190,24 +208,54 @@ def render(
             continue
         source = loaded[lease.id]
         try:
-            desired = _desired(line, lease, source, ids, money)
+            desired = desired_of(line, lease, source, ids, money, desk)
         except Unmappable as error:
             bad.append((lease, error))
             continue
-        if _unchanged(lease, desired):
+        if is_unchanged(lease, desired):
             as_is.append(Confirmation(lease, lease.target_id, None, None))
         else:
             writes.append(
                 Write(
                     lease,
                     reference(target, lease.source_id, lease.role),
-                    _element(lease, desired, known),
+                    element(lease, desired, known),
                     desired.projection,
                     currency_of(source.canonical),
                 )
             )
-    _settle(parts, line, waiting, as_is, bad, leases[0].owner)
+    _settle(parts, line, waiting, as_is, bad, owner)
     return writes
+
+
+def without_live(
+    line: Line, leases: Sequence[Lease], loaded: Mapping[int, Source]
+) -> tuple[list[Lease], list[tuple[Lease, SynclineError]]]:
+    """What may be delivered in the connection's mode, and what is kept back."""
+    going: list[Lease] = []
+    kept: list[tuple[Lease, SynclineError]] = []
+    for lease in leases:
+        try:
+            if lease.id in loaded:
+                _refuse_erased(loaded[lease.id].canonical)
+            if lease.id in loaded and lease.flow in _OF_HIGHLEVEL:
+                refuse_live(loaded[lease.id].canonical, line.document)
+        except Unmappable as error:
+            kept.append((lease, error))
+        else:
+            going.append(lease)
+    return going, kept
+
+
+def _refuse_erased(canonical: Canonical) -> None:
+    """What was erased here is not overwritten with blanks there."""
+    if "erased" in canonical:
+        raise Unmappable(
+            "The personal data of this record was erased.",
+            field="contact",
+            remedy="Erase or correct the row in Halo by hand. If the contact is to come back, read "
+            "the record again.",
+        )
 
 
 def _settle(
@@ -235,13 +283,16 @@ def _settle(
     parts.ledger.run_patiently(work, sleep=parts.sleep)
 
 
-def _needs(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
+def needs_of(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
+    """What must be confirmed before a delivery can be rendered."""
     if source is None:
         # An invoice of an order that nobody has seen yet: it is being read.
         return [Needs(orders.DETAILS, lease.source_id, "detail")]
     canonical = source.canonical
     if lease.flow == orders.FLOW:
         return orders.needs(canonical, line.document)
+    if lease.flow == alerts.FLOW:
+        return []
     if lease.flow == payments.FLOW:
         return payments.needs(lease.role, lease.source_kind, canonical, line.document)
     if lease.flow == subscriptions.FLOW:
@@ -249,7 +300,7 @@ def _needs(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
     return customers.needs(lease.source_id, _customer_role(lease))
 
 
-def _resolve(
+def resolve(
     connection: Connection, tenant_id: int, needed: Mapping[int, Sequence[Needs]]
 ) -> tuple[dict[Needs, TargetIds], dict[int, list[Needs]]]:
     """Halo's ids of what is there, and for each delivery what is not."""
@@ -305,7 +356,28 @@ def _adopt(
     return adopted, bad
 
 
-def _desired(
+def desired_of(
+    line: Line,
+    lease: Lease,
+    source: Source,
+    ids: Mapping[Needs, TargetIds],
+    money: Mapping[str, int],
+    desk: Desk,
+) -> Desired:
+    """What Halo shall hold of a delivery.
+
+    Raises:
+        Unmappable: naming the field that cannot be rendered.
+    """
+    if lease.flow != alerts.FLOW:
+        return _of_record(line, lease, source, ids, money)
+    exists = lease.target_id is not None
+    return alert_tickets.render(
+        source.canonical, lease.role, lease.target, line.document, desk, exists=exists
+    )
+
+
+def _of_record(
     line: Line,
     lease: Lease,
     source: Source,
@@ -337,13 +409,15 @@ def _customer_role(lease: Lease) -> customers.Role:
     return "user" if lease.role == "user" else "client"
 
 
-def _unchanged(lease: Lease, desired: Desired) -> bool:
+def is_unchanged(lease: Lease, desired: Desired) -> bool:
+    """Whether there is nothing to write: it was delivered so, or nothing is wanted at all."""
     if lease.target_id is None:
-        return False
+        return not desired.body
     return not desired.body or lease.projection == desired.projection
 
 
-def _element(lease: Lease, desired: Desired, known: Abilities) -> dict[str, Any]:
+def element(lease: Lease, desired: Desired, known: Abilities) -> dict[str, Any]:
+    """What is posted for a delivery: a new row, or a change of the one that is known."""
     if lease.target_id is None:
         return desired.for_create()
     body = desired.for_update(int(lease.target_id))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncline.highlevel import paging
 from syncline.ledger import connections, pulls
 from syncline.ledger.connections import Link
-from syncline.steps import poll_halo
+from syncline.steps import poll_halo, reconcile_due
 from syncline.steps.parcels import owe_parcels
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.pull import KINDS, owe
@@ -23,13 +23,14 @@ COLD = timedelta(days=90)
 
 
 def due_pulls(parts: Parts) -> list[Nudge]:
-    """The pulls whose turn has come, for every active connection."""
+    """The pulls whose turn has come, for every connection at work."""
 
     def work(connection: Connection) -> list[Nudge]:
-        active = [link for link in connections.everyone(connection) if link.state == "active"]
+        active = [link for link in connections.everyone(connection) if link.reads]
         return [
             *(nudge for link in active for nudge in _due(parts, connection, link)),
             *poll_halo.due(parts, connection, active),
+            *reconcile_due.due_runs(parts, connection, active),
         ]
 
     return parts.ledger.run(work)

@@ -13,11 +13,22 @@ from syncline.errors import (
     Refused,
     SynclineError,
 )
+from syncline.flows import alert_tickets
 from syncline.halo.abilities import Abilities
 from syncline.ledger import deliveries, due, needs
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, halo_reading, pace, prove, readings, render, ship, waves
+from syncline.steps import (
+    abilities,
+    alert_desk,
+    halo_reading,
+    pace,
+    prove,
+    readings,
+    render,
+    ship,
+    waves,
+)
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
@@ -32,6 +43,9 @@ ROUNDS = 50
 TROUBLED = timedelta(seconds=30)
 """Rest of rows that could not be sent for a reason which another try at once does not heal."""
 
+STOPPED = timedelta(minutes=5)
+"""Rest of alerts that tell of a stopped connection, where Halo is the side that refuses."""
+
 
 def send(parts: Parts, line: Line, target: str) -> float | None:
     """Deliver what is due to one target of a connection.
@@ -39,7 +53,9 @@ def send(parts: Parts, line: Line, target: str) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is left that is due now.
     """
-    if line.link.state != "active":
+    only_reads = target in readings.TARGETS or target in halo_reading.TARGETS
+    tells = target in alert_tickets.TARGETS and line.link.stopped_by_itself
+    if not (line.link.reads if only_reads else line.link.writes or tells):
         return None
     if target in readings.TARGETS:
         return readings.read(parts, line, target)
@@ -98,11 +114,21 @@ def _tried(
         _release(parts, leases, max(error.after, BACKOFF), error.what)
         return max(error.after, BACKOFF).total_seconds()
     except Refused as error:
-        stop_connection(parts, line, error, leases)
+        _refused(parts, line, target, leases, error)
         return -1
     except SynclineError as error:
         _release(parts, leases, TROUBLED, error.what)
         return -1
+
+
+def _refused(parts: Parts, line: Line, target: Target, leases: list[Lease], error: Refused) -> None:
+    """Stop the connection, unless it stands already or can do its work without this target."""
+    if not target.stops(error):
+        alert_desk.park_refused(parts, leases, error)
+    elif line.link.stopped_by_itself:
+        _release(parts, leases, STOPPED, error.what)
+    else:
+        stop_connection(parts, line, error, leases)
 
 
 def _deliver(
@@ -163,7 +189,10 @@ def _prove_first(
             return 1.0
         confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
         if confirmed:
-            prove.prove(parts, line, target, gate, first.reference, confirmed[0].target_id or "")
+            made_id = confirmed[0].target_id or ""
+            way = prove.prove(parts, line, target, gate, first.reference, made_id)
+            if way is None and target.name == alert_tickets.INTEGRATION_ERROR:
+                alert_desk.learn_hidden(parts, line, "the first one was not shown")
     finally:
         parts.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
     return 1.0 if rest else None

@@ -73,7 +73,7 @@ def ship(parts: Parts, line: Line) -> float | None:
     Returns:
         Seconds after which there is more to do, or None when nothing is due.
     """
-    if line.link.state != "active":
+    if not line.link.writes:
         return None
     for _ in range(ROUNDS):
         with in_hand(parts):

@@ -20,7 +20,8 @@ from syncline.errors import (
     Unmappable,
     Unreadable,
 )
-from syncline.flows import fulfillments, orders
+from syncline.flows import fulfillments, orders, repairs
+from syncline.flows.flow import refuse_live
 from syncline.flows.fulfillments import Hold, Shipment
 from syncline.highlevel.fulfillments import (
     Fulfillment,
@@ -32,6 +33,7 @@ from syncline.highlevel.models import Row, reasons
 from syncline.ledger import deliveries, needs, records, shipments, waits
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.shipments import Noticed
+from syncline.ledger.target_rows import accepted_in
 from syncline.steps import owing
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
@@ -101,6 +103,10 @@ def without_call(parts: Parts, line: Line, case: Case) -> Move | None:
         return _posted(line, case, case.lease.target_id, posted) if posted else None
     if not case.order.get("items"):
         return None
+    try:
+        refuse_live(case.order, line.document)
+    except Unmappable as error:
+        return park(case.lease, error)
     decided = decide(parts, line, case, ())
     return None if isinstance(decided, Parting) else decided
 
@@ -122,7 +128,7 @@ def decide(parts: Parts, line: Line, case: Case, shown: Shown) -> Parting | Move
             first_seen=case.consignment.noticed_at,
         )
         if isinstance(rendered, Shipment):
-            return Parting(case, rendered, _body(rendered))
+            return Parting(case, rendered, body_of(rendered))
     except Unmappable as error:
         return park(case.lease, error)
     if isinstance(rendered, Hold):
@@ -239,14 +245,12 @@ def _posted(line: Line, case: Case, target_id: str, posted: Mapping[str, str]) -
     lease = case.lease
     if line.document.fulfillments.into == "none":
         return _settle(lease)
-    try:
-        now = fulfillments.wanted(case.consignment.canonical, case.order, line.document)
-    except Unmappable as error:
-        said = f"HighLevel shows this as fulfillment {target_id}, and cannot change it. "
-        return park(lease, Unmappable(f"{said}{error.what}", field=error.field))
-    if now is not None and fulfillments.difference(posted, now.projection()) is None:
+    different, why = fulfillments.edits(
+        case.consignment.canonical, case.order, line.document, posted, target_id
+    )
+    if why is None or not repairs.remaining(different, accepted_in(lease.target_meta)):
         return _settle(lease, posted)
-    return park(lease, fulfillments.edited(posted, target_id, now))
+    return park(lease, why)
 
 
 def _await_items(line: Line, case: Case) -> Move:
@@ -276,7 +280,7 @@ def _settle(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
     return lambda connection: deliveries.confirm(connection, [news], wrote=False)
 
 
-def _body(shipment: Shipment) -> NewFulfillment:
+def body_of(shipment: Shipment) -> NewFulfillment:
     """The fulfillment as HighLevel takes it.
 
     Raises:

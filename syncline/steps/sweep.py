@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from syncline.flows import customers
+from syncline.flows import alert_tickets, customers
 from syncline.ledger import connections, event_queue, pulls, sessions, waits
 from syncline.steps import halo_reading, readings, ship
 from syncline.steps.parts import Nudge, Parts
@@ -55,10 +55,17 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
                   and d.state in ('due', 'doubtful') and d.state = s.state
                   and d.due_at <= statement_timestamp()
                 order by d.due_at limit 1) d
-            where c.state = 'active'
+            where c.state = 'active' or c.state = 'rehearsing' and t.target = any(:readings)
+               or c.state = 'stopped' and c.note not like all(:by_a_person)
+                  and t.target = any(:alerts) and s.state = 'due'
             """
         ),
-        {"targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS, ship.TARGET]},
+        {
+            "targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS, ship.TARGET],
+            "readings": [*readings.TARGETS, *halo_reading.TARGETS],
+            "alerts": list(alert_tickets.TARGETS),
+            "by_a_person": [f"{begin}%" for begin in connections.BY_A_PERSON],
+        },
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)

@@ -6,9 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from syncline.flows import customers, projections
+from syncline.errors import MissingScope, Refused
+from syncline.flows import alert_tickets, customers, projections
 from syncline.flows.flow import Difference, TargetIds
-from syncline.halo import invoices, orders, payments, recurring
+from syncline.halo import (
+    actions,
+    integration_errors,
+    invoices,
+    orders,
+    payments,
+    recurring,
+    tickets,
+)
 from syncline.halo.client import HaloClient
 from syncline.halo.customers import (
     CLIENT_KEY,
@@ -25,7 +34,18 @@ from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 
-TargetName = Literal["client", "user", "order", "invoice", "payment", "credit", "recurring"]
+TargetName = Literal[
+    "client",
+    "user",
+    "order",
+    "invoice",
+    "payment",
+    "credit",
+    "recurring",
+    "ticket",
+    "alert_action",
+    "integration_error",
+]
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Save = Callable[[HaloClient, Permit, Sequence[Mapping[str, Any]]], Sequence[HaloRow]]
 Read = Callable[[HaloClient, Permit, int], HaloRow]
@@ -45,6 +65,7 @@ class Target:
         reads: reads one row by its id.
         compares: (projection wanted, Halo's row, document, currency) → what differs.
         meta: what is kept of Halo's row for the next update and for those who depend on it.
+        vital: whether a connection that may not write it cannot do its work.
     """
 
     name: TargetName
@@ -56,6 +77,11 @@ class Target:
     reads: Read
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
+    vital: bool = True
+
+    def stops(self, error: Refused) -> bool:
+        """Whether the connection stops where Halo refuses it so."""
+        return self.vital or not isinstance(error, MissingScope)
 
     def is_whole(self, row: Mapping[str, Any]) -> bool:
         """Whether a row shows everything that is to be compared."""
@@ -99,6 +125,7 @@ def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "change_seq": row.get("change_seq"),
         "last_update_time": row.get("last_update_time"),
+        "ticket_id": row.get("ticket_id"),
         "lines": _lines(row),
     }
 
@@ -126,6 +153,23 @@ def _invoice_meta(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"invoice_id": PaymentRow.of(row).invoice_id}
+
+
+def _ticket_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"status_id": row.get("status_id")}
+
+
+def _action_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"ticket_id": row.get("ticket_id")}
+
+
+def _alert_differences(target: str) -> Compare:
+    def compare(
+        wanted: Mapping[str, str], row: Mapping[str, Any], _document: Document, _currency: str
+    ) -> list[Difference]:
+        return alert_tickets.differences(target, wanted, row)
+
+    return compare
 
 
 _WITH_LINES = ("lines", "total")
@@ -209,6 +253,42 @@ TARGETS: dict[str, Target] = {
             reads=recurring.get_recurring_invoice,
             compares=_differences(projections.RECURRING),
             meta=_invoice_meta,
+        ),
+        Target(
+            name="ticket",
+            path=tickets.PATH,
+            key=tickets.KEY,
+            wakes=(),
+            must_have=("status_id",),
+            saves=tickets.save_tickets,
+            reads=tickets.get_ticket,
+            compares=_alert_differences(alert_tickets.TICKET),
+            meta=_ticket_meta,
+            vital=False,
+        ),
+        Target(
+            name="alert_action",
+            path=actions.PATH,
+            key=actions.KEY,
+            wakes=(),
+            must_have=("ticket_id",),
+            saves=actions.save_actions,
+            reads=actions.get_action,
+            compares=_alert_differences(alert_tickets.ACTION),
+            meta=_action_meta,
+            vital=False,
+        ),
+        Target(
+            name="integration_error",
+            path=integration_errors.PATH,
+            key=integration_errors.KEY,
+            wakes=(),
+            must_have=(),
+            saves=integration_errors.save_integration_errors,
+            reads=integration_errors.get_integration_error,
+            compares=_alert_differences(alert_tickets.INTEGRATION_ERROR),
+            meta=lambda _row: {},
+            vital=False,
         ),
     )
 }

@@ -17,12 +17,15 @@ from syncline.errors import (
     Absent,
     Again,
     Doubtful,
+    MissingScope,
     NotSent,
     Refused,
     Rejected,
     SynclineError,
     Unreadable,
 )
+from syncline.flows import alerts
+from syncline.flows.alert_tickets import INTEGRATION_ERROR
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities
 from syncline.halo.matching import match, reference
@@ -190,7 +193,12 @@ def _apply_error(
     connection: Connection, verdict: Verdict, error: SynclineError, rests: Rests
 ) -> None:
     elements = verdict.elements
-    if isinstance(error, (Again, Refused)):
+    if elements[0].target == INTEGRATION_ERROR and isinstance(error, (Rejected, Absent, Refused)):
+        # It is optional: once it is known to be refused, the next rendering lets it be.
+        deliveries.give_back(connection, elements, after=BACKOFF, why=error.what)
+    elif elements[0].flow == alerts.FLOW and isinstance(error, MissingScope):
+        deliveries.park(connection, elements, reason=str(error), field=None)
+    elif isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
         if isinstance(error, NotSent):
             after = max(after, NOT_SENT_PAUSE)

@@ -16,7 +16,7 @@ from syncline.halo.abilities import Abilities, ArraySize
 from syncline.halo.models import HaloRow
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Departure
-from syncline.steps import abilities, currencies
+from syncline.steps import abilities, alert_desk, currencies
 from syncline.steps.gate import Gate, Outcome, Planned
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
@@ -84,8 +84,9 @@ def write(
         parts.abandon()
         raise
     _learn(parts, line, target, verdicts)
+    alert_desk.learn_refusals(parts, line, target.name, [verdict.error for verdict in verdicts])
     for verdict in verdicts:
-        if isinstance(verdict.error, Refused):
+        if isinstance(verdict.error, Refused) and target.stops(verdict.error):
             raise verdict.error
     return confirmed
 

@@ -1,33 +1,29 @@
 """Our webhook in Halo: made or put right, bound to what fits, shown, and taken away again.
 
-Every write leaves through the gate with its call row and an audit entry. One without a clear answer
-is looked up in Halo's list, at once or after the settle time, and never sent a second time.
+How each write leaves, and what becomes of one without a clear answer, stands in `set_up.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
-from uuid import UUID
+from typing import Literal
 
 from sqlalchemy import Connection
 
-from syncline.errors import Absent, Again, Doubtful, MissingScope
+from syncline.errors import MissingScope
 from syncline.halo import webhooks
 from syncline.halo.inbound import InboundKey, InboundKeys
 from syncline.halo.models import NotificationRow, WebhookRow
 from syncline.halo.webhooks import BindableEvent
-from syncline.ledger import abilities, effects
+from syncline.ledger import abilities
 from syncline.quota.keys import Lane
 from syncline.steps.bound import bound, remember_bound
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.inbound import inbound_keys, keep_inbound_keys
 from syncline.steps.parts import Line, Parts
-from syncline.transport import Permit
-
-T = TypeVar("T")
+from syncline.steps.set_up import SetUp
 
 PATH = "/webhooks/halo"
 """Where the receiver takes Halo's webhooks, before the connection's name and the secret."""
@@ -222,7 +218,7 @@ class _Work:
         self.parts = parts
         self.line = line
         self._gate = gate
-        self._cause = cause
+        self._set_up = SetUp(parts, line, gate, flow=_FLOW, reference=name_of(line), cause=cause)
 
     def ours(self) -> list[WebhookRow]:
         """Webhooks with our name, or that send to this connection's place."""
@@ -266,12 +262,13 @@ class _Work:
         def written() -> str | None:
             return next((row.id for row in self.ours() if row.url == url), None)
 
-        return self._written(
+        return self._set_up.written(
             f"POST {webhooks.PATH}",
             "create" if webhook_id is None else "update",
             "webhook",
             lambda permit: webhooks.save_webhook(self.line.halo, permit, body).id,
             written,
+            str,
         )
 
     def bind(self, webhook_id: str, event: BindableEvent) -> None:
@@ -282,7 +279,7 @@ class _Work:
             found = [row for row in self.bindings(webhook_id) if row.eventno == event.number]
             return _id(found[0]) if found else None
 
-        self._written(
+        self._set_up.written(
             f"POST {webhooks.NOTIFICATION_PATH}",
             "create",
             "notification",
@@ -290,12 +287,13 @@ class _Work:
                 webhooks.bind_event(self.line.halo, permit, webhook_id, event, name)
             ),
             written,
+            str,
         )
 
     def unbind(self, webhook_id: str) -> None:
         """Take all bindings of a webhook away."""
         for row in self.bindings(webhook_id):
-            self._gone(
+            self._set_up.gone(
                 f"DELETE {webhooks.NOTIFICATION_PATH}",
                 "notification",
                 _id(row),
@@ -305,7 +303,7 @@ class _Work:
 
     def delete(self, webhook_id: str) -> None:
         """Take a webhook away."""
-        self._gone(
+        self._set_up.gone(
             f"DELETE {webhooks.PATH}",
             "webhook",
             webhook_id,
@@ -320,68 +318,6 @@ class _Work:
             before = bound(connection, self.line.link.id)
             if (before.webhook_id, before.events) != (webhook_id, tuple(events)):
                 remember_bound(connection, self.line.link.id, webhook_id, events)
-
-        self.parts.ledger.run(work)
-
-    def _written(
-        self,
-        operation: str,
-        effect: str,
-        target: str,
-        make: Callable[[Permit], str],
-        written: Callable[[], str | None],
-    ) -> str:
-        """Make a write; `written` gives the id of what it made, once it is there."""
-        outcome = self._gate.read_many([operation], [make])[0]
-        made: str | None = outcome.result  # type: ignore[assignment]  # what `make` gave
-        if isinstance(outcome.error, Doubtful):
-            made = self._settled(written)
-            if made is None:
-                raise Again(f"{operation} had no effect: Halo does not list it.")
-        elif outcome.error is not None:
-            raise outcome.error
-        self._note(effect, target, str(made), outcome.call_id)
-        return str(made)
-
-    def _gone(
-        self,
-        operation: str,
-        target: str,
-        target_id: str,
-        make: Callable[[Permit], None],
-        is_there: Callable[[], bool],
-    ) -> None:
-        outcome = self._gate.read_many([operation], [make])[0]
-        if isinstance(outcome.error, Absent):
-            return
-        if isinstance(outcome.error, Doubtful):
-            if self._settled(lambda: None if is_there() else True) is None:
-                raise Again(f"{operation} had no effect: Halo still lists it.")
-        elif outcome.error is not None:
-            raise outcome.error
-        self._note("delete", target, target_id, outcome.call_id)
-
-    def _settled(self, there: Callable[[], T | None]) -> T | None:
-        """Looked for at once, and once more when it must have landed."""
-        found = there()
-        if found is None:
-            self.parts.sleep(self.line.link.settle(self.parts.settings.settle).total_seconds())
-            found = there()
-        return found
-
-    def _note(self, effect: str, target: str, target_id: str, call_id: UUID) -> None:
-        def work(connection: Connection) -> None:
-            effects.note(
-                connection,
-                self.line.link.id,
-                flow=_FLOW,
-                effect=effect,
-                target=target,
-                target_id=target_id,
-                reference=name_of(self.line),
-                call_id=call_id,
-                cause=self._cause,
-            )
 
         self.parts.ledger.run(work)
 

@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from syncline.errors import Refused, Unreachable
 from syncline.settings import Settings
+from tests.memory import roomy_memory
 from workers import embedded, ports
 from workers.embedded import Servers
 from workers.locks import FileLock
@@ -41,7 +42,7 @@ sys.stdin.read()
 @pytest.fixture
 def settings() -> Iterator[Settings]:
     # Not below pytest's own folder: that one is closed to PostgreSQL's user when tests run as root.
-    with tempfile.TemporaryDirectory(prefix="syncline-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="syncline-tests-", dir=roomy_memory()) as folder:
         settings = Settings(data=Path(folder) / "a folder" / "data")
         yield settings
         if settings.data.exists():
@@ -51,7 +52,7 @@ def settings() -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Settings, Servers]]:
     """Servers for the tests that do them no harm."""
-    with tempfile.TemporaryDirectory(prefix="syncline-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="syncline-tests-", dir=roomy_memory()) as folder:
         settings = Settings(data=Path(folder))
         with embedded.using(settings) as servers:
             yield settings, servers

@@ -168,7 +168,9 @@ def test_a_probe_proves_how_orders_are_found_and_leaves_none_behind(
     checked = document(run("connection", "check", "acme", "--probe", "--json"))
     assert checked["findings"][-1]["works"]
     effects = ledger.run(
-        lambda c: c.execute(text("select effect, source_id from audit_entry order by id")).all()
+        lambda c: c.execute(
+            text("select effect from audit_entry where flow = 'probe' order by id")
+        ).all()
     )
     assert [row.effect for row in effects] == ["create", "delete"]
     deleted = [call for call in sandbox.calls("halo") if call["method"] == "DELETE"]
@@ -237,3 +239,59 @@ def test_a_new_secret_is_what_counts_from_then_on(
 def test_an_unknown_connection_is_named(books: Books, run: Run) -> None:
     for command in (["check"], ["start"]):
         assert "Known: acme." in refused(run, "connection", *command, "nobody")
+
+
+def test_a_connection_starts_in_sandbox_mode_unless_somebody_knows_better(
+    books: Books, run: Run
+) -> None:
+    assert books.link.mode == "sandbox"
+    other = adding("other", location="loc2", mode="live")
+    assert "without the check of: syncline golive check" in run(*other).stdout
+    [link] = [one for one in books.ledger.run(connections.everyone) if one.name == "other"]
+    assert link.mode == "live"
+
+
+def test_a_connection_rehearses_and_goes_on(
+    books: Books, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.cli.connections.NOTICED_AFTER_S", 0.0)
+    for name in ("rehearse", "stop"):
+        assert "nothing was changed" in run("connection", name, "acme", "--dry-run").stdout
+    assert books.ledger.run(connections.everyone)[0].state == "active"
+    assert "syncline dry-run acme" in run("connection", "rehearse", "acme").stdout
+    assert run("connection", "rehearse", "acme").stdout == "acme rehearses already.\n"
+    [link] = books.ledger.run(connections.everyone)
+    assert (link.state, link.reads, link.writes) == ("rehearsing", True, False)
+    assert "acme rehearses" in run("status").stdout
+    assert "nothing was changed" in run("connection", "start", "acme", "--dry-run").stdout
+    assert run("connection", "start", "acme").stdout == "acme goes on.\n"
+    assert books.ledger.run(connections.everyone)[0].writes
+
+
+def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(books: Books, run: Run) -> None:
+    books.see("o1")
+    books.see("o2", amount=1.234)
+    held = document(run("dry-run", "acme", "--target", "order", "--json"))
+    assert {one["field"] for one in held["would_park"]} == {"live_mode"}
+    books.ledger.run(lambda connection: connections.set_mode(connection, books.link, "live"))
+    shown = document(run("dry-run", "acme", "--bodies", "--json"))
+    assert [call["path"] for call in shown["calls"]] == [
+        *("/api/Client", "/api/Users", "/api/SalesOrder")
+    ]
+    [order] = shown["calls"][2]["body"]
+    assert order["po_number"] == "HL-o1"
+    assert order["client_id"] == "<client of email:ada@example.com>"
+    assert order["currency_code"] == "<currency USD>"
+    [parked] = shown["would_park"]
+    assert (parked["source_id"], parked["target"]) == ("o2", "order")
+    assert shown["halo_calls"] == 5
+    text = run("dry-run", "acme").stdout
+    assert "would be parked" in text
+    assert "About 5 calls to Halo and 0 to HighLevel" in text
+    limited = document(run("dry-run", "acme", "--target", "order", "--limit", "1", "--json"))
+    assert (limited["counts"]["order"]["owed"], limited["counts"]["order"]["looked_at"]) == (2, 1)
+    assert "Known: client" in refused(run, "dry-run", "acme", "--target", "moon")
+    assert books.ledger.run(lambda c: c.execute(text_of_calls).all()) == []
+
+
+text_of_calls = text("select 1 from call")

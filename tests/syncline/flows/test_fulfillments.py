@@ -173,11 +173,18 @@ def test_what_a_lost_call_made_is_neither_what_was_there_nor_what_others_made() 
 
 def test_a_change_of_what_was_posted_is_told_with_before_and_after() -> None:
     posted = fulfillments.projection_of(shown(p1=1))
-    made = fulfillments.wanted(consignment(line(qty="2"), note="Tracking: 1Z1"), ORDER, document())
-    error = fulfillments.edited(posted, "f1", made)
+    now = consignment(line(qty="2"), note="Tracking: 1Z1")
+    found, error = fulfillments.edits(now, ORDER, document(), posted, "f1")
+    assert [(one.field, one.got) for one in found] == [("items", "1 \u00d7 p1"), ("trackings", "")]
     assert "items: posted 1 \u00d7 p1, now 2 \u00d7 p1; trackings: posted none, now 1Z1" in str(
         error
     )
+    returned, error = fulfillments.edits(
+        {**now, "is_return": True}, ORDER, document(), posted, "f1"
+    )
+    assert (len(returned), "f1" in str(error)) == (1, True)
+    same = fulfillments.edits(consignment(line()), ORDER, document(), posted, "f1")
+    assert same == ([], None)
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.lists(st.integers(1, 3), max_size=4))

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from syncline.ledger import deliveries, sessions, waits
+from syncline.ledger import deliveries, obligations, resting, sessions, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
@@ -25,7 +25,7 @@ def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order
 
 
 def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
-    ledger.run(lambda c: deliveries.owe(c, link.id, link.tenant, debts, "pull 1"))
+    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, debts, "pull 1"))
 
 
 def claim(
@@ -178,7 +178,7 @@ def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
             deliveries.park(connection, [lease], reason="no", field="total")
         assert row(ledger, source).state == "parked"
         if heal == "retry":
-            ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+            ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
         else:
             owe(ledger, link, debt("b", 2))
         assert row(ledger, source).state == "due"
@@ -206,7 +206,7 @@ def test_a_row_that_differs_is_parked_with_its_target_so_that_a_retry_updates_it
     held = confirmation(replace(lease, sent_version=1))
     with ledger.begin() as connection:
         deliveries.park(connection, [lease], reason="total differs", field="total", known=held)
-    ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+    ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
     after = row(ledger, "a")
     assert (after.state, after.target_id) == ("due", "77")
     [entry] = ledger.run(
@@ -225,7 +225,7 @@ def test_a_parked_row_that_was_written_without_a_known_target_is_looked_up_befor
     with ledger.begin() as connection:
         deliveries.park(connection, [lease], reason="no", field=None)
     if heal == "retry":
-        ledger.run(lambda c: deliveries.retry(c, link.id, source_id="a"))
+        ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
     else:
         owe(ledger, link, debt("a", 2))
     assert row(ledger, "a").state == "doubtful"

@@ -91,6 +91,20 @@ def test_what_a_tenant_shares_goes_on_under_another_connection_when_its_own_is_s
     assert [lease.source_id for lease in claim(ledger, other, session, "client")] == ["x"]
 
 
+def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_else(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    mine = debt("x", flow="customers", role="client"), debt("y", flow="customers", role="client")
+    owe(ledger, link, *mine)
+    other = ledger.run(lambda c: connections.add(c, second(link)))
+    owe(ledger, other, debt("a"))
+    wait_for(ledger, other, session, ("customers", "x", "client"))
+    ledger.run(lambda c: connections.rehearse(c, link))
+    ledger.run(lambda c: connections.hand_over(c, ["customers"]))
+    assert row(ledger, "x").connection_id == other.id
+    assert row(ledger, "y").connection_id == link.id
+
+
 def wait_for(ledger: Ledger, link: Link, session: UUID, need: waits.Edge) -> None:
     [lease] = claim(ledger, link, session)
     waiting = ledger.run(lambda c: waits.wait(c, link.tenant, session, {lease.id: [need]}))

@@ -9,7 +9,7 @@ import pytest
 
 from syncline.halo.hints import Hint
 from syncline.halo.reports import run_sql
-from syncline.ledger import connections, deliveries
+from syncline.ledger import connections, resting
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events, poll_halo
 from syncline.steps.halo_book import Book
@@ -52,7 +52,7 @@ def look(world: World) -> None:
 
 def retry_all(world: World) -> None:
     with world.parts.ledger.begin() as connection:
-        deliveries.retry(connection, None)
+        resting.retry(connection, None)
 
 
 def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
@@ -148,7 +148,7 @@ def test_a_row_that_was_adopted_and_is_gone_is_looked_up_before_it_is_made(
         book = Book(connection, world.parts.open_line(NAME), world.parts.now())
         standing = book.made(["order"], int(order.target_id))
         assert standing is not None
-        assert deliveries.lose(connection, standing, reason="gone", cause="", make_again=False)
+        assert resting.lose(connection, standing, reason="gone", cause="", make_again=False)
     rows = len(sandbox.halo_orders())
     retry_all(world)
     world.drive()

@@ -1,0 +1,143 @@
+"""`syncline dry-run`: the calls that would be made now, and none is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from syncline import jsontext
+from syncline.cli.desk import desk
+from syncline.cli.output import AsJson, plain, show, stack, table
+from syncline.errors import UnknownName
+from syncline.flows import fulfillments
+from syncline.steps.dry_run import Tell, dry_run
+from syncline.steps.plan import Call, Plan
+from syncline.steps.targets import TARGETS
+
+SHOWN = 20
+"""Calls and reasons that a person is shown; --json has them all."""
+
+_REFERENCES = 3
+
+
+def show_dry_run(
+    context: typer.Context,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")],
+    target: Annotated[
+        str | None, typer.Option(help="Only what is written there, such as order or invoice.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--limit", min=0, help="Deliveries of each target to look at; 0: all.")
+    ] = 1000,
+    bodies: Annotated[bool, typer.Option("--bodies", help="Show what would be sent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the calls that would be made now for what is owed, in their order; none is made.
+
+    Ids that only an answer can bring stand in <>. Works on any connection, also on one that is
+    stopped or rehearses.
+
+    Example: syncline dry-run acme --bodies
+    """
+    known = [*TARGETS, fulfillments.TARGET]
+    if target is not None and target not in known:
+        raise UnknownName(
+            f"Nothing is written to {target!r:.40}.", remedy=f"Known: {', '.join(known)}."
+        )
+    with desk(context).open() as parts, _progress() as tell:
+        plan = dry_run(parts, parts.open_line(name), target=target, most=most or None, tell=tell)
+    show(as_json, _document(name, plan, bodies=bodies), lambda: _render(name, plan, bodies=bodies))
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    console = Console(stderr=True)
+    with console.status("") as status:
+
+        def tell(target: str, done: int, of: int) -> None:
+            status.update(f"{target}: {done:,} of {of:,}")
+
+        yield tell
+
+
+def _document(name: str, plan: Plan, *, bodies: bool) -> dict[str, Any]:
+    return {
+        "connection": name,
+        "counts": {target: asdict(count) for target, count in plan.counts.items()},
+        "readings": dict(plan.readings),
+        "calls": [_call(call, bodies=bodies) for call in plan.calls],
+        "would_park": [asdict(one) for one in plan.kept],
+        "halo_calls": plan.halo_calls,
+        "highlevel_calls": plan.highlevel_calls,
+        "minutes": plan.minutes,
+    }
+
+
+def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "target": call.target,
+        "method": call.method,
+        "path": call.path,
+        "elements": len(call.references),
+        "references": list(call.references),
+    }
+    return {**told, "body": call.body} if bodies else told
+
+
+def _render(name: str, plan: Plan, *, bodies: bool) -> RenderableType:
+    columns = ["target", "owed#", "looked at#", "write#", "as it is#", "wait#", "park#", "calls#"]
+    rows = [
+        [
+            *(target, count.owed, count.looked_at, count.writes, count.as_it_is),
+            *(count.waits, count.parks, count.calls),
+        ]
+        for target, count in plan.counts.items()
+        if count.owed or count.doubtful
+    ]
+    if not rows and not plan.readings:
+        return plain(f"Nothing is owed: {name} would make no call.")
+    parts = [table(f"{name}: what would be done now; nothing is", columns, rows)]
+    doubtful = sum(count.doubtful for count in plan.counts.values())
+    if plan.readings or doubtful:
+        told = [f"{many} {target}" for target, many in plan.readings.items()]
+        told += [f"{doubtful} in doubt, looked up"] if doubtful else []
+        parts.append(plain(f"Read first: {', '.join(told)}."))
+    if plan.calls:
+        parts.append(_calls(plan))
+    if bodies:
+        parts += [plain(_body(at, call)) for at, call in enumerate(plan.calls[:SHOWN], 1)]
+    if plan.kept:
+        reasons = Counter((one.target, one.field, one.reason) for one in plan.kept)
+        parked = [
+            [target, many, field, why] for (target, field, why), many in reasons.most_common(SHOWN)
+        ]
+        parts.append(table("would be parked", ["target", "records#", "field", "why"], parked))
+    parts.append(
+        plain(
+            f"About {plan.halo_calls:,} calls to Halo and {plan.highlevel_calls:,} to HighLevel: "
+            f"{plan.minutes:,.1f} minutes at the least, by the limits of both."
+        )
+    )
+    return stack(*parts)
+
+
+def _calls(plan: Plan) -> RenderableType:
+    rows = []
+    for at, call in enumerate(plan.calls[:SHOWN], 1):
+        more = len(call.references) - _REFERENCES
+        named = ", ".join(call.references[:_REFERENCES]) + (f", {more} more" if more > 0 else "")
+        rows.append([at, call.method, call.path, len(call.references), named])
+    many = len(plan.calls)
+    title = f"calls, the first {SHOWN} of {many}" if many > SHOWN else "calls"
+    return table(title, ["#", "method", "path", "elements#", "of"], rows)
+
+
+def _body(at: int, call: Call) -> str:
+    return f"{at}. {call.method} {call.path} {jsontext.dumps(call.body).decode()}"

@@ -1,0 +1,30 @@
+"""How far a long command has come: bars on standard error, so that --json prints nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+Tell = Callable[[str, int, int], None]
+"""(what is done, how many of it, of how many; 0 where that is not known)."""
+
+
+@contextmanager
+def progress_bars() -> Iterator[Tell]:
+    """One bar for each thing that is told of, where somebody looks at it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        rows: dict[str, object] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if what not in rows:
+                rows[what] = bar.add_task(what, total=None)
+            bar.update(rows[what], completed=done, total=of or None)  # type: ignore[arg-type]  # an id of rich
+
+        yield tell

@@ -1,0 +1,59 @@
+"""Placeholders: ids that only an answer can bring, in what is rendered before it came."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+_FIRST: Final = 10**15
+"""Numbers from here on stand for ids that are not known yet; Halo's own are far below."""
+
+Id = int | str | None
+"""An id, or the name of one that is not known yet."""
+
+
+class Unknown:
+    """Numbers that stand for ids which are not known yet, by what they are ids of."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+
+    def number(self, name: str) -> int:
+        """The number for a name, the same each time."""
+        number = self._numbers.setdefault(name, _FIRST + len(self._numbers))
+        self._names[number] = name
+        return number
+
+    def kept(self, known: int | None) -> Id:
+        """An id as it can be kept for others: a name in place of a number."""
+        return known if known is None else self._names.get(known, known)
+
+    def again(self, kept: Id) -> int | None:
+        """A kept id with a number in place of its name."""
+        return self.number(kept) if isinstance(kept, str) else kept
+
+    def shown(self, value: Any) -> Any:
+        """A body with `<names>` in place of numbers."""
+        if isinstance(value, Mapping):
+            return {key: self.shown(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.shown(one) for one in value]
+        if isinstance(value, int) and value in self._names:
+            return f"<{self._names[value]}>"
+        return value
+
+
+class Money(defaultdict[str, int]):
+    """Halo's ids of currencies; one that is not known is asked for before it is missed."""
+
+    def __init__(self, known: Mapping[str, int], unknown: Unknown) -> None:
+        super().__init__(None, known)
+        self._unknown = unknown
+
+    def __contains__(self, currency: object) -> bool:
+        return bool(currency)
+
+    def __missing__(self, currency: str) -> int:
+        return self._unknown.number(f"currency {currency}")

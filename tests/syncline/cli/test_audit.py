@@ -1,0 +1,144 @@
+"""`syncline audit` and `syncline show --at`, as a person and as a program see them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from syncline.ledger import sealing
+from syncline.settings import Settings
+from tests.syncline.cli.conftest import Books, Run, document
+
+ROOT = Path(__file__).parents[3]
+CONFIRMED = {"po_number": "HL-o1", "client_id": "5", "currency_code": "1", "total": "10.5"}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "MARGIN", timedelta(0))
+
+
+def synced(books: Books) -> None:
+    """An order that was delivered and refunded since."""
+    books.see("o1")
+    [lease] = books.claim()
+    books.deliver(lease, **CONFIRMED)
+    books.see("o1", status="refunded")
+
+
+def test_an_order_is_shown_as_it_was_at_a_moment(books: Books, run: Run) -> None:
+    synced(books)
+    moments = books.ledger.run(
+        lambda c: c.execute(text("select at from change where foreign_id = 'o1' order by at")).all()
+    )
+    first, second = (row.at.isoformat() for row in moments)
+    then = document(run("show", "order", "o1", "--at", first, "--json"))
+    assert (then["record"]["version"], then["record"]["proof"]) == (1, "proved")
+    assert then["record"]["canonical"]["status"] == "completed"
+    assert (then["delivered"], then["record"]["audit"]) == ([], [])
+    now = document(run("show", "order", "o1", "--at", second, "--json"))
+    assert (now["record"]["version"], now["record"]["proof"]) == (2, "proved")
+    assert now["record"]["canonical"]["status"] == "refunded"
+    assert [one["fields"] for one in now["delivered"]] == [CONFIRMED]
+    table = run("show", "order", "o1", "--at", second).stdout
+    assert "order 77 held" in table
+    too_early = run("show", "order", "o1", "--at", "2020-01-01")
+    assert (too_early.exit_code, "was known on" in too_early.stderr) == (2, True)
+    assert run("show", "order", "o1", "--at", "yesterday").exit_code == 2
+
+    books.ledger.run(
+        lambda c: c.execute(text('update change set fields = \'{"status": ["x", "y"]}\''))
+    )
+    doubted = document(run("show", "order", "o1", "--at", first, "--json"))
+    assert doubted["record"]["proof"] == "unproved"
+
+
+def test_the_log_is_listed_anchored_checked_and_exported(
+    books: Books, run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    synced(books)
+    run("connection", "stop", "acme", "--dry-run")
+    books.ledger.run(lambda c: c.execute(text("update connection set state = 'stopped'")))
+    assert run("connection", "start", "acme").exit_code == 0
+    listed = document(run("audit", "list", "--json"))
+    assert [(one["source"], one.get("target") or one["kind"]) for one in listed] == [
+        ("effect", "connection start"),
+        ("change", "order"),
+        ("effect", "order"),
+        ("change", "customer"),
+        ("change", "order"),
+        ("effect", "connection add"),
+    ]
+    start = listed[0]
+    assert (start["before"]["state"], start["after"]["state"]) == ("stopped", "active")
+    assert re.fullmatch(r"connection start by \w+", start["cause"])
+    shown = document(run("audit", "show", "effect", str(start["id"]), "--json"))
+    assert shown["sealed"] is None
+    assert [one["id"] for one in document(run("audit", "list", "--record", "o1", "--json"))]
+
+    heads = [json.loads(line) for line in run("audit", "anchor").stdout.splitlines()]
+    assert {(one["chain"], one["position"]) for one in heads} == {
+        ("connection:1", 3),
+        ("location:1", 2),
+        ("tenant:1", 1),
+    }
+    assert (settings.data / "anchors" / "heads.jsonl").exists()
+    assert "nothing was changed" in run("audit", "verify").stdout
+    assert document(run("audit", "verify", "-c", "acme", "--json"))["entries"] == 6
+
+    out = tmp_path / "log.jsonl"
+    assert run("audit", "export", str(out), "--dry-run").exit_code == 0
+    assert not out.exists()
+    assert run("audit", "export", str(out)).exit_code == 0
+    assert checked(out) == "6 entries are what was sealed"
+    lines = out.read_text(encoding="utf-8").splitlines()
+    out.write_text("\n".join([lines[0].replace("connection add", "connection odd"), *lines[1:]]))
+    assert "AssertionError" in checked(out)
+    of_record = run("audit", "export", "-", "--format", "csv", "--record", "o1").stdout
+    assert [row["chain"] for row in csv.DictReader(of_record.splitlines())] == [
+        "connection:1",
+        "location:1",
+        "location:1",
+    ]
+
+    books.ledger.run(lambda c: c.execute(text("update audit_entry set cause = 'x' where id = 1")))
+    found = run("audit", "verify", "--json")
+    assert (found.exit_code, document(found)["findings"][0]["what"]) == (1, "edited")
+    assert "effect 1" in run("audit", "verify").stdout
+
+
+def test_an_erasure_is_said_first_and_done_only_when_that_is_meant(books: Books, run: Run) -> None:
+    synced(books)
+    books.ledger.run(lambda c: c.execute(text("update delivery set state = 'delivered'")))
+    assert run("audit", "erase", "ada@example.com").exit_code == 2
+    said = document(run("audit", "erase", "ada@example.com", "--dry-run", "--json"))
+    assert (said["records"], said["entry"]) == (2, None)
+    assert "brings it back" in run("audit", "erase", "ada@example.com", "--dry-run").stdout
+    done = document(run("audit", "erase", "ada@example.com", "--yes", "--json"))
+    assert done["entry"] is not None
+    gone = run("audit", "erase", "ada@example.com", "--yes")
+    assert (gone.exit_code, "Nothing is known" in gone.stderr) == (2, True)
+    then = document(run("show", "order", "o1", "--at", "2999-01-01", "--json"))
+    assert then["record"]["proof"] == "unknown"
+    assert "Ada" not in json.dumps(then)
+
+
+def checked(file: Path) -> str:
+    """What the script of docs/audit.md says of an export: its last line."""
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=file.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    return (done.stdout or done.stderr).decode().strip().splitlines()[-1]

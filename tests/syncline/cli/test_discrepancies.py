@@ -1,0 +1,117 @@
+"""Differences on the command line: listed, shown, and decided about."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection, text
+
+from syncline.ledger import reconciliation
+from syncline.ledger.reconciliation import Found
+from tests.syncline.cli.conftest import Books, Run, document
+
+UNKNOWN = Found(
+    *("orders", "order", "o2", "order", "order", "78", "unknown_in_halo", "reference"),
+    *(None, "78", None, None),
+)
+OWED = Found(
+    *("orders", "order", "o1", "order", "order", None, "not_delivered", "row"),
+    *("10.50", "parked: why", None, "USD"),
+)
+
+
+@pytest.fixture
+def differing(books: Books) -> Books:
+    """An order that is parked, and a row of Halo that nobody knows; both are found by a run."""
+    books.see("o1")
+    books.park(books.claim(), "why", "total")
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            text(
+                """
+                insert into reconciliation (connection_id, first, last, mode, cause)
+                values (:id, '2026-03-01', '2026-03-31', 'full', 'a test')
+                """
+            ),
+            {"id": books.link.id},
+        )
+        run = reconciliation.latest(connection, books.link.id, 1)[0]
+        reconciliation.write(connection, run, [OWED, UNKNOWN])
+
+    books.ledger.run(work)
+    return books
+
+
+def test_differences_are_listed_with_what_can_be_done(differing: Books, run: Run) -> None:
+    found = document(run("discrepancies", "list", "--connection", "acme", "--json"))
+    assert [one["cause"] for one in found["discrepancies"]] == ["not_delivered", "unknown_in_halo"]
+    assert (found["more"], len(found["counts"])) == (0, 2)
+    first = found["discrepancies"][0]["id"]
+    assert document(run("discrepancies", "list", "--limit", "1", "--json"))["more"] == 1
+    for chosen in (["--cause", "not_delivered"], ["--flow", "orders"], ["--since", "2026-01-01"]):
+        assert str(first) in run("discrepancies", "list", *chosen).stdout
+    assert "no such difference" in run("discrepancies", "list", "--state", "healed").stdout
+    shown = run("discrepancies", "show", str(first)).stdout
+    assert "owed, and not delivered" in shown
+    assert "owe again" in shown
+    assert document(run("discrepancies", "show", "o2", "--json"))[0]["apply"].startswith("No del")
+    assert run("discrepancies", "show", "99").exit_code == 2
+
+
+def test_applying_says_first_what_it_would_do_and_leaves_what_it_must_not_touch(
+    differing: Books, run: Run
+) -> None:
+    tried = run("discrepancies", "apply", "--all", "--dry-run", "--json")
+    plans = {one["discrepancy"]["cause"]: one for one in document(tried)["plans"]}
+    assert tried.exit_code == 1
+    assert plans["not_delivered"]["does"] == [
+        "POST /SalesOrder HL-o1, unless Halo was confirmed to hold it"
+    ]
+    assert "adopt NAME" in plans["unknown_in_halo"]["why"]
+    number = str(plans["not_delivered"]["discrepancy"]["id"])
+    for wrong in (["apply"], ["apply", number], ["apply", number, "--all"], ["mark", "99"]):
+        note = ["--note", "x"] if wrong[0] == "mark" else []
+        assert run("discrepancies", *wrong, *note).exit_code == 2
+    done = run("discrepancies", "apply", number, "--yes")
+    assert (done.exit_code, "1 difference are applied" in done.stdout) == (0, False)
+    assert "1 difference is applied." in done.stdout
+    [lease] = differing.claim()
+    assert lease.source_id == "o1"
+    assert run("discrepancies", "apply", number, "--yes").exit_code == 2
+    assert run("discrepancies", "reopen", number).exit_code == 0
+
+
+def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(
+    differing: Books, run: Run
+) -> None:
+    rows = document(run("discrepancies", "list", "--json"))["discrepancies"]
+    owed, unknown = (str(one["id"]) for one in rows)
+    assert run("discrepancies", "mark", owed, "--note", " ").exit_code == 2
+    assert run("discrepancies", "mark", owed, "--note", "next month").exit_code == 0
+    [marked] = document(run("discrepancies", "list", "--state", "marked", "--json"))[
+        "discrepancies"
+    ]
+    assert (marked["note"], marked["closed_at"]) == ("next month", None)
+    refused = run("discrepancies", "accept", owed, "--yes")
+    assert (refused.exit_code, "no value of Halo's" in refused.stdout) == (1, True)
+    assert run("discrepancies", "accept", unknown, "--yes").exit_code == 0
+    [left] = document(run("discrepancies", "list", "--json"))["discrepancies"]
+    assert str(left["id"]) == owed
+    again = differing.ledger.run(
+        lambda c: reconciliation.write(
+            c, reconciliation.latest(c, differing.link.id, 1)[0], [UNKNOWN]
+        )
+    )
+    assert (again.opened, again.accepted) == (0, 1)
+
+
+def test_a_parked_delivery_of_which_nothing_stands_in_halo_cannot_be_accepted(
+    differing: Books, run: Run
+) -> None:
+    refused = run("parked", "accept", "o1", "--dry-run")
+    assert refused.exit_code == 1
+    assert "Halo holds no row of it" in " ".join(refused.stdout.split())
+    assert run("parked", "accept", "o1").exit_code == 2
+    assert run("parked", "accept", "nobody", "--yes").exit_code == 2
+    [one] = document(run("parked", "accept", "o1", "--yes", "--json"))["deliveries"]
+    assert (one["takes"], one["record"]) == ("", "o1")

@@ -1,0 +1,73 @@
+"""What each difference is mended by, and what is remembered of one that was accepted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline.flows import repairs
+from syncline.flows.discrepancies import Cause
+from syncline.flows.flow import Difference
+from syncline.flows.repairs import Act
+
+TOTAL = Difference("total", "10.00", "12.00")
+LINES = [
+    Difference("lines", "2", "1"),
+    Difference("line mug: 1 at 5, tax 0", "1", ""),
+    Difference("line cup: 2 at 5, tax 0", "", "1"),
+]
+
+fields = st.sampled_from(["total", "status", "lines", "line mug: 1 at 5, tax 0"])
+differences = st.lists(
+    st.builds(Difference, fields, st.sampled_from("abc"), st.sampled_from("xyz")),
+    unique_by=lambda one: one.field,
+)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_has_a_repair_or_a_reason_why_there_is_none(cause: Cause) -> None:
+    act, why = repairs.act_of(cause, "order", "total")
+    assert (act is None) == bool(why)
+    assert (act is None) == (cause is Cause.UNKNOWN_IN_HALO)
+
+
+def test_a_fulfillment_is_never_posted_twice_and_a_voided_row_not_written() -> None:
+    assert repairs.act_of("missing", "fulfillment", "row")[0] is None
+    assert repairs.act_of("not_delivered", "fulfillment", "row")[0] is Act.OWE
+    assert repairs.act_of("changed_in_halo", "invoice", "voided")[0] is None
+    assert repairs.act_of("who knows", "order", "total") == (
+        None,
+        "Nothing is known to mend 'who knows'.",
+    )
+
+
+def test_only_what_is_still_as_it_was_shown_is_repaired() -> None:
+    wanted = {"total", "status", "lines"}
+    assert repairs.moved_on("total", "12.00", wanted, [TOTAL]) is None
+    assert "holds 12.00" in str(repairs.moved_on("total", "11.00", wanted, [TOTAL]))
+    assert "equal" in str(repairs.moved_on("status", "3", wanted, [TOTAL]))
+    assert "equal" in str(repairs.moved_on("total", "12.00", wanted, []))
+    assert repairs.moved_on("lines", "cup: 2 at 5, tax 0 (1)", wanted, LINES) is None
+    assert "changed since" in str(repairs.moved_on("lines", "cup (2)", wanted, LINES))
+
+
+def test_what_was_accepted_is_no_difference_until_a_value_moves() -> None:
+    accepted = repairs.accepting([TOTAL, *LINES], {}, {"total"})
+    assert accepted == {"total": ["10.00", "12.00"]}
+    assert repairs.remaining([TOTAL, *LINES], accepted) == LINES
+    moved = [TOTAL._replace(got="13.00"), TOTAL._replace(wanted="11.00")]
+    assert repairs.remaining(moved, accepted) == moved
+    with_lines = repairs.accepting([TOTAL, *LINES], accepted, {"lines"})
+    assert repairs.remaining([TOTAL, *LINES], with_lines) == []
+
+
+@given(differences, st.sets(fields))
+def test_accepting_takes_what_is_meant_and_nothing_else(
+    found: list[Difference], meant: set[str]
+) -> None:
+    accepted = repairs.accepting(found, {}, meant)
+    left = repairs.remaining(found, accepted)
+    assert all(one.field not in meant for one in left)
+    assert repairs.remaining(found, repairs.accepting(found, {})) == []
+    assert repairs.accepting(found, accepted, ()) == accepted
