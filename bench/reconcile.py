@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,14 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from bench.reconcile_filling import NAME, fill, ship
 from syncline.ledger import connections
 from syncline.ledger.connections import NewConnection
 from syncline.mapping.document import default_document
-from syncline.quota.keys import Lane
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.parts import Parts
-from syncline.steps.pull import pull
-from syncline.steps.send import send
-from syncline.steps.sweep import sweep
 from syncline.steps.tokens import keep
 from workers.commands import opened
 
@@ -43,18 +39,29 @@ PAID = 0.9
 """Transactions for each order; each makes an invoice and a payment."""
 SUBSCRIPTIONS = 90
 """Recurring invoices are read by their list, a hundred a call."""
-NAME = "bench"
+SHIPPED = 200
+"""Orders whose goods have left; of the others nothing was sent."""
 ROOMY = {"calls": 1_000_000, "seconds": 1}
-SENDERS = 4
-TARGETS = ("client", "user", "order", "invoice", "payment", "credit", "recurring")
+STATUSES = """
+[[orders.status]]
+order = "completed"
+halo = 9
+
+[[orders.status]]
+halo = 2
+"""
+"""The mapping sets the status of an order, so one that is set by hand differs."""
 
 SHARES = {
-    "order_deleted": ("missing", 60),
+    "consignment_deleted": ("missing", 20),
+    "fulfillment_removed": ("missing", 20),
+    "order_deleted": ("missing", 40),
     "order_doubled": ("doubled", 40),
-    "order_price": ("changed_in_halo", 70),
+    "order_price": ("changed_in_halo", 40),
+    "order_status": ("changed_in_halo", 30),
     "order_currency": ("changed_in_halo", 40),
     "order_reference_removed": ("changed_in_halo", 30),
-    "invoice_deleted": ("missing", 40),
+    "invoice_deleted": ("missing", 30),
     "invoice_voided": ("changed_in_halo", 30),
     "invoice_doubled": ("doubled", 30),
     "invoice_amount": ("changed_in_halo", 40),
@@ -79,7 +86,6 @@ def run(progress: Progress, orders: int = ORDERS) -> dict[str, Any]:
         transactions=int(orders * PAID),
         subscriptions=SUBSCRIPTIONS,
         customers=CUSTOMERS,
-        details=False,
         highlevel_limit=ROOMY,
         highlevel_daily=100_000_000,
         halo_limit=ROOMY,
@@ -91,39 +97,15 @@ def run(progress: Progress, orders: int = ORDERS) -> dict[str, Any]:
         settings = Settings(data=Path(folder) / "data", quota_reserve=0.0, send_batch=1000)
         with opened(settings) as parts:
             _connect(parts, sandbox, config)
-            _fill(parts, progress)
+            counts = {
+                "order": config.orders,
+                "transaction": config.transactions,
+                "subscription": config.subscriptions,
+            }
+            fill(settings, parts, sandbox, counts, progress)
+            progress(f"{ship(parts, sandbox, SHIPPED)} orders shipped")
             planted = _plant(sandbox, progress)
             return _measure(settings, parts, sandbox, planted, progress)
-
-
-def _fill(parts: Parts, progress: Progress) -> None:
-    line = parts.open_line(NAME)
-    today = parts.now().date()
-    for kind in ("order", "transaction", "subscription"):
-        pull(parts, line, kind, line.link.start_from, today, Lane.BACKFILL)
-        progress(f"read: {kind}s")
-    began = time.monotonic()
-    while _open(parts):
-        for target in ("highlevel.subscription", *TARGETS):
-            with ThreadPoolExecutor(SENDERS) as pool:
-                list(pool.map(lambda _, of=target: _drain(parts, of), range(SENDERS)))
-            progress(f"sent: {target}s, {_open(parts)} to go, {time.monotonic() - began:.0f} s")
-        sweep(parts)
-
-
-def _drain(parts: Parts, target: str) -> None:
-    line = parts.open_line(NAME)
-    while (again := send(parts, line, target)) is not None and again < 1:
-        parts.sleep(again)
-
-
-def _open(parts: Parts) -> int:
-    many: int = parts.ledger.run(
-        lambda c: c.execute(
-            text("select count(*) from delivery where state not in ('delivered', 'parked')")
-        ).scalar_one()
-    )
-    return many
 
 
 def _plant(sandbox: SandboxProcess, progress: Progress) -> list[tuple[str, str]]:
@@ -197,7 +179,7 @@ def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig) -> No
         halo_calls=ROOMY["calls"],
         halo_seconds=ROOMY["seconds"],
         settle_seconds=5,
-        mapping=default_document("summary", included),
+        mapping=default_document("detail", included) + STATUSES,
         mode="sandbox",
         start_from=datetime.now(UTC).date() - timedelta(days=config.days),
     )

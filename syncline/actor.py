@@ -8,6 +8,11 @@ import os
 from syncline.settings import Settings
 
 
+def caused(what: str, settings: Settings) -> str:
+    """The cause of what a command does: its name, and who ran it."""
+    return f"{what} by {actor(settings)}"
+
+
 def actor(settings: Settings) -> str:
     """The person of the settings, else the user of the operating system."""
     if settings.actor is not None:

@@ -4,6 +4,7 @@ SynclineError
 ├── Again            may be tried again by itself, not before `after`
 │   ├── RateLimited  the other side answered 429
 │   └── NotSent      nothing left this machine: no connection, or the permit to send had expired
+│       ├── Unanswered   nobody took it up: no connection, or no token came
 │       └── Rehearsing   its connection rehearses, so nothing is written
 ├── Doubtful         the call left this machine and its outcome is unknown: look it up first
 ├── Unreadable       an answer is not what the API promises
@@ -72,6 +73,10 @@ class RateLimited(Again):
 
 class NotSent(Again):
     """Not one byte of the request left this machine, so it may be sent again freely."""
+
+
+class Unanswered(NotSent):
+    """Nobody took the call up: there is no connection to the other side, or no token came of it."""
 
 
 class Rehearsing(NotSent):

@@ -36,9 +36,10 @@ ERASED = "erased:"
 _PERSONAL = re.compile(
     r"e-?mail|phone|mobile|fax|first.?name|last.?name|full.?name|sur.?name|contact.?name|"
     r"customer.?name|client.?name|user.?name|site.?name|company|address|street|postcode|post.?code|"
-    r"zip|birth|note|comment",
+    r"zip|birth|note|comment|^(reason|takes|writes|ours|theirs|delivered)$",
     re.IGNORECASE,
 )
+"""The last ones are what decisions keep of differences and parked deliveries: values in words."""
 _PEOPLE = re.compile(r"^(contact|customer|recipient)(_?snapshot|_?details)?$", re.IGNORECASE)
 _IDS = re.compile(r"(^|_)id$|^contactId$")
 _PLAIN = re.compile(
@@ -91,6 +92,7 @@ def split(entry: Mapping[str, Any]) -> Split:
     """An entry's public part, and what of it is about a person, by rule 1.
 
     Personal is: everything about a contact but its id, everything about a customer but Halo's ids,
+    what an alert says, what a decision says of a difference,
     fields whose name says so (e-mail, phone, address, notes, ...), fields of an effect that are not
     known to say nothing about a person, an id that is an address, and the fingerprint of the
     record, since it is taken over all of these.
@@ -116,7 +118,7 @@ def without_personal(document: Mapping[str, Any], *, whole: bool = False) -> dic
 
 def _split(entry: Mapping[str, Any], found: list[list[Any]]) -> dict[str, Any]:
     flow = entry.get("flow")
-    if entry.get("kind") == "customer" or flow == "customers":
+    if entry.get("kind") in _IN_WORDS or flow == "customers":
         plain: re.Pattern[str] | None = _IDS
     else:
         plain = None if flow in {None, "command"} else _PLAIN
@@ -133,6 +135,9 @@ def _split(entry: Mapping[str, Any], found: list[list[Any]]) -> dict[str, Any]:
             public[name] = value
     return public
 
+
+_IN_WORDS = frozenset({"customer", "alert"})
+"""Kinds of records of which every field but ids may say something about a person."""
 
 _DOCUMENTS = frozenset({"fields", "before", "after"})
 _NAMED = frozenset({"record", "target_id"})

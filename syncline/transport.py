@@ -20,7 +20,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from syncline.errors import Doubtful, NotSent, Unreadable
+from syncline.errors import Doubtful, NotSent, Unanswered, Unreadable
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that are read before it is called unreadable."""
@@ -215,7 +215,8 @@ class Transport:
         """Make one call within the permit's deadline.
 
         Raises:
-            NotSent: nothing was written: no connection, or the permit expired before.
+            Unanswered: nothing was written: no connection.
+            NotSent: nothing was written: the permit expired before.
             Doubtful: something was written and no whole answer came in time.
             Unreadable: the answer is too large, or packed in a way that cannot be undone.
         """
@@ -255,7 +256,7 @@ class Transport:
 
     def _failure(
         self, method: str, url: str, permit: Permit, error: Exception
-    ) -> NotSent | Doubtful:
+    ) -> Unanswered | Doubtful:
         why = f"{type(error).__name__} {error}".strip()
         if self._call.written:
             return Doubtful(
@@ -263,4 +264,4 @@ class Transport:
                 remedy="It is looked up before it is sent again.",
                 call_id=permit.call_id,
             )
-        return NotSent(f"{method} {url} was not sent ({why}).", call_id=permit.call_id)
+        return Unanswered(f"{method} {url} was not sent ({why}).", call_id=permit.call_id)

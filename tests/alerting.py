@@ -35,7 +35,7 @@ def pass_time(world: World, by: timedelta) -> None:
     world.do(
         """
         update alert set first_at = first_at - cast(:by as interval),
-                         last_at = last_at - cast(:by as interval),
+                         gone_at = gone_at - cast(:by as interval),
                          told_at = told_at - cast(:by as interval)
         """,
         by=by,

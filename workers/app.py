@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from typing import Any
 
 from celery import Celery
@@ -13,6 +14,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
+import tasks
 from schedules.ticks import beat_schedule
 from syncline.settings import Settings
 from syncline.steps.parts import Parts
@@ -27,7 +29,7 @@ settings = Settings.load()
 
 app = Celery(
     "syncline",
-    include=["tasks.events", "tasks.pulls", "tasks.deliveries", "tasks.alerts", "tasks.upkeep"],
+    include=[module.name for module in pkgutil.iter_modules(tasks.__path__, "tasks.")],
 )
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = beat_schedule(settings)

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 from kombu.exceptions import OperationalError
+from sqlalchemy import Connection as Database
 
+from syncline.actor import actor
 from syncline.cli.desk import desk
 from syncline.cli.options import day
 from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
-from syncline.ledger import connections
+from syncline.ledger import connections, effects
 from syncline.quota.keys import Lane
 from syncline.steps import halo_reading, readings, ship
 from syncline.steps.reconcile_due import LAST, asked
@@ -171,10 +173,19 @@ def _targets(target: str | None, known: list[str]) -> list[str]:
 
 
 def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Task]) -> None:
+    what = f"enqueue {context.info_name}"
+
+    def note(database: Database) -> None:
+        by = actor(parts.settings)
+        after = {"tasks": [[task.name, *task.arguments] for task in tasks]}
+        if connection is None:
+            effects.decided_for_all(database, what=what, subject="", by=by, after=after)
+            return
+        link = connections.by_name(database, connection)
+        effects.decided(database, link.id, what=what, subject=link.name, by=by, after=after)
+
     with desk(context).open() as parts:
-        if connection is not None:
-            name = connection
-            parts.ledger.run(lambda database: connections.by_name(database, name))
+        parts.ledger.run(note)
         _publish(tasks)
     for task in tasks:
         say(f"Enqueued {task.name} on {queue(task.lane)}.")

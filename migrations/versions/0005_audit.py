@@ -48,3 +48,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "entry_id", name=op.f("uq_seal_entry")),
     )
     op.create_index("ix_seal_at", "seal", ["chain", "entry_at"])
+    op.create_index(
+        "ix_seal_erased", "seal", ["erased_by"], postgresql_where=sa.text("erased_by is not null")
+    )

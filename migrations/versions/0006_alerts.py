@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
@@ -59,6 +60,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("told_state is distinct from state"),
     )
     op.create_index("ix_alert_latest", "alert", ["connection_id", "state", "id"])
+    op.create_index(
+        "ix_alert_new_orders",
+        "alert",
+        ["connection_id", "first_at"],
+        postgresql_where=sa.text("kind = 'new_order'"),
+    )
     _messages()
 
 

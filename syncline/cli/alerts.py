@@ -24,7 +24,12 @@ from syncline.steps.rules import rules_of
 
 app = group("alerts", "See what people were told, say that it is known, try whether it arrives.")
 
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The alert's number.")]
+_GREATEST = 2**63 - 1
+"""The greatest number that a row can have."""
+
+Number = Annotated[
+    int, typer.Argument(metavar="NUMBER", min=1, max=_GREATEST, help="The alert's number.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
 ]
@@ -59,7 +64,9 @@ def list_alerts(
     everything: Annotated[
         bool, typer.Option("--all", help="Those that healed and notices of new orders too.")
     ] = False,
-    most: Annotated[int, typer.Option("--limit", min=1, help="Show so many lines at most.")] = 50,
+    most: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="Show so many lines at most.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List open alerts, the newest first: one for each cause.
@@ -98,7 +105,10 @@ def show_alert(context: typer.Context, number: Number, *, as_json: AsJson = Fals
 def acknowledge(
     context: typer.Context,
     *,
-    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER", help="The alerts' numbers.")],
+    numbers: Annotated[
+        list[int],
+        typer.Argument(metavar="NUMBER", min=1, max=_GREATEST, help="The alerts' numbers."),
+    ],
     dry_run: DryRun = False,
 ) -> None:
     """Say that open alerts are known: they are not told again until they heal.
@@ -165,8 +175,10 @@ def try_out(
     with desk(context).open() as parts:
         line = parts.open_line(connection)
         if dry_run:
-            where = "a ticket in Halo" if line.document.alerts.into == "ticket" else "no ticket"
-            say(f"It would make {where}, read it back, close it, and tell each channel once.")
+            ticket = "make a ticket in Halo, read it back, close it, and "
+            made = ticket if line.document.alerts.into == "ticket" else "make no ticket, and "
+            would = f"It would {made}tell each channel once."
+            show(as_json, {"would": would}, lambda: plain(would))
             return
         with Console(stderr=True).status("") as shown:
             ways = try_alerts(parts, line, shown.update)
@@ -204,6 +216,8 @@ def state_of(alert: Alert) -> str:
     """Where an alert stands, and its ticket."""
     if alert.acknowledged_by is not None and alert.state == "open":
         state = f"known: {alert.acknowledged_by}"
+    elif alert.detail.get("gathered"):
+        state = f"{alert.state}, told with others"
     else:
         told = "" if alert.told_at is not None else ", not told yet"
         state = f"{alert.state}{told if alert.state != 'closed' else ''}"
@@ -215,7 +229,7 @@ def _render_shown(found: _Shown) -> RenderableType:
     parts: list[RenderableType] = [
         plain(f"Alert {one.id} of {one.connection}: {one.title} ({one.severity})"),
         plain(
-            f"{one.count} since {one.first_at:%Y-%m-%d %H:%M:%S} UTC, last seen "
+            f"{one.count} since {one.first_at:%Y-%m-%d %H:%M:%S} UTC, last changed "
             f"{one.last_at:%Y-%m-%d %H:%M:%S} UTC; {state_of(one)}"
         ),
         plain(one.detail["text"]),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -73,19 +74,29 @@ def verify(
         list[Path] | None,
         typer.Option("--anchor", metavar="FILE", help="Heads that were kept outside; repeatable."),
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHAIN:LENGTH:HEAD",
+            help="A head as the dashboard in Halo shows it; repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every sealed entry, and name whatever was edited, added, cut or swapped; ends with 1.
 
     The heads in the anchor file of this installation are compared too. Against somebody who can
-    write there as well, keep copies elsewhere and name them with --anchor.
+    write there as well, keep copies elsewhere and name them with --anchor, or paste what Halo's
+    dashboard shows into --expect.
 
     Example: syncline audit verify --anchor /media/safe/heads.jsonl
     """
+    typed = [head for text in expect or [] for head in chains.expected(text)]
     start = None if since is None else _from(since)
     with desk(context).open() as parts, _progress("checked") as told:
         names = _chains(parts, connection)
-        found = check(parts, names, start, _heads(parts, anchors or []), told)
+        kept = chain(typed, _heads(parts, anchors or []))
+        found = check(parts, names, start, kept, told)
     show(as_json, found, lambda: _verdict(found))
     if found.findings:
         raise typer.Exit(WRONG_DATA)
@@ -173,8 +184,7 @@ def export(
         elif file == "-":
             many = _write(entries, form, sys.stdout)
         else:
-            with Path(file).open("w", encoding="utf-8", newline="") as out:
-                many = _write(entries, form, out)
+            many = _write_file(entries, form, Path(file))
     if dry_run:
         say(f"{many} entries would be written; nothing was.")
     elif file != "-":
@@ -208,11 +218,11 @@ def _chains(parts: Parts, name: str | None) -> tuple[str, ...] | None:
     return chains.of_link(parts.ledger.run(lambda c: connections.by_name(c, name)))
 
 
-def _heads(parts: Parts, files: Sequence[Path]) -> list[Head]:
+def _heads(parts: Parts, files: Sequence[Path]) -> Iterator[Head]:
     """Of the files that were named, and of this installation's own if it is there."""
     own = anchoring.anchor_file(parts.settings)
     read = [*files, *([own] if own.exists() and own not in files else [])]
-    return [head for path in read for head in anchoring.read(path)]
+    return chain.from_iterable(map(anchoring.read, read))
 
 
 def _wanted(
@@ -247,6 +257,16 @@ def _counting(entries: Iterator[Proved], of: int, told: audit_reading.Told) -> I
         if number % audit_reading.BATCH == 0:
             told(number, of)
         yield entry
+
+
+def _write_file(entries: Iterator[Proved], form: Format, path: Path) -> int:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            return _write(entries, form, out)
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be written ({error.strerror}).", remedy="Name another file."
+        ) from error
 
 
 def _write(entries: Iterator[Proved], form: Format, out: IO[str]) -> int:
@@ -285,7 +305,7 @@ def _verdict(found: Verified) -> RenderableType:
     return stack(
         table(said, ["chain", "position#", "entry", "at (UTC)", "what", "detail"], rows),
         *([plain(f"{more} more: see --json.")] if more else []),
-        plain(f"{len(found.findings)} findings. docs/audit.md says what each one means."),
+        plain(f"Findings: {len(found.findings)}. docs/audit.md says what each one means."),
     )
 
 

@@ -14,11 +14,13 @@ from syncline.errors import Refused
 from syncline.steps.erase import Erasure
 from syncline.steps.erase import erase as erase_step
 
-_REST = """\
-Not erased: what HighLevel and Halo hold, dumps and exports made before, logs of other programs.
-The anchors hold no personal data. Erase the contact in HighLevel and Halo too, best before this: a
-source that still has it brings it back with the next change of a record. What is still to be
-delivered of these records is parked, so that nothing in Halo is overwritten with blanks."""
+_REST = (
+    "Not erased: what HighLevel and Halo hold, dumps and exports made before, logs of other "
+    "programs. The anchors hold no personal data. Erase the contact in HighLevel and Halo too, "
+    "best before this: a source that still has it brings it back with the next change of a "
+    "record. What is still to be delivered of these records is parked, so that nothing in Halo "
+    "is overwritten with blanks."
+)
 
 
 @dataclass(frozen=True, slots=True)

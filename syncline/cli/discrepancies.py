@@ -19,6 +19,7 @@ from syncline.cli.discrepancy_choice import (
     Since,
     only,
     row_of,
+    values_of,
 )
 from syncline.cli.discrepancy_decisions import accept, apply, mark, reopen
 from syncline.cli.output import AsJson, group, plain, show, stack, table
@@ -143,11 +144,12 @@ def _apply(one: Discrepancy) -> str:
 def _render(found: _Listed) -> RenderableType:
     if not found.discrepancies:
         return plain("There is no such difference.")
-    total = ", ".join(f"{one.many} {one.cause} {one.state}" for one in found.counts)
-    shown = [[*row_of(one), one.delivered, one.state] for one in found.discrepancies]
+    total = ", ".join(
+        f"{one.many} {Cause(one.cause).name_in_words} ({one.state})" for one in found.counts
+    )
     more = [plain(f"{found.more} more: see --limit.")] if found.more else []
     return stack(
-        table(f"Differences: {total}", [*COLUMNS, "delivered", "state"], shown),
+        table(f"Differences: {total}", COLUMNS, [row_of(one) for one in found.discrepancies]),
         *more,
         plain("Ours again: syncline discrepancies apply NUMBER --dry-run"),
         plain("Theirs as it is: accept NUMBER. Known, with a note: mark NUMBER --note TEXT"),
@@ -156,14 +158,15 @@ def _render(found: _Listed) -> RenderableType:
 
 def _render_one(shown: _Shown) -> RenderableType:
     one = shown.discrepancy
+    ours, theirs = values_of(one)
     facts = {
         "connection": one.connection,
         "delivery": f"{one.flow}/{one.role} of {one.source_kind} {one.source_id}",
         "Halo's row": f"{one.target} {one.target_id or 'none'}",
         "cause": f"{one.cause}: {shown.means}",
         "field": one.field,
-        "ours": one.ours,
-        "theirs": one.theirs,
+        "ours": ours,
+        "theirs": theirs,
         "delivered": one.delivered,
         "currency": one.currency,
         "found": f"{one.found_at:%Y-%m-%d %H:%M:%S} UTC, of {one.first} to {one.last}",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from syncline.cli.options import day
 from syncline.errors import Refused, UnknownName
-from syncline.flows.discrepancies import Cause
+from syncline.flows.discrepancies import ROW, Cause
 from syncline.ledger import connections, discrepancies
 from syncline.ledger.discrepancies import UNDECIDED, Discrepancy, Only
 
@@ -73,17 +73,31 @@ def chosen(database: Connection, wanted: Only, *, everything: bool) -> list[Disc
     return found
 
 
-COLUMNS = ("number#", "delivery", "record", "cause", "field", "ours", "theirs")
+COLUMNS = ("number#", "difference", "ours", "theirs", "delivered")
 
 
 def row_of(one: Discrepancy) -> list[object]:
     """A difference as a row of a table with the columns `COLUMNS`."""
-    cause = one.cause.replace("_", " ")
-    return [one.id, f"{one.flow}/{one.role}", one.source_id, cause, one.field, one.ours, one.theirs]
+    ours, theirs = values_of(one)
+    state = "" if one.state == "open" else f"\n{one.state}"
+    return [one.id, f"{_named(one)}{state}", ours, theirs, one.delivered]
 
 
 def in_short(one: Discrepancy) -> str:
-    """A difference in one cell of two lines."""
-    cause = one.cause.replace("_", " ")
-    values = f"ours {one.ours or 'none'}, theirs {one.theirs or 'none'}"
-    return f"{cause}: {one.flow}/{one.role} {one.source_id}\n{one.field}: {values}"
+    """A difference in one cell of a few lines."""
+    ours, theirs = values_of(one)
+    return f"{_named(one)}\nours: {ours or 'none'}, theirs: {theirs or 'none'}"
+
+
+def values_of(one: Discrepancy) -> tuple[str | None, str | None]:
+    """Our value and Halo's; where they are rows and not values, they are called so."""
+    if one.cause == Cause.MISSING:
+        return f"row {one.ours}", f"row {one.theirs}" if one.theirs else "gone"
+    if one.cause == Cause.DOUBLED:
+        return f"row {one.ours}", f"rows {one.theirs}"
+    return one.ours, one.theirs
+
+
+def _named(one: Discrepancy) -> str:
+    what = f"{Cause(one.cause).name_in_words}: {one.target}\n{one.source_id}"
+    return what if one.field == ROW else f"{what}\n{one.field}"

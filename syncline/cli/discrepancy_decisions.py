@@ -263,6 +263,7 @@ def _each(
         for name, batch in _batches(found):
             plans += step(parts, parts.open_line(name), batch)
             tell("differences", len(plans), len(found))
+    plans.sort(key=lambda one: one.discrepancy.id)
     left = [one for one in plans if one.why]
     report = _Report(dry_run, len(plans) - len(left), len(left), plans)
     show(as_json, report, lambda: _render(report, state))

@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
 
 from syncline import jsontext
 from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, plain, show, stack, table
+from syncline.cli.output import AsJson, console, plain, stack, table
+from syncline.cli.show import HELD_UNTIL_LIVE
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
+from syncline.ledger.states import HELD
 from syncline.steps.dry_run import Tell, dry_run
-from syncline.steps.plan import Call, Plan
+from syncline.steps.plan import Call, Kept, Plan
 from syncline.steps.targets import TARGETS
 
 SHOWN = 20
@@ -51,9 +54,70 @@ def show_dry_run(
         raise UnknownName(
             f"Nothing is written to {target!r:.40}.", remedy=f"Known: {', '.join(known)}."
         )
-    with desk(context).open() as parts, _progress() as tell:
-        plan = dry_run(parts, parts.open_line(name), target=target, most=most or None, tell=tell)
-    show(as_json, _document(name, plan, bodies=bodies), lambda: _render(name, plan, bodies=bodies))
+    with desk(context).open() as parts, TemporaryFile() as calls, TemporaryFile() as kept:
+        sheet = _Sheet()
+        pages = _Pages(calls, kept, bodies=bodies)
+        taker = pages if as_json else sheet
+        with _progress() as tell:
+            plan = dry_run(
+                parts,
+                parts.open_line(name),
+                target=target,
+                most=most or None,
+                tell=tell,
+                call=taker.call,
+                keep=taker.keep,
+            )
+        if as_json:
+            pages.print(_document(name, plan))
+        else:
+            console().print(_render(name, plan, sheet, bodies=bodies))
+
+
+class _Sheet:
+    """What a person is shown of calls and reasons, however many there are."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.many = 0
+        self.reasons = Counter[tuple[str, str | None, str]]()
+
+    def call(self, one: Call) -> None:
+        self.many += 1
+        if len(self.calls) < SHOWN:
+            self.calls.append(one)
+
+    def keep(self, one: Kept) -> None:
+        field = HELD_UNTIL_LIVE if one.field == HELD else one.field
+        self.reasons[one.target, field, one.reason] += 1
+
+
+class _Pages:
+    """Calls and reasons for a program, on disk until all is known."""
+
+    def __init__(self, calls: IO[bytes], kept: IO[bytes], *, bodies: bool) -> None:
+        self._calls, self._kept, self._bodies = calls, kept, bodies
+
+    def call(self, one: Call) -> None:
+        self._add(self._calls, _call(one, bodies=self._bodies))
+
+    def keep(self, one: Kept) -> None:
+        self._add(self._kept, asdict(one))
+
+    def print(self, rest: dict[str, Any]) -> None:
+        """One document."""
+        typer.echo(jsontext.dumps(rest).decode()[:-1], nl=False)
+        for name, file in (("calls", self._calls), ("would_park", self._kept)):
+            typer.echo(f',"{name}":[', nl=False)
+            file.seek(0)
+            for line in file:
+                typer.echo(line.decode().rstrip("\n"), nl=False)
+            typer.echo("]", nl=False)
+        typer.echo("}")
+
+    @staticmethod
+    def _add(file: IO[bytes], one: dict[str, Any]) -> None:
+        file.write((b",\n" if file.tell() else b"") + jsontext.dumps(one))
 
 
 @contextmanager
@@ -67,13 +131,11 @@ def _progress() -> Iterator[Tell]:
         yield tell
 
 
-def _document(name: str, plan: Plan, *, bodies: bool) -> dict[str, Any]:
+def _document(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "connection": name,
         "counts": {target: asdict(count) for target, count in plan.counts.items()},
         "readings": dict(plan.readings),
-        "calls": [_call(call, bodies=bodies) for call in plan.calls],
-        "would_park": [asdict(one) for one in plan.kept],
         "halo_calls": plan.halo_calls,
         "highlevel_calls": plan.highlevel_calls,
         "minutes": plan.minutes,
@@ -91,7 +153,7 @@ def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
     return {**told, "body": call.body} if bodies else told
 
 
-def _render(name: str, plan: Plan, *, bodies: bool) -> RenderableType:
+def _render(name: str, plan: Plan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
     columns = ["target", "owed#", "looked at#", "write#", "as it is#", "wait#", "park#", "calls#"]
     rows = [
         [
@@ -109,15 +171,13 @@ def _render(name: str, plan: Plan, *, bodies: bool) -> RenderableType:
         told = [f"{many} {target}" for target, many in plan.readings.items()]
         told += [f"{doubtful} in doubt, looked up"] if doubtful else []
         parts.append(plain(f"Read first: {', '.join(told)}."))
-    if plan.calls:
-        parts.append(_calls(plan))
+    if sheet.calls:
+        parts.append(_calls(sheet))
     if bodies:
-        parts += [plain(_body(at, call)) for at, call in enumerate(plan.calls[:SHOWN], 1)]
-    if plan.kept:
-        reasons = Counter((one.target, one.field, one.reason) for one in plan.kept)
-        parked = [
-            [target, many, field, why] for (target, field, why), many in reasons.most_common(SHOWN)
-        ]
+        parts += [plain(_body(at, call)) for at, call in enumerate(sheet.calls, 1)]
+    if sheet.reasons:
+        most = sheet.reasons.most_common(SHOWN)
+        parked = [[target, many, field, why] for (target, field, why), many in most]
         parts.append(table("would be parked", ["target", "records#", "field", "why"], parked))
     parts.append(
         plain(
@@ -128,14 +188,13 @@ def _render(name: str, plan: Plan, *, bodies: bool) -> RenderableType:
     return stack(*parts)
 
 
-def _calls(plan: Plan) -> RenderableType:
+def _calls(sheet: _Sheet) -> RenderableType:
     rows = []
-    for at, call in enumerate(plan.calls[:SHOWN], 1):
+    for at, call in enumerate(sheet.calls, 1):
         more = len(call.references) - _REFERENCES
         named = ", ".join(call.references[:_REFERENCES]) + (f", {more} more" if more > 0 else "")
         rows.append([at, call.method, call.path, len(call.references), named])
-    many = len(plan.calls)
-    title = f"calls, the first {SHOWN} of {many}" if many > SHOWN else "calls"
+    title = f"calls, the first {SHOWN} of {sheet.many:,}" if sheet.many > SHOWN else "calls"
     return table(title, ["#", "method", "path", "elements#", "of"], rows)
 
 

@@ -98,13 +98,18 @@ def switch(
     if accept and not (because or "").strip():
         raise Refused("--accept needs a reason.", remedy="Give it with --because TEXT.")
     with desk(context).open() as parts:
+        link = parts.open_line(name).link
+        if link.mode == "live":
+            raise steps.live_already(link)
         if accept and because and not dry_run:
             _accept(parts, name, accept, because)
         _, found = _checked(parts, name, within)
         if dry_run:
             taken = [line for line in checks.red(found) if line.name not in (accept or ())]
-            says = f"red: {', '.join(line.name for line in taken)}" if taken else "it would go live"
-            say(f"{name}: {says}; nothing was changed.")
+            names = [line.name for line in taken]
+            says = f"red: {', '.join(names)}" if taken else "it would go live"
+            told = plain(f"{name}: {says}; nothing was changed.")
+            show(as_json, {"would_go_live": not taken, "red": names}, lambda: told)
             if taken:
                 raise typer.Exit(WRONG_DATA)
             return
@@ -186,7 +191,8 @@ def dump(
         now = parts.now()
         path = to or parts.settings.data / "dumps" / f"ledger-{now:%Y%m%dT%H%M%SZ}.dump"
         if dry_run:
-            say(f"The ledger would be dumped to {path}." if taken is None else f"{taken} is noted.")
+            place = f"The ledger would be dumped to {path}."
+            say(place if taken is None else f"It would be noted that there is one: {taken}.")
             return
         if taken is None:
             made = dumping.dump(parts.ledger.engine.url, path.absolute())
@@ -238,11 +244,18 @@ def follow(
 
     with desk(context).open() as parts:
         line = parts.open_line(name)
-        if dry_run or not line.link.is_emulated:
+        if not line.link.is_emulated:
             for number, step in enumerate(end_to_end.BY_HAND, 1):
                 say(f"{number}. {step}")
+        elif dry_run:
+            say("The emulation would sell an order, give a part of the money back, and ship it.")
         if dry_run:
             return
+        if not line.link.writes:
+            raise Refused(
+                f"{name} is {line.link.state}, so nothing is delivered.",
+                remedy=f"syncline connection start {name}",
+            )
         wanted = [*_money(line), *(["shipment", "tracking"] if _ships(line) else [])]
         if line.link.is_emulated:
             order_id: str | None = end_to_end.buy(line)

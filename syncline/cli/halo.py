@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
+from syncline.actor import caused
 from syncline.cli import halo_dashboard, options
 from syncline.cli.desk import desk
 from syncline.cli.halo_again import by_hand
@@ -120,7 +121,7 @@ def install_webhook(
             public_url,
             rotate=rotate,
             dry_run=dry_run,
-            cause="halo webhooks install",
+            cause=caused("halo webhooks install", parts.settings),
         )
     done = _done(connection, result, show_secret=show_secret)
     show(as_json, done, lambda: _render_done(done))
@@ -166,7 +167,9 @@ def remove_webhook(
         line = parts.open_line(connection)
         gone = _Removed(
             connection,
-            remove(parts, line, dry_run=dry_run, cause="halo webhooks remove"),
+            remove(
+                parts, line, dry_run=dry_run, cause=caused("halo webhooks remove", parts.settings)
+            ),
             dry_run,
         )
     show(as_json, gone, lambda: plain(_sentence(gone)))

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
+from syncline.actor import caused
 from syncline.cli.desk import desk
 from syncline.cli.halo_again import by_hand
 from syncline.cli.output import WRONG_SETTINGS, AsJson, Commands, plain, show, stack, table
-from syncline.flows.dashboard_html import on_the_way, reconciled, unfulfilled
+from syncline.flows.dashboard_html import on_the_way, reconciled, sealed, unfulfilled
 from syncline.ledger.dashboard import Figures, figures
 from syncline.steps import dashboard as steps
 from syncline.steps.dashboard_objects import Item
@@ -84,7 +85,9 @@ def install_dashboard(
     """
     with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
-        result = steps.install(parts, line, dry_run=dry_run, cause="halo dashboard install")
+        result = steps.install(
+            parts, line, dry_run=dry_run, cause=caused("halo dashboard install", parts.settings)
+        )
     done = _Installed(
         connection, result.name, _rows(result.items), result.shows, dry_run=result.dry_run
     )
@@ -119,7 +122,9 @@ def remove_dashboard(
     """
     with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
-        gone = steps.remove(parts, line, dry_run=dry_run, cause="halo dashboard remove")
+        gone = steps.remove(
+            parts, line, dry_run=dry_run, cause=caused("halo dashboard remove", parts.settings)
+        )
     removed = _Removed(connection, _rows(gone), dry_run)
     show(as_json, removed, lambda: _render_removed(removed))
 
@@ -158,6 +163,7 @@ def _figures(counted: Figures) -> dict[str, str]:
         "open alerts": f"{told.alerts:,}",
         "still on the way": f"{on_the_way(counted):,}",
         "last reconciliation": reconciled(counted.certificate),
+        "audit log sealed up to": sealed(counted),
     }
 
 

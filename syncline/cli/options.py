@@ -72,11 +72,11 @@ def moment(text: str) -> datetime:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), time.max, UTC)
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Refused(
             f"{text!r} is no moment.", remedy="Write it as 2026-01-31 or 2026-01-31T14:30."
         ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def url(option: str, text: str) -> str:

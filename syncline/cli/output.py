@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from redis.exceptions import RedisError
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from syncline import jsontext
+from syncline.cli.fitting import FittingTable
 from syncline.errors import Again, Refused, SynclineError
 
 WRONG_DATA = 1
@@ -80,7 +80,9 @@ def say(text: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
     """A table; columns whose name ends with # are numbers. Cells are shown as they are."""
-    made = Table(title=plain(title), title_justify="left", title_style="bold", show_edge=False)
+    made = FittingTable(
+        title=plain(title), title_justify="left", title_style="bold", show_edge=False
+    )
     for column in columns:
         made.add_column(
             column.rstrip("#"),

@@ -45,6 +45,7 @@ class _ListedCause:
 @dataclass(frozen=True, slots=True)
 class _Causes:
     parked: int
+    held_until_live: Mapping[str, int]
     causes: list[_ListedCause]
     more: int
 
@@ -52,6 +53,7 @@ class _Causes:
 @dataclass(frozen=True, slots=True)
 class _Records:
     parked: int
+    held_until_live: Mapping[str, int]
     deliveries: list[ParkedDelivery]
 
 
@@ -176,7 +178,8 @@ def _causes(database: Connection, only: int | None, most: int) -> _Causes:
         _ListedCause(one, in_two(one.reason)[0], in_two(one.example_reason)[1])
         for one in found[:most]
     ]
-    return _Causes(sum(one.records for one in found), shown, len(found) - len(shown))
+    held = parked.held(database, connection_id=only)
+    return _Causes(sum(one.records for one in found), held, shown, len(found) - len(shown))
 
 
 def _records(database: Connection, only: int | None, cause: str | None, most: int) -> _Records:
@@ -184,7 +187,7 @@ def _records(database: Connection, only: int | None, cause: str | None, most: in
     if cause is not None and not many:
         raise _unknown(cause)
     found = parked.listed(database, connection_id=only, cause=cause, most=most)
-    return _Records(many, found)
+    return _Records(many, parked.held(database, connection_id=only), found)
 
 
 def _shown_cause(database: Connection, only: int | None, wanted: str) -> _ShownCause:
@@ -247,9 +250,14 @@ def _several(number: int, what: str) -> str:
 
 
 def _render(found: _Causes | _Records) -> RenderableType:
+    held = [
+        plain(f"{many} held until live, which need nobody: syncline golive switch {name}")
+        for name, many in found.held_until_live.items()
+    ]
     if not found.parked:
-        return plain(_NOTHING)
-    return _render_causes(found) if isinstance(found, _Causes) else _render_records(found)
+        return stack(plain(_NOTHING), *held)
+    shown = _render_causes(found) if isinstance(found, _Causes) else _render_records(found)
+    return stack(shown, *held)
 
 
 def _render_causes(found: _Causes) -> RenderableType:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.actor import caused
 from syncline.cli.checks import Finding
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.flows.flow import external_link
@@ -126,7 +127,7 @@ def _note(
             target_id=str(order_id),
             reference=reference,
             call_id=outcome.call_id,
-            cause=_CAUSE,
+            cause=caused(_CAUSE, parts.settings),
         )
 
     parts.ledger.run(work)

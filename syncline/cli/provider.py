@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +15,9 @@ from pydantic import ValidationError
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.actor import caused
 from syncline.cli.desk import desk
+from syncline.cli.halo_again import by_hand
 from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, table
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
@@ -67,7 +68,7 @@ def list_registered(context: typer.Context, *, connection: Name, as_json: AsJson
 
     Example: syncline provider list acme
     """
-    with desk(context).open() as parts, _by_hand():
+    with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         found = [_shown(one) for one in _registered(line, highlevel_gate(parts, line, Lane.UPKEEP))]
     show(as_json, {"providers": found}, lambda: _render(line, found))
@@ -106,7 +107,7 @@ def register(
         description=description,
         image_url=image_url,
     )
-    with desk(context).open() as parts, _by_hand():
+    with desk(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         if dry_run:
             _print_request(line, wanted)
@@ -226,7 +227,7 @@ class _Registration:
             target_id=made.id,
             reference=self._wanted.unique_name,
             call_id=outcome.call_id,
-            cause=_CAUSE,
+            cause=caused(_CAUSE, self._parts.settings),
         )
 
 
@@ -300,17 +301,6 @@ def _confirm(line: Line, wanted: NewProvider) -> None:
     if not agreed:
         say("Nothing was registered.")
         raise typer.Exit(WRONG_DATA)
-
-
-@contextmanager
-def _by_hand() -> Iterator[None]:
-    """What work in the ledger does by itself, a person does with a command: try again."""
-    try:
-        yield
-    except Again as error:
-        seconds = max(1, ceil(error.after.total_seconds()))
-        error.remedy = f"Run the command again in {seconds} s."
-        raise
 
 
 def _shown(one: IntegrationProvider) -> _Shown:

@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
+from syncline.actor import caused
 from syncline.cli.desk import desk
 from syncline.cli.options import day
 from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, stack, table
@@ -97,7 +98,8 @@ def run(
             show(as_json, planned, lambda: _planned(days, planned))
             return
         drawn = secrets.randbelow(_SEEDS) if seed is None else seed
-        begun = step.begin(parts, line.link, days, "command", sample=sampled, seed=drawn)
+        cause = caused("reconcile run", parts.settings)
+        begun = step.begin(parts, line.link, days, cause, sample=sampled, seed=drawn)
         if begun is None:
             say(f"A run of {name} is owed or at work already; it goes first.")
         done = _through(parts, line, tell)

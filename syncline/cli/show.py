@@ -19,10 +19,14 @@ from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
+from syncline.ledger.states import HELD, State
 
 app = group("show", "Show one record on both sides.")
 
 _LINE = "line "
+
+HELD_UNTIL_LIVE = "held until live"
+"""In place of parked, for what needs nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Pair:
 class _Side:
     connection: str
     state: str
+    held_until_live: bool
     target: str
     target_id: str | None
     reason: str | None
@@ -131,6 +136,7 @@ def _sides(connection: Connection, found: History) -> list[_Side]:
         _Side(
             delivery.connection,
             delivery.state,
+            _is_held(delivery),
             delivery.target,
             delivery.target_id,
             delivery.reason,
@@ -139,6 +145,10 @@ def _sides(connection: Connection, found: History) -> list[_Side]:
         for delivery in found.deliveries
         if delivery.flow not in {"details", "customers"}
     ]
+
+
+def _is_held(delivery: SeenDelivery) -> bool:
+    return delivery.state == State.PARKED and delivery.field == HELD
 
 
 def _fields(delivery: SeenDelivery, found: History, currencies: dict[int, str]) -> list[Pair]:
@@ -257,8 +267,9 @@ def _render(shown: _Shown) -> RenderableType:
 def _side(side: _Side) -> RenderableType:
     target = f"Halo's {side.target} {side.target_id}" if side.target_id else "not in Halo yet"
     why = f": {side.reason}" if side.reason else ""
+    state = HELD_UNTIL_LIVE if side.held_until_live else side.state
     return table(
-        f"{side.connection}: {side.target} {side.state}, {target}{why}",
+        f"{side.connection}: {side.target} {state}, {target}{why}",
         ["field", "HighLevel", "Halo confirmed"],
         [[pair.field, _dash(pair.highlevel), _dash(pair.halo)] for pair in side.fields],
     )
@@ -284,7 +295,8 @@ def _dash(value: str | None) -> str:
 def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     rows = [
         [
-            *(one.id, one.connection, f"{one.flow}/{one.role}", one.state),
+            *(one.id, one.connection, f"{one.flow}/{one.role}"),
+            HELD_UNTIL_LIVE if _is_held(one) else one.state,
             f"{one.delivered_version or 0} of {one.wanted_version}",
             one.attempt,
             "\n".join(f"{w.flow}/{w.role}: {w.state or 'not owed yet'}" for w in one.waits),

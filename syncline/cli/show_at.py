@@ -63,6 +63,9 @@ def show_at(context: typer.Context, kind: str, record_id: str, at: str, *, as_js
         Refused: the moment cannot be understood.
     """
     when = moment(at)
+    if not when.microsecond:
+        # Moments are shown in whole seconds: what was seen in that one is meant.
+        when = when.replace(microsecond=999_999)
 
     def work(connection: Connection) -> Past:
         found = history.at(connection, kind, record_id, when)

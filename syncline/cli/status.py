@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from syncline.cli.status_alerts import OpenAlert, alerts_table, read_alerts
 from syncline.cli.status_events import EventStatus, events_table, read_events
 from syncline.cli.status_secrets import Secrets, read_secrets, secrets_table
 from syncline.errors import Refused
-from syncline.ledger import connections, status
+from syncline.ledger import connections, sealing, status
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
 from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
@@ -26,6 +27,8 @@ from syncline.quota.keys import QuotaKey
 from syncline.steps.parts import Parts
 
 _WATCH_SECONDS = 1.0
+_UNSEALED_S = 300.0
+"""Seconds that an entry may wait for its seal before people are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class _Status:
     secrets: Secrets
     workers: list[WorkerStatus]
     alerts: list[OpenAlert]
+    unsealed_s: float | None
 
 
 _Found = tuple[Link, list[KindStatus], EventStatus]
@@ -100,7 +104,7 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
 def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
     def work(
         connection: Connection,
-    ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert]]:
+    ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert], timedelta | None]:
         links = (
             connections.everyone(connection)
             if name is None
@@ -114,9 +118,10 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
             read_secrets(connection, parts),
             status.workers(connection, parts.settings.dead_after),
             read_alerts(connection, None if name is None else links[0].id),
+            sealing.behind(connection),
         )
 
-    found, secrets, workers, alerts = parts.ledger.run(work)
+    found, secrets, workers, alerts, unsealed = parts.ledger.run(work)
     return _Status(
         [
             _ConnectionStatus(
@@ -133,6 +138,7 @@ def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
         secrets,
         workers,
         alerts,
+        None if unsealed is None else unsealed.total_seconds(),
     )
 
 
@@ -151,17 +157,32 @@ def _render(found: _Status) -> RenderableType:
         *(part for one in found.connections for part in _connection(one)),
         *alerts_table(found.alerts),
         *secrets_table(found.secrets),
+        *_sealing(found.unsealed_s),
         _workers(found.workers),
     )
+
+
+def _sealing(unsealed_s: float | None) -> list[RenderableType]:
+    if unsealed_s is None or unsealed_s < _UNSEALED_S:
+        return []
+    return [
+        plain(
+            f"The oldest entry of the audit log without a seal is of {ago(unsealed_s)}: no worker "
+            "runs, or a long transaction on the PostgreSQL server holds sealing up."
+        )
+    ]
 
 
 def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     title = f"{one.name} ({one.mode}, {one.state})"
     counts = ["seen#", "owed#", "in line#", "due#", "waiting#", "doubtful#", "parked#"]
+    held = any(kind.held for kind in one.kinds)
+    counts += ["held until live#"] if held else []
     rows = [
         [
             *(kind.kind, kind.seen, kind.owed, kind.in_line),
             *(kind.due, _waiting(kind), kind.doubtful, kind.parked),
+            *([kind.held] if held else []),
             _pull(kind),
         ]
         for kind in one.kinds

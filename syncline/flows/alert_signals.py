@@ -2,24 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from syncline.flows.alerts import Signal
-from syncline.ledger.alert_facts import Differences, Missed, Readings
+from syncline.flows.alerts import Signal, shortened
+from syncline.flows.discrepancies import Cause as WhyDifferent
+from syncline.ledger.alert_facts import Differences, Gathered, Missed, Readings
 from syncline.ledger.calls import LastAnswer
 from syncline.ledger.parked import Cause
 
+MOST_CAUSES = 50
+"""Causes of parked deliveries that get an alert each, of one connection and kind."""
+
 _LONGEST_TITLE = 200
+_LONGEST_REASON = 1000
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 
 
-def parked(cause: Cause) -> Signal:
-    """Deliveries that need a person. Only what all of them have in common is told, no names."""
-    kind = "fulfillment" if cause.flow == "fulfillments" else "parked"
+def parked(causes: Sequence[Cause], connection: str) -> Iterator[Signal]:
+    """Deliveries that need a person, a signal for each of the greatest causes and one for the rest.
+
+    Args:
+        causes: those of a connection, the one with the most records first.
+        connection: its name.
+    """
+    kinds: dict[str, list[Cause]] = {}
+    for cause in causes:
+        kind = "fulfillment" if cause.flow == "fulfillments" else "parked"
+        kinds.setdefault(kind, []).append(cause)
+    for kind, found in kinds.items():
+        yield from (_parked(kind, cause) for cause in found[:MOST_CAUSES])
+        if rest := found[MOST_CAUSES:]:
+            yield _other_causes(kind, rest, connection)
+
+
+def _other_causes(kind: str, rest: Sequence[Cause], connection: str) -> Signal:
+    return Signal(
+        kind,
+        f"{kind} for other causes",
+        "Deliveries are parked for many other causes",
+        _lines(
+            [
+                f"The {MOST_CAUSES} greatest causes have alerts of their own; these have none.",
+                f"See them with: syncline parked list --connection {connection}",
+            ]
+        ),
+        count=sum(cause.records for cause in rest),
+        since=min(cause.since for cause in rest),
+        latest=max(cause.latest for cause in rest),
+    )
+
+
+def _parked(kind: str, cause: Cause) -> Signal:
+    """Only what all of them have in common is told, no names."""
     what = "Fulfillments" if kind == "fulfillment" else f"Deliveries ({cause.flow}, {cause.target})"
     lines = [
-        f"They cannot be delivered: {cause.reason}",
+        f"They cannot be delivered: {shortened(cause.reason, _LONGEST_REASON)}",
         f"The field to blame is {cause.field}." if cause.field else "",
         f"One of them is record {cause.example_record}.",
         f"See both sides with: syncline parked show {cause.id}",
@@ -28,16 +66,17 @@ def parked(cause: Cause) -> Signal:
     return Signal(
         kind,
         f"parked {cause.id}",
-        _title(f"{what} are parked: {cause.reason}"),
+        shortened(f"{what} are parked: {cause.reason}", _LONGEST_TITLE),
         _lines(lines),
         count=cause.records,
         since=cause.since,
+        latest=cause.latest,
     )
 
 
 def differences(found: Differences, connection: str) -> Signal:
     """What reconciliation found and nobody has decided yet."""
-    said = found.cause.replace("_", " ")
+    said = WhyDifferent(found.cause).name_in_words
     return Signal(
         "discrepancy",
         f"discrepancy {found.flow} {found.cause}",
@@ -51,6 +90,27 @@ def differences(found: Differences, connection: str) -> Signal:
         ),
         count=found.many,
         since=found.since,
+        latest=found.latest,
+    )
+
+
+def many_orders(found: Gathered, most: int, connection: str) -> Signal:
+    """More new orders than are told one by one."""
+    return Signal(
+        "many_orders",
+        "many orders",
+        "More new orders fit the rules than are told one by one",
+        _lines(
+            [
+                f"At most {most} in an hour get a ticket and messages of their own.",
+                "The count is of those of the last day that got none.",
+                f"See them with: syncline alerts list --connection {connection} --all",
+                "Narrow the rows [[alerts.new_order]] of the mapping, or raise new_orders_an_hour.",
+            ]
+        ),
+        count=found.many,
+        since=found.since,
+        latest=found.latest,
     )
 
 
@@ -164,11 +224,6 @@ def pulls(found: Readings, late_after: timedelta, now: datetime) -> Iterator[Sig
             count=found.uncertain,
             since=found.since,
         )
-
-
-def _title(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 1]}…"
 
 
 def _lines(lines: list[str]) -> str:

@@ -23,6 +23,7 @@ Severity = Literal["info", "warning", "critical"]
 
 SEVERITY: Final[Mapping[str, Severity]] = {
     "new_order": "info",
+    "many_orders": "info",
     "parked": "warning",
     "fulfillment": "warning",
     "discrepancy": "warning",
@@ -43,6 +44,10 @@ PULL_MAY_END = timedelta(minutes=5)
 
 ORDER_MAY_ARRIVE = timedelta(minutes=10)
 """How long a new order is waited for in Halo, where it may have a ticket, before it is told."""
+
+
+_MOST_ITEMS = 20
+_LONGEST_NAME = 100
 
 
 class What(StrEnum):
@@ -66,6 +71,7 @@ class Signal:
         text: what it is about and what to do, in lines.
         count: how many it concerns.
         since: since when it is so; None is since it is seen.
+        latest: when the last of them came to be; None where nobody knows.
         order_id: the order that it is about, where it is about one.
     """
 
@@ -75,6 +81,7 @@ class Signal:
     text: str
     count: int = 1
     since: datetime | None = None
+    latest: datetime | None = None
     order_id: str | None = None
 
     @property
@@ -213,8 +220,11 @@ def _sells(items: Collection[Mapping[str, Any]], names: Collection[str], wanted:
 def new_order(order_id: str, order: Mapping[str, Any], rule: NewOrderRule) -> Signal:
     """The notice of a new order. It holds no name and no address of the customer."""
     amount = f"{order.get('amount')} {order.get('currency') or ''}".strip()
-    sold = [f"- {item.get('qty')} of {item.get('name')}" for item in order.get("items") or []]
-    lines = [f"HighLevel order {order_id}: {amount}.", *sold[:20], f"Told by the rule: {rule}."]
+    sold = [
+        f"- {item.get('qty')} of {shortened(str(item.get('name')), _LONGEST_NAME)}"
+        for item in (order.get("items") or [])[:_MOST_ITEMS]
+    ]
+    lines = [f"HighLevel order {order_id}: {amount}.", *sold, f"Told by the rule: {rule}."]
     return Signal(
         "new_order",
         f"order {order_id}",
@@ -222,3 +232,9 @@ def new_order(order_id: str, order: Mapping[str, Any], rule: NewOrderRule) -> Si
         "\n".join(lines),
         order_id=order_id,
     )
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text in one line, cut where it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -23,6 +23,23 @@ def lines(certificate: Mapping[str, Any]) -> list[str]:
     return [*told, *_remarks(certificate)]
 
 
+def summary(certificate: Mapping[str, Any]) -> str:
+    """All of it in one sentence: how many of each kind, all currencies together."""
+    counts: dict[str, tuple[int, int]] = {}
+    for one in certificate["kinds"]:
+        ours, theirs = counts.get(one["kind"], (0, 0))
+        counts[one["kind"]] = (
+            ours + one["highlevel"]["count"],
+            theirs + one["halo"]["count"],
+        )
+    told = [
+        f"{ours:,} {kind}" if ours == theirs else f"{kind}: HighLevel {ours:,}, Halo {theirs:,}"
+        for kind, (ours, theirs) in counts.items()
+    ]
+    told.append(_many(sum(certificate["by_cause"].values()), "difference"))
+    return f"{certificate['period']}: {'; '.join(told)}"
+
+
 def rows(certificate: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The same as rows under `COLUMNS`, for a spreadsheet."""
     return [

@@ -24,13 +24,15 @@ def cells(figures: Figures) -> list[str]:
     """The row of our custom table, in the order of `dashboard_sql.CELLS`."""
     told = figures.pressing
     return [
-        f"{figures.at:%Y-%m-%d %H:%M:%S}",
+        # To the millisecond: by it the reports tell the newest of two rows of one second.
+        f"{figures.at:%Y-%m-%d %H:%M:%S.%f}"[:-3],
         str(unfulfilled(figures)),
         *(str(told.failed), str(told.differences), str(told.alerts)),
         str(on_the_way(figures)),
         reconciled(figures.certificate),
         *(_read_at(figures, kind) for kind in _READ),
         str(sum(one.orders for one in figures.sold)),
+        sealed(figures),
     ]
 
 
@@ -41,9 +43,12 @@ def reconciled(certificate: Mapping[str, Any] | None) -> str:
     # The lines of kinds and currencies come first; what it rests on follows.
     told = certificates.lines(certificate)[: max(1, len(certificate["kinds"]))]
     sentence = "; ".join(told)
-    if len(sentence) <= _LONGEST_SENTENCE:
-        return sentence
-    return f"{sentence[: _LONGEST_SENTENCE - 1]}…"
+    return sentence if len(sentence) <= _LONGEST_SENTENCE else certificates.summary(certificate)
+
+
+def sealed(figures: Figures) -> str:
+    """Where the chains of the audit log stand, as `syncline audit verify --expect` takes it."""
+    return " ".join(map(str, figures.heads)) or NEVER
 
 
 def unfulfilled(figures: Figures) -> int:
@@ -89,6 +94,7 @@ def figures_html(connection: str, figures: Figures, sentence: str, *, whole: boo
     ]
     rows = [("Last reconciliation", sentence)]
     rows += [(f"{_titled(kind)} read at", _read_at(figures, kind)) for kind in _READ]
+    rows.append(("Audit log sealed up to", sealed(figures)))
     rows.append(("Counted at", f"{figures.at:%Y-%m-%d %H:%M} UTC"))
     return "".join(
         [

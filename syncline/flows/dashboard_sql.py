@@ -14,7 +14,7 @@ from syncline.halo.reports import quoted
 
 CELLS = (
     *("at", "unfulfilled", "failed", "differences", "alerts", "on the way", "reconciled"),
-    *("orders read", "payments read", "subscriptions read", "orders"),
+    *("orders read", "payments read", "subscriptions read", "orders", "sealed"),
 )
 """What the columns of our custom table hold, in their order; all of it is text."""
 
@@ -40,6 +40,7 @@ _TOLD = (
     ("Payments read at", "payments read"),
     ("Subscriptions read at", "subscriptions read"),
     ("Still on the way", "on the way"),
+    ("Audit log sealed up to", "sealed"),
     ("Counted at", "at"),
 )
 

@@ -47,6 +47,12 @@ class Cause(StrEnum):
     NOT_DELIVERED = "not_delivered"
     NOT_IN_LEDGER = "not_in_ledger"
 
+    @property
+    def name_in_words(self) -> str:
+        """The cause as a person reads it."""
+        words = self.replace("_", " ")
+        return words.replace("highlevel", "HighLevel").replace("halo", "Halo")
+
 
 IN_WORDS: Mapping[Cause, str] = {
     Cause.MISSING: "confirmed once, and not there any more",

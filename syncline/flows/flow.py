@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syncline.errors import Unmappable
+from syncline.ledger.states import HELD
 from syncline.mapping.document import Document
 from syncline.mapping.options import TestMode
 
@@ -131,16 +132,21 @@ def lets_in(record: Mapping[str, Any], test_mode: TestMode, document: Document) 
     return test_mode == "include" or not is_test
 
 
+def is_held(record: Mapping[str, Any], document: Document) -> bool:
+    """Whether a record is live, and its connection in sandbox mode."""
+    return document.only_test_rows and record.get("live_mode") is not False
+
+
 def refuse_live(record: Mapping[str, Any], document: Document) -> None:
     """Keep a live record back while the connection is in sandbox mode, whoever owed it before.
 
     Raises:
         Unmappable: it is one.
     """
-    if document.only_test_rows and record.get("live_mode") is not False:
+    if is_held(record, document):
         raise Unmappable(
             "This is a live record, and its connection is in sandbox mode.",
-            field="live_mode",
+            field=HELD,
             remedy="Set the connection live with `syncline golive switch`; it then goes by itself.",
         )
 

@@ -366,7 +366,8 @@ def _reconciliation(facts: Facts) -> Line:
         return _red("reconciliation", "both sides were never compared", run)
     if last.open:
         many = "1 difference is" if last.open == 1 else f"{last.open} differences are"
-        return _red("reconciliation", f"{many} open after run {last.number}", run)
+        decide = f"syncline discrepancies list --connection {facts.name}"
+        return _red("reconciliation", f"{many} open after run {last.number}", decide)
     if last.age > facts.within:
         return _red("reconciliation", f"run {last.number} was {_ago(last.age)}", run)
     return _green("reconciliation", f"run {last.number}, {_ago(last.age)}: no difference")

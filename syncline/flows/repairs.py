@@ -14,6 +14,7 @@ from syncline.flows.discrepancies import Cause, by_line
 from syncline.flows.flow import Difference
 
 _SUMS_OF_LINES = "lines"
+_TOTAL = "total"
 _LINE = "line "
 
 VOIDED = "voided"
@@ -122,7 +123,7 @@ def accepting(
         accepted: what was accepted of it before.
         fields: only those of these fields; None for all. `lines` stands for each line.
     """
-    only = None if fields is None else set(fields)
+    only = None if fields is None else with_lines(fields)
     return {
         **accepted,
         **{
@@ -131,6 +132,15 @@ def accepting(
             if only is None or only & {one.field, _group(one.field)}
         },
     }
+
+
+def with_lines(fields: Iterable[str]) -> set[str]:
+    """Fields that a person decided about, and what goes with them.
+
+    A comparison by report sees a total and not the lines that make it.
+    """
+    named = set(fields)
+    return named | {_SUMS_OF_LINES} if _TOTAL in named else named
 
 
 def _group(field: str) -> str:

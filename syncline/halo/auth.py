@@ -21,6 +21,7 @@ from syncline.errors import (
     NotSent,
     Refused,
     SynclineError,
+    Unanswered,
     Unreadable,
 )
 from syncline.halo import answers
@@ -167,7 +168,7 @@ class TokenDesk:
             )
         except Doubtful as error:
             # Only the token is in doubt, and asking twice for one does no harm.
-            raise NotSent(f"No token came: {error.what}", call_id=permit.call_id) from error
+            raise Unanswered(f"No token came: {error.what}", call_id=permit.call_id) from error
         if answer.status == answers.TOO_MANY:
             raise answers.rate_limited(answer, f"{method} {url}")
         if answer.status >= _SERVER:

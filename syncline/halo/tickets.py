@@ -1,8 +1,8 @@
 """Tickets in Halo: one function an operation, and how a tenant keeps them.
 
 Source: /Tickets with schema Faults; POST takes an array, an element with `id` updates, and answers
-201. /TicketType, /Status?type=ticket. Ids of types and statuses differ from tenant to tenant. Of the
-fields that may carry a reference, Faults_List shows `supplier_reference` and
+201. /TicketType, /Status?type=ticket. Ids of types and statuses differ from tenant to tenant. Of
+the fields that may carry a reference, Faults_List shows `supplier_reference` and
 `third_party_id_string`, and not `client_reference`.
 """
 
@@ -20,7 +20,7 @@ from syncline.transport import Permit
 
 PATH = "/Tickets"
 KEY = "supplier_reference"
-"""The field that carries our reference: lists show it, have a search for it, and reports a column."""
+"""The field that carries our reference: lists show and search it, reports have a column of it."""
 KEY_BESIDES = "third_party_id_string"
 """Carries it too, for other programs at the tenant: some look up tickets by it."""
 

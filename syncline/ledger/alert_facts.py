@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.ledger.states import NEEDS_A_PERSON
 
 _RECENT_PULLS = 500
 """Windows looked at of each kind: the last readings are among them."""
@@ -24,8 +25,19 @@ class Differences:
     cause: str
     many: int
     since: datetime
+    latest: datetime
     source_id: str
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """New orders that one alert tells of together: how many, and when the first and the last."""
+
+    connection_id: int
+    many: int
+    since: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +77,37 @@ class NewOrder:
     created_at: datetime
 
 
-def with_parked(connection: Connection, ids: Collection[int]) -> list[int]:
-    """Those of the connections of which something is parked that is no alert itself."""
+def parked_anew(connection: Connection, ids: Collection[int]) -> set[tuple[int, str]]:
+    """(connection, kind of alert) of which other deliveries are parked than its open alerts say.
+
+    How many are parked and when the last one was are compared, not the causes: to tell these apart
+    takes seconds where a hundred thousand are parked. Deliveries of alerts raise none.
+    """
     found = connection.execute(
         text(
-            """
-            select c.id from unnest(cast(:ids as bigint[])) as c (id)
-            where exists (select 1 from delivery d
-                          where d.connection_id = c.id and d.state = 'parked'
-                            and d.flow <> 'alerts')
-            order by c.id
-            """
+            f"""
+            with parked as (
+                select connection_id,
+                       case when flow = 'fulfillments' then 'fulfillment' else 'parked' end as kind,
+                       count(*) as many, max(due_at) as latest
+                from delivery d
+                where connection_id = any(:ids) and {NEEDS_A_PERSON} and flow <> 'alerts'
+                group by 1, 2
+            ), told as (
+                select connection_id, kind, sum(count) as many, max(last_at) as latest
+                from alert
+                where connection_id = any(:ids) and state = 'open' and gone_at is null
+                  and kind in ('parked', 'fulfillment')
+                group by 1, 2
+            )
+            select connection_id, kind
+            from parked full join told using (connection_id, kind)
+            where (parked.many, parked.latest) is distinct from (told.many, told.latest)
+            """  # noqa: S608 - built from a constant
         ),
         {"ids": sorted(ids)},
     )
-    return list(found.scalars())
+    return {(row.connection_id, row.kind) for row in found}
 
 
 def differences(connection: Connection, ids: Collection[int]) -> list[Differences]:
@@ -87,16 +115,45 @@ def differences(connection: Connection, ids: Collection[int]) -> list[Difference
     found = connection.execute(
         text(
             """
-            select connection_id, flow, cause, count(*), min(found_at),
-                   (array_agg(source_id order by id))[1], (array_agg(field order by id))[1]
-            from discrepancy
-            where connection_id = any(:ids) and state = 'open'
-            group by connection_id, flow, cause order by connection_id, flow, cause
+            with counted as (
+                select connection_id, flow, cause, count(*) as many, min(found_at) as since,
+                       max(found_at) as latest, min(id) as example
+                from discrepancy
+                where connection_id = any(:ids) and state = 'open'
+                group by connection_id, flow, cause
+            )
+            select c.connection_id, c.flow, c.cause, many, since, latest, d.source_id, d.field
+            from counted c join discrepancy d on d.id = c.example
+            order by c.connection_id, c.flow, c.cause
             """
         ),
         {"ids": sorted(ids)},
     )
     return [Differences(*row) for row in found]
+
+
+def gathered(connection: Connection, ids: Collection[int], now: datetime) -> list[Gathered]:
+    """New orders of a day that got no telling of their own, while that has happened within an hour.
+
+    Args:
+        connection: the transaction.
+        ids: the connections.
+        now: the database's time.
+    """
+    found = connection.execute(
+        text(
+            """
+            select connection_id, count(*), min(first_at), max(first_at)
+            from alert
+            where connection_id = any(:ids) and kind = 'new_order' and detail ? 'gathered'
+              and first_at > :now - interval '1 day'
+            group by connection_id having max(first_at) > :now - interval '1 hour'
+            order by connection_id
+            """
+        ),
+        {"ids": sorted(ids), "now": now},
+    )
+    return [Gathered(*row) for row in found]
 
 
 def missed(
@@ -162,11 +219,13 @@ def readings(connection: Connection, ids: Collection[int], kinds: Sequence[str])
 def new_orders(
     connection: Connection, connection_id: int, place: str, *, overlap: timedelta, young: timedelta
 ) -> list[NewOrder]:
-    """Orders that were noticed since the last look and are young; the look is noted.
+    """Orders that were noticed since the last change that was looked at, and are young.
 
-    A little is looked at twice, since what was being committed then was not seen; who tells them
-    remembers each. An order is young that was made after the connection was added and not longer
-    ago than `young` when it was noticed: so a backfill tells none.
+    How far the changes were looked at is noted where there are new ones. A little is looked at
+    twice, since what was being committed then was not seen; who tells them remembers each. An order
+    whose items came only now, with its detail, is looked at again. An order is young that was made
+    after the connection was added and not longer ago than `young` when it was noticed: so a
+    backfill tells none.
 
     Args:
         connection: the transaction.
@@ -183,7 +242,9 @@ def new_orders(
                 where connection_id = :connection_id and kind = 'alerts' and band = 'new_order'
             ), noted as (
                 insert into cursor (connection_id, kind, band, due_at)
-                values (:connection_id, 'alerts', 'new_order', clock_timestamp())
+                select :connection_id, 'alerts', 'new_order', at
+                from (select max(at) as at from change) newest
+                where at > coalesce((select at from last_look), '-infinity')
                 on conflict (connection_id, kind, band) do update set due_at = excluded.due_at
             ), since as (
                 select c.created_at as added_at, greatest(
@@ -192,12 +253,13 @@ def new_orders(
                     clock_timestamp() - cast(:young as interval)) as at
                 from connection c where c.id = :connection_id
             )
-            select r.foreign_id, r.canonical, r.created_at
+            select distinct on (r.created_at, r.foreign_id) r.foreign_id, r.canonical, r.created_at
             from since
             join change ch on ch.at > since.at
             join record r on r.place = ch.place and r.kind = ch.kind
                          and r.foreign_id = ch.foreign_id
-            where ch.place = :place and ch.kind = 'order' and ch.version = 1
+            where ch.place = :place and ch.kind = 'order'
+              and (ch.version = 1 or ch.fields ? 'items')
               and r.created_at >= since.added_at
               and r.created_at > ch.at - cast(:young as interval)
             order by r.created_at, r.foreign_id

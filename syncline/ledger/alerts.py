@@ -1,33 +1,15 @@
-"""Alerts as they stand: raised by their cause, closed when it heals, told, acknowledged.
-
-One evaluator at a time changes them; one open alert of a cause is all that there can be.
-"""
+"""Alerts as they stand: looked at, acknowledged, tried. `alert_raising` opens and closes them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline import jsontext
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """Something that is so now: what raises an alert of its cause, or keeps it open."""
-
-    connection_id: int
-    kind: str
-    cause: str
-    severity: str
-    title: str
-    text: str
-    count: int
-    since: datetime | None
-    order_id: str | None
+from syncline.ledger.alert_raising import Raised, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +18,7 @@ class Alert:
 
     Attributes:
         id: its number.
+        last_at: when something about it changed last.
         source_id: of its record, and what is found in Halo of it.
         detail: its text, and the order that it is about.
         record_version: of what was last to be told of it in Halo; None where nothing was.
@@ -72,15 +55,6 @@ class Alert:
     ticket_state: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was told of an alert: its state and count by then."""
-
-    id: int
-    state: str
-    count: int
-
-
 _SELECT = """
     select a.id, a.source_id, a.connection_id, c.name, a.kind, a.cause, a.severity, a.title,
            a.detail, a.count, a.state, a.first_at, a.last_at, a.acknowledged_at,
@@ -92,90 +66,6 @@ _SELECT = """
                       and r.foreign_id = a.source_id
     left join delivery d on d.tenant_id = c.tenant_id and d.flow = 'alerts'
                         and d.source_id = a.source_id and d.role = 'ticket'"""
-
-
-def begin(connection: Connection) -> datetime | None:
-    """The database's time for this evaluation; None while another one is under way."""
-    row = connection.execute(
-        text(
-            """
-            select pg_try_advisory_xact_lock(hashtextextended('alerts', 0)) as mine,
-                   clock_timestamp() as now
-            """
-        )
-    ).one()
-    return row.now if row.mine else None
-
-
-def raise_all(connection: Connection, found: Sequence[Raised], now: datetime) -> None:
-    """Open an alert for each cause that has none open, and bring the others up to date."""
-    if not found:
-        return
-    connection.execute(
-        text(
-            """
-            insert into alert (connection_id, kind, cause, severity, title, detail, count,
-                               first_at, last_at)
-            select connection_id, kind, cause, severity, title, detail, count,
-                   least(since, :now), :now
-            from jsonb_to_recordset(cast(:rows as jsonb)) as raised
-                 (connection_id bigint, kind text, cause text, severity text, title text,
-                  detail jsonb, count bigint, since timestamptz)
-            on conflict (connection_id, cause) where state = 'open' do update
-            set severity = excluded.severity, title = excluded.title, detail = excluded.detail,
-                count = excluded.count, last_at = excluded.last_at
-            """
-        ),
-        {"rows": _rows(found), "now": now},
-    )
-
-
-def note_once(connection: Connection, found: Sequence[Raised], now: datetime) -> None:
-    """Note new orders to be told; one that was noted before, however long ago, is not again."""
-    if not found:
-        return
-    connection.execute(
-        text(
-            """
-            insert into alert (connection_id, kind, cause, severity, title, detail, count,
-                               first_at, last_at, state)
-            select connection_id, kind, cause, severity, title, detail, count, :now, :now, 'notice'
-            from jsonb_to_recordset(cast(:rows as jsonb)) as raised
-                 (connection_id bigint, kind text, cause text, severity text, title text,
-                  detail jsonb, count bigint)
-            on conflict (connection_id, cause) where kind = 'new_order' do nothing
-            """
-        ),
-        {"rows": _rows(found), "now": now},
-    )
-
-
-def heal(connection: Connection, after: Mapping[int, timedelta], now: datetime) -> None:
-    """Close alerts whose cause was not seen for a while; what was never told needs no telling.
-
-    Args:
-        connection: the transaction.
-        after: for how long, by connection.
-        now: the database's time.
-    """
-    rows = [
-        {"connection_id": key, "after": gone.total_seconds()} for key, gone in sorted(after.items())
-    ]
-    connection.execute(
-        text(
-            """
-            update alert a
-            set state = 'closed', closed_at = :now,
-                told_state = case when a.told_at is null then 'closed' else a.told_state end
-            from jsonb_to_recordset(cast(:rows as jsonb))
-                 as healed (connection_id bigint, after double precision)
-            where a.connection_id = healed.connection_id and a.state = 'open'
-              and a.kind <> 'test' and a.last_at <= :now - make_interval(secs => after)
-              and a.last_at < :now
-            """
-        ),
-        {"rows": jsontext.dumps(rows).decode(), "now": now},
-    )
 
 
 def unsettled(connection: Connection) -> list[Alert]:
@@ -190,25 +80,6 @@ def unsettled(connection: Connection) -> list[Alert]:
         )
     )
     return [Alert(*row) for row in found]
-
-
-def note_told(connection: Connection, told: Sequence[Told], now: datetime) -> None:
-    """Note what was told, in the transaction that owes it to Halo and to the channels."""
-    if not told:
-        return
-    rows = [{"id": one.id, "state": one.state, "count": one.count} for one in told]
-    connection.execute(
-        text(
-            """
-            update alert a set told_at = :now, told_state = told.state, told_count = told.count,
-                               tellings = a.tellings + 1
-            from jsonb_to_recordset(cast(:rows as jsonb))
-                 as told (id bigint, state text, count bigint)
-            where a.id = told.id
-            """
-        ),
-        {"rows": jsontext.dumps(rows).decode(), "now": now},
-    )
 
 
 def listed(
@@ -248,23 +119,23 @@ def listed(
     return [Alert(*row) for row in found]
 
 
-def acknowledge(connection: Connection, ids: Collection[int], by: str) -> list[int]:
+def acknowledge(connection: Connection, ids: Collection[int], by: str) -> dict[int, str]:
     """Note that somebody knows of open alerts: they are not told again until they heal.
 
     Returns:
-        The numbers of those that nobody had acknowledged before.
+        The source ids of those that nobody had acknowledged before, by their numbers.
     """
     found = connection.execute(
         text(
             """
             update alert set acknowledged_at = clock_timestamp(), acknowledged_by = :by
             where id = any(:ids) and state = 'open' and acknowledged_at is null
-            returning id
+            returning id, source_id
             """
         ),
         {"ids": sorted(ids), "by": by},
     )
-    return sorted(found.scalars())
+    return {row.id: row.source_id for row in found}
 
 
 def to_look_at(
@@ -316,7 +187,7 @@ def open_test(connection: Connection, connection_id: int, raised: Raised) -> int
                 returning id
                 """
             ),
-            {"rows": _rows([raised]), "connection_id": connection_id},
+            {"rows": rows([raised]), "connection_id": connection_id},
         ).scalar_one()
     )
 
@@ -335,20 +206,16 @@ def close(connection: Connection, number: int) -> None:
 
 
 def delivered(connection: Connection, connection_id: int) -> datetime | None:
-    """When a test last proved that alerts of a connection arrive; None if none did.
+    """When a trial last proved that alerts of a connection arrive; None if none did.
 
-    Proved is a ticket that was made, read back and closed in Halo, or a message that was taken.
+    Proved is that every way that was set took it: a ticket was made, read back and closed in Halo,
+    and each channel took the message.
     """
     found = connection.execute(
         text(
             """
-            select max(at) from (
-                select (a.detail ->> 'proved_at')::timestamptz as at from alert a
-                where a.connection_id = :connection_id and a.kind = 'test'
-                union all
-                select m.sent_at from alert_message m join alert a on a.id = m.alert_id
-                where m.connection_id = :connection_id and a.kind = 'test' and m.state = 'sent'
-            ) proved
+            select max(cast(detail ->> 'proved_at' as timestamptz)) from alert
+            where connection_id = :connection_id and kind = 'test'
             """
         ),
         {"connection_id": connection_id},
@@ -357,7 +224,7 @@ def delivered(connection: Connection, connection_id: int) -> datetime | None:
 
 
 def prove(connection: Connection, number: int) -> None:
-    """Note that the ticket of a test was made, read back and closed."""
+    """Note that a trial arrived by every way."""
     connection.execute(
         text(
             """
@@ -367,20 +234,3 @@ def prove(connection: Connection, number: int) -> None:
         ),
         {"id": number},
     )
-
-
-def _rows(found: Sequence[Raised]) -> str:
-    rows = [
-        {
-            "connection_id": one.connection_id,
-            "kind": one.kind,
-            "cause": one.cause,
-            "severity": one.severity,
-            "title": one.title,
-            "detail": {"text": one.text, "order_id": one.order_id},
-            "count": one.count,
-            "since": one.since,
-        }
-        for one in sorted(found, key=lambda one: (one.connection_id, one.cause))
-    ]
-    return jsontext.dumps(jsontext.without_nul(rows)).decode()

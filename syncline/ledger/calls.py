@@ -14,6 +14,9 @@ from syncline import jsontext
 SEND_WITHIN = timedelta(seconds=3)
 """How long after its row is committed a call may still be written to the socket."""
 
+NOBODY = 0
+"""In place of a status: nobody took the call up."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
@@ -28,7 +31,10 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a call ended: `sent` False when nothing left, `status` None when no answer came."""
+    """How a call ended: `sent` False when nothing left, `status` None when no answer came.
+
+    A call that did not leave since nobody took it up has `NOBODY` as its status.
+    """
 
     id: UUID
     sent: bool
@@ -139,25 +145,32 @@ class LastAnswer:
 
 
 def last_answer(connection: Connection, quota_key: str) -> LastAnswer:
-    """When the other side last answered; an error status is an answer, a cut connection is none."""
+    """When the other side last answered.
+
+    An error status is an answer, but for those by which a gateway says that nobody answers it (502,
+    503, 504). A connection that was cut, or that nobody accepts, is none. What this process did not
+    send for reasons of its own says nothing.
+    """
     row = connection.execute(
         text(
             """
             with recent as materialized (
                 select answered_at, status, error from call
                 where quota_key = :key and at > clock_timestamp() - interval '1 day'
-                  and answered_at is not null and sent is distinct from false
+                  and answered_at is not null
+                  and (sent is distinct from false or status is not null)
                 order by at desc limit 1000
             ), good as (
-                select max(answered_at) as at from recent where status is not null
+                select max(answered_at) as at from recent
+                where status not in (:nobody, 502, 503, 504)
             )
             select cast(extract(epoch from clock_timestamp() - good.at) as double precision) as s,
                    (select error from recent
-                    where status is null and answered_at > coalesce(good.at, '-infinity')
+                    where answered_at > coalesce(good.at, '-infinity')
                     order by answered_at desc limit 1) as error
             from good
             """
         ),
-        {"key": quota_key},
+        {"key": quota_key, "nobody": NOBODY},
     ).one()
     return LastAnswer(row.s, row.error)

@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from syncline.errors import Refused
 from syncline.ledger.connections import Link
+
+SHORT = 32
+"""Hexadecimal digits of a head where people read it: nobody finds a chain with the same ones."""
+
+_LEAST = 16
+"""Digits that a person must give of a head at least."""
+
+_TOLD = re.compile(rf"([a-z]+:\d+):(\d+):([0-9a-f]{{{_LEAST},64}})")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain stood at a moment: so many entries, and the head after them."""
+    """Where a chain stood at a moment: so many entries, and the head after them.
+
+    Attributes:
+        head: hexadecimal; of one that a person gives, only how it begins.
+        at: None where nobody says.
+    """
 
     chain: str
     position: int
     head: str
-    at: datetime
+    at: datetime | None
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.position}:{self.head[:SHORT]}"
+
+
+def expected(text: str) -> list[Head]:
+    """The heads of a text as people copy it: chain, length and how the head begins, by colons.
+
+    Raises:
+        Refused: it is no such text.
+    """
+    found = [_TOLD.fullmatch(word) for word in text.strip().lower().split()]
+    heads = [Head(one[1], int(one[2]), one[3], None) for one in found if one is not None]
+    if not found or len(heads) < len(found):
+        raise Refused(
+            f"{text!r:.80} is no head of a chain.",
+            remedy=f"Give CHAIN:LENGTH:HEAD, as connection:1:1204:3f9a…, with at least {_LEAST} "
+            "digits of the head; several stand apart by spaces.",
+        )
+    return heads
 
 
 def heads(connection: Connection) -> list[Head]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from syncline.ledger.connections import Link
 from syncline.ledger.reconciliation import Run
+from syncline.ledger.states import NEEDS_A_PERSON
 
 MOST = 5_000
 """Rows that differ, of one target, that one run looks at."""
@@ -38,7 +39,8 @@ class Compared:
 
     Attributes:
         settled: it was confirmed before the reading began, and nobody is at it.
-        late: it is parked, or has been owed for longer than it should be.
+        late: it needs a person, or has been owed for longer than it should be. What is held back
+            until its connection is live is neither settled nor late.
         amount: what HighLevel's record says that the row comes to.
         held: Halo's row as it was read, None where it was not seen.
     """
@@ -137,9 +139,9 @@ def scope_of(target: str) -> str:
                d.reason, d.projection, d.target_id,
                case when d.target_id ~ '^[0-9]{{1,18}}$' then cast(d.target_id as bigint) end
                    as row_id,
-               d.state in ('delivered', 'parked') and d.target_id is not null
+               (d.state = 'delivered' or {NEEDS_A_PERSON}) and d.target_id is not null
                    and coalesce(d.confirmed_at <= :began, true) as settled,
-               d.state = 'parked' or (d.state <> 'delivered'
+               {NEEDS_A_PERSON} or (d.state not in ('delivered', 'parked')
                    and r.changed_at < clock_timestamp() - cast(:late as interval)) as late,
                {_AMOUNTS[target]} as amount,
                coalesce(r.canonical ->> 'currency', '') as currency,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from syncline.ledger.comparing import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 from syncline.ledger.connections import Link
+from syncline.ledger.states import NEEDS_A_PERSON
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:
@@ -69,11 +70,11 @@ class Shipped:
     shown: bool | None
 
 
-_SHIPPED = """
+_SHIPPED = f"""
     select d.id, d.role, d.source_id, d.state, d.reason, d.target_id,
-           d.state in ('delivered', 'parked') and d.target_id is not null
+           (d.state = 'delivered' or {NEEDS_A_PERSON}) and d.target_id is not null
                and coalesce(d.confirmed_at <= :began, true) as settled,
-           d.state = 'parked' or (d.state <> 'delivered'
+           {NEEDS_A_PERSON} or (d.state not in ('delivered', 'parked')
                and d.due_at < clock_timestamp() - cast(:late as interval)) as late,
            h.id is not null as consigned,
            o.canonical -> 'fulfillments'
@@ -86,7 +87,7 @@ _SHIPPED = """
                                   and h.id = cast(r.foreign_id as bigint)
     where d.connection_id = :connection_id and d.flow = 'fulfillments'
       and coalesce(r.created_at, r.noticed_at) >= :first
-      and coalesce(r.created_at, r.noticed_at) < :until"""
+      and coalesce(r.created_at, r.noticed_at) < :until"""  # noqa: S608 - built from a constant
 
 
 @dataclass(frozen=True, slots=True)

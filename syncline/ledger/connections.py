@@ -186,7 +186,8 @@ def hand_over(
     Else the orders of connections that work would wait for the customers of one that does not.
     A connection that has never worked, such as one that waits for its adoption, keeps what it owes,
     but for the flows of `also_never_worked`. Of one that rehearses only that is given away which
-    others wait for: it would write nothing by itself.
+    others wait for: it would write nothing by itself. What live records owe stays with those who
+    are live.
     """
     handed_over = _hand_over_waited_for(connection, flows)
     return (
@@ -198,7 +199,8 @@ def hand_over(
             from connection stopped
             join lateral (
                 select id from connection
-                where tenant_id = stopped.tenant_id and state = 'active' order by id limit 1
+                where tenant_id = stopped.tenant_id and state = 'active'
+                  and (mode = stopped.mode or mode = 'live') order by id limit 1
             ) heir on true
             where stopped.state = 'stopped' and d.connection_id = stopped.id
               and d.state in ('due', 'doubtful', 'waiting')
@@ -233,59 +235,26 @@ def _hand_over_waited_for(connection: Connection, flows: Sequence[str]) -> int:
 FLOWS = "2"
 """Raised when flows owe or render otherwise than before: every record is then looked at again."""
 
-_RULES = "md5(mapping || :flows || case mode when 'live' then '' else mode end)"
+RULES = "md5(mapping || :flows || case mode when 'live' then '' else mode end)"
 """What decides what a connection owes. A mark to compare, no secret."""
 
 
-def under_new_rules(connection: Connection) -> list[str]:
-    """Connections at work whose rules have changed since their records were owed."""
-    return list(
-        connection.execute(
-            text(
-                f"""
-                select name from connection
-                where state in ('active', 'rehearsing')
-                  and owed_under is distinct from {_RULES} order by name
-                """  # noqa: S608 - built from a constant of this module
-            ),
-            {"flows": FLOWS},
-        ).scalars()
-    )
+def is_as(connection: Connection, link: Link, *, hold: bool = False) -> bool:
+    """Whether a connection still works as it did when the link was read: its state and its mode.
 
-
-def owed_under(connection: Connection, link: Link) -> bool:
-    """Note that all records were owed under the link's rules; False if those are others by now."""
-    return bool(
-        connection.execute(
-            text(
-                f"""
-                update connection set owed_under = {_RULES}
-                where id = :id and mapping = :mapping and mode = :mode
-                """  # noqa: S608 - built from a constant of this module
-            ),
-            {"id": link.id, "mapping": link.mapping, "mode": link.mode, "flows": FLOWS},
-        ).rowcount
-    )
-
-
-def owed_under_old_rules(connection: Connection, link: Link) -> None:
-    """What was just owed may be owed under rules that are not the connection's any more."""
-    connection.execute(
+    A worker keeps a link for seconds, a task to its end. With `hold` the connection stays so until
+    the caller's transaction ends.
+    """
+    found = connection.execute(
         text(
-            """
-            update connection set owed_under = null
-            where id = :id and (mapping <> :mapping or mode <> :mode)
-            """
+            f"""
+            select 1 from connection where id = :id and state = :state and mode = :mode
+            {"for share" if hold else ""}
+            """  # noqa: S608 - constants
         ),
-        {"id": link.id, "mapping": link.mapping, "mode": link.mode},
+        {"id": link.id, "state": link.state, "mode": link.mode},
     )
-
-
-def forget_rules(connection: Connection, link: Link) -> None:
-    """Have all records of a connection looked at anew, though its rules are as they were."""
-    connection.execute(
-        text("update connection set owed_under = null where id = :id"), {"id": link.id}
-    )
+    return found.first() is not None
 
 
 def start(connection: Connection, connection_id: int) -> None:
@@ -304,47 +273,6 @@ def rehearse(connection: Connection, link: Link) -> None:
             "id": link.id,
             "note": f"nothing is written; for real: syncline connection start {link.name}",
         },
-    )
-
-
-_LIVE_RULES = "md5(mapping || :flows)"
-_GENTLY = f"'gently ' || {_LIVE_RULES}"
-"""All records are to be owed, but those that were delivered already are not to be written anew."""
-
-
-def set_mode(connection: Connection, link: Link, mode: str) -> bool:
-    """Let a connection work in another mode; False if it does already.
-
-    What is owed is looked at anew by it, as after a new mapping. Going live, what was delivered or
-    adopted stays as it is, unless another mapping was set since it was live last.
-    """
-    return bool(
-        connection.execute(
-            text(
-                f"""
-                update connection set mode = :mode,
-                    owed_live_under = case when mode = 'live' then coalesce(owed_under, '')
-                                           else owed_live_under end,
-                    owed_under = case when :mode = 'live'
-                                       and coalesce(owed_live_under, {_LIVE_RULES}) = {_LIVE_RULES}
-                                      then {_GENTLY} end
-                where id = :id and mode <> :mode
-                """  # noqa: S608 - built from constants of this module
-            ),
-            {"id": link.id, "mode": mode, "flows": FLOWS},
-        ).rowcount
-    )
-
-
-def goes_live_gently(connection: Connection, link: Link) -> bool:
-    """Whether all records are to be owed by a new mode alone, and not by a new mapping."""
-    return bool(
-        connection.execute(
-            text(
-                f"select owed_under = {_GENTLY} from connection where id = :id"  # noqa: S608 - constants
-            ),
-            {"id": link.id, "flows": FLOWS},
-        ).scalar()
     )
 
 
@@ -474,7 +402,7 @@ def add(connection: Connection, new: NewConnection) -> Link:
             f"""
             insert into connection (name, location_id, tenant_id, mapping, mode, start_from,
                                     owed_under)
-            select name, location, tenant, mapping, mode, start_from, {_RULES}
+            select name, location, tenant, mapping, mode, start_from, {RULES}
             from (values (:name, cast(:location as bigint), cast(:tenant as bigint), :mapping,
                           :mode, cast(:start_from as date)))
                  as new (name, location, tenant, mapping, mode, start_from)

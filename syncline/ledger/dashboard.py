@@ -14,8 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger import abilities
+from syncline.ledger import abilities, chains
+from syncline.ledger.chains import Head
 from syncline.ledger.connections import Link
+from syncline.ledger.states import NEEDS_A_PERSON
 from syncline.ledger.status import KindStatus, kinds
 
 _NAME = "dashboard"
@@ -27,7 +29,7 @@ class Pressing:
     """What is told as soon as it changes.
 
     Attributes:
-        failed: parked deliveries.
+        failed: parked deliveries that need a person.
         differences: open differences of reconciliation.
         alerts: open alerts.
         reconciliation: the id of the last finished one, None before the first.
@@ -61,6 +63,7 @@ class Figures:
         kinds: each kind of the connection, as `status` shows it.
         sold: the orders seen in HighLevel, by currency, the largest number first.
         certificate: of the last finished reconciliation.
+        heads: of the audit log's chains, which stand anchored where the figures go.
     """
 
     at: datetime
@@ -68,22 +71,23 @@ class Figures:
     kinds: tuple[KindStatus, ...]
     sold: tuple[Sold, ...]
     certificate: Mapping[str, Any] | None
+    heads: tuple[Head, ...]
 
 
 def pressing(connection: Connection, connection_id: int) -> Pressing:
     """What is told as soon as it changes."""
     row = connection.execute(
         text(
-            """
-            select (select count(*) from delivery
-                    where connection_id = :id and state = 'parked') as failed,
+            f"""
+            select (select count(*) from delivery d
+                    where connection_id = :id and {NEEDS_A_PERSON}) as failed,
                    (select count(*) from discrepancy
                     where connection_id = :id and state = 'open') as differences,
                    (select count(*) from alert
                     where connection_id = :id and state = 'open') as alerts,
                    (select id from reconciliation where connection_id = :id and state = 'done'
                     order by id desc limit 1) as reconciliation
-            """
+            """  # noqa: S608 - built from a constant
         ),
         {"id": connection_id},
     ).one()
@@ -100,6 +104,7 @@ def figures(connection: Connection, link: Link) -> Figures:
         kinds=tuple(kinds(connection, link)),
         sold=tuple(_sold(connection, link)),
         certificate=_certificate(connection, told.reconciliation),
+        heads=tuple(one for one in chains.heads(connection) if one.chain in chains.of_link(link)),
     )
 
 

@@ -18,10 +18,17 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 from syncline.ledger import effects
 from syncline.ledger.leases import Confirmation, Departure, Lease
-from syncline.ledger.states import State
+from syncline.ledger.states import HELD, State
 from syncline.ledger.waits import wake
 
 _OUTDATED = "d.wanted_version > told.version"
+
+_IS_HELD = f"d.field is not distinct from '{HELD}'"
+_DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
+"""DUE, but for what is not to leave any more since its connection went back to sandbox mode."""
+
+_NOTICES_WITHIN = timedelta(seconds=5)
+"""By then a worker has read anew how its connection works."""
 
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
 
@@ -102,14 +109,16 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
         connection,
         State.DELIVERED,
         [item.lease for item in news],
-        """delivered_version = told.version,
+        f"""delivered_version = told.version,
            state = case when d.wanted_version > told.version or d.cause <> told.cause
-                        then 'due' else 'delivered' end,
+                        then {_DUE} else 'delivered' end,
            target_id = coalesce(told.target_id, d.target_id),
            target_meta = coalesce(told.meta, d.target_meta),
            projection = coalesce(told.projection, d.projection),
            confirmed_at = clock_timestamp(), due_at = clock_timestamp(),
-           failures = 0, array_limit = null, reason = null, field = null, owner = null""",
+           failures = 0, array_limit = null, reason = null, owner = null,
+           field = case when d.wanted_version > told.version or d.cause <> told.cause
+                        then case when {_IS_HELD} then d.field end end""",
         [
             {
                 "version": item.lease.sent_version if wrote else item.lease.wanted_version,
@@ -233,7 +242,12 @@ def park(
     `known` is the target row as the other side answered, where it made one that is not as wanted.
     `gone` says that the target row is not there any more: it is forgotten, so that whichever way
     this goes on, it is looked up by its reference before it is made again.
+
+    One that a worker would hold back until its connection is live, not knowing that it is by now,
+    is due again in a moment.
     """
+    if field == HELD and _is_live(connection, leases):
+        return give_back(connection, leases, after=_NOTICES_WITHIN)
     target_id = None if known is None else known.target_id
     meta = None if known is None else known.meta
     moved = _move(
@@ -243,9 +257,9 @@ def park(
         f"""state = case when not {_OUTDATED} then 'parked'
                         when d.state = 'leased' or not told.forget
                              and coalesce(told.target_id, d.target_id) is not null
-                        then 'due' else 'doubtful' end,
+                        then {_DUE} else 'doubtful' end,
            reason = case when not {_OUTDATED} then told.why end,
-           field = case when not {_OUTDATED} then told.field end,
+           field = case when not {_OUTDATED} then told.field when {_IS_HELD} then d.field end,
            owner = null, array_limit = null, due_at = clock_timestamp(),
            target_id = case when not told.forget
                             then coalesce(told.target_id, d.target_id) end,
@@ -272,6 +286,20 @@ def park(
     if known is not None and moved:
         effects.note_deliveries(connection, [known])
     return moved
+
+
+def _is_live(connection: Connection, leases: Sequence[Lease]) -> bool:
+    """Whether the deliveries' connection is live; it stays as it is until this is committed."""
+    mode = connection.execute(
+        text(
+            """
+            select mode from connection
+            where id = (select connection_id from delivery where id = :id) for share
+            """
+        ),
+        {"id": leases[0].id},
+    ).scalar_one()
+    return bool(mode == "live")
 
 
 _ALLOWED: dict[State, tuple[State, ...]] = {
@@ -318,7 +346,8 @@ def _move(
         for lease, values in zip(leases, told, strict=True)
     ]
     columns = ", ".join(f"{name} {_TOLD[name]}" for name in told[0])
-    state = "" if sets_state else f"state = '{target}', "
+    moved = _DUE if target is State.DUE else f"'{target}'"
+    state = "" if sets_state else f"state = {moved}, "
     allowed = ", ".join(f"'{source}'" for source in sources or _ALLOWED[target])
     result = connection.execute(
         text(

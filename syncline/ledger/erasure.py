@@ -16,13 +16,15 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 from syncline.fingerprint import fingerprint
 from syncline.ledger.entries import READ, SELECT, Entry, Source
+from syncline.ledger.erasure_texts import redacted, strip_texts
+from syncline.ledger.target_rows import ACCEPTED
 from syncline.ledger.traces import Held, Traces
 from syncline.ledger.verification import ERASE, positions_digest
 from syncline.seals import EMAIL, ERASED, public_of, without_personal
 
 CUSTOMER = "customer"
 
-_KINDS = (CUSTOMER, "order", "subscription", "transaction")
+_KINDS = (CUSTOMER, "order", "subscription", "transaction", "consignment", "alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ def erase(connection: Connection, found: Traces, new_ids: Sequence[str], *, by: 
         for chain, position in _bare(connection, source, numbers, entry):
             positions.setdefault(chain, []).append(position)
     _strip_records(connection, found.records, renamed)
-    deliveries = _strip_deliveries(connection, [one.foreign_id for one in found.records], renamed)
+    if found.pattern is not None:
+        _redact_records(connection, found.told, found.pattern)
+        strip_texts(connection, found.pattern)
+    deliveries = _strip_deliveries(
+        connection, [one.foreign_id for one in (*found.records, *found.told)], renamed
+    )
     connection.execute(
         text("update event set body = '', note = 'erased' where id = any(:ids)"),
         {"ids": list(found.events)},
@@ -213,6 +220,27 @@ def _strip_records(connection: Connection, held: Sequence[Held], renamed: dict[s
     _strip_facets(connection, held)
 
 
+def _redact_records(connection: Connection, held: Sequence[Held], pattern: str) -> None:
+    """Take what names the person out of records that are not about it."""
+    for one in held:
+        key = {"place": one.place, "kind": one.kind, "foreign_id": one.foreign_id}
+        where = "place = :place and kind = :kind and foreign_id = :foreign_id"
+        form = redacted(
+            connection.execute(
+                text(f"select canonical from record where {where}"),  # noqa: S608 - a constant
+                key,
+            ).scalar_one(),
+            pattern,
+        )
+        connection.execute(
+            text(
+                f"update record set canonical = cast(:form as jsonb), fingerprint = :mark "  # noqa: S608
+                f"where {where}"
+            ),
+            {**key, "form": _json(form), "mark": fingerprint(form, volatile=())},
+        )
+
+
 def _strip_facets(connection: Connection, held: Sequence[Held]) -> None:
     """Their payloads; the fingerprints stay, so that the same reading brings nothing back."""
     rows = connection.execute(
@@ -255,9 +283,14 @@ def _strip_deliveries(connection: Connection, ids: Sequence[str], renamed: dict[
     bare = []
     for row in rows:
         told = public_of(row._asdict())
+        meta = dict(row.target_meta or {})
+        if ACCEPTED in meta:
+            kept = public_of({"flow": row.flow, "after": meta[ACCEPTED]})
+            meta[ACCEPTED] = kept["after"]
         bare.append(
             {
                 "id": row.id,
+                "meta": meta or None,
                 "source_id": renamed.get(row.source_id, row.source_id),
                 "before": told["before"],
                 "after": told["after"],
@@ -268,9 +301,9 @@ def _strip_deliveries(connection: Connection, ids: Sequence[str], renamed: dict[
             """
             update delivery d
             set source_id = row.source_id, projection = nullif(row.before, 'null'),
-                sent_projection = nullif(row.after, 'null')
+                sent_projection = nullif(row.after, 'null'), target_meta = nullif(row.meta, 'null')
             from jsonb_to_recordset(cast(:rows as jsonb)) as row
-                 (id bigint, source_id text, before jsonb, after jsonb)
+                 (id bigint, source_id text, before jsonb, after jsonb, meta jsonb)
             where d.id = row.id
             """
         ),
@@ -287,16 +320,35 @@ def _strip_deliveries(connection: Connection, ids: Sequence[str], renamed: dict[
             ),
             {"old": list(renamed), "new": list(renamed.values())},
         )
+    _strip_discrepancies(connection, [*ids, *renamed.values()])
+    return len(bare)
+
+
+def _strip_discrepancies(connection: Connection, ids: Sequence[str]) -> None:
+    """The values of fields that may say something about a person."""
+    found = connection.execute(
+        text("select distinct flow, field from discrepancy where source_id = any(:ids)"),
+        {"ids": list(ids)},
+    )
+    bare = [
+        (row.flow, row.field)
+        for row in found
+        if not public_of({"flow": row.flow, "after": {row.field: ""}})["after"]
+    ]
     connection.execute(
         text(
             """
-            update discrepancy set ours = null, theirs = null, delivered = null
-            where source_id = any(:ids) and source_kind = 'customer'
+            update discrepancy d set ours = null, theirs = null, delivered = null
+            from unnest(cast(:flows as text[]), cast(:fields as text[])) as bare (flow, field)
+            where d.source_id = any(:ids) and (d.flow, d.field) = (bare.flow, bare.field)
             """
         ),
-        {"ids": list(renamed.values())},
+        {
+            "ids": list(ids),
+            "flows": [flow for flow, _ in bare],
+            "fields": [field for _, field in bare],
+        },
     )
-    return len(bare)
 
 
 def _json(document: Any) -> str:

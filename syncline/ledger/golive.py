@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.ledger.connections import Link
+from syncline.ledger.states import NEEDS_A_PERSON
 
 What = Literal["switch", "back", "accept", "dump"]
 
@@ -217,17 +218,17 @@ def is_owed_again(connection: Connection, link: Link) -> bool:
     )
 
 
-def parked(connection: Connection, link: Link, held: str) -> int:
-    """How many deliveries need a person; those that are parked for the field `held` need none."""
+def parked(connection: Connection, link: Link) -> int:
+    """How many deliveries need a person; those that are held until live need none."""
     return int(
         connection.execute(
             text(
-                """
-                select count(*) from delivery
-                where connection_id = :id and state = 'parked' and field is distinct from :held
-                """
+                f"""
+                select count(*) from delivery d
+                where connection_id = :id and {NEEDS_A_PERSON}
+                """  # noqa: S608 - built from a constant
             ),
-            {"id": link.id, "held": held},
+            {"id": link.id},
         ).scalar_one()
     )
 

@@ -207,13 +207,14 @@ def at(connection: Connection, kind: str, record_id: str, moment: datetime) -> P
         ),
         {"id": record_id, "kind": kind, "place": record.place},
     ).all()
-    then = [row for row in found if row.at <= moment]
-    if not then:
+    # By versions: a clock that was set back stamps a later one earlier.
+    last = next((row for row in reversed(found) if row.at <= moment), None)
+    if last is None:
         return None
+    then = [row for row in found if row.version <= last.version]
     form, kept = record.canonical, {row.version: row.fingerprint for row in found}
     for row in reversed(found[len(then) :]):
         form = undone(form, row.fields, kept.get(row.version - 1))
-    last = then[-1]
     return Past(
         place=record.place,
         version=last.version,

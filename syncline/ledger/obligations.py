@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 from syncline.ledger.leases import Debt, is_urgent
 from syncline.ledger.resting import UNPARKED
+from syncline.ledger.states import HELD
 from syncline.ledger.target_rows import ACCEPTED, GONE
 from syncline.ledger.waits import add_edges, wake
 
@@ -77,7 +78,8 @@ def owe(
                                     else delivery.sent_version end,
                 failures = 0,
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
-                field = case when delivery.state = 'parked' then null else delivery.field end,
+                field = case when delivery.state = 'parked' or delivery.field = '{HELD}'
+                             then null else delivery.field end,
                 due_at = case when delivery.state in ('delivered', 'parked', 'waiting')
                               then excluded.due_at
                               when delivery.state = 'due'

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.ledger import causes
+from syncline.ledger.states import HELD, NEEDS_A_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class SourceRecord:
     facets: dict[str, Any]
 
 
-_ONLY = """
-    d.state = 'parked'
+_ONLY = f"""
+    {NEEDS_A_PERSON}
     and (cast(:connection_id as bigint) is null or d.connection_id = :connection_id)"""
 
 _ONLY_CAUSE = f"(cast(:cause as text) is null or {causes.ID} = :cause)"
@@ -184,6 +185,23 @@ def counts(
         {"connection_id": connection_id, "cause": cause, **causes.PATTERNS},
     )
     return {row.target: row.many for row in found}
+
+
+def held(connection: Connection, *, connection_id: int | None = None) -> dict[str, int]:
+    """How many deliveries are held back until their connection is live, by its name."""
+    found = connection.execute(
+        text(
+            """
+            select c.name, count(*) as many from delivery d
+            join connection c on c.id = d.connection_id
+            where d.state = 'parked' and d.field = :held
+              and (cast(:connection_id as bigint) is null or d.connection_id = :connection_id)
+            group by c.name order by c.name
+            """
+        ),
+        {"connection_id": connection_id, "held": HELD},
+    )
+    return {row.name: row.many for row in found}
 
 
 def source_of(connection: Connection, delivery_id: int) -> SourceRecord | None:

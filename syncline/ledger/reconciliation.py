@@ -113,8 +113,7 @@ def take(connection: Connection, connection_id: int, owner: UUID) -> Run | None:
             where r.id = (
                 select r.id from reconciliation r left join session s on s.id = r.owner
                 where r.connection_id = :connection_id and r.state = 'running'
-                  and (r.owner is null or r.owner = :owner or s.id is null
-                       or s.ended_at is not null)
+                  and (r.owner is null or s.id is null or s.ended_at is not null)
                 for update of r skip locked)
             returning {_COLUMNS}
             """  # noqa: S608 - built from a constant of this module

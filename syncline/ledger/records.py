@@ -282,8 +282,11 @@ def save_versions(
             set version = excluded.version, canonical = excluded.canonical,
                 fingerprint = excluded.fingerprint, updated_at = excluded.updated_at,
                 changed_at = clock_timestamp(),
-                erased_at = case when excluded.canonical -> 'contact' ? 'name'
-                                   or excluded.canonical -> 'contact' ? 'email'
+                -- What was erased is whole again once the other side says who it is.
+                erased_at = case when (case when excluded.kind = 'customer'
+                                            then excluded.canonical
+                                            else coalesce(excluded.canonical -> 'contact', '{}')
+                                       end) - 'id' <> '{}'
                                  then null else record.erased_at end
             """
         ),

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.ledger import causes
+from syncline.ledger.states import HELD, NEEDS_A_PERSON
 from syncline.ledger.target_rows import ACCEPTED, Standing
 from syncline.ledger.waits import wake
 
@@ -262,7 +263,7 @@ def retry(
     number: int | None = None,
     cause: str | None = None,
 ) -> dict[str, int]:
-    """PARKED → DUE or DOUBTFUL; returns how many, by target.
+    """PARKED → DUE or DOUBTFUL; returns how many, by target. What is held until live stays.
 
     Args:
         connection: the transaction.
@@ -275,8 +276,10 @@ def retry(
         text(
             f"""
             with freed as (
-                update delivery set state = {UNPARKED}, due_at = clock_timestamp(), failures = 0
-                where state = 'parked'
+                update delivery d
+                set state = {UNPARKED.replace("delivery.", "d.")}, due_at = clock_timestamp(),
+                    failures = 0
+                where {NEEDS_A_PERSON}
                   and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
                   and (cast(:source_id as text) is null or source_id = :source_id)
                   and (cast(:number as bigint) is null or id = :number)
@@ -297,33 +300,81 @@ def retry(
     return {row.target: row.many for row in result}
 
 
-def hold_back(connection: Connection, connection_id: int, *, reason: str, field: str) -> int:
+def hold_back(connection: Connection, connection_id: int, *, reason: str) -> int:
     """DUE or WAITING → PARKED: a connection's records that are not to leave in its mode any more.
 
-    Those that may are owed again, which frees them. Shipments are judged one by one.
+    Those that may are owed again, which frees them. One in a worker's hands, or in doubt, is
+    marked: it comes to its end, and is parked where it would be due again. Shipments are judged one
+    by one. Returns how many were parked.
     """
-    return connection.execute(
+    _unhurried(connection)
+    states = connection.execute(
         text(
             """
-            update delivery set state = 'parked', reason = :reason, field = :field,
-                                due_at = clock_timestamp()
-            where connection_id = :id and state in ('due', 'waiting')
-              and flow in ('customers', 'orders', 'payments', 'subscriptions')
+            with open as (
+                select id from delivery
+                where connection_id = :id
+                  and state in ('due', 'waiting', 'leased', 'sending', 'doubtful', 'checking')
+                  and flow in ('customers', 'orders', 'payments', 'subscriptions')
+                order by id for update
+            )
+            update delivery d
+            set field = :held,
+                reason = case when d.state in ('due', 'waiting') then :reason else d.reason end,
+                due_at = case when d.state in ('due', 'waiting') then clock_timestamp()
+                              else d.due_at end,
+                state = case when d.state in ('due', 'waiting') then 'parked' else d.state end
+            from open where d.id = open.id
+            returning d.state
             """
         ),
-        {"id": connection_id, "reason": reason, "field": field},
-    ).rowcount
+        {"id": connection_id, "reason": reason, "held": HELD},
+    ).scalars()
+    return list(states).count("parked")
 
 
-def let_go(connection: Connection, connection_id: int, *, field: str) -> int:
-    """PARKED → DUE or DOUBTFUL: what was held back for this field."""
+def let_go(connection: Connection, connection_id: int) -> int:
+    """PARKED → DUE or DOUBTFUL: what was held back until its connection is live."""
+    _unhurried(connection)
     return connection.execute(
         text(
             f"""
-            update delivery set state = {UNPARKED}, due_at = clock_timestamp(), failures = 0,
-                                reason = null, field = null
-            where connection_id = :id and state = 'parked' and field = :field
+            update delivery
+            set due_at = case when state = 'parked' then clock_timestamp() else due_at end,
+                failures = 0, reason = null, field = null,
+                state = case when state = 'parked' then {UNPARKED} else state end
+            where connection_id = :id and field = :held
             """  # noqa: S608 - built from a constant of this module
         ),
-        {"id": connection_id, "field": field},
+        {"id": connection_id, "held": HELD},
+    ).rowcount
+
+
+def _unhurried(connection: Connection) -> None:
+    """It may be a million rows, and is done whole or not at all."""
+    connection.execute(text("set local statement_timeout = 0"))
+
+
+def let_go_for_others(connection: Connection, flows: Sequence[str]) -> int:
+    """PARKED → DUE or DOUBTFUL: what is held back until live, and another connection waits for.
+
+    It goes in the name of that one.
+    """
+    return connection.execute(
+        text(
+            f"""
+            update delivery
+            set connection_id = heir.id, state = {UNPARKED}, due_at = clock_timestamp(),
+                failures = 0, reason = null, field = null
+            from wait w
+            join delivery waiting on waiting.id = w.delivery_id and waiting.state = 'waiting'
+            join connection heir on heir.id = waiting.connection_id and heir.state = 'active'
+            where delivery.state = 'parked' and delivery.field = :held
+              and delivery.flow = any(:flows) and delivery.connection_id <> heir.id
+              and delivery.connection_id in (select id from connection where mode = 'sandbox')
+              and (w.tenant_id, w.flow, w.source_id, w.role)
+                  = (delivery.tenant_id, delivery.flow, delivery.source_id, delivery.role)
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"flows": list(flows), "held": HELD},
     ).rowcount

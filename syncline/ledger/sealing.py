@@ -166,6 +166,21 @@ def waiting(connection: Connection, source: Source) -> int:
     return int(found.scalar_one())
 
 
+def behind(connection: Connection) -> timedelta | None:
+    """How long the oldest entry waits for its seal; None where none does."""
+    ages = [
+        connection.execute(
+            text(
+                f"select clock_timestamp() - e.at {FROM[source]} where {_NOT_SEALED} "
+                "order by e.at, e.id limit 1"
+            ),
+            {"source": source},
+        ).scalar()
+        for source in SOURCES
+    ]
+    return max((age for age in ages if age is not None), default=None)
+
+
 def _append(
     connection: Connection, entries: Sequence[Entry], salts: Callable[[int], bytes]
 ) -> None:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from syncline.ledger.states import HELD
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -98,7 +100,8 @@ def recover(connection: Connection, dead_after: timedelta, settle: timedelta) ->
                 order by d.id for update of d skip locked
             )
             update delivery d
-            set state = case d.state when 'leased' then 'due' else 'doubtful' end,
+            set state = case when d.state <> 'leased' then 'doubtful'
+                             when d.field = :held then 'parked' else 'due' end,
                 due_at = clock_timestamp() + case d.state when 'sending'
                     then make_interval(secs => coalesce(
                         (select settle_seconds from tenant where tenant.id = d.tenant_id),
@@ -110,7 +113,7 @@ def recover(connection: Connection, dead_after: timedelta, settle: timedelta) ->
             returning d.state
             """
         ),
-        {"settle": settle.total_seconds()},
+        {"settle": settle.total_seconds(), "held": HELD},
     ).scalars()
     states = list(freed)
     return Recovered(sessions=ended, due=states.count("due"), doubtful=states.count("doubtful"))

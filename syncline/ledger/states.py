@@ -23,6 +23,13 @@ rows at rest in `resting`, of what is owed in `obligations`.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+HELD: Final = "golive"
+"""The field by which what sandbox mode does not let out is known, parked or in a worker's hands."""
+
+NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HELD}')"
+"""SQL: parked, and not only until its connection is live."""
 
 
 class State(StrEnum):

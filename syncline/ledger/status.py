@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline.ledger.connections import Link
-from syncline.ledger.states import State
+from syncline.ledger.states import HELD, NEEDS_A_PERSON, State
 
 _ON_THE_WAY = (State.DUE, State.LEASED, State.SENDING)
 _IN_DOUBT = (State.DOUBTFUL, State.CHECKING)
@@ -31,6 +31,8 @@ _KINDS = {
     "Halo's changes": (None, "halo"),
 }
 """What is shown → the kind of its records; the flow of its deliveries, and of payments which."""
+
+_STATE = f"case when d.state = 'parked' and d.field = '{HELD}' then '{HELD}' else d.state end"
 
 _RECENT_PULLS = 500
 """Windows looked at for the last pull; a first reading opens one for each month at once."""
@@ -74,6 +76,7 @@ class KindStatus:
         held_up: of these, how many need one that is parked: they wait until a person has acted.
         doubtful: sent with an unknown outcome; looked up before it is sent again.
         parked: needs a person.
+        held: live records, held back until their connection is live; they need nobody.
         pull: the last finished pull.
         running: the pull that runs now.
         unread: windows that must still be read, the running one among them.
@@ -88,6 +91,7 @@ class KindStatus:
     held_up: int
     doubtful: int
     parked: int
+    held: int
     pull: PullStatus | None
     running: PullStatus | None
     unread: int
@@ -133,6 +137,7 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
                 held_up=held_up.get(flow or "", 0),
                 doubtful=sum(counts.get(state, 0) for state in _IN_DOUBT),
                 parked=counts.get(State.PARKED, 0),
+                held=counts.get(HELD, 0),
                 pull=finished.get(kind or ""),
                 running=running.get(kind or ""),
                 unread=unread.get(kind or "", 0),
@@ -178,31 +183,36 @@ def _seen(connection: Connection, link: Link) -> dict[str, int]:
 
 
 def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
-    """Deliveries by flow and state; a customer's several rows count as one, by the worst state."""
+    """Deliveries by flow and state; a customer's several rows count as one, by the worst state.
+
+    What is held back until its connection is live counts as a state of its own.
+    """
     found = connection.execute(
         text(
-            """
+            f"""
             select flow, state, sum(many) as many from (
                 select case when flow = 'payments' then flow || '/' || target else flow end as flow,
-                       state, count(*) as many
-                from delivery
+                       {_STATE} as state, count(*) as many
+                from delivery d
                 where connection_id = :connection_id and flow <> 'customers'
-                group by flow, target, state) part
+                group by flow, target, 2) part
             group by flow, state
             union all
             select 'customers', state, count(*) from (
                 select (array_agg(state order by array_position(cast(:worst as text[]), state)))[1]
                        as state
-                from delivery where tenant_id = :tenant_id and flow = 'customers'
+                from (select source_id, {_STATE} as state from delivery d
+                      where tenant_id = :tenant_id and flow = 'customers') row
                 group by source_id) customer
             group by state
-            """
+            """  # noqa: S608 - built from a constant of this module
         ),
         {
             "connection_id": link.id,
             "tenant_id": link.tenant,
             "worst": [
                 State.PARKED,
+                HELD,
                 State.DOUBTFUL,
                 State.CHECKING,
                 State.SENDING,
@@ -220,19 +230,19 @@ def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
 
 
 def _held_up(connection: Connection, link: Link) -> dict[str, int]:
-    """How many deliveries of each flow wait for one that is parked."""
+    """How many deliveries of each flow wait for one that needs a person."""
     found = connection.execute(
         text(
-            """
-            select case when d.flow = 'payments' then d.flow || '/' || d.target else d.flow end
-                       as flow, count(distinct d.id) as many
-            from delivery dep
-            join wait w on w.tenant_id = dep.tenant_id and w.flow = dep.flow
-                       and w.source_id = dep.source_id and w.role = dep.role
-            join delivery d on d.id = w.delivery_id and d.state = 'waiting'
-            where dep.connection_id = :connection_id and dep.state = 'parked'
+            f"""
+            select case when w.flow = 'payments' then w.flow || '/' || w.target else w.flow end
+                       as flow, count(distinct w.id) as many
+            from delivery d
+            join wait on wait.tenant_id = d.tenant_id and wait.flow = d.flow
+                     and wait.source_id = d.source_id and wait.role = d.role
+            join delivery w on w.id = wait.delivery_id and w.state = 'waiting'
+            where d.connection_id = :connection_id and {NEEDS_A_PERSON}
             group by 1
-            """
+            """  # noqa: S608 - built from a constant
         ),
         {"connection_id": link.id},
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncline.ledger.erasure_texts import pattern_of
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -31,20 +33,25 @@ class Traces:
     """Where the ledger holds something about a person.
 
     Attributes:
-        records: its orders, transactions, subscriptions, and itself as a customer.
+        records: its orders, transactions, subscriptions, their consignments, and itself as a
+            customer.
+        told: alerts that name it.
         changes: numbers of changes that show it, of these and of records that were its own once.
         effects: numbers of audit entries of these records.
         events: numbers of webhooks that tell of it; those not yet handled are not among them.
         at_work: deliveries of it that a worker has in its hands, or whose outcome is unknown.
         unhandled: webhooks that are still to be handled.
+        pattern: what names it in texts, as `erasure_texts.pattern_of` gives it.
     """
 
     records: tuple[Held, ...]
+    told: tuple[Held, ...]
     changes: tuple[int, ...]
     effects: tuple[int, ...]
     events: tuple[int, ...]
     at_work: int
     unhandled: int
+    pattern: str | None
 
 
 def person(connection: Connection, wanted: str) -> Person:
@@ -76,24 +83,31 @@ def person(connection: Connection, wanted: str) -> Person:
 def traces(connection: Connection, who: Person) -> Traces:
     """Where the person stands in the ledger."""
     given = {"contacts": sorted(who.contacts), "emails": sorted(who.emails)}
-    records = tuple(
-        Held(*row)
-        for row in connection.execute(
-            text(
-                """
-                select place, kind, foreign_id from record
-                where canonical -> 'contact' ->> 'id' = any(:contacts)
-                   or canonical -> 'contact' ->> 'email' = any(:emails)
-                   or (kind = 'customer' and (canonical ->> 'id' = any(:contacts)
-                                              or canonical ->> 'email' = any(:emails)))
-                order by place, kind, foreign_id
-                """
-            ),
-            given,
-        )
+    own = connection.execute(
+        text(
+            """
+            select place, kind, foreign_id,
+                   case kind when 'customer' then canonical else canonical -> 'contact' end as said
+            from record
+            where canonical -> 'contact' ->> 'id' = any(:contacts)
+               or canonical -> 'contact' ->> 'email' = any(:emails)
+               or (kind = 'customer' and (canonical ->> 'id' = any(:contacts)
+                                          or canonical ->> 'email' = any(:emails)))
+            order by place, kind, foreign_id
+            """
+        ),
+        given,
+    ).all()
+    pattern = pattern_of((row.said for row in own), who.emails)
+    sent = _held(
+        connection,
+        "kind = 'consignment' and canonical ->> 'order_id' = any(:orders)",
+        orders=[row.foreign_id for row in own if row.kind == "order"],
     )
+    told = _held(connection, "kind = 'alert' and cast(canonical as text) ~* :it", it=pattern)
+    records = (*(Held(*row[:3]) for row in own), *sent)
     ids = [one.foreign_id for one in records]
-    given["ids"] = ids
+    given["ids"] = [*ids, *(one.foreign_id for one in told)]
     changes = _column(
         connection,
         """
@@ -110,7 +124,7 @@ def traces(connection: Connection, who: Person) -> Traces:
     effects = _column(
         connection,
         "select id from audit_entry where source_id = any(:ids) order by id",
-        ids=ids,
+        ids=given["ids"],
     )
     events, unhandled = _events(connection, ids, who)
     at_work = connection.execute(
@@ -120,9 +134,26 @@ def traces(connection: Connection, who: Person) -> Traces:
               and state in ('leased', 'sending', 'checking', 'doubtful')
             """
         ),
-        {"ids": ids},
+        {"ids": given["ids"]},
     ).scalar_one()
-    return Traces(records, tuple(changes), tuple(effects), tuple(events), int(at_work), unhandled)
+    return Traces(
+        records=records,
+        told=told,
+        changes=tuple(changes),
+        effects=tuple(effects),
+        events=tuple(events),
+        at_work=int(at_work),
+        unhandled=unhandled,
+        pattern=pattern,
+    )
+
+
+def _held(connection: Connection, where: str, **values: Any) -> tuple[Held, ...]:
+    found = connection.execute(
+        text(f"select place, kind, foreign_id from record where {where} order by 1, 2, 3"),  # noqa: S608 - conditions of ours
+        values,
+    )
+    return tuple(Held(*row) for row in found)
 
 
 def _events(connection: Connection, ids: Sequence[str], who: Person) -> tuple[list[int], int]:

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.fingerprint import fingerprint
-from syncline.ledger.chains import Head
 from syncline.ledger.entries import COLUMNS, FROM, READ, SOURCES, Source, source_of
 from syncline.seals import digest_of, digests, genesis, next_head, split
 
@@ -57,11 +56,10 @@ class Stretch:
 
 @dataclass(slots=True)
 class Checked:
-    """What the check of a stretch brought; `erased` maps an erasure's entry to its positions."""
+    """What the check of a stretch brought."""
 
     entries: int = 0
     findings: list[Finding] = field(default_factory=list)
-    erased: dict[int, list[int]] = field(default_factory=dict)
 
 
 def stretches(
@@ -185,8 +183,6 @@ class _Judge:
             self._find(position, name, entry_at, *wrong)
         if self._newest is None or entry_at > self._newest:
             self._newest = entry_at
-        if erased_by is not None:
-            self.checked.erased.setdefault(erased_by, []).append(position)
         self._next = position + 1
 
     def end(self) -> None:
@@ -252,42 +248,6 @@ def ends(connection: Connection, chains: Sequence[str] | None) -> Iterator[Findi
             told = "The chain's head is not that of its last seal."
             yield Finding(row.name, row.length, "", row.entry_at, "head", told)
     # A chain that is shorter than it says is found as a gap.
-
-
-def against_anchors(
-    connection: Connection, chains: Sequence[str] | None, anchors: Iterable[Head]
-) -> Iterator[Finding]:
-    """Heads that stand outside and are not those of the ledger."""
-    told = {
-        (one.chain, one.position): one for one in anchors if chains is None or one.chain in chains
-    }
-    if not told:
-        return
-    found = connection.execute(
-        text(
-            """
-            select a.chain, a.position, encode(s.head, 'hex') as head
-            from unnest(cast(:chains as text[]), cast(:positions as bigint[]))
-                 as a (chain, position)
-            left join seal s using (chain, position)
-            order by a.chain, a.position
-            """
-        ),
-        {
-            "chains": [chain for chain, _ in told],
-            "positions": [position for _, position in told],
-        },
-    )
-    cut: set[str] = set()
-    for row in found:
-        anchor = told[row.chain, row.position]
-        if row.head is None and row.chain not in cut:
-            cut.add(row.chain)
-            missing = f"It had at least {row.position} entries on {anchor.at:%Y-%m-%d %H:%M} UTC."
-            yield Finding(row.chain, row.position, "", anchor.at, "cut", missing)
-        elif row.head is not None and row.head != anchor.head:
-            other = "Its head is another one than the anchor says: the chain was built anew."
-            yield Finding(row.chain, row.position, "", anchor.at, "rewritten", other)
 
 
 def inserted(connection: Connection, since: datetime | None) -> Iterator[Finding]:
@@ -371,31 +331,32 @@ def positions_digest(positions: Iterable[int]) -> str:
     return sha256(",".join(str(one) for one in sorted(positions)).encode()).hexdigest()
 
 
-def erasures(connection: Connection, erased: dict[str, dict[int, list[int]]]) -> Iterator[Finding]:
+def erasures(connection: Connection, chains: Sequence[str] | None) -> Iterator[Finding]:
     """Personal data that is gone from positions that its erasure's entry does not tell.
 
-    Args:
-        connection: the transaction.
-        erased: chain → id of the erasure's entry → the positions that name it.
+    Read at once and not with the stretches: an erasure may end while these are checked.
     """
-    ids = sorted({one for by in erased.values() for one in by})
     found = connection.execute(
         text(
             """
-            select id, target, after from audit_entry where id = any(:ids) and target = :what
+            select gone.*, e.after -> 'positions' ->> gone.chain as told
+            from (select chain, erased_by, array_agg(position) as positions from seal
+                  where erased_by is not null
+                    and (cast(:chains as text[]) is null or chain = any(:chains))
+                  group by chain, erased_by) gone
+            left join audit_entry e on e.id = gone.erased_by and e.target = :what
+            order by gone.chain, gone.erased_by
             """
         ),
-        {"ids": ids, "what": ERASE},
+        {"chains": None if chains is None else list(chains), "what": ERASE},
     )
-    told = {row.id: (row.after or {}).get("positions", {}) for row in found}
-    for chain, by in sorted(erased.items()):
-        for entry_id, positions in sorted(by.items()):
-            if told.get(entry_id, {}).get(chain) != positions_digest(positions):
-                detail = (
-                    f"Personal data is gone from {len(positions)} entries, and the erasure "
-                    f"(effect {entry_id}) does not say so."
-                )
-                yield Finding(chain, min(positions), "", None, "bared", detail)
+    for row in found:
+        if row.told != positions_digest(row.positions):
+            detail = (
+                f"Personal data is gone from {len(row.positions)} entries, and the erasure "
+                f"(effect {row.erased_by}) does not say so."
+            )
+            yield Finding(row.chain, min(row.positions), "", None, "bared", detail)
 
 
 ERASE = "audit erase"

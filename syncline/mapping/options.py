@@ -332,6 +332,10 @@ class AlertOptions(Options):
         Literal["critical", "nothing"],
         Field(description="what is told in quiet hours all the same"),
     ] = "critical"
+    new_orders_an_hour: Annotated[
+        int,
+        Field(ge=0, description="new orders told one by one in an hour; one alert tells the rest"),
+    ] = 20
     new_order: Annotated[
         list[NewOrderRule], Field(description="the rules of new orders that are told")
     ] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from syncline.sandbox.faults import Rule
 from syncline.sandbox.fulfillments import fulfill_by_hand
 from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
 from syncline.sandbox.highlevel_admin import Admin as HighLevelAdmin
+from syncline.sandbox.highlevel_rows import list_row, single
 from syncline.sandbox.plant import Planting, plant
 from syncline.sandbox.state import change_orders
 from syncline.sandbox.state_money import (
@@ -70,6 +72,13 @@ class _Remove(_Form):
     ids: list[str]
 
 
+class _Documents(_Form):
+    kind: Literal["orders", "transactions", "subscriptions"]
+    first: int = Field(default=0, ge=0)
+    count: int = Field(ge=0)
+    shown: Literal["list", "single"]
+
+
 class _Item(_Form):
     priceId: str  # noqa: N815 - as HighLevel spells it
     qty: float = Field(gt=0)
@@ -87,7 +96,7 @@ class Admin:
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
     `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
     `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
-    `POST /replay`, `POST /plant`, `POST /tamper`, `GET /audit`,
+    `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit`,
     `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`;
     `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
     """
@@ -108,6 +117,7 @@ class Admin:
             ("POST", "/replay"): self._replay,
             ("POST", "/plant"): self._plant,
             ("POST", "/tamper"): self._tamper,
+            ("POST", "/documents"): self._documents,
             ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
             ("GET", "/audit"): self._audit,
             ("GET", "/calls"): self._calls,
@@ -226,6 +236,16 @@ class Admin:
         changed = tamper(self._sandbox.store, self._sandbox.halo.tenant, wish)
         self._sandbox.halo.afterwards()
         return {"changed": changed}
+
+    def _documents(self, request: Request) -> dict[str, Any]:
+        """Documents as HighLevel's lists or single reads show them, many at once: no call."""
+        form = _Documents.model_validate_json(request.body)
+        store = self._sandbox.store
+        stored: dict[str, Any] = getattr(store, form.kind)
+        some = islice(stored.values(), form.first, form.first + form.count)
+        if form.shown == "list":
+            return {"documents": [list_row(store, form.kind, one) for one in some]}
+        return {"documents": [single(store, one, "") for one in some]}
 
     def _audit(self, _: Request) -> dict[str, Any]:
         return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from syncline.sandbox.addresses import by_email, normalised
@@ -33,6 +34,7 @@ from syncline.sandbox.halo_lines import exact
 from syncline.sandbox.halo_orders import ORDER_TABLE, edit_order
 from syncline.sandbox.halo_payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo_recurring import edit_recurring
+from syncline.sandbox.halo_saving import save_many
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
 from syncline.sandbox.halo_tickets import closed_status, edit_ticket
@@ -76,6 +78,7 @@ class Admin:
             "consign": self._consign,
             "pay": self._pay,
             "orders": self._orders,
+            "save": self._save,
             "webhooks": self._turn_dial,
             "webhooks/bind": self._bind,
             "deliveries": self._deliveries,
@@ -90,10 +93,10 @@ class Admin:
         """Do one hook.
 
         `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, `consign`,
-        `pay`, `orders`, `webhooks` (their dial), `webhooks/bind`, `deliveries`, `tickets`,
-        `tickets/close`, `tickets/delete`, `actions`, `integration_errors`, or an edit by hand of
-        `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`, `recurring/<id>`,
-        `ticket/<id>`.
+        `pay`, `orders`, `save`, `webhooks` (their dial), `webhooks/bind`, `deliveries`,
+        `tickets`, `tickets/close`, `tickets/delete`, `actions`, `integration_errors`, or an edit
+        by hand of `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`,
+        `recurring/<id>`, `ticket/<id>`.
         """
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)
@@ -188,6 +191,14 @@ class Admin:
     def _orders(self, _body: Row) -> Row:
         """All sales orders as they stand."""
         return {"orders": list(self._tenant.store.orders.values())}
+
+    def _save(self, body: Row) -> Row:
+        """Save `elements` at a `path` of the API, as many as there are: no call, no limit."""
+        entity = ENTITIES[body["path"].strip("/").lower()]
+        if entity.writing is None:
+            raise ValueError(f"{entity.name} can only be read")
+        whole = partial(entity.whole, self._tenant)
+        return {"rows": save_many(self._tenant, entity.writing, whole, body["elements"])}
 
     def _tickets(self, _body: Row) -> Row:
         """All tickets that were not deleted, whole, oldest first."""

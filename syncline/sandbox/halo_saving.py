@@ -35,6 +35,10 @@ def elements(request: Request, known: dict[str, Convert]) -> list[Row]:
         document = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
     except ValueError:
         raise RefusalError(400, {"": ["Unexpected character encountered while parsing."]}) from None
+    return _typed(document, known)
+
+
+def _typed(document: Any, known: dict[str, Convert]) -> list[Row]:
     if not isinstance(document, list):
         raise RefusalError(400, {"": ["The type requires a JSON array to deserialize correctly."]})
     wrong: dict[str, list[str]] = {}
@@ -42,6 +46,18 @@ def elements(request: Request, known: dict[str, Convert]) -> list[Row]:
     if wrong:
         raise RefusalError(400, wrong)
     return rows
+
+
+def save_many(
+    tenant: Tenant, writing: Writing, whole: Callable[[Row], Row], document: Any
+) -> list[Row]:
+    """Save every element of an array as a POST would, whatever a tenant's array may hold.
+
+    Raises:
+        RefusalError: for an element that is refused; none is saved then.
+    """
+    posted = _typed(document, dict(writing.fields))
+    return [whole(row) for row in _saved(tenant, writing, posted, stepwise=False)]
 
 
 def save(

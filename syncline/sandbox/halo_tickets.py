@@ -2,9 +2,10 @@
 
 Source: field names by the published schemas of Faults, RequestType, TStatus and Policy; that a
 ticket type may ask for fields, that priorities go by GUID and tickets hold their number, that a
-removed ticket can be brought back by `_recover`, was seen live by others. Lists show what Faults_List
-names. Guesses: ids and names of types and statuses, that `search=` looks into summary and details, that only an order to send no acknowledgement keeps Halo from mailing the
-ticket's user, that a change of status fires automations as a new ticket does.
+removed ticket can be brought back by `_recover`, was seen live by others. Lists show what
+Faults_List names. Guesses: ids and names of types and statuses, that `search=` looks into summary
+and details, that only an order to send no acknowledgement keeps Halo from mailing the ticket's
+user, that a change of status fires automations as a new ticket does.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ TICKET_AREAS = frozenset({"tickets"})
 """The scope of actions as well, as seen live by others."""
 
 TICKET_DETAILS = frozenset(
-    "details customfields client_reference datecreated deleted details_html ccaddress alsoinform "
-    "contract_id reference closure_note".split()
+    {
+        *("details", "details_html", "customfields", "client_reference", "reference"),
+        *("datecreated", "deleted", "ccaddress", "alsoinform", "contract_id", "closure_note"),
+    }
 )
 """What only the ticket itself shows."""
 

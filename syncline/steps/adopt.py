@@ -19,7 +19,7 @@ from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.halo.holdings import Holding
-from syncline.ledger import adopting, connections, effects, records, sessions
+from syncline.ledger import adopting, connections, effects, modes, records, sessions
 from syncline.steps import owing
 from syncline.steps.adopt_money import Money, MoneySide, match_money, settle_money
 from syncline.steps.adopt_pins import park_doubtful, pin_of
@@ -135,7 +135,8 @@ def begin(parts: Parts, line: Line) -> None:
     """Let a connection go on after its adoption; nothing that was adopted is written anew."""
 
     def work(connection: Connection) -> None:
-        connections.owed_under(connection, line.link)
+        mark = modes.rules_mark(connection, line.link)
+        modes.owed_under(connection, line.link, mark)
         start(connection, line.link)
         effects.decided(
             connection,
@@ -154,7 +155,7 @@ def _stands_still(parts: Parts, line: Line) -> None:
     """Nobody else may create orders meanwhile.
 
     Raises:
-        Refused: the connection is active.
+        Refused: the connection is active, or rehearses.
         Again: a worker still has some in its hands, or the outcome of some is unknown.
     """
 
@@ -167,6 +168,11 @@ def _stands_still(parts: Parts, line: Line) -> None:
     if state == "active":
         raise Refused(
             f"{line.link.name} is at work, so it may be creating the very orders that Halo has.",
+            remedy=f"First: syncline connection stop {line.link.name}",
+        )
+    if state == "rehearsing":
+        raise Refused(
+            f"{line.link.name} rehearses, so nothing is written to Halo.",
             remedy=f"First: syncline connection stop {line.link.name}",
         )
     if many:

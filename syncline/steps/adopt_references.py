@@ -30,7 +30,8 @@ from syncline.steps.adopt_reading import Progress
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
-from syncline.steps.render import Write, currency_of
+from syncline.steps.render import Write
+from syncline.steps.sources import currency_of
 from syncline.steps.targets import TARGETS, Target
 from syncline.steps.verdicts import (
     BACKOFF,

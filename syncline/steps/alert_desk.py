@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError
-from syncline.flows.alert_tickets import INTEGRATION_ERROR, TICKET, Desk
+from syncline.flows.alert_tickets import INTEGRATION_ERROR, TARGETS, TICKET, Desk
 from syncline.halo.abilities import Abilities
 from syncline.halo.tickets import NamedRow, list_statuses, list_types
 from syncline.ledger import deliveries
@@ -23,6 +23,11 @@ _TYPES = ("alert", "incident", "fault")
 
 _CLOSED = ("closed", "completed", "resolved", "cancelled", "canceled")
 """Names of statuses in which a ticket is done with; the first one there is closes ours."""
+
+
+def still_tells(line: Line, target: str) -> bool:
+    """Whether a target is one of alerts, which go on where a connection could not work."""
+    return target in TARGETS and line.link.stopped_by_itself
 
 
 def desk(parts: Parts, line: Line, target: str, known: Abilities) -> Desk:

@@ -14,10 +14,11 @@ from syncline.fingerprint import fingerprint
 from syncline.flows import orders
 from syncline.flows.alert_tickets import ACTION, INTEGRATION_ERROR, TICKET, action_role, text_of
 from syncline.flows.alerts import FLOW, SOURCE_KIND, Standing, What, is_quiet, quiet_ends, telling
-from syncline.ledger import alert_messages, obligations, records, target_rows
+from syncline.ledger import alert_messages, alert_raising, obligations, records, target_rows
 from syncline.ledger import alerts as ledger
 from syncline.ledger.alert_messages import NewMessage
-from syncline.ledger.alerts import Alert, Told
+from syncline.ledger.alert_raising import Told
+from syncline.ledger.alerts import Alert
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt
 from syncline.ledger.records import NewVersion
@@ -77,7 +78,7 @@ def tell(
             for one in wanted
             if one.what is not None
         ]
-        ledger.note_told(connection, told, now)
+        alert_raising.note_told(connection, told, now)
     return nudges
 
 

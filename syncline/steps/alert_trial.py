@@ -11,11 +11,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.errors import Again, Refused, SynclineError
 from syncline.flows.alert_tickets import TICKET
 from syncline.halo.tickets import KEY, get_ticket
-from syncline.ledger import alert_messages, alerts, connections
-from syncline.ledger.alerts import Alert, Raised
+from syncline.ledger import alert_messages, alert_raising, alerts, connections, effects
+from syncline.ledger.alert_raising import Raised
+from syncline.ledger.alerts import Alert
 from syncline.quota.keys import Lane
 from syncline.steps import alert_tellings
 from syncline.steps.gate import halo_gate
@@ -59,7 +61,7 @@ def try_alerts(parts: Parts, line: Line, tell: Tell) -> list[Arrival]:
             f"Connection {line.link.name!r} is {line.link.state}, so nothing is written to Halo.",
             remedy=f"Start it with `syncline connection start {line.link.name}`.",
         )
-    number = parts.ledger.run(lambda c: alerts.open_test(c, line.link.id, trial(line)))
+    number = parts.ledger.run(lambda connection: _begin(connection, parts, line))
     found: list[Arrival] = []
     if line.document.alerts.into == "ticket":
         try:
@@ -71,7 +73,21 @@ def try_alerts(parts: Parts, line: Line, tell: Tell) -> list[Arrival]:
         _close(parts, line, number)
     tell("telling the channels")
     notify(parts, line.link)
-    return [*found, *_messages(parts, number)]
+    found += _messages(parts, number)
+    if found and all(way.arrived for way in found):
+        parts.ledger.run(lambda connection: alerts.prove(connection, number))
+    return found
+
+
+def _begin(connection: Connection, parts: Parts, line: Line) -> int:
+    effects.decided(
+        connection,
+        line.link.id,
+        what="alerts test",
+        subject=line.link.name,
+        by=actor(parts.settings),
+    )
+    return alerts.open_test(connection, line.link.id, trial(line))
 
 
 def trial(line: Line) -> Raised:
@@ -108,7 +124,6 @@ def _ticket(parts: Parts, line: Line, number: int, tell: Tell) -> Arrival:
         _read_back(parts, line, ticket_id, made.source_id)
     except SynclineError as error:
         return Arrival("Halo ticket", arrived=False, what=str(error))
-    parts.ledger.run(lambda connection: alerts.prove(connection, number))
     return Arrival(
         "Halo ticket", arrived=True, what=f"ticket {ticket_id} was made, read back and closed"
     )
@@ -130,7 +145,7 @@ def _tell(parts: Parts, line: Line) -> None:
     give_up = parts.monotonic() + PATIENCE.total_seconds()
 
     def work(connection: Connection) -> bool:
-        now = alerts.begin(connection)
+        now = alert_raising.begin(connection)
         if now is not None:
             alert_tellings.tell(parts, connection, rules, now)
         return now is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from syncline.errors import Absent
 from syncline.halo.tickets import TicketRow, get_ticket
-from syncline.ledger import alerts
+from syncline.ledger import alerts, effects
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, alert_desk
 from syncline.steps.alert_tellings import BY_HAND
@@ -38,7 +40,7 @@ def watch(parts: Parts, line: Line, *, every: timedelta = EVERY) -> None:
     for number, ticket_id in taken:
         by = _done_by(line, gate, int(ticket_id), desk.closed)
         if by is not None:
-            _acknowledge(parts, number, by)
+            _acknowledge(parts, line, number, by)
 
 
 def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> str | None:
@@ -53,5 +55,11 @@ def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> 
     return BY_HAND[0] if row.status_id in done else None
 
 
-def _acknowledge(parts: Parts, number: int, by: str) -> None:
-    parts.ledger.run(lambda connection: alerts.acknowledge(connection, [number], by))
+def _acknowledge(parts: Parts, line: Line, number: int, by: str) -> None:
+    def work(connection: Connection) -> None:
+        for source_id in alerts.acknowledge(connection, [number], by).values():
+            effects.decided(
+                connection, line.link.id, what="alerts acknowledge", subject=source_id, by=by
+            )
+
+    parts.ledger.run(work)

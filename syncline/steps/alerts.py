@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 from syncline.errors import SynclineError
 from syncline.flows import alert_signals, alerts, customers, orders
 from syncline.flows.alerts import Signal
-from syncline.ledger import alert_facts, alert_messages, calls, connections, parked
-from syncline.ledger import alerts as ledger
+from syncline.ledger import alert_facts, alert_messages, alert_raising, calls, connections, parked
 from syncline.ledger.alert_facts import NewOrder
-from syncline.ledger.alerts import Raised
+from syncline.ledger.alert_raising import Raised
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.mapping.options import duration
@@ -36,8 +35,11 @@ GIVEN_UP_AFTER = timedelta(minutes=10)
 YOUNG = timedelta(days=1)
 """The greatest age of an order that is news."""
 
-OVERLAP = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=2)
 """Longer than any transaction that notices orders; so far back is looked again."""
+
+_PARKED = ("parked", "fulfillment")
+"""Kinds of alerts whose causes are told apart only when something about them has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,15 @@ def evaluate(parts: Parts) -> list[Nudge]:
     watched = [one for link in links if (one := _watched(parts, link)) is not None]
 
     def work(connection: Connection) -> list[Nudge]:
-        now = ledger.begin(connection)
+        now = alert_raising.begin(connection)
         if now is None:
             return []
-        ledger.raise_all(connection, _raised(connection, watched, now), now)
+        most = {one.link.id: one.document.alerts.new_orders_an_hour for one in watched}
+        alert_raising.note_once(connection, _new_orders(connection, watched), most, now)
+        found, as_before = _raised(parts, connection, watched, now)
+        alert_raising.raise_all(connection, found, now)
         after = {one.link.id: duration(one.document.alerts.heals_after) for one in watched}
-        ledger.heal(connection, after, now)
-        ledger.note_once(connection, _new_orders(connection, watched), now)
+        alert_raising.heal(connection, found, as_before, after, now)
         told = alert_tellings.tell(
             parts, connection, {one.link.id: (one.link, one.document) for one in watched}, now
         )
@@ -112,14 +116,26 @@ def _without_sides(link: Link) -> _Watched | None:
         return None
 
 
-def _raised(connection: Connection, watched: Iterable[_Watched], now: datetime) -> list[Raised]:
-    """Everything that is so now and is to be told under the rules of its connection."""
+def _raised(
+    parts: Parts, connection: Connection, watched: Iterable[_Watched], now: datetime
+) -> tuple[list[Raised], set[tuple[int, str]]]:
+    """Everything that is so now and is to be told under the rules of its connection.
+
+    Returns:
+        What is so, and (connection, kind) of what is left out since it is as open alerts say.
+    """
     by_id = {one.link.id: one for one in watched}
     working = [key for key, one in by_id.items() if one.link.reads]
     found: list[tuple[int, Signal | None]] = []
-    for key in alert_facts.with_parked(connection, by_id):
+    anew = {
+        (key, kind)
+        for key, kind in alert_facts.parked_anew(connection, by_id)
+        if kind in by_id[key].document.alerts.kinds
+    }
+    for key in sorted({key for key, _ in anew}):
         causes = parked.by_cause(connection, connection_id=key)
-        found += [(key, alert_signals.parked(one)) for one in causes if one.flow != alerts.FLOW]
+        told = [one for one in causes if one.flow != alerts.FLOW]
+        found += [(key, one) for one in alert_signals.parked(told, by_id[key].link.name)]
     for differing in alert_facts.differences(connection, by_id):
         name = by_id[differing.connection_id].link.name
         found.append((differing.connection_id, alert_signals.differences(differing, name)))
@@ -130,14 +146,30 @@ def _raised(connection: Connection, watched: Iterable[_Watched], now: datetime) 
         found.append((missing.connection_id, alert_signals.missed(missing, least)))
     for reading in alert_facts.readings(connection, working, list(KINDS)):
         late = duration(by_id[reading.connection_id].document.alerts.pulls_late_after)
+        late = max(late, 2 * parts.settings.pull_hot)
         found += [(reading.connection_id, one) for one in alert_signals.pulls(reading, late, now)]
+    for many in alert_facts.gathered(connection, by_id, now):
+        link, options = by_id[many.connection_id].link, by_id[many.connection_id].document.alerts
+        signal = alert_signals.many_orders(many, options.new_orders_an_hour, link.name)
+        found.append((link.id, signal))
     for one in by_id.values():
         found += [(one.link.id, signal) for signal in _of_sides(connection, one)]
+    as_before: set[tuple[int, str]] = {
+        (key, kind)
+        for key, one in by_id.items()
+        for kind in _PARKED
+        if (key, kind) not in anew and kind in one.document.alerts.kinds
+    }
     return [
         _as_raised(key, signal)
         for key, signal in found
-        if signal is not None and signal.kind in by_id[key].document.alerts.kinds
-    ]
+        if signal is not None and _is_told(by_id[key], signal)
+    ], as_before
+
+
+def _is_told(one: _Watched, signal: Signal) -> bool:
+    asked = "new_order" if signal.kind == "many_orders" else signal.kind
+    return asked in one.document.alerts.kinds
 
 
 def _of_sides(connection: Connection, one: _Watched) -> list[Signal | None]:
@@ -212,4 +244,5 @@ def _as_raised(connection_id: int, signal: Signal) -> Raised:
         signal.count,
         signal.since,
         signal.order_id,
+        signal.latest,
     )

@@ -65,24 +65,30 @@ def read(path: Path) -> Iterator[Head]:
         Refused: the file cannot be read, or is no file of heads.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    head = _parsed(line, number, path)
+                    if head is None:
+                        return
+                    yield head
+    except OSError as error:
         raise Refused(
             f"The anchors in {path} cannot be read ({type(error).__name__}).",
             remedy="Name a file that syncline wrote, with --anchor.",
         ) from error
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            yield msgspec.json.decode(line, type=Head)
-        except msgspec.DecodeError:
-            if number == len(lines):
-                return
-            raise Refused(
-                f"Line {number} of {path} is no head of a chain.",
-                remedy="Take the file from a copy that nobody edited.",
-            ) from None
+
+
+def _parsed(line: bytes, number: int, path: Path) -> Head | None:
+    try:
+        return msgspec.json.decode(line, type=Head)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if not line.endswith(b"\n"):
+            return None
+        raise Refused(
+            f"Line {number} of {path} is no head of a chain.",
+            remedy="Take the file from a copy that nobody edited.",
+        ) from None
 
 
 def _append(path: Path, written: Sequence[Head]) -> None:

@@ -24,7 +24,7 @@ from syncline.highlevel.models import parse
 from syncline.ledger import planned
 from syncline.ledger.leases import Lease
 from syncline.ledger.planned import Counted
-from syncline.steps import abilities, halo_reading, readings, render, ship_cases
+from syncline.steps import abilities, halo_reading, readings, render, ship_cases, sources
 from syncline.steps.parts import Line, Parts
 from syncline.steps.placeholders import Id, Money, Unknown
 from syncline.steps.plan import Call, Count, Cutter, Kept, Plan
@@ -40,8 +40,17 @@ Edge = tuple[str, str, str]
 Tell = Callable[[str, int, int], None]
 
 
-def dry_run(parts: Parts, line: Line, *, target: str | None, most: int | None, tell: Tell) -> Plan:
-    """What the deliveries that are owed would send.
+def dry_run(
+    parts: Parts,
+    line: Line,
+    *,
+    target: str | None,
+    most: int | None,
+    tell: Tell,
+    call: Callable[[Call], object],
+    keep: Callable[[Kept], object],
+) -> Plan:
+    """What the deliveries that are owed would send; nothing of it is kept here.
 
     Args:
         parts: the process's parts; neither its clients nor its quota are used.
@@ -49,10 +58,12 @@ def dry_run(parts: Parts, line: Line, *, target: str | None, most: int | None, t
         target: only this one; what it needs of others counts as being on its way.
         most: deliveries of each target that are rendered; None for all.
         tell: is told the target, how many are done, and of how many.
+        call: is given each call, in their order.
+        keep: is given each delivery that would be parked.
     """
     known = abilities.known(parts, line)
     owed = parts.ledger.run(lambda connection: planned.counts(connection, line.link.id))
-    run = _Run(parts, line, known, owed, most, tell)
+    run = _Run(parts, line, known, owed, most, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -72,11 +83,12 @@ class _Run:
         owed: Mapping[str, Counted],
         most: int | None,
         tell: Tell,
+        call: Callable[[Call], object],
+        keep: Callable[[Kept], object],
     ) -> None:
         self._parts, self._line, self._known = parts, line, known
         self._owed, self._most, self._tell = owed, most, tell
-        self._calls: list[Call] = []
-        self._kept: list[Kept] = []
+        self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}
         self._stuck: set[Edge] = set()
         self._invoices: dict[str, tuple[Id, Id, Id]] = {}
@@ -89,8 +101,9 @@ class _Run:
         for leases in self._pages(target.name, count):
             elements = self._rendered(target, leases, count)
             for call in cutter.cut(elements):
-                self._calls.append(call)
-        self._calls += cutter.rest()
+                self._call(call)
+        for call in cutter.rest():
+            self._call(call)
         self._estimate(count, cutter.calls)
         if target.name in {"client", "user"}:
             self._asked += ceil(count.writes / self._parts.settings.send_batch)
@@ -105,7 +118,7 @@ class _Run:
                 if isinstance(outcome, Call):
                     count.writes += 1
                     calls += 2  # the order's list is read before
-                    self._calls.append(outcome)
+                    self._call(outcome)
                 else:
                     self._settled(lease, count, outcome)
         self._estimate(count, calls)
@@ -130,8 +143,6 @@ class _Run:
             highlevel * link.highlevel_seconds / link.highlevel_calls,
         )
         return Plan(
-            tuple(self._calls),
-            tuple(self._kept),
             self._counts,
             read,
             halo,
@@ -198,14 +209,14 @@ class _Run:
 
     def _opened(
         self, connection: Connection, leases: Sequence[Lease], unknown: Unknown
-    ) -> tuple[dict[int, render.Source], dict[Needs, TargetIds], set[int]]:
+    ) -> tuple[dict[int, sources.Source], dict[Needs, TargetIds], set[int]]:
         """What deliveries are rendered from, the ids of what they need, and which of them wait."""
         tenant = self._line.link.tenant
-        loaded = render.load(connection, leases, self._line.document)
+        loaded = sources.load(connection, leases, self._line.document)
         needed = {
-            lease.id: render.needs_of(self._line, lease, loaded.get(lease.id)) for lease in leases
+            lease.id: sources.needs_of(self._line, lease, loaded.get(lease.id)) for lease in leases
         }
-        ids, unmet = render.resolve(connection, tenant, needed)
+        ids, unmet = sources.resolve(connection, tenant, needed)
         edges = {(n.flow, n.source_id, n.role) for many in unmet.values() for n in many}
         states = planned.states(connection, tenant, sorted(edges)) if edges else {}
         waiting = {lease.id for lease in leases if lease.id not in loaded}
@@ -247,7 +258,7 @@ class _Run:
             return
         count.parks += 1
         named = why.field if isinstance(why, Unmappable) else None
-        self._kept.append(Kept(lease.target, lease.source_id, lease.role, named, str(why)))
+        self._keep(Kept(lease.target, lease.source_id, lease.role, named, str(why)))
 
     def _shipped(
         self, connection: Connection, leases: Sequence[Lease]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from syncline.actor import actor
 from syncline.errors import Again, UnknownName
@@ -44,6 +44,7 @@ def erase(parts: Parts, who: str, *, dry_run: bool) -> Erasure:
     by = actor(parts.settings)
 
     def work(connection: Connection) -> Erasure:
+        connection.execute(text("set local statement_timeout = 0"))  # it looks through everything
         places = sorted({one.place for one in _look(connection, who).records})
         erasure.keep_others_out(connection, places)
         found = _look(connection, who)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.errors import Again, NotSent, RateLimited, SynclineError
+from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
 from syncline.quota.keys import Lane, QuotaKey, halo_hint, highlevel_hint
@@ -260,6 +260,8 @@ def _end(outcome: Outcome) -> calls.CallEnd:
 
 
 def _status(outcome: Outcome) -> int | None:
+    if isinstance(outcome.error, Unanswered):
+        return calls.NOBODY
     if outcome.error is not None:
         return outcome.error.status
     return int(getattr(outcome.result, "status", 200))

@@ -17,7 +17,7 @@ from syncline.flows.golive import Acceptance, Dump, Facts, Load, Reconciled, Sid
 from syncline.halo import orders
 from syncline.halo.abilities import Abilities
 from syncline.halo.answers import listing
-from syncline.ledger import alerts, connections, effects, resting
+from syncline.ledger import alerts, connections, effects, modes, resting
 from syncline.ledger import golive as books
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
@@ -26,7 +26,7 @@ from syncline.steps import abilities
 from syncline.steps.bound import bound
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
-from syncline.steps.rules import HELD, hold_live
+from syncline.steps.rules import hold_live
 from syncline.steps.targets import TARGETS
 
 NOTICED_AFTER_S = 6.0
@@ -72,12 +72,21 @@ def accept(connection: Connection, link: Link, line: str, because: str, by: str)
     )
 
 
+def live_already(link: Link) -> Refused:
+    """What is said to whoever wants to go live with a connection that is."""
+    return Refused(
+        f"{link.name} is live already.", remedy=f"To go back: syncline golive back {link.name}"
+    )
+
+
 def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> dict[str, Any]:
     """Let live rows through, and write down what was green; returns the certificate.
 
     Raises:
-        Refused: a line is red, or the connection is live already.
+        Refused: a line is red, the connection is live already, or it is not as it was checked.
     """
+    if line.link.mode == "live":
+        raise live_already(line.link)
     missing = checks.red(found)
     if missing:
         raise Refused(
@@ -88,16 +97,19 @@ def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> d
 
     def work(connection: Connection) -> dict[str, Any]:
         link = connections.by_name(connection, line.link.name)
+        if (link.mapping, link.state) != (line.link.mapping, line.link.state):
+            raise Refused(
+                f"{link.name} got another mapping or state while it was checked.",
+                remedy=f"Check it again: syncline golive check {link.name}",
+            )
         certificate = {
             "lines": [{"name": one.name, "state": one.state, "found": one.found} for one in found],
             "test rows that stay": asdict(books.went(connection, link)),
             "mapping": fingerprint({"mapping": link.mapping}).hex(),
         }
-        if not connections.set_mode(connection, link, "live"):
-            raise Refused(
-                f"{link.name} is live already.", remedy="To go back: syncline golive back NAME"
-            )
-        resting.let_go(connection, link.id, field=HELD)
+        if not modes.set_mode(connection, link, "live"):
+            raise live_already(link)
+        resting.let_go(connection, link.id)
         books.note(connection, link, "switch", by, certificate)
         _decided(connection, link, "golive switch", by, "live")
         return certificate
@@ -116,7 +128,7 @@ def back(parts: Parts, link: Link, by: str, because: str) -> int:
     """
 
     def work(connection: Connection) -> int:
-        if not connections.set_mode(connection, link, "sandbox"):
+        if not modes.set_mode(connection, link, "sandbox"):
             raise Refused(f"{link.name} is in sandbox mode already.")
         books.note(connection, link, "back", by, {"because": because})
         _decided(connection, link, "golive back", by, "sandbox")
@@ -193,9 +205,9 @@ def _facts(
         statuses=frozenset(
             word.lower() for word in books.words(connection, link, payments.SOURCE_KIND, "status")
         ),
-        is_owed_again=link.name in connections.under_new_rules(connection)
+        is_owed_again=link.name in modes.under_new_rules(connection)
         or books.is_owed_again(connection, link),
-        parked=books.parked(connection, link, HELD),
+        parked=books.parked(connection, link),
         tried=Tried(went.order, went.payment, went.refund, went.shipment, went.tracking),
         app=link.auth == "oauth",
         heard_highlevel=heard.get("highlevel"),

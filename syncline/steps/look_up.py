@@ -27,7 +27,7 @@ from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, render, ship
+from syncline.steps import abilities, alert_desk, render, ship, sources
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
@@ -66,7 +66,7 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     Returns:
         Seconds after which to go on, or None when nothing is left to look up now.
     """
-    if not line.link.writes:
+    if not (line.link.writes or alert_desk.still_tells(line, target_name)):
         return None
     if target_name == ship.TARGET:
         return look_up_shipments(parts, line)
@@ -109,7 +109,8 @@ def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> fl
         last.append(lambda connection: deliveries.doubt(connection, rest, settle=pause, why=why))
     _write(parts, last)
     if isinstance(failure, Refused) and target.stops(failure):
-        stop_connection(parts, line, failure)
+        if not line.link.stopped_by_itself:
+            stop_connection(parts, line, failure)
     elif len(rest) < len(leases):
         names = (target.name, *target.wakes)
         parts.announce([Nudge(line.link.name, "send", name) for name in names])
@@ -129,7 +130,7 @@ def _moves(
 ) -> Iterator[tuple[Lease, Move]]:
     """One move for each, as far as the look-up comes: what is known by then is not lost."""
     known = abilities.known(parts, line)
-    loaded = parts.ledger.run(lambda connection: render.load(connection, leases, line.document))
+    loaded = parts.ledger.run(lambda connection: sources.load(connection, leases, line.document))
     seek = _Seek(line, gate, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
@@ -146,7 +147,7 @@ def _moves(
             yield lease, _found(seek, lease, lease.target_id, {}, loaded[lease.id].canonical)
 
 
-def _move(seek: _Seek, lease: Lease, found: Found, canonical: render.Canonical) -> Move:
+def _move(seek: _Seek, lease: Lease, found: Found, canonical: sources.Canonical) -> Move:
     reference = render.reference(seek.target, lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
@@ -186,7 +187,7 @@ def _found(
     lease: Lease,
     target_id: str,
     row: dict[str, Any],
-    canonical: render.Canonical,
+    canonical: sources.Canonical,
 ) -> Move:
     """Its row is known: delivered if it holds what was sent, else due again as an update."""
     target = seek.target
@@ -204,7 +205,7 @@ def _found(
         return _unsure(lease)
     different: list[Difference] = []
     if lease.sent_projection and target.is_whole(row):
-        currency = render.currency_of(canonical)
+        currency = sources.currency_of(canonical)
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency)
         if not different:

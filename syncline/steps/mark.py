@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
+from syncline.flows import repairs
 from syncline.ledger import discrepancies, effects, resting, target_rows
 from syncline.ledger.discrepancies import Discrepancy, values
 from syncline.ledger.target_rows import ACCEPTED, accepted_in
@@ -41,7 +42,7 @@ def reopen(parts: Parts, found: Sequence[Discrepancy], by: str) -> set[int]:
 def _forget(connection: Connection, tenant_id: int, found: Sequence[Discrepancy]) -> None:
     known = target_rows.of_sources(connection, tenant_id, {one.edge for one in found})
     for edge, standing in known.items():
-        fields = {one.field for one in found if one.edge == edge}
+        fields = repairs.with_lines(one.field for one in found if one.edge == edge)
         kept = accepted_in(standing.target_meta)
         left = {field: pair for field, pair in kept.items() if not _is_of(field, fields)}
         if left != kept:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
-from syncline.ledger import connections, records
-from syncline.steps import owing
+from syncline.ledger import connections, modes, records
+from syncline.ledger.connections import Link
+from syncline.steps import owing, rules
 from syncline.steps.parts import Line, Nudge, Parts
 
 PAGE = 500
@@ -23,16 +24,29 @@ def owe_again(parts: Parts, line: Line) -> None:
     if parts.ledger.run(lambda connection: _is_done(connection, link.name)):
         return
     targets: set[str] = set()
-    gently = parts.ledger.run(lambda connection: connections.goes_live_gently(connection, link))
+    since, gently = parts.ledger.run(lambda connection: _begin(connection, link))
     for kind in owing.KINDS:
         targets |= _owe_kind(parts, line, kind, again=not gently)
-    if parts.ledger.run(lambda connection: connections.owed_under(connection, link)):
+    if parts.ledger.run(lambda connection: modes.owed_under(connection, link, since)):
         parts.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
+
+
+def _begin(connection: Connection, link: Link) -> tuple[str | None, bool]:
+    """The mark of what is under way, and whether what was delivered stays as it is.
+
+    What workers have owed or parked by the mode of before, while they had not noticed the new one,
+    is put right.
+    """
+    since = modes.rules_mark(connection, link)
+    gently = modes.goes_live_gently(connection, link)
+    if connections.is_as(connection, link, hold=True):
+        rules.hold_or_let_go(connection, link)
+    return since, gently
 
 
 def _is_done(connection: Connection, name: str) -> bool:
     """Whether another worker was here already."""
-    return name not in connections.under_new_rules(connection)
+    return name not in modes.under_new_rules(connection)
 
 
 def _owe_kind(parts: Parts, line: Line, kind: str, *, again: bool) -> set[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
-from syncline.flows.flow import Owed
+from syncline.flows.flow import Owed, is_held
 from syncline.ledger import obligations, records, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt
@@ -186,16 +186,19 @@ def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     ids = [one.foreign_id for one in versions]
     invoiced = _standing(books, ids)
     read = _read(books, ids)
+    asked = _asked(books, ids)
     debts: list[Debt] = []
     for one in versions:
         owed = orders.owes(one.canonical, books.document, detail_is_fresh=one.foreign_id in read)
         debts += _own(books, owed, one)
-        if "invoice" in invoiced.get(one.foreign_id, ()):
+        is_invoiced = "invoice" in invoiced.get(one.foreign_id, ())
+        if is_invoiced and not is_held(one.canonical, books.document):
             owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
             debts += _own(books, owed, one)
         debts += [
             _reading(books.link, one.foreign_id, role, one.version)
             for role in _asks_for(books, one.canonical)
+            if role not in asked.get(one.foreign_id, ())
         ]
     return debts
 
@@ -303,9 +306,15 @@ def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
-    """Whose detail need not be read: it is as new, or no mapping changes what it says."""
-    if not books.again:
-        return books.detail_is_fresh
+    """Whose detail need not be read: it is as new, or was asked for and nothing was read since."""
+    asked = _asked(books, ids)
+    return {*books.detail_is_fresh, *(key for key, roles in asked.items() if "detail" in roles)}
+
+
+def _asked(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
+    """What was asked for of records beside themselves, where nothing was read that is newer."""
+    if books.facet:
+        return {}
     return obligations.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 

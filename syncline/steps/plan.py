@@ -74,8 +74,6 @@ class Plan:
     """What would be done.
 
     Attributes:
-        calls: in their order.
-        kept: what would be parked.
         counts: by target.
         readings: what would be read first: target → how often.
         halo_calls: calls to Halo, those that only ask included.
@@ -83,8 +81,6 @@ class Plan:
         minutes: how long that takes at the least, at the limits of both sides.
     """
 
-    calls: tuple[Call, ...]
-    kept: tuple[Kept, ...]
     counts: Mapping[str, Count]
     readings: Mapping[str, int]
     halo_calls: int

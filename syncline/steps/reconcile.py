@@ -31,6 +31,7 @@ from syncline.ledger.reconciliation import Run
 from syncline.mapping.document import Document
 from syncline.steps import abilities
 from syncline.steps.gate import NoQuota
+from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
 from syncline.steps.pull import owe
 from syncline.steps.reconcile_judging import certify
@@ -85,13 +86,12 @@ def advance(parts: Parts, line: Line, tell: Tell) -> Advanced | None:
     Raises:
         SynclineError: a side could not be read; the run has failed and says so.
     """
-    owner = parts.session()
-    run = parts.ledger.run(lambda c: reconciliation.take(c, line.link.id, owner))
-    if run is None:
-        return None
-    period, place = (run.first, run.last), line.link.location_place
-    sold_in = parts.ledger.run(lambda c: records.currencies(c, place, *period))
-    reader = Reader.of(parts, line, tell, sold_in)
+    with in_hand(parts):
+        owner = parts.session()
+        run = parts.ledger.run(lambda c: reconciliation.take(c, line.link.id, owner))
+        if run is None:
+            return None
+        reader = _reader(parts, line, run, tell)
     try:
         _run(parts, line, run, reader)
     except (NoQuota, Paused) as error:
@@ -160,6 +160,12 @@ def _run(parts: Parts, line: Line, run: Run, reader: Reader) -> None:
     if document.fulfillments.into != "none" and run.sample is None:
         _read(parts, reader, run, scope, "consignment", progress)
     certify(reader, scope, targets, progress)
+
+
+def _reader(parts: Parts, line: Line, run: Run, tell: Tell) -> Reader:
+    place = line.link.location_place
+    sold_in = parts.ledger.run(lambda c: records.currencies(c, place, run.first, run.last))
+    return Reader.of(parts, line, tell, sold_in)
 
 
 def _read(

@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
-from syncline.ledger import connections, records
+from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
-from syncline.steps import owing
+from syncline.steps import owing, rules
 
 Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -124,7 +124,7 @@ def record(
                 with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
-    connections.owed_under_old_rules(connection, link)
+    rules.owed_by(connection, link)
     targets = owing.owe(
         connection,
         link,

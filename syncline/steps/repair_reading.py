@@ -11,7 +11,7 @@ from syncline.flows.flow import Difference
 from syncline.ledger import records, target_rows
 from syncline.ledger.target_rows import Standing
 from syncline.quota.keys import Lane
-from syncline.steps import render
+from syncline.steps import sources
 from syncline.steps.adopt_reading import patiently
 from syncline.steps.gate import PARALLEL, Outcome, halo_gate
 from syncline.steps.parts import Line, Parts
@@ -56,7 +56,7 @@ def differences(
             one.projection or one.sent_projection or {},
             row,
             line.document,
-            render.currency_of(known[keys[key]][1]) if keys[key] in known else "",
+            sources.currency_of(known[keys[key]][1]) if keys[key] in known else "",
         )
         for key, (one, row) in shown.items()
     }

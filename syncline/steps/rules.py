@@ -7,13 +7,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from syncline.ledger import connections, resting
+from syncline.ledger import connections, modes, resting
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document, load
 from syncline.steps.parts import Line
-
-HELD: Final = "live_mode"
-"""The field for which what sandbox mode does not let through is parked."""
 
 _WHY: Final = (
     "It was owed before its connection came into sandbox mode. Set the connection live with "
@@ -49,10 +46,24 @@ def hold_live(connection: Connection, link: Link) -> int:
     """
     if link.mode != "sandbox" or link.is_emulated:
         return 0
-    held = resting.hold_back(connection, link.id, reason=_WHY, field=HELD)
+    held = resting.hold_back(connection, link.id, reason=_WHY)
     if held:
-        connections.forget_rules(connection, link)
+        modes.forget_rules(connection, link)
     return held
+
+
+def hold_or_let_go(connection: Connection, link: Link) -> None:
+    """Hold back or let go what its mode says, before all records are owed again under it."""
+    if link.mode == "live":
+        resting.let_go(connection, link.id)
+    elif not link.is_emulated:
+        resting.hold_back(connection, link.id, reason=_WHY)
+
+
+def owed_by(connection: Connection, link: Link) -> None:
+    """After records were owed by a link that may be old: what it let out wrongly is held back."""
+    if modes.owed_under_old_rules(connection, link):
+        hold_live(connection, connections.by_id(connection, link.id))
 
 
 def begin(connection: Connection, link: Link) -> None:

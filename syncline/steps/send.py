@@ -54,8 +54,8 @@ def send(parts: Parts, line: Line, target: str) -> float | None:
         Seconds after which there is more to do, or None when nothing is left that is due now.
     """
     only_reads = target in readings.TARGETS or target in halo_reading.TARGETS
-    tells = target in alert_tickets.TARGETS and line.link.stopped_by_itself
-    if not (line.link.reads if only_reads else line.link.writes or tells):
+    writes = line.link.writes or alert_desk.still_tells(line, target)
+    if not (line.link.reads if only_reads else writes):
         return None
     if target in readings.TARGETS:
         return readings.read(parts, line, target)

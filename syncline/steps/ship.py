@@ -19,7 +19,7 @@ from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
-from syncline.ledger import database, deliveries, records, shipments
+from syncline.ledger import connections, database, deliveries, records, shipments
 from syncline.ledger.leases import Departure, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
@@ -283,6 +283,8 @@ def _depart(
     ]
     if not going:
         return []
+    if not connections.is_as(connection, line.link):
+        raise NotSent("Its connection stands or works otherwise by now.")
     tokens = [token for token, _, _ in going]
     gate.begin(connection, tokens, [Planned("create fulfillment", 1)] * len(going))
     departures = [

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from syncline.flows import alert_tickets, customers
-from syncline.ledger import connections, event_queue, pulls, sessions, waits
+from syncline.ledger import connections, event_queue, modes, pulls, resting, sessions, waits
 from syncline.steps import halo_reading, readings, ship
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
@@ -24,6 +24,7 @@ def sweep(parts: Parts) -> list[Nudge]:
         sessions.recover(connection, settings.dead_after, settings.settle)
         # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
         connections.hand_over(connection, [customers.FLOW], also_never_worked=[halo_reading.FLOW])
+        resting.let_go_for_others(connection, [customers.FLOW])
         waits.wake_ready(connection)
         return [
             *_events(connection),
@@ -57,7 +58,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
                 order by d.due_at limit 1) d
             where c.state = 'active' or c.state = 'rehearsing' and t.target = any(:readings)
                or c.state = 'stopped' and c.note not like all(:by_a_person)
-                  and t.target = any(:alerts) and s.state = 'due'
+                  and t.target = any(:alerts)
             """
         ),
         {
@@ -77,5 +78,5 @@ def _pulls(connection: Connection) -> Iterable[Nudge]:
 
 
 def _new_rules(connection: Connection) -> Iterable[Nudge]:
-    for name in connections.under_new_rules(connection):
+    for name in modes.under_new_rules(connection):
         yield Nudge(name, "owe_again")

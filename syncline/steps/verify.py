@@ -6,14 +6,15 @@ Stretches of chains are checked side by side, in processes of their own where th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from syncline.ledger import sealing, verification
+from syncline.ledger.anchors import against_anchors
 from syncline.ledger.chains import Head
 from syncline.ledger.database import Ledger, connect
 from syncline.ledger.entries import SOURCES
@@ -52,7 +53,7 @@ def verify(
     parts: Parts,
     chains: Sequence[str] | None,
     since: datetime | None,
-    anchors: Sequence[Head],
+    anchors: Iterable[Head],
     told: Told,
 ) -> Verified:
     """Check the log, or some chains of it, and go on after whatever is found.
@@ -61,7 +62,7 @@ def verify(
         parts: what the process works with.
         chains: their names; None for all.
         since: only entries from then on.
-        anchors: heads that were kept outside.
+        anchors: heads that were kept outside; gone through once.
         told: called with entries checked and entries in all.
     """
     # Counted first: what is sealed meanwhile is not looked at.
@@ -69,37 +70,48 @@ def verify(
     todo = parts.ledger.run(lambda c: verification.stretches(c, chains, since, STRETCH))
     of = sum(one.last - one.first + 1 for one in todo)
     entries, findings = 0, list[Finding]()
-    erased: dict[str, dict[int, list[int]]] = {}
     with _checking(parts, len(todo)) as check:
-        for stretch, checked in check(todo):
+        for checked in check(todo):
             entries += checked.entries
             findings += checked.findings
-            for entry_id, positions in checked.erased.items():
-                erased.setdefault(stretch.chain, {}).setdefault(entry_id, []).extend(positions)
             told(entries, of)
-    findings += parts.ledger.run(lambda c: _across(c, chains, since, anchors, erased))
+    compared = _Counting(one for one in anchors if chains is None or one.chain in chains)
+    # Not `run`, which might go through the anchors again.
+    with parts.ledger.begin() as connection:
+        findings += _across(connection, chains, since, compared)
     places = {one.chain for one in todo if not one.chain.startswith("connection:")}
     findings += _records(parts, sorted(places))
-    relevant = [one for one in anchors if chains is None or one.chain in chains]
     return Verified(
-        entries, len({one.chain for one in todo}), len(relevant), waiting, _in_order(findings)
+        entries, len({one.chain for one in todo}), compared.many, waiting, _in_order(findings)
     )
+
+
+class _Counting:
+    """Heads that are gone through once, and how many they were."""
+
+    def __init__(self, heads: Iterable[Head]) -> None:
+        self.many = 0
+        self._heads = heads
+
+    def __iter__(self) -> Iterator[Head]:
+        for head in self._heads:
+            self.many += 1
+            yield head
 
 
 def _across(
     connection: Connection,
     chains: Sequence[str] | None,
     since: datetime | None,
-    anchors: Sequence[Head],
-    erased: dict[str, dict[int, list[int]]],
+    anchors: Iterable[Head],
 ) -> list[Finding]:
+    connection.execute(text("set local statement_timeout = 0"))  # a log may be of any length
     among = [
         *verification.ends(connection, chains),
-        *verification.against_anchors(connection, chains, anchors),
+        *against_anchors(connection, chains, anchors),
         *verification.inserted(connection, since),
         *verification.records_astray(connection, chains),
-        # Only of a whole chain it is known which positions an erasure took.
-        *([] if since is not None else verification.erasures(connection, erased)),
+        *verification.erasures(connection, chains),
     ]
     return [one for one in among if chains is None or one.chain in chains]
 
@@ -121,13 +133,13 @@ def _in_order(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (one.chain, one.position, one.entry, one.what))
 
 
-Check = Callable[[Sequence[Stretch]], Iterator[tuple[Stretch, Checked]]]
+Check = Callable[[Sequence[Stretch]], Iterator[Checked]]
 
 
 @contextmanager
 def _checking(parts: Parts, stretches: int) -> Iterator[Check]:
     if stretches < PARALLEL_FROM or (os.cpu_count() or 1) == 1:
-        yield lambda todo: ((one, _check(parts.ledger, one)) for one in todo)
+        yield lambda todo: (_check(parts.ledger, one) for one in todo)
         return
     # A worker never needs these, and this module is never far from one.
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
@@ -141,7 +153,7 @@ def _checking(parts: Parts, stretches: int) -> Iterator[Check]:
         initializer=_begin,
         initargs=(url,),
     ) as pool:
-        yield lambda todo: zip(todo, pool.map(_check_there, todo), strict=True)
+        yield lambda todo: pool.map(_check_there, todo)
 
 
 _ledgers: list[Ledger] = []

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from syncline.errors import NotSent, Refused, Rejected
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.halo.models import HaloRow
-from syncline.ledger import deliveries
+from syncline.ledger import connections, deliveries
 from syncline.ledger.leases import Confirmation, Departure
 from syncline.steps import abilities, alert_desk, currencies
 from syncline.steps.gate import Gate, Outcome, Planned
@@ -50,7 +50,8 @@ def write(
     """Send some arrays side by side: one transaction before, one after.
 
     Raises:
-        NotSent: the rows have gone on to another worker; nothing was sent.
+        NotSent: the rows have gone on to another worker, or the connection was stopped, rehearses
+            or changed its mode since the line was opened; nothing was sent.
         Refused: the other side lets nobody in.
     """
     began = parts.monotonic()
@@ -63,6 +64,8 @@ def write(
     ]
 
     def depart(connection: Connection) -> None:
+        if not connections.is_as(connection, line.link):
+            raise NotSent("Its connection stands or works otherwise by now.")
         gate.begin(connection, tokens, planned)
         if len(deliveries.depart(connection, departures)) < len(departures):
             raise NotSent("Deliveries of this worker have gone on to another one.")

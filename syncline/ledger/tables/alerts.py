@@ -21,7 +21,8 @@ SOURCE_ID = text("'alert-' || left(replace(cast(gen_random_uuid() as text), '-',
 class Alert(Base):
     """Something that people shall know of: why, how often, since when, and whether it healed.
 
-    A `notice` is told once and never heals. `looked_at` is when its ticket in Halo was read last.
+    A `notice` is told once and never heals. `last_at` is when something about it changed, `gone_at`
+    since when its cause is not there any more, `looked_at` when its ticket in Halo was read last.
     """
 
     __tablename__ = "alert"
@@ -32,6 +33,7 @@ class Alert(Base):
         Index("uq_alert_order", "connection_id", "cause", unique=True, postgresql_where=NEW_ORDERS),
         Index("ix_alert_untold", "connection_id", postgresql_where=UNTOLD),
         Index("ix_alert_latest", "connection_id", "state", "id"),
+        Index("ix_alert_new_orders", "connection_id", "first_at", postgresql_where=NEW_ORDERS),
     )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     source_id: Mapped[str] = mapped_column(server_default=SOURCE_ID, unique=True)
@@ -45,6 +47,7 @@ class Alert(Base):
     state: Mapped[str] = mapped_column(server_default="open")
     first_at: Mapped[datetime] = mapped_column(server_default=NOW)
     last_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    gone_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
     looked_at: Mapped[datetime | None]

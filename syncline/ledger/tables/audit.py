@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from syncline.ledger.tables.base import NOW, Base
@@ -50,6 +50,7 @@ class Seal(Base):
     __table_args__ = (
         UniqueConstraint("source", "entry_id", name="uq_seal_entry"),
         Index("ix_seal_at", "chain", "entry_at"),
+        Index("ix_seal_erased", "erased_by", postgresql_where=text("erased_by is not null")),
     )
     chain: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

@@ -19,7 +19,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.alerts import evaluate
 from syncline.steps.notify import notify
 from tests.alerting import alerts
-from tests.syncline.cli.conftest import document, runner
+from tests.syncline.cli.conftest import Run, document, runner
 from tests.world import NAME, World, Worlds, opening, small
 
 
@@ -96,13 +96,13 @@ def test_alerts_are_tried_listed_shown_known_and_told_to_channels(
     assert run("alerts", "test", NAME, "--dry-run").exit_code == 0
     assert not sandbox.tickets()
     assert _proved(world) is None
+    _one_way_that_is_set_does_not_take_it(run, world, channel)
     trial = document(run("alerts", "test", NAME, "--json"))
     assert [(way["way"], way["arrived"]) for way in trial["ways"]] == [
         ("Halo ticket", True),
         ("json 1", True),
     ]
-    [ticket] = sandbox.tickets()
-    assert ticket["status_name"] == "Closed"
+    assert [one["status_name"] for one in sandbox.tickets()] == ["Closed", "Closed"]
     assert _proved(world) is not None
     assert sandbox.audit()["mailed"] == []
 
@@ -137,7 +137,8 @@ def test_alerts_are_tried_listed_shown_known_and_told_to_channels(
     evaluate(world.parts)
     assert not _waiting(world)
     assert "quiet" in run("alerts", "rules", NAME).stdout
-    assert run("alerts", "show", "999").exit_code == 2
+    for wrong in (("show", "999"), ("show", "0"), ("acknowledge", "9" * 20)):
+        assert run("alerts", *wrong).exit_code == 2
     refused = run("alerts", "test", NAME)
     assert refused.exit_code == 2
     assert "connection start acme" in refused.stderr
@@ -145,3 +146,12 @@ def test_alerts_are_tried_listed_shown_known_and_told_to_channels(
 
 def _waiting(world: World) -> list[Any]:
     return world.rows("select * from alert_message where state = 'due' and what <> 'healed'")
+
+
+def _one_way_that_is_set_does_not_take_it(run: Run, world: World, channel: _Channel) -> None:
+    channel.refuses = 1
+    failed = run("alerts", "test", NAME, "--json")
+    assert failed.exit_code == 1
+    assert [way["arrived"] for way in json.loads(failed.stdout)["ways"]] == [True, False]
+    assert _proved(world) is None
+    world.do("update alert_message set due_at = clock_timestamp()")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from syncline.ledger import abilities, connections
+from syncline.ledger import abilities, connections, modes
 from syncline.ledger.database import Ledger
 from syncline.sandbox.config import (
     LOCATION,
@@ -272,8 +272,8 @@ def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(books: Books,
     books.see("o1")
     books.see("o2", amount=1.234)
     held = document(run("dry-run", "acme", "--target", "order", "--json"))
-    assert {one["field"] for one in held["would_park"]} == {"live_mode"}
-    books.ledger.run(lambda connection: connections.set_mode(connection, books.link, "live"))
+    assert {one["field"] for one in held["would_park"]} == {"golive"}
+    books.ledger.run(lambda connection: modes.set_mode(connection, books.link, "live"))
     shown = document(run("dry-run", "acme", "--bodies", "--json"))
     assert [call["path"] for call in shown["calls"]] == [
         *("/api/Client", "/api/Users", "/api/SalesOrder")

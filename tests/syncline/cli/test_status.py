@@ -186,6 +186,8 @@ def test_a_side_that_does_not_answer_is_told_with_the_reason(books: Books, run: 
     assert "silent since" in run("status").stdout
     books.ledger.run(lambda c: call(c, 404, "not found"))
     assert halo()["error"] is None
+    books.ledger.run(lambda c: call(c, 503, "Halo answered 503."))
+    assert halo()["error"] == "Halo answered 503."
 
 
 def test_with_a_private_token_it_says_polling_only_and_offers_the_app(

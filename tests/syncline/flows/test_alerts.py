@@ -20,10 +20,12 @@ from syncline.flows.alerts import (
     What,
     is_quiet,
     matching_rule,
+    new_order,
     quiet_ends,
     telling,
 )
 from syncline.ledger.calls import LastAnswer
+from syncline.ledger.parked import Cause
 from syncline.mapping.document import default_document, load
 from syncline.mapping.options import AlertOptions, NewOrderRule
 
@@ -214,3 +216,31 @@ def test_signals_are_there_only_while_it_is_so() -> None:
     frozen = alert_signals.quota("halo", None, NOW, "acme")
     assert frozen is not None
     assert "2026-11-28 12:00:00 UTC" in frozen.text
+
+
+def test_more_causes_than_people_can_look_at_are_one_alert() -> None:
+    causes = [
+        Cause(
+            id=f"c{at}",
+            records=100 - at,
+            since=NOW,
+            latest=NOW + timedelta(minutes=at),
+            flow="orders",
+            target="order",
+            field=None,
+            reason=f"No. {at} " + "x" * 5000,
+            connections=["acme"],
+            example=at,
+            example_record=f"o{at}",
+            example_reason=None,
+        )
+        for at in range(alert_signals.MOST_CAUSES + 3)
+    ]
+    *told, rest = alert_signals.parked(causes, "acme")
+    assert [one.cause for one in told] == [f"parked c{at}" for at in range(50)]
+    assert max(len(one.text) for one in told) < 1300
+    assert (rest.kind, rest.count, rest.latest) == ("parked", 50 + 49 + 48, causes[-1].latest)
+    assert sum(one.count for one in (*told, rest)) == sum(cause.records for cause in causes)
+    assert len(list(alert_signals.parked(causes[:50], "acme"))) == 50
+    order = {**ORDER, "items": [{"name": "x" * 5000, "qty": 1}] * 500}
+    assert len(new_order("o1", order, NewOrderRule()).text) < 3000

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from syncline.flows import dashboard, dashboard_html, dashboard_sql
 from syncline.flows.dashboard import Frame
 from syncline.halo.dashboards import COLUMNS
+from syncline.ledger.chains import Head
 from syncline.ledger.dashboard import Figures, Pressing, Sold
 from syncline.sandbox.sql_dialect import translate
 
@@ -25,6 +26,7 @@ FIGURES = Figures(
     kinds=(),
     sold=(Sold("USD", 12, 1, 7, 4, Decimal("1204.50"), Decimal("20.00")),),
     certificate=None,
+    heads=(Head("connection:1", 1204, "ab" * 32, None), Head("tenant:1", 7, "cd" * 32, None)),
 )
 ALL = (*dashboard.COUNTED, *dashboard.OF_TABLE)
 
@@ -79,10 +81,12 @@ def test_figures_of_several_connections_of_a_tenant_are_called_so() -> None:
 
 def test_the_row_of_the_table_has_a_cell_for_every_column() -> None:
     cells = dict(zip(dashboard_sql.CELLS, dashboard_html.cells(FIGURES), strict=True))
-    assert cells["at"] == "2026-11-28 14:02:03"
+    assert cells["at"] == "2026-11-28 14:02:03.000"
     told = [cells[name] for name in ("unfulfilled", "failed", "differences", "alerts", "orders")]
     assert told == ["4", "3", "2", "1", "12"]
     assert cells["reconciled"] == cells["orders read"] == "never"
+    assert cells["sealed"] == f"connection:1:1204:{'ab' * 16} tenant:1:7:{'cd' * 16}"
+    assert cells["sealed"] in dashboard_html.figures_html("acme", FIGURES, "never", whole=True)
 
 
 def test_the_last_reconciliation_is_told_in_its_own_words() -> None:
@@ -94,8 +98,14 @@ def test_the_last_reconciliation_is_told_in_its_own_words() -> None:
     rest = {"by_cause": {}, "marked": 0, "accepted": 0, "left_out": [], "on_the_way": 0}
     more = {"unconfirmed": 0, "complete": [], "statement": "", "ways": {}, "mode": "full"}
     calls = {"calls": {"halo": 3, "highlevel": 0}, "seconds": 1}
-    told = dashboard_html.reconciled({"period": "2026-11", "kinds": kinds, **rest, **more, **calls})
+    all_of_it = {"period": "2026-11", "kinds": kinds, **rest, **more, **calls}
+    told = dashboard_html.reconciled(all_of_it)
     assert told == "2026-11: 1,204 orders, USD 88,120.40 on both sides, 0 differences"
+    paid = {**kinds[0], "kind": "payments", "halo": {"count": 1203, "total": "88020.40"}}
+    long = {**all_of_it, "kinds": [*kinds * 3, paid], "by_cause": {"missing": 1}}
+    assert dashboard_html.reconciled(long) == (
+        "2026-11: 3,612 orders; payments: HighLevel 1,204, Halo 1,203; 1 difference"
+    )
 
 
 @given(st.text())

@@ -87,7 +87,11 @@ RED: list[tuple[str, dict[str, Any], str]] = [
         "golive test acme",
     ),
     ("reconciliation", {"reconciled": None}, "syncline reconcile run acme"),
-    ("reconciliation", {"reconciled": Reconciled(4, DAY, 1)}, "syncline reconcile run acme"),
+    (
+        "reconciliation",
+        {"reconciled": Reconciled(4, DAY, 1)},
+        "syncline discrepancies list --connection acme",
+    ),
     ("reconciliation", {"reconciled": Reconciled(4, 8 * DAY, 0)}, "syncline reconcile run acme"),
     ("alerts", {"told": None}, "alerts test acme"),
     ("alerts", {"told": 8 * DAY}, "alerts test acme"),

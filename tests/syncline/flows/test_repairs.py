@@ -53,13 +53,15 @@ def test_only_what_is_still_as_it_was_shown_is_repaired() -> None:
 
 
 def test_what_was_accepted_is_no_difference_until_a_value_moves() -> None:
-    accepted = repairs.accepting([TOTAL, *LINES], {}, {"total"})
+    assert repairs.remaining([TOTAL, *LINES], repairs.accepting(LINES, {}, {"lines"})) == [TOTAL]
+    accepted = repairs.accepting([TOTAL], {}, {"total"})
     assert accepted == {"total": ["10.00", "12.00"]}
     assert repairs.remaining([TOTAL, *LINES], accepted) == LINES
     moved = [TOTAL._replace(got="13.00"), TOTAL._replace(wanted="11.00")]
     assert repairs.remaining(moved, accepted) == moved
-    with_lines = repairs.accepting([TOTAL, *LINES], accepted, {"lines"})
-    assert repairs.remaining([TOTAL, *LINES], with_lines) == []
+    for fields_ in ({"lines", "total"}, {"total"}):
+        with_lines = repairs.accepting([TOTAL, *LINES], {}, fields_)
+        assert repairs.remaining([TOTAL, *LINES], with_lines) == []
 
 
 @given(differences, st.sets(fields))

@@ -19,6 +19,7 @@ from syncline.errors import (
     RateLimited,
     Refused,
     SynclineError,
+    Unanswered,
     Unreadable,
 )
 from syncline.halo.answers import Effect
@@ -144,7 +145,7 @@ def test_a_second_401_is_bad_credentials(
         ((400, {"error": f"odd {SECRET}"}), Refused, "tenant's name"),
         ((429, "Rate Limit Reached", {"retry-after": "9"}), RateLimited, "by itself"),
         ((500, "down"), NotSent, "by itself"),
-        (CUT, NotSent, "by itself"),
+        (CUT, Unanswered, "by itself"),
         ((200, {"token": 1}), Unreadable, "base URL"),
     ],
 )

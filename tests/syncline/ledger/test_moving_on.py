@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
-from syncline.ledger import connections, deliveries, sessions, waits
+from syncline.ledger import connections, deliveries, resting, sessions, waits
 from syncline.ledger.connections import Link, NewConnection
 from syncline.ledger.database import Ledger
 from syncline.ledger.leases import Confirmation, Lease
-from syncline.ledger.states import State
+from syncline.ledger.states import HELD, State
 from tests.syncline.ledger.test_deliveries import claim, confirm, debt, depart, owe, row
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
@@ -103,6 +103,25 @@ def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_e
     ledger.run(lambda c: connections.hand_over(c, ["customers"]))
     assert row(ledger, "x").connection_id == other.id
     assert row(ledger, "y").connection_id == link.id
+
+
+def test_what_is_held_until_live_goes_where_another_connection_waits_for_it(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    mine = debt("x", flow="customers", role="client"), debt("y", flow="customers", role="client")
+    owe(ledger, link, *mine)
+    other = ledger.run(lambda c: connections.add(c, second(link)))
+    owe(ledger, other, debt("a"))
+    wait_for(ledger, other, session, ("customers", "x", "client"))
+    ledger.run(lambda c: c.execute(text("update connection set mode = 'sandbox'")))
+    leases = claim(ledger, link, session, "client")
+    assert ledger.run(lambda c: resting.hold_back(c, link.id, reason="sandbox mode")) == 0
+    ledger.run(lambda c: deliveries.release(c, leases, after=timedelta(0), why="another mode"))
+    assert (row(ledger, "y").state, row(ledger, "y").field) == ("parked", HELD)
+    ledger.run(lambda c: resting.let_go_for_others(c, ["customers"]))
+    assert (row(ledger, "x").state, row(ledger, "x").connection_id) == ("due", other.id)
+    assert ledger.run(lambda c: resting.retry(c, link.id)) == {}
+    assert (row(ledger, "y").state, row(ledger, "y").connection_id) == ("parked", link.id)
 
 
 def wait_for(ledger: Ledger, link: Link, session: UUID, need: waits.Edge) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,13 +15,19 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.alert_trial import trial
 from syncline.steps.alert_watch import watch
 from syncline.steps.alerts import evaluate
+from syncline.steps.parts import Nudge
 from tests.alerting import accept, alerts, pass_time, refuse, tell
-from tests.world import NAME, PROFILES, Worlds, small
+from tests.promises.mortal import Killed, Mortal
+from tests.world import NAME, PROFILES, World, Worlds, small
 
 LONG = timedelta(minutes=11)
 RULES = """
 [[alerts.new_order]]
 at_least = 0
+"""
+FIRST_ONES = """
+[[alerts.new_order]]
+first = true
 """
 TROUBLES = """
     insert into reconciliation (id, connection_id, first, last, mode, cause) overriding system value
@@ -120,9 +128,14 @@ def test_an_answer_that_is_lost_makes_no_second_ticket_and_one_closed_by_hand_is
     watch(world.parts, world.parts.open_line(NAME), every=timedelta(0))
     [alert] = alerts(world)
     assert alert.acknowledged_by == "closed in Halo"
+    [(subject,)] = world.rows(
+        "select source_id from audit_entry where target = 'alerts acknowledge'"
+    )
+    assert subject == alert.source_id
     pass_time(world, timedelta(days=2))
     tell(world)
     accept(world, sandbox)
+    tell(world)
     pass_time(world, LONG)
     tell(world)
     assert alerts(world)[0].state == "closed"
@@ -153,20 +166,40 @@ def test_new_orders_are_told_once_by_rule_and_those_of_a_backfill_never(
     world.drive()
     tell(world)
     [ticket] = sandbox.tickets()
-    world.do("update connection set mapping = mapping || cast(:rules as text)", rules=RULES)
-    world.reopened()
+    _rule(world, RULES)
     tell(world)
     assert len(alerts(world)) == 1  # what was there before is no news
     new = sandbox.add_orders(3)
     world.pull()
     world.drive()
-    for _ in range(2):
+    for _ in range(2):  # to tell is a change too, which is looked at once
         tell(world)
-        world.do("delete from cursor where kind = 'alerts'")
+    before = _versions(world)
+    tell(world)
+    assert _versions(world) == before
+    world.do("delete from cursor where kind = 'alerts'")
+    tell(world)
     told = alerts(world)[1:]
     assert sorted(one.cause for one in told) == sorted(f"order {one}" for one in new)
     assert {(one.state, one.told_state) for one in told} == {("notice", "notice")}
     assert len(sandbox.tickets()) == 1 + len(new)
+
+    # More than may be told one by one in an hour are told by one alert, until an hour has passed.
+    _rule(world, f"[alerts]\nnew_orders_an_hour = 4\n{RULES}")
+    sandbox.add_orders(3)
+    world.pull()
+    world.drive()
+    for _ in range(2):
+        tell(world)
+    [many] = [one for one in alerts(world) if one.kind == "many_orders"]
+    assert (many.state, many.count) == ("open", 2)
+    assert len(sandbox.tickets()) == 1 + 4 + 1
+    assert alerts(world)[-1].id == many.id == 1 + 6 + 1
+    pass_time(world, timedelta(hours=1))
+    tell(world)
+    pass_time(world, LONG)
+    tell(world)
+    assert alerts(world)[-1].state == "closed"
 
     # An order with a ticket of its own in Halo is told there; the first order of a customer once.
     world.do(
@@ -179,12 +212,7 @@ def test_new_orders_are_told_once_by_rule_and_those_of_a_backfill_never(
     world.do("update connection set created_at = created_at - interval '1 year'")
     world.do("update record set created_at = clock_timestamp() where kind = 'order'")
     world.do("delete from alert where kind = 'new_order'")
-    world.do(
-        "update connection set mapping = replace(mapping, :all, :first)",
-        all="at_least = 0",
-        first="first = true",
-    )
-    world.reopened()
+    _rule(world, FIRST_ONES)
     tell(world)
     [customers] = world.rows("select count(*) as many from record where kind = 'customer'")
     told = [one for one in alerts(world) if one.kind == "new_order"]
@@ -200,6 +228,9 @@ def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
     world = worlds()
     world.do(TROUBLES)
     evaluate(world.parts)
+    before = _versions(world)
+    evaluate(world.parts)
+    assert _versions(world) == before
     assert {one.cause: one.count for one in alerts(world)} == {
         "discrepancy orders missing": 1,
         "missed events": 5,
@@ -219,6 +250,68 @@ def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
         connections.stop(connection, line.link, "HighLevel does not accept the token.")
     world.reopened()
     evaluate(world.parts)
+    mortal = Mortal(worker := worlds(joins=True), partial(_die_when_it_was_made, sandbox))
+    with pytest.raises(Killed):
+        worker.follow(Nudge(NAME, "send", "ticket"))
+    mortal.silence()
     world.drive()
-    assert [one for one in sandbox.tickets() if "is stopped" in one["summary"]]
-    assert sandbox.audit()["mailed"] == []
+    assert len([one for one in sandbox.tickets() if "is stopped" in one["summary"]]) == 1
+    audit = sandbox.audit()
+    assert (audit["mailed"], audit["alerts"]["clean"]) == ([], True)
+
+
+def _die_when_it_was_made(sandbox: SandboxProcess, _: int, name: str) -> None:
+    if name == "after POST" and sandbox.tickets():
+        raise Killed
+
+
+def test_a_side_that_nobody_reaches_and_a_day_whose_calls_are_used_up_are_told_until_they_heal(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=2, transactions=0, subscriptions=0, highlevel_daily=1)
+    world = worlds(style="summary")
+    world.pull()
+    world.do("update tenant set base_url = 'http://127.0.0.1:9'")
+    world.reopened()
+    world.follow_all()
+    evaluate(world.parts)
+    told = {one.cause: one.detail["text"] for one in alerts(world)}
+    assert set(told) == {"silent halo", "quota highlevel"}
+    assert "Connection refused" in told["silent halo"]
+    assert "calls of today" in told["quota highlevel"]
+
+    world.do("update tenant set base_url = :url", url=sandbox.halo_url)
+    world.reopened()
+    redis = world.parts.nudges._redis
+    redis.delete(*redis.scan_iter("*{highlevel:*"))  # as after midnight
+    world.drive()
+    evaluate(world.parts)
+    pass_time(world, LONG)
+    evaluate(world.parts)
+    assert {one.state for one in alerts(world)} == {"closed"}
+
+
+def _rule(world: World, section: str) -> None:
+    """Let the mapping say this of alerts, and nothing else."""
+    world.do(
+        """
+        update connection set mapping =
+            regexp_replace(mapping, '\n\\[+alerts.*', '') || chr(10) || cast(:section as text)
+        """,
+        section=section,
+    )
+    world.reopened()
+
+
+def _versions(world: World) -> list[Any]:
+    """What any write would change: rows with the transactions that made and locked them."""
+    return world.rows(
+        """
+        select 'alert', cast(id as text), cast(xmin as text), cast(xmax as text) from alert
+        union all select 'cursor', kind, cast(xmin as text), cast(xmax as text) from cursor
+        union all select 'delivery', cast(id as text), cast(xmin as text), '' from delivery
+        union all select 'record', foreign_id, cast(xmin as text), '' from record
+        union all select 'number', '', cast(last_value as text), '' from alert_id_seq
+        order by 1, 2
+        """
+    )

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from syncline.errors import Refused
 from syncline.flows import golive as checks
+from syncline.ledger import connections
 from syncline.ledger import golive as books
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
@@ -89,6 +90,14 @@ def test_the_whole_way_to_live_and_back(
     assert (refused.exit_code, world.rows("select mode from connection")[0].mode) == (2, "sandbox")
     assert "red" in refused.stderr
 
+    world.pull()
+    plan = document(run("dry-run", NAME, "--bodies", "--json"))
+    assert {call["target"] for call in plan["calls"]} == {"client", "user"}
+    assert (
+        sum(len(call["body"]) for call in plan["calls"]) == plan["counts"]["client"]["writes"] * 2
+    )
+    assert "calls" in run("dry-run", NAME, "--bodies").stdout
+
     order_id = all_the_way(world, world.reopened())
     went = world.parts.ledger.run(lambda c: books.went(c, world.reopened().link, order_id))
     assert None not in (went.order, went.payment, went.refund, went.shipment)
@@ -148,6 +157,18 @@ def test_what_is_accepted_is_written_down_with_name_and_reason_until_the_next_sw
     assert (dumped["state"], "a demo" in dumped["found"]) == ("accepted", True)
     assert run("golive", "back", NAME).exit_code == 0
     assert "dump" in run("golive", "switch", NAME).stderr
+    world.parts.ledger.run(lambda c: connections.rehearse(c, world.reopened().link))
+    for command in (
+        ["halo", "webhooks", "install", NAME, "--url", "https://sync.example.com"],
+        ["golive", "test", NAME],
+        ["adopt", NAME, "--apply", "--yes"],
+    ):
+        kept = run(*command)
+        assert kept.exit_code != 0
+        assert "syncline connection st" in kept.stderr
+    assert world.rows("select state from connection")[0].state == "rehearsing"
+    told = document(run("dry-run", NAME, "--json"))
+    assert (told["calls"], told["would_park"], told["halo_calls"]) == ([], [], 0)
     text = run("dry-run", NAME)
     assert text.stdout == f"Nothing is owed: {NAME} would make no call.\n"
 

@@ -5,29 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.errors import Rehearsing
+from syncline.errors import Refused, Rehearsing
 from syncline.flows.golive import Line
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient
-from syncline.ledger import connections, golive
+from syncline.ledger import alert_facts, connections, golive, parked, resting, status
 from syncline.ledger.connections import Link
+from syncline.ledger.dashboard import pressing
+from syncline.ledger.states import HELD
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import golive as steps
+from syncline.steps import reconcile
 from syncline.steps.adopt import begin, survey
 from syncline.steps.adopt import settle as settle_adoption
 from syncline.steps.dry_run import dry_run
 from syncline.steps.gate import halo_gate, highlevel_gate
 from syncline.steps.parts import Parts
-from syncline.steps.plan import Plan
+from syncline.steps.plan import Call, Kept
+from syncline.steps.reconcile_due import period_of
 from syncline.steps.rules import as_live
 from syncline.steps.schedule import due_pulls
+from syncline.steps.send import send
 from tests.events import arrive, order_event
 from tests.from_halo import last_call, writes
 from tests.shipping import TRACKED, an_order, fulfillments, halo_orders, hint
@@ -93,12 +99,16 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     go_live(world)
     world.drive()
     assert set(halo_orders(sandbox)) == tests | live
+    with pytest.raises(Refused, match="live already"):
+        steps.switch(world.parts, world.reopened(), (Line("dump", "red", "none"),), "ada")
 
     sandbox.change_orders(ids=sorted(live), fields="amount")
+    in_hand = live_customers(world, live)
     shipped, row, line = next(
         (one, row, row["lines"][0]) for one, row in halo_orders(sandbox).items() if one in live
     )
     world.pull()
+    in_doubt_and_in_hand(world, in_hand)
     assert steps.back(hasty(world), link_of(world), "ada", "wrong tax")
     world.reopened()
     before = last_call(sandbox)
@@ -108,11 +118,18 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     assert writes(sandbox, before) == []
     assert fulfillments(sandbox, shipped) == []
     held = world.rows("select distinct target, field from delivery where state = 'parked'")
-    assert {("order", "live_mode"), ("fulfillment", "live_mode")} <= {tuple(one) for one in held}
+    assert {("order", HELD), ("fulfillment", HELD)} <= {tuple(one) for one in held}
+    needs_nobody(world)
+    customers = "select state, field from delivery where source_id = any(:ids)"
+    found = {tuple(one) for one in world.rows(customers, ids=in_hand)}
+    assert found == {("parked", HELD)}
     [back] = world.parts.ledger.run(lambda c: golive.steps(c, link_of(world), ["back"]))
     assert (back.by, back.certificate["because"]) == ("ada", "wrong tax")
 
-    go_live(world)
+    old = world.reopened()
+    steps.switch(world.parts, old, GREEN, "ada")
+    send(world.parts, old, "order")
+    world.reopened()
     world.drive()
     assert writes(sandbox, before)
     assert len(fulfillments(sandbox, shipped)) == 1
@@ -120,6 +137,75 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     decided = world.rows("select target, cause from audit_entry where effect = 'command'")
     assert [one.target for one in decided].count("golive switch") == 2
     assert all(one.cause.endswith("by ada") for one in decided)
+
+
+def live_customers(world: World, live: set[str]) -> list[str]:
+    """Two customers of live orders, whom no test order has."""
+    found = world.rows(
+        """
+        select distinct d.source_id, r.foreign_id = any(:live) as live from delivery d
+        join record r on r.kind = 'order'
+                     and 'email:' || lower(r.canonical -> 'contact' ->> 'email') = d.source_id
+        where d.target = 'client' and d.state = 'delivered' order by d.source_id
+        """,
+        live=sorted(live),
+    )
+    tests = {one.source_id for one in found if not one.live}
+    return [one.source_id for one in found if one.source_id not in tests][:2]
+
+
+def in_doubt_and_in_hand(world: World, ids: list[str]) -> None:
+    """One whose outcome is unknown and is not as it was sent; one whose worker has died."""
+    doubtful, leased = ids
+    world.do(
+        """
+        update delivery set state = 'doubtful', sent_version = wanted_version,
+            sent_projection = projection || '{"name": "another name"}'
+        where source_id = :id
+        """,
+        id=doubtful,
+    )
+    world.do("insert into session (id, name, ended_at) values (gen_random_uuid(), 'dead', now())")
+    world.do(
+        """
+        update delivery set state = 'leased', projection = null,
+                            owner = (select id from session where name = 'dead')
+        where source_id = :id
+        """,
+        id=leased,
+    )
+
+
+def needs_nobody(world: World) -> None:
+    """What is held back until live is shown as that, and no person is asked about it."""
+    link = link_of(world)
+
+    def work(connection: Connection) -> None:
+        assert parked.counts(connection) == {}
+        assert parked.by_cause(connection) == []
+        assert parked.held(connection) == {
+            NAME: len(
+                world.rows(
+                    "select 1 from delivery where state = 'parked' and field = :held", held=HELD
+                )
+            )
+        }
+        assert resting.retry(connection, None) == {}
+        assert alert_facts.parked_anew(connection, [link.id]) == set()
+        kinds = status.kinds(connection, link)
+        assert sum(kind.held for kind in kinds) > 0
+        assert sum(kind.parked + kind.held_up for kind in kinds) == 0
+        assert pressing(connection, link.id).failed == 0
+
+    world.parts.ledger.run(work)
+    period = period_of(world.parts, link, date(2026, 1, 1), None)
+    reconcile.begin(world.parts, link, period, "test", sample=None)
+    line = world.reopened()
+    while (came := reconcile.advance(world.parts, line, lambda *_: None)) and came.again_after:
+        pass
+    assert (
+        world.rows("select cause, field, ours, theirs from discrepancy where state = 'open'") == []
+    )
 
 
 class Sent:
@@ -151,9 +237,9 @@ def _reference(element: Any) -> str:
     return next(str(element[name]) for name in names if element.get(name))
 
 
-def planned(plan: Plan) -> dict[str, Any]:
+def planned(calls: Sequence[Call]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for call in plan.calls:
+    for call in calls:
         if call.target == "fulfillment":
             body = {k: v for k, v in call.body.items() if k not in {"altId", "altType"}}
             found[f"{call.path} {body['trackings']}"] = body
@@ -182,6 +268,7 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     world.pull()
     world.drive()
     before = last_call(sandbox)
+    old = world.reopened()
     world.parts.ledger.run(lambda connection: connections.rehearse(connection, link_of(world)))
     world.reopened()
     [new] = sandbox.add_orders(1)
@@ -195,6 +282,7 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     settle(world)
     for target in ("order", "invoice", "fulfillment"):
         assert world.rows("select 1 from delivery where target = :t and state = 'due'", t=target)
+        send(world.parts, old, target)  # by a worker that has not noticed yet
     assert writes(sandbox, before) == []
     assert fulfillments(sandbox, shipped) == []
     assert sandbox.calls("highlevel", before)
@@ -202,18 +290,27 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     assert world.rows("select state from connection")[0].state == "rehearsing"
 
     quiet = last_call(sandbox)
-    plan = dry_run(world.parts, world.reopened(), target=None, most=None, tell=lambda *_: None)
+    calls, kept = list[Call](), list[Kept]()
+    plan = dry_run(
+        world.parts,
+        world.reopened(),
+        target=None,
+        most=None,
+        tell=lambda *_: None,
+        call=calls.append,
+        keep=kept.append,
+    )
     assert last_call(sandbox) == quiet
-    assert plan.kept == ()
+    assert kept == []
     assert sum(count.waits for count in plan.counts.values()) == 0
     assert plan.counts["fulfillment"].writes == 1
-    assert plan.halo_calls >= len([call for call in plan.calls if call.target != "fulfillment"])
+    assert plan.halo_calls >= len([call for call in calls if call.target != "fulfillment"])
 
     sent = Sent(monkeypatch)
     world.parts.ledger.run(lambda connection: connections.start(connection, link_of(world).id))
     world.reopened()
     world.drive()
-    told, ids = planned(plan), dict[str, Any]()
+    told, ids = planned(calls), dict[str, Any]()
     assert told.keys() == sent.elements.keys()
     for key, element in told.items():
         assert same(element, sent.elements[key], ids), [

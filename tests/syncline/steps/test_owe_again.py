@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from syncline.flows.golive import Line
 from syncline.ledger import connections, mappings
 from syncline.mapping.document import default_document
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps import golive
 from syncline.steps.owe_again import owe_again
 from syncline.steps.pull import pull
 from tests.promises.mortal import Mortal
@@ -59,6 +62,22 @@ def test_a_mapping_that_changes_nothing_writes_nothing(
 ) -> None:
     seen = len(sandbox.calls())
     follow(in_line, default_document("detail", INCLUDING_TESTS) + "\n# a remark\n")
+    assert sandbox.calls(after=seen) == []
+    assert in_line.open_deliveries() == 0
+
+
+def test_going_live_and_back_asks_for_nothing_that_was_read(
+    in_line: World, sandbox: SandboxProcess
+) -> None:
+    seen = len(sandbox.calls())
+    golive.switch(in_line.parts, in_line.reopened(), (Line("state", "green", "at work"),), "ada")
+    in_line.reopened()
+    in_line.follow_all()
+    in_line.drive()
+    golive.back(replace(in_line.parts, sleep=lambda _: None), in_line.reopened().link, "ada", "")
+    in_line.reopened()
+    in_line.follow_all()
+    in_line.drive()
     assert sandbox.calls(after=seen) == []
     assert in_line.open_deliveries() == 0
 

@@ -118,6 +118,26 @@ def test_what_was_changed_in_halo_is_written_again_or_left_as_it_is(
     world.drive()
     assert order_row(world, 1).target_meta.get("accepted") is None
     assert sandbox.audit()["clean"]
+    a_total_is_taken_with_its_lines(world, sandbox)
+
+
+def a_total_is_taken_with_its_lines(world: World, sandbox: SandboxProcess) -> None:
+    """A comparison by report sees the total alone; an event brings the whole row."""
+    [priced] = sandbox.tamper("order_price", 1)
+    [row] = world.rows(
+        "select * from delivery where target = 'order' and source_id = :id", id=priced["source"]
+    )
+    told = {"ours": priced["before"], "theirs": priced["after"]}
+    number = found(world, row, "changed_in_halo", "total", **told)
+    assert len(accepted(world, number)) == 1
+    before = last_call(sandbox)
+    arrive(world, hint("salesorder", int(row.target_id)), source="halo")
+    world.drive()
+    assert writes(sandbox, before) == []
+    assert marking.reopen(world.parts, chosen(world, number), BY) == {number}
+    arrive(world, hint("salesorder", int(row.target_id)), source="halo")
+    world.drive()
+    assert len(writes(sandbox, before)) == 1
 
 
 def test_a_lost_order_is_made_again_and_what_hangs_on_it_follows(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncline.errors import Again, Refused, UnknownName
+from syncline.fingerprint import fingerprint
 from syncline.ledger import chains, effects, sealing
 from syncline.ledger.chains import Head
 from syncline.sandbox.process import SandboxProcess
@@ -157,6 +158,7 @@ def test_whatever_is_changed_is_found_where_it_was_changed(world: World) -> None
         )
         assert found(world) == []  # nobody can tell, but for an anchor
         assert found(world, heads) == [("cut", chain, length)]
+    what_is_built_anew_is_found_out(world, heads)
     with undone(world, "record"):
         world.do('update record set canonical = canonical || \'{"amount": "1"}\'')
         assert {what for what, *_ in found(world)} == {"record"}
@@ -180,6 +182,23 @@ def test_whatever_is_changed_is_found_where_it_was_changed(world: World) -> None
     assert [what for what, *_ in found(world)] == ["late"]
 
 
+def what_is_built_anew_is_found_out(world: World, heads: list[Head]) -> None:
+    """By a copy of the heads, or what a person copied, though the own file fits the new chain."""
+    with undone(world, "audit_entry", "chain", "seal", "sealing"):
+        for table in ("seal", "chain", "sealing"):
+            world.do(f"delete from {table}")
+        world.do("update audit_entry set cause = 'nobody'")
+        assert seal(world.parts) > 0
+        new = world.parts.ledger.run(chains.heads)
+        assert found(world, new) == []
+        told = found(world, chains.expected(" ".join(map(str, heads))))
+        assert {what for what, *_ in told} == {"rewritten"}
+        assert found(world, [*heads, *new]) == told
+    for text in ("", "connection:1:5", f"connection:1:5:{'a' * 15}", f"{new[0]} and so on"):
+        with pytest.raises(Refused):
+            chains.expected(text)
+
+
 def test_a_person_is_erased_and_the_chain_still_proved(
     world: World, sandbox: SandboxProcess
 ) -> None:
@@ -191,6 +210,7 @@ def test_a_person_is_erased_and_the_chain_still_proved(
         order by 2 limit 1
         """
     )
+    said_of(world, contact, f"{name} <{email.upper()}>")
     with pytest.raises(UnknownName):
         erase(world.parts, "nobody@example.com", dry_run=True)
     looked = erase(world.parts, email, dry_run=True)
@@ -205,7 +225,9 @@ def test_a_person_is_erased_and_the_chain_still_proved(
     done = erase(world.parts, contact, dry_run=False)
     assert done.erased is not None
     assert done.erased.records == len(looked.found.records)
-    assert mentions(world, email) == mentions(world, name) == []
+    assert mentions(world, email) == mentions(world, name) == mentions(world, "Engine Road") == []
+    [(reason,)] = world.rows("select distinct reason from delivery where reason is not null")
+    assert reason == "Halo refuses [erased] <[erased]>."
     assert seal(world.parts) == 1  # its own entry
     assert found(world, list(anchoring.read(anchoring.anchor_file(world.settings)))) == []
 
@@ -229,6 +251,52 @@ def test_a_person_is_erased_and_the_chain_still_proved(
     )
     assert {what for what, *_ in found(world)} == {"bared"}
     assert writes <= len(sandbox.calls("halo"))
+
+
+SAID: list[str] = [
+    """update delivery set reason = 'Halo refuses ' || :words || '.', target_meta =
+       jsonb_build_object('accepted', jsonb_build_object('note', jsonb_build_array('', :words)))
+       where source_id in (select foreign_id from record
+                           where canonical -> 'contact' ->> 'id' = :contact)""",
+    "update call set error = :words",
+    "insert into event (source, body, state, note) values ('halo', '', 'done', :words)",
+    """insert into reconciliation (connection_id, first, last, mode, cause, note)
+       values (1, '2026-01-01', '2026-01-01', 'full', 'test', :words)""",
+    """insert into discrepancy (connection_id, found_by, seen_by, flow, source_kind, source_id,
+                                role, target, cause, field, ours, theirs, delivered)
+       select 1, 1, 1, 'orders', 'order', foreign_id, 'order', 'order', 'changed', 'customfields.7',
+              'Engine Road 1', 'Engine Road 2', 'Engine Road 1'
+       from record where kind = 'order' and canonical -> 'contact' ->> 'id' = :contact""",
+    """insert into alert (connection_id, kind, cause, severity, title, detail, source_id)
+       values (1, 'parked', 'a', 'warning', :words, jsonb_build_object('text', :words),
+               'alert-1')""",
+    """insert into alert_message (alert_id, connection_id, what, channel, severity, title, body)
+       values (1, 1, 'opened', 'mail', 'warning', :words, :words)""",
+    """insert into change (place, kind, foreign_id, version, fields, cause, fingerprint)
+       values ('location:1', 'alert', 'alert-1', 1, '{}', 'alert 1', 'x'),
+              ('location:1', 'alert', 'alert-1', 2,
+               jsonb_build_object('text', jsonb_build_array('', :words)), 'alert 1', :mark)""",
+    """insert into record (place, kind, foreign_id, version, canonical, fingerprint)
+       values ('location:1', 'alert', 'alert-1', 2,
+               jsonb_build_object('id', 'alert-1', 'text', :words), :mark)""",
+    """insert into audit_entry (connection_id, flow, source_id, role, effect, target, target_id,
+                                version, cause, before, after)
+       select 1, 'command', foreign_id, 'command', 'command', 'discrepancies apply', foreign_id, 0,
+              'discrepancies apply by Ada of support',
+              jsonb_build_object('field', 'name', 'ours', :words, 'theirs', :words),
+              jsonb_build_object('takes', :words)
+       from record where kind = 'order' and canonical -> 'contact' ->> 'id' = :contact""",
+]
+"""What was said of a contact elsewhere than in its records."""
+
+
+def said_of(world: World, contact: str, words: str) -> None:
+    mark = fingerprint({"id": "alert-1", "text": words})
+    for said in SAID:
+        given = {"words": words, "contact": contact, "mark": mark}
+        statement = said.replace(":words", "cast(:words as text)")
+        world.do(statement, **{name: given[name] for name in given if f":{name}" in statement})
+    assert seal(world.parts) > 0
 
 
 def mentions(world: World, word: str) -> list[str]:

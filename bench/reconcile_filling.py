@@ -1,0 +1,254 @@
+"""Two sides in line, made fast: HighLevel's records read, and Halo's rows of them confirmed.
+
+What is recorded, owed, rendered, judged and kept of an answer is done by the steps themselves, and
+the emulation saves each row as it saves one that is posted. What is spared is the way in between:
+rows come and go by thousands and not by pages, without calls, and what they came to is copied into
+the ledger. Each processor has a process of its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+from syncline.halo.models import HaloRow
+from syncline.ledger import deliveries
+from syncline.ledger.leases import Confirmation
+from syncline.sandbox.process import SandboxProcess
+from syncline.settings import Settings
+from syncline.steps import abilities
+from syncline.steps.gate import Outcome
+from syncline.steps.parts import Parts
+from syncline.steps.poll_halo import poll
+from syncline.steps.record import record
+from syncline.steps.render import render
+from syncline.steps.send import send
+from syncline.steps.sweep import sweep
+from syncline.steps.targets import TARGETS
+from syncline.steps.verdicts import Array, judge
+from workers.commands import opened
+
+NAME = "bench"
+PROCESSES = 2
+AT_ONCE = 2_000
+"""Rows of one batch."""
+
+SHOWN = {"order": "single", "transaction": "list", "subscription": "list"}
+FACETS = {"single": "detail", "list": "list"}
+SENT = ("highlevel.subscription", "client", "user", "recurring")
+"""Of these there are few: they are read and sent as ever."""
+SAVED = ("order", "invoice", "payment", "credit")
+
+Progress = Callable[[str], None]
+
+
+def fill(
+    settings: Settings,
+    parts: Parts,
+    sandbox: SandboxProcess,
+    counts: dict[str, int],
+    progress: Progress,
+) -> None:
+    """Bring a location's records into the ledger, and into Halo.
+
+    Args:
+        settings: of the installation, which the processes share.
+        parts: of this process.
+        sandbox: both sides.
+        counts: how many records there are of each kind.
+        progress: is told how far it came.
+
+    Raises:
+        RuntimeError: something could not be brought in line.
+    """
+    began = time.monotonic()
+
+    def done(what: str) -> None:
+        progress(f"{time.monotonic() - began:5.0f} s: {what}")
+
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, spawned, _open, (settings, sandbox.url)) as pool:
+        ranges = [
+            (kind, first) for kind, many in counts.items() for first in range(0, many, AT_ONCE)
+        ]
+        # Records of one kind are written by one process at a time, so the kinds go side by side.
+        for _ in pool.map(_read, sorted(ranges, key=lambda one: one[1])):
+            pass
+        done("read")
+        _analyze(parts)
+        for target in SENT[:-1]:
+            _sent(parts, target)
+        done("customers sent")
+        for target in SAVED:
+            sweep(parts)
+            many = sum(pool.map(_save, [target] * PROCESSES))
+            done(f"{many} {target}s saved")
+            _analyze(parts)
+        _sent(parts, SENT[-1])
+    sweep(parts)
+    left = parts.ledger.run(_left)
+    if left:
+        raise RuntimeError(f"Not in line: {left}")
+
+
+def ship(parts: Parts, sandbox: SandboxProcess, orders: int) -> int:
+    """Let goods of so many orders leave in Halo, and be told to HighLevel; returns how many were.
+
+    Raises:
+        RuntimeError: not all of them were.
+    """
+    line = parts.open_line(NAME)
+    poll(parts, line)  # what there is by now is not new
+    sold = parts.ledger.run(
+        lambda c: c.execute(
+            text(
+                """
+                select cast(target_id as bigint) from delivery
+                where target = 'order' and source_id in (
+                    select foreign_id from record where kind = 'order'
+                    order by created_at desc limit :many)
+                """
+            ),
+            {"many": orders},
+        ).scalars()
+    )
+    for at, order_id in enumerate(sold):
+        sandbox.consign(order_id, note=f"Tracking: 1Z{at:06}\nCarrier: UPS")
+    poll(parts, line)
+    while nudges := sweep(parts):
+        for nudge in nudges:
+            send(parts, line, nudge.target)
+    left = parts.ledger.run(_left)
+    if left:
+        raise RuntimeError(f"Not in line: {left}")
+    return parts.ledger.run(
+        lambda c: c.execute(
+            text("select count(*) from delivery where target = 'fulfillment'")
+        ).scalar_one()
+    )
+
+
+_here: dict[str, Any] = {}
+"""What a process of the pool has open."""
+
+
+def _open(settings: Settings, url: str) -> None:
+    stack = ExitStack()
+    _here["parts"] = stack.enter_context(opened(settings))
+    _here["admin"] = stack.enter_context(
+        httpx.Client(base_url=f"{url}/admin", timeout=120, trust_env=False)
+    )
+    _here["stack"] = stack  # stays open until the process ends
+
+
+def _posted(path: str, body: dict[str, Any]) -> Any:
+    answer = _here["admin"].post(path, content=jsontext.dumps(body))
+    if answer.is_error:
+        raise RuntimeError(f"the sandbox refused {path}: {answer.text[:500]}")
+    return jsontext.loads(answer.content)
+
+
+def _read(wanted: tuple[str, int]) -> None:
+    """Record some documents of a kind."""
+    kind, first = wanted
+    parts: Parts = _here["parts"]
+    line = parts.open_line(NAME)
+    asked = {"kind": f"{kind}s", "first": first, "count": AT_ONCE, "shown": SHOWN[kind]}
+    payloads = {one["_id"]: one for one in _posted("/documents", asked)["documents"]}
+    facet = FACETS[SHOWN[kind]]
+    parts.ledger.run(lambda c: record(c, line.link, line.document, kind, facet, payloads, "pull 0"))
+
+
+def _save(target_name: str) -> int:
+    """Save what is due to a target, until nothing is."""
+    parts: Parts = _here["parts"]
+    line, target, many = parts.open_line(NAME), TARGETS[target_name], 0
+    while True:
+        leases = parts.ledger.run(
+            lambda c: deliveries.claim(c, line.link.id, target_name, parts.session(), AT_ONCE)
+        )
+        if not leases:
+            return many
+        known = abilities.known(parts, line)
+        writes = [one.departed(uuid4()) for one in render(parts, line, target, known, leases)]
+        if not writes:
+            continue
+        body = {"path": target.path, "elements": [one.body for one in writes]}
+        rows = [HaloRow.of(row) for row in _posted("/halo/save", body)["rows"]]
+        verdict = judge(line, target, known, Array(tuple(writes)), Outcome(uuid4(), rows, None))
+        if len(verdict.confirmed) < len(writes):
+            raise RuntimeError(f"Halo holds other {target_name}s: {verdict.differing[:2]}")
+        parts.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once
+        many += len(writes)
+
+
+def _confirm(connection: Connection, confirmed: Sequence[Confirmation]) -> None:
+    connection.execute(
+        text(
+            """
+            create temp table if not exists saved (
+                id bigint, version bigint, target_id text, meta jsonb, projection jsonb
+            ) on commit drop
+            """
+        )
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy("copy saved from stdin") as copy:
+        for one in confirmed:
+            meta, projection = (
+                Jsonb(each, dumps=jsontext.dumps) for each in (one.meta, one.projection)
+            )
+            copy.write_row((one.lease.id, one.lease.sent_version, one.target_id, meta, projection))
+    connection.execute(
+        text(
+            """
+            update delivery d
+            set state = 'delivered', owner = null, target_id = saved.target_id,
+                target_meta = saved.meta, projection = saved.projection,
+                sent_version = saved.version, delivered_version = saved.version,
+                sent_projection = saved.projection, sent_at = clock_timestamp(),
+                confirmed_at = clock_timestamp(), due_at = clock_timestamp()
+            from saved where d.id = saved.id
+            """
+        )
+    )
+
+
+def _sent(parts: Parts, target: str) -> None:
+    """Send what is owed to a target; what waits for the first row to be found is not due yet."""
+    sweep(parts)
+    while parts.ledger.run(lambda c: c.execute(text(_OPEN), {"target": target}).scalar_one()):
+        again = send(parts, parts.open_line(NAME), target)
+        parts.sleep(0.1 if again is None else min(again, 0.1))
+
+
+_OPEN = """
+    select exists (select 1 from delivery
+                   where target = :target and state not in ('delivered', 'parked'))"""
+
+
+def _analyze(parts: Parts) -> None:
+    with parts.ledger.engine.begin() as connection:
+        connection.execute(text("analyze delivery, record, wait"))
+
+
+def _left(connection: Connection) -> list[Any]:
+    found = connection.execute(
+        text(
+            """
+            select target, state, min(reason) as reason, count(*) from delivery
+            where state <> 'delivered' group by target, state
+            """
+        )
+    )
+    return [tuple(row) for row in found]

@@ -1,0 +1,157 @@
+"""What deliveries are rendered from: their records, what stands beside them, what must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.flows import alerts, customers, orders, payments, subscriptions
+from syncline.flows.flow import Needs, TargetIds
+from syncline.ledger import needs, obligations, records, transactions
+from syncline.ledger.leases import Lease
+from syncline.mapping.document import Document
+from syncline.steps.parts import Line
+
+Canonical = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a delivery is rendered from.
+
+    Attributes:
+        version: the record's.
+        canonical: the record.
+        order: the order that a credit's transaction or a subscription belongs to, if it is known.
+        credits: for a credit, the roles of all credits of its transaction.
+        transactions: for an order whose status follows its money, what pays for it.
+    """
+
+    version: int
+    canonical: Canonical
+    order: Canonical | None
+    credits: Collection[str]
+    transactions: Sequence[Canonical] = ()
+
+
+def currency_of(canonical: Canonical) -> str:
+    """The currency of a record's amounts, "" where it has none."""
+    return str(canonical.get("currency") or "")
+
+
+def load(connection: Connection, leases: Sequence[Lease], document: Document) -> dict[int, Source]:
+    """What each delivery is rendered from, by delivery id; left out where it is not there yet."""
+    found = records.canonical(
+        connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
+    )
+    keys = {lease.id: (lease.place, lease.source_kind, lease.source_id) for lease in leases}
+    companions = _companions(connection, leases, found)
+    refunds = _credits(connection, leases)
+    paying = _transactions(connection, leases, document)
+    loaded: dict[int, Source] = {}
+    for lease in leases:
+        if keys[lease.id] in found:
+            version, canonical = found[keys[lease.id]]
+            order = companions.get((lease.place, "order", _order_of(lease, canonical) or ""))
+            loaded[lease.id] = Source(
+                version,
+                canonical,
+                None if order is None else order[1],
+                refunds.get(lease.source_id, frozenset()),
+                paying.get(lease.source_id, ()),
+            )
+    return loaded
+
+
+def _order_of(lease: Lease, canonical: Canonical) -> str | None:
+    """The order that is looked into beside the record."""
+    if lease.flow == subscriptions.FLOW:
+        return subscriptions.order_of(canonical)
+    return payments.order_of(canonical) if lease.target == "credit" else None
+
+
+def _companions(
+    connection: Connection,
+    leases: Sequence[Lease],
+    found: Mapping[tuple[str, str, str], tuple[int, Canonical]],
+) -> dict[tuple[str, str, str], tuple[int, dict[str, Any]]]:
+    wanted = [
+        (lease.place, "order", order_id)
+        for lease in leases
+        if (source := found.get((lease.place, lease.source_kind, lease.source_id)))
+        and (order_id := _order_of(lease, source[1]))
+    ]
+    return records.canonical(connection, wanted) if wanted else {}
+
+
+def _transactions(
+    connection: Connection, leases: Sequence[Lease], document: Document
+) -> dict[str, list[dict[str, Any]]]:
+    """What pays for the orders among them, where the mapping makes their status follow it."""
+    of = [lease for lease in leases if lease.flow == orders.FLOW]
+    if not of or not orders.status_depends_on_payments(document):
+        return {}
+    return transactions.of_orders(connection, of[0].place, [lease.source_id for lease in of])
+
+
+def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[str]]:
+    """The roles of all credits of the transactions of which one is to be rendered."""
+    of = [lease for lease in leases if lease.target == "credit"]
+    if not of:
+        return {}
+    ids = [lease.source_id for lease in of]
+    standing = obligations.standing(connection, of[0].tenant_id, payments.FLOW, ids)
+    return {
+        source_id: {role for role in roles if payments.is_credit(role)}
+        for source_id, roles in standing.items()
+    }
+
+
+def needs_of(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
+    """What must be confirmed before a delivery can be rendered."""
+    if source is None:
+        # An invoice of an order that nobody has seen yet: it is being read.
+        return [Needs(orders.DETAILS, lease.source_id, "detail")]
+    canonical = source.canonical
+    if lease.flow == orders.FLOW:
+        return orders.needs(canonical, line.document)
+    if lease.flow == alerts.FLOW:
+        return []
+    if lease.flow == payments.FLOW:
+        return payments.needs(lease.role, lease.source_kind, canonical, line.document)
+    if lease.flow == subscriptions.FLOW:
+        return subscriptions.needs(canonical, line.document, source.order)
+    return customers.needs(lease.source_id, customer_role(lease))
+
+
+def resolve(
+    connection: Connection, tenant_id: int, needed: Mapping[int, Sequence[Needs]]
+) -> tuple[dict[Needs, TargetIds], dict[int, list[Needs]]]:
+    """Halo's ids of what is there, and for each delivery what is not."""
+    every = {need for wanted in needed.values() for need in wanted}
+    found = needs.find(
+        connection, tenant_id, [(need.flow, need.source_id, need.role) for need in every]
+    )
+    ids: dict[Needs, TargetIds] = {}
+    for need in every:
+        state = found.get((need.flow, need.source_id, need.role))
+        if state is not None and state.target_id is not None:
+            ids[need] = TargetIds.stored(state.target_id, state.meta)
+    unmet = {
+        delivery: [
+            need
+            for need in wanted
+            if (state := found.get((need.flow, need.source_id, need.role))) is None
+            or not state.ready
+        ]
+        for delivery, wanted in needed.items()
+    }
+    return ids, unmet
+
+
+def customer_role(lease: Lease) -> customers.Role:
+    """Whether a delivery of a customer is its client or its user."""
+    return "user" if lease.role == "user" else "client"
