@@ -56,6 +56,8 @@ app = typer.Typer(
     help="Keeps HighLevel payments and HaloPSA in line, both ways.",
     epilog="Exit codes: 0 well, 1 something is wrong with what was asked about, "
     "2 settings, credentials or arguments are wrong.",
+    # Paragraphs of a docstring are laid out anew; "rich" would keep its line ends.
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

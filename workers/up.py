@@ -129,12 +129,12 @@ def _tell_sandbox(settings: Settings) -> None:
     url = f"http://{ports.LOOPBACK}:{ports.remembered(port_file(settings))}"
     command = shlex.join(
         [
-            *("syncline", "connection", "add", "sandbox", "--mode", "sandbox"),
+            *("syncline", "connection", "add", "sandbox"),
             *("--location", LOCATION, "--highlevel-url", f"{url}/highlevel"),
             *("--halo-url", f"{url}/halo", "--halo-client-id", config.halo_client_id),
             *("--highlevel-token-env", "PIT", "--halo-secret-env", "SECRET"),
         ]
     )
-    say(f"Sandbox: {url}")
+    say(f"Sandbox: {url} (Halo's dashboards: {url}/halo/dashboards)")
     # These open nothing but the emulation, and are the same on every machine.
     say(f"Try it with: PIT={TOKEN} SECRET={config.halo_client_secret} {command}")

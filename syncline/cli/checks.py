@@ -12,6 +12,7 @@ import httpcore
 
 from syncline.errors import (
     BadCredentials,
+    Doubtful,
     MissingScope,
     NotSent,
     RateLimited,
@@ -95,8 +96,21 @@ class Question:
     needed: bool = True
 
 
-def inspect(parts: Parts, line: Line, *, probe: Callable[[Gate], Finding] | None) -> Inspected:
-    """Ask both sides whatever the connection needs; nothing is changed there but by `probe`."""
+def inspect(
+    parts: Parts,
+    line: Line,
+    *,
+    probe: Callable[[Gate], Finding] | None,
+    tell: Callable[[str], None],
+) -> Inspected:
+    """Ask both sides whatever the connection needs; nothing is changed there but by `probe`.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        probe: writes to Halo and takes it away again, if that is wanted.
+        tell: hears what is asked next, since a side that is silent takes a minute.
+    """
     findings: list[Finding] = []
     errors: list[SynclineError] = []
     who = (line.link.id, line.link.name)
@@ -106,8 +120,14 @@ def inspect(parts: Parts, line: Line, *, probe: Callable[[Gate], Finding] | None
     with closing(Transport(connections=1)) as transport:
         desk = _token_desk(parts, line, transport)
         for answered, scopes in (
-            (_highlevel(line, highlevel), partial(_highlevel_scopes, parts, line, highlevel)),
-            (_asked(halo, _halo(parts, line, desk, granted)), partial(_halo_scopes, line, granted)),
+            (
+                _highlevel(line, highlevel, tell),
+                partial(_highlevel_scopes, parts, line, highlevel),
+            ),
+            (
+                _asked(halo, _halo(parts, line, desk, granted), tell),
+                partial(_halo_scopes, line, granted),
+            ),
         ):
             wrong = False
             for finding, error in answered:
@@ -119,28 +139,34 @@ def inspect(parts: Parts, line: Line, *, probe: Callable[[Gate], Finding] | None
                 findings.append(scopes())
                 errors += _refusals(findings[-1])
     if probe is not None and not errors:
+        tell("a test order in Halo")
         findings.append(probe(halo))
     return Inspected(tuple(findings), errors[0] if errors else None)
 
 
 def _asked(
-    gate: Gate, questions: Iterator[Question]
+    gate: Gate, questions: Iterator[Question], tell: Callable[[str], None]
 ) -> Iterator[tuple[Finding, SynclineError | None]]:
     """Each question in turn, until an error that all the others would meet as well."""
     for question in questions:
+        tell(question.what)
         try:
             answer = gate.read(question.operation, question.make)
         except SynclineError as raised:
             error = _explained(raised)
             works, found, remedy = False, error.what, error.remedy
             yield Finding(question.what, works, question.needed, found, remedy), error
-            if isinstance(error, (BadCredentials, WrongPlace, Unreachable, RateLimited)):
-                return
-            if type(error) is Refused:
+            shut = isinstance(error, (BadCredentials, WrongPlace, Unreachable, RateLimited))
+            if shut or type(error) is Refused or _is_silence(error):
                 return
         else:
             described = question.describe(answer)
             yield Finding(question.what, True, question.needed, described, ""), None
+
+
+def _is_silence(error: SynclineError) -> bool:
+    """No answer came within the time that a call has; it would not come to the next one either."""
+    return isinstance(error, (Doubtful, NotSent)) or isinstance(error.__cause__, Doubtful)
 
 
 def _explained(error: SynclineError) -> SynclineError:
@@ -240,7 +266,9 @@ def _judged(
     )
 
 
-def _highlevel(line: Line, gate: Gate) -> Iterator[tuple[Finding, SynclineError | None]]:
+def _highlevel(
+    line: Line, gate: Gate, tell: Callable[[str], None]
+) -> Iterator[tuple[Finding, SynclineError | None]]:
     """A token first, where it is one that is renewed; then what is read with it."""
     try:
         line.highlevel.sign_in(gate.read)
@@ -252,7 +280,7 @@ def _highlevel(line: Line, gate: Gate) -> Iterator[tuple[Finding, SynclineError 
             error,
         )
         return
-    yield from _asked(gate, _lists_of_highlevel(line))
+    yield from _asked(gate, _lists_of_highlevel(line), tell)
 
 
 def _lists_of_highlevel(line: Line) -> Iterator[Question]:

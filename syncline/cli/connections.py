@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
@@ -247,9 +247,13 @@ def check(
     """
     with desk(context).open() as parts:
         line = parts.open_line(name)
-        inspected = inspect(
-            parts, line, probe=(lambda gate: probe(parts, line, gate)) if with_probe else None
-        )
+        with Console(stderr=True).status("") as shown:
+            inspected = inspect(
+                parts,
+                line,
+                probe=(lambda gate: probe(parts, line, gate)) if with_probe else None,
+                tell=lambda what: shown.update(f"asking: {what}"),
+            )
     checked = _Checked(
         name, inspected.error is None, [asdict(finding) for finding in inspected.findings]
     )

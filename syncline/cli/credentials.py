@@ -69,7 +69,7 @@ def set_credential(
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")],
     what: Annotated[What, typer.Argument(metavar="WHAT", help=WHAT)],
     secret: Annotated[
-        str | None, typer.Option(metavar="-", help="- reads the secret from standard input.")
+        str | None, typer.Option(metavar="-", help="Given as -: the secret, from standard input.")
     ] = None,
     secret_env: Annotated[
         str | None, typer.Option(metavar="NAME", help="The variable that holds the secret.")

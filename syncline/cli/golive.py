@@ -318,11 +318,16 @@ def _accept(parts: Parts, name: str, lines: Sequence[str], because: str) -> None
 
 def _checked(parts: Parts, name: str, within: int) -> tuple[Link, list[Line]]:
     line = parts.open_line(name)
-    inspected = inspect(parts, line, probe=None)
-    sides = [
-        Side(one.what, one.works, one.needed, one.found, one.remedy) for one in inspected.findings
-    ]
-    facts = steps.gather(parts, line, sides, timedelta(days=within))
+    with Console(stderr=True).status("") as shown:
+        inspected = inspect(
+            parts, line, probe=None, tell=lambda what: shown.update(f"asking: {what}")
+        )
+        sides = [
+            Side(one.what, one.works, one.needed, one.found, one.remedy)
+            for one in inspected.findings
+        ]
+        shown.update("counting")
+        facts = steps.gather(parts, line, sides, timedelta(days=within))
     return line.link, checks.lines(facts)
 
 

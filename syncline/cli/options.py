@@ -16,13 +16,14 @@ _LIMIT = re.compile(r"(\d{1,7})/(\d{1,5})")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Token = Annotated[
-    str | None, typer.Option(metavar="-", help="- reads HighLevel's token from standard input.")
+    str | None,
+    typer.Option(metavar="-", help="Given as -: HighLevel's token, from standard input."),
 ]
 TokenEnv = Annotated[
     str | None, typer.Option(metavar="NAME", help="The variable that holds HighLevel's token.")
 ]
 HaloSecret = Annotated[
-    str | None, typer.Option(metavar="-", help="- reads Halo's secret from standard input.")
+    str | None, typer.Option(metavar="-", help="Given as -: Halo's secret, from standard input.")
 ]
 HaloSecretEnv = Annotated[
     str | None, typer.Option(metavar="NAME", help="The variable that holds Halo's secret.")

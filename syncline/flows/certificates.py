@@ -88,9 +88,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         )
     told += [
         f"{one['kind']}s of HighLevel: it has {one['highlevel']:,}, {one['ledger']:,} were read"
+        + (", the rest is being read" if one.get("being_read") else "")
         for one in certificate["complete"]
         if not one["equal"]
     ]
+    told.append(_highlevel(certificate))
     if certificate["statement"]:
         told.append(certificate["statement"])
     calls = certificate["calls"]
@@ -100,6 +102,14 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         f"{calls['highlevel']} to HighLevel, {certificate['seconds']:.0f} s"
     )
     return told
+
+
+def _highlevel(certificate: Mapping[str, Any]) -> str:
+    """What HighLevel's side rests on."""
+    read = certificate.get("read_again", 0)
+    if read:
+        return f"HighLevel: counted by itself, and {_many(read, 'reading')} by id made again"
+    return "HighLevel: as its pulls and events were read, counted by itself"
 
 
 def _many(count: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from syncline.ledger.connections import Link
 from syncline.ledger.reconciliation import Run
-from syncline.ledger.states import NEEDS_A_PERSON
+from syncline.ledger.states import HELD, NEEDS_A_PERSON
 
 MOST = 5_000
 """Rows that differ, of one target, that one run looks at."""
@@ -40,7 +40,8 @@ class Compared:
     Attributes:
         settled: it was confirmed before the reading began, and nobody is at it.
         late: it needs a person, or has been owed for longer than it should be. What is held back
-            until its connection is live is neither settled nor late.
+            until its connection is live is neither settled nor late, and what was erased is never
+            late: nothing is written of it any more.
         amount: what HighLevel's record says that the row comes to.
         held: Halo's row as it was read, None where it was not seen.
     """
@@ -141,8 +142,10 @@ def scope_of(target: str) -> str:
                    as row_id,
                (d.state = 'delivered' or {NEEDS_A_PERSON}) and d.target_id is not null
                    and coalesce(d.confirmed_at <= :began, true) as settled,
-               {NEEDS_A_PERSON} or (d.state not in ('delivered', 'parked')
-                   and r.changed_at < clock_timestamp() - cast(:late as interval)) as late,
+               r.erased_at is null and ({NEEDS_A_PERSON} or (
+                   d.state not in ('delivered', 'parked')
+                   and r.changed_at < clock_timestamp() - cast(:late as interval))) as late,
+               coalesce(d.field = '{HELD}', false) as held,
                {_AMOUNTS[target]} as amount,
                coalesce(r.canonical ->> 'currency', '') as currency,
                'HL-' || d.source_id || case when d.target = 'credit'
@@ -180,24 +183,31 @@ def over_all(connection: Connection, sql: str, given: Mapping[str, Any]) -> Any:
     return connection.execute(text(sql), given)
 
 
-def differing(connection: Connection, scope: Scope, target: str) -> list[Compared]:
-    """The deliveries of a target that are not as Halo holds them, or are not there for long."""
+def differing(connection: Connection, scope: Scope, target: str) -> tuple[list[Compared], int]:
+    """The deliveries of a target that are not as Halo holds them, or are not there for long.
+
+    The first ones, and how many there are in all; so with everything here that is cut at `MOST`.
+    """
     found = over_all(
         connection,
         f"""
         with s as materialized ({scope_of(target)})
         select s.id, s.flow, s.role, s.target, s.place, s.source_kind, s.source_id, s.state,
                s.reason, s.projection, s.target_id, s.settled, s.late, s.amount, s.currency,
-               h.projection
+               h.projection, count(*) over () as many
         from s
         left join reconciliation_row h
             on h.run_id = :run and h.kind = :kind and h.id = s.row_id
         where s.settled and {_DIFFERS} or s.late
-        order by s.id limit {MOST + 1}
+        order by s.id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         scope.given(target),
-    )
-    return [Compared(*row) for row in found]
+    ).all()
+    return [Compared(*row[:-1]) for row in found], _in_all(found)
+
+
+def _in_all(found: Sequence[Any]) -> int:
+    return found[0].many if found else 0
 
 
 def again(
@@ -219,21 +229,21 @@ def again(
     return {row.id: Compared(*row) for row in found}
 
 
-def copies(connection: Connection, scope: Scope, target: str) -> dict[int, list[int]]:
+def copies(connection: Connection, scope: Scope, target: str) -> tuple[dict[int, list[int]], int]:
     """Delivery → further rows of Halo that carry its reference and are not its own."""
     found = over_all(
         connection,
         f"""
         with s as materialized ({scope_of(target)})
-        select s.id, array_agg(h.id order by h.id) as others
+        select s.id, array_agg(h.id order by h.id) as others, count(*) over () as many
         from s join reconciliation_row h
             on h.run_id = :run and h.kind = :kind and h.reference = s.reference
            and h.id <> s.row_id
-        where s.settled group by s.id
+        where s.settled group by s.id order by s.id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         scope.given(target),
-    )
-    return {row.id: list(row.others) for row in found}
+    ).all()
+    return {row.id: list(row.others) for row in found}, _in_all(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,20 +265,20 @@ _UNKNOWN = """
           and d.source_id = regexp_replace(substr(h.reference, 4), '-R[0-9.]+$', ''))"""
 
 
-def unknown(connection: Connection, scope: Scope, kind: str) -> list[Stranger]:
+def unknown(connection: Connection, scope: Scope, kind: str) -> tuple[list[Stranger], int]:
     """Rows of Halo with a reference of ours that no connection of the tenant knows."""
     found = over_all(
         connection,
         f"""
-        select h.id, h.reference, h.currency, h.projection
+        select h.id, h.reference, h.currency, h.projection, count(*) over () as many
         from reconciliation_row h where {_UNKNOWN} order by h.id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         {
             **scope.given(kind),
             "targets": [target for target, of in KIND_OF.items() if of == kind],
         },
-    )
-    return [Stranger(*row) for row in found]
+    ).all()
+    return [Stranger(*row[:-1]) for row in found], _in_all(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,18 +327,18 @@ def sums(connection: Connection, scope: Scope, target: str) -> list[Sum]:
     return [Sum(target, row.side, row.currency, row.many, row.total) for row in found]
 
 
-def on_the_way(connection: Connection, scope: Scope, target: str) -> int:
-    """Deliveries that are being written, or were after the reading began."""
-    return int(
-        over_all(
-            connection,
-            f"""
-            with s as materialized ({scope_of(target)})
-            select count(*) from s where not settled and not late
-            """,  # noqa: S608 - built from constants of this module
-            scope.given(target),
-        ).scalar_one()
-    )
+def on_the_way(connection: Connection, scope: Scope, target: str) -> tuple[int, int]:
+    """Deliveries that are being written, or were after the reading began; and those held back."""
+    row = over_all(
+        connection,
+        f"""
+        with s as materialized ({scope_of(target)})
+        select count(*) filter (where not held), count(*) filter (where held)
+        from s where not settled and not late
+        """,  # noqa: S608 - built from constants of this module
+        scope.given(target),
+    ).one()
+    return row[0], row[1]
 
 
 def lowest(connection: Connection, scope: Scope, targets: Collection[str]) -> int | None:

@@ -49,6 +49,20 @@ def rows_of(connection: Connection, scope: Scope, kind: str) -> list[int]:
     return list(found.scalars())
 
 
+def records_of(connection: Connection, scope: Scope) -> list[tuple[str, str]]:
+    """The records that the sampled deliveries are made of, by kind and id."""
+    found = connection.execute(
+        text(
+            """
+            select distinct source_kind, source_id from delivery
+            where id = any(:sample) order by 1, 2
+            """
+        ),
+        {"sample": list(scope.sample or ())},
+    )
+    return [(row.source_kind, row.source_id) for row in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """A fulfillment that was posted for a consignment.
@@ -77,12 +91,15 @@ _SHIPPED = f"""
            {NEEDS_A_PERSON} or (d.state not in ('delivered', 'parked')
                and d.due_at < clock_timestamp() - cast(:late as interval)) as late,
            h.id is not null as consigned,
-           o.canonical -> 'fulfillments'
-               @> jsonb_build_array(jsonb_build_object('id', d.target_id)) as shown
+           case when f.foreign_id is not null
+                then coalesce(o.canonical -> 'fulfillments', '[]')
+                     @> jsonb_build_array(jsonb_build_object('id', d.target_id)) end as shown
     from delivery d
     join record r on r.place = d.place and r.kind = d.source_kind and r.foreign_id = d.source_id
     left join record o on o.place = :location and o.kind = 'order'
                       and o.foreign_id = r.canonical ->> 'order_id'
+    left join facet f on f.place = o.place and f.kind = o.kind and f.foreign_id = o.foreign_id
+                     and f.facet = 'fulfillments'
     left join reconciliation_row h on h.run_id = :run and h.kind = 'consignment'
                                   and h.id = cast(r.foreign_id as bigint)
     where d.connection_id = :connection_id and d.flow = 'fulfillments'
@@ -119,18 +136,19 @@ def parcels(connection: Connection, scope: Scope) -> Parcels:
     return Parcels(*row)
 
 
-def astray(connection: Connection, scope: Scope) -> list[Shipped]:
+def astray(connection: Connection, scope: Scope) -> tuple[list[Shipped], int]:
     """Fulfillments whose consignment is gone, that HighLevel does not show, or that are late."""
     found = over_all(
         connection,
         f"""
         with s as materialized ({_SHIPPED})
-        select * from s where settled and (not consigned or shown is false) or late
+        select s.*, count(*) over () as many
+        from s where settled and (not consigned or shown is false) or late
         order by id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         {**scope.given("fulfillment"), "location": scope.link.location_place},
-    )
-    return [Shipped(*row) for row in found]
+    ).all()
+    return [Shipped(*row[:-1]) for row in found], found[0].many if found else 0
 
 
 @dataclass(frozen=True, slots=True)

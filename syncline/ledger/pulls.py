@@ -52,6 +52,25 @@ def owe_windows(
     )
 
 
+def are_owed(
+    connection: Connection, connection_id: int, kind: str, first: date, last: date
+) -> bool:
+    """Whether some of these days are being read, or are to be."""
+    return bool(
+        connection.execute(
+            text(
+                """
+                select exists (
+                    select 1 from pull
+                    where connection_id = :connection_id and kind = :kind and state = 'running'
+                      and first <= :last and last >= :first)
+                """
+            ),
+            {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
+        ).scalar_one()
+    )
+
+
 def open_window(
     connection: Connection, connection_id: int, kind: str, first: date, last: date, owner: UUID
 ) -> OpenPull | None:

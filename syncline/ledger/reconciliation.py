@@ -320,6 +320,11 @@ _ITS_DELIVERY = """
     where o.connection_id = d.connection_id and o.flow = d.flow
       and o.source_id = d.source_id and o.role = d.role"""
 _ON_ITS_WAY = f"exists ({_ITS_DELIVERY} and o.state not in ('delivered', 'parked'))"
+_READ_SINCE = """
+    exists (select 1 from record r
+            where r.place = any(:places) and r.kind = d.source_kind and r.foreign_id = d.source_id
+              and r.changed_at > d.found_at)"""
+_UNREAD = f"exists ({_ITS_DELIVERY} and o.id = any(:unread))"
 _SAMPLED = f"exists ({_ITS_DELIVERY} and o.id = any(:sample))"
 
 
@@ -329,6 +334,7 @@ def heal(
     *,
     places: Collection[str],
     flows: Collection[str],
+    unread: Collection[int] = (),
     sample: Sequence[int] | None = None,
     known: Mapping[str, bool] | None = None,
 ) -> int:
@@ -339,6 +345,7 @@ def heal(
         run: the run, whose differences are written already.
         places: where the records of the connection stand.
         flows: which were compared.
+        unread: deliveries that seem to differ and were not read again.
         sample: the deliveries that were compared; None: all of the period, and what nobody knows.
         known: kinds of records whose numbers were compared → whether they were equal.
     """
@@ -352,12 +359,13 @@ def heal(
               and (d.closed_at is null or d.state = 'applied')
               and d.state in ('open', 'marked', 'applied')
               and (d.cause = 'not_in_ledger' and d.source_id = any(:equal)
+                   or d.cause = 'not_in_ledger' and {_READ_SINCE}
                    or d.cause = 'unknown_in_halo' and d.flow = any(:flows)
                       and cast(:sample as bigint[]) is null
                    or d.cause not in ('not_in_ledger', 'unknown_in_halo')
                       and d.flow = any(:flows)
                       and (cast(:sample as bigint[]) is null or {_SAMPLED})
-                      and {_IN_PERIOD} and not {_ON_ITS_WAY})
+                      and {_IN_PERIOD} and not {_ON_ITS_WAY} and not {_UNREAD})
             """  # noqa: S608 - built from constants of this module
         ),
         {
@@ -366,6 +374,7 @@ def heal(
             "by": f"reconciliation {run.id}",
             "equal": [kind for kind, equal in (known or {}).items() if equal],
             "flows": sorted(flows),
+            "unread": sorted(unread),
             "sample": None if sample is None else list(sample),
             "places": sorted(places),
             "first": run.first,

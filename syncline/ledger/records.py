@@ -118,17 +118,16 @@ def versions(connection: Connection, place: str, kind: str, ids: Sequence[str]) 
     return {row.foreign_id: row.version for row in found}
 
 
-def created(connection: Connection, place: str, kind: str, first: date, last: date) -> int:
-    """How many records were created in these days, both included, by UTC."""
+def created(connection: Connection, place: str, kind: str, first: datetime, last: datetime) -> int:
+    """How many records were created between these moments, both included."""
     many: int = connection.execute(
         text(
             """
             select count(*) from record
-            where place = :place and kind = :kind
-              and created_at >= :first and created_at < :until
+            where place = :place and kind = :kind and created_at between :first and :last
             """
         ),
-        {"place": place, "kind": kind, "first": first, "until": last + timedelta(days=1)},
+        {"place": place, "kind": kind, "first": first, "last": last},
     ).scalar_one()
     return many
 

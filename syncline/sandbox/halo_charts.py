@@ -15,14 +15,16 @@ Rows = Sequence[Mapping[str, str | None]]
 
 
 def number(text: str | None) -> str:
-    """A value of a report as people read it: thousands apart, two decimals where there are any."""
+    """A value of a report as people read it: thousands apart; two decimals, or three, if any."""
     if text is None:
         return ""
     try:
         value = float(text)
     except ValueError:
         return text
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
+    if value.is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if round(value, 2) == round(value, 3) else f"{value:,.3f}"
 
 
 def bars(rows: Rows, along: str, columns: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ from syncline.steps.parts import Line, Parts
 from syncline.steps.pull import owe
 from syncline.steps.reconcile_judging import certify
 from syncline.steps.reconcile_reader import Paused, Reader, Tell, runs_reports
-from syncline.steps.reconcile_reading import highlevel_counts, read_ids, read_kind
+from syncline.steps.reconcile_reading import read_ids, read_kind
+from syncline.steps.reconcile_records import Counting, read_some, readings_of
 
 IDS_PER_CALL = IDS_PER_REPORT
 """Rows that differ which one call reads once more, where the tenant runs reports."""
@@ -128,6 +129,10 @@ def plan(parts: Parts, line: Line, period: tuple[date, date], sample: int | None
     reports = runs_reports(abilities.known(parts, line))
     counts = parts.ledger.run(lambda c: {target: _count(c, scope, target) for target in targets})
     planned = [Plan("HighLevel's own counts", "highlevel", len(_record_kinds(line.document)))]
+    if sample:
+        most = min(sample, sum(counts.values()))
+        readings = len(readings_of(line.document, [("order", "")]))
+        planned.append(Plan("HighLevel's records by id", "highlevel", most * readings))
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
         rows = sum(many for target, many in counts.items() if KIND_OF[target] == kind)
         if not rows:
@@ -146,15 +151,16 @@ def _run(parts: Parts, line: Line, run: Run, reader: Reader) -> None:
     progress = _progress(parts, run)
     document = line.document
     if "complete" not in progress:
-        kinds = _record_kinds(document)
-        progress["complete"] = highlevel_counts(parts, line, kinds, (run.first, run.last))
-        progress["highlevel_calls"] = len(kinds)
+        counting = Counting(parts, line, (run.first, run.last))
+        progress["complete"] = [counting.count(kind) for kind in _record_kinds(document)]
+        progress["highlevel_calls"] = counting.calls
         parts.ledger.run(lambda c: _pull_again(c, parts, line, run, progress["complete"]))
         _note(parts, run, progress)
     scope = _scope_of(parts, line, run, progress)
     targets = targets_of(document)
     if run.sample is not None:
         scope = _sampled(parts, scope, targets, run.sample, progress)
+        _read_again(parts, line, scope, progress)
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
         _read(parts, reader, run, scope, kind, progress)
     if document.fulfillments.into != "none" and run.sample is None:
@@ -225,6 +231,20 @@ def _sampled(
         )
         _note(parts, scope.run, progress)
     return replace(scope, sample=progress["sample"])
+
+
+def _read_again(parts: Parts, line: Line, scope: Scope, progress: dict[str, Any]) -> None:
+    """The records of a sample, as HighLevel has them now."""
+    sampled = parts.ledger.run(lambda c: comparing_others.records_of(c, scope))
+    wanted = readings_of(line.document, sampled)
+    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
+    while read["read"] < len(wanted):
+        done, differing, young = read_some(parts, line, wanted[read["read"] :])
+        read["read"] += done
+        read["differing"] += differing
+        read["young"] += young
+        progress["highlevel_calls"] += done
+        _note(parts, scope.run, progress)
 
 
 def _pull_again(

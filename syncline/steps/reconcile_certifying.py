@@ -34,16 +34,31 @@ KIND_NAMES = {
 
 
 class Judged(Allowance):
-    """What a run has found so far, and how many rows it may still read by their ids."""
+    """What a run has found so far, and how many rows it may still read by their ids.
+
+    Attributes:
+        found: the differences.
+        unconfirmed: how many more there seem to be.
+        unread: deliveries among these; theirs that are known stay as they are.
+        cut: flows of which there were too many to look at all.
+    """
 
     def __init__(self) -> None:
         super().__init__(MOST_READ)
         self.found: list[Found] = []
         self.unconfirmed = 0
+        self.unread: list[int] = []
+        self.cut: set[str] = set()
         self.sums: list[Sum] = []
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
         self.accepted = 0
+
+    def cut_off(self, flow: str, seen: int, every: int) -> None:
+        """Note that only so many were looked at."""
+        if every > seen:
+            self.unconfirmed += every - seen
+            self.cut.add(flow)
 
     def add(self, one: Compared, told: Sequence[Told]) -> None:
         """Take what a delivery differs in."""
@@ -68,20 +83,21 @@ def close(
     if scope.sample is None:
         flows.add(fulfillments.FLOW)
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> None:
         written = reconciliation.write(connection, run, judged.found)
         reconciliation.heal(
             connection,
             run,
             places=[scope.link.location_place, scope.link.tenant_place],
-            flows=flows,
+            flows=flows - judged.cut,
+            unread=judged.unread,
             sample=scope.sample,
             known={one["kind"]: one["equal"] for one in progress["complete"]},
         )
         seconds = (database.now(connection) - run.started_at).total_seconds()
         calls = progress.get("calls", 0) + reader.calls
         certificate = _certificate(scope, progress, judged, written, seconds, calls)
-        return reconciliation.finish(
+        closed = reconciliation.finish(
             connection,
             run.id,
             owner,
@@ -90,9 +106,10 @@ def close(
             calls=reader.calls + progress["highlevel_calls"],
             certificate=certificate,
         )
+        if not closed:  # and what was written here is undone
+            raise NoQuota("This reconciliation has gone on to another worker.")
 
-    if not reader.parts.ledger.run(work):
-        raise NoQuota("This reconciliation has gone on to another worker.")
+    reader.parts.ledger.run(work)
 
 
 def _certificate(
@@ -118,7 +135,7 @@ def _certificate(
         "marked": written.marked,
         "accepted": written.accepted + judged.accepted,
         "left_out": [
-            {"what": what, "count": many} for what, many in sorted(judged.left_out.items())
+            {"what": what, "count": many} for what, many in sorted(judged.left_out.items()) if many
         ],
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,
@@ -126,6 +143,7 @@ def _certificate(
         "clean": not (
             standing_now or judged.unconfirmed or any(not o["equal"] for o in progress["complete"])
         ),
+        "read_again": progress.get("records", {}).get("read", 0),
         "statement": _statement(scope, judged),
         "calls": {"halo": calls, "highlevel": progress["highlevel_calls"]},
         "ways": {kind: one["way"] for kind, one in progress["kinds"].items() if "way" in one},
@@ -171,7 +189,7 @@ def _statement(scope: Scope, judged: Judged) -> str | None:
     if scope.sample is None:
         return None
     many = len(scope.sample)
-    wrong = len({(one.flow, one.source_id, one.role) for one in judged.found})
+    wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
     share = discrepancies.at_most(many, wrong)
     if share is None:
         return "Nothing was there to be sampled."

@@ -27,7 +27,7 @@ from syncline.ledger.reconciliation import Found
 from syncline.mapping.document import Document
 from syncline.money import quantize
 from syncline.steps.adopt_pins import SHAPES
-from syncline.steps.reconcile_certifying import Judged, close, flow_of
+from syncline.steps.reconcile_certifying import KIND_NAMES, Judged, close, flow_of
 from syncline.steps.reconcile_reader import Reader
 from syncline.steps.reconcile_reading import LIST, compared, reread
 
@@ -36,6 +36,9 @@ _FLOW_OF = {
     "transaction": ("payments", "payment"),
     "subscription": ("subscriptions", "recurring"),
 }
+
+
+_HELD = "live {} held back until the connection is live"
 
 
 def certify(
@@ -55,7 +58,14 @@ def certify(
         _strangers(reader, scope, targets, judged)
         _never_owed(reader, scope, judged)
         _parcels(reader, scope, progress, judged)
-    judged.found += [_uncounted(one) for one in progress["complete"] if not one["equal"]]
+    judged.found += [
+        _uncounted(one)
+        for one in progress["complete"]
+        if not one["equal"] and not one["being_read"]
+    ]
+    again = progress.get("records", {"differing": [], "young": 0})
+    judged.found += [_not_as_read(one) for one in again["differing"]]
+    judged.on_the_way += again["young"]
     close(reader, scope, targets, progress, judged)
 
 
@@ -87,9 +97,10 @@ def _judge(
     run = reader.parts.ledger.run
     suspects = []
     for target in targets:
-        found = run(partial(comparing.differing, scope=scope, target=target))
-        judged.unconfirmed += len(found) > comparing.MOST
-        copies = run(partial(comparing.copies, scope=scope, target=target))
+        found, every = run(partial(comparing.differing, scope=scope, target=target))
+        judged.cut_off(flow_of(target), len(found), every)
+        copies, every = run(partial(comparing.copies, scope=scope, target=target))
+        judged.cut_off(flow_of(target), len(copies), every)
         own = {int(one.target_id) for one in found if one.settled and one.target_id}
         ids = sorted({*(o.id for o in found), *copies})
         accepted = run(partial(target_rows.accepted_of, ids=ids))
@@ -102,7 +113,9 @@ def _judge(
         for each in now.values():
             _judge_one(reader, kind, mine.get("way", LIST), one, each, rows, read, judged)
         judged.sums += run(partial(comparing.sums, scope=scope, target=one.target))
-        judged.on_the_way += run(partial(comparing.on_the_way, scope=scope, target=one.target))
+        moving, held = run(partial(comparing.on_the_way, scope=scope, target=one.target))
+        judged.on_the_way += moving
+        judged.left_out[_HELD.format(KIND_NAMES[one.target])] += held
 
 
 def _judge_one(
@@ -123,6 +136,7 @@ def _judge_one(
         judged.add(one, discrepancies.judge(_row(one), {}, [], others) if others else [])
     elif row_id not in read:
         judged.unconfirmed += 1
+        judged.unread.append(one.id)
     else:
         document, row = reader.line.document, rows.get(row_id)
         held = None if row is None else compared(document, kind, row, one.currency, way)
@@ -170,7 +184,9 @@ def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Jud
     if not run(lambda c: comparing_others.answers_for_strangers(c, scope.link)):
         return
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
-        for one in run(partial(comparing.unknown, scope=scope, kind=kind)):
+        strangers, every = run(partial(comparing.unknown, scope=scope, kind=kind))
+        judged.cut_off(flow_of(kind), len(strangers), every)
+        for one in strangers:
             target = _target_of(kind, one)
             amount = one.projection.get("total", one.projection.get("amount"))
             judged.found.append(
@@ -210,6 +226,7 @@ def _never_owed(reader: Reader, scope: Scope, judged: Judged) -> None:
                 judged.left_out[f"{name}{kind}s"] += group.count
                 continue
             flow, target = _FLOW_OF[kind]
+            judged.cut_off(flow, len(group.ids), group.count)
             judged.found += [
                 Found(
                     flow, kind, source_id, target, target, None, Cause.NOT_DELIVERED,
@@ -243,7 +260,8 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
         return
     run = reader.parts.ledger.run
     kind = KINDS["consignment"]
-    astray = run(lambda c: comparing_others.astray(c, scope))
+    astray, every = run(lambda c: comparing_others.astray(c, scope))
+    judged.cut_off(fulfillments.FLOW, len(astray), every)
     gone = {int(one.source_id) for one in astray if one.settled and not one.consigned}
     rows, read = reread(reader, kind, progress["kinds"].get(kind.name, {}), gone, judged)
     for one in astray:
@@ -256,7 +274,9 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
                     told.theirs, told.delivered, None,
                 )
             )  # fmt: skip
-    judged.unconfirmed += len(gone.difference(read))
+    unread = [one.id for one in astray if int(one.source_id) in gone.difference(read)]
+    judged.unconfirmed += len(unread)
+    judged.unread += unread
     seen = run(lambda c: comparing_others.parcels(c, scope))
     judged.on_the_way += seen.on_the_way
     if seen.posted:
@@ -286,4 +306,12 @@ def _uncounted(one: Mapping[str, Any]) -> Found:
     return Found(
         flow, one["kind"], one["kind"], discrepancies.COUNT, target, None, Cause.NOT_IN_LEDGER,
         discrepancies.COUNT, str(one["highlevel"]), str(one["ledger"]), None, None,
+    )  # fmt: skip
+
+
+def _not_as_read(one: Mapping[str, Any]) -> Found:
+    flow, target = _FLOW_OF[one["kind"]]
+    return Found(
+        flow, one["kind"], one["id"], one["kind"], target, None, Cause.NOT_IN_LEDGER,
+        one["field"], one["ours"], one["theirs"], one["theirs"], None,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a reconciliation reads: HighLevel's own counts, and what Halo holds now of our rows.
+"""What a reconciliation reads of Halo: what it holds now of our rows.
 
 Reports where the tenant runs them; else lists and rows by id, at a small share of the tenant's
 calls. What was read is kept page by page, so that a run goes on where it was cut.
@@ -6,9 +6,7 @@ calls. What was read is kept page by page, so that a run goes on where it was cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,16 +16,12 @@ from syncline.flows import projections
 from syncline.halo import standing
 from syncline.halo.models import whole
 from syncline.halo.standing import Kind, ListReading
-from syncline.highlevel import orders, subscriptions, transactions
-from syncline.ledger import reconciliation, reconciliation_rows, records
+from syncline.ledger import reconciliation, reconciliation_rows
 from syncline.ledger.reconciliation import Run
 from syncline.ledger.reconciliation_rows import RowRead
 from syncline.mapping.document import Document
-from syncline.quota.keys import Lane
-from syncline.steps.gate import NoQuota, highlevel_gate
-from syncline.steps.parts import Line, Parts
+from syncline.steps.gate import NoQuota
 from syncline.steps.reconcile_reader import Reader
-from syncline.transport import Permit
 
 SQL, LIST, BY_ID = "report", "list", "id"
 
@@ -39,42 +33,6 @@ _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
     "recurring": (projections.RECURRING,),
     "consignment": (),
 }
-_LISTS: Mapping[str, Callable[..., Any]] = {
-    "order": orders.list_orders,
-    "transaction": transactions.list_transactions,
-    "subscription": subscriptions.list_subscriptions,
-}
-
-
-def highlevel_counts(
-    parts: Parts, line: Line, kinds: Iterable[str], days: tuple[date, date]
-) -> list[dict[str, Any]]:
-    """HighLevel's own count of each kind in these days against the ledger's: one call a kind.
-
-    The days are asked for with a margin, as every window is: where a list counts them otherwise
-    than we do, that shows as a difference and not as a silence.
-
-    Raises:
-        SynclineError: a list cannot be read.
-    """
-    gate = highlevel_gate(parts, line, Lane.BACKFILL)
-    first = max(days[0] - timedelta(days=1), line.link.start_from)
-    last = days[1] + timedelta(days=1)
-    place = line.link.location_place
-    told = []
-    for kind in kinds:
-
-        def make(permit: Permit, kind: str = kind) -> Any:
-            return _LISTS[kind](
-                line.highlevel, permit, limit=1, offset=0, start_at=first, end_at=last
-            )
-
-        theirs = int(gate.read(f"list {kind}s", make).total_count)
-        ours = parts.ledger.run(
-            partial(records.created, place=place, kind=kind, first=first, last=last)
-        )
-        told.append({"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours})
-    return told
 
 
 def read_kind(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], floor: int) -> None:
@@ -253,14 +211,15 @@ def _keep(
     calls, reader.calls = reader.calls, 0
     progress["calls"] = progress.get("calls", 0) + calls
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> None:
         money = _currencies_of_payments(connection, run, kind, rows)
         told = (_read(reader, kind, row, mine["way"], money) for row in rows)
         reconciliation_rows.keep(connection, run.id, kind.name, told)
-        return reconciliation.advance(connection, run.id, reader.parts.session(), progress, calls)
+        owner = reader.parts.session()
+        if not reconciliation.advance(connection, run.id, owner, progress, calls):
+            raise NoQuota("This reconciliation has gone on to another worker.")
 
-    if not reader.parts.ledger.run(work):
-        raise NoQuota("This reconciliation has gone on to another worker.")
+    reader.parts.ledger.run(work)
 
 
 def _currencies_of_payments(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -119,6 +120,24 @@ def test_up_starts_everything_and_stops_all_of_it_when_asked(environment: dict[s
     logs = {path.name for path in (Path(environment["SYNCLINE_DATA"]) / "logs").iterdir()}
     names = ("deliver", "pull", "beat", "receiver", "flower", "sandbox")
     assert logs == {f"{name}.log" for name in names}
+
+
+def test_workers_know_every_task_that_is_documented(environment: dict[str, str]) -> None:
+    known = "from workers.app import app; app.loader.import_default_modules(); print(*app.tasks)"
+    told = subprocess.run(
+        [sys.executable, "-c", known],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    documented = re.findall(
+        r"^\| `(syncline\.[a-z_.]+)`", (ROOT / "docs" / "tasks.md").read_text(), re.MULTILINE
+    )
+    assert "syncline.reconciliation.run" in documented
+    assert set(documented) <= set(told.stdout.split())
 
 
 def every_command() -> Iterator[tuple[str, ...]]:

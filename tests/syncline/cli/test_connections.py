@@ -224,6 +224,16 @@ def test_a_side_that_does_not_let_us_in_says_what_to_do(
 
 
 @pytest.mark.usefixtures("keys")
+def test_a_side_that_falls_silent_is_asked_nothing_more(run: Run, sandbox: SandboxProcess) -> None:
+    add_sandbox(run, sandbox)
+    sandbox.faults(side="halo", operation="GET /Currency", kind="cut_after", next=1)
+    checked = document(run("connection", "check", "acme", "--json"))
+    halo = [one["works"] for one in checked["findings"] if one["what"].startswith("Halo")]
+    assert halo == [True, False]
+    assert {one["works"] for one in checked["findings"] if one["what"].startswith("High")} == {True}
+
+
+@pytest.mark.usefixtures("keys")
 def test_a_new_secret_is_what_counts_from_then_on(
     run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

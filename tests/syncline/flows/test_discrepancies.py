@@ -146,6 +146,7 @@ def certificate(**changed: Any) -> dict[str, Any]:
 def test_a_clean_certificate_is_one_line_and_what_it_rests_on() -> None:
     assert certificates.lines(certificate()) == [
         "2026-11: 1,204 orders, USD 88,120.40 on both sides, 0 differences",
+        "HighLevel: as its pulls and events were read, counted by itself",
         "full, 6 calls to Halo (order by report), 3 to HighLevel, 2 s",
     ]
     assert certificates.rows(certificate()) == [

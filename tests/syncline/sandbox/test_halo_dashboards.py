@@ -109,8 +109,8 @@ def test_a_page_shows_counters_charts_tables_and_what_went_wrong_without_scripts
 
 
 def test_numbers_are_told_apart_from_texts_and_a_chart_of_nothing_is_drawn() -> None:
-    assert [number(one) for one in ("1234567", "0.5", "12 orders", None)] == [
-        "1,234,567", "0.50", "12 orders", "",
+    assert [number(one) for one in ("1234567", "0.5", "7309.538", "12 orders", None)] == [
+        "1,234,567", "0.50", "7,309.538", "12 orders", "",
     ]  # fmt: skip
     flat = bars([{"Day": "2026-03-01T00:00:00", "USD": "0"}, {"Day": None, "USD": "x"}], "Day",
                 ["USD"])  # fmt: skip
