@@ -29,7 +29,8 @@ class _Server:
         self._connections: list[socket.socket] = []
         self.requests: list[bytes] = []
         self.accepted = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -39,6 +40,7 @@ class _Server:
         # A blocked accept keeps a listening socket alive; shutting it down wakes the thread.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._accepting.join()
         for connection in self._connections:
             connection.close()
 
