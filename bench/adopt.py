@@ -9,22 +9,18 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from syncline.ledger import connections
-from syncline.ledger.connections import NewConnection
 from syncline.mapping.document import default_document
-from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.adopt import settle, survey
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import keep
 from workers.commands import opened
+from workers.stage import connect
 
 ORDERS = 10_000
 CUSTOMERS = 1_000
@@ -87,28 +83,10 @@ def _silent(_what: str, _done: int, _of: int) -> None:
 
 
 def _connect(parts: Parts, sandbox: SandboxProcess) -> None:
-    config = SandboxConfig()
-    new = NewConnection(
-        name=NAME,
-        location_id=LOCATION,
-        highlevel_url=sandbox.highlevel_url,
-        highlevel_calls=ROOMY["calls"],
-        highlevel_seconds=ROOMY["seconds"],
-        highlevel_daily=200_000,
-        halo_url=sandbox.halo_url,
-        tenant_key=None,
-        client_id=config.halo_client_id,
-        scope="all",
-        halo_calls=ROOMY["calls"],
-        halo_seconds=ROOMY["seconds"],
-        settle_seconds=5,
-        mapping=default_document("summary", {"orders": {"test_mode": "include"}}),
-        mode="sandbox",
-        start_from=datetime.now(UTC).date() - timedelta(days=config.days),
-    )
+    roomy = Limit(**ROOMY)
+    config = SandboxConfig(highlevel_limit=roomy, halo_limit=roomy)
+    mapping = default_document("summary", {"orders": {"test_mode": "include"}})
+    connect(parts, sandbox, config, mapping, name=NAME)
     with parts.ledger.begin() as connection:
-        link = connections.add(connection, new)
-        connections.stop(connection, link, "adopt first")
-        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
-        secret = SecretStr(config.halo_client_secret)
-        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)
+        # Read anew: one whose secrets came after it was read is not stopped.
+        connections.stop(connection, connections.by_name(connection, NAME), "adopt first")

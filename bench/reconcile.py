@@ -15,23 +15,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import text
 
 from bench.reconcile_filling import NAME, fill, read_again, ship
-from syncline.ledger import connections
-from syncline.ledger.connections import NewConnection
 from syncline.mapping.document import default_document
-from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import keep
 from workers.commands import opened
+from workers.stage import PLAY_MONEY, connect
 
 ORDERS = 100_000
 CUSTOMERS = 1_000
@@ -173,27 +169,5 @@ def _measure(
 
 
 def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig) -> None:
-    included = {flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")}
-    new = NewConnection(
-        name=NAME,
-        location_id=LOCATION,
-        highlevel_url=sandbox.highlevel_url,
-        highlevel_calls=ROOMY["calls"],
-        highlevel_seconds=ROOMY["seconds"],
-        highlevel_daily=100_000_000,
-        halo_url=sandbox.halo_url,
-        tenant_key=None,
-        client_id=config.halo_client_id,
-        scope="all",
-        halo_calls=ROOMY["calls"],
-        halo_seconds=ROOMY["seconds"],
-        settle_seconds=5,
-        mapping=default_document("detail", included) + STATUSES,
-        mode="sandbox",
-        start_from=datetime.now(UTC).date() - timedelta(days=config.days),
-    )
-    with parts.ledger.begin() as connection:
-        link = connections.add(connection, new)
-        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
-        secret = SecretStr(config.halo_client_secret)
-        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)
+    mapping = default_document("detail", PLAY_MONEY) + STATUSES
+    connect(parts, sandbox, config, mapping, name=NAME)

@@ -36,6 +36,9 @@ NAME = "demo"
 SETTLE_SECONDS = 5
 """The sandbox is never at work on a write for longer."""
 
+PLAY_MONEY = {flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")}
+"""The options of a mapping under which rows of HighLevel's test mode are delivered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -89,7 +92,7 @@ def stage(
             running(_signed_by(loaded, sandbox)) as installation,
             open_parts() as parts,
         ):
-            link = _connect(parts, sandbox, config, style)
+            link = connect(parts, sandbox, config, _mapping(style))
             with Celery(broker=installation.servers.redis_url, set_as_current=False) as celery:
                 celery.config_from_object("celeryconfig")
                 yield Stage(loaded, installation, sandbox, parts, link, celery)
@@ -125,9 +128,12 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, style: str) -> Link:
+def connect(
+    parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, mapping: str, *, name: str = NAME
+) -> Link:
+    """Add a connection to the emulation, with its credentials and the limits of its settings."""
     new = NewConnection(
-        name=NAME,
+        name=name,
         location_id=LOCATION,
         highlevel_url=sandbox.highlevel_url,
         highlevel_calls=config.highlevel_limit.calls,
@@ -140,10 +146,7 @@ def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, style
         halo_calls=config.halo_limit.calls,
         halo_seconds=int(config.halo_limit.seconds),
         settle_seconds=SETTLE_SECONDS,
-        mapping=default_document(
-            "detail" if style == "detail" else "summary",
-            {flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")},
-        ),
+        mapping=mapping,
         mode="sandbox",
         start_from=datetime.now(UTC).date() - timedelta(days=config.days),
     )
@@ -153,3 +156,7 @@ def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, style
         secret = SecretStr(config.halo_client_secret)
         keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)
     return link
+
+
+def _mapping(style: str) -> str:
+    return default_document("detail" if style == "detail" else "summary", PLAY_MONEY)

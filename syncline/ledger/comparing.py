@@ -183,6 +183,12 @@ def over_all(connection: Connection, sql: str, given: Mapping[str, Any]) -> Any:
     return connection.execute(text(sql), given)
 
 
+_COLUMNS = """
+    s.id, s.flow, s.role, s.target, s.place, s.source_kind, s.source_id, s.state, s.reason,
+    s.projection, s.target_id, s.settled, s.late, s.amount, s.currency"""
+"""Of `scope_of`, as `Compared` has them."""
+
+
 def differing(connection: Connection, scope: Scope, target: str) -> tuple[list[Compared], int]:
     """The deliveries of a target that are not as Halo holds them, or are not there for long.
 
@@ -192,8 +198,7 @@ def differing(connection: Connection, scope: Scope, target: str) -> tuple[list[C
         connection,
         f"""
         with s as materialized ({scope_of(target)})
-        select s.id, s.flow, s.role, s.target, s.place, s.source_kind, s.source_id, s.state,
-               s.reason, s.projection, s.target_id, s.settled, s.late, s.amount, s.currency,
+        select {_COLUMNS},
                h.projection, count(*) over () as many
         from s
         left join reconciliation_row h
@@ -219,8 +224,7 @@ def again(
         connection,
         f"""
         with s as materialized ({scope_of(target)})
-        select s.id, s.flow, s.role, s.target, s.place, s.source_kind, s.source_id, s.state,
-               s.reason, s.projection, s.target_id, s.settled, s.late, s.amount, s.currency,
+        select {_COLUMNS},
                cast(null as jsonb)
         from s
         """,  # noqa: S608 - built from constants of this module

@@ -41,13 +41,7 @@ def owe(
         return 0
     rows = [
         {
-            "flow": debt.flow,
-            "role": debt.role,
-            "target": debt.target,
-            "place": debt.place,
-            "source_kind": debt.source_kind,
-            "source_id": debt.source_id,
-            "version": debt.version,
+            **_named(debt),
             "after": debt.after.total_seconds(),
             "waits": debt.waits_for is not None,
             "cause": debt.cause or cause,
@@ -147,18 +141,7 @@ def settle(
             "connection_id": connection_id,
             "cause": cause,
             "rows": jsontext.dumps(
-                [
-                    {
-                        "flow": debt.flow,
-                        "role": debt.role,
-                        "target": debt.target,
-                        "place": debt.place,
-                        "source_kind": debt.source_kind,
-                        "source_id": debt.source_id,
-                        "version": debt.version,
-                    }
-                    for debt in sorted(debts, key=lambda debt: debt.source_id)
-                ]
+                [_named(debt) for debt in sorted(debts, key=lambda debt: debt.source_id)]
             ).decode(),
         },
     ).scalars()
@@ -183,3 +166,15 @@ def standing(
     ):
         found.setdefault(source_id, set()).add(role)
     return found
+
+
+def _named(debt: Debt) -> dict[str, object]:
+    return {
+        "flow": debt.flow,
+        "role": debt.role,
+        "target": debt.target,
+        "place": debt.place,
+        "source_kind": debt.source_kind,
+        "source_id": debt.source_id,
+        "version": debt.version,
+    }

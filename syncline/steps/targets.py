@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from syncline.errors import MissingScope, Refused
 from syncline.flows import alert_tickets, customers, projections
@@ -29,23 +29,12 @@ from syncline.halo.customers import (
     save_clients,
     save_users,
 )
+from syncline.halo.finding import Target as TargetName
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 
-TargetName = Literal[
-    "client",
-    "user",
-    "order",
-    "invoice",
-    "payment",
-    "credit",
-    "recurring",
-    "ticket",
-    "alert_action",
-    "integration_error",
-]
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Save = Callable[[HaloClient, Permit, Sequence[Mapping[str, Any]]], Sequence[HaloRow]]
 Read = Callable[[HaloClient, Permit, int], HaloRow]
