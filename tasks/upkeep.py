@@ -7,13 +7,12 @@ from celery import shared_task
 from syncline.ledger.events import forget_seen
 from syncline.ledger.partitions import ensure_partitions
 from syncline.quota.keys import Lane
-from syncline.steps.anchor import anchor
 from syncline.steps.gap_fill import fill_due_gaps
 from syncline.steps.highlevel_tokens import refresh_due
 from syncline.steps.owe_again import owe_again as owe_again_step
 from syncline.steps.retain import retain as retain_step
 from syncline.steps.schedule import due_pulls
-from syncline.steps.seal import seal as seal_step
+from syncline.steps.seal import keep_log
 from syncline.steps.sweep import sweep as sweep_step
 from tasks.context import parts
 from tasks.nudging import flag
@@ -56,9 +55,7 @@ def partitions() -> None:
 @shared_task(name="syncline.upkeep.seal")
 def seal() -> None:
     """Seal the audit log's new entries, and write the heads of its chains outside."""
-    here = parts()
-    seal_step(here)
-    anchor(here)
+    keep_log(parts())
 
 
 @shared_task(name="syncline.upkeep.retain")
