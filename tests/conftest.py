@@ -122,6 +122,15 @@ def database(_databases: _Databases) -> Iterator[str]:
     _databases.give_back(name)
 
 
+@pytest.fixture
+def empty_database(database_url: str) -> Iterator[str]:
+    """The URL of a database without anything in it."""
+    name = f"empty_{next(_NUMBERS)}"
+    _administer(database_url, f'create database "{name}"')
+    yield _sibling(database_url, name)
+    _administer(database_url, f'drop database "{name}" with (force)')
+
+
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[SharedSandbox]:
     from tests.sandboxes import SharedSandbox  # noqa: PLC0415

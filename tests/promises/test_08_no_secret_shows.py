@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from syncline.ledger.tables import Base
 from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
+from tests.catalog import TABLES
 from tests.world import Worlds, small
 
 
@@ -39,7 +39,7 @@ def test_nothing_that_is_kept_or_said_holds_a_secret(
     assert said
     held = [
         str(row[0])
-        for name in Base.metadata.tables
+        for (name,) in world.rows(TABLES)
         for row in world.rows(f"select t::text from {name} t")  # noqa: S608 - our own tables
     ]
     out, err = capfd.readouterr()
