@@ -17,7 +17,7 @@ from sqlalchemy import text
 from syncline.errors import SynclineError
 from syncline.highlevel import paging
 from syncline.ledger import connections
-from syncline.ledger.connections import NewConnection
+from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
@@ -273,3 +273,25 @@ def opening(database_url: str, redis_url: str, sandbox: SandboxProcess) -> Itera
         for world in opened:
             if not world.closed:
                 world.close()
+
+
+def beside(link: Link, mapping: str) -> NewConnection:
+    """Another location of the same tenant, with a mapping of its own."""
+    return NewConnection(
+        name="other",
+        location_id="another-location",
+        highlevel_url=link.highlevel_url,
+        highlevel_calls=100,
+        highlevel_seconds=10,
+        highlevel_daily=1000,
+        halo_url=link.halo_url,
+        tenant_key=None,
+        client_id=link.client_id,
+        scope=link.scope,
+        halo_calls=link.halo_calls,
+        halo_seconds=link.halo_seconds,
+        settle_seconds=None,
+        mapping=mapping,
+        mode="sandbox",
+        start_from=link.start_from,
+    )
