@@ -83,6 +83,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.sandbox = sandbox
+        self.redis_url = redis_url
         defaults: dict[str, Any] = {
             "key": SecretStr("k" * 40),
             "deadline": timedelta(seconds=5),
@@ -102,16 +103,7 @@ class World:
         """End the session and close every socket, so that no test inherits one."""
         self.closed = True
         vars(self.parts.ledger).pop("begin", None)  # a test may have let it die
-        bound: Any = self.parts.abandon
-        lines: Any = self.parts.open_line
-        keeper = bound.__self__
-        keeper.close()
-        if keeper._thread is not None:
-            keeper._thread.join()
-        lines._transport.close()
-        self.parts.workers.shutdown()
-        self.parts.nudges._redis.close()
-        self.parts.ledger.engine.dispose()
+        self.parts.close()
 
     def pull(self, kind: str = "order", since: date | None = None) -> Finished:
         today = self.parts.now().date()
@@ -178,8 +170,7 @@ class World:
 
     def reopened(self) -> Line:
         """The connection as the ledger says it now, not as it was a second ago."""
-        lines: Any = self.parts.open_line
-        lines._open.clear()
+        self.parts.open_line.forget()
         return self.parts.open_line(NAME)
 
     def hurry(self) -> None:
