@@ -127,7 +127,7 @@ def held(name: str, lines: Any) -> None:
     )
 
 
-def _needed(error: type) -> dict[str, str]:
+def _needed(error: type) -> dict[str, Any]:
     """What an error cannot be made without, apart from its first words."""
     asked = [*inspect.signature(error).parameters.values()][1:]
     return {one.name: "text" for one in asked if one.default is one.empty}
@@ -171,20 +171,17 @@ def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
 
 def _kind(annotation: Any) -> str:
     """A type by its bare name, wherever its module stands; an enumeration by its values."""
-    parts = get_args(annotation)
-    if get_origin(annotation) is Annotated:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
         return " ".join([_kind(parts[0]), *_bounds(parts[1:])])
-    if get_origin(annotation) is Literal:
-        return f"one of {', '.join(parts)}"
-    if get_origin(annotation) in (Union, UnionType):
+    if origin in (Union, UnionType):
         return " | ".join(_kind(one) for one in parts)
+    is_list = isinstance(annotation, enum.EnumMeta)
+    if choices := parts if origin is Literal else [*annotation] if is_list else ():
+        return f"one of {', '.join(str(getattr(one, 'value', one)) for one in choices)}"
     if parts:
-        return f"{get_origin(annotation).__name__} of {', '.join(_kind(one) for one in parts)}"
-    if annotation is NoneType:
-        return "None"
-    if issubclass(annotation, enum.Enum):
-        return f"one of {', '.join(str(one.value) for one in annotation)}"
-    return str(annotation.__name__)
+        return f"{origin.__name__} of {', '.join(_kind(one) for one in parts)}"
+    return "None" if annotation is NoneType else str(annotation.__name__)
 
 
 def _command(command: Any, context: Any) -> Iterator[str]:
