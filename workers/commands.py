@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -41,12 +40,11 @@ from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
-from syncline.transport import Transport
 from workers import embedded, enqueue, sandbox_commands
 from workers.demo import demo
 from workers.health import health
 from workers.logs import configure
-from workers.parts import Lines, halo_key, highlevel_key, make_parts
+from workers.parts import halo_key, highlevel_key, make_parts
 from workers.run import run
 from workers.up import up
 
@@ -160,17 +158,12 @@ def opened(settings: Settings) -> Iterator[Parts]:
     """
     with embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
-        transport = Transport()  # one that is closed with the command
-        parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer, settings))
         try:
             if not parts.ledger.run(is_prepared):
                 upgrade(servers.database_url)
             yield parts
         finally:
-            parts.abandon()
-            parts.workers.shutdown()
-            transport.close()
-            parts.ledger.engine.dispose()
+            parts.close()
 
 
 def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:

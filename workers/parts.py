@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -37,8 +38,8 @@ LINE_KEPT = 5.0
 """Seconds for which an opened connection is used before its settings are read again."""
 
 
-class Lines:
-    """Opens connections and keeps them for a few seconds, so that a batch does not ask again."""
+class KeptLines:
+    """The lines of a process, over one transport: see `Lines`."""
 
     def __init__(
         self, ledger: Ledger, transport: Transport, sealer: Sealer, settings: Settings
@@ -53,18 +54,18 @@ class Lines:
         self._installed: dict[tuple[str | None, ...], InstalledTokens] = {}
 
     def __call__(self, name: str) -> Line:
-        """The line of a connection.
-
-        Raises:
-            UnknownName: there is no such connection.
-            Refused: a secret of it is missing, or its mapping is wrong.
-        """
+        """The line of a connection; raises as `Lines` says."""
         with self._lock:
             kept = self._open.get(name)
             if kept is None or time.monotonic() - kept[0] > LINE_KEPT:
                 kept = (time.monotonic(), self._ledger.run(lambda c: self._make(c, name)))
                 self._open[name] = kept
             return kept[1]
+
+    def forget(self) -> None:
+        """Read every connection anew when it is next asked for; tokens are kept."""
+        with self._lock:
+            self._open.clear()
 
     def _make(self, connection: Connection, name: str) -> Line:
         link = connections.by_name(connection, name)
@@ -169,26 +170,35 @@ def make_parts(
     redis_url: str,
     announce: Callable[[Nudges, Iterable[Nudge]], None],
 ) -> Parts:
-    """Everything a worker process needs."""
+    """Everything a worker process needs; its `close` closes all of it."""
     ledger = Ledger(connect(database_url, connections=settings.worker_threads + 8))
     redis = open_redis(redis_url)
     sealer = load_key(settings)
     keeper = SessionKeeper(ledger, settings.heartbeat, settings.dead_after)
     nudges = Nudges(redis, forget=settings.dead_after)
+    workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="call")
+    transport = Transport()
+    # In the reverse order: the session ends while there is a ledger, and each is closed even if
+    # another cannot be.
+    closing = ExitStack()
+    for close in (ledger.engine.dispose, redis.close, transport.close, workers.shutdown):
+        closing.callback(close)
+    closing.callback(keeper.close)
     return Parts(
         settings=settings,
         ledger=ledger,
         quota=Quota(redis, recover=partial(_recover, ledger), reserve=settings.quota_reserve),
         nudges=nudges,
         sealer=sealer,
-        workers=ThreadPoolExecutor(PARALLEL, thread_name_prefix="call"),
+        workers=workers,
         session=keeper.current,
         abandon=keeper.abandon,
         now=utc_now,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        open_line=Lines(ledger, Transport(), sealer, settings),
+        open_line=KeptLines(ledger, transport, sealer, settings),
         announce=partial(announce, nudges),
+        close=closing.close,
     )
 
 

@@ -97,7 +97,8 @@ class Admin:
     `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
     `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
     `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit`,
-    `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and `/state/{kind}/{id}`;
+    `GET /secrets`, `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and
+    `/state/{kind}/{id}`;
     `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
     """
 
@@ -119,6 +120,7 @@ class Admin:
             ("POST", "/tamper"): self._tamper,
             ("POST", "/documents"): self._documents,
             ("GET", "/config"): lambda _: self._sandbox.config.model_dump(mode="json"),
+            ("GET", "/secrets"): lambda _: {"secrets": self._secrets()},
             ("GET", "/audit"): self._audit,
             ("GET", "/calls"): self._calls,
             ("GET", "/counters"): self._counters,
@@ -246,6 +248,19 @@ class Admin:
         if form.shown == "list":
             return {"documents": [list_row(store, form.kind, one) for one in some]}
         return {"documents": [single(store, one, "") for one in some]}
+
+    def _secrets(self) -> list[str]:
+        """Whatever opens something: issued here, or given to the tenant for its webhooks."""
+        config, halo = self._sandbox.config, self._sandbox.halo.tenant.store
+        hooks = halo.webhooks.values()
+        return [
+            *(token.value for token in config.tokens),
+            *(config.oauth_client_secret, config.halo_client_secret),
+            *self._sandbox.highlevel.oauth.issued(),
+            *halo.tokens,
+            *(hook["basic_password"] for hook in hooks if hook.get("basic_password")),
+            *(hook["url"].rpartition("/")[2] for hook in hooks if hook.get("url")),
+        ]
 
     def _audit(self, _: Request) -> dict[str, Any]:
         return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)

@@ -145,6 +145,12 @@ class OAuth:
         self._access.clear()
         self._refresh.clear()
 
+    def issued(self) -> list[str]:
+        """Every code and token that may still be known to somebody, alive or not."""
+        answers = [one.answer for one in self._refresh.values() if one.answer is not None]
+        again = [answer["refresh_token"] for answer in answers]
+        return [*self._codes, *self._access, *self._refresh, *again]
+
     def refreshes(self) -> dict[str, int]:
         """How often each refresh token was used, refusals left out."""
         return {value: one.uses for value, one in self._refresh.items() if one.uses}

@@ -5,58 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from syncline.ledger import deliveries, obligations, resting, sessions, waits
+from syncline.ledger import deliveries, resting, sessions, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
 from syncline.ledger.states import MOVES, OWNED, State, sources_of
+from tests.moving import claim, confirm, confirmation, debt, depart, owe, row
 
 NOW = timedelta(0)
-
-
-def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order") -> Debt:
-    return Debt(flow, "order", source, role, role, "location:1", version)
-
-
-def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
-    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, debts, "pull 1"))
-
-
-def claim(
-    ledger: Ledger, link: Link, session: UUID, target: str = "order", state: State = State.DUE
-) -> list[Lease]:
-    return ledger.run(lambda c: deliveries.claim(c, link.id, target, session, 100, state))
-
-
-def depart(ledger: Ledger, *leases: Lease) -> set[int]:
-    return ledger.run(
-        lambda c: deliveries.depart(
-            c, [Departure(lease, uuid4(), {"total": "1"}) for lease in leases]
-        )
-    )
-
-
-def confirmation(lease: Lease, target_id: str = "77") -> Confirmation:
-    return Confirmation(lease, target_id, {"change_seq": 1}, {"total": "1"})
-
-
-def confirm(ledger: Ledger, lease: Lease, *, sent: int | None = None) -> set[int]:
-    told = replace(lease, sent_version=sent if sent is not None else lease.wanted_version)
-    return ledger.run(lambda c: deliveries.confirm(c, [confirmation(told)], wrote=True))
-
-
-def row(ledger: Ledger, source: str) -> Any:
-    return ledger.run(
-        lambda c: c.execute(
-            text("select * from delivery where source_id = :source"), {"source": source}
-        ).one()
-    )
 
 
 def test_a_version_that_is_owed_twice_makes_one_delivery(ledger: Ledger, link: Link) -> None:

@@ -14,7 +14,7 @@ from syncline.ledger.connections import Link, NewConnection
 from syncline.ledger.database import Ledger
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import HELD, State
-from tests.syncline.ledger.test_deliveries import claim, confirm, debt, depart, owe, row
+from tests.moving import claim, confirm, debt, depart, owe, row
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
 

@@ -14,7 +14,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.ledger.states import MOVES, State
 from syncline.ledger.target_rows import OVERWRITES, Standing
-from tests.syncline.ledger.test_deliveries import claim, confirm, debt, depart, owe, row
+from tests.moving import claim, confirm, debt, depart, owe, row
 
 STATES = ("due", "waiting", "delivered", "parked")
 

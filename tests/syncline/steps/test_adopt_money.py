@@ -17,7 +17,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.adopt import Adopted, begin, settle, survey
 from syncline.steps.adopt_taking import Wanted, take
 from syncline.steps.gate import halo_gate
-from tests.syncline.steps.test_adopt import (
+from tests.adopting import (
     adopted,
     killed_while_it_settles,
     posts,

@@ -28,8 +28,7 @@ from syncline.steps.gap_fill import EVERY, GRACE, fill_due_gaps, fill_gaps
 from syncline.steps.gate import halo_gate
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.webhooks_install import install
-from tests.syncline.steps.test_halo_reading import beside
-from tests.world import NAME, World, Worlds, small
+from tests.world import NAME, World, Worlds, beside, small
 
 EVENTS = Nudge("", "events")
 POLL = Nudge(NAME, "poll_halo")

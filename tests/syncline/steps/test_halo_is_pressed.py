@@ -29,8 +29,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.syncline.steps.test_halo_reading import beside
-from tests.world import NAME, World, Worlds
+from tests.world import NAME, World, Worlds, beside
 
 PARCEL = "Tracking: 1Z1"
 

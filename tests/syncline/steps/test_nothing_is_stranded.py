@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
 from syncline.halo.finding import Found
 from syncline.ledger import deliveries, pulls
+from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import look_up, mirror, prove, pull, readings
 from syncline.steps.find import find
+from syncline.steps.gate import PATIENCE
 from syncline.steps.parts import Nudge
 from syncline.steps.send import send
 from syncline.steps.targets import TARGETS
@@ -34,6 +37,10 @@ def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
 
 @pytest.fixture
 def ready(world: World, sandbox: SandboxProcess) -> World:
+    return _three_due(world, sandbox)
+
+
+def _three_due(world: World, sandbox: SandboxProcess) -> World:
     """A tenant whose ways are known, and three orders that are due to be changed in Halo."""
     world.owe_pull()
     world.drive()
@@ -145,22 +152,30 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
 
 
 def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
-    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
+    small(sandbox, orders=8, customers=3)
+    world = _three_due(worlds(halo=(1000, 60)), sandbox)
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
-    _send_all(ready)
-    read, calls = look_up._read, []
-
-    def scarce(seek: Any, order_id: int) -> dict[str, Any]:
-        calls.append(order_id)
-        if len(calls) > 1:
-            raise Again("The quota is used up.")
-        return read(seek, order_id)
-
-    monkeypatch.setattr(look_up, "_read", scarce)
-    _settled(ready)
-    assert look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order") is not None
-    assert ready.counts()["orders", "doubtful"] == 2
+    _send_all(world)
+    _settled(world)
+    quota, line = world.parts.quota, world.parts.open_line(NAME)
+    last, *others = quota.take(
+        line.halo_key, 1000, lane=Lane.DELIVERIES, connection=NAME, deadline=timedelta(seconds=5)
+    ).tokens
+    quota.give_back(line.halo_key, [last], sent=False)
+    after = look_up.look_up(world.parts, line, "order")
+    assert after is not None
+    assert after > PATIENCE.total_seconds()
+    assert world.counts()["orders", "doubtful"] == 2
+    later = """
+        select 1 from delivery
+        where state = 'doubtful' and due_at > clock_timestamp() + make_interval(secs => :half)
+    """
+    assert len(world.rows(later, half=after / 2)) == 2
+    quota.give_back(line.halo_key, others, sent=False)
+    world.drive()
+    assert sandbox.audit()["clean"]
 
 
 def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
