@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from syncline.sandbox.audit import audit
+from syncline.sandbox.changes import (
+    SubscriptionChange,
+    TransactionChange,
+    change_orders,
+    change_subscriptions,
+    change_transactions,
+)
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Rule
 from syncline.sandbox.fulfillments import fulfill_by_hand
 from syncline.sandbox.gateway import Receive, Scope, Send, read_request, send_reply
+from syncline.sandbox.halo_admin import Admin as HaloAdmin
 from syncline.sandbox.highlevel_admin import Admin as HighLevelAdmin
 from syncline.sandbox.highlevel_rows import list_row, single
 from syncline.sandbox.plant import Planting, plant
-from syncline.sandbox.state import change_orders
-from syncline.sandbox.state_money import (
-    SubscriptionChange,
-    TransactionChange,
-    change_subscriptions,
-    change_transactions,
-)
+from syncline.sandbox.service import Reply, Request
+from syncline.sandbox.services import Sandbox
 from syncline.sandbox.tamper import Tampering, tamper
-from syncline.sandbox.wire import Reply, Request
-
-if TYPE_CHECKING:
-    from syncline.sandbox.app import Sandbox
 
 KINDS = ("orders", "transactions", "subscriptions", "contacts", "fulfillments")
 
@@ -144,7 +143,7 @@ class Admin:
         if request.path.startswith("/highlevel/"):
             return await self._highlevel.handle(request)
         if request.path.startswith("/halo/"):
-            return self._sandbox.halo.admin(request)
+            return HaloAdmin(self._sandbox.halo, self._sandbox.store).handle(request)
         if request.path.startswith("/state/"):
             return self._state(request)
         return Reply(404, {"error": f"no {request.method} {request.path} here"})

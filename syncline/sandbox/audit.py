@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.addresses import normalised
 from syncline.sandbox.audit_alerts import audit_alerts
 from syncline.sandbox.audit_fulfillments import audit_fulfillments
 from syncline.sandbox.audit_money import KINDS as MONEY_KINDS
@@ -27,12 +26,11 @@ from syncline.sandbox.audit_rows import (
     references,
 )
 from syncline.sandbox.calls import CallLog
-from syncline.sandbox.halo_currencies import CURRENCIES
-from syncline.sandbox.halo_orders import ORDER_TABLE
+from syncline.sandbox.forms import normalised
+from syncline.sandbox.halo_catalogue import CURRENCIES, ORDER_TABLE
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.limits import SideLimits
-from syncline.sandbox.state import Document, Store
-from syncline.sandbox.state_money import is_owed
+from syncline.sandbox.state import Document, Store, is_owed
 
 SHOWN = 20
 """Longest list of ids in a verdict; `counts` holds the true figures."""

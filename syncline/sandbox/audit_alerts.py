@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from syncline.sandbox.audit_rows import links_by_row
-from syncline.sandbox.halo_actions import ACTION_TABLE
+from syncline.sandbox.halo_catalogue import ACTION_TABLE, TICKET_TABLE
 from syncline.sandbox.halo_state import HaloStore
-from syncline.sandbox.halo_tickets import TICKET_TABLE
 
 _SHOWN = 20
 _REFERENCE = "alert-"

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.audit_rows import REFERENCE, exact, links_by_row, references
-from syncline.sandbox.halo_orders import ORDER_TABLE
+from syncline.sandbox.halo_catalogue import ORDER_TABLE
 from syncline.sandbox.halo_state import Consigned, HaloStore, Row
 from syncline.sandbox.state import Document, Store
 

@@ -22,12 +22,10 @@ from syncline.sandbox.audit_rows import (
     links_by_row,
     references,
 )
-from syncline.sandbox.generate_payments import PAID_STATUSES
-from syncline.sandbox.halo_currencies import CURRENCIES
-from syncline.sandbox.halo_invoices import INVOICE_TABLE
+from syncline.sandbox.forms import digits_of
+from syncline.sandbox.halo_catalogue import CURRENCIES, INVOICE_TABLE
 from syncline.sandbox.halo_state import HaloStore, Row
-from syncline.sandbox.state import Document, Store, digits_of
-from syncline.sandbox.state_money import is_owed
+from syncline.sandbox.state import PAID_STATUSES, Document, Store, is_owed
 
 KINDS = (
     "missing_invoices",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.addresses import normalised
+from syncline.sandbox.forms import normalised
 from syncline.sandbox.halo_state import UNKNOWN_CLIENT, HaloStore, Row
 
 REFERENCE = "HL-"

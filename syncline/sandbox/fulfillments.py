@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from syncline.sandbox.ids import object_id
-from syncline.sandbox.state import Document, Store, stamp, touch
+from syncline.sandbox.forms import object_id, stamp
+from syncline.sandbox.state import Document, Store, touch
 
 
 def broken_fulfillment(body: Mapping[str, Any]) -> list[str]:

@@ -14,16 +14,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from syncline.sandbox.calls import Call, CallLog
-from syncline.sandbox.config import Limit
 from syncline.sandbox.faults import Fault, Faults
 from syncline.sandbox.limits import Allowance, SideLimits
-from syncline.sandbox.wire import Handler, Reply, Request
+from syncline.sandbox.service import RateHeaders, Reply, Request, Service
 
 TRANSPORT = "syncline.sandbox.transport"
 """Key in the ASGI scope's extensions under which the server offers the connection's transport."""
@@ -31,33 +30,10 @@ TRANSPORT = "syncline.sandbox.transport"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-RateHeaders = Callable[[Limit, Allowance], dict[str, str]]
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
-
-
-class Service(Protocol):
-    """What the shell needs of an emulated service."""
-
-    @property
-    def handle(self) -> Handler:
-        """Answers one call and makes its effect."""
-
-    def operation(self, request: Request) -> str:
-        """The operation's short name."""
-
-    def rate_limited(self, limit: Limit) -> Reply:
-        """The refusal of a call too many."""
-
-    def advance(self) -> None:
-        """Make visible what has become due."""
-
-
-def no_headers(limit: Limit, allowance: Allowance) -> dict[str, str]:  # noqa: ARG001
-    """For a service that tells nothing of its limits in its headers."""
-    return {}
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.forms import alphanumeric, digits_of, number, object_id, stamp
 from syncline.sandbox.generate_payments import Payments
 from syncline.sandbox.generate_subscriptions import add_subscriptions
-from syncline.sandbox.ids import alphanumeric, object_id
-from syncline.sandbox.state import Document, Store, digits_of, number, quirks_of, stamp
+from syncline.sandbox.state import Document, Store, quirks_of
 
 _FIRST = (
     "Ada", "Zoë", "Łukasz", "María José", "Seán", "Jürgen", "Chloé", "Ngọc", "Björk", "Omar",

@@ -13,11 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from syncline.sandbox.ids import object_id
-from syncline.sandbox.state import Document, Store, digits_of, number, stamp
-
-PAID_STATUSES = ("succeeded", "captured", "paid", "refunded", "partially_refunded")
-"""A transaction in one of these has brought money in."""
+from syncline.sandbox.forms import digits_of, number, object_id, stamp
+from syncline.sandbox.state import PAID_STATUSES, Document, Store
 
 
 @dataclass(slots=True)

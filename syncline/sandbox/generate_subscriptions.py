@@ -6,9 +6,9 @@ import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from syncline.sandbox.forms import digits_of, number, object_id, stamp
 from syncline.sandbox.generate_payments import provider
-from syncline.sandbox.ids import object_id
-from syncline.sandbox.state import Document, Store, digits_of, number, quirks_of, stamp
+from syncline.sandbox.state import Document, Store, quirks_of
 
 _STATUSES = ("active",) * 6 + ("trialing", "canceled", "expired", "unpaid")
 _WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")

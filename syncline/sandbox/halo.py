@@ -11,8 +11,8 @@ from typing import Any
 from syncline.sandbox import halo_actions, halo_auth, halo_webhooks
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.faults import AnswerDial, Faults
-from syncline.sandbox.halo_admin import Admin
-from syncline.sandbox.halo_entities import ENTITIES, Entity, remove
+from syncline.sandbox.halo_entities import ENTITIES, remove
+from syncline.sandbox.halo_entity import Entity
 from syncline.sandbox.halo_lists import listed
 from syncline.sandbox.halo_recurring import generate_due
 from syncline.sandbox.halo_reports import STORED, is_only_run
@@ -20,10 +20,10 @@ from syncline.sandbox.halo_saving import elements, save
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
 from syncline.sandbox.halo_tickets import priorities
+from syncline.sandbox.service import Reply, Request
 from syncline.sandbox.sql import Reports
 from syncline.sandbox.sql_dialect import SqlError
 from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
 
 _REPORTING = frozenset({"reporting"})
 _NAMES = {**halo_webhooks.NAMES, "actions": "Actions", "priority": "Priority"}
@@ -62,7 +62,6 @@ class HaloService:
         self._reports = Reports(
             store.halo, now, shows_custom_tables=self.tenant.profile.reports_custom_tables
         )
-        self._admin = Admin(self.tenant, store)
         self.afterwards: Callable[[], None] = _nothing
 
     def handle(self, request: Request) -> Reply:
@@ -96,17 +95,6 @@ class HaloService:
         """Let the external links appear and the recurring invoices generate that are due."""
         self.tenant.store.show_due_links(self.tenant.now())
         generate_due(self.tenant)
-
-    def admin(self, request: Request) -> Reply:
-        """Do what a test asks for behind the API's back."""
-        self.tenant.store.by_hand = True
-        try:
-            return self._admin.handle(request)
-        except RefusalError as refusal:
-            return Reply(422, {"error": refusal.reply.body})
-        finally:
-            self.tenant.store.by_hand = False
-            self.afterwards()
 
     def _answer(self, request: Request) -> Reply:
         parts = request.path.strip("/").split("/")

@@ -12,16 +12,15 @@ from typing import Any
 
 from syncline.sandbox import halo_auth
 from syncline.sandbox.faults import AnswerDial
-from syncline.sandbox.halo_entities import Writing
+from syncline.sandbox.halo_catalogue import ACTION_TABLE
+from syncline.sandbox.halo_entity import Writing
 from syncline.sandbox.halo_fields import ACTION, plain
 from syncline.sandbox.halo_lists import page_of
 from syncline.sandbox.halo_saving import save
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
 from syncline.sandbox.halo_tickets import TICKET_AREAS, gets_mail, move_ticket, store_ticket
-from syncline.sandbox.wire import Reply, Request
-
-ACTION_TABLE = 7
+from syncline.sandbox.service import Reply, Request
 
 _DETAILS = frozenset({"note_html", "emailbody", "customfields"})
 _NEW_ACTION: Row = {

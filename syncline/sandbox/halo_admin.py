@@ -9,10 +9,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from syncline.sandbox.addresses import by_email, normalised
 from syncline.sandbox.audit_fulfillments import carried_by, price_of
 from syncline.sandbox.config import WebhookDial
+from syncline.sandbox.forms import by_email, normalised
+from syncline.sandbox.halo import HaloService
 from syncline.sandbox.halo_actions import actions_of
+from syncline.sandbox.halo_catalogue import ORDER_TABLE
 from syncline.sandbox.halo_consignments import (
     check_consignment,
     edit_consignment,
@@ -31,16 +33,16 @@ from syncline.sandbox.halo_fields import (
 )
 from syncline.sandbox.halo_invoices import edit_invoice
 from syncline.sandbox.halo_lines import exact
-from syncline.sandbox.halo_orders import ORDER_TABLE, edit_order
+from syncline.sandbox.halo_orders import edit_order
 from syncline.sandbox.halo_payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo_recurring import edit_recurring
 from syncline.sandbox.halo_saving import save_many
 from syncline.sandbox.halo_state import HaloStore, Row
-from syncline.sandbox.halo_tenant import Tenant
+from syncline.sandbox.halo_tenant import RefusalError, Tenant
 from syncline.sandbox.halo_tickets import closed_status, edit_ticket
 from syncline.sandbox.halo_webhooks import bind_everything
+from syncline.sandbox.service import Reply, Request
 from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ _EDITS = {
 
 
 class Admin:
-    """The hooks under `/admin/halo/`."""
+    """The hooks under `/admin/halo/`, as of one run."""
 
-    def __init__(self, tenant: Tenant, store: Store) -> None:
-        self._tenant = tenant
+    def __init__(self, service: HaloService, store: Store) -> None:
+        self._service = service
+        self._tenant = service.tenant
         self._store = store
         self._contacts = store.contacts
         self._hooks: dict[str, Callable[[Row], Row]] = {
@@ -98,6 +101,16 @@ class Admin:
         by hand of `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`,
         `recurring/<id>`, `ticket/<id>`.
         """
+        self._tenant.store.by_hand = True
+        try:
+            return self._answer(request)
+        except RefusalError as refusal:
+            return Reply(422, {"error": refusal.reply.body})
+        finally:
+            self._tenant.store.by_hand = False
+            self._service.afterwards()
+
+    def _answer(self, request: Request) -> Reply:
         path = request.path.rpartition("halo/")[2].strip("/")
         body = json.loads(request.body or b"{}", parse_float=Decimal)
         if path in self._hooks:

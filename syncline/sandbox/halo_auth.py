@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from syncline.sandbox.halo_state import Token
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
 PREFIX = "/halo"
 """Where the shell mounts the tenant."""

@@ -6,11 +6,10 @@ of its own; whether names must be unique is undocumented, so they need not be.
 
 from __future__ import annotations
 
+from syncline.sandbox.halo_catalogue import CLIENT_TABLE, SITE_TABLE, USER_TABLE
 from syncline.sandbox.halo_fields import plain
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-
-CLIENT_TABLE, SITE_TABLE, USER_TABLE = 2, 3, 4
 
 _NEW_CLIENT: Row = {
     "name": "",

@@ -14,7 +14,7 @@ from syncline.sandbox.halo_charts import bars, number
 from syncline.sandbox.halo_dashboards import CHART, COUNTER, HTML
 from syncline.sandbox.halo_reports import SERIES
 from syncline.sandbox.halo_state import HaloStore, Row
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
 DASHBOARDS = "/dashboards"
 """Where the pages stand, below the tenant's address."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from syncline.sandbox.halo_currencies import BASE_CURRENCY, CURRENCIES, rounded
+from syncline.sandbox.halo_catalogue import BASE_CURRENCY, CURRENCIES, INVOICE_TABLE, rounded
 from syncline.sandbox.halo_fields import plain
 from syncline.sandbox.halo_lines import exact, merged_lines, overruled
 from syncline.sandbox.halo_rows import Rows
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-
-INVOICE_TABLE = 995
 
 _UNPAID, _PAID_IN_PART, _PAID = 0, 1, 2
 

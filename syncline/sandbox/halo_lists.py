@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from syncline.sandbox.halo_entities import Entity
+from syncline.sandbox.halo_entity import Entity
 from syncline.sandbox.halo_rows import Rows
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import Tenant

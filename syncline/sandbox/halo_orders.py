@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from syncline.sandbox.halo_currencies import BASE_CURRENCY, CURRENCIES, rounded
+from syncline.sandbox.halo_catalogue import BASE_CURRENCY, CURRENCIES, ORDER_TABLE, rounded
 from syncline.sandbox.halo_fields import plain
 from syncline.sandbox.halo_lines import exact, merged_lines, overruled, with_shipped
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-
-ORDER_TABLE = 996
 
 _NEW_ORDER: Row = {
     "ticket_id": 0,

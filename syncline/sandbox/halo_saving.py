@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.sandbox.faults import AnswerDial
-from syncline.sandbox.halo_entities import Writing
+from syncline.sandbox.halo_entity import Writing
 from syncline.sandbox.halo_fields import Convert, typed
 from syncline.sandbox.halo_profiles import kept
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
 
 def elements(request: Request, known: dict[str, Convert]) -> list[Row]:

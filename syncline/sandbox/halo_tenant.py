@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.halo_catalogue import CURRENCIES
 from syncline.sandbox.halo_profiles import PROFILES, Profile
 from syncline.sandbox.halo_state import HaloStore, Occurrence, Row, SideEffect, stamp
-from syncline.sandbox.wire import Reply
+from syncline.sandbox.service import Reply
 
 _LINK_TEXTS = (
     "third_party_desc",

@@ -13,15 +13,20 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from syncline.sandbox import halo_auth
-from syncline.sandbox.addresses import normalised
 from syncline.sandbox.faults import AnswerDial
-from syncline.sandbox.halo_currencies import STATUSES as ORDER_STATUSES
+from syncline.sandbox.forms import normalised
+from syncline.sandbox.halo_catalogue import (
+    ORDER_STATUSES,
+    PRIORITIES,
+    TICKET_STATUSES_BY_PROFILE,
+    TICKET_TABLE,
+    TICKET_TYPES_BY_PROFILE,
+)
 from syncline.sandbox.halo_fields import plain
 from syncline.sandbox.halo_state import UNKNOWN_CLIENT, Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
-TICKET_TABLE = 1
 TICKET_AREAS = frozenset({"tickets"})
 """The scope of actions as well, as seen live by others."""
 
@@ -52,52 +57,6 @@ _SENT_TO = ("user_email", "emailtolist", "emailcclist", "alsoinform", "ccaddress
 _ALWAYS_MAILED = ("createacknowledgement", "send_remoteinvite", "invite_emaillist")
 
 
-def _statuses(first: int, *names: str) -> dict[int, Row]:
-    colours = ("#4c9aff", "#f5a623", "#9b9b9b", "#7ed321")
-    return {
-        first + at: {"id": first + at, "name": name, "type": 0, "colour": colours[at]}
-        for at, name in enumerate(names)
-    }
-
-
-def _type(type_id: int, name: str, initial_status: int, *required: str) -> Row:
-    """A type; `technew` 2 stands for a field that an agent must fill in."""
-    fields = [{"rtid": type_id, "fieldname": one, "technew": 2} for one in required]
-    return {
-        "id": type_id,
-        "name": name,
-        "use": "ticket",
-        "initial_status": initial_status,
-        "hasmandatorytechfields": bool(required),
-        "fields": fields,
-    }
-
-
-_USUAL_STATUSES = _statuses(21, "New", "In Progress", "On Hold", "Closed")
-_USUAL_TYPES = (_type(1, "Incident", 21), _type(3, "Service Request", 21), _type(4, "Alert", 21))
-_OTHER_STATUSES = _statuses(41, "Logged", "Working On It", "Waiting", "Closed")
-_OTHER_TYPES = (
-    _type(31, "Fault", 41, "details"),
-    _type(33, "Service Request", 41, "details", "category_1"),
-)
-_STATUSES = {"generous": _USUAL_STATUSES, "plain": _USUAL_STATUSES, "awkward": _OTHER_STATUSES}
-_TYPES = {
-    profile: {row["id"]: row for row in types}
-    for profile, types in (
-        ("generous", _USUAL_TYPES),
-        ("plain", _USUAL_TYPES),
-        ("awkward", _OTHER_TYPES),
-    )
-}
-
-TICKET_TYPES: dict[int, Row] = {key: row for rows in _TYPES.values() for key, row in rows.items()}
-STATUSES: dict[int, Row] = {**ORDER_STATUSES, **_USUAL_STATUSES, **_OTHER_STATUSES}
-PRIORITIES: tuple[Row, ...] = tuple(
-    {"id": f"5d0e9b1c-0000-4000-8000-00000000000{at}", "slaid": 1, "priorityid": at, "name": name}
-    for at, name in enumerate(("Critical", "High", "Medium", "Low"), 1)
-)
-
-
 def priorities(tenant: Tenant, request: Request, parts: list[str], _dial: AnswerDial) -> Reply:
     """Answer a call of /Priority.
 
@@ -114,7 +73,7 @@ def priorities(tenant: Tenant, request: Request, parts: list[str], _dial: Answer
 
 def type_shown(tenant: Tenant, row: Row, _query: Mapping[str, str]) -> bool:
     """Whether a ticket type is one of this tenant's."""
-    return row["id"] in _TYPES[tenant.config.profile]
+    return row["id"] in TICKET_TYPES_BY_PROFILE[tenant.config.profile]
 
 
 def status_shown(tenant: Tenant, row: Row, query: Mapping[str, str]) -> bool:
@@ -122,8 +81,11 @@ def status_shown(tenant: Tenant, row: Row, query: Mapping[str, str]) -> bool:
     if query.get("type", "").lower() != "ticket":
         return row["id"] in ORDER_STATUSES
     if query.get("excludeclosed", "").lower() == "true" and tenant.profile.filters_tickets:
-        return row["id"] != closed_status(tenant) and row["id"] in _STATUSES[tenant.config.profile]
-    return row["id"] in _STATUSES[tenant.config.profile]
+        return (
+            row["id"] != closed_status(tenant)
+            and row["id"] in TICKET_STATUSES_BY_PROFILE[tenant.config.profile]
+        )
+    return row["id"] in TICKET_STATUSES_BY_PROFILE[tenant.config.profile]
 
 
 def ticket_shown(tenant: Tenant, row: Row, query: Mapping[str, str]) -> bool:
@@ -146,7 +108,7 @@ def ticket_shown(tenant: Tenant, row: Row, query: Mapping[str, str]) -> bool:
 
 def closed_status(tenant: Tenant) -> int:
     """The status of tickets that are closed: the last one of the tenant's."""
-    return max(_STATUSES[tenant.config.profile])
+    return max(TICKET_STATUSES_BY_PROFILE[tenant.config.profile])
 
 
 def check_ticket(tenant: Tenant, posted: Row) -> None:
@@ -212,7 +174,7 @@ def move_ticket(tenant: Tenant, ticket_id: int, status_id: int) -> bool:
     Raises:
         RefusalError: 400 for a status that the tenant's tickets do not have.
     """
-    if status_id not in _STATUSES[tenant.config.profile]:
+    if status_id not in TICKET_STATUSES_BY_PROFILE[tenant.config.profile]:
         raise RefusalError(400, f"Status {status_id} does not exist.")
     row = dict(tenant.store.tickets[ticket_id])
     moved = _set_status(tenant, row, status_id, row.copy())
@@ -241,7 +203,7 @@ def _check_references(tenant: Tenant, posted: Row) -> None:
     known: tuple[tuple[str, str, Container[int]], ...] = (
         ("site_id", "Site", store.sites),
         ("user_id", "User", store.users),
-        ("status_id", "Status", _STATUSES[tenant.config.profile]),
+        ("status_id", "Status", TICKET_STATUSES_BY_PROFILE[tenant.config.profile]),
         ("priority_id", "Priority", {row["priorityid"] for row in PRIORITIES}),
     )
     for name, what, ids in known:
@@ -255,7 +217,7 @@ def _given(posted: Row) -> Row:
 
 def _type_of(tenant: Tenant, ticket: Row) -> Row:
     """A ticket's type, the tenant's first one where it names none."""
-    types = _TYPES[tenant.config.profile]
+    types = TICKET_TYPES_BY_PROFILE[tenant.config.profile]
     type_id = ticket.get("tickettype_id") or min(types)
     if type_id not in types:
         raise RefusalError(400, f"Ticket Type {type_id} does not exist.")
@@ -279,7 +241,7 @@ def _name(tenant: Tenant, row: Row) -> None:
 def _set_status(tenant: Tenant, row: Row, status_id: int, before: Row | None) -> bool:
     """Set the status with what hangs on it; returns whether a standing ticket's changed."""
     row["status_id"] = status_id
-    row["status_name"] = _STATUSES[tenant.config.profile][status_id]["name"]
+    row["status_name"] = TICKET_STATUSES_BY_PROFILE[tenant.config.profile][status_id]["name"]
     moved = before is not None and before["status_id"] != status_id
     if status_id == closed_status(tenant):
         row["hasbeenclosed"] = True

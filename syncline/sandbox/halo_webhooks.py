@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from syncline.sandbox import halo_auth, halo_fields
 from syncline.sandbox.faults import AnswerDial
-from syncline.sandbox.halo_entities import Writing
+from syncline.sandbox.halo_entity import Writing
 from syncline.sandbox.halo_lists import page_of
 from syncline.sandbox.halo_notifications import (
     TO_A_WEBHOOK,
@@ -28,7 +28,7 @@ from syncline.sandbox.halo_notifications import (
 from syncline.sandbox.halo_saving import save
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import RefusalError, Tenant
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
 BASIC = 1
 """The kind of authentication that sends a user's name and a password."""

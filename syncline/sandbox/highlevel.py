@@ -12,6 +12,7 @@ import msgspec
 
 from syncline.sandbox.config import Limit, SandboxConfig, Token
 from syncline.sandbox.faults import Faults
+from syncline.sandbox.forms import uuid4_text
 from syncline.sandbox.fulfillments import broken_fulfillment, make_fulfillment
 from syncline.sandbox.highlevel_checks import (
     RefusedCallError,
@@ -29,10 +30,9 @@ from syncline.sandbox.highlevel_checks import (
 from syncline.sandbox.highlevel_oauth import OAuth, check_alive
 from syncline.sandbox.highlevel_providers import Providers, broken_provider
 from syncline.sandbox.highlevel_rows import list_row, single
-from syncline.sandbox.ids import uuid4_text
 from syncline.sandbox.limits import Allowance
+from syncline.sandbox.service import Reply, Request
 from syncline.sandbox.state import Document, Store
-from syncline.sandbox.wire import Reply, Request
 
 _NOUN = {"orders": "Order", "transactions": "Transaction", "subscriptions": "Subscription"}
 _PROVIDERS = ["payments", "integrations", "provider", "whitelabel"]

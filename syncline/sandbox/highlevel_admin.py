@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from syncline.sandbox.changes import change_orders
 from syncline.sandbox.highlevel_events import ORDER_EVENTS, TYPES
-from syncline.sandbox.state import change_orders
+from syncline.sandbox.service import Reply, Request
+from syncline.sandbox.services import Sandbox
 from syncline.sandbox.webhooks import Dial, Event
-from syncline.sandbox.wire import Reply, Request
-
-if TYPE_CHECKING:
-    from syncline.sandbox.app import Sandbox
 
 Answer = dict[str, Any]
 

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from syncline.sandbox.config import SandboxConfig, Token
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 
 VERSIONS = frozenset({"2021-07-28", "2021-04-15", "2023-02-21", "v3", "legacy"})
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

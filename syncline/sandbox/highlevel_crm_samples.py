@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncline.sandbox.forms import uuid4_text
 from syncline.sandbox.highlevel_scene import Sample, Scene, each
-from syncline.sandbox.ids import uuid4_text
 from syncline.sandbox.state import Document
 
 

@@ -15,11 +15,12 @@ from uuid import uuid4
 import msgspec
 
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.forms import stamp
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.highlevel_crm_samples import CRM
 from syncline.sandbox.highlevel_sales_samples import SALES
 from syncline.sandbox.highlevel_scene import Scene
-from syncline.sandbox.state import Document, stamp
+from syncline.sandbox.state import Document
 from syncline.sandbox.webhooks import Event
 
 ORDER_EVENTS = ("OrderCreate", "OrderStatusUpdate")

@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from syncline.sandbox.config import SandboxConfig, Token
+from syncline.sandbox.forms import stamp
 from syncline.sandbox.highlevel_checks import (
     RefusedCallError,
     check_scope,
@@ -24,8 +25,8 @@ from syncline.sandbox.highlevel_checks import (
     refuse,
     whole,
 )
-from syncline.sandbox.state import Document, stamp
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
+from syncline.sandbox.state import Document
 
 UserType = Literal["Location", "Company"]
 _GRANTS = ("authorization_code", "refresh_token", "client_credentials")

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from syncline.sandbox.forms import object_id, stamp
 from syncline.sandbox.highlevel_checks import refuse, whole
-from syncline.sandbox.ids import object_id
-from syncline.sandbox.state import Document, stamp
+from syncline.sandbox.state import Document
 
 _KINDS = ("authorize-net", "nmi")
 _UNIQUE_NAME = re.compile(r"[a-z](?:[a-z-]*[a-z])?")

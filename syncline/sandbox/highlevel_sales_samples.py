@@ -10,8 +10,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from syncline.sandbox.forms import digits_of, number
 from syncline.sandbox.highlevel_scene import Sample, Scene, each
-from syncline.sandbox.state import Document, digits_of, number
+from syncline.sandbox.state import Document
 
 
 def _nothing(_: Scene) -> dict[str, Any]:

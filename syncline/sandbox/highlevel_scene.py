@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from syncline.sandbox.forms import alphanumeric, digits_of, number, object_id, stamp
 from syncline.sandbox.generate import Product
-from syncline.sandbox.ids import alphanumeric, object_id
-from syncline.sandbox.state import Document, digits_of, number, stamp
+from syncline.sandbox.state import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from syncline.sandbox.addresses import by_email, normalised
-from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.forms import by_email, normalised
+from syncline.sandbox.halo_catalogue import CURRENCIES
 from syncline.sandbox.halo_customers import save_client, save_user
 from syncline.sandbox.halo_orders import save_order
 from syncline.sandbox.halo_state import UNKNOWN_CLIENT, Row, stamp

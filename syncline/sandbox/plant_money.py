@@ -14,17 +14,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from syncline.sandbox.addresses import normalised
 from syncline.sandbox.audit_money import is_due
 from syncline.sandbox.audit_rows import exact
-from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.forms import normalised
+from syncline.sandbox.halo_catalogue import CURRENCIES
 from syncline.sandbox.halo_invoices import save_invoice
 from syncline.sandbox.halo_payments import save_payment
 from syncline.sandbox.halo_recurring import save_recurring
 from syncline.sandbox.halo_state import UNKNOWN_CLIENT, Row, stamp
 from syncline.sandbox.halo_tenant import Tenant
-from syncline.sandbox.state import Document, Store
-from syncline.sandbox.state_money import is_owed
+from syncline.sandbox.state import Document, Store, is_owed
 
 MoneyNearMiss = Literal["amount", "twins", "date"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from syncline.sandbox.halo_currencies import CURRENCIES
+from syncline.sandbox.halo_catalogue import CURRENCIES
 from syncline.sandbox.halo_custom_tables import Shown, show_to_reports
 from syncline.sandbox.halo_state import HaloStore, Row, stamp
 from syncline.sandbox.sql_dialect import SqlError, date_add, date_part, day, normal_time, translate

@@ -7,35 +7,18 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any, Literal, overload
 
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.forms import stamp
 
 Document = dict[str, Any]
 Quirk = Literal["quoted", "bare", "extra"]
 """How a row departs from the tidy form: numbers as text, optional fields absent, unknown fields."""
 
-MINOR_DIGITS = {"JPY": 0, "KWD": 3}
-"""Digits behind the point where they are not two."""
-
-
-def digits_of(currency: str) -> int:
-    """How many digits behind the point an amount in this currency has."""
-    return MINOR_DIGITS.get(currency, 2)
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and Z, as HighLevel writes every time."""
-    return (
-        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-    )
-
-
-def number(value: Decimal) -> Decimal | int:
-    """The number as JavaScript would print it: no trailing zeros, no fraction if there is none."""
-    return int(value) if value == value.to_integral_value() else value.normalize()
+PAID_STATUSES = ("succeeded", "captured", "paid", "refunded", "partially_refunded")
+"""A transaction in one of these has brought money in."""
 
 
 def quirks_of(rng: random.Random) -> frozenset[Quirk]:
@@ -181,47 +164,6 @@ def touch(document: Document, now: datetime) -> None:
     document["updatedAt"] = stamp(max(now, before + timedelta(milliseconds=1)))
 
 
-def change_orders(
-    store: Store,
-    *,
-    now: datetime,
-    field_name: Literal["status", "amount"],
-    count: int = 0,
-    ids: Iterable[str] = (),
-) -> list[str]:
-    """Change orders as a shop would: another status, or a dearer first item with its sums.
-
-    Returns:
-        The ids of the changed orders: those named, else `count` drawn from those that are owed.
-
-    Raises:
-        KeyError: if a named order does not exist.
-    """
-    chosen = list(ids) or _drawn(store, count, now)
-    for order_id in chosen:
-        order = store.orders[order_id]
-        store.remember(order)
-        if field_name == "status":
-            order["status"] = "refunded" if order["status"] == "completed" else "completed"
-        else:
-            _raise_price(order)
-        touch(order, now)
-    return chosen
-
-
-def _drawn(store: Store, count: int, now: datetime) -> list[str]:
-    owed = [
-        order_id
-        for order_id, order in store.orders.items()
-        if order["liveMode"] or not store.config.live_only
-    ]
-    rng = random.Random(f"change {store.config.seed} {now.isoformat()}")
-    return rng.sample(owed, min(count, len(owed)))
-
-
-def _raise_price(order: Document) -> None:
-    """One major unit more for the first item; the sums follow, tax and discount stay."""
-    item, summary = order["items"][0], order["amountSummary"]
-    item["price"]["amount"] = number(Decimal(item["price"]["amount"]) + 1)
-    summary["subtotal"] = number(Decimal(summary["subtotal"]) + item["qty"])
-    order["amount"] = number(Decimal(order["amount"]) + item["qty"])
+def is_owed(store: Store, document: Document) -> bool:
+    """Whether Halo has to know a document at all: those in test mode only if the config says so."""
+    return bool(document.get("liveMode", True)) or not store.config.live_only

@@ -13,15 +13,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncline.sandbox.audit_rows import references
+from syncline.sandbox.changes import change_transactions
 from syncline.sandbox.fulfillments import fulfill_by_hand, settle_fulfillments
+from syncline.sandbox.halo_catalogue import CURRENCIES, ORDER_STATUSES, ORDER_TABLE
 from syncline.sandbox.halo_consignments import removed_consignment
-from syncline.sandbox.halo_currencies import CURRENCIES, STATUSES
 from syncline.sandbox.halo_fields import LINE, ORDER
-from syncline.sandbox.halo_orders import ORDER_TABLE, edit_order, save_order
+from syncline.sandbox.halo_orders import edit_order, save_order
 from syncline.sandbox.halo_state import Row
 from syncline.sandbox.halo_tenant import Tenant
 from syncline.sandbox.state import Store
-from syncline.sandbox.state_money import change_transactions
 from syncline.sandbox.tamper_money import MONEY_KINDS
 from syncline.sandbox.tamper_scene import (
     Change,
@@ -132,7 +132,7 @@ def _change_status(scene: Scene, source: str) -> Change | None:
     row = scene.order_row(source)
     if row is None:
         return None
-    status = scene.rng.choice([one for one in STATUSES if one != row["status"]])
+    status = scene.rng.choice([one for one in ORDER_STATUSES if one != row["status"]])
     return _edited(scene, row, "status", status)
 
 

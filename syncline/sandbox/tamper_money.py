@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from syncline.sandbox.audit_rows import REFERENCE, exact
+from syncline.sandbox.halo_catalogue import INVOICE_TABLE
 from syncline.sandbox.halo_fields import INVOICE, INVOICE_LINE, PAYMENT
-from syncline.sandbox.halo_invoices import INVOICE_TABLE, edit_invoice, save_invoice
+from syncline.sandbox.halo_invoices import edit_invoice, save_invoice
 from syncline.sandbox.halo_payments import edit_payment, removed_payment, save_payment
 from syncline.sandbox.halo_recurring import edit_recurring
 from syncline.sandbox.halo_state import Row

@@ -13,8 +13,7 @@ from syncline.sandbox.audit_rows import REFERENCE, exact
 from syncline.sandbox.halo_rows import Rows
 from syncline.sandbox.halo_state import HaloStore, Row
 from syncline.sandbox.halo_tenant import Tenant
-from syncline.sandbox.state import Document, Store
-from syncline.sandbox.state_money import is_owed
+from syncline.sandbox.state import Document, Store, is_owed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.addresses import normalised
 from syncline.sandbox.audit_money import is_due
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.forms import normalised
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.halo import HaloService
+from syncline.sandbox.halo_catalogue import CURRENCIES
 from syncline.sandbox.halo_consignments import save_consignment
-from syncline.sandbox.halo_currencies import CURRENCIES
 from syncline.sandbox.halo_invoices import save_invoice
 from syncline.sandbox.halo_orders import save_order
 from syncline.sandbox.halo_payments import save_payment

@@ -14,8 +14,8 @@ from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.faults import Faults
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.highlevel import HighLevelService
+from syncline.sandbox.service import Reply, Request
 from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535000, tzinfo=UTC)
 

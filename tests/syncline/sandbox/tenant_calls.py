@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.faults import Faults
 from syncline.sandbox.halo import HaloService
+from syncline.sandbox.halo_admin import Admin
 from syncline.sandbox.halo_state import HaloStore
+from syncline.sandbox.service import Reply, Request
 from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
 
 USD, GBP, EUR, JPY, KWD = 1, 2, 4, 7, 9
 
@@ -84,7 +85,7 @@ class TenantCalls:
         return self.send("POST", "/auth/token", body=urlencode(form | changed).encode())
 
     def admin(self, hook: str, **body: Any) -> Reply:
-        return self.service.admin(
+        return Admin(self.service, self.store).handle(
             Request("POST", f"/halo/{hook}", {}, {}, json.dumps(body).encode())
         )
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.addresses import normalised
 from syncline.sandbox.audit import audit
 from syncline.sandbox.calls import CallLog
 from syncline.sandbox.config import Limit
+from syncline.sandbox.forms import normalised
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.limits import Judge, SideLimits
 from tests.syncline.sandbox.tenant_calls import EUR, TenantCalls, order, tenant

@@ -10,12 +10,12 @@ import pytest
 from syncline.sandbox.audit import audit
 from syncline.sandbox.audit_money import KINDS
 from syncline.sandbox.calls import CallLog
+from syncline.sandbox.changes import change_transactions
 from syncline.sandbox.config import Limit
 from syncline.sandbox.generate import Generator
-from syncline.sandbox.generate_payments import PAID_STATUSES
 from syncline.sandbox.limits import Judge, SideLimits
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.state_money import change_transactions
+from syncline.sandbox.state import PAID_STATUSES
 from tests.syncline.sandbox.tenant_calls import EUR, USD, TenantCalls, order, tenant
 
 EMAIL = "ada@example.com"

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncline.sandbox.changes import change_orders, change_subscriptions, change_transactions
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.forms import MINOR_DIGITS, digits_of, stamp
 from syncline.sandbox.generate import UNKNOWN_STATUS, Generator
 from syncline.sandbox.generate_payments import paid_by_order
-from syncline.sandbox.state import MINOR_DIGITS, Store, change_orders, digits_of, stamp
-from syncline.sandbox.state_money import change_subscriptions, change_transactions
+from syncline.sandbox.state import Store
 
 from .location import NOW, Location, shared_location
 

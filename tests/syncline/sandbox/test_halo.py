@@ -2,7 +2,7 @@ import pytest
 
 from syncline.sandbox.config import Limit
 from syncline.sandbox.faults import Faults, Rule
-from syncline.sandbox.wire import Request
+from syncline.sandbox.service import Request
 from tests.syncline.sandbox.tenant_calls import order, tenant
 
 

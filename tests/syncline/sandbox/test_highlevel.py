@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from syncline.sandbox.changes import change_transactions
 from syncline.sandbox.config import (
     LOCATION,
     TOKEN_OF_ANOTHER_LOCATION,
     TOKEN_WITHOUT_SCOPES,
 )
 from syncline.sandbox.limits import Allowance
+from syncline.sandbox.service import Request
 from syncline.sandbox.state import Timeline
-from syncline.sandbox.state_money import change_transactions
-from syncline.sandbox.wire import Request
 
 from .location import NOW, Location, new_location, shared_location
 

@@ -15,7 +15,7 @@ from syncline.sandbox.faults import Faults
 from syncline.sandbox.generate import Generator
 from syncline.sandbox.highlevel import HighLevelService
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.service import Reply, Request
 from tests.syncline.sandbox.location import NOW
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.taking_in import taking_in

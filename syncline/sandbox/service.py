@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+from syncline.sandbox.config import Limit
+from syncline.sandbox.limits import Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,26 @@ class Reply:
 
 
 Handler = Callable[[Request], Reply]
+RateHeaders = Callable[[Limit, Allowance], dict[str, str]]
+
+
+class Service(Protocol):
+    """What the shell needs of an emulated service."""
+
+    @property
+    def handle(self) -> Handler:
+        """Answers one call and makes its effect."""
+
+    def operation(self, request: Request) -> str:
+        """The operation's short name."""
+
+    def rate_limited(self, limit: Limit) -> Reply:
+        """The refusal of a call too many."""
+
+    def advance(self) -> None:
+        """Make visible what has become due."""
+
+
+def no_headers(limit: Limit, allowance: Allowance) -> dict[str, str]:  # noqa: ARG001
+    """For a service that tells nothing of its limits in its headers."""
+    return {}

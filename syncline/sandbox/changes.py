@@ -1,4 +1,4 @@
-"""Changes of transactions and subscriptions, as buyers, banks and providers make them."""
+"""Changes of orders, transactions and subscriptions, as shops, buyers and banks make them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,41 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from syncline.sandbox.generate_payments import PAID_STATUSES
-from syncline.sandbox.state import Document, Store, digits_of, number, stamp, touch
+from syncline.sandbox.forms import digits_of, number, stamp
+from syncline.sandbox.state import PAID_STATUSES, Document, Store, is_owed, touch
 
 TransactionChange = Literal["refund", "settle", "fail"]
 SubscriptionChange = Literal["cancel", "amount", "expire"]
 
 _ENDED = ("canceled", "expired")
+
+
+def change_orders(
+    store: Store,
+    *,
+    now: datetime,
+    field_name: Literal["status", "amount"],
+    count: int = 0,
+    ids: Iterable[str] = (),
+) -> list[str]:
+    """Change orders as a shop would: another status, or a dearer first item with its sums.
+
+    Returns:
+        The ids of the changed orders: those named, else `count` drawn from those that are owed.
+
+    Raises:
+        KeyError: if a named order does not exist.
+    """
+    chosen = list(ids) or _drawn(store, count, now)
+    for order_id in chosen:
+        order = store.orders[order_id]
+        store.remember(order)
+        if field_name == "status":
+            order["status"] = "refunded" if order["status"] == "completed" else "completed"
+        else:
+            _raise_price(order)
+        touch(order, now)
+    return chosen
 
 
 def change_transactions(
@@ -90,9 +118,22 @@ def change_subscriptions(
     return [subscription["_id"] for subscription in chosen]
 
 
-def is_owed(store: Store, document: Document) -> bool:
-    """Whether Halo has to know a document at all: those in test mode only if the config says so."""
-    return bool(document.get("liveMode", True)) or not store.config.live_only
+def _drawn(store: Store, count: int, now: datetime) -> list[str]:
+    owed = [
+        order_id
+        for order_id, order in store.orders.items()
+        if order["liveMode"] or not store.config.live_only
+    ]
+    rng = random.Random(f"change {store.config.seed} {now.isoformat()}")
+    return rng.sample(owed, min(count, len(owed)))
+
+
+def _raise_price(order: Document) -> None:
+    """One major unit more for the first item; the sums follow, tax and discount stay."""
+    item, summary = order["items"][0], order["amountSummary"]
+    item["price"]["amount"] = number(Decimal(item["price"]["amount"]) + 1)
+    summary["subtotal"] = number(Decimal(summary["subtotal"]) + item["qty"])
+    order["amount"] = number(Decimal(order["amount"]) + item["qty"])
 
 
 def _chance(store: Store, what: str, now: datetime) -> random.Random:
