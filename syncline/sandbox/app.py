@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from syncline.sandbox.admin import Admin
+from syncline.sandbox.admin.routes import Admin
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.sandbox.services import Sandbox
-from syncline.sandbox.webhooks import SigningKeys
 
 
 def create_app(config: SandboxConfig | None = None, keys: SigningKeys | None = None) -> Starlette:

@@ -7,19 +7,20 @@ from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from syncline.sandbox.calls import CallLog
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.faults import Faults
-from syncline.sandbox.gateway import Gateway, read_request, send_reply
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.halo import HaloService
-from syncline.sandbox.halo_dashboard_page import DASHBOARDS, page
-from syncline.sandbox.halo_sending import HaloSender
-from syncline.sandbox.highlevel import HighLevelService
-from syncline.sandbox.highlevel_events import EventWriter
-from syncline.sandbox.limits import DailyJudge, Judge, SideLimits
-from syncline.sandbox.service import RateHeaders, Reply, Service, no_headers
-from syncline.sandbox.webhooks import Event, Outbox, SigningKeys
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.halo.reporting.page import DASHBOARDS, page
+from syncline.sandbox.halo.service import HaloService
+from syncline.sandbox.halo.webhooks.sending import HaloSender
+from syncline.sandbox.highlevel.events.outbox import Event, Outbox
+from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.sandbox.highlevel.events.writer import EventWriter
+from syncline.sandbox.highlevel.service import HighLevelService
+from syncline.sandbox.server.gateway import Gateway, read_request, send_reply
+from syncline.sandbox.wire.calls import CallLog
+from syncline.sandbox.wire.faults import Faults
+from syncline.sandbox.wire.limits import DailyJudge, Judge, SideLimits
+from syncline.sandbox.wire.service import RateHeaders, Reply, Service, no_headers
 
 
 def utc_now() -> datetime:

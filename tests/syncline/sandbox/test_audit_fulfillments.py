@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.audit_fulfillments import audit_fulfillments
-from syncline.sandbox.forms import stamp
+from syncline.sandbox.audit.fulfillments import audit_fulfillments
+from syncline.sandbox.location.forms import stamp
 from syncline.sandbox.process import SandboxProcess
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant
 

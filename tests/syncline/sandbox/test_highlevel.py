@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.changes import change_transactions
 from syncline.sandbox.config import (
     LOCATION,
     TOKEN_OF_ANOTHER_LOCATION,
     TOKEN_WITHOUT_SCOPES,
 )
-from syncline.sandbox.limits import Allowance
-from syncline.sandbox.service import Request
-from syncline.sandbox.state import Timeline
+from syncline.sandbox.location.changes import change_transactions
+from syncline.sandbox.location.store import Timeline
+from syncline.sandbox.wire.limits import Allowance
+from syncline.sandbox.wire.service import Request
 
 from .location import NOW, Location, new_location, shared_location
 
