@@ -16,9 +16,8 @@ import msgspec
 
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.generating.orders import Generator
-from syncline.sandbox.highlevel.events.crm import CRM
 from syncline.sandbox.highlevel.events.outbox import Event
-from syncline.sandbox.highlevel.events.sales import SALES
+from syncline.sandbox.highlevel.events.samples import read_samples
 from syncline.sandbox.highlevel.events.scene import Scene
 from syncline.sandbox.location.forms import stamp
 from syncline.sandbox.location.store import Document
@@ -27,7 +26,7 @@ ORDER_EVENTS = ("OrderCreate", "OrderStatusUpdate")
 """The only events about payments that there are, and the only ones that the sandbox sends itself,
 apart from those of the app; no document names one of a transaction, subscription or fulfillment."""
 
-_SAMPLES = SALES | CRM
+_SAMPLES = read_samples()
 
 TYPES = (*ORDER_EVENTS, *_SAMPLES)
 """Every event that a document of HighLevel describes."""
