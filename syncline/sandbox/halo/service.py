@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.halo.entities import ENTITIES, remove
@@ -15,8 +15,6 @@ from syncline.sandbox.halo.reporting.reports import STORED, is_only_run
 from syncline.sandbox.halo.resources.entity import Entity
 from syncline.sandbox.halo.resources.lists import listed
 from syncline.sandbox.halo.resources.saving import elements, save
-from syncline.sandbox.halo.sql.database import Reports
-from syncline.sandbox.halo.sql.dialect import SqlError
 from syncline.sandbox.halo.tenant import auth
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.halo.tenant.tenant import RefusalError, Tenant
@@ -26,6 +24,9 @@ from syncline.sandbox.halo.webhooks import webhooks
 from syncline.sandbox.location.store import Store
 from syncline.sandbox.wire.faults import AnswerDial, Faults
 from syncline.sandbox.wire.service import Reply, Request
+
+if TYPE_CHECKING:
+    from syncline.sandbox.halo.sql.database import Reports
 
 _REPORTING = frozenset({"reporting"})
 _NAMES = {**webhooks.NAMES, "actions": "Actions", "priority": "Priority"}
@@ -61,9 +62,6 @@ class HaloService:
             store.halo = HaloStore(webhook_dial=config.halo_webhooks)
         self.tenant = Tenant(store.halo, config, now)
         self._faults = faults
-        self._reports = Reports(
-            store.halo, now, shows_custom_tables=self.tenant.profile.reports_custom_tables
-        )
         self.afterwards: Callable[[], None] = _nothing
 
     def handle(self, request: Request) -> Reply:
@@ -170,8 +168,20 @@ class HaloService:
             return self._save(ENTITIES["report"], request)
         return Reply(self.tenant.profile.created_status, [self._run(one) for one in posted])
 
+    @cached_property
+    def _reports(self) -> Reports:
+        """The reports' database, made for the first report."""
+        from syncline.sandbox.halo.sql.database import Reports  # noqa: PLC0415 - its parser is large
+
+        tenant = self.tenant
+        return Reports(
+            tenant.store, tenant.now, shows_custom_tables=tenant.profile.reports_custom_tables
+        )
+
     def loaded(self, sql: str) -> Row:
         """What a report of that statement shows: its rows, or why it cannot run."""
+        from syncline.sandbox.halo.sql.dialect import SqlError  # noqa: PLC0415 - as above
+
         rows: list[Any] = []
         error = None
         try:

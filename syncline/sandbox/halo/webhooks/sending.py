@@ -14,15 +14,17 @@ from base64 import b64encode
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 
 from syncline.sandbox.halo.tenant.store import Occurrence, Row
 from syncline.sandbox.halo.tenant.tenant import Tenant
 from syncline.sandbox.halo.webhooks.notifications import bound, events, number_of
 from syncline.sandbox.halo.webhooks.webhooks import BASIC
+
+if TYPE_CHECKING:
+    import httpx
 
 _IN_FLIGHT = 16
 _TIMEOUT_SECONDS = 10.0
@@ -56,6 +58,8 @@ class HaloSender:
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - large, and many a sandbox sends no webhook
+
         return httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_SECONDS)
 
     def start_over(self, tenant: Tenant) -> None:
@@ -141,6 +145,8 @@ class HaloSender:
 
     async def _attempt(self, webhook: Row, body: bytes) -> Row:
         """Post a body and tell how it went, in the words of the log."""
+        import httpx  # noqa: PLC0415 - large, and many a sandbox sends no webhook
+
         store, chance = self._tenant.store, self._rng.random()
         if chance < store.webhook_dial.loss:
             store.sent["lost"] += 1

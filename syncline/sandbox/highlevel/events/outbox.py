@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncline.sandbox.highlevel.events.signing import Signatures, SigningKeys
+
+if TYPE_CHECKING:
+    import httpx
 
 IN_FLIGHT = 32
 """Most deliveries on the wire at once, so that a receiver that stands still costs no memory."""
@@ -141,6 +143,8 @@ class Outbox:
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - large, and many a sandbox sends no event
+
         limits = httpx.Limits(max_connections=2 * IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
         return httpx.AsyncClient(trust_env=False, limits=limits)
 
@@ -230,6 +234,8 @@ class Outbox:
             tally.given_up += 1
 
     async def _attempt(self, event: Event, dial: Dial) -> Answer:
+        import httpx  # noqa: PLC0415 - large, and many a sandbox sends no event
+
         began = time.monotonic()
         # A signature by RSA takes about a millisecond, which is a call's time of the emulated API.
         signed = await asyncio.to_thread(self._keys.headers, event.body, dial.signatures)
