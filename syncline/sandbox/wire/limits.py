@@ -1,4 +1,4 @@
-"""The judges of the rate limits: who is let in, who is refused, and how full any window was.
+"""The judges of the rate limits: which calls are admitted, which refused, how full a window was.
 
 A judge is told the time; it counts what arrives, not what a client means to send. That makes it
 the referee of our own quota: any refusal here is a fault there.
