@@ -12,7 +12,7 @@ import typer
 from syncline.cli.desk import desk
 from syncline.cli.output import WRONG_DATA, AsJson, group, show, table
 from syncline.errors import Again, Refused, UnknownName, Unreachable
-from syncline.sandbox.highlevel_events import TYPES
+from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.settings import Settings
 from workers import ports, processes
 

@@ -20,7 +20,7 @@ from syncline.cli.output import say
 from syncline.errors import Refused
 from syncline.highlevel.signatures import PUBLISHED
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
-from syncline.sandbox.webhooks import SigningKeys
+from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.settings import Settings
 from workers import ports
 from workers.installation import LOGS, Installation, running

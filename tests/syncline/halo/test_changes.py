@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.halo.changes import NewestFirst, moment, same_moment, sql_newest, sql_of, sql_since
-from syncline.sandbox.sql_dialect import translate
+from syncline.sandbox.halo.sql.dialect import translate
 
 PAGE = 100
 ids = st.lists(st.integers(1, 10_000), unique=True, max_size=450)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from syncline.cli.desk import Desk
 from syncline.sandbox.config import LOCATION
-from syncline.sandbox.highlevel_events import TYPES
+from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from tests.syncline.sandbox.taking_in import TakingIn, taking_in

@@ -12,7 +12,7 @@ from syncline.halo.invoices import get_invoice, save_invoices
 from syncline.halo.payments import get_payment
 from syncline.halo.recurring import get_recurring_invoice
 from syncline.quota.keys import Lane
-from syncline.sandbox.generate_payments import PAID_STATUSES
+from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.adopt import Adopted, begin, settle, survey
 from syncline.steps.adopt_taking import Wanted, take
