@@ -16,10 +16,11 @@ from syncline.cli.asking import agreed
 from syncline.cli.desk import desk
 from syncline.cli.output import WRONG_DATA, AsJson, plain, show, stack, table
 from syncline.cli.progress import progress_bars
+from syncline.deliveries import parked, target_rows
+from syncline.deliveries.parked import ParkedDelivery
+from syncline.deliveries.target_rows import Standing
 from syncline.errors import UnknownName
-from syncline.ledger import connections, parked, target_rows
-from syncline.ledger.parked import ParkedDelivery
-from syncline.ledger.target_rows import Standing
+from syncline.ledger import connections
 from syncline.steps.accept import Acceptance, accept, plan_parked
 from syncline.steps.parts import Parts
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from syncline.deliveries.parked import Cause
 from syncline.flows.alerts import Signal, shortened
 from syncline.flows.discrepancies import Cause as WhyDifferent
 from syncline.ledger.alert_facts import Differences, Gathered, Missed, Readings
 from syncline.ledger.calls import LastAnswer
-from syncline.ledger.parked import Cause
 
 MOST_CAUSES = 50
 """Causes of parked deliveries that get an alert each, of one connection and kind."""

@@ -18,8 +18,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.leases import Lease
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Lease
 
 FIELD = "adopt"
 """The field by which a doubtful order is known among what is parked."""

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import shipments, unleased
+from syncline.deliveries.target_rows import GONE, Standing, accepted_in
+from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, repairs
 from syncline.flows.discrepancies import Cause
 from syncline.flows.flow import Difference
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
-from syncline.ledger import discrepancies, effects, records, resting, shipments
+from syncline.ledger import discrepancies, effects, records
 from syncline.ledger.discrepancies import Discrepancy, values
-from syncline.ledger.resting import Taking
-from syncline.ledger.target_rows import GONE, Standing, accepted_in
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_reading import patiently
 from syncline.steps.gate import highlevel_gate
@@ -240,7 +241,7 @@ def _accept(
     found = [one for plan in plans for one in plan.discrepancies]
     held = discrepancies.hold(connection, found)
     mine = [plan for plan in plans if all(one.id in held for one in plan.discrepancies)]
-    left = resting.leave(
+    left = unleased.leave(
         connection,
         [plan.taking for plan in mine if plan.taking is not None],
         cause=f"{what} by {by}",

@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.deliveries import recovery
 from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.halo.holdings import Holding
-from syncline.ledger import adopting, connections, effects, modes, records, sessions
+from syncline.ledger import adopting, connections, effects, modes, records
 from syncline.steps import owing
 from syncline.steps.adopt_money import Money, MoneySide, match_money, settle_money
 from syncline.steps.adopt_pins import park_doubtful, pin_of
@@ -160,7 +161,7 @@ def _stands_still(parts: Parts, line: Line) -> None:
     """
 
     def work(connection: Connection) -> tuple[str, int]:
-        sessions.recover(connection, parts.settings.dead_after, parts.settings.settle)
+        recovery.recover(connection, parts.settings.dead_after, parts.settings.settle)
         link = connections.by_name(connection, line.link.name)
         return link.state, adopting.in_flight(connection, link)
 

@@ -14,6 +14,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests
+from syncline.deliveries.leases import Debt
 from syncline.flows import adoption_money, customers, orders, payments
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.flows.adoption_money import (
@@ -29,9 +31,8 @@ from syncline.flows.adoption_money import (
 )
 from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, adopting_money, obligations
+from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting_money import KnownRow, OpenMoney
-from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
 from syncline.steps.adopt_pins import park_doubtful, pin_of
 from syncline.steps.adopt_reading import HaloSide, amount_of, as_sold
@@ -234,7 +235,7 @@ def _owe_bills(
         for one in adopting_money.unbilled(connection, line.link, since)
         if one.source_id in sources
     ]
-    obligations.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
+    requests.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
 
 
 class _Orders:
@@ -344,7 +345,7 @@ def _payment(one: OpenMoney) -> Charge:
 def _credits(connection: Connection, line: Line, rows: Iterable[OpenMoney]) -> list[Charge]:
     """What went back with each credit: the increase over the one before."""
     by_source = {one.source_id: one for one in rows}
-    standing = obligations.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
+    standing = requests.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
     found: list[Charge] = []
     for one in rows:
         sold = as_sold(one.source_id, one.canonical)

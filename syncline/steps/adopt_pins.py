@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
 from syncline.flows import projections
 from syncline.flows.projections import Shape, projection
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, deliveries
+from syncline.ledger import adopting
 from syncline.ledger.adopting import Pin
 from syncline.mapping.document import Document
 from syncline.steps.parts import Parts
@@ -56,4 +57,4 @@ def park_doubtful(connection: Connection, parts: Parts, reasons: Mapping[int, st
     """Due → parked for these deliveries, each with its reason."""
     for lease in adopting.claim(connection, parts.session(), reasons, len(reasons)):
         reason = reasons[lease.id]
-        deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
+        leased.park(connection, [lease], reason=reason, field=adopting.FIELD)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.flows.adoption import own_order
@@ -17,7 +18,6 @@ from syncline.halo.holdings import of_row
 from syncline.halo.holdings_money import of_invoice, of_payment, of_template
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.ledger import adopting, adopting_money, effects
-from syncline.ledger.leases import Lease
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_pins import THIRD_PARTY, pin_of
 from syncline.steps.adopt_reading import Progress, currencies_of, patiently, read_row

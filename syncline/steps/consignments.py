@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from syncline.deliveries import requests, target_rows, unleased
+from syncline.deliveries.leases import Debt, Lease
+from syncline.deliveries.target_rows import Standing
 from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.changes import moment
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
-from syncline.ledger import obligations, records, resting, target_rows
-from syncline.ledger.leases import Debt, Lease
-from syncline.ledger.target_rows import Standing
+from syncline.ledger import records
 from syncline.mapping.apply import plain
 from syncline.steps import owing
 from syncline.steps.halo_book import Book, Waits
@@ -78,7 +79,7 @@ def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
-    at_rest = resting.call_off(book.connection, standing, reason=reason)
+    at_rest = unleased.call_off(book.connection, standing, reason=reason)
     return None if at_rest else being_written(standing)
 
 
@@ -116,7 +117,7 @@ def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) ->
         )
         for owed in fulfillments.owes(canonical, document)
     ]
-    obligations.owe(connection, owner.id, owner.tenant, debts, lease.cause)
+    requests.owe(connection, owner.id, owner.tenant, debts, lease.cause)
     book.wake(owner, {debt.target for debt in debts})
 
 

@@ -13,6 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.deliveries import planned
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.planned import Counted
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
 from syncline.flows.alert_tickets import Desk
@@ -21,9 +24,6 @@ from syncline.flows.fulfillments import Shipment
 from syncline.halo.abilities import Abilities
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
-from syncline.ledger import planned
-from syncline.ledger.leases import Lease
-from syncline.ledger.planned import Counted
 from syncline.steps import abilities, halo_reading, readings, render, ship_cases, sources
 from syncline.steps.parts import Line, Parts
 from syncline.steps.placeholders import Id, Money, Unknown

@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, target_rows
+from syncline.deliveries.leases import Debt
+from syncline.deliveries.target_rows import Standing
+from syncline.deliveries.waits import Edge
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.changes import Noun
 from syncline.halo.models import HaloRow
-from syncline.ledger import connections, obligations, records, target_rows
+from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
-from syncline.ledger.target_rows import Standing
-from syncline.ledger.waits import Edge
 from syncline.mapping.document import Document
 from syncline.steps import owing
 from syncline.steps.parts import Line, Nudge
@@ -55,7 +56,7 @@ def owe_readings(
         )
         for noun, row_id in sorted(set(wanted))
     ]
-    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    requests.owe(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 

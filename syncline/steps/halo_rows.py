@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from syncline.deliveries import target_rows, unleased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.target_rows import OVERWRITES, Standing, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
 from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
-from syncline.ledger import records, resting, target_rows
-from syncline.ledger.leases import Lease
-from syncline.ledger.target_rows import OVERWRITES, Standing, accepted_in
+from syncline.ledger import records
 from syncline.steps.halo_book import Book
 from syncline.steps.parts import Nudge
 from syncline.steps.targets import TARGETS
@@ -114,7 +115,7 @@ def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
     again = again and not _too_often(book, standing)
-    lost = resting.lose(
+    lost = unleased.lose(
         book.connection,
         standing,
         reason=f"{noun} {row_id} was there and is gone from Halo.",
@@ -186,7 +187,7 @@ def _put_right(
         kept = standing.target_meta or {}
         if all(kept.get(name) == value for name, value in meta.items()):
             return None
-        at_rest = resting.learn_held(book.connection, standing, meta)
+        at_rest = unleased.learn_held(book.connection, standing, meta)
         return None if at_rest else being_written(standing)
     field, wanted, got = different[0]
     link, document = book.opened(standing)
@@ -197,10 +198,12 @@ def _put_right(
         reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
     else:
         cause = f"{OVERWRITES}: {field} ({lease.cause})"
-        at_rest = resting.overwrite(book.connection, standing, meta=meta, cause=cause)
+        at_rest = unleased.overwrite(book.connection, standing, meta=meta, cause=cause)
         book.wake(link, [standing.target])
         return None if at_rest else being_written(standing)
-    at_rest = resting.park_changed(book.connection, standing, meta=meta, reason=reason, field=field)
+    at_rest = unleased.park_changed(
+        book.connection, standing, meta=meta, reason=reason, field=field
+    )
     return None if at_rest else being_written(standing)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, waits
+from syncline.deliveries.leases import Debt
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import Owed, is_held
-from syncline.ledger import obligations, records, waits
+from syncline.ledger import records
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
 
 ORDER_MAY_COME = timedelta(seconds=90)
@@ -78,11 +79,11 @@ def owe(
     debts += _customers(books, people, common)
     if not isinstance(cause, str):
         debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
-    obligations.owe(connection, link.id, link.tenant, debts, common, again=again)
+    requests.owe(connection, link.id, link.tenant, debts, common, again=again)
     if kind == "transaction":
         debts += _order_statuses(books, versions, common)
     if facet == "event":
-        obligations.settle(connection, link.id, link.tenant, _told(books, versions), common)
+        requests.settle(connection, link.id, link.tenant, _told(books, versions), common)
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
 
 
@@ -108,7 +109,7 @@ def reread(
         for source_id in ids
         for role in roles
     ]
-    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    requests.owe(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 
@@ -240,7 +241,7 @@ def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> l
     if not orders.status_depends_on_payments(books.document):
         return []
     named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
-    there = obligations.standing(books.connection, books.link.tenant, orders.FLOW, named)
+    there = requests.standing(books.connection, books.link.tenant, orders.FLOW, named)
     known = _known_orders(books, there)
     debts = [
         Debt(
@@ -254,7 +255,7 @@ def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> l
         )
         for order_id, version in known.items()
     ]
-    obligations.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
+    requests.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
     return debts
 
 
@@ -302,7 +303,7 @@ KINDS = tuple(_OWED)
 def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     if not ids:
         return {}
-    return obligations.standing(books.connection, books.link.tenant, payments.FLOW, ids)
+    return requests.standing(books.connection, books.link.tenant, payments.FLOW, ids)
 
 
 def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
@@ -315,7 +316,7 @@ def _asked(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     """What was asked for of records beside themselves, where nothing was read that is newer."""
     if books.facet:
         return {}
-    return obligations.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
+    return requests.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 
 def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:

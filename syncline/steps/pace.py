@@ -8,8 +8,8 @@ not come here: it leaves at once, and fills its arrays by itself where quota mak
 
 from __future__ import annotations
 
+from syncline.deliveries import due
 from syncline.halo.abilities import ArraySize
-from syncline.ledger import due
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from syncline.deliveries import target_rows
+from syncline.deliveries.target_rows import IN_HAND, Standing
+from syncline.deliveries.waits import Edge
 from syncline.flows import repairs
 from syncline.flows.flow import Difference
 from syncline.flows.repairs import Act
-from syncline.ledger import target_rows
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.ledger.target_rows import IN_HAND, Standing
-from syncline.ledger.waits import Edge
 from syncline.steps import pull, render
 from syncline.steps.parts import Line, Parts
 from syncline.steps.repair_extra import Extra, find_extra

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.target_rows import Standing
 from syncline.errors import Absent, Doubtful, SynclineError
 from syncline.halo.abilities import FindWay
 from syncline.halo.answers import listing
@@ -18,7 +19,6 @@ from syncline.halo.invoices import PATH as INVOICES
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.ledger import discrepancies, effects
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.ledger.target_rows import Standing
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, render
 from syncline.steps.find import find

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from syncline.deliveries import target_rows
+from syncline.deliveries.target_rows import Standing
 from syncline.errors import Absent, Again, SynclineError
 from syncline.flows import payments, subscriptions
 from syncline.flows.flow import Difference
-from syncline.ledger import records, target_rows
-from syncline.ledger.target_rows import Standing
+from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps import sources
 from syncline.steps.adopt_reading import patiently

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from syncline.ledger.states import State
+from syncline.deliveries.states import State
 from syncline.ledger.tables.base import NOW, Base
 
 

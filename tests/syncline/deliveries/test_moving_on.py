@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DataError
 
-from syncline.ledger import connections, deliveries, resting, sessions, waits
+from syncline.deliveries import leased, unleased, waits
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.states import State
+from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Confirmation, Lease
-from syncline.ledger.states import HELD, State
-from tests.syncline.ledger.test_deliveries import claim, confirm, debt, depart, owe, row
+from syncline.ledger.modes import HELD
+from tests.syncline.deliveries.moving import claim, confirm, debt, depart, owe, row
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
 
@@ -25,7 +26,7 @@ def test_a_row_that_is_parked_for_an_outdated_version_is_tried_with_the_new_one(
     owe(ledger, link, debt("a"))
     leases = claim(ledger, link, session)
     owe(ledger, link, debt("a", 2))
-    ledger.run(lambda c: deliveries.park(c, leases, reason="no lines", field="lines"))
+    ledger.run(lambda c: leased.park(c, leases, reason="no lines", field="lines"))
     after = row(ledger, "a")
     assert (after.state, after.owner, after.reason) == ("due", None, None)
 
@@ -37,7 +38,7 @@ def test_a_sent_row_that_is_parked_for_an_outdated_version_is_looked_up_first(
     leases = claim(ledger, link, session)
     depart(ledger, *leases)
     owe(ledger, link, debt("a", 2))
-    ledger.run(lambda c: deliveries.park(c, leases, reason="no", field=None))
+    ledger.run(lambda c: leased.park(c, leases, reason="no", field=None))
     assert row(ledger, "a").state == "doubtful"
 
 
@@ -52,14 +53,14 @@ def test_what_the_other_side_holds_is_unknown_after_a_write_that_was_not_confirm
     depart(ledger, lease)
     if how == "held otherwise":
         held = Confirmation(lease, "77", {"change_seq": 2}, {"total": "2"})
-        ledger.run(lambda c: deliveries.park(c, [lease], reason="no", field=None, known=held))
+        ledger.run(lambda c: leased.park(c, [lease], reason="no", field=None, known=held))
     else:
         checked = check(ledger, link, session, lease)
         news = Confirmation(checked, "77", {"change_seq": 2}, None)
         if how == "gone":
-            ledger.run(lambda c: deliveries.park(c, [checked], reason="gone", field=None))
+            ledger.run(lambda c: leased.park(c, [checked], reason="gone", field=None))
         else:
-            ledger.run(lambda c: deliveries.learn_target(c, [news]))
+            ledger.run(lambda c: leased.learn_target(c, [news]))
     assert row(ledger, "a").projection is None
 
 
@@ -115,12 +116,12 @@ def test_what_is_held_until_live_goes_where_another_connection_waits_for_it(
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: c.execute(text("update connection set mode = 'sandbox'")))
     leases = claim(ledger, link, session, "client")
-    assert ledger.run(lambda c: resting.hold_back(c, link.id, reason="sandbox mode")) == 0
-    ledger.run(lambda c: deliveries.release(c, leases, after=timedelta(0), why="another mode"))
+    assert ledger.run(lambda c: unleased.hold_back(c, link.id, reason="sandbox mode")) == 0
+    ledger.run(lambda c: leased.release(c, leases, after=timedelta(0), why="another mode"))
     assert (row(ledger, "y").state, row(ledger, "y").field) == ("parked", HELD)
-    ledger.run(lambda c: resting.let_go_for_others(c, ["customers"]))
+    ledger.run(lambda c: unleased.let_go_for_others(c, ["customers"]))
     assert (row(ledger, "x").state, row(ledger, "x").connection_id) == ("due", other.id)
-    assert ledger.run(lambda c: resting.retry(c, link.id)) == {}
+    assert ledger.run(lambda c: unleased.retry(c, link.id)) == {}
     assert (row(ledger, "y").state, row(ledger, "y").connection_id) == ("parked", link.id)
 
 
@@ -137,7 +138,7 @@ def confirm_all(ledger: Ledger, leases: list[Lease]) -> None:
 
 
 def check(ledger: Ledger, link: Link, session: UUID, lease: Lease) -> Lease:
-    ledger.run(lambda c: deliveries.doubt(c, [lease], settle=timedelta(0), why="cut"))
+    ledger.run(lambda c: leased.doubt(c, [lease], settle=timedelta(0), why="cut"))
     [checked] = claim(ledger, link, session, state=State.DOUBTFUL)
     return checked
 
@@ -161,19 +162,3 @@ def second(link: Link) -> NewConnection:
         mode="sandbox",
         start_from=date(2026, 1, 1),
     )
-
-
-def test_senders_that_look_whether_their_session_lives_do_not_hold_up_its_heartbeat(
-    ledger: Ledger, session: UUID
-) -> None:
-    dead_after = timedelta(seconds=6)
-    with ledger.begin() as sender, ledger.begin() as heart:
-        assert sessions.alive(sender, session, dead_after)
-        heart.execute(text("set local lock_timeout = '1s'"))
-        assert sessions.beat(heart, session, dead_after)
-
-
-def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger) -> None:
-    with pytest.raises(DataError) as raised, ledger.begin() as connection:
-        connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
-    assert "Ann" not in str(raised.value)

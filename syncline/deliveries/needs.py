@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, text
 
-from syncline.ledger import database, deliveries, obligations, pulls, resting, target_rows
+from syncline.deliveries import leased, requests, target_rows, unleased
+from syncline.deliveries.states import MOVES, State
+from syncline.deliveries.target_rows import OVERWRITES, Standing
+from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.states import MOVES, State
-from syncline.ledger.target_rows import OVERWRITES, Standing
-from tests.syncline.ledger.test_deliveries import claim, confirm, debt, depart, owe, row
+from tests.syncline.deliveries.moving import claim, confirm, debt, depart, owe, row
 
 STATES = ("due", "waiting", "delivered", "parked")
 
@@ -38,40 +39,40 @@ def turned(ledger: Ledger, link: Link, state: str) -> Standing:
 
 
 def learn(connection: Connection, of: Standing) -> bool:
-    return resting.learn_held(connection, of, {"seen": 1})
+    return unleased.learn_held(connection, of, {"seen": 1})
 
 
 def overwrite(connection: Connection, of: Standing) -> bool:
-    return resting.overwrite(connection, of, meta={"seen": 1}, cause=f"{OVERWRITES}: note")
+    return unleased.overwrite(connection, of, meta={"seen": 1}, cause=f"{OVERWRITES}: note")
 
 
 def park(connection: Connection, of: Standing) -> bool:
-    return resting.park_changed(connection, of, meta={"seen": 1}, reason="why", field="note")
+    return unleased.park_changed(connection, of, meta={"seen": 1}, reason="why", field="note")
 
 
 def lose(connection: Connection, of: Standing) -> bool:
-    return resting.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=False)
+    return unleased.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=False)
 
 
 def make_again(connection: Connection, of: Standing) -> bool:
-    return resting.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=True)
+    return unleased.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=True)
 
 
 def call_off(connection: Connection, of: Standing) -> bool:
-    return resting.call_off(connection, of, reason="gone")
+    return unleased.call_off(connection, of, reason="gone")
 
 
 def write_again(connection: Connection, of: Standing) -> bool:
-    return bool(resting.write_again(connection, [of], cause="ada"))
+    return bool(unleased.write_again(connection, [of], cause="ada"))
 
 
 def made_again(connection: Connection, of: Standing) -> bool:
-    return bool(resting.make_again(connection, [of], reason="gone", cause="ada"))
+    return bool(unleased.make_again(connection, [of], reason="gone", cause="ada"))
 
 
 def leave(connection: Connection, of: Standing) -> bool:
-    taking = resting.Taking(of, None, {"total": ["1", "2"]})
-    return bool(resting.leave(connection, [taking], cause="ada"))
+    taking = unleased.Taking(of, None, {"total": ["1", "2"]})
+    return bool(unleased.leave(connection, [taking], cause="ada"))
 
 
 MOVES_AT_REST = [
@@ -108,7 +109,7 @@ def test_a_changed_row_that_a_person_is_asked_about_is_written_when_it_is_sent_a
     assert ledger.run(lambda c: park(c, of))
     now = row(ledger, "a")
     assert (now.state, now.reason, now.field, now.projection) == ("parked", "why", "note", None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "due"
 
 
@@ -118,17 +119,17 @@ def test_what_a_person_leaves_as_it_is_is_delivered_with_what_was_accepted(
     of = delivered(ledger, link, session)
     assert ledger.run(lambda c: park(c, of))
     parked = standing(ledger, link)
-    kept = resting.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
-    assert ledger.run(lambda c: resting.leave(c, [kept], cause="ada")) == {of.id}
+    kept = unleased.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
+    assert ledger.run(lambda c: unleased.leave(c, [kept], cause="ada")) == {of.id}
     now = row(ledger, "a")
     assert (now.state, now.reason, now.target_id) == ("delivered", None, "77")
     assert target_rows.accepted_in(now.target_meta) == {"total": ["1", "2"]}
-    away = resting.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
-    assert ledger.run(lambda c: resting.leave(c, [away], cause="ada")) == {of.id}
+    away = unleased.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
+    assert ledger.run(lambda c: unleased.leave(c, [away], cause="ada")) == {of.id}
     assert row(ledger, "a").target_id is None
     # The same version asks for nothing. A new one is looked up before it is made: it may be back.
     same = [debt("a")]
-    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, same, "mapping", again=True))
+    ledger.run(lambda c: requests.owe(c, link.id, link.tenant, same, "mapping", again=True))
     assert row(ledger, "a").state == "delivered"
     owe(ledger, link, debt("a", version=2))
     assert row(ledger, "a").state == "doubtful"
@@ -147,7 +148,7 @@ def test_a_row_that_is_gone_is_looked_up_before_it_is_made_again(
     assert of_ours
     now = row(ledger, "a")
     assert (now.state, now.target_id, now.target_meta) == (state, None, None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "doubtful"
 
 
@@ -157,10 +158,10 @@ def test_a_row_that_a_worker_finds_gone_is_looked_up_before_it_is_made_again(
     delivered(ledger, link, session)
     owe(ledger, link, debt("a", version=2))
     [lease] = claim(ledger, link, session)
-    ledger.run(lambda c: deliveries.park(c, [lease], reason="gone", field=None, gone=True))
+    ledger.run(lambda c: leased.park(c, [lease], reason="gone", field=None, gone=True))
     now = row(ledger, "a")
     assert (now.state, now.target_id, now.projection) == ("parked", None, None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "doubtful"
 
 

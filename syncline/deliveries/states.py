@@ -16,8 +16,9 @@
     A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
     parked ──leave──► delivered, as the other side holds it.
 
-Every move is one conditional UPDATE … RETURNING: of rows in a worker's hands in `deliveries`, of
-rows at rest in `resting`, of what is owed in `obligations`.
+Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of
+deliveries that a worker holds in `leased`, of those that none holds in `unleased`, of what records
+make due in `requests`, of what waits in `waits`, of what the dead have left in `recovery`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-HELD: Final = "golive"
-"""The field by which what sandbox mode does not let out is known, parked or in a worker's hands."""
+from syncline.ledger.modes import HELD
 
 NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HELD}')"
 """SQL: parked, and not only until its connection is live."""

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger import causes
-from syncline.ledger.states import HELD, NEEDS_A_PERSON
-from syncline.ledger.target_rows import ACCEPTED, Standing
-from syncline.ledger.waits import wake
+from syncline.deliveries import causes
+from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.deliveries.target_rows import ACCEPTED, Standing
+from syncline.deliveries.waits import wake
+from syncline.ledger.modes import HELD
 
 UNPARKED = """
     case when delivery.target_id is null and delivery.sent_version is not null

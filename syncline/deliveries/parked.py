@@ -1,4 +1,4 @@
-"""Parked deliveries, for those who decide about them. Sending again is `resting.retry`."""
+"""Parked deliveries, for those who decide about them. Sending again is `unleased.retry`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger import causes
-from syncline.ledger.states import HELD, NEEDS_A_PERSON
+from syncline.deliveries import causes
+from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.ledger.modes import HELD
 
 
 @dataclass(frozen=True, slots=True)

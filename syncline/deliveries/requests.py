@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger.leases import Debt, is_urgent
-from syncline.ledger.resting import UNPARKED
-from syncline.ledger.states import HELD
-from syncline.ledger.target_rows import ACCEPTED, GONE
-from syncline.ledger.waits import add_edges, wake
+from syncline.deliveries.leases import Debt, is_urgent
+from syncline.deliveries.target_rows import ACCEPTED, GONE
+from syncline.deliveries.unleased import UNPARKED
+from syncline.deliveries.waits import add_edges, wake
+from syncline.ledger.modes import HELD
 
 _IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
 """Halo may hold it already: a new version must not let it be created before a person decided."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 OVERWRITES = "changed in Halo"
 """How the cause of an overwriting begins; by it the audit says how often there was one."""

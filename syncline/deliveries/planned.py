@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.leases import Lease
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 _NOBODY = UUID(int=0)
 _COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")

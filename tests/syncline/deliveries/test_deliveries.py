@@ -5,58 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from syncline.ledger import deliveries, obligations, resting, sessions, waits
+from syncline.deliveries import leased, recovery, unleased, waits
+from syncline.deliveries.states import MOVES, OWNED, State, sources_of
+from syncline.ledger import sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
-from syncline.ledger.states import MOVES, OWNED, State, sources_of
-
-NOW = timedelta(0)
-
-
-def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order") -> Debt:
-    return Debt(flow, "order", source, role, role, "location:1", version)
-
-
-def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
-    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, debts, "pull 1"))
-
-
-def claim(
-    ledger: Ledger, link: Link, session: UUID, target: str = "order", state: State = State.DUE
-) -> list[Lease]:
-    return ledger.run(lambda c: deliveries.claim(c, link.id, target, session, 100, state))
-
-
-def depart(ledger: Ledger, *leases: Lease) -> set[int]:
-    return ledger.run(
-        lambda c: deliveries.depart(
-            c, [Departure(lease, uuid4(), {"total": "1"}) for lease in leases]
-        )
-    )
-
-
-def confirmation(lease: Lease, target_id: str = "77") -> Confirmation:
-    return Confirmation(lease, target_id, {"change_seq": 1}, {"total": "1"})
-
-
-def confirm(ledger: Ledger, lease: Lease, *, sent: int | None = None) -> set[int]:
-    told = replace(lease, sent_version=sent if sent is not None else lease.wanted_version)
-    return ledger.run(lambda c: deliveries.confirm(c, [confirmation(told)], wrote=True))
-
-
-def row(ledger: Ledger, source: str) -> Any:
-    return ledger.run(
-        lambda c: c.execute(
-            text("select * from delivery where source_id = :source"), {"source": source}
-        ).one()
-    )
+from tests.syncline.deliveries.moving import claim, confirm, confirmation, debt, depart, owe, row
 
 
 def test_a_version_that_is_owed_twice_makes_one_delivery(ledger: Ledger, link: Link) -> None:
@@ -108,7 +67,7 @@ def test_late_news_of_a_worker_that_was_declared_dead_changes_nothing(
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     ledger.run(lambda c: sessions.end(c, session))
-    recovered = ledger.run(lambda c: sessions.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    recovered = ledger.run(lambda c: recovery.recover(c, timedelta(seconds=6), timedelta(hours=1)))
     assert recovered.doubtful == 1
     assert confirm(ledger, lease) == set()
     assert row(ledger, "a").state == "doubtful"
@@ -118,25 +77,15 @@ def test_leased_rows_of_a_dead_session_are_due_at_once_and_sending_ones_only_aft
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     owe(ledger, link, debt("a"), debt("b"))
-    leased, sending = claim(ledger, link, session)
+    unsent, sending = claim(ledger, link, session)
     depart(ledger, sending)
     ledger.run(lambda c: sessions.end(c, session))
-    ledger.run(lambda c: sessions.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    ledger.run(lambda c: recovery.recover(c, timedelta(seconds=6), timedelta(hours=1)))
     other = uuid4()
     ledger.run(lambda c: sessions.begin(c, other, "other"))
-    assert [lease.id for lease in claim(ledger, link, other)] == [leased.id]
+    assert [lease.id for lease in claim(ledger, link, other)] == [unsent.id]
     assert claim(ledger, link, other, state=State.DOUBTFUL) == []
     assert row(ledger, "b").reason == "its worker died while it was being sent"
-
-
-def test_a_session_that_was_silent_too_long_is_dead_for_ever(ledger: Ledger, session: UUID) -> None:
-    ledger.run(
-        lambda c: c.execute(
-            text("update session set heartbeat_at = clock_timestamp() - interval '7 seconds'")
-        )
-    )
-    assert ledger.run(lambda c: sessions.alive(c, session, timedelta(seconds=6))) is False
-    assert ledger.run(lambda c: sessions.beat(c, session, timedelta(seconds=6))) is False
 
 
 def test_a_waiting_delivery_wakes_in_the_transaction_that_brings_what_it_needs(
@@ -175,19 +124,19 @@ def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
         owe(ledger, link, debt(source))
         [lease] = claim(ledger, link, session)
         with ledger.begin() as connection:
-            deliveries.park(connection, [lease], reason="no", field="total")
+            leased.park(connection, [lease], reason="no", field="total")
         assert row(ledger, source).state == "parked"
         if heal == "retry":
-            ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
+            ledger.run(lambda c: unleased.retry(c, link.id, source_id="a"))
         else:
             owe(ledger, link, debt("b", 2))
         assert row(ledger, source).state == "due"
         claim(ledger, link, session)
 
 
-@pytest.mark.parametrize("target", sorted(deliveries._ALLOWED))
+@pytest.mark.parametrize("target", sorted(leased._ALLOWED))
 def test_every_move_of_a_worker_is_a_move_of_the_state_table(target: State) -> None:
-    for source in deliveries._ALLOWED[target]:
+    for source in leased._ALLOWED[target]:
         assert source in sources_of(target)
         assert source in OWNED
 
@@ -205,8 +154,8 @@ def test_a_row_that_differs_is_parked_with_its_target_so_that_a_retry_updates_it
     depart(ledger, lease)
     held = confirmation(replace(lease, sent_version=1))
     with ledger.begin() as connection:
-        deliveries.park(connection, [lease], reason="total differs", field="total", known=held)
-    ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
+        leased.park(connection, [lease], reason="total differs", field="total", known=held)
+    ledger.run(lambda c: unleased.retry(c, link.id, source_id="a"))
     after = row(ledger, "a")
     assert (after.state, after.target_id) == ("due", "77")
     [entry] = ledger.run(
@@ -223,9 +172,9 @@ def test_a_parked_row_that_was_written_without_a_known_target_is_looked_up_befor
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     with ledger.begin() as connection:
-        deliveries.park(connection, [lease], reason="no", field=None)
+        leased.park(connection, [lease], reason="no", field=None)
     if heal == "retry":
-        ledger.run(lambda c: resting.retry(c, link.id, source_id="a"))
+        ledger.run(lambda c: unleased.retry(c, link.id, source_id="a"))
     else:
         owe(ledger, link, debt("a", 2))
     assert row(ledger, "a").state == "doubtful"
