@@ -15,10 +15,12 @@
     What it was owed for is gone: due, waiting or delivered ──call off──► parked.
     A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
     parked ──leave──► delivered, as the other side holds it.
+    The other side holds a row for it that we never sent: due ──pin──► doubtful.
 
 Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of
 deliveries that a worker holds in `leased`, of those that none holds in `unleased`, of what records
-make due in `requests`, of what waits in `waits`, of what the dead have left in `recovery`.
+make due in `requests`, of what waits in `waits`, of what is adopted in `pinned`, of what
+the dead have left in `recovery`.
 """
 
 from __future__ import annotations
@@ -46,18 +48,21 @@ class State(StrEnum):
 
 
 MOVES: dict[State, frozenset[State]] = {
-    State.DUE: frozenset({State.LEASED, State.PARKED}),
+    State.DUE: frozenset({State.LEASED, State.DELIVERED, State.PARKED, State.DOUBTFUL}),
     State.LEASED: frozenset(
         {State.DUE, State.WAITING, State.SENDING, State.DELIVERED, State.PARKED}
     ),
     State.SENDING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
-    State.WAITING: frozenset({State.DUE, State.PARKED}),
+    State.WAITING: frozenset({State.DUE, State.DELIVERED, State.PARKED}),
     State.DOUBTFUL: frozenset({State.CHECKING}),
     State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
     State.DELIVERED: frozenset({State.DUE, State.PARKED, State.DOUBTFUL}),
     State.PARKED: frozenset({State.DUE, State.DOUBTFUL, State.DELIVERED}),
 }
-"""The only moves there are; a test tries every other one."""
+"""The only moves there are; the databases of all tests refuse every other one."""
+
+FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED})
+"""The states in which a delivery begins."""
 
 OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
 """States in which a worker session holds the row."""

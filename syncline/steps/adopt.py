@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.deliveries import recovery
+from syncline.deliveries import pinned, recovery
 from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
@@ -220,7 +220,7 @@ def _settle(
     sold = (as_sold(one.order_id, one.canonical) for one in waiting.values())
     found = adoption.match(sold, pool)
     money = match_money(connection, line, since, seen.side, found, known)
-    adopting.take_up(connection, [one.delivery for one in waiting.values()])
+    pinned.take_up(connection, [one.delivery for one in waiting.values()])
     pins = [
         pin_of(
             "order",
@@ -231,7 +231,7 @@ def _settle(
         )
         for one in found.matched
     ]
-    adopting.pin(connection, pins)
+    pinned.pin(connection, pins)
     reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
     park_doubtful(connection, parts, reasons)
     settle_money(connection, parts, line, since, seen.side, money)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from syncline.deliveries import requests
+from syncline.deliveries import pinned, requests
 from syncline.deliveries.leases import Debt
 from syncline.flows import adoption_money, customers, orders, payments
 from syncline.flows.adoption import Adoption, Held, Sold
@@ -31,7 +31,7 @@ from syncline.flows.adoption_money import (
 )
 from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, adopting_money
+from syncline.ledger import adopting_money
 from syncline.ledger.adopting_money import KnownRow, OpenMoney
 from syncline.mapping.document import Document
 from syncline.steps.adopt_pins import park_doubtful, pin_of
@@ -192,7 +192,7 @@ def settle_money(
     numbers = {(one.source_id, one.role): one.delivery or 0 for one in rows}
     decided = {(one.source, one.role) for _, one in pairs}
     decided |= {(one.source, one.role) for one in questions}
-    adopting.take_up(
+    pinned.take_up(
         connection,
         [
             one.delivery
@@ -200,7 +200,7 @@ def settle_money(
             if one.delivery is not None and (one.parked or (one.source_id, one.role) in decided)
         ],
     )
-    adopting.pin(
+    pinned.pin(
         connection,
         [
             pin_of(

@@ -13,14 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.deliveries import leased
+from syncline.deliveries import leased, pinned
 from syncline.deliveries.leases import Lease
 from syncline.errors import Absent, Again, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
 from syncline.halo.models import HaloRow, PaymentRow
-from syncline.ledger import adopting, records
+from syncline.ledger import records
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
@@ -121,7 +121,7 @@ def _write_all(
 
 def _left(parts: Parts, line: Line, target: Target) -> int:
     return parts.ledger.run(
-        lambda connection: adopting.pinned(connection, line.link, target.name)
+        lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).left
 
 
@@ -136,7 +136,7 @@ def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> floa
     except NoQuota as error:
         return min(error.after.total_seconds(), 1.0)
     rest = parts.ledger.run(
-        lambda connection: adopting.pinned(connection, line.link, target.name)
+        lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).next_in_s
     return min(max(rest, 0.05), 1.0)
 
@@ -147,8 +147,8 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
     # A size that is not proved yet is tried on one array alone.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     leases = given or parts.ledger.run(
-        lambda connection: adopting.claim_pinned(
-            connection, line.link, target.name, parts.session(), most, doubtful=False
+        lambda connection: pinned.claim_unsent(
+            connection, line.link, target.name, parts.session(), most
         )
     )
     if not leases:
@@ -231,8 +231,8 @@ def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, 
 def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:
     """Read rows whose outcome is unknown, by their ids."""
     leases = parts.ledger.run(
-        lambda connection: adopting.claim_pinned(
-            connection, line.link, target.name, parts.session(), PARALLEL, doubtful=True
+        lambda connection: pinned.claim_doubtful(
+            connection, line.link, target.name, parts.session(), PARALLEL
         )
     )
     if not leases:
@@ -281,7 +281,7 @@ def _conclude(
     error: SynclineError | None = outcome.error
     if isinstance(error, Absent):
         reason = f"{target.name} {lease.target_id} was there and is gone from Halo"
-        leased.park(connection, [lease], reason=reason, field=adopting.FIELD)
+        leased.park(connection, [lease], reason=reason, field=pinned.FIELD)
         return
     if error is not None:
         pause = backoff(lease.failures)
@@ -297,7 +297,7 @@ def _conclude(
         leased.park(connection, [lease], reason=reason, field=target.key)
     else:
         leased.give_back(connection, [lease], why="looked up: not written, written again")
-        adopting.note_sequence(connection, lease.id, row.raw.get("change_seq"))
+        pinned.note_sequence(connection, lease.id, row.raw.get("change_seq"))
 
 
 def _release(parts: Parts, leases: Sequence[Lease]) -> None:

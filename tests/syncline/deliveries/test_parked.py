@@ -16,6 +16,7 @@ from syncline.deliveries import causes, leased, parked, requests, unleased
 from syncline.deliveries.leases import Debt
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
+from tests.moves import by_hand
 
 TEXTS = (
     'Order {id} has no items. Set lines = "summary", or add the items, then retry.',
@@ -209,9 +210,9 @@ def test_twenty_thousand_rows_of_three_causes_are_three_lines_of_one_statement(
     ledger: Ledger, link: Link
 ) -> None:
     ledger.run(
-        lambda c: c.execute(
-            text(
-                """
+        lambda c: by_hand(
+            c,
+            """
                 insert into delivery (tenant_id, connection_id, flow, role, target, place,
                                       source_kind, source_id, wanted_version, cause, state,
                                       reason, field)
@@ -222,8 +223,7 @@ def test_twenty_thousand_rows_of_three_causes_are_three_lines_of_one_statement(
                                    else 'total: wanted ' || at || '.50, Halo holds ' || at end,
                        case at % 4 when 0 then null when 1 then 'currency_code' else 'total' end
                 from generate_series(1, 20000) as at
-                """
-            ),
+                """,
             {"tenant": link.tenant, "link": link.id},
         )
     )

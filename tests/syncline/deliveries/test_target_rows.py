@@ -15,6 +15,7 @@ from syncline.deliveries.target_rows import OVERWRITES, Standing
 from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
+from tests.moves import by_hand
 from tests.syncline.deliveries.moving import claim, confirm, debt, depart, owe, row
 
 STATES = ("due", "waiting", "delivered", "parked")
@@ -34,7 +35,7 @@ def delivered(ledger: Ledger, link: Link, session: UUID, source: str = "a") -> S
 
 
 def turned(ledger: Ledger, link: Link, state: str) -> Standing:
-    ledger.run(lambda c: c.execute(text("update delivery set state = :s"), {"s": state}))
+    ledger.run(lambda c: by_hand(c, "update delivery set state = :s", {"s": state}))
     return standing(ledger, link)
 
 
@@ -168,7 +169,7 @@ def test_a_row_that_a_worker_finds_gone_is_looked_up_before_it_is_made_again(
 def tried(ledger: Ledger, link: Link, state: str, move: Any) -> tuple[bool, str]:
     """Whether a move is made of a row in this state, and the state after it; nothing is kept."""
     with ledger.engine.connect() as connection:
-        connection.execute(text("update delivery set state = :state"), {"state": state})
+        by_hand(connection, "update delivery set state = :state", {"state": state})
         edge = ("orders", "a", "order")
         of = target_rows.of_sources(connection, link.tenant, [edge])[edge]
         moved = move(connection, of)
