@@ -19,7 +19,7 @@ from syncline.cli.parked_accept import accept_parked
 from syncline.cli.remedies import in_two
 from syncline.cli.two_sides import TwoSides, both_sides
 from syncline.deliveries import parked, unleased
-from syncline.deliveries.parked import Cause, ParkedDelivery
+from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections, effects
 from syncline.settings import Settings
@@ -38,7 +38,7 @@ _CALLED = {"recurring": "recurring invoice"}
 
 @dataclass(frozen=True, slots=True)
 class _ListedCause:
-    cause: Cause
+    cause: ParkedCause
     said: str
     remedy: str | None
 
@@ -60,7 +60,7 @@ class _Records:
 
 @dataclass(frozen=True, slots=True)
 class _ShownCause:
-    cause: Cause
+    cause: ParkedCause
     example: TwoSides
     retry: str
 

@@ -40,7 +40,7 @@ class ParkedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class ParkedCause:
     """Why deliveries are parked: one reason, of one field, for any number of records.
 
     Attributes:
@@ -132,7 +132,7 @@ def listed(
 
 def by_cause(
     connection: Connection, *, connection_id: int | None = None, cause: str | None = None
-) -> list[Cause]:
+) -> list[ParkedCause]:
     """Why deliveries are parked, the cause with the most records first.
 
     Args:
@@ -163,7 +163,7 @@ def by_cause(
         ),
         {"connection_id": connection_id, "cause": cause, **causes.PATTERNS},
     )
-    return [Cause(*row) for row in found]
+    return [ParkedCause(*row) for row in found]
 
 
 def counts(

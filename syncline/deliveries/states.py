@@ -2,19 +2,19 @@
 
     due ──claim──► leased ──depart──► sending ──confirm──► delivered
      ▲               │ │ │               │ │
-     │◄──give back───┘ │ └─settle as is──│─┼──► delivered        (nothing had to be written)
+     │◄──give back───┘ │ └─confirm as is─│─┼──► delivered        (nothing had to be written)
      │                 └─wait──► waiting │ ├──► parked           (the other side said no)
      │◄──wake──────────────────────┘     │ └──► doubtful ──check──► checking ──► delivered
      │◄──not sent, 429───────────────────┘          ▲                  │ │
      │                                              └──still unknown───┘ │
      └◄──absent after the settle time────────────────────────────────────┘
 
-    What a reading would bring may come by itself: due, waiting or parked ──settle──► delivered.
+    What a reading would bring may come by itself: due, waiting or parked ──complete──► delivered.
     Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
     must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
-    What it was owed for is gone: due, waiting or delivered ──call off──► parked.
+    What asked for it is gone: due, waiting or delivered ──cancel──► parked.
     A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
-    parked ──leave──► delivered, as the other side holds it.
+    parked ──accept──► delivered, as the other side holds it.
     The other side holds a row for it that we never sent: due ──pin──► doubtful.
 
 Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of

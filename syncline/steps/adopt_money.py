@@ -15,7 +15,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from syncline.deliveries import pinned, requests
-from syncline.deliveries.leases import Debt
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import adoption_money, customers, orders, payments
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.flows.adoption_money import (
@@ -223,7 +223,7 @@ def _owe_bills(
     """Owe the invoices that Halo has, or may have, of orders that nobody has paid yet."""
     sources = {one.source for one in decided if one.role == "invoice"}
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=payments.FLOW,
             source_kind=one.kind,
             source_id=one.source_id,
@@ -235,7 +235,7 @@ def _owe_bills(
         for one in adopting_money.unbilled(connection, line.link, since)
         if one.source_id in sources
     ]
-    requests.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
+    requests.enqueue(connection, line.link.id, line.link.tenant, debts, "adopt")
 
 
 class _Orders:
@@ -345,7 +345,7 @@ def _payment(one: OpenMoney) -> Charge:
 def _credits(connection: Connection, line: Line, rows: Iterable[OpenMoney]) -> list[Charge]:
     """What went back with each credit: the increase over the one before."""
     by_source = {one.source_id: one for one in rows}
-    standing = requests.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
+    standing = requests.existing_roles(connection, line.link.tenant, payments.FLOW, list(by_source))
     found: list[Charge] = []
     for one in rows:
         sold = as_sold(one.source_id, one.canonical)

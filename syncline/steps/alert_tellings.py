@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import requests, target_rows
-from syncline.deliveries.leases import Debt
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.errors import Broken
 from syncline.fingerprint import fingerprint
 from syncline.flows import orders
@@ -155,7 +155,7 @@ def _owe(
     causes = {one.alert.source_id: f"alert {one.alert.id}" for one in wanted}
     records.save_versions(connection, link.location_place, SOURCE_KIND, versions, causes)
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=FLOW,
             source_kind=SOURCE_KIND,
             source_id=one.alert.source_id,
@@ -168,7 +168,7 @@ def _owe(
         for one, version in zip(wanted, versions, strict=True)
         for target, role in _roles(one, document)
     ]
-    requests.owe(connection, link.id, link.tenant, debts, "alerts")
+    requests.enqueue(connection, link.id, link.tenant, debts, "alerts")
     return {debt.target for debt in debts}
 
 

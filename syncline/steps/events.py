@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from syncline.deliveries.leases import cause_of_event
+from syncline.deliveries.requests import cause_of_event
 from syncline.errors import Again, BadDocument, Unreadable
 from syncline.halo.hints import hints
 from syncline.highlevel import events

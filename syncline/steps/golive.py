@@ -110,7 +110,7 @@ def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> d
         }
         if not modes.set_mode(connection, link, "live"):
             raise live_already(link)
-        unleased.let_go(connection, link.id)
+        unleased.release_held(connection, link.id)
         books.note(connection, link, "switch", by, certificate)
         _decided(connection, link, "golive switch", by, "live")
         return certificate

@@ -13,7 +13,7 @@ from typing import Any
 
 from syncline.deliveries import target_rows, unleased
 from syncline.deliveries.leases import Lease
-from syncline.deliveries.target_rows import OVERWRITES, Standing, accepted_in
+from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
@@ -144,7 +144,7 @@ def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
     return book.made(("invoice",), PaymentRow.of(row).invoice_id) is None
 
 
-def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+def _order_is_as_known(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     if book.is_moving(standing):
         return False
     if standing.target_id != str(HaloRow.of(row).id):
@@ -155,7 +155,7 @@ def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -
     return same_moment((standing.target_meta or {}).get("last_update_time"), changed_at)
 
 
-def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[Difference]:
+def differences(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> list[Difference]:
     """Where a row is neither what was confirmed last nor what a person accepted in its place.
 
     Nothing where nothing is to be compared.
@@ -171,14 +171,14 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
     return repairs.remaining(found, accepted_in(standing.target_meta))
 
 
-def being_written(standing: Standing) -> Again:
+def being_written(standing: TargetRow) -> Again:
     """Why a reading goes round: what it shows may be older than what we wrote meanwhile."""
     after = IN_DOUBT if standing.state == "doubtful" else OUR_WRITE
     return Again(f"Our own write of {standing.source_id} has not ended yet.", after=after)
 
 
 def _put_right(
-    book: Book, lease: Lease, standing: Standing, row: Mapping[str, Any]
+    book: Book, lease: Lease, standing: TargetRow, row: Mapping[str, Any]
 ) -> SynclineError | None:
     """Have a changed row written again or a person asked, and remember how it was seen."""
     meta = TARGETS[standing.target].meta(row)
@@ -207,7 +207,7 @@ def _put_right(
     return None if at_rest else being_written(standing)
 
 
-def _too_often(book: Book, standing: Standing) -> bool:
+def _too_often(book: Book, standing: TargetRow) -> bool:
     done = target_rows.times_overwritten(book.connection, standing, WITHIN)
     return done >= MOST_OVERWRITES
 
@@ -220,7 +220,7 @@ def _of_our_order(book: Book, lease: Lease, order_id: int | None, invoice_id: in
 
 
 def _payments_to_read(
-    book: Book, invoice: Standing, row: Mapping[str, Any]
+    book: Book, invoice: TargetRow, row: Mapping[str, Any]
 ) -> list[tuple[Noun, int]]:
     """Payments of an invoice that are not as we wrote them: changed, gone, or not ours."""
     shown = row.get("payments")
@@ -242,7 +242,7 @@ def _payments_to_read(
     return [("payment", one) for one in {*came, *ours} - same]
 
 
-def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+def _agrees(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     """Whether what is shown of a row, amounts among it, is what was confirmed last."""
     if book.is_moving(standing) or not standing.projection:
         return False

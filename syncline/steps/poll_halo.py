@@ -238,7 +238,7 @@ def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
 def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
     """Without those that show late, or are looked at again, and were read before."""
     late = [str(one) for one in ids if cursor.is_late(noun, one)]
-    read = requests.standing(book.connection, book.tenant, FLOW, late)
+    read = requests.existing_roles(book.connection, book.tenant, FLOW, late)
     return [one for one in ids if noun not in read.get(str(one), ())]
 
 

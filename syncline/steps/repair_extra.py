@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.deliveries.target_rows import Standing
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
 from syncline.halo.abilities import FindWay
 from syncline.halo.answers import listing
@@ -45,10 +45,10 @@ class Extra:
     path: str
     row_id: int
     reference: str
-    standing: Standing
+    standing: TargetRow
 
 
-def find_extra(parts: Parts, line: Line, standing: Standing, *, delete_extra: bool) -> Extra | str:
+def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
     """The extra row of a delivery, or why none is removed.
 
     Raises:

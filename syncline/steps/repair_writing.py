@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from syncline.deliveries import requests, unleased
-from syncline.deliveries.leases import Debt
-from syncline.deliveries.target_rows import Standing
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.target_rows import TargetRow
 from syncline.flows.repairs import Act
 from syncline.highlevel import paging
 from syncline.ledger import database, discrepancies, effects, records
@@ -97,15 +97,15 @@ def _owed(connection: Connection, line: Line, plans: Iterable[Plan], cause: str)
     owing_ = [one for one in plans if one.act is Act.OWE]
     known = {one.standing.id: one.standing for one in owing_ if one.standing is not None}
     debts = [_debt(one) for one in known.values()]
-    requests.owe(connection, line.link.id, line.link.tenant, debts, cause, again=True)
+    requests.enqueue(connection, line.link.id, line.link.tenant, debts, cause, again=True)
     new = [one.discrepancy for one in owing_ if one.standing is None]
     return {one.discrepancy.id for one in owing_ if one.standing is not None} | _first_owed(
         connection, line, new, cause
     )
 
 
-def _debt(standing: Standing) -> Debt:
-    return Debt(
+def _debt(standing: TargetRow) -> DeliveryRequest:
+    return DeliveryRequest(
         flow=standing.flow,
         source_kind=standing.source_kind,
         source_id=standing.source_id,

@@ -56,7 +56,7 @@ def hold_live(connection: Connection, link: Link) -> int:
 def hold_or_let_go(connection: Connection, link: Link) -> None:
     """Hold back or let go what its mode says, before all records are owed again under it."""
     if link.mode == "live":
-        unleased.let_go(connection, link.id)
+        unleased.release_held(connection, link.id)
     elif not link.is_emulated:
         unleased.hold_back(connection, link.id, reason=_WHY)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from syncline.deliveries import due, leased, needs
+from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import (
     Again,
@@ -77,7 +77,7 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     # A size that is not proved yet is tried on one array, and not on many side by side.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     most = min(most, parts.settings.send_batch)
-    urgent = parts.ledger.run(lambda c: due.any_urgent(c, line.link.id, target.name))
+    urgent = parts.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
     else:

@@ -104,7 +104,7 @@ def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[s
     if not of:
         return {}
     ids = [lease.source_id for lease in of]
-    standing = requests.standing(connection, of[0].tenant_id, payments.FLOW, ids)
+    standing = requests.existing_roles(connection, of[0].tenant_id, payments.FLOW, ids)
     return {
         source_id: {role for role in roles if payments.is_credit(role)}
         for source_id, roles in standing.items()

@@ -25,7 +25,7 @@ def sweep(parts: Parts) -> list[Nudge]:
         recovery.recover(connection, settings.dead_after, settings.settle)
         # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
         connections.hand_over(connection, [customers.FLOW], also_never_worked=[halo_reading.FLOW])
-        unleased.let_go_for_others(connection, [customers.FLOW])
+        unleased.release_held_for_others(connection, [customers.FLOW])
         waits.wake_ready(connection)
         return [
             *_events(connection),

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 _HOLE = "⟨⟩"
 """Stands for what is filled into an f-string, or into a string by `format` or `%`."""
 
+_FILLED = re.compile(r"\{\w*\}|%s|%\(\w+\)s")
+
 _TABLE = r'(?:only\s+)?(?:"?\w+"?\s*\.\s*)?"?delivery"?(?!\w)'
 _UPDATE = re.compile(rf"\bupdate\s+{_TABLE}(?:\s+(?:as\s+)?(?!set\b)\w+)?\s+set\b", re.IGNORECASE)
 _BIRTH = re.compile(rf"\b(?:insert\s+into|merge\s+into|copy)\s+{_TABLE}", re.IGNORECASE)
@@ -86,7 +88,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 def _text(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
-        return re.sub(r"\{\w*\}|%s|%\(\w+\)s", _HOLE, node.value) if _is_text(node) else None
+        return _FILLED.sub(_HOLE, node.value) if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) or _HOLE for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -95,10 +97,6 @@ def _text(node: ast.expr) -> str | None:
             return None
         return (left or _HOLE) + (right or _HOLE)
     return None
-
-
-def _is_text(node: ast.Constant) -> bool:
-    return isinstance(node.value, str)
 
 
 def _built(tree: ast.AST) -> Iterator[ast.Call]:

@@ -9,18 +9,21 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from syncline.deliveries import leased, requests
-from syncline.deliveries.leases import Confirmation, Debt, Departure, Lease
+from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.states import State
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 
 
-def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order") -> Debt:
-    return Debt(flow, "order", source, role, role, "location:1", version)
+def request(
+    source: str, version: int = 1, flow: str = "orders", role: str = "order"
+) -> DeliveryRequest:
+    return DeliveryRequest(flow, "order", source, role, role, "location:1", version)
 
 
-def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
-    ledger.run(lambda c: requests.owe(c, link.id, link.tenant, debts, "pull 1"))
+def enqueue(ledger: Ledger, link: Link, *asked: DeliveryRequest) -> None:
+    ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, asked, "pull 1"))
 
 
 def claim(

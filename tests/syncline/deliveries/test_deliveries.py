@@ -15,20 +15,28 @@ from syncline.deliveries.states import MOVES, OWNED, State, sources_of
 from syncline.ledger import sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from tests.syncline.deliveries.moving import claim, confirm, confirmation, debt, depart, owe, row
+from tests.syncline.deliveries.moving import (
+    claim,
+    confirm,
+    confirmation,
+    depart,
+    enqueue,
+    request,
+    row,
+)
 
 
-def test_a_version_that_is_owed_twice_makes_one_delivery(ledger: Ledger, link: Link) -> None:
-    owe(ledger, link, debt("a"))
-    owe(ledger, link, debt("a"))
-    owe(ledger, link, debt("a", 2))
+def test_a_version_that_is_requested_twice_makes_one_delivery(ledger: Ledger, link: Link) -> None:
+    enqueue(ledger, link, request("a"))
+    enqueue(ledger, link, request("a"))
+    enqueue(ledger, link, request("a", 2))
     assert row(ledger, "a").wanted_version == 2
 
 
 def test_two_workers_never_claim_the_same_delivery(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, *(debt(f"o{at}") for at in range(200)))
+    enqueue(ledger, link, *(request(f"o{at}") for at in range(200)))
     with ThreadPoolExecutor(4) as pool:
         claimed = list(pool.map(lambda _: claim(ledger, link, session), range(4)))
     ids = [lease.id for leases in claimed for lease in leases]
@@ -38,7 +46,7 @@ def test_two_workers_never_claim_the_same_delivery(
 def test_a_confirmed_delivery_is_in_line_and_has_an_audit_entry(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     [lease] = claim(ledger, link, session)
     assert depart(ledger, lease) == {lease.id}
     assert confirm(ledger, lease) == {lease.id}
@@ -51,10 +59,10 @@ def test_a_confirmed_delivery_is_in_line_and_has_an_audit_entry(
 def test_a_version_that_came_while_sending_makes_the_row_due_again(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
-    owe(ledger, link, debt("a", 2))
+    enqueue(ledger, link, request("a", 2))
     confirm(ledger, lease, sent=1)
     after = row(ledger, "a")
     assert (after.state, after.delivered_version, after.wanted_version) == ("due", 1, 2)
@@ -63,7 +71,7 @@ def test_a_version_that_came_while_sending_makes_the_row_due_again(
 def test_late_news_of_a_worker_that_was_declared_dead_changes_nothing(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     ledger.run(lambda c: sessions.end(c, session))
@@ -76,7 +84,7 @@ def test_late_news_of_a_worker_that_was_declared_dead_changes_nothing(
 def test_leased_rows_of_a_dead_session_are_due_at_once_and_sending_ones_only_after_the_settle_time(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"), debt("b"))
+    enqueue(ledger, link, request("a"), request("b"))
     unsent, sending = claim(ledger, link, session)
     depart(ledger, sending)
     ledger.run(lambda c: sessions.end(c, session))
@@ -91,7 +99,7 @@ def test_leased_rows_of_a_dead_session_are_due_at_once_and_sending_ones_only_aft
 def test_a_waiting_delivery_wakes_in_the_transaction_that_brings_what_it_needs(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"), debt("email:x", flow="customers", role="user"))
+    enqueue(ledger, link, request("a"), request("email:x", flow="customers", role="user"))
     [order] = claim(ledger, link, session)
     edge = ("customers", "email:x", "user")
     waiting = ledger.run(lambda c: waits.wait(c, link.tenant, session, {order.id: [edge]}))
@@ -106,7 +114,7 @@ def test_a_waiting_delivery_wakes_in_the_transaction_that_brings_what_it_needs(
 def test_a_need_that_was_met_meanwhile_does_not_make_a_delivery_wait(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"), debt("email:x", flow="customers", role="user"))
+    enqueue(ledger, link, request("a"), request("email:x", flow="customers", role="user"))
     [order] = claim(ledger, link, session)
     [user] = claim(ledger, link, session, target="user")
     depart(ledger, user)
@@ -121,7 +129,7 @@ def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     for source, heal in (("a", "retry"), ("b", "version")):
-        owe(ledger, link, debt(source))
+        enqueue(ledger, link, request(source))
         [lease] = claim(ledger, link, session)
         with ledger.begin() as connection:
             leased.park(connection, [lease], reason="no", field="total")
@@ -129,7 +137,7 @@ def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
         if heal == "retry":
             ledger.run(lambda c: unleased.retry(c, link.id, source_id="a"))
         else:
-            owe(ledger, link, debt("b", 2))
+            enqueue(ledger, link, request("b", 2))
         assert row(ledger, source).state == "due"
         claim(ledger, link, session)
 
@@ -149,7 +157,7 @@ def test_every_state_can_be_left_and_reached() -> None:
 def test_a_row_that_differs_is_parked_with_its_target_so_that_a_retry_updates_it(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     held = confirmation(replace(lease, sent_version=1))
@@ -168,7 +176,7 @@ def test_a_row_that_differs_is_parked_with_its_target_so_that_a_retry_updates_it
 def test_a_parked_row_that_was_written_without_a_known_target_is_looked_up_before_it_is_sent_again(
     ledger: Ledger, link: Link, session: UUID, heal: str
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     with ledger.begin() as connection:
@@ -176,5 +184,5 @@ def test_a_parked_row_that_was_written_without_a_known_target_is_looked_up_befor
     if heal == "retry":
         ledger.run(lambda c: unleased.retry(c, link.id, source_id="a"))
     else:
-        owe(ledger, link, debt("a", 2))
+        enqueue(ledger, link, request("a", 2))
     assert row(ledger, "a").state == "doubtful"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
 
 from syncline.deliveries import causes, leased, parked, requests, unleased
-from syncline.deliveries.leases import Debt
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from tests.moves import by_hand
@@ -185,9 +185,11 @@ def park(
     field: str | None = None,
 ) -> None:
     def work(connection: Connection) -> None:
-        debts = [Debt(flow, "order", id_, target, target, "location:1", 1) for id_ in reasons]
-        requests.owe(connection, link.id, link.tenant, debts, "pull 1")
-        for lease in leased.claim(connection, link.id, target, session, len(debts)):
+        asked = [
+            DeliveryRequest(flow, "order", id_, target, target, "location:1", 1) for id_ in reasons
+        ]
+        requests.enqueue(connection, link.id, link.tenant, asked, "pull 1")
+        for lease in leased.claim(connection, link.id, target, session, len(asked)):
             reason = reasons[lease.source_id]
             leased.park(connection, [lease], reason=reason, field=field)
 

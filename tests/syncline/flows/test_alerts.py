@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.deliveries.parked import Cause
+from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
 from syncline.flows import alert_signals
 from syncline.flows.alert_tickets import ACTION, TICKET, Desk, action_role, reference, render
@@ -220,7 +220,7 @@ def test_signals_are_there_only_while_it_is_so() -> None:
 
 def test_more_causes_than_people_can_look_at_are_one_alert() -> None:
     causes = [
-        Cause(
+        ParkedCause(
             id=f"c{at}",
             records=100 - at,
             since=NOW,
