@@ -103,9 +103,12 @@ def database_url(servers_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _template(database_url: str) -> str:
     from syncline.ledger.migrate import upgrade  # noqa: PLC0415
+    from tests.moves import guard  # noqa: PLC0415
 
     _administer(database_url, 'create database "template_ledger"')
     upgrade(_sibling(database_url, "template_ledger"))
+    with _administering(database_url, "template_ledger") as connection:
+        connection.execute(guard().encode())
     return "template_ledger"
 
 

@@ -35,6 +35,7 @@ from syncline.steps.schedule import due_pulls
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from syncline.steps.tokens import keep
+from tests.moves import by_hand
 from workers.parts import make_parts
 
 NAME = "acme"
@@ -213,7 +214,7 @@ class World:
 
     def do(self, sql: str, **parameters: Any) -> None:
         with self.parts.ledger.engine.begin() as connection:
-            connection.execute(text(sql), parameters)
+            by_hand(connection, sql, parameters)
 
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
         self.nudges.extend(wanted)

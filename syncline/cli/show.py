@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 from syncline.cli.desk import desk
 from syncline.cli.output import AsJson, group, plain, show, stack, table
 from syncline.cli.show_at import At, show_at
+from syncline.deliveries.states import State
 from syncline.errors import UnknownName
 from syncline.flows import payments
 from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
-from syncline.ledger.states import HELD, State
+from syncline.ledger.modes import HELD
 
 app = group("show", "Show one record on both sides.")
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
 from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError
 from syncline.flows.alert_tickets import INTEGRATION_ERROR, TARGETS, TICKET, Desk
 from syncline.halo.abilities import Abilities
 from syncline.halo.tickets import NamedRow, list_statuses, list_types
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Lease
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.gate import halo_gate
@@ -67,7 +67,7 @@ def learn_hidden(parts: Parts, line: Line, how: str) -> None:
 def park_refused(parts: Parts, leases: Sequence[Lease], error: Refused) -> None:
     """Tickets may not be written or their types not be read: a person must allow it."""
     parts.ledger.run_patiently(
-        lambda connection: deliveries.park(connection, leases, reason=str(error), field=None),
+        lambda connection: leased.park(connection, leases, reason=str(error), field=None),
         sleep=parts.sleep,
     )
 

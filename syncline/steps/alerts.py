@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
+from syncline.deliveries import parked
 from syncline.errors import SynclineError
 from syncline.flows import alert_signals, alerts, customers, orders
 from syncline.flows.alerts import Signal
-from syncline.ledger import alert_facts, alert_messages, alert_raising, calls, connections, parked
+from syncline.ledger import alert_facts, alert_messages, alert_raising, calls, connections
 from syncline.ledger.alert_facts import NewOrder
 from syncline.ledger.alert_raising import Raised
 from syncline.ledger.connections import Link

@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, target_rows, waits
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import (
     Absent,
     Again,
@@ -36,9 +38,8 @@ from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
 from syncline.halo.orders import get_order
 from syncline.halo.payments import get_payment
 from syncline.halo.reports import run_sql
-from syncline.ledger import database, deliveries, pulls, target_rows, waits
+from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.claim import RETRY_AFTER, do_readings
@@ -215,7 +216,7 @@ def _after_a_glance(
         book = Book(connection, line, began)
         known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
         settled = [Confirmation(lease, None, None, None) for lease in known]
-        return deliveries.confirm(connection, settled, wrote=False)
+        return leased.confirm(connection, settled, wrote=False)
 
     settled = parts.ledger.run_patiently(work, sleep=parts.sleep)
     return [lease for lease in leases if lease.id not in settled]
@@ -299,7 +300,7 @@ def _write(
         book = Book(connection, line, began)
         fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
         done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
-        deliveries.confirm(connection, done, wrote=False)
+        leased.confirm(connection, done, wrote=False)
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
         failures = [*(one.error for _, one in came), *sold.values()]
@@ -345,10 +346,10 @@ def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: 
     """Park it or have it go round; a row whose call `failed` comes ever more seldom."""
     if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
-        deliveries.park(connection, [lease], reason=str(fate), field=field)
+        leased.park(connection, [lease], reason=str(fate), field=field)
     else:
         after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
         # Quota that is used up and a way that is cut say nothing about the row.
         failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
         after = max(after, backoff(lease.failures)) if failed else after
-        deliveries.give_back(connection, [lease], after=after, why=fate.what, failed=failed)
+        leased.give_back(connection, [lease], after=after, why=fate.what, failed=failed)

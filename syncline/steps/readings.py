@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.orders import get_order
 from syncline.highlevel.subscriptions import get_subscription
 from syncline.highlevel.transactions import list_transactions
-from syncline.ledger import deliveries, records
-from syncline.ledger.leases import Confirmation, Lease
+from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
 from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
@@ -157,7 +158,7 @@ def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Leas
         known = records.versions(connection, line.link.location_place, reading.kind, ids)
         came = [lease for lease in sought if lease.source_id in known]
         settled = [Confirmation(lease, None, None, None) for lease in came]
-        return deliveries.confirm(connection, settled, wrote=False)
+        return leased.confirm(connection, settled, wrote=False)
 
     settled = parts.ledger.run(work)
     return [lease for lease in leases if lease.id not in settled]
@@ -222,7 +223,7 @@ def _write(
             payloads,
             causes,
         )
-        deliveries.confirm(
+        leased.confirm(
             connection,
             [Confirmation(lease, None, None, None) for lease, came in outcomes if _is_whole(came)],
             wrote=False,
@@ -249,13 +250,13 @@ def _fail(
 ) -> None:
     if isinstance(came, Read):
         reason = f"{came.unreadable} of its {reading.kind}s cannot be read; see the call's answer"
-        deliveries.park(connection, [lease], reason=reason, field=None)
+        leased.park(connection, [lease], reason=reason, field=None)
     elif isinstance(came, Absent):
         reason = f"HighLevel no longer has this {lease.source_kind}"
-        deliveries.park(connection, [lease], reason=reason, field=None)
+        leased.park(connection, [lease], reason=reason, field=None)
     elif isinstance(came, (Unreadable, Rejected)):
-        deliveries.park(connection, [lease], reason=came.what, field=None)
+        leased.park(connection, [lease], reason=came.what, field=None)
     else:
         rest = backoff(lease.failures)
         after = max(came.after, rest) if isinstance(came, Again) else rest
-        deliveries.give_back(connection, [lease], after=after, why=came.what, failed=True)
+        leased.give_back(connection, [lease], after=after, why=came.what, failed=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from syncline.deliveries import target_rows
 from syncline.flows import (
     discrepancies,
     fulfillments,
@@ -21,7 +22,7 @@ from syncline.flows.discrepancies import Cause, Told
 from syncline.flows.flow import Difference
 from syncline.halo import standing
 from syncline.halo.standing import KINDS, Kind
-from syncline.ledger import comparing, comparing_others, target_rows
+from syncline.ledger import comparing, comparing_others
 from syncline.ledger.comparing import KIND_OF, Compared, Scope, Stranger, Sum
 from syncline.ledger.reconciliation import Found
 from syncline.mapping.document import Document

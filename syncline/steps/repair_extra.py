@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
 from syncline.halo.abilities import FindWay
 from syncline.halo.answers import listing
@@ -18,7 +19,6 @@ from syncline.halo.invoices import PATH as INVOICES
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.ledger import discrepancies, effects
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.ledger.target_rows import Standing
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, render
 from syncline.steps.find import find
@@ -45,10 +45,10 @@ class Extra:
     path: str
     row_id: int
     reference: str
-    standing: Standing
+    standing: TargetRow
 
 
-def find_extra(parts: Parts, line: Line, standing: Standing, *, delete_extra: bool) -> Extra | str:
+def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
     """The extra row of a delivery, or why none is removed.
 
     Raises:

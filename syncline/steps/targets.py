@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import MissingScope, Refused
 from syncline.flows import alert_tickets, customers, projections
 from syncline.flows.flow import Difference, TargetIds
@@ -31,7 +32,6 @@ from syncline.halo.customers import (
 )
 from syncline.halo.finding import Target as TargetName
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 

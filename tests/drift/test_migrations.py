@@ -13,12 +13,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
 from syncline.cli import discrepancies
+from syncline.deliveries.states import State
 from syncline.flows.alerts import Severity
 from syncline.ledger.database import connect
 from syncline.ledger.event_queue import Handled
 from syncline.ledger.golive import What
 from syncline.ledger.migrate import SCRIPTS, revisions, schema
-from syncline.ledger.states import State
 from tests.catalog import TABLES, shape
 
 TYPES = {

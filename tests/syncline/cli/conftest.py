@@ -19,10 +19,11 @@ from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
 from syncline.cli.desk import Desk
-from syncline.ledger import connections, deliveries, sessions
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.ledger import connections, sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
-from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.mapping.document import load
 from syncline.sandbox.config import (
     LOCATION,
@@ -123,23 +124,21 @@ class Books:
         )
 
     def claim(self, target: str = "order") -> list[Lease]:
-        return self.ledger.run(
-            lambda c: deliveries.claim(c, self.link.id, target, self.session, 100)
-        )
+        return self.ledger.run(lambda c: leased.claim(c, self.link.id, target, self.session, 100))
 
     def deliver(self, lease: Lease, **projection: str) -> None:
         """It is sent, and Halo confirms it as its row 77."""
         call_id = uuid4()
-        self.ledger.run(lambda c: deliveries.depart(c, [Departure(lease, call_id, projection)]))
+        self.ledger.run(lambda c: leased.depart(c, [Departure(lease, call_id, projection)]))
         sent = Lease(
             **{name: getattr(lease, name) for name in Lease.__slots__}
             | {"sent_version": lease.wanted_version, "call_id": call_id}
         )
         told = [Confirmation(sent, "77", None, projection)]
-        self.ledger.run(lambda c: deliveries.confirm(c, told, wrote=True))
+        self.ledger.run(lambda c: leased.confirm(c, told, wrote=True))
 
     def park(self, leases: Sequence[Lease], reason: str, field: str | None = None) -> None:
-        self.ledger.run(lambda c: deliveries.park(c, leases, reason=reason, field=field))
+        self.ledger.run(lambda c: leased.park(c, leases, reason=reason, field=field))
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
-"""The pool of connections to PostgreSQL."""
+"""The pool of connections to PostgreSQL, and what is told of its errors."""
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from syncline.ledger.database import Ledger, connect
 
@@ -33,3 +35,9 @@ def test_a_transaction_costs_no_ping_before_it(database: str) -> None:
         assert after - before <= 25
     finally:
         ledger.engine.dispose()
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger) -> None:
+    with pytest.raises(DataError) as raised, ledger.begin() as connection:
+        connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
+    assert "Ann" not in str(raised.value)

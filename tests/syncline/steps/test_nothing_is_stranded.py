@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
 from syncline.halo.finding import Found
-from syncline.ledger import deliveries, pulls
+from syncline.ledger import pulls
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import look_up, mirror, prove, pull, readings
@@ -55,8 +56,8 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
 @pytest.mark.parametrize(
     ("module", "name", "flow"),
     [
-        (deliveries, "claim", "deliveries"),
-        (deliveries, "release", "deliveries"),
+        (leased, "claim", "deliveries"),
+        (leased, "release", "deliveries"),
         (pulls, "open_window", "pulls"),
         (pulls, "add_pages", "pulls"),
     ],
@@ -123,7 +124,7 @@ def test_a_look_up_that_cannot_write_what_it_found_is_made_again(
 ) -> None:
     sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
     _send_all(ready)
-    _fail_once(monkeypatch, deliveries, "confirm", RuntimeError("disk full"))
+    _fail_once(monkeypatch, leased, "confirm", RuntimeError("disk full"))
     with pytest.raises(RuntimeError, match="disk full"):
         ready.drive(10)
     ready.drive(10)

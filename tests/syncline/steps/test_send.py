@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.ledger import resting
+from syncline.deliveries import unleased
 from syncline.sandbox.process import SandboxProcess
 from tests.world import PROFILES, Worlds, small
 
@@ -30,7 +30,7 @@ def test_the_bad_element_of_an_array_is_parked_and_the_rest_is_through(
     assert verdict["orders_in_line"] == 30 - len(bad)
     sandbox.post("/halo/refuse", {"po_numbers": []})
     with world.parts.ledger.begin() as connection:
-        resting.retry(connection, None)
+        unleased.retry(connection, None)
     world.drive()
     assert sandbox.audit()["clean"]
 

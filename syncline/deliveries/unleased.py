@@ -1,4 +1,4 @@
-"""The moves of deliveries that no worker has in hand: each one conditional UPDATE … RETURNING.
+"""The moves of deliveries that no worker holds: each one conditional UPDATE … RETURNING.
 
 Somebody changed a target row, or it is gone, or a person decided. What the ledger knew of the row
 when that was found out must still be true when it is written.
@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger import causes
-from syncline.ledger.states import HELD, NEEDS_A_PERSON
-from syncline.ledger.target_rows import ACCEPTED, Standing
-from syncline.ledger.waits import wake
+from syncline.deliveries import causes
+from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.deliveries.target_rows import ACCEPTED, TargetRow
+from syncline.deliveries.waits import wake
+from syncline.ledger.modes import HELD
 
 UNPARKED = """
     case when delivery.target_id is null and delivery.sent_version is not null
          then 'doubtful' else 'due' end"""
-"""Where a row goes on that rests. One that was written once and has no known target row may have
-made one, so it is looked up before it is sent again."""
+"""Where an unleased delivery goes on. One that was written once and has no known target row may
+have made one, so it is looked up before it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,58 +37,58 @@ class Taking:
         gone: whether there is no target row any more.
     """
 
-    standing: Standing
+    standing: TargetRow
     projection: Mapping[str, Any] | None
     accepted: Mapping[str, Any]
     gone: bool = False
 
 
-_AT_REST = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
-"""In nobody's hands: what the other side is seen to hold is not on its way to be something else."""
+_UNLEASED = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
+"""Nobody holds it: what the other side is seen to hold is not on its way to be something else."""
 
-_SETTLED = "delivery.state in ('delivered', 'parked')"
+_AT_AN_END = "delivery.state in ('delivered', 'parked')"
 """Nothing is on its way, and nothing comes without a new version or a person."""
 
 
-def learn_held(connection: Connection, standing: Standing, meta: Mapping[str, Any]) -> bool:
+def learn_held(connection: Connection, standing: TargetRow, meta: Mapping[str, Any]) -> bool:
     """Its target row was looked at and holds what was confirmed; False while a worker has it."""
-    return _at_rest(
+    return _move(
         connection,
         standing,
         "target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb)",
-        _AT_REST,
+        _UNLEASED,
         {"meta": jsontext.dumps(meta).decode()},
     )
 
 
 def overwrite(
-    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], cause: str
+    connection: Connection, standing: TargetRow, *, meta: Mapping[str, Any], cause: str
 ) -> bool:
     """DELIVERED → DUE: somebody changed its target row, so what was confirmed is forgotten.
 
     One that is due, waiting or parked stays so and is written in its turn. False while a worker
     has it.
     """
-    return _at_rest(
+    return _move(
         connection,
         standing,
         """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
            cause = case when state = 'delivered' then :cause else cause end,
            due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
            state = case when state = 'delivered' then 'due' else state end""",
-        _AT_REST,
+        _UNLEASED,
         {"meta": jsontext.dumps(meta).decode(), "cause": cause},
     )
 
 
 def park_changed(
-    connection: Connection, standing: Standing, *, meta: Mapping[str, Any], reason: str, field: str
+    connection: Connection, standing: TargetRow, *, meta: Mapping[str, Any], reason: str, field: str
 ) -> bool:
     """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
 
     One that is due or waiting is written in its turn. False while a worker has it.
     """
-    return _at_rest(
+    return _move(
         connection,
         standing,
         """projection = null, target_meta = coalesce(target_meta, '{}') || cast(:meta as jsonb),
@@ -95,7 +96,7 @@ def park_changed(
            field = case when state = 'delivered' then :field else field end,
            due_at = case when state = 'delivered' then clock_timestamp() else due_at end,
            state = case when state = 'delivered' then 'parked' else state end""",
-        _AT_REST,
+        _UNLEASED,
         {
             "meta": jsontext.dumps(meta).decode(),
             "reason": reason,
@@ -105,7 +106,7 @@ def park_changed(
 
 
 def lose(
-    connection: Connection, standing: Standing, *, reason: str, cause: str, make_again: bool
+    connection: Connection, standing: TargetRow, *, reason: str, cause: str, make_again: bool
 ) -> bool:
     """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
 
@@ -113,7 +114,7 @@ def lose(
     where we never sent it but adopted it. False while a worker has it; one that is due finds out
     by itself. The `cause` is that of its being made again.
     """
-    return _at_rest(
+    return _move(
         connection,
         standing,
         """target_id = null, target_meta = null, projection = null, reason = :reason,
@@ -126,64 +127,64 @@ def lose(
     )
 
 
-def call_off(connection: Connection, standing: Standing, *, reason: str) -> bool:
-    """DUE, WAITING or DELIVERED → PARKED: what it was owed for is gone, so nothing is written.
+def cancel(connection: Connection, standing: TargetRow, *, reason: str) -> bool:
+    """DUE, WAITING or DELIVERED → PARKED: what asked for it is gone, so nothing is written.
 
     False while a worker has it.
     """
-    return _at_rest(
+    return _move(
         connection,
         standing,
         "state = 'parked', reason = :reason, field = null, due_at = clock_timestamp()",
-        _AT_REST,
+        _UNLEASED,
         {"reason": reason},
     )
 
 
-def write_again(connection: Connection, standings: Sequence[Standing], *, cause: str) -> set[int]:
+def write_again(connection: Connection, standings: Sequence[TargetRow], *, cause: str) -> set[int]:
     """DELIVERED or PARKED → DUE, or DOUBTFUL where nobody knows: a person wants our values there.
 
     What was confirmed is forgotten, so it is written whatever stands there; what was accepted is
     not any more. One that is due or waiting is written in its turn. Returns the ids.
     """
-    return _all_at_rest(
+    return _move_all(
         connection,
         standings,
         f"""projection = null, target_meta = target_meta - :accepted, cause = :cause,
             reason = null, field = null, failures = 0, due_at = clock_timestamp(),
             state = case when state = 'delivered' then 'due' when state = 'parked' then {UNPARKED}
                          else state end""",
-        _AT_REST,
+        _UNLEASED,
         {"cause": cause, "accepted": ACCEPTED},
     )
 
 
 def make_again(
-    connection: Connection, standings: Sequence[Standing], *, reason: str, cause: str
+    connection: Connection, standings: Sequence[TargetRow], *, reason: str, cause: str
 ) -> set[int]:
     """DELIVERED or PARKED → DOUBTFUL: the target row is gone, and a person wants it made again.
 
     It is looked up by its reference before that. Returns the ids.
     """
-    return _all_at_rest(
+    return _move_all(
         connection,
         standings,
         """target_id = null, target_meta = null, projection = null, reason = :reason, field = null,
            failures = 0, due_at = clock_timestamp(), cause = :cause,
            sent_version = coalesce(sent_version, wanted_version), state = 'doubtful'""",
-        _SETTLED,
+        _AT_AN_END,
         {"reason": reason, "cause": cause},
     )
 
 
-def leave(connection: Connection, takings: Sequence[Taking], *, cause: str) -> set[int]:
+def accept(connection: Connection, takings: Sequence[Taking], *, cause: str) -> set[int]:
     """PARKED or DELIVERED → DELIVERED: what the other side holds is taken as it is.
 
     Wakes what waited for it. A later version is delivered as usual; where nothing stands there any
     more, it is looked up before it is made. Returns the ids.
     """
     gone = {one.standing.id: one.gone for one in takings}
-    left = _all_at_rest(
+    accepted = _move_all(
         connection,
         [one.standing for one in takings],
         """state = 'delivered', delivered_version = wanted_version, cause = :cause,
@@ -194,30 +195,30 @@ def leave(connection: Connection, takings: Sequence[Taking], *, cause: str) -> s
                                then coalesce(sent_version, wanted_version)
                                else sent_version end,
            reason = null, field = null, failures = 0, confirmed_at = clock_timestamp()""",
-        _SETTLED,
+        _AT_AN_END,
         {"cause": cause, "gone": [key for key, is_gone in gone.items() if is_gone]},
         {
             one.standing.id: {"projection": one.projection, "meta": {ACCEPTED: one.accepted}}
             for one in takings
         },
     )
-    wake(connection, sorted(left))
-    return left
+    wake(connection, sorted(accepted))
+    return accepted
 
 
-def _at_rest(
+def _move(
     connection: Connection,
-    standing: Standing,
+    standing: TargetRow,
     sets: str,
     states: str,
     parameters: Mapping[str, Any],
 ) -> bool:
-    return bool(_all_at_rest(connection, [standing], sets, states, parameters))
+    return bool(_move_all(connection, [standing], sets, states, parameters))
 
 
-def _all_at_rest(
+def _move_all(
     connection: Connection,
-    standings: Sequence[Standing],
+    standings: Sequence[TargetRow],
     sets: str,
     states: str,
     parameters: Mapping[str, Any],
@@ -303,7 +304,7 @@ def retry(
 def hold_back(connection: Connection, connection_id: int, *, reason: str) -> int:
     """DUE or WAITING → PARKED: a connection's records that are not to leave in its mode any more.
 
-    Those that may are owed again, which frees them. One in a worker's hands, or in doubt, is
+    Those that may are requested again, which frees them. One that a worker holds, or in doubt, is
     marked: it comes to its end, and is parked where it would be due again. Shipments are judged one
     by one. Returns how many were parked.
     """
@@ -333,7 +334,7 @@ def hold_back(connection: Connection, connection_id: int, *, reason: str) -> int
     return list(states).count("parked")
 
 
-def let_go(connection: Connection, connection_id: int) -> int:
+def release_held(connection: Connection, connection_id: int) -> int:
     """PARKED → DUE or DOUBTFUL: what was held back until its connection is live."""
     _unhurried(connection)
     return connection.execute(
@@ -355,7 +356,7 @@ def _unhurried(connection: Connection) -> None:
     connection.execute(text("set local statement_timeout = 0"))
 
 
-def let_go_for_others(connection: Connection, flows: Sequence[str]) -> int:
+def release_held_for_others(connection: Connection, flows: Sequence[str]) -> int:
     """PARKED → DUE or DOUBTFUL: what is held back until live, and another connection waits for.
 
     It goes in the name of that one.

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 OVERWRITES = "changed in Halo"
 """How the cause of an overwriting begins; by it the audit says how often there was one."""
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetRow:
     """A delivery as it stands, with what was confirmed of its target row last."""
 
     id: int
@@ -70,7 +70,7 @@ def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
 
 def of_sources(
     connection: Connection, tenant_id: int, edges: Collection[Edge]
-) -> dict[Edge, Standing]:
+) -> dict[Edge, TargetRow]:
     """Deliveries by (flow, source id, role); left out where there is none."""
     if not edges:
         return {}
@@ -83,13 +83,13 @@ def of_sources(
         ),
         {"tenant_id": tenant_id, "rows": edge_rows(sorted(set(edges)))},
     )
-    rows = [Standing(*row) for row in found]
+    rows = [TargetRow(*row) for row in found]
     return {(row.flow, row.source_id, row.role): row for row in rows}
 
 
 def of_targets(
     connection: Connection, tenant_id: int, targets: Sequence[str], ids: Collection[int]
-) -> dict[int, Standing]:
+) -> dict[int, TargetRow]:
     """Deliveries by the id of the row that they made; left out where there is none."""
     if not ids:
         return {}
@@ -107,17 +107,17 @@ def of_targets(
             "ids": [str(one) for one in sorted(set(ids))],
         },
     )
-    rows = [Standing(*row) for row in found]
+    rows = [TargetRow(*row) for row in found]
     return {int(row.target_id): row for row in rows if row.target_id}
 
 
-def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:
+def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, TargetRow]:
     """Deliveries by their numbers."""
     found = connection.execute(
         text(f"select {_COLUMNS} from delivery d where d.id = any(:ids)"),  # noqa: S608 - a constant
         {"ids": sorted(ids)},
     )
-    return {row.id: Standing(*row) for row in found}
+    return {row.id: TargetRow(*row) for row in found}
 
 
 def accepted_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, list[str]]]:
@@ -152,7 +152,7 @@ def is_creating(connection: Connection, tenant_id: int, targets: Sequence[str]) 
 
 def payments_for(
     connection: Connection, tenant_id: int, place: str, flow: str, source_id: str
-) -> list[Standing]:
+) -> list[TargetRow]:
     """The payments that stand on the invoice of an order, or of a transaction without one."""
     found = connection.execute(
         text(
@@ -169,7 +169,7 @@ def payments_for(
         ),
         {"tenant_id": tenant_id, "place": place, "flow": flow, "source_id": source_id},
     )
-    return [Standing(*row) for row in found]
+    return [TargetRow(*row) for row in found]
 
 
 def depending(
@@ -180,7 +180,7 @@ def depending(
     *,
     orders: Collection[str],
     invoices: Collection[str],
-) -> list[Standing]:
+) -> list[TargetRow]:
     """What names the target rows of these orders and invoices, and must follow when they are new.
 
     Args:
@@ -227,10 +227,10 @@ def depending(
             "invoices": sorted(invoices),
         },
     )
-    return [Standing(*row) for row in found]
+    return [TargetRow(*row) for row in found]
 
 
-def times_overwritten(connection: Connection, standing: Standing, within: timedelta) -> int:
+def times_overwritten(connection: Connection, standing: TargetRow, within: timedelta) -> int:
     """How often its target row was written again because somebody had changed it."""
     return int(
         connection.execute(

@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DataError
 
-from syncline.ledger import connections, deliveries, resting, sessions, waits
+from syncline.deliveries import leased, unleased, waits
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.states import State
+from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Confirmation, Lease
-from syncline.ledger.states import HELD, State
-from tests.moving import claim, confirm, debt, depart, owe, row
+from syncline.ledger.modes import HELD
+from tests.syncline.deliveries.moving import claim, confirm, depart, enqueue, request, row
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
 
@@ -22,10 +23,10 @@ CUSTOMER = ("customers", "email:a@example.com", "client")
 def test_a_row_that_is_parked_for_an_outdated_version_is_tried_with_the_new_one(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     leases = claim(ledger, link, session)
-    owe(ledger, link, debt("a", 2))
-    ledger.run(lambda c: deliveries.park(c, leases, reason="no lines", field="lines"))
+    enqueue(ledger, link, request("a", 2))
+    ledger.run(lambda c: leased.park(c, leases, reason="no lines", field="lines"))
     after = row(ledger, "a")
     assert (after.state, after.owner, after.reason) == ("due", None, None)
 
@@ -33,11 +34,11 @@ def test_a_row_that_is_parked_for_an_outdated_version_is_tried_with_the_new_one(
 def test_a_sent_row_that_is_parked_for_an_outdated_version_is_looked_up_first(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     leases = claim(ledger, link, session)
     depart(ledger, *leases)
-    owe(ledger, link, debt("a", 2))
-    ledger.run(lambda c: deliveries.park(c, leases, reason="no", field=None))
+    enqueue(ledger, link, request("a", 2))
+    ledger.run(lambda c: leased.park(c, leases, reason="no", field=None))
     assert row(ledger, "a").state == "doubtful"
 
 
@@ -45,34 +46,34 @@ def test_a_sent_row_that_is_parked_for_an_outdated_version_is_looked_up_first(
 def test_what_the_other_side_holds_is_unknown_after_a_write_that_was_not_confirmed(
     ledger: Ledger, link: Link, session: UUID, how: str
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     confirm_all(ledger, claim(ledger, link, session))
-    owe(ledger, link, debt("a", 2))
+    enqueue(ledger, link, request("a", 2))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     if how == "held otherwise":
         held = Confirmation(lease, "77", {"change_seq": 2}, {"total": "2"})
-        ledger.run(lambda c: deliveries.park(c, [lease], reason="no", field=None, known=held))
+        ledger.run(lambda c: leased.park(c, [lease], reason="no", field=None, known=held))
     else:
         checked = check(ledger, link, session, lease)
         news = Confirmation(checked, "77", {"change_seq": 2}, None)
         if how == "gone":
-            ledger.run(lambda c: deliveries.park(c, [checked], reason="gone", field=None))
+            ledger.run(lambda c: leased.park(c, [checked], reason="gone", field=None))
         else:
-            ledger.run(lambda c: deliveries.learn_target(c, [news]))
+            ledger.run(lambda c: leased.learn_target(c, [news]))
     assert row(ledger, "a").projection is None
 
 
 def test_a_waiting_row_whose_record_moves_on_asks_anew_what_it_needs(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("a"))
+    enqueue(ledger, link, request("a"))
     wait_for(ledger, link, session, CUSTOMER)
-    owe(ledger, link, debt("a", 2))
+    enqueue(ledger, link, request("a", 2))
     assert row(ledger, "a").state == "due"
     wait_for(ledger, link, session, ("customers", "email:b@example.com", "client"))
-    other = debt("email:b@example.com", flow="customers", role="client")
-    owe(ledger, link, other)
+    other = request("email:b@example.com", flow="customers", role="client")
+    enqueue(ledger, link, other)
     confirm_all(ledger, claim(ledger, link, session, "client"))
     assert row(ledger, "a").state == "due"
 
@@ -80,7 +81,7 @@ def test_a_waiting_row_whose_record_moves_on_asks_anew_what_it_needs(
 def test_what_a_tenant_shares_goes_on_under_another_connection_when_its_own_is_stopped(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(ledger, link, debt("x", flow="customers", role="client"), debt("a"))
+    enqueue(ledger, link, request("x", flow="customers", role="client"), request("a"))
     other = ledger.run(lambda c: connections.add(c, second(link)))
     ledger.run(lambda c: connections.hand_over(c, ["customers"]))
     assert row(ledger, "x").connection_id == link.id
@@ -94,10 +95,13 @@ def test_what_a_tenant_shares_goes_on_under_another_connection_when_its_own_is_s
 def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_else(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    mine = debt("x", flow="customers", role="client"), debt("y", flow="customers", role="client")
-    owe(ledger, link, *mine)
+    mine = (
+        request("x", flow="customers", role="client"),
+        request("y", flow="customers", role="client"),
+    )
+    enqueue(ledger, link, *mine)
     other = ledger.run(lambda c: connections.add(c, second(link)))
-    owe(ledger, other, debt("a"))
+    enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: connections.rehearse(c, link))
     ledger.run(lambda c: connections.hand_over(c, ["customers"]))
@@ -108,19 +112,22 @@ def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_e
 def test_what_is_held_until_live_goes_where_another_connection_waits_for_it(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    mine = debt("x", flow="customers", role="client"), debt("y", flow="customers", role="client")
-    owe(ledger, link, *mine)
+    mine = (
+        request("x", flow="customers", role="client"),
+        request("y", flow="customers", role="client"),
+    )
+    enqueue(ledger, link, *mine)
     other = ledger.run(lambda c: connections.add(c, second(link)))
-    owe(ledger, other, debt("a"))
+    enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: c.execute(text("update connection set mode = 'sandbox'")))
     leases = claim(ledger, link, session, "client")
-    assert ledger.run(lambda c: resting.hold_back(c, link.id, reason="sandbox mode")) == 0
-    ledger.run(lambda c: deliveries.release(c, leases, after=timedelta(0), why="another mode"))
+    assert ledger.run(lambda c: unleased.hold_back(c, link.id, reason="sandbox mode")) == 0
+    ledger.run(lambda c: leased.release(c, leases, after=timedelta(0), why="another mode"))
     assert (row(ledger, "y").state, row(ledger, "y").field) == ("parked", HELD)
-    ledger.run(lambda c: resting.let_go_for_others(c, ["customers"]))
+    ledger.run(lambda c: unleased.release_held_for_others(c, ["customers"]))
     assert (row(ledger, "x").state, row(ledger, "x").connection_id) == ("due", other.id)
-    assert ledger.run(lambda c: resting.retry(c, link.id)) == {}
+    assert ledger.run(lambda c: unleased.retry(c, link.id)) == {}
     assert (row(ledger, "y").state, row(ledger, "y").connection_id) == ("parked", link.id)
 
 
@@ -137,7 +144,7 @@ def confirm_all(ledger: Ledger, leases: list[Lease]) -> None:
 
 
 def check(ledger: Ledger, link: Link, session: UUID, lease: Lease) -> Lease:
-    ledger.run(lambda c: deliveries.doubt(c, [lease], settle=timedelta(0), why="cut"))
+    ledger.run(lambda c: leased.doubt(c, [lease], settle=timedelta(0), why="cut"))
     [checked] = claim(ledger, link, session, state=State.DOUBTFUL)
     return checked
 
@@ -161,19 +168,3 @@ def second(link: Link) -> NewConnection:
         mode="sandbox",
         start_from=date(2026, 1, 1),
     )
-
-
-def test_senders_that_look_whether_their_session_lives_do_not_hold_up_its_heartbeat(
-    ledger: Ledger, session: UUID
-) -> None:
-    dead_after = timedelta(seconds=6)
-    with ledger.begin() as sender, ledger.begin() as heart:
-        assert sessions.alive(sender, session, dead_after)
-        heart.execute(text("set local lock_timeout = '1s'"))
-        assert sessions.beat(heart, session, dead_after)
-
-
-def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger) -> None:
-    with pytest.raises(DataError) as raised, ledger.begin() as connection:
-        connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
-    assert "Ann" not in str(raised.value)

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
 
-from syncline.ledger import causes, deliveries, obligations, parked, resting
+from syncline.deliveries import causes, leased, parked, requests, unleased
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Debt
+from tests.moves import by_hand
 
 TEXTS = (
     'Order {id} has no items. Set lines = "summary", or add the items, then retry.',
@@ -184,11 +185,13 @@ def park(
     field: str | None = None,
 ) -> None:
     def work(connection: Connection) -> None:
-        debts = [Debt(flow, "order", id_, target, target, "location:1", 1) for id_ in reasons]
-        obligations.owe(connection, link.id, link.tenant, debts, "pull 1")
-        for lease in deliveries.claim(connection, link.id, target, session, len(debts)):
+        asked = [
+            DeliveryRequest(flow, "order", id_, target, target, "location:1", 1) for id_ in reasons
+        ]
+        requests.enqueue(connection, link.id, link.tenant, asked, "pull 1")
+        for lease in leased.claim(connection, link.id, target, session, len(asked)):
             reason = reasons[lease.source_id]
-            deliveries.park(connection, [lease], reason=reason, field=field)
+            leased.park(connection, [lease], reason=reason, field=field)
 
     ledger.run(work)
 
@@ -209,9 +212,9 @@ def test_twenty_thousand_rows_of_three_causes_are_three_lines_of_one_statement(
     ledger: Ledger, link: Link
 ) -> None:
     ledger.run(
-        lambda c: c.execute(
-            text(
-                """
+        lambda c: by_hand(
+            c,
+            """
                 insert into delivery (tenant_id, connection_id, flow, role, target, place,
                                       source_kind, source_id, wanted_version, cause, state,
                                       reason, field)
@@ -222,8 +225,7 @@ def test_twenty_thousand_rows_of_three_causes_are_three_lines_of_one_statement(
                                    else 'total: wanted ' || at || '.50, Halo holds ' || at end,
                        case at % 4 when 0 then null when 1 then 'currency_code' else 'total' end
                 from generate_series(1, 20000) as at
-                """
-            ),
+                """,
             {"tenant": link.tenant, "link": link.id},
         )
     )
@@ -236,7 +238,7 @@ def test_twenty_thousand_rows_of_three_causes_are_three_lines_of_one_statement(
         ("order … was there and is gone from Halo", None, 5000),
     ]
     with statements(ledger) as seen:
-        freed = ledger.run(lambda c: resting.retry(c, None, cause=found[0].id))
+        freed = ledger.run(lambda c: unleased.retry(c, None, cause=found[0].id))
     assert len(seen) == 1
     assert freed == {"order": 10_000}
     assert sum(ledger.run(parked.counts).values()) == 10_000
@@ -250,7 +252,7 @@ def test_a_retry_by_cause_takes_only_rows_of_that_cause(
     park(ledger, link, session, {"3": "Halo has no currency XTS."})
     [many, one] = ledger.run(parked.by_cause)
     assert (many.records, one.records) == (2, 1)
-    assert ledger.run(lambda c: resting.retry(c, link.id, cause=many.id)) == {"order": 2}
+    assert ledger.run(lambda c: unleased.retry(c, link.id, cause=many.id)) == {"order": 2}
     [left] = ledger.run(parked.listed)
     assert (left.source_id, left.cause) == ("3", one.id)
 
@@ -275,5 +277,5 @@ def test_one_number_is_sent_again_without_the_other_rows_of_its_record(
     for target in ("payment", "credit"):
         park(ledger, link, session, {"t1": "no"}, flow="payments", target=target)
     payment, credit = ledger.run(parked.listed)
-    assert ledger.run(lambda c: resting.retry(c, None, number=payment.id)) == {"payment": 1}
+    assert ledger.run(lambda c: unleased.retry(c, None, number=payment.id)) == {"payment": 1}
     assert [one.id for one in ledger.run(parked.listed)] == [credit.id]

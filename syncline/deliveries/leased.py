@@ -1,6 +1,4 @@
-"""The moves of a delivery in a worker's hands: each one conditional UPDATE … RETURNING.
-
-Those of rows at rest are in `resting`, what is owed is in `obligations`; nothing else writes one.
+"""The moves of deliveries that a worker holds: each one conditional UPDATE … RETURNING.
 
 Outcomes are fenced by owner and attempt: a worker that was declared dead finds that its rows have
 moved on, and its late news changes nothing.
@@ -16,10 +14,11 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger import effects
-from syncline.ledger.leases import Confirmation, Departure, Lease
-from syncline.ledger.states import HELD, State
-from syncline.ledger.waits import wake
+from syncline.deliveries import audit_entries
+from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.states import State
+from syncline.deliveries.waits import wake
+from syncline.ledger.modes import HELD
 
 _OUTDATED = "d.wanted_version > told.version"
 
@@ -133,7 +132,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
     )
     wake(connection, sorted(moved))
     if wrote:
-        effects.note_deliveries(connection, [item for item in news if item.lease.id in moved])
+        audit_entries.write(connection, [item for item in news if item.lease.id in moved])
     return moved
 
 
@@ -152,7 +151,7 @@ def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[in
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
     )
     made = [item for item in news if item.lease.id in moved and item.lease.target_id is None]
-    effects.note_deliveries(connection, made)
+    audit_entries.write(connection, made)
     return moved
 
 
@@ -284,7 +283,7 @@ def park(
         sets_state=True,
     )
     if known is not None and moved:
-        effects.note_deliveries(connection, [known])
+        audit_entries.write(connection, [known])
     return moved
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Dependency:
     """A needed delivery as it stands; `ready` means that one may go on."""
 
     target_id: str | None
@@ -45,7 +45,7 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
     return None if row is None else Made(row.source_id, row.role, row.target_id)
 
 
-def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Need]:
+def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Dependency]:
     """The needed deliveries that exist, by (flow, source id, role)."""
     found = connection.execute(
         text(
@@ -58,6 +58,6 @@ def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[
         {"tenant_id": tenant_id, "rows": edge_rows(edges)},
     )
     return {
-        (row.flow, row.source_id, row.role): Need(row.target_id, row.target_meta, row.ready)
+        (row.flow, row.source_id, row.role): Dependency(row.target_id, row.target_meta, row.ready)
         for row in found
     }

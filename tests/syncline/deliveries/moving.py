@@ -1,4 +1,4 @@
-"""Moves a delivery by the functions of the ledger that the steps use, one transaction each."""
+"""A delivery moved by hand, as the tests of its moves need it."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from syncline.ledger import deliveries, obligations
+from syncline.deliveries import leased, requests
+from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.states import State
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.leases import Confirmation, Debt, Departure, Lease
-from syncline.ledger.states import State
 
 
-def debt(source: str, version: int = 1, flow: str = "orders", role: str = "order") -> Debt:
-    return Debt(flow, "order", source, role, role, "location:1", version)
+def request(
+    source: str, version: int = 1, flow: str = "orders", role: str = "order"
+) -> DeliveryRequest:
+    return DeliveryRequest(flow, "order", source, role, role, "location:1", version)
 
 
-def owe(ledger: Ledger, link: Link, *debts: Debt) -> None:
-    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, debts, "pull 1"))
+def enqueue(ledger: Ledger, link: Link, *asked: DeliveryRequest) -> None:
+    ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, asked, "pull 1"))
 
 
 def claim(
     ledger: Ledger, link: Link, session: UUID, target: str = "order", state: State = State.DUE
 ) -> list[Lease]:
-    return ledger.run(lambda c: deliveries.claim(c, link.id, target, session, 100, state))
+    return ledger.run(lambda c: leased.claim(c, link.id, target, session, 100, state))
 
 
 def depart(ledger: Ledger, *leases: Lease) -> set[int]:
     return ledger.run(
-        lambda c: deliveries.depart(
-            c, [Departure(lease, uuid4(), {"total": "1"}) for lease in leases]
-        )
+        lambda c: leased.depart(c, [Departure(lease, uuid4(), {"total": "1"}) for lease in leases])
     )
 
 
@@ -43,7 +44,7 @@ def confirmation(lease: Lease, target_id: str = "77") -> Confirmation:
 
 def confirm(ledger: Ledger, lease: Lease, *, sent: int | None = None) -> set[int]:
     told = replace(lease, sent_version=sent if sent is not None else lease.wanted_version)
-    return ledger.run(lambda c: deliveries.confirm(c, [confirmation(told)], wrote=True))
+    return ledger.run(lambda c: leased.confirm(c, [confirmation(told)], wrote=True))
 
 
 def row(ledger: Ledger, source: str) -> Any:

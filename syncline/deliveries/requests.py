@@ -1,20 +1,56 @@
-"""Obligations: what deliveries are owed, and what is known already without being fetched.
+"""What records make due, and what is known already without being fetched.
 
-Each is one INSERT … ON CONFLICT for many rows; one in a worker's hands stays there.
+Each is one INSERT … ON CONFLICT for many rows; a delivery that a worker holds stays with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger.leases import Debt, is_urgent
-from syncline.ledger.resting import UNPARKED
-from syncline.ledger.states import HELD
-from syncline.ledger.target_rows import ACCEPTED, GONE
-from syncline.ledger.waits import add_edges, wake
+from syncline.deliveries.target_rows import ACCEPTED, GONE
+from syncline.deliveries.unleased import UNPARKED
+from syncline.deliveries.waits import add_edges, wake
+from syncline.ledger.modes import HELD
+
+_OF_AN_EVENT = "event "
+
+
+def cause_of_event(event_id: int) -> str:
+    """The cause of what an event makes due, and of what is read because of it."""
+    return f"{_OF_AN_EVENT}{event_id}"
+
+
+def is_urgent(cause: str) -> bool:
+    """Whether an event asks for it: it goes before what is only being caught up with."""
+    return cause.startswith(_OF_AN_EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRequest:
+    """What one version of a record asks of one target row.
+
+    Attributes:
+        after: how long it is put off; one that is due already comes no later.
+        waits_for: the (flow, source id, role) without which a new one need not be looked at.
+        cause: its own, where requests that are made together have different ones.
+    """
+
+    flow: str
+    source_kind: str
+    source_id: str
+    role: str
+    target: str
+    place: str
+    version: int
+    after: timedelta = timedelta(0)
+    waits_for: tuple[str, str, str] | None = None
+    cause: str | None = None
+
 
 _IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
 """Halo may hold it already: a new version must not let it be created before a person decided."""
@@ -23,11 +59,11 @@ _LEFT_GONE = f"delivery.target_meta #> '{{{ACCEPTED},{GONE}}}' is not null"
 """A person took it that its target row is gone: only a new version brings it back."""
 
 
-def owe(
+def enqueue(
     connection: Connection,
     connection_id: int,
     tenant_id: int,
-    debts: Sequence[Debt],
+    requested: Sequence[DeliveryRequest],
     cause: str,
     *,
     again: bool = False,
@@ -35,19 +71,19 @@ def owe(
     """Make deliveries due for new versions; returns how many rows that touched.
 
     With `again`, also those of this very version: what they are rendered to may have changed with
-    the mapping. One in a worker's hands is due once more when that one has ended.
+    the mapping. One that a worker holds is due once more when that attempt has ended.
     """
-    if not debts:
+    if not requested:
         return 0
     rows = [
         {
-            **_named(debt),
-            "after": debt.after.total_seconds(),
-            "waits": debt.waits_for is not None,
-            "cause": debt.cause or cause,
-            "urgent": is_urgent(debt.cause or cause),
+            **_named(one),
+            "after": one.after.total_seconds(),
+            "waits": one.waits_for is not None,
+            "cause": one.cause or cause,
+            "urgent": is_urgent(one.cause or cause),
         }
-        for debt in sorted(set(debts), key=lambda debt: (debt.flow, debt.source_id, debt.role))
+        for one in sorted(set(requested), key=lambda one: (one.flow, one.source_id, one.role))
     ]
     touched = connection.execute(
         text(
@@ -59,7 +95,7 @@ def owe(
                    source_kind, source_id, version, cause, urgent,
                    clock_timestamp() + make_interval(secs => after),
                    case when waits then 'waiting' else 'due' end
-            from jsonb_to_recordset(cast(:rows as jsonb)) as owed
+            from jsonb_to_recordset(cast(:rows as jsonb)) as asked
                  (flow text, role text, target text, place text,
                   source_kind text, source_id text, version bigint, after double precision,
                   waits boolean, cause text, urgent boolean)
@@ -96,27 +132,27 @@ def owe(
             "rows": jsontext.dumps(rows).decode(),
         },
     ).all()
-    waiting = {(d.flow, d.source_id, d.role): d.waits_for for d in debts if d.waits_for}
+    waiting = {(d.flow, d.source_id, d.role): d.waits_for for d in requested if d.waits_for}
     born = {(row.flow, row.source_id, row.role): row.id for row in touched if row.is_new}
     edges = {born[key]: edge for key, edge in waiting.items() if key in born}
     add_edges(connection, tenant_id, edges)
     return len(touched)
 
 
-def settle(
+def complete(
     connection: Connection,
     connection_id: int,
     tenant_id: int,
-    debts: Sequence[Debt],
+    requested: Sequence[DeliveryRequest],
     cause: str,
 ) -> set[int]:
     """DUE, WAITING, PARKED or not there → DELIVERED: what a reading would bring is known already.
 
-    One in a worker's hands stays there. Wakes what waited for it; returns the ids.
+    One that a worker holds stays with it. Wakes what waited for it; returns the ids.
     """
-    if not debts:
+    if not requested:
         return set()
-    settled = connection.execute(
+    completed = connection.execute(
         text(
             """
             insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
@@ -141,19 +177,19 @@ def settle(
             "connection_id": connection_id,
             "cause": cause,
             "rows": jsontext.dumps(
-                [_named(debt) for debt in sorted(debts, key=lambda debt: debt.source_id)]
+                [_named(one) for one in sorted(requested, key=lambda one: one.source_id)]
             ).decode(),
         },
     ).scalars()
-    ids = set(settled)
+    ids = set(completed)
     wake(connection, sorted(ids))
     return ids
 
 
-def standing(
+def existing_roles(
     connection: Connection, tenant_id: int, flow: str, source_ids: Sequence[str]
 ) -> dict[str, set[str]]:
-    """The roles that a flow owes already, by source id; ids without any are left out."""
+    """The roles of a flow that have a delivery, by source id; ids without any are left out."""
     found: dict[str, set[str]] = {}
     for source_id, role in connection.execute(
         text(
@@ -168,13 +204,13 @@ def standing(
     return found
 
 
-def _named(debt: Debt) -> dict[str, object]:
+def _named(one: DeliveryRequest) -> dict[str, object]:
     return {
-        "flow": debt.flow,
-        "role": debt.role,
-        "target": debt.target,
-        "place": debt.place,
-        "source_kind": debt.source_kind,
-        "source_id": debt.source_id,
-        "version": debt.version,
+        "flow": one.flow,
+        "role": one.role,
+        "target": one.target,
+        "place": one.place,
+        "source_kind": one.source_kind,
+        "source_id": one.source_id,
+        "version": one.version,
     }

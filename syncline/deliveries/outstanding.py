@@ -1,4 +1,4 @@
-"""What is owed and not sent yet, read without taking it: for those who only want to look."""
+"""What is not delivered yet, read without being claimed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.leases import Lease
-from syncline.ledger.waits import EACH_EDGE, Edge, edge_rows
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 _NOBODY = UUID(int=0)
 _COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")
@@ -32,6 +32,40 @@ class Counted:
     parked: int
 
 
+def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
+    """Whether something that an event asked for is due now."""
+    found = connection.execute(
+        text(
+            """
+            select 1 from delivery
+            where connection_id = :connection_id and target = :target
+              and urgent and state = 'due' and due_at <= statement_timestamp()
+            limit 1
+            """
+        ),
+        {"connection_id": connection_id, "target": target},
+    )
+    return found.first() is not None
+
+
+def count_due(connection: Connection, connection_id: int, target: str, most: int) -> int:
+    """Deliveries to a target that are due now, counted up to `most`."""
+    found = connection.execute(
+        text(
+            """
+            select count(*) from (
+                select 1 from delivery
+                where connection_id = :connection_id and target = :target
+                  and state in ('due', 'doubtful')  -- as the partial index says it
+                  and state = 'due' and due_at <= statement_timestamp()
+                limit :most) due
+            """
+        ),
+        {"connection_id": connection_id, "target": target, "most": most},
+    )
+    return int(found.scalar_one())
+
+
 def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
     """How the deliveries of a connection stand, by target; those that are done are left out."""
     found = connection.execute(
@@ -48,7 +82,7 @@ def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
     return {row.target: Counted(row.open, row.doubtful, row.parked) for row in found}
 
 
-def owed(
+def listed(
     connection: Connection, connection_id: int, target: str, after: int, most: int
 ) -> list[Lease]:
     """Deliveries that are due or wait, behind the one with the number `after`; in nobody's name."""

@@ -1,4 +1,4 @@
-"""Parked deliveries, for those who decide about them. Sending again is `resting.retry`."""
+"""Parked deliveries, for those who decide about them. Sending again is `unleased.retry`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger import causes
-from syncline.ledger.states import HELD, NEEDS_A_PERSON
+from syncline.deliveries import causes
+from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.ledger.modes import HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ParkedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class ParkedCause:
     """Why deliveries are parked: one reason, of one field, for any number of records.
 
     Attributes:
@@ -131,7 +132,7 @@ def listed(
 
 def by_cause(
     connection: Connection, *, connection_id: int | None = None, cause: str | None = None
-) -> list[Cause]:
+) -> list[ParkedCause]:
     """Why deliveries are parked, the cause with the most records first.
 
     Args:
@@ -162,7 +163,7 @@ def by_cause(
         ),
         {"connection_id": connection_id, "cause": cause, **causes.PATTERNS},
     )
-    return [Cause(*row) for row in found]
+    return [ParkedCause(*row) for row in found]
 
 
 def counts(

@@ -9,74 +9,76 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, text
 
-from syncline.ledger import database, deliveries, obligations, pulls, resting, target_rows
+from syncline.deliveries import leased, requests, target_rows, unleased
+from syncline.deliveries.states import MOVES, State
+from syncline.deliveries.target_rows import OVERWRITES, TargetRow
+from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.ledger.states import MOVES, State
-from syncline.ledger.target_rows import OVERWRITES, Standing
-from tests.moving import claim, confirm, debt, depart, owe, row
+from tests.moves import by_hand
+from tests.syncline.deliveries.moving import claim, confirm, depart, enqueue, request, row
 
 STATES = ("due", "waiting", "delivered", "parked")
 
 
-def standing(ledger: Ledger, link: Link, source: str = "a") -> Standing:
+def standing(ledger: Ledger, link: Link, source: str = "a") -> TargetRow:
     edge = ("orders", source, "order")
     return ledger.run(lambda c: target_rows.of_sources(c, link.tenant, [edge])[edge])
 
 
-def delivered(ledger: Ledger, link: Link, session: UUID, source: str = "a") -> Standing:
-    owe(ledger, link, debt(source))
+def delivered(ledger: Ledger, link: Link, session: UUID, source: str = "a") -> TargetRow:
+    enqueue(ledger, link, request(source))
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     confirm(ledger, lease)
     return standing(ledger, link, source)
 
 
-def turned(ledger: Ledger, link: Link, state: str) -> Standing:
-    ledger.run(lambda c: c.execute(text("update delivery set state = :s"), {"s": state}))
+def turned(ledger: Ledger, link: Link, state: str) -> TargetRow:
+    ledger.run(lambda c: by_hand(c, "update delivery set state = :s", {"s": state}))
     return standing(ledger, link)
 
 
-def learn(connection: Connection, of: Standing) -> bool:
-    return resting.learn_held(connection, of, {"seen": 1})
+def learn(connection: Connection, of: TargetRow) -> bool:
+    return unleased.learn_held(connection, of, {"seen": 1})
 
 
-def overwrite(connection: Connection, of: Standing) -> bool:
-    return resting.overwrite(connection, of, meta={"seen": 1}, cause=f"{OVERWRITES}: note")
+def overwrite(connection: Connection, of: TargetRow) -> bool:
+    return unleased.overwrite(connection, of, meta={"seen": 1}, cause=f"{OVERWRITES}: note")
 
 
-def park(connection: Connection, of: Standing) -> bool:
-    return resting.park_changed(connection, of, meta={"seen": 1}, reason="why", field="note")
+def park(connection: Connection, of: TargetRow) -> bool:
+    return unleased.park_changed(connection, of, meta={"seen": 1}, reason="why", field="note")
 
 
-def lose(connection: Connection, of: Standing) -> bool:
-    return resting.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=False)
+def lose(connection: Connection, of: TargetRow) -> bool:
+    return unleased.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=False)
 
 
-def make_again(connection: Connection, of: Standing) -> bool:
-    return resting.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=True)
+def make_again(connection: Connection, of: TargetRow) -> bool:
+    return unleased.lose(connection, of, reason="gone", cause=OVERWRITES, make_again=True)
 
 
-def call_off(connection: Connection, of: Standing) -> bool:
-    return resting.call_off(connection, of, reason="gone")
+def cancel(connection: Connection, of: TargetRow) -> bool:
+    return unleased.cancel(connection, of, reason="gone")
 
 
-def write_again(connection: Connection, of: Standing) -> bool:
-    return bool(resting.write_again(connection, [of], cause="ada"))
+def write_again(connection: Connection, of: TargetRow) -> bool:
+    return bool(unleased.write_again(connection, [of], cause="ada"))
 
 
-def made_again(connection: Connection, of: Standing) -> bool:
-    return bool(resting.make_again(connection, [of], reason="gone", cause="ada"))
+def made_again(connection: Connection, of: TargetRow) -> bool:
+    return bool(unleased.make_again(connection, [of], reason="gone", cause="ada"))
 
 
-def leave(connection: Connection, of: Standing) -> bool:
-    taking = resting.Taking(of, None, {"total": ["1", "2"]})
-    return bool(resting.leave(connection, [taking], cause="ada"))
+def accept(connection: Connection, of: TargetRow) -> bool:
+    taking = unleased.Taking(of, None, {"total": ["1", "2"]})
+    return bool(unleased.accept(connection, [taking], cause="ada"))
 
 
-MOVES_AT_REST = [
-    *(learn, overwrite, park, lose, make_again, call_off),
-    *(write_again, made_again, leave),
+UNLEASED_MOVES = [
+    *(learn, overwrite, park, lose, make_again, cancel),
+    *(write_again, made_again, accept),
 ]
 
 
@@ -108,7 +110,7 @@ def test_a_changed_row_that_a_person_is_asked_about_is_written_when_it_is_sent_a
     assert ledger.run(lambda c: park(c, of))
     now = row(ledger, "a")
     assert (now.state, now.reason, now.field, now.projection) == ("parked", "why", "note", None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "due"
 
 
@@ -118,19 +120,19 @@ def test_what_a_person_leaves_as_it_is_is_delivered_with_what_was_accepted(
     of = delivered(ledger, link, session)
     assert ledger.run(lambda c: park(c, of))
     parked = standing(ledger, link)
-    kept = resting.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
-    assert ledger.run(lambda c: resting.leave(c, [kept], cause="ada")) == {of.id}
+    kept = unleased.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
+    assert ledger.run(lambda c: unleased.accept(c, [kept], cause="ada")) == {of.id}
     now = row(ledger, "a")
     assert (now.state, now.reason, now.target_id) == ("delivered", None, "77")
     assert target_rows.accepted_in(now.target_meta) == {"total": ["1", "2"]}
-    away = resting.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
-    assert ledger.run(lambda c: resting.leave(c, [away], cause="ada")) == {of.id}
+    away = unleased.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
+    assert ledger.run(lambda c: unleased.accept(c, [away], cause="ada")) == {of.id}
     assert row(ledger, "a").target_id is None
     # The same version asks for nothing. A new one is looked up before it is made: it may be back.
-    same = [debt("a")]
-    ledger.run(lambda c: obligations.owe(c, link.id, link.tenant, same, "mapping", again=True))
+    same = [request("a")]
+    ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, same, "mapping", again=True))
     assert row(ledger, "a").state == "delivered"
-    owe(ledger, link, debt("a", version=2))
+    enqueue(ledger, link, request("a", version=2))
     assert row(ledger, "a").state == "doubtful"
 
 
@@ -147,7 +149,7 @@ def test_a_row_that_is_gone_is_looked_up_before_it_is_made_again(
     assert of_ours
     now = row(ledger, "a")
     assert (now.state, now.target_id, now.target_meta) == (state, None, None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "doubtful"
 
 
@@ -155,19 +157,19 @@ def test_a_row_that_a_worker_finds_gone_is_looked_up_before_it_is_made_again(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     delivered(ledger, link, session)
-    owe(ledger, link, debt("a", version=2))
+    enqueue(ledger, link, request("a", version=2))
     [lease] = claim(ledger, link, session)
-    ledger.run(lambda c: deliveries.park(c, [lease], reason="gone", field=None, gone=True))
+    ledger.run(lambda c: leased.park(c, [lease], reason="gone", field=None, gone=True))
     now = row(ledger, "a")
     assert (now.state, now.target_id, now.projection) == ("parked", None, None)
-    ledger.run(lambda c: resting.retry(c, link.id))
+    ledger.run(lambda c: unleased.retry(c, link.id))
     assert row(ledger, "a").state == "doubtful"
 
 
 def tried(ledger: Ledger, link: Link, state: str, move: Any) -> tuple[bool, str]:
     """Whether a move is made of a row in this state, and the state after it; nothing is kept."""
     with ledger.engine.connect() as connection:
-        connection.execute(text("update delivery set state = :state"), {"state": state})
+        by_hand(connection, "update delivery set state = :state", {"state": state})
         edge = ("orders", "a", "order")
         of = target_rows.of_sources(connection, link.tenant, [edge])[edge]
         moved = move(connection, of)
@@ -179,7 +181,7 @@ def tried(ledger: Ledger, link: Link, state: str, move: Any) -> tuple[bool, str]
 def test_what_a_worker_has_in_hand_is_not_moved(ledger: Ledger, link: Link, session: UUID) -> None:
     delivered(ledger, link, session)
     for state in sorted(target_rows.IN_HAND):
-        for move in MOVES_AT_REST:
+        for move in UNLEASED_MOVES:
             assert tried(ledger, link, state, move) == (False, state)
     now = ledger.run(database.now)
     assert turned(ledger, link, "leased").was_moving(now)
@@ -193,7 +195,7 @@ def test_what_was_written_since_it_was_looked_at_is_not_moved(
     assert of.was_moving(before)
     assert not of.was_moving(ledger.run(database.now))
     ledger.run(lambda c: c.execute(text("update delivery set confirmed_at = clock_timestamp()")))
-    for move in MOVES_AT_REST:
+    for move in UNLEASED_MOVES:
         assert not ledger.run(lambda c: move(c, of))  # noqa: B023 - run at once
 
 
@@ -202,7 +204,7 @@ def test_every_such_move_is_a_move_of_the_state_table(
 ) -> None:
     delivered(ledger, link, session)
     for state in STATES:
-        for move in MOVES_AT_REST:
+        for move in UNLEASED_MOVES:
             _, after = tried(ledger, link, state, move)
             assert after == state or State(after) in MOVES[State(state)]
 
@@ -236,11 +238,11 @@ def test_overwrites_are_counted_by_the_audit_within_a_while(
 def test_payments_of_an_order_are_those_of_its_transactions(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
-    owe(
+    enqueue(
         ledger,
         link,
-        debt("t1", flow="payments", role="payment"),
-        debt("t2", flow="payments", role="payment"),
+        request("t1", flow="payments", role="payment"),
+        request("t2", flow="payments", role="payment"),
     )
     transaction = """
         insert into record (place, kind, foreign_id, version, canonical, fingerprint)
@@ -262,7 +264,7 @@ def test_what_waits_for_its_time_is_listed_and_what_is_delivered_is_not(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     delivered(ledger, link, session)
-    owe(ledger, link, debt("b"), debt("c"))
+    enqueue(ledger, link, request("b"), request("c"))
     waits = ledger.run(lambda c: target_rows.not_delivered(c, link.id, "order", 10))
     assert waits == ["b", "c"]
     assert ledger.run(lambda c: target_rows.not_delivered(c, link.id, "order", 1)) == ["b"]
