@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
-from syncline.halo.changes import Noun
 from syncline.halo.models import HaloRow
+from syncline.halo.sql.changes import Noun
 from syncline.ledger import connections, obligations, records, target_rows
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Debt

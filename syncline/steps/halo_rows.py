@@ -14,8 +14,8 @@ from typing import Any
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
-from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
+from syncline.halo.sql.changes import Noun, moment, same_moment
 from syncline.ledger import records, resting, target_rows
 from syncline.ledger.leases import Lease
 from syncline.ledger.target_rows import OVERWRITES, Standing, accepted_in

@@ -22,7 +22,7 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.finding import Found, FoundRow, ways_of
+from syncline.halo.sql.finding import Found, FoundRow, ways_of
 from syncline.ledger import deliveries
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.ledger.states import State

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from syncline.halo.hints import Hint
-from syncline.halo.reports import run_sql
+from syncline.halo.sql.reports import run_sql
+from syncline.halo.webhooks.hints import Hint
 from syncline.ledger import connections, resting
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events, poll_halo
