@@ -35,10 +35,8 @@ from syncline.halo.entities.resources import (
 from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
-from syncline.highlevel.orders import list_orders
+from syncline.highlevel.payments import RECORDS, Records, Span, list_records
 from syncline.highlevel.providers import list_providers
-from syncline.highlevel.subscriptions import list_subscriptions
-from syncline.highlevel.transactions import list_transactions
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, tokens
@@ -291,18 +289,14 @@ def _highlevel(
 
 
 def _lists_of_highlevel(line: Line) -> Iterator[Question]:
-    for kind, listed in (
-        ("orders", list_orders),
-        ("transactions", list_transactions),
-        ("subscriptions", list_subscriptions),
-    ):
+    for kind, records in RECORDS.items():
 
-        def make(permit: Permit, read: Callable[..., Any] = listed) -> Any:
-            return read(line.highlevel, permit, limit=1, offset=0)
+        def make(permit: Permit, records: Records[Any, Any] = records) -> Any:
+            return list_records(line.highlevel, permit, records, Span(1))
 
         yield Question(
-            f"HighLevel: reading {kind}",
-            f"check {kind}",
+            f"HighLevel: reading {kind}s",
+            f"check {kind}s",
             make,
             lambda page: f"{page.total_count} in location {line.link.location_id}",
         )

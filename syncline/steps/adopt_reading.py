@@ -18,7 +18,7 @@ from syncline.halo.sql.holdings import Holding
 from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
 from syncline.halo.sql.queries import Ask, Query, ask
 from syncline.highlevel import paging
-from syncline.highlevel.orders import get_order as highlevel_order
+from syncline.highlevel.payments import ORDERS, get_record
 from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
@@ -105,7 +105,7 @@ def _read_missing(parts: Parts, line: Line, progress: Progress) -> None:
 
 
 def _order_reader(line: Line, order: str) -> Callable[[Permit], object]:
-    return lambda permit: highlevel_order(line.highlevel, permit, order)
+    return lambda permit: get_record(line.highlevel, permit, ORDERS, order)
 
 
 def read_halo(
