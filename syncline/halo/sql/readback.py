@@ -43,7 +43,6 @@ OURS = "HL-"
 VOIDED = "voided"
 """The field of an invoice that is not in force any more."""
 
-
 KINDS: Mapping[str, AnyResource] = {
     one.name: one for one in (ORDER, INVOICE, PAYMENT, RECURRING, CONSIGNMENT)
 }

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from syncline.halo.entities import resources
-from syncline.halo.entities.resources import Resource
+from syncline.halo.entities.resources import AnyResource, Resource
 from syncline.sandbox.sql_dialect import translate
 from syncline.sandbox.sql_tables import TABLES
 
@@ -22,7 +22,7 @@ def test_no_name_stands_for_two_resources() -> None:
 
 @pytest.mark.parametrize("resource", REPORTED, ids=lambda one: one.name)
 def test_a_report_of_all_fields_is_a_select_over_columns_that_are_there(
-    resource: Resource[resources.HaloRow],
+    resource: AnyResource,
 ) -> None:
     table = resource.known_table
     assert translate(table.select(table.columns, where=[table.only], order=table.id, top=1))
@@ -34,7 +34,7 @@ def test_a_report_of_all_fields_is_a_select_over_columns_that_are_there(
 
 @pytest.mark.parametrize("resource", REPORTED, ids=lambda one: one.name)
 def test_what_is_looked_for_or_changes_has_a_column(
-    resource: Resource[resources.HaloRow],
+    resource: AnyResource,
 ) -> None:
     wanted = {resource.reference, resource.changed} - {""}
     assert wanted <= set(resource.known_table.columns)
