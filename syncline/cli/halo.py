@@ -14,7 +14,7 @@ from syncline.cli.desk import desk
 from syncline.cli.halo_again import by_hand
 from syncline.cli.output import WRONG_SETTINGS, AsJson, Commands, group, plain, show, stack, table
 from syncline.errors import Refused
-from syncline.halo.webhooks import WANTED
+from syncline.halo.webhooks.registration import WANTED
 from syncline.steps import webhooks_install
 from syncline.steps.bound import bound
 from syncline.steps.webhooks_install import Installed, install, look, remove

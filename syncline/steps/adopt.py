@@ -19,7 +19,7 @@ from syncline.deliveries import pinned, recovery
 from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
-from syncline.halo.holdings import Holding
+from syncline.halo.sql.holdings import Holding
 from syncline.ledger import adopting, connections, effects, modes, records
 from syncline.steps import owing
 from syncline.steps.adopt_money import Money, MoneySide, match_money, settle_money

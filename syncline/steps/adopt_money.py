@@ -29,8 +29,8 @@ from syncline.flows.adoption_money import (
     Standing,
     Template,
 )
-from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.halo.models import HaloRow
+from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
 from syncline.ledger import adopting_money
 from syncline.ledger.adopting_money import KnownRow, OpenMoney
 from syncline.mapping.document import Document

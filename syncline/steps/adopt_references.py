@@ -19,6 +19,7 @@ from syncline.errors import Absent, Again, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
+from syncline.halo.entities.resources import PAYMENT
 from syncline.halo.models import HaloRow, PaymentRow
 from syncline.ledger import records
 from syncline.mapping.apply import apply as apply_mapping
@@ -67,7 +68,10 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
 _WRITTEN: Mapping[str, Target] = {
     **{name: TARGETS[name] for name in ("order", "invoice", "recurring")},
     "payment": replace(
-        _PAYMENT, key=THIRD_PARTY, compares=_payment_differences, meta=_payment_meta
+        _PAYMENT,
+        resource=replace(PAYMENT, reference=THIRD_PARTY),
+        compares=_payment_differences,
+        meta=_payment_meta,
     ),
     "credit": TARGETS["credit"],
 }

@@ -15,9 +15,9 @@ from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.flows.adoption import own_order
-from syncline.halo.holdings import of_row
-from syncline.halo.holdings_money import of_invoice, of_payment, of_template
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.halo.sql.holdings import of_row
+from syncline.halo.sql.invoicing import of_invoice, of_payment, of_template
 from syncline.ledger import adopting, adopting_money, effects
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_pins import THIRD_PARTY, pin_of

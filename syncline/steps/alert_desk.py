@@ -11,7 +11,9 @@ from syncline.deliveries.leases import Lease
 from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError
 from syncline.flows.alert_tickets import INTEGRATION_ERROR, TARGETS, TICKET, Desk
 from syncline.halo.abilities import Abilities
-from syncline.halo.tickets import NamedRow, list_statuses, list_types
+from syncline.halo.entities.resources import TICKET_STATUS, TICKET_TYPE
+from syncline.halo.entities.rows import list_rows
+from syncline.halo.models import LookupRow
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.gate import halo_gate
@@ -74,8 +76,8 @@ def park_refused(parts: Parts, leases: Sequence[Lease], error: Refused) -> None:
 
 def _asked(parts: Parts, line: Line) -> dict[str, Any]:
     gate = halo_gate(parts, line, Lane.UPKEEP)
-    types = gate.read("GET /TicketType", lambda permit: list_types(line.halo, permit))
-    statuses = gate.read("GET /Status", lambda permit: list_statuses(line.halo, permit))
+    types = gate.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
+    statuses = gate.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
     kept = {
         "type": _first(types, _TYPES),
         "closed_status": _first(statuses, _CLOSED),
@@ -91,7 +93,7 @@ def _asked(parts: Parts, line: Line) -> dict[str, Any]:
     return kept
 
 
-def _first(rows: Iterable[NamedRow], names: Iterable[str]) -> int | None:
+def _first(rows: Iterable[LookupRow], names: Iterable[str]) -> int | None:
     by_name: dict[str, int] = {}
     for row in rows:
         by_name.setdefault(row.name.strip().lower(), row.id)

@@ -18,8 +18,8 @@ from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
-from syncline.halo.changes import moment
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
+from syncline.halo.sql.changes import moment
 from syncline.ledger import records
 from syncline.mapping.apply import plain
 from syncline.steps import owing

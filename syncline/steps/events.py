@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from syncline.deliveries.requests import cause_of_event
 from syncline.errors import Again, BadDocument, Unreadable
-from syncline.halo.hints import hints
+from syncline.halo.webhooks.hints import hints
 from syncline.highlevel import events
 from syncline.highlevel.events import HighLevelEvent, app_of, read_event, sent_at
 from syncline.ledger import connections, event_queue, radar, records

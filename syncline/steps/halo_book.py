@@ -15,8 +15,8 @@ from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
-from syncline.halo.changes import Noun
 from syncline.halo.models import HaloRow
+from syncline.halo.sql.changes import Noun
 from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document

@@ -17,8 +17,8 @@ from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
-from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
+from syncline.halo.sql.changes import Noun, moment, same_moment
 from syncline.ledger import records
 from syncline.steps.halo_book import Book
 from syncline.steps.parts import Nudge

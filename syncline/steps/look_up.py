@@ -25,7 +25,7 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.finding import Found, FoundRow, ways_of
+from syncline.halo.sql.finding import Found, FoundRow, ways_of
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, alert_desk, render, ship, sources
 from syncline.steps.find import find

@@ -19,9 +19,9 @@ from syncline.deliveries import requests, target_rows
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
 from syncline.halo.abilities import FindWay
-from syncline.halo.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
-from syncline.halo.reports import run_sql
+from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
+from syncline.halo.sql.reports import run_sql
 from syncline.ledger import abilities as findings
 from syncline.ledger import connections, database, pulls, records
 from syncline.ledger.connections import Link

@@ -17,9 +17,15 @@ from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.orders import get_order
-from syncline.highlevel.subscriptions import get_subscription
-from syncline.highlevel.transactions import list_transactions
+from syncline.highlevel.payments import (
+    ORDERS,
+    SUBSCRIPTIONS,
+    TRANSACTIONS,
+    Span,
+    TransactionFilter,
+    get_record,
+    list_records,
+)
 from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
@@ -70,11 +76,13 @@ class _Reading:
 
 
 def _order(line: Line, permit: Permit, order_id: str, _: int) -> Read:
-    return Read({order_id: get_order(line.highlevel, permit, order_id)})
+    return Read({order_id: get_record(line.highlevel, permit, ORDERS, order_id)})
 
 
 def _subscription(line: Line, permit: Permit, subscription_id: str, _: int) -> Read:
-    return Read({subscription_id: get_subscription(line.highlevel, permit, subscription_id)})
+    return Read(
+        {subscription_id: get_record(line.highlevel, permit, SUBSCRIPTIONS, subscription_id)}
+    )
 
 
 def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
@@ -82,7 +90,8 @@ def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
 
     Source: a maintainer's word that `entityId` takes the payer's id.
     """
-    page = list_transactions(line.highlevel, permit, limit=PAGE, offset=offset, entity_id=payer)
+    only = TransactionFilter(entity_id=payer)
+    page = list_records(line.highlevel, permit, TRANSACTIONS, Span(PAGE, offset), only)
     begins = datetime.combine(line.link.start_from, time(), UTC)
     came = len(page.rows) + len(page.unreadable)
     more = came > 0 and offset + came < page.total_count

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from syncline.flows import dashboard, dashboard_html, dashboard_sql
 from syncline.flows.dashboard import Frame
-from syncline.halo.dashboards import COLUMNS
+from syncline.halo.dashboards.objects import COLUMNS
 from syncline.ledger.chains import Head
 from syncline.ledger.dashboard import Figures, Pressing, Sold
 from syncline.sandbox.halo.sql.dialect import translate

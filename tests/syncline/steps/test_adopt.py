@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from syncline.errors import Absent, Refused
-from syncline.halo.orders import get_order
+from syncline.halo.entities.resources import ORDER
+from syncline.halo.entities.rows import read_row
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.adopt import begin, settle, survey
@@ -49,7 +50,10 @@ def held(world: World) -> dict[int, dict[str, Any]]:
     row = 5001
     while True:
         try:
-            found[row] = gate.read("look", lambda permit: get_order(line.halo, permit, row).raw)  # noqa: B023
+            found[row] = gate.read(
+                "look",
+                lambda permit: read_row(line.halo, permit, ORDER, row).raw,  # noqa: B023
+            )
         except Absent:
             return found
         row += 1

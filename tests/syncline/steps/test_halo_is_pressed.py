@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from syncline.deliveries import unleased
-from syncline.halo.hints import Hint
-from syncline.halo.reports import run_sql
+from syncline.halo.sql.reports import run_sql
+from syncline.halo.webhooks.hints import Hint
 from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events, poll_halo
@@ -20,16 +20,7 @@ from syncline.steps.poll_halo import poll
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from tests.events import arrive
-from tests.from_halo import (
-    delete,
-    hint,
-    last_call,
-    money_row,
-    order_row,
-    readings,
-    synced,
-    writes,
-)
+from tests.from_halo import delete, hint, last_call, money_row, order_row, readings, synced, writes
 from tests.world import NAME, World, Worlds, beside
 
 PARCEL = "Tracking: 1Z1"

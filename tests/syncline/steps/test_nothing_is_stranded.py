@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +13,17 @@ from sqlalchemy import Connection
 from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
-from syncline.halo.finding import Found
+from syncline.halo.entities.resources import ORDER as ORDERS
+from syncline.halo.entities.rows import save_rows
+from syncline.halo.sql.finding import Found
 from syncline.ledger import pulls
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps import look_up, mirror, prove, pull, readings
+from syncline.steps import look_up, mirror, prove, pull, readings, targets
 from syncline.steps.find import find
 from syncline.steps.gate import PATIENCE
 from syncline.steps.parts import Nudge
 from syncline.steps.send import send
-from syncline.steps.targets import TARGETS
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
 
@@ -272,14 +272,12 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
 def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(
     ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = TARGETS["order"]
-
-    def gone(client: Any, permit: Any, bodies: Any) -> Any:
-        if len(bodies) > 1:
+    def gone(client: Any, permit: Any, resource: Any, bodies: Any) -> Any:
+        if resource is ORDERS and len(bodies) > 1:
             raise Absent("Halo answered 404: no such order")
-        return order.saves(client, permit, bodies)
+        return save_rows(client, permit, resource, bodies)
 
-    monkeypatch.setitem(TARGETS, "order", replace(order, saves=gone))
+    monkeypatch.setattr(targets, "save_rows", gone)
     ready.drive(10)
     assert ready.counts()["orders", "delivered"] == 8
     assert sandbox.audit()["clean"]
