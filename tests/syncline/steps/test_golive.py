@@ -131,7 +131,9 @@ def test_the_whole_way_to_live_and_back(
     assert "certificate" in run("golive", "show", NAME).stdout
     assert run("golive", "back", NAME, "--because", "a rehearsal").exit_code == 0
     assert world.rows("select mode from connection")[0].mode == "sandbox"
-    entries = world.rows("select target, cause from audit_entry where effect = 'command'")
+    entries = world.rows(
+        "select target, cause from audit_entry where effect = 'command' order by id"
+    )
     assert [(one.target, one.cause.rpartition(" by ")[2]) for one in entries] == [
         *(("golive dump", "ada"), ("golive switch", "ada"), ("golive back", "ada"))
     ]
