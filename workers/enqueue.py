@@ -17,16 +17,15 @@ from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections, effects
 from syncline.quota.keys import Lane
-from syncline.steps import halo_reading, readings, ship
 from syncline.steps.reconcile_due import LAST, asked
-from syncline.steps.targets import TARGETS
+from syncline.steps.registry import HANDLERS
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
 
-_LOOKED_UP = [*TARGETS, ship.TARGET]
-_SENT = [*_LOOKED_UP, *readings.TARGETS, *halo_reading.TARGETS]
+_SENT = list(HANDLERS)
+_LOOKED_UP = [name for name, one in HANDLERS.items() if one.looks_up is not None]
 
 Connection = Annotated[
     str, typer.Option("--connection", "-c", metavar="NAME", help="The connection to work for.")

@@ -39,9 +39,10 @@ from syncline.halo.reports import run_sql
 from syncline.ledger import database, deliveries, pulls, target_rows, waits
 from syncline.ledger.connections import Link
 from syncline.ledger.leases import Confirmation, Lease
+from syncline.ledger.retries import BACKOFF, backoff
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.claim import RETRY_AFTER, do_readings
+from syncline.steps.claim import do_readings
 from syncline.steps.consignments import consignment_gone, record_consignments
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.halo_book import FLOW, Book, Waits, owe_readings
@@ -53,7 +54,7 @@ from syncline.steps.halo_rows import (
     judge_payment,
 )
 from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.verdicts import backoff
+from syncline.steps.rounds import NextRun
 from syncline.transport import Permit
 
 __all__ = ["FLOW", "TARGETS", "notice", "read_halo"]
@@ -158,12 +159,8 @@ def _may_be_ours(
     return ours
 
 
-def read_halo(parts: Parts, line: Line, target: str) -> float | None:
-    """Do the readings of one kind of row that are due.
-
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
-    """
+def read_halo(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind of row that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
         began = parts.ledger.run(database.now)
@@ -347,7 +344,7 @@ def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: 
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
         deliveries.park(connection, [lease], reason=str(fate), field=field)
     else:
-        after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
+        after = max(fate.after, BACKOFF) if isinstance(fate, Again) else BACKOFF
         # Quota that is used up and a way that is cut say nothing about the row.
         failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
         after = max(after, backoff(lease.failures)) if failed else after

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
-from syncline.flows import payments, projections, repairs
+from syncline.flows import payments, projections
 from syncline.flows.flow import Difference
 from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
@@ -167,7 +167,7 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
     _, document = book.opened(standing)
     compares = TARGETS[standing.target].compares
     found = compares(standing.projection, row, document, book.currency(standing))
-    return repairs.remaining(found, accepted_in(standing.target_meta))
+    return projections.remaining(found, accepted_in(standing.target_meta))
 
 
 def being_written(standing: Standing) -> Again:
@@ -253,4 +253,4 @@ def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
     amount = "amount" if standing.target == "payment" else "total"
     wanted = standing.projection
     found = [Difference(one, wanted[one], got[one]) for one in shared if wanted[one] != got[one]]
-    return amount in shared and not repairs.remaining(found, accepted_in(standing.target_meta))
+    return amount in shared and not projections.remaining(found, accepted_in(standing.target_meta))

@@ -20,12 +20,13 @@ from syncline.highlevel.subscriptions import get_subscription
 from syncline.highlevel.transactions import list_transactions
 from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
+from syncline.ledger.retries import backoff
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
 from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
-from syncline.steps.verdicts import backoff
+from syncline.steps.rounds import NextRun
 from syncline.transport import Permit
 
 PAGE = 100
@@ -118,12 +119,8 @@ TARGETS = {
 """The targets of deliveries that ask for something to be read from HighLevel."""
 
 
-def read(parts: Parts, line: Line, target: str) -> float | None:
-    """Do the readings of one kind that are due.
-
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
-    """
+def read(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
         _read(parts, line, highlevel_gate(parts, line, lane), TARGETS[target], leases)

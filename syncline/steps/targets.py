@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncline.errors import MissingScope, Refused
-from syncline.flows import alert_tickets, customers, projections
-from syncline.flows.flow import Difference, TargetIds
-from syncline.halo import (
-    actions,
-    integration_errors,
-    invoices,
-    orders,
-    payments,
-    recurring,
-    tickets,
-)
+from syncline.flows import customers, projections
+from syncline.flows import orders as order_flow
+from syncline.flows import payments as money_flow
+from syncline.flows.flow import Difference, Needs, TargetIds
+from syncline.halo import invoices, orders, payments, recurring
+from syncline.halo.abilities import Abilities
 from syncline.halo.client import HaloClient
 from syncline.halo.customers import (
     CLIENT_KEY,
@@ -33,11 +27,18 @@ from syncline.halo.finding import Target as TargetName
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.mapping.document import Document
+from syncline.steps import bodies, currencies
+from syncline.steps.bodies import FindNeeds, Render
+from syncline.steps.failures import OnRefused, always_stop
+from syncline.steps.handlers import Works
+from syncline.steps.parts import Line, Parts
+from syncline.steps.sources import Source
 from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Save = Callable[[HaloClient, Permit, Sequence[Mapping[str, Any]]], Sequence[HaloRow]]
 Read = Callable[[HaloClient, Permit, int], HaloRow]
+Ask = Callable[[Parts, Line, Abilities, Collection[str]], Abilities]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,16 @@ class Target:
         reads: reads one row by its id.
         compares: (projection wanted, Halo's row, document, currency) → what differs.
         meta: what is kept of Halo's row for the next update and for those who depend on it.
+        reference: (source id, role) → our reference.
+        needs: what must be confirmed before one can be rendered.
+        renders: what Halo shall hold.
+        asks: (parts, line, what is known, currencies) → what is known of the tenant after it was
+            asked for what rendering needs and does not know yet.
+        may_work: while its connection does what.
+        on_refused: what is done where Halo refuses.
         vital: whether a connection that may not write it cannot do its work.
+        gives_up: (parts, line, how) notes that a tenant refuses or does not show such rows, so that
+            none is offered to it any more; None where they are not optional.
     """
 
     name: TargetName
@@ -66,11 +76,21 @@ class Target:
     reads: Read
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
+    reference: Callable[[str, str], str]
+    needs: FindNeeds
+    renders: Render
+    asks: Ask
+    may_work: Works = Works.WRITES
+    on_refused: OnRefused = always_stop
     vital: bool = True
+    gives_up: Callable[[Parts, Line, str], object] | None = None
 
-    def stops(self, error: Refused) -> bool:
-        """Whether the connection stops where Halo refuses it so."""
-        return self.vital or not isinstance(error, MissingScope)
+    def needed(self, lease: Lease, source: Source | None, document: Document) -> list[Needs]:
+        """What must be confirmed before a delivery can be rendered."""
+        if source is None:
+            # An invoice of an order that nobody has seen yet: it is being read.
+            return [Needs(order_flow.DETAILS, lease.source_id, "detail")]
+        return self.needs(lease, source, document)
 
     def is_whole(self, row: Mapping[str, Any]) -> bool:
         """Whether a row shows everything that is to be compared."""
@@ -144,21 +164,17 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"invoice_id": PaymentRow.of(row).invoice_id}
 
 
-def _ticket_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status_id": row.get("status_id")}
+def _client_reference(source_id: str, _role: str) -> str:
+    return customers.reference_of(source_id)
 
 
-def _action_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"ticket_id": row.get("ticket_id")}
+def _user_reference(source_id: str, _role: str) -> str:
+    return source_id.removeprefix("email:")
 
 
-def _alert_differences(target: str) -> Compare:
-    def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], _document: Document, _currency: str
-    ) -> list[Difference]:
-        return alert_tickets.differences(target, wanted, row)
-
-    return compare
+def ask_nothing(_: Parts, _line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
+    """Rendering needs nothing of the tenant."""
+    return known
 
 
 _WITH_LINES = ("lines", "total")
@@ -176,6 +192,10 @@ TARGETS: dict[str, Target] = {
             reads=get_client,
             compares=_customer_differences("client"),
             meta=_client_meta,
+            reference=_client_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
         ),
         Target(
             name="user",
@@ -187,6 +207,10 @@ TARGETS: dict[str, Target] = {
             reads=get_user,
             compares=_customer_differences("user"),
             meta=_user_meta,
+            reference=_user_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
         ),
         Target(
             name="order",
@@ -198,6 +222,10 @@ TARGETS: dict[str, Target] = {
             reads=orders.get_order,
             compares=_differences(projections.ORDER),
             meta=_order_meta,
+            reference=money_flow.reference,
+            needs=bodies.order_needs,
+            renders=bodies.order,
+            asks=currencies.learn,
         ),
         Target(
             name="invoice",
@@ -209,6 +237,10 @@ TARGETS: dict[str, Target] = {
             reads=invoices.get_invoice,
             compares=_differences(projections.INVOICE),
             meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.invoice,
+            asks=currencies.learn,
         ),
         Target(
             name="payment",
@@ -220,6 +252,10 @@ TARGETS: dict[str, Target] = {
             reads=payments.get_payment,
             compares=_differences(projections.PAYMENT),
             meta=_payment_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.payment,
+            asks=currencies.learn,
         ),
         Target(
             name="credit",
@@ -231,6 +267,10 @@ TARGETS: dict[str, Target] = {
             reads=invoices.get_invoice,
             compares=_differences(projections.CREDIT),
             meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.credit,
+            asks=currencies.learn,
         ),
         Target(
             name="recurring",
@@ -242,42 +282,10 @@ TARGETS: dict[str, Target] = {
             reads=recurring.get_recurring_invoice,
             compares=_differences(projections.RECURRING),
             meta=_invoice_meta,
-        ),
-        Target(
-            name="ticket",
-            path=tickets.PATH,
-            key=tickets.KEY,
-            wakes=(),
-            must_have=("status_id",),
-            saves=tickets.save_tickets,
-            reads=tickets.get_ticket,
-            compares=_alert_differences(alert_tickets.TICKET),
-            meta=_ticket_meta,
-            vital=False,
-        ),
-        Target(
-            name="alert_action",
-            path=actions.PATH,
-            key=actions.KEY,
-            wakes=(),
-            must_have=("ticket_id",),
-            saves=actions.save_actions,
-            reads=actions.get_action,
-            compares=_alert_differences(alert_tickets.ACTION),
-            meta=_action_meta,
-            vital=False,
-        ),
-        Target(
-            name="integration_error",
-            path=integration_errors.PATH,
-            key=integration_errors.KEY,
-            wakes=(),
-            must_have=(),
-            saves=integration_errors.save_integration_errors,
-            reads=integration_errors.get_integration_error,
-            compares=_alert_differences(alert_tickets.INTEGRATION_ERROR),
-            meta=lambda _row: {},
-            vital=False,
+            reference=money_flow.reference,
+            needs=bodies.recurring_needs,
+            renders=bodies.recurring,
+            asks=currencies.learn,
         ),
     )
 }

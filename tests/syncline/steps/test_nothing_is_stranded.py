@@ -17,9 +17,10 @@ from syncline.ledger import deliveries, pulls
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import look_up, mirror, prove, pull, readings
 from syncline.steps.find import find
+from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Nudge
-from syncline.steps.send import send
-from syncline.steps.targets import TARGETS
+from syncline.steps.registry import look_up as look_up_target
+from syncline.steps.registry import send
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
 
@@ -140,7 +141,7 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
 
     monkeypatch.setattr(look_up, "_read", no)
     _settled(ready)
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
 
 
@@ -159,7 +160,7 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
 
     monkeypatch.setattr(look_up, "_read", scarce)
     _settled(ready)
-    assert look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order") is not None
+    assert look_up_target(ready.parts, ready.parts.open_line(NAME), "order").after is not None
     assert ready.counts()["orders", "doubtful"] == 2
 
 
@@ -170,11 +171,11 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     _send_all(ready)
     _settled(ready)
     _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3
     seen = len(sandbox.calls())
-    assert look_up.look_up(ready.parts, ready.reopened(), "order") is None
+    assert look_up_target(ready.parts, ready.reopened(), "order").after is None
     assert sandbox.calls(after=seen) == []
 
 
@@ -185,7 +186,7 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_before")
     _send_all(ready)
     _settled(ready)
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "parked"] == 3
 
 
