@@ -20,7 +20,6 @@ from syncline.quota.keys import Lane
 from syncline.steps.reconcile_due import LAST, asked
 from syncline.steps.registry import HANDLERS
 from tasks.nudging import PULL_TASKS
-from workers.lanes import queue
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
 
@@ -187,7 +186,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
         parts.ledger.run(note)
         _publish(tasks)
     for task in tasks:
-        say(f"Enqueued {task.name} on {queue(task.lane)}.")
+        say(f"Enqueued {task.name} on {task.lane.queue}.")
 
 
 def _publish(tasks: Sequence[_Task]) -> None:
@@ -196,7 +195,7 @@ def _publish(tasks: Sequence[_Task]) -> None:
 
     try:
         for task in tasks:
-            celery.send_task(task.name, args=list(task.arguments), queue=queue(task.lane))
+            celery.send_task(task.name, args=list(task.arguments), queue=task.lane.queue)
     except OperationalError as error:
         raise Again(
             f"The broker does not take the task ({error}).", remedy="Try again when it is back."
