@@ -12,19 +12,18 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from syncline.quota.keys import Lane
-from workers.lanes import queue
 
 # --- Queues: named, and none made by accident -----------------------------------------------------
 
 _EXCHANGE = Exchange("syncline", type="direct")
 
-task_queues = tuple(Queue(queue(lane), _EXCHANGE, routing_key=queue(lane)) for lane in Lane)
+task_queues = tuple(Queue(lane.queue, _EXCHANGE, routing_key=lane.queue) for lane in Lane)
 
 # Never Celery's own "celery": another program on the same Redis would take our messages.
-task_default_queue = queue(Lane.UPKEEP)
+task_default_queue = Lane.UPKEEP.queue
 task_default_exchange = "syncline"
 task_default_exchange_type = "direct"
-task_default_routing_key = queue(Lane.UPKEEP)
+task_default_routing_key = Lane.UPKEEP.queue
 
 # A misspelt queue fails where it is published, instead of filling a list that nobody reads.
 task_create_missing_queues = False

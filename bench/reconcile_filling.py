@@ -33,8 +33,8 @@ from syncline.steps.owing import reread
 from syncline.steps.parts import Parts
 from syncline.steps.poll_halo import poll
 from syncline.steps.record import record
+from syncline.steps.registry import send
 from syncline.steps.render import render
-from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from syncline.steps.targets import TARGETS
 from syncline.steps.verdicts import Array, judge
@@ -271,8 +271,8 @@ def _sent(parts: Parts, target: str) -> None:
     """Send what is owed to a target; what waits for the first row to be found is not due yet."""
     sweep(parts)
     while parts.ledger.run(lambda c: c.execute(text(_OPEN), {"target": target}).scalar_one()):
-        again = send(parts, parts.open_line(NAME), target)
-        parts.sleep(0.1 if again is None else min(again, 0.1))
+        after = send(parts, parts.open_line(NAME), target).after
+        parts.sleep(0.1 if after is None else min(after.total_seconds(), 0.1))
 
 
 _OPEN = """

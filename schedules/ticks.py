@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from syncline.quota.keys import Lane
 from syncline.settings import Settings
 
 
@@ -18,23 +19,23 @@ class Tick:
 
     task: str
     every: timedelta
-    lane: str
+    lane: Lane
 
 
 def ticks(settings: Settings) -> list[Tick]:
     """All entries."""
     return [
-        Tick("syncline.upkeep.sweep", settings.sweep, "upkeep"),
-        Tick("syncline.upkeep.schedule", settings.tick, "upkeep"),
-        Tick("syncline.upkeep.gaps", timedelta(minutes=1), "upkeep"),
-        Tick("syncline.upkeep.dashboards", timedelta(minutes=1), "upkeep"),
-        Tick("syncline.upkeep.alerts", timedelta(seconds=15), "upkeep"),
+        Tick("syncline.upkeep.sweep", settings.sweep, Lane.UPKEEP),
+        Tick("syncline.upkeep.schedule", settings.tick, Lane.UPKEEP),
+        Tick("syncline.upkeep.gaps", timedelta(minutes=1), Lane.UPKEEP),
+        Tick("syncline.upkeep.dashboards", timedelta(minutes=1), Lane.UPKEEP),
+        Tick("syncline.upkeep.alerts", timedelta(seconds=15), Lane.UPKEEP),
         # A refresh that a crash has cut must be repeated within HighLevel's 30 s.
-        Tick("syncline.upkeep.credentials", timedelta(seconds=10), "upkeep"),
-        Tick("syncline.upkeep.seal", settings.seal_every, "upkeep"),
-        Tick("syncline.upkeep.retain", timedelta(hours=1), "upkeep"),
-        Tick("syncline.upkeep.partitions", timedelta(hours=1), "upkeep"),
-        Tick("syncline.upkeep.forget", timedelta(hours=1), "upkeep"),
+        Tick("syncline.upkeep.credentials", timedelta(seconds=10), Lane.UPKEEP),
+        Tick("syncline.upkeep.seal", settings.seal_every, Lane.UPKEEP),
+        Tick("syncline.upkeep.retain", timedelta(hours=1), Lane.UPKEEP),
+        Tick("syncline.upkeep.partitions", timedelta(hours=1), Lane.UPKEEP),
+        Tick("syncline.upkeep.forget", timedelta(hours=1), Lane.UPKEEP),
     ]
 
 
@@ -45,7 +46,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "task": tick.task,
             "schedule": tick.every,
             "options": {
-                "queue": f"syncline.{tick.lane}",
+                "queue": tick.lane.queue,
                 "expires": tick.every.total_seconds(),
             },
         }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from syncline.quota.keys import Lane
-from syncline.steps.look_up import look_up as look_up_step
 from syncline.steps.parts import Nudge
-from syncline.steps.send import send as send_step
+from syncline.steps.registry import look_up as look_up_step
+from syncline.steps.registry import send as send_step
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -17,9 +17,9 @@ def send(connection: str, target: str) -> None:
     """Deliver what is due to one target of a connection."""
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("send", target))
-    after = send_step(here, here.open_line(connection), target)
+    after = send_step(here, here.open_line(connection), target).after
     if after is not None:
-        here.announce([Nudge(connection, "send", target, after)])
+        here.announce([Nudge(connection, "send", target, after.total_seconds())])
 
 
 @shared_task(name="syncline.deliveries.look_up")
@@ -27,6 +27,6 @@ def look_up(connection: str, target: str) -> None:
     """Find out what became of doubtful deliveries whose settle time has passed."""
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("look_up", target))
-    after = look_up_step(here, here.open_line(connection), target)
+    after = look_up_step(here, here.open_line(connection), target).after
     if after is not None:
-        here.announce([Nudge(connection, "look_up", target, after)])
+        here.announce([Nudge(connection, "look_up", target, after.total_seconds())])

@@ -79,7 +79,7 @@ def _publish(name: str, arguments: list[str], lane: Lane, countdown: float) -> N
     current_app.send_task(
         name,
         args=arguments,
-        queue=f"syncline.{lane}",
+        queue=lane.queue,
         countdown=countdown or None,
         expires=countdown + LATE_AFTER,
         retry=False,

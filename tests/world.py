@@ -25,14 +25,13 @@ from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.events import handle
-from syncline.steps.look_up import look_up
 from syncline.steps.owe_again import owe_again
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.poll_halo import poll
 from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.reconcile import advance
+from syncline.steps.registry import look_up, send
 from syncline.steps.schedule import due_pulls
-from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from syncline.steps.tokens import keep
 from tests.moves import by_hand

@@ -17,16 +17,14 @@ from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections, effects
 from syncline.quota.keys import Lane
-from syncline.steps import halo_reading, readings, ship
 from syncline.steps.reconcile_due import LAST, asked
-from syncline.steps.targets import TARGETS
+from syncline.steps.registry import HANDLERS
 from tasks.nudging import PULL_TASKS
-from workers.lanes import queue
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
 
-_LOOKED_UP = [*TARGETS, ship.TARGET]
-_SENT = [*_LOOKED_UP, *readings.TARGETS, *halo_reading.TARGETS]
+_SENT = list(HANDLERS)
+_LOOKED_UP = [name for name, one in HANDLERS.items() if one.looks_up is not None]
 
 Connection = Annotated[
     str, typer.Option("--connection", "-c", metavar="NAME", help="The connection to work for.")
@@ -188,7 +186,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
         parts.ledger.run(note)
         _publish(tasks)
     for task in tasks:
-        say(f"Enqueued {task.name} on {queue(task.lane)}.")
+        say(f"Enqueued {task.name} on {task.lane.queue}.")
 
 
 def _publish(tasks: Sequence[_Task]) -> None:
@@ -197,7 +195,7 @@ def _publish(tasks: Sequence[_Task]) -> None:
 
     try:
         for task in tasks:
-            celery.send_task(task.name, args=list(task.arguments), queue=queue(task.lane))
+            celery.send_task(task.name, args=list(task.arguments), queue=task.lane.queue)
     except OperationalError as error:
         raise Again(
             f"The broker does not take the task ({error}).", remedy="Try again when it is back."

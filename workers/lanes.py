@@ -7,11 +7,6 @@ from dataclasses import dataclass
 from syncline.quota.keys import Lane
 
 
-def queue(lane: Lane) -> str:
-    """The name of a lane's Celery queue."""
-    return f"syncline.{lane}"
-
-
 @dataclass(frozen=True, slots=True)
 class Crew:
     """One worker process: its name, its lanes, and its share of `worker_threads`.
@@ -33,7 +28,7 @@ class Crew:
     @property
     def queues(self) -> str:
         """Its queues as Celery's `-Q` takes them."""
-        return ",".join(queue(lane) for lane in self.lanes)
+        return ",".join(lane.queue for lane in self.lanes)
 
 
 # Reading has a crew of its own, so that a long backfill never delays what is owed to the other

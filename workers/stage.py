@@ -28,7 +28,6 @@ from syncline.steps.tokens import keep
 from tasks.nudging import PULL_TASKS
 from workers import embedded
 from workers.installation import Installation, running
-from workers.lanes import queue
 
 NAME = "demo"
 """The connection's name."""
@@ -54,7 +53,7 @@ class Stage:
     def publish_pull(self, kind: str, since: date) -> None:
         """Enqueue the documented task that reads a kind, as `syncline enqueue` does."""
         self.celery.send_task(
-            PULL_TASKS[kind], args=[self.link.name, since.isoformat()], queue=queue(Lane.PULLS)
+            PULL_TASKS[kind], args=[self.link.name, since.isoformat()], queue=Lane.PULLS.queue
         )
 
     def rows(self, sql: str, **parameters: Any) -> Sequence[Any]:

@@ -22,6 +22,7 @@ from syncline.errors import Refused
 from syncline.ledger import connections, effects, mappings
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document, load
+from syncline.quota.keys import HIGHLEVEL_LIVE, HIGHLEVEL_TRIAL
 from syncline.steps.parts import Parts
 from syncline.steps.rules import begin
 from syncline.steps.tokens import keep
@@ -38,10 +39,6 @@ NOTICED_AFTER_S = 6.0
 """After so many seconds every worker has seen that a connection was stopped."""
 
 HIGHLEVEL_URL = "https://services.leadconnectorhq.com"
-
-_LIVE, _TRIAL = ("100/10", 200_000), ("25/10", 10_000)
-"""Calls by burst and by day. Source: HighLevel's rate limits; those of private tokens of sandbox
-and trial accounts are shared by all tokens of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +84,19 @@ def add(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="A sandbox or trial account, by a name of yours: 25/10 and 10,000 a day, shared.",
+            help=f"A sandbox or trial account, by a name of yours: {HIGHLEVEL_TRIAL.burst} and "
+            f"{HIGHLEVEL_TRIAL.daily:,} a day, shared.",
         ),
     ] = None,
     highlevel_limit: Annotated[
-        str | None, typer.Option(metavar="CALLS/SECONDS", help="100/10, if it is not a trial.")
+        str | None,
+        typer.Option(
+            metavar="CALLS/SECONDS", help=f"{HIGHLEVEL_LIVE.burst}, if it is not a trial."
+        ),
     ] = None,
     highlevel_daily: Annotated[
-        int | None, typer.Option(min=1, help="Calls a day; 200,000, if it is not a trial.")
+        int | None,
+        typer.Option(min=1, help=f"Calls a day; {HIGHLEVEL_LIVE.daily:,}, if it is not a trial."),
     ] = None,
     halo_limit: Annotated[
         str, typer.Option(metavar="CALLS/SECONDS", help="Shared by all users of the tenant.")
@@ -118,8 +120,8 @@ def add(
     --highlevel-token-env HIGHLEVEL_TOKEN --halo-secret-env HALO_SECRET
     """
     here = desk(context)
-    usual, usual_daily = _LIVE if trial_account is None else _TRIAL
-    highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit or usual)
+    usual = HIGHLEVEL_LIVE if trial_account is None else HIGHLEVEL_TRIAL
+    highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit or usual.burst)
     halo_calls, halo_seconds = limit("--halo-limit", halo_limit)
     new = NewConnection(
         name=_named(name),
@@ -127,7 +129,7 @@ def add(
         highlevel_url=url("--highlevel-url", highlevel_url),
         highlevel_calls=highlevel_calls,
         highlevel_seconds=highlevel_seconds,
-        highlevel_daily=highlevel_daily or usual_daily,
+        highlevel_daily=highlevel_daily or usual.daily,
         halo_url=url("--halo-url", halo_url),
         tenant_key=tenant,
         client_id=halo_client_id,

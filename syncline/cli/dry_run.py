@@ -20,8 +20,8 @@ from syncline.errors import UnknownName
 from syncline.flows import fulfillments
 from syncline.ledger.modes import HELD
 from syncline.steps.dry_run import Tell, dry_run
+from syncline.steps.halo_targets import TARGETS
 from syncline.steps.plan import Call, Kept, Plan
-from syncline.steps.targets import TARGETS
 
 SHOWN = 20
 """Calls and reasons that a person is shown; --json has them all."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,10 @@ from syncline.money import decimal, quantize
 _LINES = "lines"
 _LINE = "line "
 _SUMS = ("total", "tax_total")
+
+
+Accepted = Mapping[str, list[str]]
+"""Field → what we wanted, and what the other side holds in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,11 @@ def differences(
             if wanted.get(key) != got.get(key)
         ]
     return found
+
+
+def remaining(differences: Iterable[Difference], accepted: Accepted) -> list[Difference]:
+    """Differences without those that a person took as they are, the values still being the same."""
+    return [one for one in differences if accepted.get(one.field) != [one.wanted, one.got]]
 
 
 def _projected_lines(lines: list[Any], currency: str) -> dict[str, str]:

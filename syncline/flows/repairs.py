@@ -1,6 +1,6 @@
 """What becomes of a difference that a person decided about, and what is remembered of it.
 
-Pure: `act_of` says what brings our value back, `remaining` leaves out what was accepted.
+Pure: `act_of` says what brings our value back, `accepting` what is remembered as accepted.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from typing import Final
 from syncline.flows import fulfillments
 from syncline.flows.discrepancies import Cause, by_line
 from syncline.flows.flow import Difference
+from syncline.flows.projections import Accepted
 
 _SUMS_OF_LINES = "lines"
 _TOTAL = "total"
 _LINE = "line "
 
 VOIDED = "voided"
-
-Accepted = Mapping[str, list[str]]
-"""Field → what we wanted, and what the other side holds in its place."""
 
 
 class Act(StrEnum):
@@ -106,11 +104,6 @@ def is_remembered(cause: str, field: str) -> bool:
         Cause.CHANGED_IN_HIGHLEVEL,
         Cause.CHANGED_ON_BOTH,
     }
-
-
-def remaining(differences: Iterable[Difference], accepted: Accepted) -> list[Difference]:
-    """Differences without those that a person took as they are, the values still being the same."""
-    return [one for one in differences if accepted.get(one.field) != [one.wanted, one.got]]
 
 
 def accepting(

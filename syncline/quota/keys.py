@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from syncline.errors import Refused
 
@@ -31,6 +32,11 @@ class Lane(StrEnum):
     BACKFILL = "backfill"
     UPKEEP = "upkeep"
 
+    @property
+    def queue(self) -> str:
+        """The name of its Celery queue."""
+        return f"syncline.{self}"
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -49,6 +55,25 @@ class Limit:
                 f"A limit of {self.calls} calls in {self.window} lets nothing through.",
                 remedy="Set at least one call and a window longer than zero.",
             )
+
+
+class Allowance(NamedTuple):
+    """What an API key may do by itself: calls in a window, and calls a day."""
+
+    calls: int
+    seconds: int
+    daily: int
+
+    @property
+    def burst(self) -> str:
+        """Calls by seconds, as people write a limit."""
+        return f"{self.calls}/{self.seconds}"
+
+
+HIGHLEVEL_LIVE = Allowance(100, 10, 200_000)
+HIGHLEVEL_TRIAL = Allowance(25, 10, 10_000)
+"""Source: HighLevel's rate limits. Those of private tokens of sandbox and trial accounts are shared
+by all tokens of the account."""
 
 
 @dataclass(frozen=True, slots=True)

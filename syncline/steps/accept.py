@@ -15,7 +15,7 @@ from syncline.deliveries import shipments, unleased
 from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
-from syncline.flows import fulfillments, orders, repairs
+from syncline.flows import fulfillments, orders, projections, repairs
 from syncline.flows.discrepancies import Cause
 from syncline.flows.flow import Difference
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
@@ -23,12 +23,12 @@ from syncline.highlevel.models import Row
 from syncline.ledger import discrepancies, effects, records
 from syncline.ledger.discrepancies import Discrepancy, values
 from syncline.quota.keys import Lane
-from syncline.steps.adopt_reading import patiently
 from syncline.steps.gate import highlevel_gate
+from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
+from syncline.steps.patience import patiently
 from syncline.steps.repair import hindered, standings_of
 from syncline.steps.repair_reading import Seen, differences, is_gone, look
-from syncline.steps.targets import TARGETS
 from syncline.transport import Permit
 
 _IS_GONE = "is gone from Halo"
@@ -163,11 +163,13 @@ def _taken(
         )
         return Acceptance(standing, taking=Taking(standing, None, told, gone=True), takes=takes)
     accepted = repairs.accepting(now, accepted_in(standing.target_meta), fields)
-    left = repairs.remaining(now, accepted)
+    left = projections.remaining(now, accepted)
     if left and standing.state == "parked":
         return Acceptance(standing, why=f"It differs in {left[0].field} too: accept that with it.")
     taking = Taking(standing, standing.projection or standing.sent_projection, accepted)
-    return Acceptance(standing, taking=taking, takes=_told(repairs.remaining(now, {}), accepted))
+    return Acceptance(
+        standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
+    )
 
 
 def _hindered(standing: TargetRow, seen: Seen | None) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.errors import Absent, Again, MissingScope, Rejected, Unmappable
+from syncline.errors import Absent, MissingScope, Rejected, Unmappable
 from syncline.flows import customers, orders
 from syncline.flows.adoption import Held, Sold
 from syncline.halo.sql import holdings, invoicing
@@ -23,21 +23,17 @@ from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, claim, currencies, readings
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate, highlevel_gate
+from syncline.steps import abilities, currencies, readings
+from syncline.steps.gate import PARALLEL, halo_gate, highlevel_gate
 from syncline.steps.parts import Line, Parts
+from syncline.steps.patience import patiently
 from syncline.steps.pull import pull
 from syncline.steps.record import record
-from syncline.steps.targets import TARGETS
+from syncline.steps.rounds import ROUNDS
 from syncline.transport import Permit
-
-MOST_TRIES = 10
-"""Failures in a row of one reading that may heal by itself; waiting for quota is none."""
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +167,11 @@ def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> Non
         done = 0
         while True:
             progress("reading details", min(done, many), many)
-            after = readings.read(parts, line, target)
-            if after is None:
+            pause = readings.read(parts, line, target).after
+            if pause is None:
                 break
-            done += claim.ROUNDS * PARALLEL
-            parts.sleep(after)
+            done += ROUNDS * PARALLEL
+            parts.sleep(pause.total_seconds())
 
 
 def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
@@ -188,27 +184,13 @@ def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
 
     wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
     known = abilities.known(parts, line)
-    ids = patiently(parts, lambda: currencies.ids(parts, line, known, wanted))
+    ids = patiently(parts, lambda: currencies.learn(parts, line, known, wanted)).currencies
     return {code: iso for iso, code in sorted(ids.items(), key=lambda one: one[0] in wanted)}
 
 
 def open_orders(parts: Parts, line: Line, since: date) -> list[OpenOrder]:
     """Orders created from a day on that nothing was sent of."""
     return parts.ledger.run(lambda c: adopting.open_orders(c, line.link, orders.FLOW, since))
-
-
-def read_row(parts: Parts, line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
-    """One row of Halo by its id.
-
-    Raises:
-        Absent: there is none.
-    """
-    found = TARGETS[target]
-
-    def make(permit: Permit) -> dict[str, Any]:
-        return found.reads(line.halo, permit, row_id).raw
-
-    return patiently(parts, lambda: gate.read(f"GET {found.path}/id", make))
 
 
 def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:
@@ -236,19 +218,6 @@ def as_held(one: Holding, by_currency: Mapping[int, str]) -> Held:
         customers=frozenset(map(customers.email_key, one.emails)),
         day=one.day,
     )
-
-
-def patiently(parts: Parts, make: Callable[[], T]) -> T:
-    """A reading that waits for its turn, and is tried again where that may help."""
-    failures = 0
-    while True:
-        try:
-            return make()
-        except Again as error:
-            failures += not isinstance(error, NoQuota)
-            if failures >= MOST_TRIES:
-                raise
-            parts.sleep(max(error.after.total_seconds(), 0.05))
 
 
 def amount_of(value: Any) -> Decimal | None:

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased, pinned
 from syncline.deliveries.leases import Lease
-from syncline.errors import Absent, Again, SynclineError, Unmappable
+from syncline.deliveries.retries import BACKOFF, PARK_AFTER, backoff
+from syncline.errors import Absent, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
@@ -29,17 +30,14 @@ from syncline.quota.keys import Lane
 from syncline.steps import abilities, waves
 from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY, compared
 from syncline.steps.adopt_reading import Progress
+from syncline.steps.failures import ADOPTING, Batch, put_back
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
+from syncline.steps.rounds import NextRun
 from syncline.steps.sources import currency_of
 from syncline.steps.targets import TARGETS, Target
-from syncline.steps.verdicts import (
-    BACKOFF,
-    PARK_AFTER,
-    backoff,
-)
 from syncline.transport import Permit
 
 PATIENCE_S = 30.0
@@ -134,8 +132,12 @@ def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> floa
     try:
         gate = halo_gate(parts, line, Lane.BACKFILL)
         with in_hand(parts):
-            done = _written(parts, line, target, gate, given)
-            if done or _checked(parts, line, target, gate):
+            next_run = _written(parts, line, target, gate, given)
+            if next_run is None:
+                return None
+            if next_run.after is not None:
+                return min(next_run.after.total_seconds(), 1.0)
+            if _checked(parts, line, target, gate):
                 return None
     except NoQuota as error:
         return min(error.after.total_seconds(), 1.0)
@@ -145,7 +147,10 @@ def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> floa
     return min(max(rest, 0.05), 1.0)
 
 
-def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[Lease]) -> bool:
+def _written(
+    parts: Parts, line: Line, target: Target, gate: Gate, given: list[Lease]
+) -> NextRun | None:
+    """Write what is due; None: go on at once."""
     known = abilities.known(parts, line)
     size = known.array_size(target.name)
     # A size that is not proved yet is tried on one array alone.
@@ -156,17 +161,17 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
         )
     )
     if not leases:
-        return False
-    try:
+        return NextRun.when_due()
+    batch = Batch(leases)
+    with put_back(parts, line, ADOPTING, batch):
         arrays = waves.arrays(_writes(parts, line, target, leases), size)
         tokens = gate.tokens(len(arrays))
-    except Again as error:
-        _release(parts, leases)
-        raise NoQuota(error.what, after=error.after) from error
+    if batch.next_run is not None:
+        return batch.next_run
     now, later = arrays[: len(tokens)], arrays[len(tokens) :]
     _release(parts, [write.lease for array in later for write in array.writes])
     waves.write(parts, line, target, gate, known, tokens, now)
-    return True
+    return None
 
 
 def _writes(parts: Parts, line: Line, target: Target, leases: Sequence[Lease]) -> list[Write]:

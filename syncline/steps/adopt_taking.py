@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,12 +20,15 @@ from syncline.halo.sql.holdings import of_row
 from syncline.halo.sql.invoicing import of_invoice, of_payment, of_template
 from syncline.ledger import adopting, adopting_money, effects
 from syncline.quota.keys import Lane
+from syncline.steps import targets
 from syncline.steps.adopt_pins import THIRD_PARTY, pin_of
-from syncline.steps.adopt_reading import Progress, currencies_of, patiently, read_row
+from syncline.steps.adopt_reading import Progress, currencies_of
 from syncline.steps.adopt_references import write_references
-from syncline.steps.gate import halo_gate
+from syncline.steps.find import read_row
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
+from syncline.steps.patience import patiently
 
 _READ: Mapping[str, Callable[[Mapping[str, object]], HaloRow]] = {
     "order": lambda row: of_row(row).row,
@@ -70,7 +73,7 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
     by_currency = currencies_of(parts, line, line.link.start_from)
     gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
     read = {
-        wanted: _READ[wanted.target](read_row(parts, line, gate, wanted.target, row_id))
+        wanted: _READ[wanted.target](_read(parts, line, gate, wanted.target, row_id))
         for wanted, row_id in pairs.items()
     }
     currencies = {
@@ -107,6 +110,10 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
     return write_references(parts, line, progress, leases)
 
 
+def _read(parts: Parts, line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
+    return patiently(parts, lambda: read_row(line, gate, targets.TARGETS[target], row_id))
+
+
 def _currency(parts: Parts, line: Line, row: HaloRow) -> int | None:
     """Halo's id of a row's currency; a payment is in that of its invoice."""
     if isinstance(row, (OrderRow, InvoiceRow)):
@@ -115,7 +122,7 @@ def _currency(parts: Parts, line: Line, row: HaloRow) -> int | None:
     if invoice_id is None:
         return None
     gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
-    invoice = read_row(parts, line, gate, "invoice", invoice_id)
+    invoice = _read(parts, line, gate, "invoice", invoice_id)
     return InvoiceRow.of(invoice).currency_code
 
 

@@ -21,6 +21,7 @@ from syncline.ledger.alert_raising import Raised
 from syncline.ledger.alerts import Alert
 from syncline.quota.keys import Lane
 from syncline.steps import alert_tellings
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.gate import halo_gate
 from syncline.steps.look_up import look_up
 from syncline.steps.notify import notify
@@ -169,8 +170,8 @@ def _settled(parts: Parts, line: Line, number: int) -> Alert:
     """The alert once its ticket is delivered or parked, sent by us or by a worker."""
     give_up = parts.monotonic() + PATIENCE.total_seconds()
     while True:
-        send(parts, line, TICKET)
-        look_up(parts, line, TICKET)
+        send(parts, line, TARGETS[TICKET])
+        look_up(parts, line, TARGETS[TICKET])
         [alert] = parts.ledger.run(lambda c: alerts.listed(c, everything=True, number=number))
         if alert.ticket_state in _SETTLED or parts.monotonic() > give_up:
             return alert

@@ -11,7 +11,8 @@ from syncline.halo.entities.resources import TICKET
 from syncline.halo.entities.rows import read_row
 from syncline.ledger import alerts, effects
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, alert_desk
+from syncline.steps import abilities
+from syncline.steps.alert_desk import desk_of, learn_desk
 from syncline.steps.alert_tellings import BY_HAND
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
@@ -37,7 +38,7 @@ def watch(parts: Parts, line: Line, *, every: timedelta = EVERY) -> None:
     if not taken:
         return
     gate = halo_gate(parts, line, Lane.UPKEEP)
-    desk = alert_desk.desk(parts, line, "ticket", abilities.known(parts, line))
+    desk = desk_of(learn_desk(parts, line, abilities.known(parts, line)))
     for number, ticket_id in taken:
         by = _done_by(line, gate, int(ticket_id), desk.closed)
         if by is not None:

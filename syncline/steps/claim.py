@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
 from functools import partial
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
-from syncline.errors import Again, Refused
 from syncline.quota.keys import Lane
-from syncline.steps.gate import NoQuota
+from syncline.steps.failures import READING, Batch, put_back
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Parts
-from syncline.steps.stop import stop_connection
-
-ROUNDS = 50
-"""Claims a task makes before it lets others have its thread; the rest is nudged again."""
-
-RETRY_AFTER = timedelta(seconds=2)
-"""Least rest of readings after a failure that may heal by itself."""
+from syncline.steps.rounds import NextRun, in_rounds
 
 
 def claim_urgent_first(
@@ -43,7 +35,7 @@ def do_readings(
     target: str,
     most: int,
     read: Callable[[Lane, list[Lease]], None],
-) -> float | None:
+) -> NextRun:
     """Claim the readings of one kind that are due, and do them claim by claim.
 
     Args:
@@ -52,31 +44,16 @@ def do_readings(
         target: what is to be read.
         most: readings of one claim.
         read: does those of one claim; what its error says decides when they go on.
-
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
     """
-    for _ in range(ROUNDS):
+
+    def one_round() -> NextRun | None:
         with in_hand(parts):
             lane, leases = claim_urgent_first(parts, line, target, most)
             if not leases:
-                return None
-            try:
+                return NextRun.when_due()
+            batch = Batch(leases)
+            with put_back(parts, line, READING, batch):
                 read(lane, leases)
-            except NoQuota as error:
-                _release(parts, leases, error.after)
-                return error.after.total_seconds()
-            except Again as error:
-                _release(parts, leases, max(error.after, RETRY_AFTER))
-                return max(error.after, RETRY_AFTER).total_seconds()
-            except Refused as error:
-                stop_connection(parts, line, error, leases)
-                return None
-    return 0.05
+            return batch.next_run
 
-
-def _release(parts: Parts, leases: Sequence[Lease], after: timedelta) -> None:
-    parts.ledger.run_patiently(
-        lambda connection: leased.release(connection, leases, after=after, why=None),
-        sleep=parts.sleep,
-    )
+    return in_rounds(one_round)

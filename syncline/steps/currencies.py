@@ -25,15 +25,15 @@ _ROUNDING = Decimal("1e-6")
 """Relative difference below which two rates are one: Halo keeps them as binary floats."""
 
 
-def ids(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -> Mapping[str, int]:
-    """ISO 4217 code → Halo's id; a code that is not known is looked for once more at Halo.
+def learn(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
+    """What is known of the tenant, its currencies asked for once more where one is not among them.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
     if set(wanted) - {""} <= set(known.currencies):
-        return known.currencies
-    return _asked(parts, line).currencies
+        return known
+    return _asked(parts, line)
 
 
 def with_fresh_rates(

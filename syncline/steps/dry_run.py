@@ -18,18 +18,19 @@ from syncline.deliveries.leases import Lease
 from syncline.deliveries.outstanding import Counted
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
-from syncline.flows.alert_tickets import Desk
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.fulfillments import Shipment
 from syncline.halo.abilities import Abilities
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
 from syncline.steps import abilities, halo_reading, readings, render, ship_cases, sources
+from syncline.steps.bodies import Inputs
+from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
 from syncline.steps.placeholders import Id, Money, Unknown
 from syncline.steps.plan import Call, Count, Cutter, Kept, Plan
 from syncline.steps.ship_cases import Case
-from syncline.steps.targets import TARGETS, Target
+from syncline.steps.targets import Target
 
 PAGE: Final = 500
 """Deliveries that are rendered together."""
@@ -178,12 +179,13 @@ class _Run:
         """(reference, element) of those of a page that would be written."""
         unknown = Unknown()
         loaded, ids, waiting = self._parts.ledger.run(
-            lambda connection: self._opened(connection, leases, unknown)
+            lambda connection: self._opened(connection, target, leases, unknown)
         )
         going, held = render.without_live(self._line, leases, loaded)
         for lease, error in held:
             self._settled(lease, count, error)
         money = Money(self._known.currencies, unknown)
+        inputs = Inputs(self._line.document, ids, money, self._known)
         elements: list[tuple[str, Any]] = []
         for lease in going:
             if lease.id in waiting:
@@ -191,9 +193,7 @@ class _Run:
                 continue
             source = loaded[lease.id]
             try:
-                desired = render.desired_of(
-                    self._line, lease, source, ids, money, _desk(self._known)
-                )
+                desired = target.renders(lease, source, inputs)
             except Unmappable as error:
                 self._settled(lease, count, error)
                 continue
@@ -203,18 +203,19 @@ class _Run:
                 continue
             count.writes += 1
             element = render.element(lease, desired, self._known)
-            reference = render.reference(target, lease.source_id, lease.role)
+            reference = target.reference(lease.source_id, lease.role)
             elements.append((reference, unknown.shown(element)))
         return elements
 
     def _opened(
-        self, connection: Connection, leases: Sequence[Lease], unknown: Unknown
+        self, connection: Connection, target: Target, leases: Sequence[Lease], unknown: Unknown
     ) -> tuple[dict[int, sources.Source], dict[Needs, TargetIds], set[int]]:
         """What deliveries are rendered from, the ids of what they need, and which of them wait."""
         tenant = self._line.link.tenant
         loaded = sources.load(connection, leases, self._line.document)
         needed = {
-            lease.id: sources.needs_of(self._line, lease, loaded.get(lease.id)) for lease in leases
+            lease.id: target.needed(lease, loaded.get(lease.id), self._line.document)
+            for lease in leases
         }
         ids, unmet = sources.resolve(connection, tenant, needed)
         edges = {(n.flow, n.source_id, n.role) for many in unmet.values() for n in many}
@@ -297,10 +298,3 @@ class _Run:
         outgoing = self._line.highlevel.outgoing("POST", path, body=body)
         content = jsontext.loads(outgoing.content or b"{}")
         return Call(fulfillments.TARGET, outgoing.method, path, (case.lease.source_id,), content)
-
-
-def _desk(known: Abilities) -> Desk:
-    kept = known.tickets
-    if kept is None:
-        return Desk()
-    return Desk(kept["type"], kept["closed_status"], frozenset(kept["closed"]))

@@ -28,15 +28,13 @@ from syncline.mapping.document import Document
 from syncline.steps import halo_reading, owing
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.record import PARTIALS, record
+from syncline.steps.rounds import ROUNDS
 from syncline.steps.rules import rules_of
 
 log = structlog.get_logger()
 
 BATCH = 100
 """Most events of one transaction."""
-
-ROUNDS = 50
-"""Transactions a task makes before it lets others have its thread."""
 
 GONE = "HighLevel says that the app was uninstalled there."
 _HEAL = "Install it again with `syncline connect highlevel {name}`, then start the connection."

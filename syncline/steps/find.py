@@ -1,8 +1,9 @@
-"""Finding rows of ours in Halo, call by call, in one of the ways a tenant offers."""
+"""Finding rows of ours in Halo, in one of the ways a tenant offers, and reading them by id."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from syncline.halo.abilities import FindWay
 from syncline.halo.sql.finding import Found, Lookup
@@ -23,6 +24,19 @@ def find(line: Line, gate: Gate, target: Target, way: FindWay, references: Seque
     while (query := lookup.pending()) is not None:
         lookup.take(_asked(line, gate, query))
     return lookup.found()
+
+
+def read_row(line: Line, gate: Gate, target: Target, row_id: int) -> dict[str, Any]:
+    """One row of Halo by its id.
+
+    Raises:
+        Absent: there is none.
+    """
+
+    def make(permit: Permit) -> dict[str, Any]:
+        return target.reads(line.halo, permit, row_id).raw
+
+    return gate.read(f"GET {target.path}/id", make)
 
 
 def _asked(line: Line, gate: Gate, query: Query) -> object:

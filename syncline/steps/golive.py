@@ -26,9 +26,9 @@ from syncline.settings import Settings
 from syncline.steps import abilities
 from syncline.steps.bound import bound
 from syncline.steps.gate import Gate, halo_gate
+from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
 from syncline.steps.rules import hold_live
-from syncline.steps.targets import TARGETS
 
 NOTICED_AFTER_S = 6.0
 """After so many seconds every worker has seen that a connection changed."""
@@ -271,12 +271,12 @@ def _times(every: timedelta) -> int:
 
 def _pulls_a_day(settings: Settings, busiest: int) -> int:
     """Pages of the trailing windows, each kind read on its cadence, a busy day every day."""
-    from syncline.steps import pull, schedule  # noqa: PLC0415 - only this command needs them
+    from syncline.steps import pull  # noqa: PLC0415 - only this command needs it
 
     bands = (
-        (settings.pull_hot, schedule.HOT),
-        (settings.pull_warm, schedule.WARM),
-        (settings.pull_cold, schedule.COLD),
+        (settings.pull_hot, pull.HOT),
+        (settings.pull_warm, pull.WARM),
+        (settings.pull_cold, pull.COLD),
     )
     return sum(
         _times(every) * (_KINDS + busiest * (window.days + 1) // pull.PAGE)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.retries import BACKOFF, backoff
 from syncline.errors import (
     Absent,
     Again,
@@ -39,7 +40,7 @@ from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.claim import RETRY_AFTER, do_readings
+from syncline.steps.claim import do_readings
 from syncline.steps.consignments import consignment_gone, record_consignments
 from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.halo_book import FLOW, Book, Waits, owe_readings
@@ -51,7 +52,7 @@ from syncline.steps.halo_rows import (
     judge_payment,
 )
 from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.verdicts import backoff
+from syncline.steps.rounds import NextRun
 from syncline.transport import Permit
 
 __all__ = ["FLOW", "TARGETS", "notice", "read_halo"]
@@ -156,12 +157,8 @@ def _may_be_ours(
     return ours
 
 
-def read_halo(parts: Parts, line: Line, target: str) -> float | None:
-    """Do the readings of one kind of row that are due.
-
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
-    """
+def read_halo(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind of row that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
         began = parts.ledger.run(database.now)
@@ -343,7 +340,7 @@ def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: 
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
         leased.park(connection, [lease], reason=str(fate), field=field)
     else:
-        after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
+        after = max(fate.after, BACKOFF) if isinstance(fate, Again) else BACKOFF
         # Quota that is used up and a way that is cut say nothing about the row.
         failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
         after = max(after, backoff(lease.failures)) if failed else after

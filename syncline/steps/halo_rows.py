@@ -15,7 +15,7 @@ from syncline.deliveries import target_rows, unleased
 from syncline.deliveries.leases import Lease
 from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
-from syncline.flows import payments, projections, repairs
+from syncline.flows import payments, projections
 from syncline.flows.flow import Difference
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
 from syncline.halo.sql.changes import Noun, moment, same_moment
@@ -168,7 +168,7 @@ def differences(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> list
     _, document = book.opened(standing)
     compares = TARGETS[standing.target].compares
     found = compares(standing.projection, row, document, book.currency(standing))
-    return repairs.remaining(found, accepted_in(standing.target_meta))
+    return projections.remaining(found, accepted_in(standing.target_meta))
 
 
 def being_written(standing: TargetRow) -> Again:
@@ -256,4 +256,4 @@ def _agrees(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     amount = "amount" if standing.target == "payment" else "total"
     wanted = standing.projection
     found = [Difference(one, wanted[one], got[one]) for one in shared if wanted[one] != got[one]]
-    return amount in shared and not repairs.remaining(found, accepted_in(standing.target_meta))
+    return amount in shared and not projections.remaining(found, accepted_in(standing.target_meta))

@@ -5,7 +5,7 @@ Only an absence that the answers prove lets a delivery be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,30 +13,21 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.retries import PARK_AFTER, backoff
 from syncline.deliveries.states import State
-from syncline.errors import (
-    Absent,
-    Again,
-    MissingScope,
-    Refused,
-    Rejected,
-    SynclineError,
-    Unreadable,
-)
+from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
 from syncline.halo.sql.finding import Found, FoundRow, ways_of
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, alert_desk, render, ship, sources
-from syncline.steps.find import find
-from syncline.steps.gate import Gate, NoQuota, halo_gate
+from syncline.steps import abilities, sources
+from syncline.steps.failures import LOOKING_UP, Batch, put_back
+from syncline.steps.find import find, read_row
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.ship_look_up import look_up_shipments
-from syncline.steps.stop import stop_connection
-from syncline.steps.targets import TARGETS, Target
-from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
-from syncline.transport import Permit
+from syncline.steps.rounds import NextRun
+from syncline.steps.targets import Target
 
 MOST = 100
 """Doubtful deliveries of one look-up: with SQL, one call answers for all."""
@@ -60,17 +51,8 @@ class _Seek:
     known: Abilities
 
 
-def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
-    """Look up what is doubtful and settled at one target.
-
-    Returns:
-        Seconds after which to go on, or None when nothing is left to look up now.
-    """
-    if not (line.link.writes or alert_desk.still_tells(line, target_name)):
-        return None
-    if target_name == ship.TARGET:
-        return look_up_shipments(parts, line)
-    target = TARGETS[target_name]
+def look_up(parts: Parts, line: Line, target: Target) -> NextRun:
+    """Look up what is doubtful and settled at one kind of Halo's rows."""
     with in_hand(parts):
         owner = parts.session()
         leases = parts.ledger.run(
@@ -78,43 +60,42 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
                 connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
             )
         )
-        return _settle(parts, line, target, leases) if leases else None
+        return _looked_up(parts, line, target, leases) if leases else NextRun.when_due()
 
 
-def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> float | None:
-    """Look up what can be, write what was found every few rows, and leave the rest in doubt."""
-    left: dict[int, Lease] = {lease.id: lease for lease in leases}
-    moves: dict[int, Move] = {}
-    after = 0.05 if len(leases) == MOST else None
-    failure: SynclineError | None = None
-    pause = BACKOFF
-    try:
+def _looked_up(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> NextRun:
+    """Look up what can be, and leave the rest in doubt."""
+    batch = Batch(list(leases))
+    with put_back(parts, line, LOOKING_UP, batch, target.on_refused):
         gate = halo_gate(parts, line, Lane.DELIVERIES)
-        for lease, move in _moves(parts, line, gate, target, leases):
-            moves[lease.id] = move
-            if len(moves) == FOUND_AT_ONCE:
-                _write(parts, list(moves.values()))
-                left = {key: one for key, one in left.items() if key not in moves}
-                moves = {}
-    except Again as error:
-        failure = error
-        pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
-        after = pause.total_seconds()
-    except SynclineError as error:
-        failure, pause, after = error, backoff(leases[0].failures), None
-    rest = [lease for key, lease in left.items() if key not in moves]
-    last = list(moves.values())
-    if failure is not None:
-        why = failure.what
-        last.append(lambda connection: leased.doubt(connection, rest, settle=pause, why=why))
-    _write(parts, last)
-    if isinstance(failure, Refused) and target.stops(failure):
-        if not line.link.stopped_by_itself:
-            stop_connection(parts, line, failure)
-    elif len(rest) < len(leases):
+        _write_as_found(parts, batch, _moves(parts, line, gate, target, leases))
+    if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
         parts.announce([Nudge(line.link.name, "send", name) for name in names])
-    return after
+    if batch.next_run is not None:
+        return batch.next_run
+    return NextRun.at_once() if len(leases) == MOST else NextRun.when_due()
+
+
+def _write_as_found(parts: Parts, batch: Batch, moves: Iterable[tuple[Lease, Move]]) -> None:
+    """Write what was found every few rows, and what was found before a failure too."""
+    found: dict[int, Move] = {}
+
+    def write() -> None:
+        if found:
+            _write(parts, list(found.values()))
+            batch.leases = [lease for lease in batch.leases if lease.id not in found]
+            found.clear()
+
+    try:
+        for lease, move in moves:
+            found[lease.id] = move
+            if len(found) == FOUND_AT_ONCE:
+                write()
+    except SynclineError:
+        write()
+        raise
+    write()
 
 
 def _write(parts: Parts, moves: Sequence[Move]) -> None:
@@ -137,9 +118,7 @@ def _moves(
     step = 1 if one_a_call else MOST
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
-        found = _find(
-            seek, [render.reference(target, lease.source_id, lease.role) for lease in group]
-        )
+        found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
         for lease in group:
             yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
     for lease in leases:
@@ -148,7 +127,7 @@ def _moves(
 
 
 def _move(seek: _Seek, lease: Lease, found: Found, canonical: sources.Canonical) -> Move:
-    reference = render.reference(seek.target, lease.source_id, lease.role)
+    reference = seek.target.reference(lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
         return _doubled(lease, reference, rows)
@@ -230,10 +209,7 @@ def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> di
 
 
 def _read(seek: _Seek, row_id: int) -> dict[str, Any]:
-    def make(permit: Permit) -> dict[str, Any]:
-        return seek.target.reads(seek.line.halo, permit, row_id).raw
-
-    return seek.gate.read(f"GET {seek.target.path}/id", make)
+    return read_row(seek.line, seek.gate, seek.target, row_id)
 
 
 def _absent(lease: Lease) -> Move:

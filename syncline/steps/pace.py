@@ -12,13 +12,11 @@ from syncline.deliveries import outstanding
 from syncline.halo.abilities import ArraySize
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
-
-NOTHING = -1.0
-"""There is nothing to send at all."""
+from syncline.steps.rounds import NextRun
 
 
-def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float | None:
-    """Seconds to wait for more rows, `NOTHING` if none is due, None to send at once.
+def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> NextRun | None:
+    """When to look again, for more rows or since none is due; None to send at once.
 
     Args:
         parts: the process's parts.
@@ -31,11 +29,11 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float |
         lambda connection: outstanding.count_due(connection, line.link.id, target, size.next())
     )
     if not found:
-        return NOTHING
+        return NextRun.when_due()
     if found >= size.next() and size.next() <= size.proved:
         return None
     pause = max(limit.window / limit.calls for limit in line.halo_key.limits)
     turn = f"array:{target}"
     if parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
         return None
-    return pause.total_seconds()
+    return NextRun.later(pause)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.retries import BACKOFF, TROUBLED
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
 from syncline.highlevel.payments import RECORDS, Span, list_records
@@ -29,11 +30,10 @@ from syncline.transport import Permit
 PAGE = 100
 """Rows asked for a page; the largest that third parties are known to use."""
 
-RETRY_AFTER = timedelta(seconds=2)
-"""Least rest of a window after a failure that may heal by itself."""
-
-TROUBLED = timedelta(seconds=30)
-"""Rest of a window that could not be read for a reason which another try at once does not heal."""
+HOT = timedelta(days=1)
+WARM = timedelta(days=7)
+COLD = timedelta(days=90)
+"""Trailing windows that are read again, each on a cadence of its own."""
 
 WAVE = 8
 """Pages that are read side by side and recorded in one transaction, once the total is known."""
@@ -114,7 +114,7 @@ def _rest(error: BaseException) -> timedelta:
     """How long the sweep leaves a window alone that could not be read."""
     if isinstance(error, NoQuota):
         return error.after
-    return max(error.after, RETRY_AFTER) if isinstance(error, Again) else TROUBLED
+    return max(error.after, BACKOFF) if isinstance(error, Again) else TROUBLED
 
 
 def _pages(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.retries import backoff
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.payments import (
@@ -32,7 +33,7 @@ from syncline.steps.claim import do_readings
 from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
-from syncline.steps.verdicts import backoff
+from syncline.steps.rounds import NextRun
 from syncline.transport import Permit
 
 PAGE = 100
@@ -128,12 +129,8 @@ TARGETS = {
 """The targets of deliveries that ask for something to be read from HighLevel."""
 
 
-def read(parts: Parts, line: Line, target: str) -> float | None:
-    """Do the readings of one kind that are due.
-
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
-    """
+def read(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
         _read(parts, line, highlevel_gate(parts, line, lane), TARGETS[target], leases)

@@ -15,7 +15,6 @@ from syncline.flows import (
     orders,
     payments,
     projections,
-    repairs,
     subscriptions,
 )
 from syncline.flows.discrepancies import Cause, Told
@@ -142,7 +141,7 @@ def _judge_one(
         document, row = reader.line.document, rows.get(row_id)
         held = None if row is None else compared(document, kind, row, one.currency, way)
         every = _different(one, held, row, document)
-        different = repairs.remaining(every, suspects.accepted.get(one.id, {}))
+        different = projections.remaining(every, suspects.accepted.get(one.id, {}))
         judged.accepted += len(discrepancies.by_line(every)) - len(discrepancies.by_line(different))
         told = discrepancies.judge(_row(one), held, different, others)
         late = [discrepancies.undelivered(_row(one))] if one.late else []

@@ -16,23 +16,14 @@ from sqlalchemy import Connection
 from syncline.deliveries import leased, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import SynclineError, Unmappable, Unreadable
-from syncline.flows import (
-    alert_tickets,
-    alerts,
-    customers,
-    order_status,
-    orders,
-    payments,
-    subscriptions,
-)
-from syncline.flows.alert_tickets import Desk
-from syncline.flows.customers import Customer
-from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
+from syncline.flows import customers, orders, payments, subscriptions
+from syncline.flows.flow import Desired, Needs, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
-from syncline.steps import alert_desk, currencies, mirror
+from syncline.steps import mirror
+from syncline.steps.bodies import Inputs
 from syncline.steps.parts import Line, Parts
-from syncline.steps.sources import Source, currency_of, customer_role, load, needs_of, resolve
+from syncline.steps.sources import Source, currency_of, load, resolve
 from syncline.steps.targets import Target
 
 _OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
@@ -63,17 +54,6 @@ class Write:
         return replace(self, lease=lease)
 
 
-def reference(target: Target, source_id: str, role: str) -> str:
-    """Our reference of the target row of a source."""
-    if target.name == "client":
-        return customers.reference_of(source_id)
-    if target.name == "user":
-        return source_id.removeprefix("email:")
-    if target.name in alert_tickets.TARGETS:
-        return alert_tickets.reference(source_id, role)
-    return payments.reference(source_id, role)
-
-
 def render(
     parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease]
 ) -> list[Write]:
@@ -85,7 +65,9 @@ def render(
     loaded = parts.ledger.run(lambda connection: load(connection, leases, line.document))
     owner = leases[0].owner
     leases, bad = without_live(line, leases, loaded)
-    needed = {lease.id: needs_of(line, lease, loaded.get(lease.id)) for lease in leases}
+    needed = {
+        lease.id: target.needed(lease, loaded.get(lease.id), line.document) for lease in leases
+    }
     ids, unmet = parts.ledger.run(lambda connection: resolve(connection, line.link.tenant, needed))
     waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
     ready = [
@@ -95,17 +77,9 @@ def render(
     ]
     adopted, unsure = _adopt(parts, line, target, ready)
     bad += unsure
-    money = currencies.ids(
-        parts,
-        line,
-        known,
-        {
-            currency_of(loaded[lease.id].canonical)
-            for lease in ready
-            if lease.flow not in {customers.FLOW, alerts.FLOW}
-        },
-    )
-    desk = alert_desk.desk(parts, line, target.name, known)
+    wanted = {currency_of(loaded[lease.id].canonical) for lease in ready}
+    known = target.asks(parts, line, known, wanted)
+    inputs = Inputs(line.document, ids, known.currencies, known)
     writes: list[Write] = []
     as_is: list[Confirmation] = list(adopted.values())
     settled = {*adopted, *(lease.id for lease, _ in bad)}
@@ -114,22 +88,14 @@ def render(
             continue
         source = loaded[lease.id]
         try:
-            desired = desired_of(line, lease, source, ids, money, desk)
+            desired = target.renders(lease, source, inputs)
         except Unmappable as error:
             bad.append((lease, error))
             continue
         if is_unchanged(lease, desired):
             as_is.append(Confirmation(lease, lease.target_id, None, None))
         else:
-            writes.append(
-                Write(
-                    lease,
-                    reference(target, lease.source_id, lease.role),
-                    element(lease, desired, known),
-                    desired.projection,
-                    currency_of(source.canonical),
-                )
-            )
+            writes.append(_write(target, lease, source, desired, known))
     _settle(parts, line, waiting, as_is, bad, owner)
     return writes
 
@@ -220,53 +186,16 @@ def _adopt(
     return adopted, bad
 
 
-def desired_of(
-    line: Line,
-    lease: Lease,
-    source: Source,
-    ids: Mapping[Needs, TargetIds],
-    money: Mapping[str, int],
-    desk: Desk,
-) -> Desired:
-    """What Halo shall hold of a delivery.
-
-    Raises:
-        Unmappable: naming the field that cannot be rendered.
-    """
-    if lease.flow != alerts.FLOW:
-        return _of_record(line, lease, source, ids, money)
-    exists = lease.target_id is not None
-    return alert_tickets.render(
-        source.canonical, lease.role, lease.target, line.document, desk, exists=exists
+def _write(
+    target: Target, lease: Lease, source: Source, desired: Desired, known: Abilities
+) -> Write:
+    return Write(
+        lease,
+        target.reference(lease.source_id, lease.role),
+        element(lease, desired, known),
+        desired.projection,
+        currency_of(source.canonical),
     )
-
-
-def _of_record(
-    line: Line,
-    lease: Lease,
-    source: Source,
-    ids: Mapping[Needs, TargetIds],
-    money: Mapping[str, int],
-) -> Desired:
-    canonical, document = source.canonical, line.document
-    if lease.flow == orders.FLOW:
-        status = order_status.halo_status(canonical, source.transactions, document)
-        return orders.render(canonical, document, ids, money, status)
-    if lease.flow == subscriptions.FLOW:
-        return subscriptions.render(canonical, document, ids, money)
-    if lease.target == "invoice":
-        return payments.render_invoice(lease.source_kind, canonical, document, ids, money)
-    if lease.target == "payment":
-        return payments.render_payment(canonical, document, ids, money)
-    if lease.target == "credit":
-        return payments.render_credit(
-            canonical, lease.role, source.credits, source.order, document, ids, money
-        )
-    own = None
-    if lease.target_id is not None:
-        own = TargetIds.stored(lease.target_id, lease.target_meta)
-    customer = Customer(lease.source_id, dict(canonical))
-    return customers.render(customer, customer_role(lease), document, ids, own)
 
 
 def is_unchanged(lease: Lease, desired: Desired) -> bool:

@@ -15,7 +15,7 @@ from syncline.flows import repairs
 from syncline.flows.flow import Difference
 from syncline.flows.repairs import Act
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.steps import pull, render
+from syncline.steps import pull
 from syncline.steps.parts import Line, Parts
 from syncline.steps.repair_extra import Extra, find_extra
 from syncline.steps.repair_reading import Seen, depending_on, differences, is_gone, look
@@ -207,7 +207,7 @@ def _making(
 def _owed(one: Discrepancy) -> str:
     if one.target not in TARGETS:
         return f"POST {one.target} of {one.source_kind} {one.source_id}, once more"
-    reference = render.reference(TARGETS[one.target], one.source_id, one.role)
+    reference = TARGETS[one.target].reference(one.source_id, one.role)
     return f"POST {TARGETS[one.target].path} {reference}, unless Halo was confirmed to hold it"
 
 
@@ -222,4 +222,4 @@ def _update(standing: TargetRow) -> str:
 
 
 def _reference(standing: TargetRow) -> str:
-    return render.reference(TARGETS[standing.target], standing.source_id, standing.role)
+    return TARGETS[standing.target].reference(standing.source_id, standing.role)

@@ -20,7 +20,7 @@ from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.ledger import discrepancies, effects
 from syncline.ledger.discrepancies import Discrepancy
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, render
+from syncline.steps import abilities
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
@@ -54,7 +54,7 @@ def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: b
     """
     target = TARGETS[standing.target]
     gate = halo_gate(parts, line, Lane.UPKEEP)
-    reference = render.reference(target, standing.source_id, standing.role)
+    reference = target.reference(standing.source_id, standing.role)
     way = abilities.known(parts, line).find_way(target.name) or FindWay.PAGES
     found = find(line, gate, target, way, [reference])
     ids = sorted({row.id for row in found.rows[reference]})

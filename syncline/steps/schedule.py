@@ -15,11 +15,7 @@ from syncline.ledger.connections import Link
 from syncline.steps import poll_halo, reconcile_due
 from syncline.steps.parcels import owe_parcels
 from syncline.steps.parts import Nudge, Parts
-from syncline.steps.pull import KINDS, owe
-
-HOT = timedelta(days=1)
-WARM = timedelta(days=7)
-COLD = timedelta(days=90)
+from syncline.steps.pull import COLD, HOT, KINDS, WARM, owe
 
 
 def due_pulls(parts: Parts) -> list[Nudge]:

@@ -17,31 +17,27 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased, shipments
 from syncline.deliveries.leases import Departure, Lease
+from syncline.deliveries.retries import BACKOFF
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
 from syncline.ledger import connections, database, records
-from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
 from syncline.steps.claim import claim_urgent_first
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, highlevel_gate
+from syncline.steps.failures import SENDING, Batch, put_back
+from syncline.steps.gate import PARALLEL, Gate, Outcome, Planned, highlevel_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
 from syncline.steps.record import record
+from syncline.steps.rounds import NextRun, in_rounds
 from syncline.steps.ship_cases import THERE_BEFORE, Case, Move, Parting
-from syncline.steps.stop import stop_connection
-from syncline.steps.verdicts import BACKOFF
 from syncline.transport import Permit
 
 TARGET = fulfillments.TARGET
-ROUNDS = 50
 
 BUSY = timedelta(seconds=1)
 """Rest of a consignment while another one of its order is on its way."""
-
-TROUBLED = timedelta(seconds=30)
-"""Rest of rows that could not be sent for a reason which another try at once does not heal."""
 
 
 @dataclass(slots=True)
@@ -68,23 +64,20 @@ class _Sent:
     projection: dict[str, str]
 
 
-def ship(parts: Parts, line: Line) -> float | None:
-    """Post the consignments that are due.
+def ship(parts: Parts, line: Line, target: str) -> NextRun:
+    """Post the consignments that are due."""
 
-    Returns:
-        Seconds after which there is more to do, or None when nothing is due.
-    """
-    if not line.link.writes:
-        return None
-    for _ in range(ROUNDS):
+    def one_round() -> NextRun | None:
         with in_hand(parts):
-            lane, leases = claim_urgent_first(parts, line, TARGET, PARALLEL)
+            lane, leases = claim_urgent_first(parts, line, target, PARALLEL)
             if not leases:
-                return None
-            again = _tried(parts, line, lane, leases)
-            if again is not None:
-                return again if again >= 0 else None
-    return 0.05
+                return NextRun.when_due()
+            batch = Batch(leases)
+            with put_back(parts, line, SENDING, batch):
+                _ship(parts, line, highlevel_gate(parts, line, lane), leases)
+            return batch.next_run
+
+    return in_rounds(one_round)
 
 
 def write(parts: Parts, moves: Sequence[Move]) -> None:
@@ -118,24 +111,6 @@ def keep(
 def read_order(line: Line, order_id: str) -> Callable[[Permit], list[Row[Fulfillment]]]:
     """The call that reads the fulfillments of an order."""
     return lambda permit: list_fulfillments(line.highlevel, permit, order_id)
-
-
-def _tried(parts: Parts, line: Line, lane: Lane, leases: list[Lease]) -> float | None:
-    """Ship, and give back what could not be sent; None: go on, negative: nothing more now."""
-    try:
-        _ship(parts, line, highlevel_gate(parts, line, lane), leases)
-    except Again as error:
-        after = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
-        why = None if isinstance(error, NoQuota) else error.what
-        write(parts, [ship_cases.release(leases, after, why)])
-        return after.total_seconds()
-    except Refused as error:
-        stop_connection(parts, line, error, leases)
-        return -1
-    except SynclineError as error:
-        write(parts, [ship_cases.release(leases, TROUBLED, error.what)])
-        return -1
-    return None
 
 
 def _ship(parts: Parts, line: Line, gate: Gate, leases: list[Lease]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased, needs, shipments, waits
 from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.retries import BACKOFF, NOT_SENT_PAUSE
 from syncline.deliveries.shipments import Noticed
 from syncline.deliveries.target_rows import accepted_in
 from syncline.errors import (
@@ -24,21 +25,15 @@ from syncline.errors import (
     Unmappable,
     Unreadable,
 )
-from syncline.flows import fulfillments, orders, repairs
+from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import refuse_live
 from syncline.flows.fulfillments import Hold, Shipment
-from syncline.highlevel.fulfillments import (
-    Fulfillment,
-    NewFulfillment,
-    NewItem,
-    NewTracking,
-)
+from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
 from syncline.highlevel.models import Row, reasons
 from syncline.ledger import records
 from syncline.steps import owing
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
-from syncline.steps.verdicts import BACKOFF, NOT_SENT_PAUSE
 
 Move = Callable[[Connection], object]
 Shown = Sequence[Row[Fulfillment]]
@@ -249,7 +244,7 @@ def _posted(line: Line, case: Case, target_id: str, posted: Mapping[str, str]) -
     different, why = fulfillments.edits(
         case.consignment.canonical, case.order, line.document, posted, target_id
     )
-    if why is None or not repairs.remaining(different, accepted_in(lease.target_meta)):
+    if why is None or not projections.remaining(different, accepted_in(lease.target_meta)):
         return _settle(lease, posted)
     return park(lease, why)
 

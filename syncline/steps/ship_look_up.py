@@ -7,67 +7,58 @@ call and less what other deliveries made, is compared with what was sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from syncline.deliveries import leased, shipments
 from syncline.deliveries.leases import Lease
+from syncline.deliveries.retries import PARK_AFTER
 from syncline.deliveries.states import State
-from syncline.errors import Absent, Again, Refused, SynclineError
+from syncline.errors import Absent
 from syncline.flows import fulfillments
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import Row
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
+from syncline.steps.failures import LOOKING_UP, Batch, put_back
+from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
 from syncline.steps.hold import in_hand
 from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.rounds import NextRun
 from syncline.steps.ship import TARGET, keep, read_order, write
 from syncline.steps.ship_cases import Case, Move
-from syncline.steps.stop import stop_connection
-from syncline.steps.verdicts import BACKOFF, PARK_AFTER, backoff
 
 
-def look_up_shipments(parts: Parts, line: Line) -> float | None:
-    """Look up what is doubtful and settled.
-
-    Returns:
-        Seconds after which to go on, or None when nothing is left to look up now.
-    """
+def look_up_shipments(parts: Parts, line: Line, target: str) -> NextRun:
+    """Look up what is doubtful and settled."""
     with in_hand(parts):
         owner = parts.session()
         leases = parts.ledger.run(
             lambda connection: leased.claim(
-                connection, line.link.id, TARGET, owner, PARALLEL, State.DOUBTFUL
+                connection, line.link.id, target, owner, PARALLEL, State.DOUBTFUL
             )
         )
-        return _look_up(parts, line, leases) if leases else None
+        return _look_up(parts, line, leases) if leases else NextRun.when_due()
 
 
-def _look_up(parts: Parts, line: Line, leases: list[Lease]) -> float | None:
+def _look_up(parts: Parts, line: Line, leases: list[Lease]) -> NextRun:
     cases, strangers = parts.ledger.run(
         lambda connection: ship_cases.opened(connection, line, leases)
     )
     write(parts, [ship_cases.unknown(lease) for lease in strangers])
     left = {case.lease.id: case for case in cases}
-    gate = highlevel_gate(parts, line, Lane.DELIVERIES)
-    after = 0.05 if len(leases) == PARALLEL else None
-    try:
+    batch = Batch([case.lease for case in cases])
+    with put_back(parts, line, LOOKING_UP, batch):
+        gate = highlevel_gate(parts, line, Lane.DELIVERIES)
         while left:
             for case in _some(parts, line, gate, list(left.values())):
                 del left[case.lease.id]
-    except Again as error:
-        pause = error.after if isinstance(error, NoQuota) else max(error.after, BACKOFF)
-        _leave(parts, list(left.values()), pause, error)
-        after = pause.total_seconds()
-    except SynclineError as error:
-        _leave(parts, list(left.values()), backoff(leases[0].failures), error)
-        if isinstance(error, Refused):
-            stop_connection(parts, line, error)
-        return None
-    parts.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
-    return after
+            batch.leases = [case.lease for case in left.values()]
+    if len(left) < len(cases):
+        parts.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
+    if batch.next_run is not None:
+        return batch.next_run
+    return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
 
 
 def _some(parts: Parts, line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
@@ -116,9 +107,3 @@ def _absent(lease: Lease) -> Move:
     return lambda connection: leased.give_back(
         connection, [lease], why="looked up: not there, sent again"
     )
-
-
-def _leave(parts: Parts, cases: Sequence[Case], settle: timedelta, error: SynclineError) -> None:
-    leases = [case.lease for case in cases]
-    why = error.what
-    write(parts, [lambda connection: leased.doubt(connection, leases, settle=settle, why=why)])

@@ -10,11 +10,10 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import needs, requests
 from syncline.deliveries.leases import Lease
-from syncline.flows import alerts, customers, orders, payments, subscriptions
+from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
 from syncline.ledger import records, transactions
 from syncline.mapping.document import Document
-from syncline.steps.parts import Line
 
 Canonical = Mapping[str, Any]
 
@@ -111,23 +110,6 @@ def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[s
     }
 
 
-def needs_of(line: Line, lease: Lease, source: Source | None) -> list[Needs]:
-    """What must be confirmed before a delivery can be rendered."""
-    if source is None:
-        # An invoice of an order that nobody has seen yet: it is being read.
-        return [Needs(orders.DETAILS, lease.source_id, "detail")]
-    canonical = source.canonical
-    if lease.flow == orders.FLOW:
-        return orders.needs(canonical, line.document)
-    if lease.flow == alerts.FLOW:
-        return []
-    if lease.flow == payments.FLOW:
-        return payments.needs(lease.role, lease.source_kind, canonical, line.document)
-    if lease.flow == subscriptions.FLOW:
-        return subscriptions.needs(canonical, line.document, source.order)
-    return customers.needs(lease.source_id, customer_role(lease))
-
-
 def resolve(
     connection: Connection, tenant_id: int, needed: Mapping[int, Sequence[Needs]]
 ) -> tuple[dict[Needs, TargetIds], dict[int, list[Needs]]]:
@@ -151,8 +133,3 @@ def resolve(
         for delivery, wanted in needed.items()
     }
     return ids, unmet
-
-
-def customer_role(lease: Lease) -> customers.Role:
-    """Whether a delivery of a customer is its client or its user."""
-    return "user" if lease.role == "user" else "client"

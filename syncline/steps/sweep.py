@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import recovery, unleased, waits
-from syncline.flows import alert_tickets, customers
+from syncline.flows import customers
 from syncline.ledger import connections, event_queue, modes, pulls
-from syncline.steps import halo_reading, readings, ship
+from syncline.steps import halo_reading
+from syncline.steps.handlers import Works
 from syncline.steps.parts import Nudge, Parts
-from syncline.steps.targets import TARGETS
+from syncline.steps.registry import HANDLERS
 
 
 def sweep(parts: Parts) -> list[Nudge]:
@@ -57,15 +58,15 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
                   and d.state in ('due', 'doubtful') and d.state = s.state
                   and d.due_at <= statement_timestamp()
                 order by d.due_at limit 1) d
-            where c.state = 'active' or c.state = 'rehearsing' and t.target = any(:readings)
+            where c.state = 'active' or c.state = 'rehearsing' and t.target = any(:read)
                or c.state = 'stopped' and c.note not like all(:by_a_person)
-                  and t.target = any(:alerts)
+                  and t.target = any(:told)
             """
         ),
         {
-            "targets": [*readings.TARGETS, *halo_reading.TARGETS, *TARGETS, ship.TARGET],
-            "readings": [*readings.TARGETS, *halo_reading.TARGETS],
-            "alerts": list(alert_tickets.TARGETS),
+            "targets": list(HANDLERS),
+            "read": [name for name, one in HANDLERS.items() if one.may_work is Works.READS],
+            "told": [name for name, one in HANDLERS.items() if one.may_work is Works.TELLS],
             "by_a_person": [f"{begin}%" for begin in connections.BY_A_PERSON],
         },
     )

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from syncline.deliveries.leases import Confirmation, Lease
-from syncline.errors import MissingScope, Refused
-from syncline.flows import alert_tickets, customers, projections
-from syncline.flows.flow import Difference, TargetIds
+from syncline.flows import customers, projections
+from syncline.flows import orders as order_flow
+from syncline.flows import payments as money_flow
+from syncline.flows.flow import Difference, Needs, TargetIds
+from syncline.halo.abilities import Abilities
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import (
-    ACTION,
     CLIENT,
-    INTEGRATION_ERROR,
     INVOICE,
     ORDER,
     PAYMENT,
     RECURRING,
-    TICKET,
     USER,
     AnyResource,
 )
@@ -27,9 +26,16 @@ from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
+from syncline.steps import bodies, currencies
+from syncline.steps.bodies import FindNeeds, Render
+from syncline.steps.failures import OnRefused, always_stop
+from syncline.steps.handlers import Works
+from syncline.steps.parts import Line, Parts
+from syncline.steps.sources import Source
 from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
+Ask = Callable[[Parts, Line, Abilities, Collection[str]], Abilities]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,16 @@ class Target:
         must_have: fields without which an answer's row does not show the whole.
         compares: (projection wanted, Halo's row, document, currency) → what differs.
         meta: what is kept of Halo's row for the next update and for those who depend on it.
+        reference: (source id, role) → our reference.
+        needs: what must be confirmed before one can be rendered.
+        renders: what Halo shall hold.
+        asks: (parts, line, what is known, currencies) → what is known of the tenant after it was
+            asked for what rendering needs and does not know yet.
+        may_work: while its connection does what.
+        on_refused: what is done where Halo refuses.
         vital: whether a connection that may not write it cannot do its work.
+        gives_up: (parts, line, how) notes that a tenant refuses or does not show such rows, so that
+            none is offered to it any more; None where they are not optional.
     """
 
     name: TargetName
@@ -52,7 +67,14 @@ class Target:
     must_have: tuple[str, ...]
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
+    reference: Callable[[str, str], str]
+    needs: FindNeeds
+    renders: Render
+    asks: Ask
+    may_work: Works = Works.WRITES
+    on_refused: OnRefused = always_stop
     vital: bool = True
+    gives_up: Callable[[Parts, Line, str], object] | None = None
 
     @property
     def path(self) -> str:
@@ -84,9 +106,12 @@ class Target:
         """
         return read_row(client, permit, self.resource, row_id)
 
-    def stops(self, error: Refused) -> bool:
-        """Whether the connection stops where Halo refuses it so."""
-        return self.vital or not isinstance(error, MissingScope)
+    def needed(self, lease: Lease, source: Source | None, document: Document) -> list[Needs]:
+        """What must be confirmed before a delivery can be rendered."""
+        if source is None:
+            # An invoice of an order that nobody has seen yet: it is being read.
+            return [Needs(order_flow.DETAILS, lease.source_id, "detail")]
+        return self.needs(lease, source, document)
 
     def is_whole(self, row: Mapping[str, Any]) -> bool:
         """Whether a row shows everything that is to be compared."""
@@ -160,21 +185,17 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"invoice_id": PaymentRow.of(row).invoice_id}
 
 
-def _ticket_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status_id": row.get("status_id")}
+def _client_reference(source_id: str, _role: str) -> str:
+    return customers.reference_of(source_id)
 
 
-def _action_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"ticket_id": row.get("ticket_id")}
+def _user_reference(source_id: str, _role: str) -> str:
+    return source_id.removeprefix("email:")
 
 
-def _alert_differences(target: str) -> Compare:
-    def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], _document: Document, _currency: str
-    ) -> list[Difference]:
-        return alert_tickets.differences(target, wanted, row)
-
-    return compare
+def ask_nothing(_: Parts, _line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
+    """Rendering needs nothing of the tenant."""
+    return known
 
 
 _WITH_LINES = ("lines", "total")
@@ -189,6 +210,10 @@ TARGETS: dict[str, Target] = {
             must_have=("main_site_id",),
             compares=_customer_differences("client"),
             meta=_client_meta,
+            reference=_client_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
         ),
         Target(
             name="user",
@@ -197,6 +222,10 @@ TARGETS: dict[str, Target] = {
             must_have=("site_id",),
             compares=_customer_differences("user"),
             meta=_user_meta,
+            reference=_user_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
         ),
         Target(
             name="order",
@@ -205,6 +234,10 @@ TARGETS: dict[str, Target] = {
             must_have=_WITH_LINES,
             compares=_differences(projections.ORDER),
             meta=_order_meta,
+            reference=money_flow.reference,
+            needs=bodies.order_needs,
+            renders=bodies.order,
+            asks=currencies.learn,
         ),
         Target(
             name="invoice",
@@ -213,6 +246,10 @@ TARGETS: dict[str, Target] = {
             must_have=_WITH_LINES,
             compares=_differences(projections.INVOICE),
             meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.invoice,
+            asks=currencies.learn,
         ),
         Target(
             name="payment",
@@ -221,6 +258,10 @@ TARGETS: dict[str, Target] = {
             must_have=("invoice_id", "amount"),
             compares=_differences(projections.PAYMENT),
             meta=_payment_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.payment,
+            asks=currencies.learn,
         ),
         Target(
             name="credit",
@@ -229,6 +270,10 @@ TARGETS: dict[str, Target] = {
             must_have=_WITH_LINES,
             compares=_differences(projections.CREDIT),
             meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.credit,
+            asks=currencies.learn,
         ),
         Target(
             name="recurring",
@@ -237,33 +282,10 @@ TARGETS: dict[str, Target] = {
             must_have=_WITH_LINES,
             compares=_differences(projections.RECURRING),
             meta=_invoice_meta,
-        ),
-        Target(
-            name="ticket",
-            resource=TICKET,
-            wakes=(),
-            must_have=("status_id",),
-            compares=_alert_differences(alert_tickets.TICKET),
-            meta=_ticket_meta,
-            vital=False,
-        ),
-        Target(
-            name="alert_action",
-            resource=ACTION,
-            wakes=(),
-            must_have=("ticket_id",),
-            compares=_alert_differences(alert_tickets.ACTION),
-            meta=_action_meta,
-            vital=False,
-        ),
-        Target(
-            name="integration_error",
-            resource=INTEGRATION_ERROR,
-            wakes=(),
-            must_have=(),
-            compares=_alert_differences(alert_tickets.INTEGRATION_ERROR),
-            meta=lambda _row: {},
-            vital=False,
+            reference=money_flow.reference,
+            needs=bodies.recurring_needs,
+            renders=bodies.recurring,
+            asks=currencies.learn,
         ),
     )
 }

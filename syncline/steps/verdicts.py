@@ -15,24 +15,23 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.retries import BACKOFF, NOT_SENT_PAUSE
 from syncline.errors import (
     Absent,
     Again,
     Doubtful,
-    MissingScope,
     NotSent,
     Refused,
     Rejected,
     SynclineError,
     Unreadable,
 )
-from syncline.flows import alerts
-from syncline.flows.alert_tickets import INTEGRATION_ERROR
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
 from syncline.steps import currencies
+from syncline.steps.failures import Refusal
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
@@ -40,18 +39,6 @@ from syncline.steps.targets import Target
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
-
-BACKOFF = timedelta(seconds=2)
-"""First pause after a failure that may heal by itself; doubles up to the longest."""
-
-NOT_SENT_PAUSE = timedelta(seconds=3)
-"""Pause after a call that could not leave. It says nothing about the row, so it is no failure."""
-
-LONGEST_BACKOFF = timedelta(minutes=5)
-
-PARK_AFTER = 12
-"""Failures in a row after which a person is asked: a poison row must not go round for ever."""
-
 
 _GONE = re.compile(r"not exist|not found|no longer|deleted", re.IGNORECASE)
 
@@ -87,10 +74,15 @@ def rests(parts: Parts, line: Line, target: Target, known: Abilities) -> Rests:
 
 @dataclass(slots=True)
 class Verdict:
-    """What one array's outcome means for each of its elements."""
+    """What one array's outcome means for each of its elements.
+
+    `refusal` is what is done where Halo refused, `is_optional` whether it may refuse such rows.
+    """
 
     size: int
     error: SynclineError | None
+    refusal: Refusal | None
+    is_optional: bool
     confirmed: list[Confirmation]
     missing: list[Lease]
     differing: list[tuple[Confirmation, str, str]]
@@ -108,6 +100,8 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
     verdict = Verdict(
         size=len(array.writes),
         error=outcome.error,
+        refusal=_refusal(line, target, outcome.error),
+        is_optional=target.gives_up is not None,
         confirmed=[],
         missing=[],
         differing=[],
@@ -137,6 +131,10 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
         else:
             verdict.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
     return verdict
+
+
+def _refusal(line: Line, target: Target, error: SynclineError | None) -> Refusal | None:
+    return target.on_refused(line.link, error) if isinstance(error, Refused) else None
 
 
 def made(
@@ -193,10 +191,10 @@ def _apply_error(
     connection: Connection, verdict: Verdict, error: SynclineError, rests: Rests
 ) -> None:
     elements = verdict.elements
-    if elements[0].target == INTEGRATION_ERROR and isinstance(error, (Rejected, Absent, Refused)):
-        # It is optional: once it is known to be refused, the next rendering lets it be.
+    if verdict.is_optional and isinstance(error, (Rejected, Absent, Refused)):
+        # Once it is known to be refused, the next rendering lets it be.
         leased.give_back(connection, elements, after=BACKOFF, why=error.what)
-    elif elements[0].flow == alerts.FLOW and isinstance(error, MissingScope):
+    elif verdict.refusal is Refusal.PARK:
         leased.park(connection, elements, reason=str(error), field=None)
     elif isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
@@ -237,8 +235,3 @@ def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
 def is_stale(error: SynclineError) -> bool:
     """Whether Halo refused an update because the row has moved on since we read it."""
     return isinstance(error, Rejected) and "change_seq" in error.text
-
-
-def backoff(failures: int) -> timedelta:
-    """The pause after so many failures in a row."""
-    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)

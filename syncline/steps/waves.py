@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure
-from syncline.errors import NotSent, Refused, Rejected
+from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
-from syncline.steps import abilities, alert_desk, currencies
+from syncline.steps import abilities, currencies
+from syncline.steps.failures import Refusal
 from syncline.steps.gate import Gate, Outcome, Planned
 from syncline.steps.parts import Line, Parts
 from syncline.steps.render import Write
@@ -88,9 +89,8 @@ def write(
         parts.abandon()
         raise
     _learn(parts, line, target, verdicts)
-    alert_desk.learn_refusals(parts, line, target.name, [verdict.error for verdict in verdicts])
     for verdict in verdicts:
-        if isinstance(verdict.error, Refused) and target.stops(verdict.error):
+        if verdict.error is not None and verdict.refusal not in {None, Refusal.PARK}:
             raise verdict.error
     return confirmed
 
@@ -128,6 +128,8 @@ def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Seque
 
 def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
     """Teach the abilities what these arrays showed."""
+    if target.gives_up is not None and any(_refuses(verdict.error) for verdict in verdicts):
+        target.gives_up(parts, line, "they were refused")
     enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
     merges = any(v.merged for v in verdicts)
     answered = [v for v in verdicts if v.elements and v.error is None]
@@ -150,3 +152,7 @@ def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]
     grown = change(before).array_size(target.name) != before.array_size(target.name)
     if grown or enforced or merges:
         abilities.teach(parts, line, change)
+
+
+def _refuses(error: SynclineError | None) -> bool:
+    return isinstance(error, (Rejected, Absent, MissingScope))

@@ -29,7 +29,6 @@ from syncline.mapping.transforms import TRANSFORMS
 from syncline.quota.keys import Lane
 from syncline.settings import PREFIX, Settings
 from workers.commands import app as commands
-from workers.lanes import queue
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -166,7 +165,7 @@ def test_every_task_is_documented_with_its_arguments_and_queue(
 
 
 def test_every_queue_that_is_named_exists(registered: Mapping[str, Any]) -> None:
-    queues = {queue(lane) for lane in Lane}
+    queues = {lane.queue for lane in Lane}
     named = set(re.findall(r"syncline\.[a-z_.]+[a-z]", _doc("tasks.md")))
     assert named == queues | set(registered)
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.look_up import look_up
-from syncline.steps.send import send
+from syncline.steps.registry import look_up, send
 from tests.world import NAME, PROFILES, World, Worlds, small
 
 ORDER = "POST /SalesOrder"
@@ -61,8 +60,8 @@ def test_it_is_not_even_looked_up_before_the_settle_time(
     send(ready.parts, line, "order")
     assert ready.counts()["orders", "doubtful"] == 1
     seen = len(sandbox.calls())
-    assert look_up(ready.parts, line, "order") is None
-    assert send(ready.parts, line, "order") is None
+    assert look_up(ready.parts, line, "order").after is None
+    assert send(ready.parts, line, "order").after is None
     assert sandbox.calls(after=seen) == []
 
 

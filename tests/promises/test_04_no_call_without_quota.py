@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.send import send
+from syncline.steps.registry import send
 from tests.world import NAME, PROFILES, Worlds, small
 
 

@@ -15,7 +15,7 @@ from schedules.ticks import ticks
 from syncline.errors import Refused
 from syncline.quota.keys import Lane
 from syncline.settings import Settings
-from workers import flower, lanes, processes
+from workers import flower, processes
 from workers.lanes import CREWS, EVERYTHING
 
 
@@ -29,12 +29,12 @@ def app() -> Celery:
 def test_every_setting_is_one_that_celery_knows() -> None:
     known = {found[0] for found in flatten(NAMESPACES)}
     ours = {name for name in vars(celeryconfig) if name.islower() and not name.startswith("_")}
-    assert ours - known <= {"annotations", "queue"}
+    assert ours - known <= {"annotations"}
 
 
 def test_each_lane_has_a_queue_and_a_crew(app: Celery) -> None:
     queues = set(app.amqp.queues)
-    assert queues == {lanes.queue(lane) for lane in Lane}
+    assert queues == {lane.queue for lane in Lane}
     assert {name for crew in CREWS for name in crew.queues.split(",")} == queues
     assert set(EVERYTHING.queues.split(",")) == queues
 
@@ -45,7 +45,7 @@ def test_a_misspelt_queue_fails_where_it_is_published(app: Celery) -> None:
 
 
 def test_each_tick_goes_to_a_queue_that_exists(app: Celery) -> None:
-    assert {f"syncline.{tick.lane}" for tick in ticks(Settings())} <= set(app.amqp.queues)
+    assert {tick.lane.queue for tick in ticks(Settings())} <= set(app.amqp.queues)
 
 
 def test_a_message_is_json_and_kept_until_its_work_is_done(app: Celery) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.flows import repairs
+from syncline.flows import projections, repairs
 from syncline.flows.discrepancies import Cause
 from syncline.flows.flow import Difference
 from syncline.flows.repairs import Act
@@ -53,15 +53,17 @@ def test_only_what_is_still_as_it_was_shown_is_repaired() -> None:
 
 
 def test_what_was_accepted_is_no_difference_until_a_value_moves() -> None:
-    assert repairs.remaining([TOTAL, *LINES], repairs.accepting(LINES, {}, {"lines"})) == [TOTAL]
+    assert projections.remaining([TOTAL, *LINES], repairs.accepting(LINES, {}, {"lines"})) == [
+        TOTAL
+    ]
     accepted = repairs.accepting([TOTAL], {}, {"total"})
     assert accepted == {"total": ["10.00", "12.00"]}
-    assert repairs.remaining([TOTAL, *LINES], accepted) == LINES
+    assert projections.remaining([TOTAL, *LINES], accepted) == LINES
     moved = [TOTAL._replace(got="13.00"), TOTAL._replace(wanted="11.00")]
-    assert repairs.remaining(moved, accepted) == moved
+    assert projections.remaining(moved, accepted) == moved
     for fields_ in ({"lines", "total"}, {"total"}):
         with_lines = repairs.accepting([TOTAL, *LINES], {}, fields_)
-        assert repairs.remaining([TOTAL, *LINES], with_lines) == []
+        assert projections.remaining([TOTAL, *LINES], with_lines) == []
 
 
 @given(differences, st.sets(fields))
@@ -69,7 +71,7 @@ def test_accepting_takes_what_is_meant_and_nothing_else(
     found: list[Difference], meant: set[str]
 ) -> None:
     accepted = repairs.accepting(found, {}, meant)
-    left = repairs.remaining(found, accepted)
+    left = projections.remaining(found, accepted)
     assert all(one.field not in meant for one in left)
-    assert repairs.remaining(found, repairs.accepting(found, {})) == []
+    assert projections.remaining(found, repairs.accepting(found, {})) == []
     assert repairs.accepting(found, accepted, ()) == accepted

@@ -17,7 +17,7 @@ from syncline.steps.halo_book import Book
 from syncline.steps.halo_reading import OWN_REST, notice
 from syncline.steps.halo_rows import IN_DOUBT, is_as_known
 from syncline.steps.poll_halo import poll
-from syncline.steps.send import send
+from syncline.steps.registry import send
 from syncline.steps.sweep import sweep
 from tests.events import arrive
 from tests.from_halo import delete, hint, last_call, money_row, order_row, readings, synced, writes
@@ -55,7 +55,7 @@ def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
     [used] = world.rows("select count(*) as number from call where quota_key like 'halo%'")
     world.do("update tenant set quota_calls = :calls, quota_seconds = 60", calls=used.number + 8)
     line = world.reopened()
-    assert send(world.parts, line, "halo.consignment") is not None
+    assert send(world.parts, line, "halo.consignment").after is not None
     [done] = world.rows(
         "select count(*) as number from delivery"
         " where target = 'halo.consignment' and state = 'delivered'"

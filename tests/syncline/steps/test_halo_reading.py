@@ -7,7 +7,7 @@ import pytest
 from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events
-from syncline.steps.send import send
+from syncline.steps.registry import send
 from tests.events import arrive
 from tests.from_halo import (
     delete,
@@ -251,7 +251,7 @@ def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(
     arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
     events.handle(world.parts)
     line = world.parts.open_line(NAME)
-    assert send(world.parts, line, "halo.salesorder") is None
+    assert send(world.parts, line, "halo.salesorder").after is None
     assert sandbox.calls("halo", before) == []
     world.hurry()
     send(world.parts, line, "halo.salesorder")

@@ -32,9 +32,9 @@ from syncline.steps.gate import halo_gate, highlevel_gate
 from syncline.steps.parts import Parts
 from syncline.steps.plan import Call, Kept
 from syncline.steps.reconcile_due import period_of
+from syncline.steps.registry import send
 from syncline.steps.rules import as_live
 from syncline.steps.schedule import due_pulls
-from syncline.steps.send import send
 from tests.events import arrive, order_event
 from tests.from_halo import last_call, writes
 from tests.shipping import TRACKED, an_order, fulfillments, halo_orders, hint

@@ -23,7 +23,8 @@ from syncline.steps import look_up, mirror, prove, pull, readings, targets
 from syncline.steps.find import find
 from syncline.steps.gate import PATIENCE
 from syncline.steps.parts import Nudge
-from syncline.steps.send import send
+from syncline.steps.registry import look_up as look_up_target
+from syncline.steps.registry import send
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
 
@@ -148,7 +149,7 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
 
     monkeypatch.setattr(look_up, "_read", no)
     _settled(ready)
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
 
 
@@ -165,9 +166,9 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
         line.halo_key, 1000, lane=Lane.DELIVERIES, connection=NAME, deadline=timedelta(seconds=5)
     ).tokens
     quota.give_back(line.halo_key, [last], sent=False)
-    after = look_up.look_up(world.parts, line, "order")
+    after = look_up_target(world.parts, line, "order").after
     assert after is not None
-    assert after > PATIENCE.total_seconds()
+    assert after > PATIENCE
     assert world.counts()["orders", "doubtful"] == 2
     later = """
         select 1 from delivery
@@ -186,11 +187,11 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     _send_all(ready)
     _settled(ready)
     _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3
     seen = len(sandbox.calls())
-    assert look_up.look_up(ready.parts, ready.reopened(), "order") is None
+    assert look_up_target(ready.parts, ready.reopened(), "order").after is None
     assert sandbox.calls(after=seen) == []
 
 
@@ -201,7 +202,7 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_before")
     _send_all(ready)
     _settled(ready)
-    look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "parked"] == 3
 
 

@@ -13,8 +13,8 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import remember_bound
 from syncline.steps.halo_reading import POLL_AFTER
 from syncline.steps.poll_halo import poll
+from syncline.steps.registry import send
 from syncline.steps.schedule import due_pulls
-from syncline.steps.send import send
 from tests.events import arrive
 from tests.from_halo import (
     last_call,

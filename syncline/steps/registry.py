@@ -1,0 +1,49 @@
+"""Every target of deliveries, and how it is done: put together here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncline.steps import halo_reading, readings, ship, ship_look_up
+from syncline.steps import look_up as looking_up
+from syncline.steps import send as sending
+from syncline.steps.halo_targets import TARGETS
+from syncline.steps.handlers import Handler, Works
+from syncline.steps.parts import Line, Parts
+from syncline.steps.rounds import NextRun
+
+
+def _write(parts: Parts, line: Line, target: str) -> NextRun:
+    return sending.send(parts, line, TARGETS[target])
+
+
+def _look_up_written(parts: Parts, line: Line, target: str) -> NextRun:
+    return looking_up.look_up(parts, line, TARGETS[target])
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **{
+        name: Handler(_write, _look_up_written, may_work=target.may_work)
+        for name, target in TARGETS.items()
+    },
+    ship.TARGET: Handler(ship.ship, ship_look_up.look_up_shipments),
+    **dict.fromkeys(readings.TARGETS, Handler(readings.read, may_work=Works.READS)),
+    **dict.fromkeys(halo_reading.TARGETS, Handler(halo_reading.read_halo, may_work=Works.READS)),
+}
+"""Target → how its deliveries are done."""
+
+
+def send(parts: Parts, line: Line, target: str) -> NextRun:
+    """Deliver what is due to one target of a connection."""
+    handler = HANDLERS[target]
+    if not handler.may_work.allowed(line.link):
+        return NextRun.when_due()
+    return handler.sends(parts, line, target)
+
+
+def look_up(parts: Parts, line: Line, target: str) -> NextRun:
+    """Find out what became of a target's deliveries of unknown outcome, after their settle time."""
+    handler = HANDLERS[target]
+    if handler.looks_up is None or not handler.may_work.allowed(line.link):
+        return NextRun.when_due()
+    return handler.looks_up(parts, line, target)
