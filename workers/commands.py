@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from redis.exceptions import RedisError
 
 from syncline.cli import (
     adopt,
@@ -31,9 +32,7 @@ from syncline.cli import (
     show,
     status,
 )
-from syncline.cli.desk import Desk, desk
-from syncline.cli.output import WRONG_DATA, Commands, complain, say
-from syncline.errors import SynclineError
+from syncline.errors import Again, SynclineError
 from syncline.ledger.connections import Link
 from syncline.ledger.migrate import pending, upgrade
 from syncline.ledger.status import is_prepared
@@ -41,6 +40,9 @@ from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
+from syncline.terminal.context import CommandContext, command_context
+from syncline.terminal.messages import WRONG_DATA, complain
+from syncline.terminal.output import Commands, say
 from syncline.transport import Transport
 from workers import embedded, enqueue, sandbox_commands
 from workers.demo import demo
@@ -108,7 +110,7 @@ def migrate(
 
     Example: syncline migrate
     """
-    settings = desk(context).settings()
+    settings = command_context(context).settings()
     configure(settings)
     with embedded.using(settings) as servers:
         missing = pending(servers.database_url)
@@ -125,7 +127,7 @@ def down(context: typer.Context) -> None:
 
     Example: syncline down
     """
-    settings = desk(context).settings()
+    settings = command_context(context).settings()
     if settings.database_url is not None and settings.redis_url is not None:
         say("Both servers come from the settings; nothing here is to be stopped.")
     elif embedded.stop_if_unused(settings):
@@ -135,7 +137,7 @@ def down(context: typer.Context) -> None:
         raise typer.Exit(WRONG_DATA)
 
 
-def this_installation() -> Desk:
+def this_installation() -> CommandContext:
     """The desk over the settings of the environment."""
 
     def open_it() -> AbstractContextManager[Parts]:
@@ -143,7 +145,7 @@ def this_installation() -> Desk:
         configure(settings)
         return opened(settings)
 
-    return Desk(settings=Settings.load, open=open_it, quota_keys=quota_keys)
+    return CommandContext(settings=Settings.load, open=open_it, quota_keys=quota_keys)
 
 
 def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
@@ -157,8 +159,9 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
     Raises:
         Refused: a server of the settings does not answer, or the sealing key is wrong.
+        Again: Redis went away during the block.
     """
-    with embedded.using(settings) as servers:
+    with _redis_in_reach(), embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         transport = Transport()  # one that is closed with the command
         parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer, settings))
@@ -171,6 +174,16 @@ def opened(settings: Settings) -> Iterator[Parts]:
             parts.workers.shutdown()
             transport.close()
             parts.ledger.engine.dispose()
+
+
+@contextmanager
+def _redis_in_reach() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Again(
+            f"Redis is not reachable ({error}).", remedy="Try again when it is back."
+        ) from None
 
 
 def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:

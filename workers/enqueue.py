@@ -11,15 +11,15 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import Connection as Database
 
 from syncline.actor import actor
-from syncline.cli.desk import desk
-from syncline.cli.options import day
-from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections, effects
 from syncline.quota.keys import Lane
 from syncline.steps import halo_reading, readings, ship
 from syncline.steps.reconcile_due import LAST, asked
 from syncline.steps.targets import TARGETS
+from syncline.terminal.context import command_context
+from syncline.terminal.options import day
+from syncline.terminal.output import group, say
 from tasks.nudging import PULL_TASKS
 from workers.lanes import queue
 
@@ -184,7 +184,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
         link = connections.by_name(database, connection)
         effects.decided(database, link.id, what=what, subject=link.name, by=by, after=after)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         parts.ledger.run(note)
         _publish(tasks)
     for task in tasks:

@@ -18,7 +18,6 @@ from celery import Celery
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from syncline.cli.output import complain
 from syncline.credentials import load_key
 from syncline.errors import SynclineError
 from syncline.highlevel.signatures import public_keys
@@ -28,6 +27,7 @@ from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.inbound import doors
 from syncline.steps.parts import Nudge
+from syncline.terminal.messages import complain
 from tasks.nudging import publish
 from workers import embedded, receiver_server
 from workers.committer import Committer

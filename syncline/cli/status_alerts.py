@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.cli.alerts import state_of
-from syncline.cli.output import plain, table
 from syncline.ledger import alerts
+from syncline.terminal.output import plain, table
 
 _MOST = 20
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.cli.output import plain, stack, table
 from syncline.cli.remedies import in_two
 from syncline.ledger import connections, parked
 from syncline.ledger.parked import ParkedDelivery, SourceRecord
 from syncline.mapping.apply import Row
 from syncline.mapping.document import load
+from syncline.terminal.output import plain, stack, table
 
 MARK: Final = "►"
 """Stands before a field that is to blame."""

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
-from syncline.cli.desk import Desk
 from syncline.ledger import connections, deliveries, sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
@@ -23,6 +22,7 @@ from syncline.ledger.leases import Confirmation, Departure, Lease
 from syncline.mapping.document import load
 from syncline.settings import Settings
 from syncline.steps.record import record
+from syncline.terminal.context import CommandContext
 from workers import commands
 
 Run = Callable[..., Result]
@@ -52,7 +52,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def runner(settings: Settings) -> Run:
-    desk = Desk(
+    desk = CommandContext(
         settings=lambda: settings,
         open=lambda: commands.opened(settings),
         quota_keys=commands.quota_keys,
