@@ -23,7 +23,7 @@ from syncline.mapping.document import load
 from syncline.settings import Settings
 from syncline.steps.record import record
 from syncline.terminal.context import CommandContext
-from workers import commands
+from workers import commands, opening
 
 Run = Callable[..., Result]
 
@@ -52,14 +52,14 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def runner(settings: Settings) -> Run:
-    desk = CommandContext(
+    commanded = CommandContext(
         settings=lambda: settings,
-        open=lambda: commands.opened(settings),
-        quota_keys=commands.quota_keys,
+        open=lambda: opening.opened(settings),
+        quota_keys=opening.quota_keys,
     )
 
     def command(*arguments: str, typed: str | None = None) -> Result:
-        result = CliRunner().invoke(commands.app, list(arguments), input=typed, obj=desk)
+        result = CliRunner().invoke(commands.app, list(arguments), input=typed, obj=commanded)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -15,7 +15,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.terminal.context import CommandContext
 from tests.syncline.sandbox.taking_in import TakingIn, taking_in
-from workers import commands, processes, sandbox_commands
+from workers import commands, opening, processes, sandbox_commands
 
 Run = Callable[..., Result]
 
@@ -41,8 +41,8 @@ def settings(tmp_path: Path) -> Settings:
 def run(settings: Settings) -> Run:
     commanded = CommandContext(
         settings=lambda: settings,
-        open=lambda: commands.opened(settings),
-        quota_keys=commands.quota_keys,
+        open=lambda: opening.opened(settings),
+        quota_keys=opening.quota_keys,
     )
 
     def run(*words: str) -> Result:
