@@ -24,6 +24,7 @@ from workers import embedded
 from workers.logs import configure
 from workers.parts import make_parts
 from workers.processes import tick_mark
+from workers.task_logs import bind_tasks
 
 settings = Settings.load()
 
@@ -50,6 +51,7 @@ def use_broker() -> None:
 @setup_logging.connect(weak=False)
 def _logs(**_: Any) -> None:
     configure(settings)
+    bind_tasks()
 
 
 @worker_init.connect(weak=False)

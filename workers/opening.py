@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 
 from redis.exceptions import RedisError
 
@@ -15,10 +14,9 @@ from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.parts import Nudge, Parts
-from syncline.transport import Transport
 from workers import embedded
 from workers.logs import configure
-from workers.parts import Lines, halo_key, highlevel_key, make_parts
+from workers.parts import halo_key, highlevel_key, make_parts
 
 
 @contextmanager
@@ -47,10 +45,11 @@ def opened(settings: Settings) -> Iterator[Parts]:
         Refused: a server of the settings does not answer, or the sealing key is wrong.
         Again: Redis went away during the block.
     """
-    with _redis_in_reach(), embedded.using(settings) as servers:
-        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
-        transport = Transport()  # one that is closed with the command
-        parts = replace(parts, open_line=Lines(parts.ledger, transport, parts.sealer, settings))
+    with _redis_in_reach(), embedded.using(settings) as servers, ExitStack() as until_closed:
+        parts = make_parts(
+            *(settings, servers.database_url, servers.redis_url, _left_to_the_sweep),
+            until_closed=until_closed,
+        )
         try:
             if not parts.ledger.run(is_prepared):
                 # Alembic is slow to import, and nearly every ledger is prepared.
@@ -61,7 +60,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
         finally:
             parts.abandon()
             parts.workers.shutdown()
-            transport.close()
+            until_closed.close()
             parts.ledger.engine.dispose()
 
 

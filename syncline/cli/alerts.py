@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.cli.status_alerts import state_of
 from syncline.errors import UnknownName
 from syncline.ledger import alert_messages, alerts, connections, effects, history
 from syncline.ledger.alert_messages import SeenMessage
@@ -211,18 +212,6 @@ def _render(found: list[Alert]) -> RenderableType:
         table(f"{len(found)} alerts", columns, rows),
         plain("See one with: syncline alerts show NUMBER"),
     )
-
-
-def state_of(alert: Alert) -> str:
-    """Where an alert stands, and its ticket."""
-    if alert.acknowledged_by is not None and alert.state == "open":
-        state = f"known: {alert.acknowledged_by}"
-    elif alert.detail.get("gathered"):
-        state = f"{alert.state}, told with others"
-    else:
-        told = "" if alert.told_at is not None else ", not told yet"
-        state = f"{alert.state}{told if alert.state != 'closed' else ''}"
-    return state if alert.ticket_id is None else f"{state}, ticket {alert.ticket_id}"
 
 
 def _render_shown(found: _Shown) -> RenderableType:

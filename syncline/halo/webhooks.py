@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -17,19 +16,17 @@ from pydantic import SecretStr
 from syncline.errors import Doubtful, Unreadable
 from syncline.halo.answers import elements, listing
 from syncline.halo.client import HaloClient
-from syncline.halo.hints import Entity, entity_named
+from syncline.halo.hints import entity_named
 from syncline.halo.models import HaloRow, LookupRow, NotificationRow, WebhookEventRow, WebhookRow
 from syncline.halo.paging import PageWalk
 from syncline.halo.saving import save
+from syncline.halo.webhook_events import WANTED, BindableEvent
 from syncline.transport import Permit
 
 Row = TypeVar("Row", bound=HaloRow)
 
 PATH, NOTIFICATION_PATH = "/Webhook", "/Notification"
 LOOKUP_PATH, LOG_PATH = "/Lookup", "/WebhookEvent"
-
-WANTED: tuple[Entity, ...] = ("salesorder", "payment", "consignment")
-"""What we want to hear of: the rest follows from reading these."""
 
 _EVENTS_LOOKUP = "64"
 POST, BASIC = 0, 1
@@ -41,15 +38,6 @@ _TO_A_WEBHOOK = {"type": -2, "delivery_method": 6}
 _IDLE = re.compile(r"reminder|overdue|approv|viewed|e-?mail|print", re.IGNORECASE)
 _TWIN = re.compile(r"\s*[-(]\s*(all|assigned|mine|my team|team)\b[^)]*\)?\s*$", re.IGNORECASE)
 _ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class BindableEvent:
-    """An event of this tenant that a webhook can be bound to: its number, and what it tells of."""
-
-    number: int
-    name: str
-    entity: Entity
 
 
 def webhook_body(

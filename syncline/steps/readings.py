@@ -22,8 +22,8 @@ from syncline.ledger import deliveries, records
 from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
-from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.gate import Gate, Outcome, highlevel_gate
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.verdicts import backoff
 from syncline.transport import Permit

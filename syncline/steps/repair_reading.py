@@ -13,8 +13,8 @@ from syncline.ledger.target_rows import Standing
 from syncline.quota.keys import Lane
 from syncline.steps import sources
 from syncline.steps.adopt_reading import patiently
-from syncline.steps.gate import PARALLEL, Outcome, halo_gate
-from syncline.steps.parts import Line, Parts
+from syncline.steps.gate import Outcome, halo_gate
+from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.steps.targets import TARGETS
 from syncline.transport import Permit
 

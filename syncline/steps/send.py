@@ -29,9 +29,9 @@ from syncline.steps import (
     ship,
     waves,
 )
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, halo_gate
+from syncline.steps.gate import Gate, NoQuota, halo_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.stop import stop_connection
 from syncline.steps.targets import TARGETS, Target

@@ -24,9 +24,9 @@ from syncline.ledger.leases import Departure, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
 from syncline.steps.claim import claim_urgent_first
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, Planned, highlevel_gate
+from syncline.steps.gate import Gate, NoQuota, Outcome, Planned, highlevel_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.ship_cases import THERE_BEFORE, Case, Move, Parting
 from syncline.steps.stop import stop_connection

@@ -20,9 +20,9 @@ from syncline.ledger.leases import Lease
 from syncline.ledger.states import State
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, highlevel_gate
+from syncline.steps.gate import Gate, NoQuota, Outcome, highlevel_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.ship import TARGET, keep, read_order, write
 from syncline.steps.ship_cases import Case, Move
 from syncline.steps.stop import stop_connection

@@ -16,7 +16,7 @@ from syncline.errors import MissingScope
 from syncline.halo import webhooks
 from syncline.halo.inbound import InboundKey, InboundKeys
 from syncline.halo.models import NotificationRow, WebhookRow
-from syncline.halo.webhooks import BindableEvent
+from syncline.halo.webhook_events import WANTED, BindableEvent
 from syncline.ledger import abilities
 from syncline.quota.keys import Lane
 from syncline.steps.bound import bound, remember_bound
@@ -98,7 +98,7 @@ def install(
         return _installed(work, url, key, dry_run=dry_run)
     except MissingScope as error:
         return Installed(
-            name_of(line), url, key, "by hand", error.what, None, (), (), webhooks.WANTED, dry_run
+            name_of(line), url, key, "by hand", error.what, None, (), (), WANTED, dry_run
         )
 
 
@@ -181,7 +181,7 @@ def _result(
     if not dry_run:
         work.remember(webhook_id, fitting)
     entities = {event.entity for event in fitting}
-    missing = tuple(entity for entity in webhooks.WANTED if entity not in entities)
+    missing = tuple(entity for entity in WANTED if entity not in entities)
     return Installed(
         name_of(work.line),
         url,

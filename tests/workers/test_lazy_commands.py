@@ -184,7 +184,9 @@ def groups() -> Iterator[str]:
 @pytest.mark.usefixtures("shells")
 @pytest.mark.parametrize("name", list(groups()))
 def test_completion_goes_on_inside_every_group(name: str) -> None:
-    assert completed(f"syncline {name} ") == list(root().commands[name].commands)
+    group = root().commands[name]
+    assert isinstance(group, TyperGroup)
+    assert completed(f"syncline {name} ") == list(group.commands)
 
 
 @pytest.mark.usefixtures("shells")

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
-from syncline.halo.webhooks import BindableEvent
+from syncline.halo.webhook_events import BindableEvent
 from syncline.ledger import calls, connections, pulls, radar, waits
 from syncline.settings import Settings
 from syncline.steps.bound import remember_bound

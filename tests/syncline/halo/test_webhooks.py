@@ -12,7 +12,8 @@ from syncline.errors import Absent, Doubtful, MissingScope
 from syncline.halo import webhooks
 from syncline.halo.client import HaloClient
 from syncline.halo.models import LookupRow, NotificationRow
-from syncline.halo.webhooks import BindableEvent, fitting_events, webhook_body
+from syncline.halo.webhook_events import BindableEvent
+from syncline.halo.webhooks import fitting_events, webhook_body
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
 

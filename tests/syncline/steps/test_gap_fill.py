@@ -18,6 +18,7 @@ from syncline.errors import SynclineError
 from syncline.halo import orders, webhooks
 from syncline.halo.customers import client_walk, list_clients_page
 from syncline.halo.paging import PageWalk
+from syncline.halo.webhook_events import WANTED
 from syncline.ledger import connections, events
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
@@ -234,7 +235,7 @@ def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
     assert POLL in scene.world.nudges
     now = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
     assert now.webhook_id is None
-    assert now.missing == webhooks.WANTED
+    assert now.missing == WANTED
 
 
 def test_each_log_is_read_when_its_turn_has_come(make: Callable[..., Scene]) -> None:

@@ -35,7 +35,8 @@ from syncline.steps.tokens import keep
 from syncline.transport import Permit, Transport
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
-from workers.parts import highlevel_key, oauth_desk
+from workers.lines import oauth_desk
+from workers.parts import highlevel_key
 
 REDIRECT = "http://127.0.0.1:8734/callback"
 APP: dict[str, Any] = {
