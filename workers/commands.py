@@ -5,6 +5,7 @@ It imports no command: each is imported when it is called, so that help comes at
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -187,6 +188,8 @@ def main() -> None:
     """Run a command; every error of ours is one line on standard error."""
     # With standard input closed there is none at all; an empty one says so in every prompt.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
+    # Imports leave much that lasts: to search it for garbage at every turn is a tenth of a start.
+    gc.set_threshold(50_000, 20, 20)
     if "_SYNCLINE_COMPLETE" in os.environ:
         # Typer learns the shells here, which otherwise takes options of its own.
         get_completion_inspect_parameters()

@@ -37,6 +37,7 @@ from workers.logs import configure
 from workers.nudger import Nudger
 from workers.parts import open_redis, utc_now
 from workers.processes import port_file
+from workers.server import hold
 from workers.webhooks import Webhooks
 
 DOORS_KEPT = timedelta(seconds=5)
@@ -137,7 +138,7 @@ def _servers(settings: Settings) -> Servers:
         return Servers(
             settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
         )
-    embedded.hold(settings)
+    hold(settings)
     return embedded.ensure(settings)
 
 
