@@ -33,8 +33,8 @@ from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.reconcile import advance
 from syncline.steps.schedule import due_pulls
 from syncline.steps.send import send
+from syncline.steps.stored_secrets import keep
 from syncline.steps.sweep import sweep
-from syncline.steps.tokens import keep
 from workers.parts import make_parts
 
 NAME = "acme"

@@ -20,7 +20,8 @@ from syncline.settings import Settings
 from syncline.steps.highlevel_tokens import InstalledTokens
 from syncline.steps.parts import Line
 from syncline.steps.rules import rules_of
-from syncline.steps.tokens import LedgerTokens, secret
+from syncline.steps.stored_secrets import secret
+from syncline.steps.tokens import LedgerTokens
 from syncline.transport import Transport
 from workers.parts import halo_key, highlevel_key, utc_now
 

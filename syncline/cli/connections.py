@@ -20,8 +20,8 @@ from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document, load
 from syncline.steps.parts import Parts
 from syncline.steps.rules import begin
-from syncline.steps.tokens import keep
-from syncline.steps.tokens import secret as known_secret
+from syncline.steps.stored_secrets import keep
+from syncline.steps.stored_secrets import secret as known_secret
 from syncline.terminal.context import command_context
 from syncline.terminal.options import (
     HaloSecret,

@@ -18,7 +18,7 @@ from syncline.ledger.credentials import OAUTH
 from syncline.settings import Settings
 from syncline.steps import notify
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack
 from syncline.terminal.prompts import ask_secret

@@ -27,7 +27,7 @@ from syncline.ledger import connections, credentials
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
 from syncline.steps.highlevel_tokens import keep_grant
-from syncline.steps.tokens import keep, secret
+from syncline.steps.stored_secrets import keep, secret
 from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
 from workers import opening
 

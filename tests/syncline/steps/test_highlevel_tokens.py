@@ -31,7 +31,7 @@ from syncline.steps.highlevel_tokens import (
     refresh_due,
     usable_until,
 )
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from syncline.transport import Permit, Transport
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
