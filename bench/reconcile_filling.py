@@ -22,9 +22,9 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation
 from syncline.halo.client import HaloClient, Received
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Confirmation
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps import abilities
@@ -212,7 +212,7 @@ def _save(target_name: str) -> int:
     line, target, many = parts.open_line(NAME), TARGETS[target_name], 0
     while True:
         leases = parts.ledger.run(
-            lambda c: deliveries.claim(c, line.link.id, target_name, parts.session(), AT_ONCE)
+            lambda c: leased.claim(c, line.link.id, target_name, parts.session(), AT_ONCE)
         )
         if not leases:
             return many

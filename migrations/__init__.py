@@ -1,1 +1,1 @@
-"""The shapes the ledger has had, in order."""
+"""What brings a ledger of an older version to the shape of `syncline/ledger/schema`, in order."""

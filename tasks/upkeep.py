@@ -56,12 +56,9 @@ def partitions() -> None:
 @shared_task(name="syncline.upkeep.seal")
 def seal() -> None:
     """Seal the audit log's new entries, and write the heads of its chains outside."""
-    from syncline.steps.anchor import anchor
-    from syncline.steps.seal import seal as seal_step
+    from syncline.steps.seal import keep_log
 
-    here = parts()
-    seal_step(here)
-    anchor(here)
+    keep_log(parts())
 
 
 @shared_task(name="syncline.upkeep.retain")

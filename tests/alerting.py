@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from syncline.ledger import resting
+from syncline.deliveries import unleased
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.alerts import evaluate
 from tests.world import World
@@ -20,7 +20,7 @@ def accept(world: World, sandbox: SandboxProcess) -> None:
     """Let Halo take all orders, and send those again that were parked."""
     refuse(sandbox, [])
     with world.parts.ledger.begin() as connection:
-        resting.retry(connection, None)
+        unleased.retry(connection, None)
     world.drive()
 
 

@@ -103,9 +103,12 @@ def database_url(servers_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _template(database_url: str) -> str:
     from syncline.ledger.migrate import upgrade  # noqa: PLC0415
+    from tests.moves import guard  # noqa: PLC0415
 
     _administer(database_url, 'create database "template_ledger"')
     upgrade(_sibling(database_url, "template_ledger"))
+    with _administering(database_url, "template_ledger") as connection:
+        connection.execute(guard().encode())
     return "template_ledger"
 
 
@@ -120,6 +123,15 @@ def database(_databases: _Databases) -> Iterator[str]:
     name = _databases.take()
     yield _databases.url(name)
     _databases.give_back(name)
+
+
+@pytest.fixture
+def empty_database(database_url: str) -> Iterator[str]:
+    """The URL of a database without anything in it."""
+    name = f"empty_{next(_NUMBERS)}"
+    _administer(database_url, f'create database "{name}"')
+    yield _sibling(database_url, name)
+    _administer(database_url, f'drop database "{name}" with (force)')
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from syncline.errors import SynclineError
 from syncline.highlevel import paging
 from syncline.ledger import connections
-from syncline.ledger.connections import NewConnection
+from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
@@ -35,6 +35,7 @@ from syncline.steps.schedule import due_pulls
 from syncline.steps.send import send
 from syncline.steps.stored_secrets import keep
 from syncline.steps.sweep import sweep
+from tests.moves import by_hand
 from workers.parts import make_parts
 
 NAME = "acme"
@@ -83,6 +84,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.sandbox = sandbox
+        self.redis_url = redis_url
         defaults: dict[str, Any] = {
             "key": SecretStr("k" * 40),
             "deadline": timedelta(seconds=5),
@@ -102,16 +104,7 @@ class World:
         """End the session and close every socket, so that no test inherits one."""
         self.closed = True
         vars(self.parts.ledger).pop("begin", None)  # a test may have let it die
-        bound: Any = self.parts.abandon
-        lines: Any = self.parts.open_line
-        keeper = bound.__self__
-        keeper.close()
-        if keeper._thread is not None:
-            keeper._thread.join()
-        lines._transport.close()
-        self.parts.workers.shutdown()
-        self.parts.nudges._redis.close()
-        self.parts.ledger.engine.dispose()
+        self.parts.close()
 
     def pull(self, kind: str = "order", since: date | None = None) -> Finished:
         today = self.parts.now().date()
@@ -178,8 +171,7 @@ class World:
 
     def reopened(self) -> Line:
         """The connection as the ledger says it now, not as it was a second ago."""
-        lines: Any = self.parts.open_line
-        lines._open.clear()
+        self.parts.open_line.forget()
         return self.parts.open_line(NAME)
 
     def hurry(self) -> None:
@@ -222,7 +214,7 @@ class World:
 
     def do(self, sql: str, **parameters: Any) -> None:
         with self.parts.ledger.engine.begin() as connection:
-            connection.execute(text(sql), parameters)
+            by_hand(connection, sql, parameters)
 
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
         self.nudges.extend(wanted)
@@ -273,3 +265,25 @@ def opening(database_url: str, redis_url: str, sandbox: SandboxProcess) -> Itera
         for world in opened:
             if not world.closed:
                 world.close()
+
+
+def beside(link: Link, mapping: str) -> NewConnection:
+    """Another location of the same tenant, with a mapping of its own."""
+    return NewConnection(
+        name="other",
+        location_id="another-location",
+        highlevel_url=link.highlevel_url,
+        highlevel_calls=100,
+        highlevel_seconds=10,
+        highlevel_daily=1000,
+        halo_url=link.halo_url,
+        tenant_key=None,
+        client_id=link.client_id,
+        scope=link.scope,
+        halo_calls=link.halo_calls,
+        halo_seconds=link.halo_seconds,
+        settle_seconds=None,
+        mapping=mapping,
+        mode="sandbox",
+        start_from=link.start_from,
+    )

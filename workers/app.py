@@ -85,7 +85,7 @@ def _begin(**_: Any) -> None:
 
 @worker_shutdown.connect(weak=False)
 def _end(**_: Any) -> None:
-    context.parts().abandon()
+    context.parts().close()
 
 
 use_broker()

@@ -29,8 +29,8 @@ LINE_KEPT = 5.0
 """Seconds for which an opened connection is used before its settings are read again."""
 
 
-class Lines:
-    """Opens connections and keeps them for a few seconds, so that a batch does not ask again."""
+class KeptLines:
+    """The lines of a process, over one transport: see `Lines`."""
 
     def __init__(
         self, ledger: Ledger, transport: Transport, sealer: Sealer, settings: Settings
@@ -45,18 +45,18 @@ class Lines:
         self._installed: dict[tuple[str | None, ...], InstalledTokens] = {}
 
     def __call__(self, name: str) -> Line:
-        """The line of a connection.
-
-        Raises:
-            UnknownName: there is no such connection.
-            Refused: a secret of it is missing, or its mapping is wrong.
-        """
+        """The line of a connection; raises as `Lines` says."""
         with self._lock:
             kept = self._open.get(name)
             if kept is None or time.monotonic() - kept[0] > LINE_KEPT:
                 kept = (time.monotonic(), self._ledger.run(lambda c: self._make(c, name)))
                 self._open[name] = kept
             return kept[1]
+
+    def forget(self) -> None:
+        """Read every connection anew when it is next asked for; tokens are kept."""
+        with self._lock:
+            self._open.clear()
 
     def _make(self, connection: Connection, name: str) -> Line:
         link = connections.by_name(connection, name)

@@ -17,12 +17,13 @@ class FileLock:
     The lock belongs to the open file, so a child that inherits it holds it too.
 
     Args:
-        path: the file; it is made if it does not exist.
+        path: the file; it is made if it does not exist. A folder that exists can be locked too.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+        self.fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
 
     def share(self) -> None:
         """Wait until nobody has it alone, then hold it together with others."""

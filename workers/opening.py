@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
@@ -45,11 +45,8 @@ def opened(settings: Settings) -> Iterator[Parts]:
         Refused: a server of the settings does not answer, or the sealing key is wrong.
         Again: Redis went away during the block.
     """
-    with _redis_in_reach(), embedded.using(settings) as servers, ExitStack() as until_closed:
-        parts = make_parts(
-            *(settings, servers.database_url, servers.redis_url, _left_to_the_sweep),
-            until_closed=until_closed,
-        )
+    with _redis_in_reach(), embedded.using(settings) as servers:
+        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         try:
             if not parts.ledger.run(is_prepared):
                 # Alembic is slow to import, and nearly every ledger is prepared.
@@ -58,10 +55,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
                 upgrade(servers.database_url)
             yield parts
         finally:
-            parts.abandon()
-            parts.workers.shutdown()
-            until_closed.close()
-            parts.ledger.engine.dispose()
+            parts.close()
 
 
 @contextmanager

@@ -20,26 +20,29 @@ from syncline.quota.bucket import Quota, Spent
 from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
-from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Lines, Nudge, Parts
 from workers.sessions import SessionKeeper
 
-OpenLine = Callable[[str], Line]
 
+class LateLines:
+    """Lines by what `make` gives, which is called when the first connection is opened."""
 
-class MadeOnFirstUse:
-    """Opens connections by what `make` gives, which is called when the first is opened."""
-
-    def __init__(self, make: Callable[[], OpenLine]) -> None:
+    def __init__(self, make: Callable[[], Lines]) -> None:
         self._make = make
-        self._made: OpenLine | None = None
+        self._made: Lines | None = None
         self._lock = Lock()
 
     def __call__(self, name: str) -> Line:
-        """The line of a connection."""
+        """The line of a connection; raises as `Lines` says."""
         with self._lock:
             if self._made is None:
                 self._made = self._make()
         return self._made(name)
+
+    def forget(self) -> None:
+        """Read every connection anew when it is next asked for."""
+        if self._made is not None:
+            self._made.forget()
 
 
 def highlevel_key(link: Link) -> QuotaKey:
@@ -76,33 +79,30 @@ def make_parts(
     database_url: str,
     redis_url: str,
     announce: Callable[[Nudges, Iterable[Nudge]], None],
-    *,
-    until_closed: ExitStack | None = None,
 ) -> Parts:
-    """Everything a worker process needs.
-
-    Args:
-        settings: of this installation.
-        database_url: where PostgreSQL is.
-        redis_url: where Redis is.
-        announce: publishes nudges.
-        until_closed: closes what calls the APIs; without it that lasts as long as the process.
-    """
+    """Everything a worker process needs; its `close` closes all of it."""
     ledger = Ledger(connect(database_url, connections=settings.worker_threads + 8))
     redis = open_redis(redis_url)
     sealer = load_key(settings)
     keeper = SessionKeeper(ledger, settings.heartbeat, settings.dead_after)
     nudges = Nudges(redis, forget=settings.dead_after)
+    workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="call")
+    clients = ExitStack()
+    # In the reverse order: the session ends while there is a ledger, and each is closed even if
+    # another cannot be.
+    closing = ExitStack()
+    for close in (ledger.engine.dispose, redis.close, clients.close, workers.shutdown):
+        closing.callback(close)
+    closing.callback(keeper.close)
 
-    def lines() -> OpenLine:
+    def lines() -> Lines:
         # Clients and models are slow to import, and not every process opens a connection.
         from syncline.transport import Transport  # noqa: PLC0415
-        from workers.lines import Lines  # noqa: PLC0415
+        from workers.lines import KeptLines  # noqa: PLC0415
 
         transport = Transport()
-        if until_closed is not None:
-            until_closed.callback(transport.close)
-        return Lines(ledger, transport, sealer, settings)
+        clients.callback(transport.close)
+        return KeptLines(ledger, transport, sealer, settings)
 
     return Parts(
         settings=settings,
@@ -110,14 +110,15 @@ def make_parts(
         quota=Quota(redis, recover=partial(_recover, ledger), reserve=settings.quota_reserve),
         nudges=nudges,
         sealer=sealer,
-        workers=ThreadPoolExecutor(PARALLEL, thread_name_prefix="call"),
+        workers=workers,
         session=keeper.current,
         abandon=keeper.abandon,
         now=utc_now,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        open_line=MadeOnFirstUse(lines),
+        open_line=LateLines(lines),
         announce=partial(announce, nudges),
+        close=closing.close,
     )
 
 

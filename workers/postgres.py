@@ -16,12 +16,15 @@ import psycopg
 
 from syncline import private
 from syncline.errors import Refused
+from workers.locks import alone
 from workers.ports import LOOPBACK
 
 USER = "syncline"
 DATABASE = "syncline"
 # PostgreSQL refuses to run as root. In a container, where everything is root, it runs as this one.
 SYSTEM_USER = "syncline-db"
+# Locked while that user is made: one folder for all installations of the machine.
+_USERS = Path("/etc")
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -157,17 +160,31 @@ def _owner() -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--user-group", SYSTEM_USER]
+        entry = _made_once()
+    return entry.pw_uid, entry.pw_gid
+
+
+def _made_once() -> pwd.struct_passwd:
+    """The system user, made unless another process has made it meanwhile.
+
+    `useradd` looks for the name before it locks its files. Of two at once, the second replaces the
+    first one's user by one with another id, and what runs under the first id is without a user.
+    """
+    command = ["useradd", "--system", "--no-create-home", "--user-group", SYSTEM_USER]
+    with alone(_USERS):
+        try:
+            return pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            pass
         try:
             subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-            entry = pwd.getpwnam(SYSTEM_USER)
+            return pwd.getpwnam(SYSTEM_USER)
         except (OSError, subprocess.CalledProcessError, KeyError) as error:
             raise Refused(
                 f"PostgreSQL cannot run as root, and the user {SYSTEM_USER} cannot be made "
                 f"({error}).",
                 remedy="Run syncline as a normal user, or give SYNCLINE_DATABASE_URL.",
             ) from error
-    return entry.pw_uid, entry.pw_gid
 
 
 def _let_through(path: Path) -> None:

@@ -10,7 +10,7 @@ import httpx
 import typer
 
 from syncline.errors import Again, Refused, UnknownName, Unreachable
-from syncline.sandbox.highlevel_events import TYPES
+from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA

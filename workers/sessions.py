@@ -57,12 +57,11 @@ class SessionKeeper:
             )
 
     def close(self) -> None:
-        """End the session of a process that stops cleanly."""
+        """End the session of a process that stops, and wait until its heart stands still."""
         self._stop.set()
-        with self._lock:
-            old, self._id = self._id, None
-        if old is not None:
-            self._ledger.run(lambda connection: sessions.end(connection, old))
+        self.abandon()
+        if self._thread is not None:
+            self._thread.join()
 
     def _begin(self) -> UUID:
         made = uuid4()

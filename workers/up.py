@@ -18,7 +18,7 @@ from syncline import private
 from syncline.errors import Refused
 from syncline.highlevel.signatures import PUBLISHED
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
-from syncline.sandbox.webhooks import SigningKeys
+from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.output import say

@@ -21,17 +21,22 @@ from syncline.errors import (
     Unreachable,
     WrongPlace,
 )
-from syncline.halo import invoices, orders, payments, recurring
 from syncline.halo.answers import listing
 from syncline.halo.auth import Token, TokenDesk
-from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
-from syncline.halo.customers import client_walk, get_client, list_clients_page
+from syncline.halo.entities.currencies import currency_ids, currency_rates
+from syncline.halo.entities.resources import (
+    CLIENT,
+    CURRENCY,
+    INVOICE,
+    ORDER,
+    PAYMENT,
+    RECURRING,
+)
+from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
-from syncline.halo.reports import run_sql
-from syncline.highlevel.orders import list_orders
+from syncline.halo.sql.reports import run_sql
+from syncline.highlevel.payments import RECORDS, Records, Span, list_records
 from syncline.highlevel.providers import list_providers
-from syncline.highlevel.subscriptions import list_subscriptions
-from syncline.highlevel.transactions import list_transactions
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, stored_secrets
@@ -284,18 +289,14 @@ def _highlevel(
 
 
 def _lists_of_highlevel(line: Line) -> Iterator[Question]:
-    for kind, listed in (
-        ("orders", list_orders),
-        ("transactions", list_transactions),
-        ("subscriptions", list_subscriptions),
-    ):
+    for kind, records in RECORDS.items():
 
-        def make(permit: Permit, read: Callable[..., Any] = listed) -> Any:
-            return read(line.highlevel, permit, limit=1, offset=0)
+        def make(permit: Permit, records: Records[Any, Any] = records) -> Any:
+            return list_records(line.highlevel, permit, records, Span(1))
 
         yield Question(
-            f"HighLevel: reading {kind}",
-            f"check {kind}",
+            f"HighLevel: reading {kind}s",
+            f"check {kind}s",
             make,
             lambda page: f"{page.total_count} in location {line.link.location_id}",
         )
@@ -315,13 +316,13 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> It
     yield Question(
         "Halo: currencies",
         "GET /Currency",
-        lambda permit: list_currencies(line.halo, permit),
+        lambda permit: list_rows(line.halo, permit, CURRENCY),
         lambda rows: _remember_currencies(parts, line, rows),
     )
     yield Question(
         "Halo: customers",
         "GET /Client",
-        lambda permit: list_clients_page(line.halo, permit, client_walk()),
+        lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT)),
         lambda rows: f"{len(rows)} on the first page",
     )
     for what, path in _lists(line.document):
@@ -336,7 +337,7 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> It
         yield Question(
             "Halo: the default client",
             f"GET /Client/{default}",
-            lambda permit: get_client(line.halo, permit, default),
+            lambda permit: read_row(line.halo, permit, CLIENT, default),
             lambda row: f"{row.id} exists",
         )
     yield Question(
@@ -350,11 +351,11 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> It
 
 def _lists(document: Document) -> list[tuple[str, str]]:
     """What the mapping writes beside customers, and where it stands."""
-    wanted = [("sales orders", orders.PATH)]
+    wanted = [("sales orders", ORDER.path)]
     if document.payments.into == "invoice":
-        wanted += [("invoices", invoices.PATH), ("payments", payments.PATH)]
+        wanted += [("invoices", INVOICE.path), ("payments", PAYMENT.path)]
     if document.subscriptions.into == "recurring-invoice":
-        wanted.append(("recurring invoices", recurring.PATH))
+        wanted.append(("recurring invoices", RECURRING.path))
     return wanted
 
 

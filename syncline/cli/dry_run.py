@@ -16,7 +16,7 @@ from syncline import jsontext
 from syncline.cli.show import HELD_UNTIL_LIVE
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
-from syncline.ledger.states import HELD
+from syncline.ledger.modes import HELD
 from syncline.steps.dry_run import Tell, dry_run
 from syncline.steps.plan import Call, Kept, Plan
 from syncline.steps.targets import TARGETS

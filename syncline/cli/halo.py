@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from syncline.actor import caused
 from syncline.cli import halo_dashboard
 from syncline.errors import Refused
-from syncline.halo.webhook_events import WANTED
+from syncline.halo.webhooks.bindable import WANTED
 from syncline.steps import webhooks_install
 from syncline.steps.bound import bound
 from syncline.steps.webhooks_install import Installed, install, look, remove

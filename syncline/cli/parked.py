@@ -16,9 +16,10 @@ from syncline.cli import two_sides
 from syncline.cli.parked_accept import accept_parked
 from syncline.cli.remedies import in_two
 from syncline.cli.two_sides import TwoSides, both_sides
+from syncline.deliveries import parked, unleased
+from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import Refused, UnknownName
-from syncline.ledger import connections, effects, parked, resting
-from syncline.ledger.parked import Cause, ParkedDelivery
+from syncline.ledger import connections, effects
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
@@ -37,7 +38,7 @@ _CALLED = {"recurring": "recurring invoice"}
 
 @dataclass(frozen=True, slots=True)
 class _ListedCause:
-    cause: Cause
+    cause: ParkedCause
     said: str
     remedy: str | None
 
@@ -59,7 +60,7 @@ class _Records:
 
 @dataclass(frozen=True, slots=True)
 class _ShownCause:
-    cause: Cause
+    cause: ParkedCause
     example: TwoSides
     retry: str
 
@@ -157,7 +158,7 @@ def retry_parked(
         if dry_run:
             many = parked.counts(database, connection_id=only, cause=cause)
         else:
-            many = resting.retry(database, only, cause=cause)
+            many = unleased.retry(database, only, cause=cause)
             _note(database, parts.settings, only, cause or "all", many)
         if cause is not None and not many:
             raise _unknown(cause)
@@ -211,8 +212,8 @@ def _again(
     if dry_run:
         return Counter(one.target for one in found)
     if any(one.source_id == record for one in found):
-        return resting.retry(database, only, source_id=record)
-    return resting.retry(database, only, number=int(record))
+        return unleased.retry(database, only, source_id=record)
+    return unleased.retry(database, only, number=int(record))
 
 
 def _note(

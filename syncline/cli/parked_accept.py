@@ -12,10 +12,11 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.deliveries import parked, target_rows
+from syncline.deliveries.parked import ParkedDelivery
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import UnknownName
-from syncline.ledger import connections, parked, target_rows
-from syncline.ledger.parked import ParkedDelivery
-from syncline.ledger.target_rows import Standing
+from syncline.ledger import connections
 from syncline.steps.accept import Acceptance, accept, plan_parked
 from syncline.steps.parts import Parts
 from syncline.terminal.context import command_context
@@ -126,12 +127,12 @@ def _batch(parts: Parts, name: str, ids: Sequence[int], *, dry_run: bool) -> lis
     ]
 
 
-def _still_parked(database: Connection, ids: Sequence[int]) -> list[Standing]:
+def _still_parked(database: Connection, ids: Sequence[int]) -> list[TargetRow]:
     known = target_rows.of_ids(database, ids)
     return [one for one in known.values() if one.state == "parked"]
 
 
-def _told(name: str, one: Standing, plan: Acceptance, why: str) -> _Accepted:
+def _told(name: str, one: TargetRow, plan: Acceptance, why: str) -> _Accepted:
     takes = "" if why else plan.takes
     return _Accepted(one.id, name, one.flow, one.role, one.source_id, takes, why)
 

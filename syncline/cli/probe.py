@@ -11,9 +11,9 @@ from syncline.actor import caused
 from syncline.cli.checks import Finding
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.flows.flow import external_link
-from syncline.halo.customers import client_walk, list_clients_page
+from syncline.halo.entities.resources import CLIENT, ORDER
+from syncline.halo.entities.rows import delete_row, next_page, save_rows, walk_of
 from syncline.halo.models import HaloRow
-from syncline.halo.orders import delete_order, save_orders
 from syncline.ledger import effects
 from syncline.steps.gate import Gate, Outcome
 from syncline.steps.parts import Line, Parts
@@ -66,7 +66,7 @@ def _client(line: Line, gate: Gate) -> int:
     if default is not None:
         return default
     clients = gate.read(
-        "GET /Client", lambda permit: list_clients_page(line.halo, permit, client_walk())
+        "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
     )
     if not clients:
         raise Unmappable(
@@ -88,8 +88,8 @@ def _body(reference: str, client_id: int) -> dict[str, Any]:
 
 
 def _written(parts: Parts, line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
-    outcome = _made(gate, "probe order", lambda permit: save_orders(line.halo, permit, [body]))
-    rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_orders` gave
+    outcome = _made(gate, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
+    rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_rows` gave
     ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]
     if len(ours) != 1:
         raise Doubtful("Halo's answer to the test order does not contain it.")
@@ -100,7 +100,9 @@ def _written(parts: Parts, line: Line, gate: Gate, body: dict[str, Any], referen
 def _removed(parts: Parts, line: Line, gate: Gate, reference: str, order_id: int) -> None:
     try:
         outcome = _made(
-            gate, "remove probe order", lambda permit: delete_order(line.halo, permit, order_id)
+            gate,
+            "remove probe order",
+            lambda permit: delete_row(line.halo, permit, ORDER, order_id),
         )
     except Absent:
         return

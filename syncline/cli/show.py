@@ -11,13 +11,14 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.cli.show_at import At, show_at
+from syncline.deliveries.states import State
 from syncline.errors import UnknownName
 from syncline.flows import payments
 from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
-from syncline.ledger.states import HELD, State
+from syncline.ledger.modes import HELD
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
 

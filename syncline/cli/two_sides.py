@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.cli.remedies import in_two
-from syncline.ledger import connections, parked
-from syncline.ledger.parked import ParkedDelivery, SourceRecord
+from syncline.deliveries import parked
+from syncline.deliveries.parked import ParkedDelivery, SourceRecord
+from syncline.ledger import connections
 from syncline.mapping.apply import Row
 from syncline.mapping.document import load
 from syncline.terminal.output import plain, stack, table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from syncline.deliveries.parked import ParkedCause
 from syncline.flows.alerts import Signal, shortened
 from syncline.flows.discrepancies import Cause as WhyDifferent
 from syncline.ledger.alert_facts import Differences, Gathered, Missed, Readings
 from syncline.ledger.calls import LastAnswer
-from syncline.ledger.parked import Cause
 
 MOST_CAUSES = 50
 """Causes of parked deliveries that get an alert each, of one connection and kind."""
@@ -19,14 +19,14 @@ _LONGEST_REASON = 1000
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 
 
-def parked(causes: Sequence[Cause], connection: str) -> Iterator[Signal]:
+def parked(causes: Sequence[ParkedCause], connection: str) -> Iterator[Signal]:
     """Deliveries that need a person, a signal for each of the greatest causes and one for the rest.
 
     Args:
         causes: those of a connection, the one with the most records first.
         connection: its name.
     """
-    kinds: dict[str, list[Cause]] = {}
+    kinds: dict[str, list[ParkedCause]] = {}
     for cause in causes:
         kind = "fulfillment" if cause.flow == "fulfillments" else "parked"
         kinds.setdefault(kind, []).append(cause)
@@ -36,7 +36,7 @@ def parked(causes: Sequence[Cause], connection: str) -> Iterator[Signal]:
             yield _other_causes(kind, rest, connection)
 
 
-def _other_causes(kind: str, rest: Sequence[Cause], connection: str) -> Signal:
+def _other_causes(kind: str, rest: Sequence[ParkedCause], connection: str) -> Signal:
     return Signal(
         kind,
         f"{kind} for other causes",
@@ -53,7 +53,7 @@ def _other_causes(kind: str, rest: Sequence[Cause], connection: str) -> Signal:
     )
 
 
-def _parked(kind: str, cause: Cause) -> Signal:
+def _parked(kind: str, cause: ParkedCause) -> Signal:
     """Only what all of them have in common is told, no names."""
     what = "Fulfillments" if kind == "fulfillment" else f"Deliveries ({cause.flow}, {cause.target})"
     lines = [

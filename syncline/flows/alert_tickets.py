@@ -13,8 +13,8 @@ from typing import Any, Final
 from syncline.errors import Unmappable
 from syncline.flows.alerts import FLOW
 from syncline.flows.flow import Desired, Difference, external_link
-from syncline.halo.integration_errors import MODULE
-from syncline.halo.tickets import KEY, KEY_BESIDES
+from syncline.halo.entities import resources
+from syncline.halo.entities.resources import ERROR_MODULE, TICKET_REFERENCE_BESIDES
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
 
@@ -112,8 +112,8 @@ def _ticket(alert: Mapping[str, Any], document: Document, desk: Desk) -> Desired
     options, ref = document.alerts, str(alert["id"])
     mapped = apply(document.rows[FLOW], alert)
     body = {
-        KEY: ref,
-        KEY_BESIDES: ref,
+        resources.TICKET.reference: ref,
+        TICKET_REFERENCE_BESIDES: ref,
         "summary": _summary(alert),
         "details": text_of(alert),
         "sendack": False,
@@ -166,7 +166,7 @@ def _action(alert: Mapping[str, Any], role: str) -> Desired:
 def _integration_error(alert: Mapping[str, Any]) -> Desired:
     ref = str(alert["id"])
     body = {
-        "module_id": MODULE,
+        "module_id": ERROR_MODULE,
         "entity_type": str(alert["kind"]),
         "entity_name": ref,
         "endpoint": f"syncline {alert['connection']}"[:_LONGEST_ENDPOINT],
@@ -176,7 +176,7 @@ def _integration_error(alert: Mapping[str, Any]) -> Desired:
 
 
 _COMPARED: Final[Mapping[str, tuple[str, ...]]] = {
-    TICKET: (KEY, "status_id"),
+    TICKET: (resources.TICKET.reference, "status_id"),
     ACTION: ("outcome", "hiddenfromuser"),
     INTEGRATION_ERROR: ("entity_name",),
 }

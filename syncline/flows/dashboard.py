@@ -13,17 +13,18 @@ from typing import Any, Literal
 
 from syncline.flows import dashboard_sql as sql
 from syncline.flows.dashboard_html import figures_html, header_html
-from syncline.halo.dashboards import (
+from syncline.halo.dashboards.objects import (
     CHART,
     COLUMNS,
     COUNTER,
     TABLE,
     Box,
+    Chart,
     dashboard_body,
     html_widget,
+    report_body,
     widget,
 )
-from syncline.halo.stored_reports import Chart, report_body
 from syncline.ledger.dashboard import Figures
 
 ReportKey = Literal["orders", "revenue", "days", "payments", "state", "told"]

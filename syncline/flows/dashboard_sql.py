@@ -1,8 +1,8 @@
 """The statements of the dashboard's reports, over Halo's own tables and our custom table.
 
 Each is one SELECT of T-SQL without comments, names every column, and orders only under TOP, since
-Halo wraps a report's statement into another one. Columns as in `syncline.halo.holdings`. Only rows
-with our reference are counted.
+Halo wraps a report's statement into another one. Columns as in `syncline.halo.entities.resources`.
+Only rows with our reference are counted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncline.flows.flow import reference_of
-from syncline.halo.reports import quoted
+from syncline.halo.sql.reports import quoted
 
 CELLS = (
     *("at", "unfulfilled", "failed", "differences", "alerts", "on the way", "reconciled"),

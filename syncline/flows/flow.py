@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syncline.errors import Unmappable
-from syncline.ledger.states import HELD
+from syncline.ledger.modes import HELD
 from syncline.mapping.document import Document
 from syncline.mapping.options import TestMode
 

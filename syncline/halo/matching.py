@@ -13,6 +13,9 @@ from syncline.halo.models import HaloRow
 
 Row = TypeVar("Row", bound=HaloRow)
 
+WITHOUT_CASE = "emailaddress"
+"""The field whose values are compared without regard to case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Matched(Generic[Row]):
@@ -73,4 +76,4 @@ def reference(row: Mapping[str, Any], key: str) -> str:
     """Our reference on a row, as it is compared; empty where there is none."""
     value = row.get(key)
     text = value.strip() if isinstance(value, str) else ""
-    return text.lower() if key == "emailaddress" else text
+    return text.lower() if key == WITHOUT_CASE else text

@@ -52,6 +52,14 @@ def _rows(value: Any) -> list[Any]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
+def _flat_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(_flat_text(one) for one in value.values())
+    if isinstance(value, list):
+        return "\n".join(_flat_text(one) for one in value)
+    return value if isinstance(value, str) else ""
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Key = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
@@ -238,6 +246,24 @@ class ConsignmentRow(HaloRow):
     lines: Annotated[list[ConsignmentLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
 
 
+class TicketRow(HaloRow):
+    """A ticket."""
+
+    status_id: Whole = None
+    dateclosed: Text = ""
+
+
+class NamedRow(HaloRow):
+    """A report, dashboard or custom table, with what a list or a single read shows of it."""
+
+    name: Text = ""
+    db_name: Text = ""
+
+    def carries(self, remark: str) -> bool:
+        """Whether our remark stands anywhere on it."""
+        return remark in _flat_text(self.raw)
+
+
 class WebhookRow(HaloRow):
     """A webhook that Halo sends; `id` is a UUID. Halo never gives a password back."""
 
@@ -264,7 +290,7 @@ class NotificationRow(HaloRow):
 
 
 class LookupRow(HaloRow):
-    """One entry of a list of choices, such as an event that something may be bound to."""
+    """One entry of a list of choices, such as an event to bind to, or a type of tickets."""
 
     name: Text = ""
 

@@ -1,62 +1,22 @@
-"""What all payments resources share: a page, one by its id, parts of an answer, what was made."""
+"""What all resources share: ids in a path, parts of an answer, what was made."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
 from syncline.highlevel.answers import LOOK_UP
-from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Model, Page, Part, page, parse, reasons
+from syncline.highlevel.models import Part, reasons
 from syncline.transport import Permit
 
 SomePart = TypeVar("SomePart", bound=Part)
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-
-
-def list_page(
-    client: HighLevelClient,
-    permit: Permit,
-    path: str,
-    model: type[Model],
-    filters: Mapping[str, str | int | date | bool | None],
-) -> Page[Model]:
-    """One page of a list, with the filters that are not None.
-
-    Raises:
-        Unreadable: if the answer is no page.
-    """
-    params = {name: _text(value) for name, value in filters.items() if value is not None}
-    received = client.call("GET", path, permit=permit, params=params)
-    with naming(permit):
-        return page(model, received.document, received.headers)
-
-
-def read_one(
-    client: HighLevelClient, permit: Permit, path: str, model: type[Model], record_id: str
-) -> dict[str, Any]:
-    """One record as it came, checked to be the one that was asked for and readable.
-
-    Raises:
-        UnknownName: if `record_id` cannot be an id; nothing is sent then.
-        Unreadable: if the answer is not that record.
-    """
-    document = client.call("GET", f"{path}/{checked_id(record_id)}", permit=permit).document
-    with naming(permit):
-        found = parse(model, document, path)
-        if found.id != record_id:
-            raise Unreadable(
-                f"HighLevel was asked for {path}/{record_id} and gave {found.id}.",
-                remedy="Check the base URL of the HighLevel API in the settings.",
-            )
-    return document
 
 
 def checked_id(record_id: str) -> str:
@@ -123,7 +83,3 @@ def naming(permit: Permit) -> Iterator[None]:
     except SynclineError as error:
         error.call_id = permit.call_id
         raise
-
-
-def _text(value: str | int | date | bool) -> str:  # noqa: FBT001 - a filter's value as it came
-    return str(value).lower() if isinstance(value, bool) else str(value)

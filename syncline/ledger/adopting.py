@@ -1,33 +1,16 @@
-"""The ledger's part of an adoption: what is not in Halo yet as far as we know, and its pinning.
-
-To pin a delivery is to write down which row of Halo it is, before anything is sent: whatever
-crashes afterwards, that order is never created again. A pinned row that does not carry our
-reference yet is marked, so that the writing of references can go on where it ended. Until then it
-counts as doubtful: a worker that comes upon it reads the whole row first, so that the lines which
-stand there are known to it when it writes.
-"""
+"""The ledger's part of an adoption: what is not in Halo yet as far as we know."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from syncline import jsontext
+from syncline.deliveries.pinned import FIELD, OPEN
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Lease
-
-FIELD = "adopt"
-"""The field by which a doubtful order is known among what is parked."""
-
-_MARK = "adopting"
-_LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
-OPEN = "d.target_id is null and d.sent_version is null"
-"""A delivery that nothing was sent for."""
 
 UNDECIDED = f"(d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = '{FIELD}'))"
 """A delivery that nobody has decided about yet."""
@@ -41,9 +24,6 @@ NAMED = """
           and t.created_at >= :since and t.canonical ->> 'entity_id' is not null)"""
 """An order, however old, that money from that day on belongs to, so that it is needed too."""
 
-_UNSENT = "(d.state = 'due' or (d.state = 'doubtful' and d.sent_version is null))"
-_PINNED = f"d.connection_id = :connection_id and d.target_meta ? '{_MARK}'"
-
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
@@ -52,24 +32,6 @@ class OpenOrder:
     delivery: int
     order_id: str
     canonical: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """Which row of Halo a delivery is, what it holds of what we compare, and its `change_seq`."""
-
-    delivery: int
-    target_id: str
-    holds: Mapping[str, str]
-    change_seq: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """How many pinned rows do not carry our reference yet, and when the next may be looked at."""
-
-    left: int
-    next_in_s: float
 
 
 def open_orders(connection: Connection, link: Link, flow: str, since: date) -> list[OpenOrder]:
@@ -127,137 +89,6 @@ def in_flight(connection: Connection, link: Link) -> int:
         {"connection_id": link.id},
     ).scalar_one()
     return many
-
-
-def take_up(connection: Connection, deliveries: Collection[int]) -> None:
-    """What waits, or was doubtful to an earlier adoption, becomes due, so that it can be taken."""
-    connection.execute(
-        text("delete from wait where delivery_id = any(:ids)"), {"ids": list(deliveries)}
-    )
-    connection.execute(
-        text(
-            f"""
-            update delivery d set state = 'due', reason = null, field = null,
-                                  due_at = clock_timestamp()
-            where d.id = any(:ids) and d.state in ('waiting', 'parked') and {OPEN}
-            """  # noqa: S608 - built from constants of this module
-        ),
-        {"ids": list(deliveries)},
-    )
-
-
-def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
-    """Write down which rows of Halo these are; returns the deliveries that could be pinned."""
-    rows = [
-        {
-            "id": one.delivery,
-            "target_id": one.target_id,
-            "holds": one.holds,
-            "meta": {_MARK: True, "change_seq": one.change_seq},
-        }
-        for one in pins
-    ]
-    return set(
-        connection.execute(
-            text(
-                f"""
-                update delivery d
-                set state = 'doubtful', target_id = told.target_id, target_meta = told.meta,
-                    projection = told.holds, cause = 'adopt', due_at = clock_timestamp()
-                from jsonb_to_recordset(cast(:rows as jsonb))
-                     as told (id bigint, target_id text, holds jsonb, meta jsonb)
-                where d.id = told.id and d.state = 'due' and {OPEN}
-                returning d.id
-                """  # noqa: S608 - built from constants of this module
-            ),
-            {"rows": jsontext.dumps(rows).decode()},
-        ).scalars()
-    )
-
-
-def claim(
-    connection: Connection, owner: UUID, deliveries: Collection[int], most: int
-) -> list[Lease]:
-    """DUE, or pinned → LEASED for these deliveries, as `deliveries.claim` does for what is due."""
-    found = connection.execute(
-        text(
-            f"""
-            with open as (
-                select d.id from delivery d
-                where d.id = any(:ids) and {_UNSENT} and d.due_at <= statement_timestamp()
-                order by d.id limit :most for update skip locked
-            )
-            update delivery d set state = 'leased', owner = :owner, attempt = d.attempt + 1
-            from open where d.id = open.id
-            returning {_LEASE}
-            """  # noqa: S608 - built from constants of this module
-        ),
-        {"ids": list(deliveries), "owner": owner, "most": most},
-    )
-    return sorted((Lease(*row) for row in found), key=lambda lease: lease.id)
-
-
-def claim_pinned(
-    connection: Connection, link: Link, target: str, owner: UUID, most: int, *, doubtful: bool
-) -> list[Lease]:
-    """Pinned rows without our reference: not sent → LEASED, or doubtful and settled → CHECKING."""
-    wanted = "d.state = 'doubtful' and d.sent_version is not null" if doubtful else _UNSENT
-    found = connection.execute(
-        text(
-            f"""
-            with open as (
-                select d.id from delivery d
-                where {_PINNED} and d.target = :target and {wanted}
-                  and d.due_at <= statement_timestamp()
-                order by d.id limit :most for update skip locked
-            )
-            update delivery d set state = :claimed, owner = :owner,
-                                  attempt = d.attempt + case when :doubtful then 0 else 1 end
-            from open where d.id = open.id
-            returning {_LEASE}
-            """  # noqa: S608 - built from constants of this module
-        ),
-        {
-            "connection_id": link.id,
-            "target": target,
-            "claimed": "checking" if doubtful else "leased",
-            "doubtful": doubtful,
-            "owner": owner,
-            "most": most,
-        },
-    )
-    return sorted((Lease(*row) for row in found), key=lambda lease: lease.id)
-
-
-def pinned(connection: Connection, link: Link, target: str) -> Pinned:
-    """What is left of the references to write to one kind of row."""
-    row = connection.execute(
-        text(
-            f"""
-            select count(*) as many,
-                   coalesce(extract(epoch from min(d.due_at) - clock_timestamp()), 0) as rest
-            from delivery d
-            where {_PINNED} and d.target = :target
-              and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking')
-            """  # noqa: S608 - built from constants of this module
-        ),
-        {"connection_id": link.id, "target": target},
-    ).one()
-    return Pinned(row.many, max(float(row.rest), 0.0))
-
-
-def note_sequence(connection: Connection, delivery: int, change_seq: int | None) -> None:
-    """Keep the `change_seq` that a pinned row has now."""
-    connection.execute(
-        text(
-            """
-            update delivery
-            set target_meta = target_meta || jsonb_build_object('change_seq', cast(:seq as bigint))
-            where id = :id
-            """
-        ),
-        {"id": delivery, "seq": change_seq},
-    )
 
 
 def start_from(connection: Connection, link: Link, since: date) -> None:

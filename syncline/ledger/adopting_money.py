@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.ledger.adopting import NAMED, OPEN, UNDECIDED
+from syncline.deliveries.pinned import OPEN
+from syncline.ledger.adopting import NAMED, UNDECIDED
 from syncline.ledger.connections import Link
 
 _IN_TIME = f"(r.created_at >= :since or (r.kind = 'order' and {NAMED}))"

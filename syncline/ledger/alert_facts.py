@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger.states import NEEDS_A_PERSON
+from syncline.deliveries.states import NEEDS_A_PERSON
 
 _RECENT_PULLS = 500
 """Windows looked at of each kind: the last readings are among them."""

@@ -68,6 +68,23 @@ def heads(connection: Connection) -> list[Head]:
     return [Head(*row) for row in found]
 
 
+_TO_BE_ANCHORED = """
+    length > anchored_length and (
+        anchored_at is null or anchored_at < clock_timestamp() - cast(:every as interval))
+"""
+
+_MOVED = (
+    "select name, length, encode(head, 'hex'), clock_timestamp() from chain"  # noqa: S608 - our own text
+    f" where {_TO_BE_ANCHORED} order by name"
+)
+
+
+def is_to_be_anchored(connection: Connection, every: timedelta) -> bool:
+    """Whether `to_anchor` would find something."""
+    statement = f"select exists (select from chain where {_TO_BE_ANCHORED})"  # noqa: S608 - our own text
+    return bool(connection.execute(text(statement), {"every": every}).scalar_one())
+
+
 def to_anchor(connection: Connection, every: timedelta) -> list[Head]:
     """Heads that moved since they were anchored, no chain more often than this.
 
@@ -76,18 +93,7 @@ def to_anchor(connection: Connection, every: timedelta) -> list[Head]:
     lock = "select pg_try_advisory_xact_lock(hashtextextended('audit/anchor', 0))"
     if not connection.execute(text(lock)).scalar_one():
         return []
-    found = connection.execute(
-        text(
-            """
-            select name, length, encode(head, 'hex'), clock_timestamp() from chain
-            where length > anchored_length
-              and (anchored_at is null
-                   or anchored_at < clock_timestamp() - cast(:every as interval))
-            order by name
-            """
-        ),
-        {"every": every},
-    )
+    found = connection.execute(text(_MOVED), {"every": every})
     return [Head(*row) for row in found]
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.connections import Link
+from syncline.ledger.modes import HELD
 from syncline.ledger.reconciliation import Run
-from syncline.ledger.states import HELD, NEEDS_A_PERSON
 
 MOST = 5_000
 """Rows that differ, of one target, that one run looks at."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.comparing import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 from syncline.ledger.connections import Link
-from syncline.ledger.states import NEEDS_A_PERSON
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:

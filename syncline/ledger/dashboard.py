@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger import abilities, chains
 from syncline.ledger.chains import Head
 from syncline.ledger.connections import Link
-from syncline.ledger.states import NEEDS_A_PERSON
 from syncline.ledger.status import KindStatus, kinds
 
 _NAME = "dashboard"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 
 from syncline import jsontext
 from syncline.errors import Again
@@ -31,12 +32,11 @@ def connect(url: str, *, connections: int = 20) -> Engine:
         connections: most connections that this process opens.
     """
     scheme, rest = url.split("://", 1)
-    return create_engine(
+    engine = create_engine(
         f"{scheme.split('+')[0].replace('postgres:', 'postgresql:')}+psycopg://{rest}",
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes into logs; parameters hold people's data
         json_serializer=_dumps,
         json_deserializer=jsontext.loads,
@@ -48,6 +48,20 @@ def connect(url: str, *, connections: int = 20) -> Engine:
             "prepare_threshold": 2,
         },
     )
+    event.listen(engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool open another connection where the server has closed this one.
+
+    A server that restarts says so on the socket, and while nothing is asked it says nothing else.
+    So a look at the socket tells it, without the round trip and the transaction of a ping.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if connection.closed or waiting.poll(0):
+        raise DisconnectionError
 
 
 def _dumps(document: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.ledger.waits import Edge
+from syncline.deliveries.waits import Edge
 
 Decision = Literal["applied", "accepted", "marked"]
 

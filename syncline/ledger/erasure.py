@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.target_rows import ACCEPTED
 from syncline.fingerprint import fingerprint
 from syncline.ledger.entries import READ, SELECT, Entry, Source
 from syncline.ledger.erasure_texts import redacted, strip_texts
-from syncline.ledger.target_rows import ACCEPTED
 from syncline.ledger.traces import Held, Traces
 from syncline.ledger.verification import ERASE, positions_digest
 from syncline.seals import EMAIL, ERASED, public_of, without_personal

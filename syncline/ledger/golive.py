@@ -10,8 +10,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.connections import Link
-from syncline.ledger.states import NEEDS_A_PERSON
 
 What = Literal["switch", "back", "accept", "dump"]
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection, text
 
 from syncline.ledger.connections import FLOWS, RULES, Link
+
+HELD: Final = "golive"
+"""The field by which what sandbox mode does not let out is known, parked or in a worker's hands."""
 
 _LIVE_RULES = "md5(mapping || :flows)"
 _GENTLY = f"'gently ' || {_LIVE_RULES}"

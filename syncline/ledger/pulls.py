@@ -234,30 +234,37 @@ def leave(connection: Connection, pull_id: int, owner: UUID, after: timedelta) -
 def due_readings(
     connection: Connection, connection_id: int, bands: dict[tuple[str, str], timedelta]
 ) -> list[tuple[str, str]]:
-    """(kind, band) that are due now; their next turn is set in the same statement."""
-    due: list[tuple[str, str]] = []
-    for (kind, band), every in bands.items():
-        row = connection.execute(
-            text(
-                """
-                insert into cursor (connection_id, kind, band, due_at)
-                values (:connection_id, :kind, :band,
-                        clock_timestamp() + make_interval(secs => :every))
-                on conflict (connection_id, kind, band) do update set due_at = excluded.due_at
-                where cursor.due_at <= clock_timestamp()
-                returning 1
-                """
-            ),
-            {
-                "connection_id": connection_id,
-                "kind": kind,
-                "band": band,
-                "every": every.total_seconds(),
-            },
-        ).first()
-        if row is not None:
-            due.append((kind, band))
-    return due
+    """(kind, band) that are due now; their next turn is set in the same statement.
+
+    What is not due is only read: an upsert of each would lock, and so write, a row that stays.
+    """
+    found = connection.execute(
+        text(
+            """
+            with due as (
+                select band.kind, band.name, band.every
+                from unnest(cast(:kinds as text[]), cast(:names as text[]),
+                            cast(:every as interval[])) as band (kind, name, every)
+                left join cursor on cursor.connection_id = :connection_id
+                  and cursor.kind = band.kind and cursor.band = band.name
+                where cursor.due_at is null or cursor.due_at <= clock_timestamp()
+            )
+            insert into cursor (connection_id, kind, band, due_at)
+            select :connection_id, kind, name, clock_timestamp() + every from due
+            on conflict (connection_id, kind, band) do update set due_at = excluded.due_at
+            where cursor.due_at <= clock_timestamp()
+            returning kind, band
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "kinds": [kind for kind, _ in bands],
+            "names": [band for _, band in bands],
+            "every": list(bands.values()),
+        },
+    )
+    due = {(row.kind, row.band) for row in found}
+    return [one for one in bands if one in due]
 
 
 def hasten(

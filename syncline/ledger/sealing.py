@@ -31,6 +31,12 @@ _NOT_SEALED = """
 
 _NEVER_SEALED = "not exists (select from seal s where s.source = :source and s.entry_id = e.id)"
 
+_TO_BE_SWEPT = "(swept_at is null or swept_at < clock_timestamp() - cast(:every as interval))"
+
+_SWEEP = f"""
+    update sealing set swept_at = clock_timestamp() where source = :source and {_TO_BE_SWEPT}
+"""  # noqa: S608 - our own text
+
 _LOCK = "select pg_try_advisory_xact_lock(hashtextextended('audit/seal', 0))"
 
 
@@ -53,6 +59,17 @@ class _Seals:
     salt: list[bytes | None]
     personal: list[bytes | None]
     head: list[bytes]
+
+
+def is_waiting(connection: Connection, every: timedelta) -> bool:
+    """Whether something is to be sealed, or stragglers have not been looked for in `every`."""
+    unsealed = " or ".join(
+        f"exists (select {FROM[source]} where {_NOT_SEALED.replace(':source', f':{source}')})"
+        for source in SOURCES
+    )
+    statement = f"select {unsealed} or exists (select from sealing where {_TO_BE_SWEPT})"  # noqa: S608 - our own text
+    given = {"every": every} | {source: source for source in SOURCES}
+    return bool(connection.execute(text(statement), given).scalar_one())
 
 
 def horizon(connection: Connection) -> Horizon:
@@ -131,16 +148,7 @@ def seal_stragglers(
         return []
     late: list[Entry] = []
     for source in SOURCES:
-        due = connection.execute(
-            text(
-                """
-                update sealing set swept_at = clock_timestamp()
-                where source = :source
-                  and (swept_at is null or swept_at < clock_timestamp() - cast(:every as interval))
-                """
-            ),
-            {"source": source, "every": every},
-        )
+        due = connection.execute(text(_SWEEP), {"source": source, "every": every})
         if not due.rowcount:
             continue
         found = connection.execute(

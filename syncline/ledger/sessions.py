@@ -1,26 +1,14 @@
-"""Worker sessions: who may own rows, and what becomes of the rows of those who died.
+"""Worker sessions: who may own deliveries.
 
 A session that was declared dead stays dead: its process must begin a new one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-
-from syncline.ledger.states import HELD
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What the sweep took from dead sessions: rows due at once, and rows in doubt."""
-
-    sessions: int
-    due: int
-    doubtful: int
 
 
 def begin(connection: Connection, session_id: UUID, name: str) -> None:
@@ -75,13 +63,9 @@ def end(connection: Connection, session_id: UUID) -> None:
     )
 
 
-def recover(connection: Connection, dead_after: timedelta, settle: timedelta) -> Recovered:
-    """End silent sessions and free the rows of ended ones.
-
-    LEASED rows were never written: due at once. SENDING rows may have been: doubtful, to be
-    looked up after the settle time. CHECKING rows were only being read about: doubtful, at once.
-    """
-    ended = connection.execute(
+def end_silent(connection: Connection, dead_after: timedelta) -> int:
+    """End the sessions without a heartbeat for so long; returns how many."""
+    return connection.execute(
         text(
             """
             update session set ended_at = clock_timestamp()
@@ -91,29 +75,3 @@ def recover(connection: Connection, dead_after: timedelta, settle: timedelta) ->
         ),
         {"dead_after": dead_after.total_seconds()},
     ).rowcount
-    freed = connection.execute(
-        text(
-            """
-            with lost as (
-                select d.id from delivery d join session s on s.id = d.owner
-                where d.state in ('leased', 'sending', 'checking') and s.ended_at is not null
-                order by d.id for update of d skip locked
-            )
-            update delivery d
-            set state = case when d.state <> 'leased' then 'doubtful'
-                             when d.field = :held then 'parked' else 'due' end,
-                due_at = clock_timestamp() + case d.state when 'sending'
-                    then make_interval(secs => coalesce(
-                        (select settle_seconds from tenant where tenant.id = d.tenant_id),
-                        :settle)) else interval '0' end,
-                reason = case d.state when 'sending'
-                    then 'its worker died while it was being sent' else d.reason end,
-                owner = null
-            from lost where d.id = lost.id
-            returning d.state
-            """
-        ),
-        {"settle": settle.total_seconds(), "held": HELD},
-    ).scalars()
-    states = list(freed)
-    return Recovered(sessions=ended, due=states.count("due"), doubtful=states.count("doubtful"))

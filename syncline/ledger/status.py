@@ -12,8 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import NEEDS_A_PERSON, State
 from syncline.ledger.connections import Link
-from syncline.ledger.states import HELD, NEEDS_A_PERSON, State
+from syncline.ledger.modes import HELD
 
 _ON_THE_WAY = (State.DUE, State.LEASED, State.SENDING)
 _IN_DOUBT = (State.DOUBTFUL, State.CHECKING)

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from syncline.sandbox.app import create_app
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.server import serve
-from syncline.sandbox.webhooks import SigningKeys
+from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.sandbox.server.http import serve
 
 
 def main() -> int:

@@ -310,6 +310,10 @@ class SandboxProcess:
         """The sandbox's verdict on both stores."""
         return self.get("/audit")
 
+    def secrets(self) -> set[str]:
+        """All tokens, passwords and client secrets that open something here, or once did."""
+        return set(self.get("/secrets")["secrets"])
+
     def calls(self, side: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """The log of calls with an id above `after`."""
         params = {"side": side or "", "after": str(after)}

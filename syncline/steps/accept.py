@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import shipments, unleased
+from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
+from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, repairs
 from syncline.flows.discrepancies import Cause
 from syncline.flows.flow import Difference
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
-from syncline.ledger import discrepancies, effects, records, resting, shipments
+from syncline.ledger import discrepancies, effects, records
 from syncline.ledger.discrepancies import Discrepancy, values
-from syncline.ledger.resting import Taking
-from syncline.ledger.target_rows import GONE, Standing, accepted_in
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_reading import patiently
 from syncline.steps.gate import highlevel_gate
@@ -56,14 +57,14 @@ class Acceptance:
         why: why nothing is done.
     """
 
-    standing: Standing | None
+    standing: TargetRow | None
     discrepancies: tuple[Discrepancy, ...] = ()
     taking: Taking | None = None
     takes: str = ""
     why: str = ""
 
 
-def plan_parked(parts: Parts, line: Line, standings: Sequence[Standing]) -> list[Acceptance]:
+def plan_parked(parts: Parts, line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
     """What `parked accept` would do about parked deliveries of one connection.
 
     Raises:
@@ -108,7 +109,7 @@ def accept(
     return parts.ledger.run(lambda connection: _accept(connection, line, wanted, what, by))
 
 
-def _closed(one: Discrepancy, standing: Standing | None) -> Acceptance:
+def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:
     """A difference of which no delivery needs to know."""
     why = repairs.why_not_accepted(one.cause)
     if why is None and repairs.is_remembered(one.cause, one.field):
@@ -119,7 +120,7 @@ def _closed(one: Discrepancy, standing: Standing | None) -> Acceptance:
 def _group(
     parts: Parts,
     line: Line,
-    standing: Standing,
+    standing: TargetRow,
     group: tuple[Discrepancy, ...],
     seen: Seen | None,
     now: Sequence[Difference],
@@ -145,7 +146,7 @@ def _group(
 def _taken(
     parts: Parts,
     line: Line,
-    standing: Standing,
+    standing: TargetRow,
     seen: Seen | None,
     now: Sequence[Difference],
     fields: Iterable[str] | None,
@@ -169,7 +170,7 @@ def _taken(
     return Acceptance(standing, taking=taking, takes=_told(repairs.remaining(now, {}), accepted))
 
 
-def _hindered(standing: Standing, seen: Seen | None) -> str:
+def _hindered(standing: TargetRow, seen: Seen | None) -> str:
     """Why what the other side holds cannot be taken; "" if it can."""
     why = hindered(standing)
     if why or standing.target == fulfillments.TARGET:
@@ -183,7 +184,7 @@ def _hindered(standing: Standing, seen: Seen | None) -> str:
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 
 
-def _fulfillment(parts: Parts, line: Line, standing: Standing) -> Acceptance:
+def _fulfillment(parts: Parts, line: Line, standing: TargetRow) -> Acceptance:
     """A consignment: what HighLevel shows of it stays, or nothing is posted of it."""
     if standing.target_id is None:
         taking = Taking(standing, None, {})
@@ -240,7 +241,7 @@ def _accept(
     found = [one for plan in plans for one in plan.discrepancies]
     held = discrepancies.hold(connection, found)
     mine = [plan for plan in plans if all(one.id in held for one in plan.discrepancies)]
-    left = resting.leave(
+    left = unleased.accept(
         connection,
         [plan.taking for plan in mine if plan.taking is not None],
         cause=f"{what} by {by}",

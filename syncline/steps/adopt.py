@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.deliveries import pinned, recovery
 from syncline.errors import Again, Refused
 from syncline.flows import adoption, customers, orders
 from syncline.flows.adoption import Adoption, Held, Sold
-from syncline.halo.holdings import Holding
-from syncline.ledger import adopting, connections, effects, modes, records, sessions
+from syncline.halo.sql.holdings import Holding
+from syncline.ledger import adopting, connections, effects, modes, records
 from syncline.steps import owing
 from syncline.steps.adopt_money import Money, MoneySide, match_money, settle_money
 from syncline.steps.adopt_pins import park_doubtful, pin_of
@@ -160,7 +161,7 @@ def _stands_still(parts: Parts, line: Line) -> None:
     """
 
     def work(connection: Connection) -> tuple[str, int]:
-        sessions.recover(connection, parts.settings.dead_after, parts.settings.settle)
+        recovery.recover(connection, parts.settings.dead_after, parts.settings.settle)
         link = connections.by_name(connection, line.link.name)
         return link.state, adopting.in_flight(connection, link)
 
@@ -219,7 +220,7 @@ def _settle(
     sold = (as_sold(one.order_id, one.canonical) for one in waiting.values())
     found = adoption.match(sold, pool)
     money = match_money(connection, line, since, seen.side, found, known)
-    adopting.take_up(connection, [one.delivery for one in waiting.values()])
+    pinned.take_up(connection, [one.delivery for one in waiting.values()])
     pins = [
         pin_of(
             "order",
@@ -230,7 +231,7 @@ def _settle(
         )
         for one in found.matched
     ]
-    adopting.pin(connection, pins)
+    pinned.pin(connection, pins)
     reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
     park_doubtful(connection, parts, reasons)
     settle_money(connection, parts, line, since, seen.side, money)

@@ -14,6 +14,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import pinned, requests
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import adoption_money, customers, orders, payments
 from syncline.flows.adoption import Adoption, Held, Sold
 from syncline.flows.adoption_money import (
@@ -27,11 +29,10 @@ from syncline.flows.adoption_money import (
     Standing,
     Template,
 )
-from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, adopting_money, obligations
+from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.ledger import adopting_money
 from syncline.ledger.adopting_money import KnownRow, OpenMoney
-from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
 from syncline.steps.adopt_pins import park_doubtful, pin_of
 from syncline.steps.adopt_reading import HaloSide, amount_of, as_sold
@@ -191,7 +192,7 @@ def settle_money(
     numbers = {(one.source_id, one.role): one.delivery or 0 for one in rows}
     decided = {(one.source, one.role) for _, one in pairs}
     decided |= {(one.source, one.role) for one in questions}
-    adopting.take_up(
+    pinned.take_up(
         connection,
         [
             one.delivery
@@ -199,7 +200,7 @@ def settle_money(
             if one.delivery is not None and (one.parked or (one.source_id, one.role) in decided)
         ],
     )
-    adopting.pin(
+    pinned.pin(
         connection,
         [
             pin_of(
@@ -222,7 +223,7 @@ def _owe_bills(
     """Owe the invoices that Halo has, or may have, of orders that nobody has paid yet."""
     sources = {one.source for one in decided if one.role == "invoice"}
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=payments.FLOW,
             source_kind=one.kind,
             source_id=one.source_id,
@@ -234,7 +235,7 @@ def _owe_bills(
         for one in adopting_money.unbilled(connection, line.link, since)
         if one.source_id in sources
     ]
-    obligations.owe(connection, line.link.id, line.link.tenant, debts, "adopt")
+    requests.enqueue(connection, line.link.id, line.link.tenant, debts, "adopt")
 
 
 class _Orders:
@@ -344,7 +345,7 @@ def _payment(one: OpenMoney) -> Charge:
 def _credits(connection: Connection, line: Line, rows: Iterable[OpenMoney]) -> list[Charge]:
     """What went back with each credit: the increase over the one before."""
     by_source = {one.source_id: one for one in rows}
-    standing = obligations.standing(connection, line.link.tenant, payments.FLOW, list(by_source))
+    standing = requests.existing_roles(connection, line.link.tenant, payments.FLOW, list(by_source))
     found: list[Charge] = []
     for one in rows:
         sold = as_sold(one.source_id, one.canonical)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, pinned
+from syncline.deliveries.pinned import Pin
 from syncline.flows import projections
 from syncline.flows.projections import Shape, projection
 from syncline.halo.models import HaloRow
-from syncline.ledger import adopting, deliveries
-from syncline.ledger.adopting import Pin
 from syncline.mapping.document import Document
 from syncline.steps.parts import Parts
 
@@ -54,6 +54,6 @@ def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Do
 
 def park_doubtful(connection: Connection, parts: Parts, reasons: Mapping[int, str]) -> None:
     """Due → parked for these deliveries, each with its reason."""
-    for lease in adopting.claim(connection, parts.session(), reasons, len(reasons)):
+    for lease in pinned.claim(connection, parts.session(), reasons, len(reasons)):
         reason = reasons[lease.id]
-        deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
+        leased.park(connection, [lease], reason=reason, field=pinned.FIELD)

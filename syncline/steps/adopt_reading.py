@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 from syncline.errors import Absent, Again, MissingScope, Rejected, Unmappable
 from syncline.flows import customers, orders
 from syncline.flows.adoption import Held, Sold
-from syncline.halo import holdings, holdings_money
-from syncline.halo.finding import Query, ask
-from syncline.halo.holdings import Holding
-from syncline.halo.holdings_money import InvoiceHolding, PaymentHolding
+from syncline.halo.sql import holdings, invoicing
+from syncline.halo.sql.holdings import Holding
+from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.halo.sql.queries import Ask, Query, ask
 from syncline.highlevel import paging
-from syncline.highlevel.orders import get_order as highlevel_order
+from syncline.highlevel.payments import ORDERS, get_record
 from syncline.ledger import adopting, adopting_money
 from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
@@ -105,7 +105,7 @@ def _read_missing(parts: Parts, line: Line, progress: Progress) -> None:
 
 
 def _order_reader(line: Line, order: str) -> Callable[[Permit], object]:
-    return lambda permit: highlevel_order(line.highlevel, permit, order)
+    return lambda permit: get_record(line.highlevel, permit, ORDERS, order)
 
 
 def read_halo(
@@ -132,25 +132,25 @@ def read_halo(
         return _by_pages(asked, line, since)
 
 
-def _by_report(asked: holdings.Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:
+def _by_report(asked: Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:
     people = holdings.people_by_report(asked)
     paid = _keeps_payments(line)
     return HaloSide(
         holdings.by_report(asked, since, digits, people),
-        holdings_money.invoices_by_report(asked, since, digits, people) if paid else [],
-        holdings_money.payments_by_report(asked, since) if paid else [],
-        holdings_money.templates(asked, people) if _keeps_subscriptions(line) else [],
+        invoicing.invoices_by_report(asked, since, digits, people) if paid else [],
+        invoicing.payments_by_report(asked, since) if paid else [],
+        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
     )
 
 
-def _by_pages(asked: holdings.Ask, line: Line, since: date) -> HaloSide:
+def _by_pages(asked: Ask, line: Line, since: date) -> HaloSide:
     people = holdings.people_by_pages(asked)
     paid = _keeps_payments(line)
     return HaloSide(
         holdings.by_pages(asked, since, people),
-        holdings_money.invoices_by_pages(asked, since, people) if paid else [],
-        holdings_money.payments_by_pages(asked, since) if paid else [],
-        holdings_money.templates(asked, people) if _keeps_subscriptions(line) else [],
+        invoicing.invoices_by_pages(asked, since, people) if paid else [],
+        invoicing.payments_by_pages(asked, since) if paid else [],
+        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
     )
 
 

@@ -13,13 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, pinned
+from syncline.deliveries.leases import Lease
 from syncline.errors import Absent, Again, SynclineError, Unmappable
 from syncline.flows import payments
 from syncline.flows.adoption import own_order
 from syncline.flows.flow import Difference, external_link
+from syncline.halo.entities.resources import PAYMENT
 from syncline.halo.models import HaloRow, PaymentRow
-from syncline.ledger import adopting, deliveries, records
-from syncline.ledger.leases import Lease
+from syncline.ledger import records
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
@@ -66,7 +68,10 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
 _WRITTEN: Mapping[str, Target] = {
     **{name: TARGETS[name] for name in ("order", "invoice", "recurring")},
     "payment": replace(
-        _PAYMENT, key=THIRD_PARTY, compares=_payment_differences, meta=_payment_meta
+        _PAYMENT,
+        resource=replace(PAYMENT, reference=THIRD_PARTY),
+        compares=_payment_differences,
+        meta=_payment_meta,
     ),
     "credit": TARGETS["credit"],
 }
@@ -120,7 +125,7 @@ def _write_all(
 
 def _left(parts: Parts, line: Line, target: Target) -> int:
     return parts.ledger.run(
-        lambda connection: adopting.pinned(connection, line.link, target.name)
+        lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).left
 
 
@@ -135,7 +140,7 @@ def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> floa
     except NoQuota as error:
         return min(error.after.total_seconds(), 1.0)
     rest = parts.ledger.run(
-        lambda connection: adopting.pinned(connection, line.link, target.name)
+        lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).next_in_s
     return min(max(rest, 0.05), 1.0)
 
@@ -146,8 +151,8 @@ def _written(parts: Parts, line: Line, target: Target, gate: Gate, given: list[L
     # A size that is not proved yet is tried on one array alone.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     leases = given or parts.ledger.run(
-        lambda connection: adopting.claim_pinned(
-            connection, line.link, target.name, parts.session(), most, doubtful=False
+        lambda connection: pinned.claim_unsent(
+            connection, line.link, target.name, parts.session(), most
         )
     )
     if not leases:
@@ -230,8 +235,8 @@ def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, 
 def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:
     """Read rows whose outcome is unknown, by their ids."""
     leases = parts.ledger.run(
-        lambda connection: adopting.claim_pinned(
-            connection, line.link, target.name, parts.session(), PARALLEL, doubtful=True
+        lambda connection: pinned.claim_doubtful(
+            connection, line.link, target.name, parts.session(), PARALLEL
         )
     )
     if not leases:
@@ -266,7 +271,7 @@ def _concluded(
     for lease, place, outcome in zip(leases, places, outcomes, strict=False):
         _conclude(connection, line, target, lease, currency_of(found[place][1]), outcome)
     unread = leases[len(outcomes) :]
-    deliveries.doubt(connection, unread, settle=BACKOFF, why="not looked up yet")
+    leased.doubt(connection, unread, settle=BACKOFF, why="not looked up yet")
 
 
 def _conclude(
@@ -280,28 +285,28 @@ def _conclude(
     error: SynclineError | None = outcome.error
     if isinstance(error, Absent):
         reason = f"{target.name} {lease.target_id} was there and is gone from Halo"
-        deliveries.park(connection, [lease], reason=reason, field=adopting.FIELD)
+        leased.park(connection, [lease], reason=reason, field=pinned.FIELD)
         return
     if error is not None:
         pause = backoff(lease.failures)
-        deliveries.doubt(connection, [lease], settle=pause, why=error.what)
+        leased.doubt(connection, [lease], settle=pause, why=error.what)
         return
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
     wanted = lease.sent_projection or {}
     if wanted and not target.compares(wanted, row.raw, line.document, currency):
         done = target.confirmation(lease, row.raw, wanted)
-        deliveries.confirm(connection, [done], wrote=True)
+        leased.confirm(connection, [done], wrote=True)
     elif lease.failures >= PARK_AFTER:
         reason = f"our reference was written {PARK_AFTER} times without effect"
-        deliveries.park(connection, [lease], reason=reason, field=target.key)
+        leased.park(connection, [lease], reason=reason, field=target.key)
     else:
-        deliveries.give_back(connection, [lease], why="looked up: not written, written again")
-        adopting.note_sequence(connection, lease.id, row.raw.get("change_seq"))
+        leased.give_back(connection, [lease], why="looked up: not written, written again")
+        pinned.note_sequence(connection, lease.id, row.raw.get("change_seq"))
 
 
 def _release(parts: Parts, leases: Sequence[Lease]) -> None:
     if leases:
         parts.ledger.run_patiently(
-            lambda connection: deliveries.release(connection, leases, after=BACKOFF * 0, why=None),
+            lambda connection: leased.release(connection, leases, after=BACKOFF * 0, why=None),
             sleep=parts.sleep,
         )

@@ -10,14 +10,15 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.deliveries import pinned
+from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.flows.adoption import own_order
-from syncline.halo.holdings import of_row
-from syncline.halo.holdings_money import of_invoice, of_payment, of_template
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.halo.sql.holdings import of_row
+from syncline.halo.sql.invoicing import of_invoice, of_payment, of_template
 from syncline.ledger import adopting, adopting_money, effects
-from syncline.ledger.leases import Lease
 from syncline.quota.keys import Lane
 from syncline.steps.adopt_pins import THIRD_PARTY, pin_of
 from syncline.steps.adopt_reading import Progress, currencies_of, patiently, read_row
@@ -82,8 +83,8 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
         for wanted, row in read.items():
             _may_take(wanted, row, books)
         taken = [books.open[wanted] for wanted in read]
-        adopting.take_up(connection, taken)
-        adopting.pin(
+        pinned.take_up(connection, taken)
+        pinned.pin(
             connection,
             [
                 pin_of(wanted.target, books.open[wanted], row, currencies[wanted], line.document)
@@ -99,7 +100,7 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
                 by=actor(parts.settings),
                 after={"target": wanted.target, "id": row_id},
             )
-        return adopting.claim(connection, parts.session(), taken, len(taken))
+        return pinned.claim(connection, parts.session(), taken, len(taken))
 
     with in_hand(parts):
         leases = parts.ledger.run(claimed)

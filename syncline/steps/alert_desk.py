@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
 from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError
 from syncline.flows.alert_tickets import INTEGRATION_ERROR, TARGETS, TICKET, Desk
 from syncline.halo.abilities import Abilities
-from syncline.halo.tickets import NamedRow, list_statuses, list_types
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Lease
+from syncline.halo.entities.resources import TICKET_STATUS, TICKET_TYPE
+from syncline.halo.entities.rows import list_rows
+from syncline.halo.models import LookupRow
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.gate import halo_gate
@@ -67,15 +69,15 @@ def learn_hidden(parts: Parts, line: Line, how: str) -> None:
 def park_refused(parts: Parts, leases: Sequence[Lease], error: Refused) -> None:
     """Tickets may not be written or their types not be read: a person must allow it."""
     parts.ledger.run_patiently(
-        lambda connection: deliveries.park(connection, leases, reason=str(error), field=None),
+        lambda connection: leased.park(connection, leases, reason=str(error), field=None),
         sleep=parts.sleep,
     )
 
 
 def _asked(parts: Parts, line: Line) -> dict[str, Any]:
     gate = halo_gate(parts, line, Lane.UPKEEP)
-    types = gate.read("GET /TicketType", lambda permit: list_types(line.halo, permit))
-    statuses = gate.read("GET /Status", lambda permit: list_statuses(line.halo, permit))
+    types = gate.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
+    statuses = gate.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
     kept = {
         "type": _first(types, _TYPES),
         "closed_status": _first(statuses, _CLOSED),
@@ -91,7 +93,7 @@ def _asked(parts: Parts, line: Line) -> dict[str, Any]:
     return kept
 
 
-def _first(rows: Iterable[NamedRow], names: Iterable[str]) -> int | None:
+def _first(rows: Iterable[LookupRow], names: Iterable[str]) -> int | None:
     by_name: dict[str, int] = {}
     for row in rows:
         by_name.setdefault(row.name.strip().lower(), row.id)

@@ -9,18 +9,19 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries import requests, target_rows
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.errors import Broken
 from syncline.fingerprint import fingerprint
 from syncline.flows import orders
 from syncline.flows.alert_tickets import ACTION, INTEGRATION_ERROR, TICKET, action_role, text_of
 from syncline.flows.alerts import FLOW, SOURCE_KIND, Standing, What, is_quiet, quiet_ends, telling
-from syncline.ledger import alert_messages, alert_raising, obligations, records, target_rows
+from syncline.ledger import alert_messages, alert_raising, records
 from syncline.ledger import alerts as ledger
 from syncline.ledger.alert_messages import NewMessage
 from syncline.ledger.alert_raising import Told
 from syncline.ledger.alerts import Alert
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
 from syncline.ledger.records import NewVersion
 from syncline.mapping.document import Document
 from syncline.steps import notify
@@ -154,7 +155,7 @@ def _owe(
     causes = {one.alert.source_id: f"alert {one.alert.id}" for one in wanted}
     records.save_versions(connection, link.location_place, SOURCE_KIND, versions, causes)
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=FLOW,
             source_kind=SOURCE_KIND,
             source_id=one.alert.source_id,
@@ -167,7 +168,7 @@ def _owe(
         for one, version in zip(wanted, versions, strict=True)
         for target, role in _roles(one, document)
     ]
-    obligations.owe(connection, link.id, link.tenant, debts, "alerts")
+    requests.enqueue(connection, link.id, link.tenant, debts, "alerts")
     return {debt.target for debt in debts}
 
 

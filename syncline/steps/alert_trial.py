@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from syncline.actor import actor
 from syncline.errors import Again, Refused, SynclineError
 from syncline.flows.alert_tickets import TICKET
-from syncline.halo.tickets import KEY, get_ticket
+from syncline.halo.entities.resources import TICKET as TICKETS
+from syncline.halo.entities.rows import read_row
 from syncline.ledger import alert_messages, alert_raising, alerts, connections, effects
 from syncline.ledger.alert_raising import Raised
 from syncline.ledger.alerts import Alert
@@ -131,11 +132,14 @@ def _ticket(parts: Parts, line: Line, number: int, tell: Tell) -> Arrival:
 
 def _read_back(parts: Parts, line: Line, ticket_id: int, reference: str) -> None:
     gate = halo_gate(parts, line, Lane.DELIVERIES)
-    row = gate.read("GET /Tickets/id", lambda permit: get_ticket(line.halo, permit, ticket_id))
-    if row.raw.get(KEY) != reference:
+    row = gate.read(
+        "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKETS, ticket_id)
+    )
+    field = TICKETS.reference
+    if row.raw.get(field) != reference:
         raise Refused(
             f"Ticket {ticket_id} came back without our reference {reference}.",
-            remedy=f"Let Halo keep the field {KEY} of tickets, which a rule may empty.",
+            remedy=f"Let Halo keep the field {field} of tickets, which a rule may empty.",
         )
 
 

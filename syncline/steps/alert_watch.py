@@ -7,7 +7,8 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from syncline.errors import Absent
-from syncline.halo.tickets import TicketRow, get_ticket
+from syncline.halo.entities.resources import TICKET
+from syncline.halo.entities.rows import read_row
 from syncline.ledger import alerts, effects
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, alert_desk
@@ -47,8 +48,8 @@ def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> 
     """How a person ended a ticket; None where it is open."""
     done = closed | {line.document.alerts.closed_status}
     try:
-        row: TicketRow = gate.read(
-            "GET /Tickets/id", lambda permit: get_ticket(line.halo, permit, ticket_id)
+        row = gate.read(
+            "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKET, ticket_id)
         )
     except Absent:
         return BY_HAND[1]

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
+from syncline.deliveries import parked
 from syncline.errors import SynclineError
 from syncline.flows import alert_signals, alerts, customers, orders
 from syncline.flows.alerts import Signal
-from syncline.ledger import alert_facts, alert_messages, alert_raising, calls, connections, parked
+from syncline.ledger import alert_facts, alert_messages, alert_raising, calls, connections
 from syncline.ledger.alert_facts import NewOrder
 from syncline.ledger.alert_raising import Raised
 from syncline.ledger.connections import Link
@@ -69,10 +70,10 @@ def evaluate(parts: Parts) -> list[Nudge]:
     links = parts.ledger.run(connections.everyone)
     watched = [one for link in links if (one := _watched(parts, link)) is not None]
 
-    def work(connection: Connection) -> list[Nudge]:
+    def work(connection: Connection) -> tuple[list[Nudge], frozenset[str]]:
         now = alert_raising.begin(connection)
         if now is None:
-            return []
+            return [], frozenset()
         most = {one.link.id: one.document.alerts.new_orders_an_hour for one in watched}
         alert_raising.note_once(connection, _new_orders(connection, watched), most, now)
         found, as_before = _raised(parts, connection, watched, now)
@@ -82,12 +83,12 @@ def evaluate(parts: Parts) -> list[Nudge]:
         told = alert_tellings.tell(
             parts, connection, {one.link.id: (one.link, one.document) for one in watched}, now
         )
-        return [*told, *(Nudge(name, "tell") for name in alert_messages.waiting(connection))]
+        nudges = [*told, *(Nudge(name, "tell") for name in alert_messages.waiting(connection))]
+        return nudges, alert_tellings.with_tickets(connection)
 
-    nudges = parts.ledger.run(work)
+    nudges, open_tickets = parts.ledger.run(work)
     looked = {one.link.name for one in watched if one.document.alerts.into == "ticket"}
     asked = {nudge.connection for nudge in nudges if nudge.task == "tell"}
-    open_tickets = parts.ledger.run(alert_tellings.with_tickets)
     return [*nudges, *(Nudge(name, "tell") for name in sorted((looked & open_tickets) - asked))]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
 from syncline.errors import Again, Refused
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Lease
 from syncline.quota.keys import Lane
 from syncline.steps.gate import NoQuota
 from syncline.steps.hold import in_hand
@@ -27,7 +27,7 @@ def claim_urgent_first(
 ) -> tuple[Lane, list[Lease]]:
     """What is due of one target, and the lane in whose name its calls are made."""
     take = partial(
-        deliveries.claim,
+        leased.claim,
         connection_id=line.link.id,
         target=target,
         owner=parts.session(),
@@ -77,6 +77,6 @@ def do_readings(
 
 def _release(parts: Parts, leases: Sequence[Lease], after: timedelta) -> None:
     parts.ledger.run_patiently(
-        lambda connection: deliveries.release(connection, leases, after=after, why=None),
+        lambda connection: leased.release(connection, leases, after=after, why=None),
         sleep=parts.sleep,
     )

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from syncline.deliveries import requests, target_rows, unleased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
-from syncline.halo.changes import moment
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
-from syncline.ledger import obligations, records, resting, target_rows
-from syncline.ledger.leases import Debt, Lease
-from syncline.ledger.target_rows import Standing
+from syncline.halo.sql.changes import moment
+from syncline.ledger import records
 from syncline.mapping.apply import plain
 from syncline.steps import owing
 from syncline.steps.halo_book import Book, Waits
@@ -78,11 +80,11 @@ def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
-    at_rest = resting.call_off(book.connection, standing, reason=reason)
+    at_rest = unleased.cancel(book.connection, standing, reason=reason)
     return None if at_rest else being_written(standing)
 
 
-def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) -> None:
+def _save(book: Book, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:
     connection, link = book.connection, book.line.link
     # First, since its mapping may be unreadable: recorded without its debt, it would never be owed.
     owner, document = book.opened(standing)
@@ -105,7 +107,7 @@ def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) ->
     )
     records.save_versions(connection, place, KIND, [new], lease.cause)
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=owed.flow,
             source_kind=owed.source_kind,
             source_id=owed.source_id,
@@ -116,11 +118,11 @@ def _save(book: Book, lease: Lease, standing: Standing, canonical: Canonical) ->
         )
         for owed in fulfillments.owes(canonical, document)
     ]
-    obligations.owe(connection, owner.id, owner.tenant, debts, lease.cause)
+    requests.enqueue(connection, owner.id, owner.tenant, debts, lease.cause)
     book.wake(owner, {debt.target for debt in debts})
 
 
-def _order_in_highlevel(book: Book, standing: Standing) -> Canonical:
+def _order_in_highlevel(book: Book, standing: TargetRow) -> Canonical:
     key = (standing.place, orders.SOURCE_KIND, standing.source_id)
     found = records.canonical(book.connection, [key])
     return found[key][1] if key in found else {}

@@ -12,7 +12,9 @@ from typing import Any
 
 from syncline.errors import Again, Unmappable
 from syncline.halo.abilities import Abilities
-from syncline.halo.currencies import currency_ids, currency_rates, list_currencies
+from syncline.halo.entities.currencies import currency_ids, currency_rates
+from syncline.halo.entities.resources import CURRENCY
+from syncline.halo.entities.rows import list_rows
 from syncline.money import decimal
 from syncline.steps import abilities
 from syncline.steps.gate import halo_gate
@@ -73,7 +75,7 @@ def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[st
 
 def _asked(parts: Parts, line: Line) -> Abilities:
     gate = halo_gate(parts, line, line.lane)
-    rows = gate.read("GET /Currency", lambda permit: list_currencies(line.halo, permit))
+    rows = gate.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
     found, rates = currency_ids(rows), currency_rates(rows)
     return abilities.teach(
         parts,

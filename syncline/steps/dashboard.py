@@ -17,11 +17,10 @@ from syncline.flows import dashboard_sql
 from syncline.flows.dashboard import Frame, ReportKey
 from syncline.flows.dashboard_html import cells, reconciled
 from syncline.halo.abilities import Abilities
-from syncline.halo.custom_tables import TABLE, db_name_of, rows_body, table_body, table_name
-from syncline.halo.dashboards import DASHBOARD
-from syncline.halo.named_rows import NamedKind, NamedRow
-from syncline.halo.reports import run_sql
-from syncline.halo.stored_reports import REPORT
+from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
+from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
+from syncline.halo.models import NamedRow
+from syncline.halo.sql.reports import run_sql
 from syncline.ledger import connections
 from syncline.ledger.dashboard import Figures, figures
 from syncline.money import minor_digits
@@ -76,22 +75,24 @@ def remove(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> list[Item]
     name = flow.name_of(line.link.name)
     shelf = Shelf(parts, line, name, cause)
     remark = flow.remark_of(line.link.name)
-    known = {DASHBOARD.noun: [_DASHBOARD_KEY], TABLE.noun: [_TABLE_KEY]}
+    known = {DASHBOARD.name: [_DASHBOARD_KEY], CUSTOM_TABLE.name: [_TABLE_KEY]}
     gone = []
-    for kind in (DASHBOARD, REPORT, TABLE):
-        keys = known.get(kind.noun, [*flow.COUNTED, *flow.OF_TABLE])
+    for kind in (DASHBOARD, REPORT, CUSTOM_TABLE):
+        keys = known.get(kind.name, [*flow.COUNTED, *flow.OF_TABLE])
         ids = {shelf.kept.ids[key] for key in keys if key in shelf.kept.ids}
-        named = name if kind is not TABLE else table_name("syncline", line.link.name)
+        named = name if kind is not CUSTOM_TABLE else table_name("syncline", line.link.name)
         for row in _ours(shelf, kind, ids, named, remark):
             if not dry_run:
                 shelf.remove(kind, row.id)
-            gone.append(Item(kind.noun, row.name, "removed", row.id))
+            gone.append(Item(kind.name, row.name, "removed", row.id))
     if not dry_run:
         Kept().write(parts, line)
     return gone
 
 
-def _ours(shelf: Shelf, kind: NamedKind, ids: set[int], name: str, remark: str) -> list[NamedRow]:
+def _ours(
+    shelf: Shelf, kind: Resource[NamedRow], ids: set[int], name: str, remark: str
+) -> list[NamedRow]:
     try:
         listed = shelf.everything(kind)
     except NOT_OFFERED:
@@ -137,10 +138,10 @@ class _Install:
     def _shown(self) -> str | None:
         if "state" in self._report_ids:
             return "table"
-        made = any(one.noun == DASHBOARD.noun and one.why == "" for one in self._items)
+        made = any(one.noun == DASHBOARD.name and one.why == "" for one in self._items)
         return "html" if made else None
 
-    def _listed(self, kind: NamedKind, what: str) -> list[NamedRow]:
+    def _listed(self, kind: Resource[NamedRow], what: str) -> list[NamedRow]:
         """All rows of an entity; whether the tenant offers it at all is remembered."""
         try:
             listed = self._shelf.everything(kind)
@@ -170,7 +171,7 @@ class _Install:
         except Rejected as error:
             remedy = "The rest does without it. Tell us Halo's words and its version."
             self._items.append(
-                Item(REPORT.noun, body["name"], "not offered", why=error.what, remedy=remedy)
+                Item(REPORT.name, body["name"], "not offered", why=error.what, remedy=remedy)
             )
             return
         self._items.append(item)
@@ -188,7 +189,7 @@ class _Install:
             remark = flow.remark_of(self._connection, _DASHBOARD_KEY)
             item = self._kept_right(DASHBOARD, _DASHBOARD_KEY, body, remark, listed)
         except MissingScope as error:
-            self._items.append(by_hand(DASHBOARD.noun, error.what))
+            self._items.append(by_hand(DASHBOARD.name, error.what))
             return
         self._items.append(item)
         if item.fate != "unchanged" and not self._dry_run and "state" not in self._report_ids:
@@ -197,7 +198,7 @@ class _Install:
 
     def _kept_right(
         self,
-        kind: NamedKind,
+        kind: Resource[NamedRow],
         key: str,
         body: Mapping[str, Any],
         remark: str,
@@ -214,14 +215,14 @@ class _Install:
             if self._shelf.kept.ids.get(key) != standing.id and not self._dry_run:
                 self._shelf.kept.ids[key] = standing.id
                 self._shelf.kept.write(self._parts, self._line)
-            return Item(kind.noun, standing.name, "unchanged", standing.id)
+            return Item(kind.name, standing.name, "unchanged", standing.id)
         if "sql" in body and not (self._dry_run and key in flow.OF_TABLE):
             self._run(body["sql"])
         row_id = None if standing is None else standing.id
         if not self._dry_run:
             row_id = self._shelf.save(kind, key, body, standing, remark).id
         fate = "made" if standing is None else "repaired"
-        return Item(kind.noun, body["name"], fate, row_id, tuple(differing))  # type: ignore[arg-type]  # two of the fates
+        return Item(kind.name, body["name"], fate, row_id, tuple(differing))  # type: ignore[arg-type]  # two of the fates
 
     def _run(self, sql: str) -> list[dict[str, str]]:
         """The rows of a statement, before it is kept: what does not run is not kept."""
@@ -239,10 +240,10 @@ class _Install:
         remark = flow.remark_of(self._connection, _TABLE_KEY)
         body = table_body(name, remark, len(dashboard_sql.CELLS))
         try:
-            listed = self._listed(TABLE, "custom_tables")
-            item = self._kept_right(TABLE, _TABLE_KEY, body, remark, listed)
+            listed = self._listed(CUSTOM_TABLE, "custom_tables")
+            item = self._kept_right(CUSTOM_TABLE, _TABLE_KEY, body, remark, listed)
         except (MissingScope, Absent, Rejected) as error:
-            self._items.append(by_hand(TABLE.noun, error.what))
+            self._items.append(by_hand(CUSTOM_TABLE.name, error.what))
             return False
         if self._dry_run:
             self._items.append(item)
@@ -258,7 +259,7 @@ class _Install:
             kept.db_name = self._read_back(row_id)
             kept.table = kept.db_name is not None
             if not kept.table:
-                self._shelf.remove(TABLE, row_id)
+                self._shelf.remove(CUSTOM_TABLE, row_id)
                 kept.ids.pop(_TABLE_KEY, None)
             kept.write(self._parts, self._line)
         if not kept.table:
@@ -275,8 +276,8 @@ class _Install:
         row = cells(self._figures)
         sent = rows_body(table_id, [row])
         try:
-            made = self._shelf.post(TABLE, sent, None)
-            db_name = db_name_of(self._shelf.read(TABLE, made.id).raw)
+            made = self._shelf.post(CUSTOM_TABLE, sent, None)
+            db_name = db_name_of(self._shelf.read(CUSTOM_TABLE, made.id).raw)
             shown = self._run(dashboard_sql.newest_sql(db_name))
         except (Rejected, Unreadable, MissingScope):
             return None
@@ -286,7 +287,7 @@ class _Install:
 
 
 def _unread() -> Item:
-    return Item(TABLE.noun, "", "not offered", why=_UNREAD, remedy=_FALLBACK)
+    return Item(CUSTOM_TABLE.name, "", "not offered", why=_UNREAD, remedy=_FALLBACK)
 
 
 def _frame(parts: Parts, line: Line, counted: Figures) -> Frame:

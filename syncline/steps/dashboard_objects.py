@@ -13,16 +13,10 @@ from functools import partial
 from typing import Any, Literal
 
 from syncline.errors import Absent, Refused
-from syncline.halo.named_rows import (
-    Change,
-    NamedKind,
-    NamedRow,
-    changes,
-    delete_row,
-    get_row,
-    save_row,
-    with_ids,
-)
+from syncline.halo.dashboards.differences import Change, changes, with_ids
+from syncline.halo.entities.resources import Resource
+from syncline.halo.entities.rows import delete_row, read_row, save_row, walk_of
+from syncline.halo.models import NamedRow
 from syncline.ledger import dashboard as ledger
 from syncline.ledger.dashboard import Figures
 from syncline.quota.keys import Lane
@@ -108,14 +102,14 @@ class Shelf:
         self.kept = Kept.read(parts, line)
         self._set_up = SetUp(parts, line, self.gate, flow=FLOW, reference=name, cause=cause)
 
-    def everything(self, kind: NamedKind) -> list[NamedRow]:
+    def everything(self, kind: Resource[NamedRow]) -> list[NamedRow]:
         """All rows of an entity, as its list shows them.
 
         Raises:
             MissingScope: our application may not see them.
             SynclineError: Halo could not be asked.
         """
-        walk, found = kind.walk(), []
+        walk, found = walk_of(kind), []
         while (params := walk.pending()) is not None:
             received = self.gate.read(
                 f"GET {kind.path}", partial(self.line.halo.get, kind.path, params)
@@ -124,7 +118,7 @@ class Shelf:
         return found
 
     def find(
-        self, kind: NamedKind, key: str, name: str, remark: str, listed: Sequence[NamedRow]
+        self, kind: Resource[NamedRow], key: str, name: str, remark: str, listed: Sequence[NamedRow]
     ) -> NamedRow | None:
         """Ours with all its details, None where there is none.
 
@@ -138,16 +132,16 @@ class Shelf:
         ours = next((row for row in same if row.carries(remark)), None)
         if ours is None and same:
             raise Refused(
-                f"Halo has a {kind.noun} named {name!r} (id {same[0].id}) that is not ours.",
+                f"Halo has a {kind.name} named {name!r} (id {same[0].id}) that is not ours.",
                 remedy="Rename or remove it in Halo, then run the command again.",
             )
         return ours
 
-    def read(self, kind: NamedKind, row_id: int) -> NamedRow:
+    def read(self, kind: Resource[NamedRow], row_id: int) -> NamedRow:
         """One row with its details."""
         return self.gate.read(
             f"GET {kind.path}/{{id}}",
-            lambda permit: get_row(self.line.halo, permit, kind, row_id),
+            lambda permit: read_row(self.line.halo, permit, kind, row_id),
         )
 
     def differences(self, key: str, standing: NamedRow, body: Mapping[str, Any]) -> list[Change]:
@@ -157,7 +151,7 @@ class Shelf:
 
     def save(
         self,
-        kind: NamedKind,
+        kind: Resource[NamedRow],
         key: str,
         body: Mapping[str, Any],
         standing: NamedRow | None,
@@ -177,29 +171,34 @@ class Shelf:
         return made
 
     def post(
-        self, kind: NamedKind, sent: Mapping[str, Any], look: Callable[[], NamedRow | None] | None
+        self,
+        kind: Resource[NamedRow],
+        sent: Mapping[str, Any],
+        look: Callable[[], NamedRow | None] | None,
     ) -> NamedRow:
         """One write; `look` is as in `SetUp.written`."""
         return self._set_up.written(
             f"POST {kind.path}",
             "update" if "id" in sent else "create",
-            kind.noun,
+            kind.name,
             lambda permit: save_row(self.line.halo, permit, kind, sent),
             look,
             lambda row: str(row.id),
         )
 
-    def remove(self, kind: NamedKind, row_id: int) -> None:
+    def remove(self, kind: Resource[NamedRow], row_id: int) -> None:
         """Take a row away; one that is gone already is well."""
         self._set_up.gone(
             f"DELETE {kind.path}",
-            kind.noun,
+            kind.name,
             str(row_id),
             lambda permit: delete_row(self.line.halo, permit, kind, row_id),
             lambda: self._there(kind, row_id),
         )
 
-    def _landed(self, kind: NamedKind, sent: Mapping[str, Any], remark: str) -> NamedRow | None:
+    def _landed(
+        self, kind: Resource[NamedRow], sent: Mapping[str, Any], remark: str
+    ) -> NamedRow | None:
         """What a write with an unknown outcome left, None where it had no effect."""
         if "id" in sent:
             row = self.read(kind, sent["id"])
@@ -208,7 +207,7 @@ class Shelf:
         found = (self.read(kind, row.id) for row in same)
         return next((row for row in found if row.carries(remark)), None)
 
-    def _there(self, kind: NamedKind, row_id: int) -> bool:
+    def _there(self, kind: Resource[NamedRow], row_id: int) -> bool:
         try:
             self.read(kind, row_id)
         except Absent:

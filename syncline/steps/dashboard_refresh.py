@@ -19,9 +19,9 @@ from syncline.errors import Absent, SynclineError
 from syncline.flows import dashboard as flow
 from syncline.flows import dashboard_sql
 from syncline.flows.dashboard_html import cells, figures_html, figures_remark, reconciled
-from syncline.halo.custom_tables import TABLE, db_name_of, rows_body, table_body, table_name
-from syncline.halo.dashboards import DASHBOARD
-from syncline.halo.named_rows import WIDGETS
+from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
+from syncline.halo.dashboards.differences import WIDGETS
+from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD
 from syncline.ledger import connections, pulls
 from syncline.ledger.dashboard import Figures, figures, pressing, standing
 from syncline.steps.dashboard_objects import Kept, Shelf
@@ -108,7 +108,7 @@ def _into_table(shelf: Shelf, counted: Figures) -> Came:
     kept, connection = shelf.kept, shelf.line.link.name
     table_id = kept.ids.get("table")
     if table_id is not None and kept.rows >= MOST_ROWS:
-        shelf.remove(TABLE, table_id)
+        shelf.remove(CUSTOM_TABLE, table_id)
         kept.ids.pop("table")
         kept.rows = 0
         return "begun anew"
@@ -116,13 +116,13 @@ def _into_table(shelf: Shelf, counted: Figures) -> Came:
         remark = flow.remark_of(connection, "table")
         name = table_name("syncline", connection)
         body = table_body(name, remark, len(dashboard_sql.CELLS))
-        listed = shelf.everything(TABLE)
-        found = shelf.find(TABLE, "table", name, remark, listed)
-        table_id = (found or shelf.save(TABLE, "table", body, None, remark)).id
+        listed = shelf.everything(CUSTOM_TABLE)
+        found = shelf.find(CUSTOM_TABLE, "table", name, remark, listed)
+        table_id = (found or shelf.save(CUSTOM_TABLE, "table", body, None, remark)).id
         kept.ids["table"] = table_id
         return "begun anew"
     try:
-        row = shelf.post(TABLE, rows_body(table_id, [cells(counted)]), None)
+        row = shelf.post(CUSTOM_TABLE, rows_body(table_id, [cells(counted)]), None)
     except Absent:
         kept.ids.pop("table")  # somebody took it away
         kept.rows = 0

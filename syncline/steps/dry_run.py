@@ -13,6 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.deliveries import outstanding
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.outstanding import Counted
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
 from syncline.flows.alert_tickets import Desk
@@ -21,9 +24,6 @@ from syncline.flows.fulfillments import Shipment
 from syncline.halo.abilities import Abilities
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
-from syncline.ledger import planned
-from syncline.ledger.leases import Lease
-from syncline.ledger.planned import Counted
 from syncline.steps import abilities, halo_reading, readings, render, ship_cases, sources
 from syncline.steps.parts import Line, Parts
 from syncline.steps.placeholders import Id, Money, Unknown
@@ -62,7 +62,7 @@ def dry_run(
         keep: is given each delivery that would be parked.
     """
     known = abilities.known(parts, line)
-    owed = parts.ledger.run(lambda connection: planned.counts(connection, line.link.id))
+    owed = parts.ledger.run(lambda connection: outstanding.counts(connection, line.link.id))
     run = _Run(parts, line, known, owed, most, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
@@ -160,7 +160,7 @@ class _Run:
         while left > 0:
             start, many = after, min(PAGE, left)
             leases = self._parts.ledger.run(
-                lambda c: planned.owed(c, self._line.link.id, name, start, many)  # noqa: B023 - run at once
+                lambda c: outstanding.listed(c, self._line.link.id, name, start, many)  # noqa: B023 - run at once
             )
             if not leases:
                 return
@@ -218,7 +218,7 @@ class _Run:
         }
         ids, unmet = sources.resolve(connection, tenant, needed)
         edges = {(n.flow, n.source_id, n.role) for many in unmet.values() for n in many}
-        states = planned.states(connection, tenant, sorted(edges)) if edges else {}
+        states = outstanding.states(connection, tenant, sorted(edges)) if edges else {}
         waiting = {lease.id for lease in leases if lease.id not in loaded}
         for delivery, many in unmet.items():
             for need in many:
@@ -264,7 +264,7 @@ class _Run:
         self, connection: Connection, leases: Sequence[Lease]
     ) -> list[tuple[Lease, Call | SynclineError | None]]:
         cases, strangers = ship_cases.opened(connection, self._line, leases)
-        shown = planned.shown(
+        shown = outstanding.shown(
             connection, self._line.link.location_place, [case.order_id for case in cases]
         )
         outcomes: list[tuple[Lease, Call | SynclineError | None]] = [

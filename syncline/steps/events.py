@@ -16,14 +16,14 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from syncline.deliveries.requests import cause_of_event
 from syncline.errors import Again, BadDocument, Unreadable
-from syncline.halo.hints import hints
+from syncline.halo.webhooks.hints import hints
 from syncline.highlevel import events
 from syncline.highlevel.events import HighLevelEvent, app_of, read_event, sent_at
 from syncline.ledger import connections, event_queue, radar, records
 from syncline.ledger.connections import Link
 from syncline.ledger.event_queue import Handled, Place, Taken
-from syncline.ledger.leases import cause_of_event
 from syncline.mapping.document import Document
 from syncline.steps import halo_reading, owing
 from syncline.steps.parts import Nudge, Parts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncline.halo.abilities import FindWay
-from syncline.halo.finding import Found, Lookup, Query, ask
+from syncline.halo.sql.finding import Found, Lookup
+from syncline.halo.sql.queries import Query, ask
 from syncline.steps.gate import Gate
 from syncline.steps.parts import Line
 from syncline.steps.targets import Target

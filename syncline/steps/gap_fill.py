@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
-from syncline.halo import webhooks
+from syncline.halo.entities.resources import WEBHOOK, WEBHOOK_EVENT
+from syncline.halo.entities.rows import next_page, read_row
 from syncline.halo.models import WebhookEventRow
+from syncline.halo.webhooks import registration as webhooks
 from syncline.ledger import abilities, arrivals, connections, events, pulls
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
@@ -134,8 +136,8 @@ def _is_on(line: Line, gate: Gate, webhook_id: str) -> bool:
     """Whether Halo sends by it: it switches one off that fails too often, and so may a person."""
     try:
         row = gate.read(
-            f"GET {webhooks.PATH}/{{id}}",
-            lambda permit: webhooks.get_webhook(line.halo, permit, webhook_id),
+            f"GET {WEBHOOK.path}/{{id}}",
+            lambda permit: read_row(line.halo, permit, WEBHOOK, webhook_id),
         )
     except Absent:
         return False
@@ -154,8 +156,8 @@ def _read(line: Line, gate: Gate, webhook_id: str, since: datetime) -> tuple[lis
     times: list[datetime] = []
     for _ in range(MOST_PAGES):
         rows = gate.read(
-            f"GET {webhooks.LOG_PATH}",
-            lambda permit: webhooks.list_log_page(line.halo, permit, walk),
+            f"GET {WEBHOOK_EVENT.path}",
+            lambda permit: next_page(line.halo, permit, WEBHOOK_EVENT, walk),
         )
         page = list(_entries(rows))
         mine = [entry for entry in page if entry.row.webhook_id.lower() == webhook_id.lower()]

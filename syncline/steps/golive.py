@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import unleased
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.flows import golive as checks
 from syncline.flows import payments
 from syncline.flows.golive import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
-from syncline.halo import orders
 from syncline.halo.abilities import Abilities
 from syncline.halo.answers import listing
-from syncline.ledger import alerts, connections, effects, modes, resting
+from syncline.halo.entities.resources import ORDER
+from syncline.ledger import alerts, connections, effects, modes
 from syncline.ledger import golive as books
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
@@ -109,7 +110,7 @@ def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> d
         }
         if not modes.set_mode(connection, link, "live"):
             raise live_already(link)
-        resting.let_go(connection, link.id)
+        unleased.release_held(connection, link.id)
         books.note(connection, link, "switch", by, certificate)
         _decided(connection, link, "golive switch", by, "live")
         return certificate
@@ -163,10 +164,8 @@ def _strangers(parts: Parts, line: Line) -> int | None:
     params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     try:
         count = gate.read(
-            f"GET {orders.PATH}",
-            lambda permit: (
-                listing(line.halo.get(orders.PATH, params, permit).document).record_count
-            ),
+            f"GET {ORDER.path}",
+            lambda permit: listing(line.halo.get(ORDER.path, params, permit).document).record_count,
         )
     except (Absent, MissingScope, Rejected, Unreadable):
         return None

@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, target_rows
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.target_rows import TargetRow
+from syncline.deliveries.waits import Edge
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
-from syncline.halo.changes import Noun
 from syncline.halo.models import HaloRow
-from syncline.ledger import connections, obligations, records, target_rows
+from syncline.halo.sql.changes import Noun
+from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
-from syncline.ledger.target_rows import Standing
-from syncline.ledger.waits import Edge
 from syncline.mapping.document import Document
 from syncline.steps import owing
 from syncline.steps.parts import Line, Nudge
@@ -43,7 +44,7 @@ def owe_readings(
     The noun is the role too: ids are unique within an entity only.
     """
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=FLOW,
             source_kind=noun,
             source_id=str(row_id),
@@ -55,7 +56,7 @@ def owe_readings(
         )
         for noun, row_id in sorted(set(wanted))
     ]
-    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    requests.enqueue(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 
@@ -90,7 +91,7 @@ class Book:
         """Whose rows these are."""
         return self.line.link.tenant
 
-    def opened(self, standing: Standing) -> tuple[Link, Document]:
+    def opened(self, standing: TargetRow) -> tuple[Link, Document]:
         """The connection whose delivery it is, which may be another one than the reader's.
 
         Raises:
@@ -105,7 +106,7 @@ class Book:
         """Nudge senders after the commit."""
         self.nudges |= dict.fromkeys(Nudge(link.name, "send", name) for name in sorted(targets))
 
-    def is_moving(self, standing: Standing) -> bool:
+    def is_moving(self, standing: TargetRow) -> bool:
         """Whether a row may show less than what we wrote ourselves meanwhile."""
         return standing.was_moving(self.began)
 
@@ -115,7 +116,7 @@ class Book:
             link = self.line.link
             self.wake(link, owe_readings(self.connection, link, wanted, cause))
 
-    def reread(self, standing: Standing, cause: str) -> None:
+    def reread(self, standing: TargetRow, cause: str) -> None:
         """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""
         link, _ = self.opened(standing)
         order_id = self._order_of(standing)
@@ -123,13 +124,13 @@ class Book:
             targets = owing.reread(self.connection, link, [order_id], _ROLES, cause)
             self.wake(link, targets)
 
-    def order(self, row: Mapping[str, Any]) -> Standing | None:
+    def order(self, row: Mapping[str, Any]) -> TargetRow | None:
         """The delivery of an order's row, by our reference on it, else by its id."""
         source_id = _source_of(row.get("po_number"))
         edge = (orders.FLOW, source_id, orders.SOURCE_KIND)
         return self._found(edge if source_id else None, ("order",), row)
 
-    def invoice(self, row: Mapping[str, Any]) -> Standing | None:
+    def invoice(self, row: Mapping[str, Any]) -> TargetRow | None:
         """The delivery of an invoice's or credit's row."""
         source_id = _source_of(row.get("thirdpartyinvoicenumber"))
         source_id, _, refunded = source_id.partition("-R")
@@ -137,20 +138,20 @@ class Book:
         edge = (payments.FLOW, source_id, role)
         return self._found(edge if source_id else None, ("invoice", "credit"), row)
 
-    def payment(self, row: Mapping[str, Any]) -> Standing | None:
+    def payment(self, row: Mapping[str, Any]) -> TargetRow | None:
         """The delivery of a payment's row."""
         source_id = _source_of(row.get("intent_id"))
         edge = (payments.FLOW, source_id, "payment")
         return self._found(edge if source_id else None, ("payment",), row)
 
-    def made(self, targets: Sequence[str], row_id: int | None) -> Standing | None:
+    def made(self, targets: Sequence[str], row_id: int | None) -> TargetRow | None:
         """The delivery that made the row with this id."""
         if row_id is None:
             return None
         found = target_rows.of_targets(self.connection, self.tenant, targets, [row_id])
         return found.get(row_id)
 
-    def currency(self, standing: Standing) -> str:
+    def currency(self, standing: TargetRow) -> str:
         """ISO 4217 of a delivery's amounts; "" where its record is not known."""
         key = (standing.place, standing.source_kind, standing.source_id)
         found = records.canonical(self.connection, [key])
@@ -158,14 +159,14 @@ class Book:
 
     def _found(
         self, edge: Edge | None, targets: Sequence[str], row: Mapping[str, Any]
-    ) -> Standing | None:
+    ) -> TargetRow | None:
         if edge is not None:
             found = target_rows.of_sources(self.connection, self.tenant, [edge]).get(edge)
             if found is not None:
                 return found
         return self.made(targets, HaloRow.of(row).id)
 
-    def _order_of(self, standing: Standing) -> str | None:
+    def _order_of(self, standing: TargetRow) -> str | None:
         if standing.source_kind == orders.SOURCE_KIND:
             return standing.source_id
         key = (standing.place, standing.source_kind, standing.source_id)

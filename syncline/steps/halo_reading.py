@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, target_rows, waits
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import (
     Absent,
     Again,
@@ -27,18 +29,14 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.halo.abilities import FindWay
-from syncline.halo.changes import NewestFirst, Noun, path_of, sql_of
-from syncline.halo.client import HaloClient
-from syncline.halo.consignments import get_consignment
-from syncline.halo.hints import Hint
-from syncline.halo.invoices import get_invoice
+from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMENT, AnyResource
+from syncline.halo.entities.rows import read_row
 from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
-from syncline.halo.orders import get_order
-from syncline.halo.payments import get_payment
-from syncline.halo.reports import run_sql
-from syncline.ledger import database, deliveries, pulls, target_rows, waits
+from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
+from syncline.halo.sql.reports import run_sql
+from syncline.halo.webhooks.hints import Hint
+from syncline.ledger import database, pulls
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.claim import RETRY_AFTER, do_readings
@@ -89,13 +87,13 @@ Fate = SynclineError | Waits | None
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One kind of reading: the noun, how one row is read, and what it means.
+    """One kind of reading: the noun, the resource that is read, and what a row of it means.
 
     `judges` is None for consignments, which are recorded together with their orders.
     """
 
     noun: Noun
-    reads: Callable[[HaloClient, Permit, int], HaloRow]
+    resource: AnyResource
     judges: Callable[[Book, Lease, Any], Fate] | None
     ability: str
 
@@ -103,10 +101,10 @@ class _Reading:
 TARGETS: dict[str, _Reading] = {
     f"halo.{one.noun}": one
     for one in (
-        _Reading("salesorder", get_order, judge_order, "order"),
-        _Reading("consignment", get_consignment, None, ""),
-        _Reading("invoice", get_invoice, judge_invoice, "invoice"),
-        _Reading("payment", get_payment, judge_payment, "payment"),
+        _Reading("salesorder", ORDER, judge_order, "order"),
+        _Reading("consignment", CONSIGNMENT, None, ""),
+        _Reading("invoice", INVOICE, judge_invoice, "invoice"),
+        _Reading("payment", PAYMENT, judge_payment, "payment"),
     )
 }
 """The targets of deliveries that ask for a row of Halo to be read."""
@@ -186,7 +184,7 @@ def _read(
         began = parts.ledger.run(database.now)
         # As many as quota is there for; what they brought is kept before more is asked for.
         outcomes = gate.read_many(
-            [f"get {reading.noun}"] * len(wave), [_one(line, reading.reads, one) for one in wave]
+            [f"get {reading.noun}"] * len(wave), [_one(line, reading.resource, one) for one in wave]
         )
         done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
         sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
@@ -215,7 +213,7 @@ def _after_a_glance(
         book = Book(connection, line, began)
         known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
         settled = [Confirmation(lease, None, None, None) for lease in known]
-        return deliveries.confirm(connection, settled, wrote=False)
+        return leased.confirm(connection, settled, wrote=False)
 
     settled = parts.ledger.run_patiently(work, sleep=parts.sleep)
     return [lease for lease in leases if lease.id not in settled]
@@ -254,10 +252,8 @@ def _page(line: Line, path: str, params: dict[str, str]) -> Callable[[Permit], A
     return lambda permit: line.halo.get(path, params, permit).document
 
 
-def _one(
-    line: Line, reads: Callable[[HaloClient, Permit, int], HaloRow], lease: Lease
-) -> Callable[[Permit], HaloRow]:
-    return lambda permit: reads(line.halo, permit, int(lease.source_id))
+def _one(line: Line, resource: AnyResource, lease: Lease) -> Callable[[Permit], HaloRow]:
+    return lambda permit: read_row(line.halo, permit, resource, int(lease.source_id))
 
 
 def _orders_of(
@@ -271,7 +267,7 @@ def _orders_of(
     ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
 
     def maker(order_id: int) -> Callable[[Permit], HaloRow]:
-        return lambda permit: get_order(line.halo, permit, order_id)
+        return lambda permit: read_row(line.halo, permit, ORDER, order_id)
 
     sold: dict[int, OrderRow | SynclineError] = {}
     while len(sold) < len(ids):
@@ -299,7 +295,7 @@ def _write(
         book = Book(connection, line, began)
         fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
         done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
-        deliveries.confirm(connection, done, wrote=False)
+        leased.confirm(connection, done, wrote=False)
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
         failures = [*(one.error for _, one in came), *sold.values()]
@@ -345,10 +341,10 @@ def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: 
     """Park it or have it go round; a row whose call `failed` comes ever more seldom."""
     if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
-        deliveries.park(connection, [lease], reason=str(fate), field=field)
+        leased.park(connection, [lease], reason=str(fate), field=field)
     else:
         after = max(fate.after, RETRY_AFTER) if isinstance(fate, Again) else RETRY_AFTER
         # Quota that is used up and a way that is cut say nothing about the row.
         failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
         after = max(after, backoff(lease.failures)) if failed else after
-        deliveries.give_back(connection, [lease], after=after, why=fate.what, failed=failed)
+        leased.give_back(connection, [lease], after=after, why=fate.what, failed=failed)

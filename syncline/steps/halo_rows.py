@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from syncline.deliveries import target_rows, unleased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections, repairs
 from syncline.flows.flow import Difference
-from syncline.halo.changes import Noun, moment, same_moment
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
-from syncline.ledger import records, resting, target_rows
-from syncline.ledger.leases import Lease
-from syncline.ledger.target_rows import OVERWRITES, Standing, accepted_in
+from syncline.halo.sql.changes import Noun, moment, same_moment
+from syncline.ledger import records
 from syncline.steps.halo_book import Book
 from syncline.steps.parts import Nudge
 from syncline.steps.targets import TARGETS
@@ -114,7 +115,7 @@ def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
     again = again and not _too_often(book, standing)
-    lost = resting.lose(
+    lost = unleased.lose(
         book.connection,
         standing,
         reason=f"{noun} {row_id} was there and is gone from Halo.",
@@ -143,7 +144,7 @@ def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
     return book.made(("invoice",), PaymentRow.of(row).invoice_id) is None
 
 
-def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+def _order_is_as_known(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     if book.is_moving(standing):
         return False
     if standing.target_id != str(HaloRow.of(row).id):
@@ -154,7 +155,7 @@ def _order_is_as_known(book: Book, standing: Standing, row: Mapping[str, Any]) -
     return same_moment((standing.target_meta or {}).get("last_update_time"), changed_at)
 
 
-def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[Difference]:
+def differences(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> list[Difference]:
     """Where a row is neither what was confirmed last nor what a person accepted in its place.
 
     Nothing where nothing is to be compared.
@@ -170,14 +171,14 @@ def differences(book: Book, standing: Standing, row: Mapping[str, Any]) -> list[
     return repairs.remaining(found, accepted_in(standing.target_meta))
 
 
-def being_written(standing: Standing) -> Again:
+def being_written(standing: TargetRow) -> Again:
     """Why a reading goes round: what it shows may be older than what we wrote meanwhile."""
     after = IN_DOUBT if standing.state == "doubtful" else OUR_WRITE
     return Again(f"Our own write of {standing.source_id} has not ended yet.", after=after)
 
 
 def _put_right(
-    book: Book, lease: Lease, standing: Standing, row: Mapping[str, Any]
+    book: Book, lease: Lease, standing: TargetRow, row: Mapping[str, Any]
 ) -> SynclineError | None:
     """Have a changed row written again or a person asked, and remember how it was seen."""
     meta = TARGETS[standing.target].meta(row)
@@ -186,7 +187,7 @@ def _put_right(
         kept = standing.target_meta or {}
         if all(kept.get(name) == value for name, value in meta.items()):
             return None
-        at_rest = resting.learn_held(book.connection, standing, meta)
+        at_rest = unleased.learn_held(book.connection, standing, meta)
         return None if at_rest else being_written(standing)
     field, wanted, got = different[0]
     link, document = book.opened(standing)
@@ -197,14 +198,16 @@ def _put_right(
         reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
     else:
         cause = f"{OVERWRITES}: {field} ({lease.cause})"
-        at_rest = resting.overwrite(book.connection, standing, meta=meta, cause=cause)
+        at_rest = unleased.overwrite(book.connection, standing, meta=meta, cause=cause)
         book.wake(link, [standing.target])
         return None if at_rest else being_written(standing)
-    at_rest = resting.park_changed(book.connection, standing, meta=meta, reason=reason, field=field)
+    at_rest = unleased.park_changed(
+        book.connection, standing, meta=meta, reason=reason, field=field
+    )
     return None if at_rest else being_written(standing)
 
 
-def _too_often(book: Book, standing: Standing) -> bool:
+def _too_often(book: Book, standing: TargetRow) -> bool:
     done = target_rows.times_overwritten(book.connection, standing, WITHIN)
     return done >= MOST_OVERWRITES
 
@@ -217,7 +220,7 @@ def _of_our_order(book: Book, lease: Lease, order_id: int | None, invoice_id: in
 
 
 def _payments_to_read(
-    book: Book, invoice: Standing, row: Mapping[str, Any]
+    book: Book, invoice: TargetRow, row: Mapping[str, Any]
 ) -> list[tuple[Noun, int]]:
     """Payments of an invoice that are not as we wrote them: changed, gone, or not ours."""
     shown = row.get("payments")
@@ -239,7 +242,7 @@ def _payments_to_read(
     return [("payment", one) for one in {*came, *ours} - same]
 
 
-def _agrees(book: Book, standing: Standing, row: Mapping[str, Any]) -> bool:
+def _agrees(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     """Whether what is shown of a row, amounts among it, is what was confirmed last."""
     if book.is_moving(standing) or not standing.projection:
         return False

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from syncline.credentials import Sealer
 from syncline.errors import Refused
-from syncline.halo.inbound import InboundKeys
+from syncline.halo.webhooks.inbound import InboundKeys
 from syncline.ledger import connections
 from syncline.steps import stored_secrets
 

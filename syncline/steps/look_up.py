@@ -11,6 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.states import State
 from syncline.errors import (
     Absent,
     Again,
@@ -22,10 +25,7 @@ from syncline.errors import (
 )
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.finding import Found, FoundRow, ways_of
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Confirmation, Lease
-from syncline.ledger.states import State
+from syncline.halo.sql.finding import Found, FoundRow, ways_of
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, alert_desk, render, ship, sources
 from syncline.steps.find import find
@@ -74,7 +74,7 @@ def look_up(parts: Parts, line: Line, target_name: str) -> float | None:
     with in_hand(parts):
         owner = parts.session()
         leases = parts.ledger.run(
-            lambda connection: deliveries.claim(
+            lambda connection: leased.claim(
                 connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
             )
         )
@@ -106,7 +106,7 @@ def _settle(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> fl
     last = list(moves.values())
     if failure is not None:
         why = failure.what
-        last.append(lambda connection: deliveries.doubt(connection, rest, settle=pause, why=why))
+        last.append(lambda connection: leased.doubt(connection, rest, settle=pause, why=why))
     _write(parts, last)
     if isinstance(failure, Refused) and target.stops(failure):
         if not line.link.stopped_by_itself:
@@ -194,7 +194,7 @@ def _found(
     try:
         row = _whole(seek, lease, target_id, row)
     except Absent:
-        return lambda connection: deliveries.park(
+        return lambda connection: leased.park(
             connection,
             [lease],
             reason=f"{target.name} {target_id} was there and is gone from Halo",
@@ -210,12 +210,12 @@ def _found(
         different = target.compares(wanted, row, seek.line.document, currency)
         if not different:
             done = target.confirmation(lease, {**row, "id": target_id}, wanted)
-            return lambda connection: deliveries.confirm(connection, [done], wrote=True)
+            return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
         return _in_vain(lease, different)
     meta = target.meta({**row, "id": target_id}) if target.is_whole(row) else lease.target_meta
     news = Confirmation(lease, target_id, meta, None)
-    return lambda connection: deliveries.learn_target(connection, [news])
+    return lambda connection: leased.learn_target(connection, [news])
 
 
 def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def _read(seek: _Seek, row_id: int) -> dict[str, Any]:
 def _absent(lease: Lease) -> Move:
     if lease.failures >= PARK_AFTER:
         return _in_vain(lease, [])
-    return lambda connection: deliveries.give_back(
+    return lambda connection: leased.give_back(
         connection, [lease], why="looked up: not there, sent again"
     )
 
@@ -249,7 +249,7 @@ def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
     holds = "".join(
         f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
     )
-    return lambda connection: deliveries.park(
+    return lambda connection: leased.park(
         connection,
         [lease],
         reason=f"sent {PARK_AFTER} times in a row without effect{holds}",
@@ -258,7 +258,7 @@ def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
 
 
 def _unsure(lease: Lease) -> Move:
-    return lambda connection: deliveries.doubt(
+    return lambda connection: leased.doubt(
         connection,
         [lease],
         settle=backoff(lease.failures),
@@ -268,7 +268,7 @@ def _unsure(lease: Lease) -> Move:
 
 def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
     ids = ", ".join(str(row.id) for row in rows)
-    return lambda connection: deliveries.park(
+    return lambda connection: leased.park(
         connection,
         [lease],
         reason=f"Halo holds several rows with reference {reference}: {ids}",

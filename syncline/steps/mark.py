@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import target_rows, unleased
+from syncline.deliveries.target_rows import ACCEPTED, accepted_in
 from syncline.flows import repairs
-from syncline.ledger import discrepancies, effects, resting, target_rows
+from syncline.ledger import discrepancies, effects
 from syncline.ledger.discrepancies import Discrepancy, values
-from syncline.ledger.target_rows import ACCEPTED, accepted_in
 from syncline.steps.parts import Parts
 
 
@@ -46,7 +47,7 @@ def _forget(connection: Connection, tenant_id: int, found: Sequence[Discrepancy]
         kept = accepted_in(standing.target_meta)
         left = {field: pair for field, pair in kept.items() if not _is_of(field, fields)}
         if left != kept:
-            resting.learn_held(connection, standing, {ACCEPTED: left})
+            unleased.learn_held(connection, standing, {ACCEPTED: left})
 
 
 def _is_of(field: str, fields: Collection[str]) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, waits
+from syncline.deliveries.requests import DeliveryRequest
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import Owed, is_held
-from syncline.ledger import obligations, records, waits
+from syncline.ledger import records
 from syncline.ledger.connections import Link
-from syncline.ledger.leases import Debt
 from syncline.mapping.document import Document
 
 ORDER_MAY_COME = timedelta(seconds=90)
@@ -78,11 +79,11 @@ def owe(
     debts += _customers(books, people, common)
     if not isinstance(cause, str):
         debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
-    obligations.owe(connection, link.id, link.tenant, debts, common, again=again)
+    requests.enqueue(connection, link.id, link.tenant, debts, common, again=again)
     if kind == "transaction":
         debts += _order_statuses(books, versions, common)
     if facet == "event":
-        obligations.settle(connection, link.id, link.tenant, _told(books, versions), common)
+        requests.complete(connection, link.id, link.tenant, _told(books, versions), common)
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
 
 
@@ -108,7 +109,7 @@ def reread(
         for source_id in ids
         for role in roles
     ]
-    obligations.owe(connection, link.id, link.tenant, debts, cause, again=True)
+    requests.enqueue(connection, link.id, link.tenant, debts, cause, again=True)
     return frozenset(debt.target for debt in debts)
 
 
@@ -158,8 +159,8 @@ _READINGS = {
 """Role of a reading of an order → its target."""
 
 
-def _reading(link: Link, order_id: str, role: str, version: int) -> Debt:
-    return Debt(
+def _reading(link: Link, order_id: str, role: str, version: int) -> DeliveryRequest:
+    return DeliveryRequest(
         flow=orders.DETAILS,
         source_kind=orders.SOURCE_KIND,
         source_id=order_id,
@@ -170,7 +171,7 @@ def _reading(link: Link, order_id: str, role: str, version: int) -> Debt:
     )
 
 
-def _told(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+def _told(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """Readings that need not be made, since an event told all of the order."""
     if books.document.orders.lines != "detail":
         return []
@@ -181,13 +182,13 @@ def _told(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     ]
 
 
-def _orders(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+def _orders(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """An order owes itself, and, where money came in already, its invoice once more."""
     ids = [one.foreign_id for one in versions]
     invoiced = _standing(books, ids)
     read = _read(books, ids)
     asked = _asked(books, ids)
-    debts: list[Debt] = []
+    debts: list[DeliveryRequest] = []
     for one in versions:
         owed = orders.owes(one.canonical, books.document, detail_is_fresh=one.foreign_id in read)
         debts += _own(books, owed, one)
@@ -215,7 +216,7 @@ def _asks_for(books: _Books, order: Canonical) -> list[str]:
     return roles
 
 
-def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+def _transactions(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """Credits and payments stand in what was owed before, so only first versions know it all."""
     before = [one.foreign_id for one in versions if books.again or one.version > 1]
     standing = _standing(books, before)
@@ -235,15 +236,17 @@ def _transactions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     return debts + _waiting_for_invoices(books, own, invoices)
 
 
-def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> list[Debt]:
+def _order_statuses(
+    books: _Books, versions: Sequence[Version], cause: str
+) -> list[DeliveryRequest]:
     """Orders of which Halo's status may follow from these payments are looked at once more."""
     if not orders.status_depends_on_payments(books.document):
         return []
     named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
-    there = obligations.standing(books.connection, books.link.tenant, orders.FLOW, named)
+    there = requests.existing_roles(books.connection, books.link.tenant, orders.FLOW, named)
     known = _known_orders(books, there)
     debts = [
-        Debt(
+        DeliveryRequest(
             flow=orders.FLOW,
             source_kind=orders.SOURCE_KIND,
             source_id=order_id,
@@ -254,13 +257,13 @@ def _order_statuses(books: _Books, versions: Sequence[Version], cause: str) -> l
         )
         for order_id, version in known.items()
     ]
-    obligations.owe(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
+    requests.enqueue(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
     return debts
 
 
 def _waiting_for_invoices(
-    books: _Books, debts: Sequence[Debt], invoices: Mapping[str, str]
-) -> list[Debt]:
+    books: _Books, debts: Sequence[DeliveryRequest], invoices: Mapping[str, str]
+) -> list[DeliveryRequest]:
     """Payments and credits are born waiting for an invoice that is not there yet."""
     edges = {
         debt: (payments.FLOW, invoices[debt.source_id], "invoice")
@@ -274,7 +277,7 @@ def _waiting_for_invoices(
     ]
 
 
-def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
+def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
     read = _read(books, [one.foreign_id for one in versions])
     owed = {
         one.foreign_id: subscriptions.owes(
@@ -289,7 +292,7 @@ def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[Debt]:
     return debts
 
 
-_OWED: dict[str, Callable[[_Books, Sequence[Version]], list[Debt]]] = {
+_OWED: dict[str, Callable[[_Books, Sequence[Version]], list[DeliveryRequest]]] = {
     "order": _orders,
     "transaction": _transactions,
     "subscription": _subscriptions,
@@ -302,7 +305,7 @@ KINDS = tuple(_OWED)
 def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     if not ids:
         return {}
-    return obligations.standing(books.connection, books.link.tenant, payments.FLOW, ids)
+    return requests.existing_roles(books.connection, books.link.tenant, payments.FLOW, ids)
 
 
 def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
@@ -315,7 +318,7 @@ def _asked(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
     """What was asked for of records beside themselves, where nothing was read that is newer."""
     if books.facet:
         return {}
-    return obligations.standing(books.connection, books.link.tenant, orders.DETAILS, ids)
+    return requests.existing_roles(books.connection, books.link.tenant, orders.DETAILS, ids)
 
 
 def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:
@@ -325,7 +328,7 @@ def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:
 
 def _missing_orders(
     books: _Books, ids: Iterable[str | None], known: Mapping[str, int]
-) -> list[Debt]:
+) -> list[DeliveryRequest]:
     """Orders that are paid for and not known are read by id, unless a pull brings them first."""
     return [
         replace(_reading(books.link, order_id, "detail", 0), after=ORDER_MAY_COME)
@@ -336,10 +339,10 @@ def _missing_orders(
 
 def _own(
     books: _Books, owed: Iterable[Owed], one: Version, known: Mapping[str, int] | None = None
-) -> list[Debt]:
+) -> list[DeliveryRequest]:
     """Debts of a version; those of the order that it names have that order's version."""
     return [
-        Debt(
+        DeliveryRequest(
             flow=item.flow,
             source_kind=item.source_kind,
             source_id=item.source_id,
@@ -356,7 +359,7 @@ def _own(
 
 
 def _people(
-    document: Document, kind: str, versions: Sequence[Version], debts: Sequence[Debt]
+    document: Document, kind: str, versions: Sequence[Version], debts: Sequence[DeliveryRequest]
 ) -> dict[str, dict[str, Any]]:
     """The customers whom these records need, by source id, with what is known of each."""
     owing = {debt.source_id for debt in debts}
@@ -374,7 +377,7 @@ def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in contact.items() if value}
 
 
-def _customers(books: _Books, people: Mapping[str, Canonical], cause: str) -> list[Debt]:
+def _customers(books: _Books, people: Mapping[str, Canonical], cause: str) -> list[DeliveryRequest]:
     """Customers are one per tenant; the first contact that is seen names them."""
     if not people:
         return []
@@ -391,7 +394,7 @@ def _customers(books: _Books, people: Mapping[str, Canonical], cause: str) -> li
     if books.again:
         versions = {**{key: one.version for key, one in stored.items()}, **versions}
     return [
-        Debt(
+        DeliveryRequest(
             flow=owed.flow,
             source_kind=owed.source_kind,
             source_id=owed.source_id,

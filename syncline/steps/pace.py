@@ -8,8 +8,8 @@ not come here: it leaves at once, and fills its arrays by itself where quota mak
 
 from __future__ import annotations
 
+from syncline.deliveries import outstanding
 from syncline.halo.abilities import ArraySize
-from syncline.ledger import due
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Line, Parts
 
@@ -28,7 +28,7 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> float |
             so that senders do not all try it before the first has learnt from it.
     """
     found = parts.ledger.run(
-        lambda connection: due.count(connection, line.link.id, target, size.next())
+        lambda connection: outstanding.count_due(connection, line.link.id, target, size.next())
     )
     if not found:
         return NOTHING

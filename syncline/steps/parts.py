@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from syncline.quota.keys import Lane, QuotaKey
@@ -63,12 +63,28 @@ class Line:
     lane: Lane = Lane.DELIVERIES
 
 
+class Lines(Protocol):
+    """Opens connections and keeps them for a few seconds, so that a batch does not ask again."""
+
+    def __call__(self, name: str) -> Line:
+        """The line of a connection.
+
+        Raises:
+            UnknownName: there is no such connection.
+            Refused: a secret of it is missing, or its mapping is wrong.
+        """
+
+    def forget(self) -> None:
+        """Read every connection anew when it is next asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that comes into a step from outside.
 
     `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
-    then frees its rows as those of a dead worker, and the process goes on under a new one.
+    then frees its rows as those of a dead worker, and the process goes on under a new one. `close`
+    ends the session and closes whatever was opened for these parts; closing twice is harmless.
     """
 
     settings: Settings
@@ -82,5 +98,6 @@ class Parts:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
-    open_line: Callable[[str], Line]
+    open_line: Lines
     announce: Callable[[Iterable[Nudge]], None]
+    close: Callable[[], None]

@@ -15,14 +15,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, target_rows
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
 from syncline.halo.abilities import FindWay
-from syncline.halo.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
-from syncline.halo.reports import run_sql
+from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
+from syncline.halo.sql.reports import run_sql
 from syncline.ledger import abilities as findings
-from syncline.ledger import connections, database, obligations, pulls, records, target_rows
+from syncline.ledger import connections, database, pulls, records
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, consignments
@@ -237,7 +238,7 @@ def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
 def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
     """Without those that show late, or are looked at again, and were read before."""
     late = [str(one) for one in ids if cursor.is_late(noun, one)]
-    read = obligations.standing(book.connection, book.tenant, FLOW, late)
+    read = requests.existing_roles(book.connection, book.tenant, FLOW, late)
     return [one for one in ids if noun not in read.get(str(one), ())]
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.halo.abilities import Abilities, FindProof, FindWay
-from syncline.halo.finding import ways_of
+from syncline.halo.sql.finding import ways_of
 from syncline.steps import abilities
 from syncline.steps.find import find
 from syncline.steps.gate import Gate

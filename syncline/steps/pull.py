@@ -15,7 +15,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.errors import Again, Refused, SynclineError
-from syncline.highlevel import orders, paging, subscriptions, transactions
+from syncline.highlevel import paging
+from syncline.highlevel.payments import RECORDS, Span, list_records
 from syncline.ledger import pulls, radar
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate, NoQuota, highlevel_gate
@@ -40,13 +41,7 @@ WAVE = 8
 MOST_REREADS = 3
 """How often a window that moves under the reading is begun again before that is said."""
 
-_LISTS: dict[str, Callable[..., Any]] = {
-    "order": orders.list_orders,
-    "transaction": transactions.list_transactions,
-    "subscription": subscriptions.list_subscriptions,
-}
-
-KINDS = tuple(_LISTS)
+KINDS = tuple(RECORDS)
 """What can be pulled."""
 
 
@@ -199,14 +194,8 @@ def _wave(
 
 
 def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callable[[Permit], Any]:
-    return lambda permit: _LISTS[kind](
-        line.highlevel,
-        permit,
-        limit=PAGE,
-        offset=offset,
-        start_at=window.first,
-        end_at=window.last,
-    )
+    span = Span(PAGE, offset, window.first, window.last)
+    return lambda permit: list_records(line.highlevel, permit, RECORDS[kind], span)
 
 
 def _recorded(

@@ -13,13 +13,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.orders import get_order
-from syncline.highlevel.subscriptions import get_subscription
-from syncline.highlevel.transactions import list_transactions
-from syncline.ledger import deliveries, records
-from syncline.ledger.leases import Confirmation, Lease
+from syncline.highlevel.payments import (
+    ORDERS,
+    SUBSCRIPTIONS,
+    TRANSACTIONS,
+    Span,
+    TransactionFilter,
+    get_record,
+    list_records,
+)
+from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
 from syncline.steps.gate import Gate, Outcome, highlevel_gate
@@ -69,11 +76,13 @@ class _Reading:
 
 
 def _order(line: Line, permit: Permit, order_id: str, _: int) -> Read:
-    return Read({order_id: get_order(line.highlevel, permit, order_id)})
+    return Read({order_id: get_record(line.highlevel, permit, ORDERS, order_id)})
 
 
 def _subscription(line: Line, permit: Permit, subscription_id: str, _: int) -> Read:
-    return Read({subscription_id: get_subscription(line.highlevel, permit, subscription_id)})
+    return Read(
+        {subscription_id: get_record(line.highlevel, permit, SUBSCRIPTIONS, subscription_id)}
+    )
 
 
 def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
@@ -81,7 +90,8 @@ def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
 
     Source: a maintainer's word that `entityId` takes the payer's id.
     """
-    page = list_transactions(line.highlevel, permit, limit=PAGE, offset=offset, entity_id=payer)
+    only = TransactionFilter(entity_id=payer)
+    page = list_records(line.highlevel, permit, TRANSACTIONS, Span(PAGE, offset), only)
     begins = datetime.combine(line.link.start_from, time(), UTC)
     came = len(page.rows) + len(page.unreadable)
     more = came > 0 and offset + came < page.total_count
@@ -157,7 +167,7 @@ def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Leas
         known = records.versions(connection, line.link.location_place, reading.kind, ids)
         came = [lease for lease in sought if lease.source_id in known]
         settled = [Confirmation(lease, None, None, None) for lease in came]
-        return deliveries.confirm(connection, settled, wrote=False)
+        return leased.confirm(connection, settled, wrote=False)
 
     settled = parts.ledger.run(work)
     return [lease for lease in leases if lease.id not in settled]
@@ -222,7 +232,7 @@ def _write(
             payloads,
             causes,
         )
-        deliveries.confirm(
+        leased.confirm(
             connection,
             [Confirmation(lease, None, None, None) for lease, came in outcomes if _is_whole(came)],
             wrote=False,
@@ -249,13 +259,13 @@ def _fail(
 ) -> None:
     if isinstance(came, Read):
         reason = f"{came.unreadable} of its {reading.kind}s cannot be read; see the call's answer"
-        deliveries.park(connection, [lease], reason=reason, field=None)
+        leased.park(connection, [lease], reason=reason, field=None)
     elif isinstance(came, Absent):
         reason = f"HighLevel no longer has this {lease.source_kind}"
-        deliveries.park(connection, [lease], reason=reason, field=None)
+        leased.park(connection, [lease], reason=reason, field=None)
     elif isinstance(came, (Unreadable, Rejected)):
-        deliveries.park(connection, [lease], reason=came.what, field=None)
+        leased.park(connection, [lease], reason=came.what, field=None)
     else:
         rest = backoff(lease.failures)
         after = max(came.after, rest) if isinstance(came, Again) else rest
-        deliveries.give_back(connection, [lease], after=after, why=came.what, failed=True)
+        leased.give_back(connection, [lease], after=after, why=came.what, failed=True)

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.errors import SynclineError
-from syncline.halo.holdings import ROWS_PER_REPORT
 from syncline.halo.paging import PAGE_SIZE
-from syncline.halo.standing import IDS_PER_REPORT, KINDS
+from syncline.halo.sql.queries import ROWS_PER_REPORT
+from syncline.halo.sql.readback import IDS_PER_REPORT, KINDS, is_reported
 from syncline.highlevel import paging
 from syncline.ledger import (
     comparing,
@@ -137,7 +137,7 @@ def plan(parts: Parts, line: Line, period: tuple[date, date], sample: int | None
         rows = sum(many for target, many in counts.items() if KIND_OF[target] == kind)
         if not rows:
             continue
-        if reports and KINDS[kind].sql:
+        if reports and is_reported(KINDS[kind]):
             calls = 1 if sample else -(-rows // ROWS_PER_REPORT)
             planned.append(Plan(f"report of {kind}s", "halo", calls))
         elif sample:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from syncline.deliveries import target_rows
 from syncline.flows import (
     discrepancies,
     fulfillments,
@@ -19,9 +20,9 @@ from syncline.flows import (
 )
 from syncline.flows.discrepancies import Cause, Told
 from syncline.flows.flow import Difference
-from syncline.halo import standing
-from syncline.halo.standing import KINDS, Kind
-from syncline.ledger import comparing, comparing_others, target_rows
+from syncline.halo.entities.resources import AnyResource
+from syncline.halo.sql.readback import KINDS, OURS
+from syncline.ledger import comparing, comparing_others
 from syncline.ledger.comparing import KIND_OF, Compared, Scope, Stranger, Sum
 from syncline.ledger.reconciliation import Found
 from syncline.mapping.document import Document
@@ -88,7 +89,7 @@ class _Suspects:
 def _judge(
     reader: Reader,
     scope: Scope,
-    kind: Kind,
+    kind: AnyResource,
     targets: Sequence[str],
     progress: Mapping[str, Any],
     judged: Judged,
@@ -120,7 +121,7 @@ def _judge(
 
 def _judge_one(
     reader: Reader,
-    kind: Kind,
+    kind: AnyResource,
     way: str,
     suspects: _Suspects,
     one: Compared,
@@ -193,7 +194,7 @@ def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Jud
                 Found(
                     flow=flow_of(target),
                     source_kind="",
-                    source_id=one.reference.removeprefix(standing.OURS),
+                    source_id=one.reference.removeprefix(OURS),
                     role=str(one.id),
                     target=target,
                     target_id=str(one.id),

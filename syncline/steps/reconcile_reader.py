@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.errors import Absent, Again
-from syncline.halo import standing
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.halo.finding import Query, ask
-from syncline.halo.models import HaloRow
-from syncline.halo.reading import read_one
-from syncline.halo.standing import Kind
+from syncline.halo.entities.resources import AnyResource
+from syncline.halo.entities.rows import read_row
+from syncline.halo.sql import readback
+from syncline.halo.sql.queries import Query, ask
 from syncline.money import minor_digits
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
@@ -108,17 +107,17 @@ class Reader:
             f"{query.method} {query.path}", lambda permit: ask(self.line.halo, permit, query)
         )
 
-    def row(self, kind: Kind, row_id: int) -> dict[str, Any] | None:
+    def row(self, kind: AnyResource, row_id: int) -> dict[str, Any] | None:
         """One whole row by its id; None where there is none."""
         self.rest()
         try:
             found = self._made(
                 f"GET {kind.path}/id",
-                lambda permit: read_one(self.line.halo, permit, kind.path, row_id, HaloRow).raw,
+                lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
             )
         except Absent:
             return None
-        return standing.shown(kind, found)
+        return readback.shown(kind, found)
 
     def rest(self) -> None:
         """Keep to the share before the next call that is no report.

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.flows import projections
-from syncline.halo import standing
+from syncline.halo.entities.resources import AnyResource
 from syncline.halo.models import whole
-from syncline.halo.standing import Kind, ListReading
+from syncline.halo.sql import readback
+from syncline.halo.sql.readback import ListReading
 from syncline.ledger import reconciliation, reconciliation_rows
 from syncline.ledger.reconciliation import Run
 from syncline.ledger.reconciliation_rows import RowRead
@@ -35,7 +36,9 @@ _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
 }
 
 
-def read_kind(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], floor: int) -> None:
+def read_kind(
+    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], floor: int
+) -> None:
     """Read what Halo holds of a kind, from where an earlier reading ended.
 
     Args:
@@ -51,7 +54,7 @@ def read_kind(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], fl
     """
     mine = progress["kinds"].setdefault(kind.name, {})
     if not mine.get("way"):
-        mine["way"] = SQL if kind.sql and reader.reports else LIST
+        mine["way"] = SQL if readback.is_reported(kind) and reader.reports else LIST
     if mine["way"] == SQL:
         try:
             _by_report(reader, run, kind, progress, floor)
@@ -64,7 +67,7 @@ def read_kind(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], fl
 
 
 def read_ids(
-    reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], ids: Sequence[int]
+    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], ids: Sequence[int]
 ) -> None:
     """Read these rows of a kind and no others, from where an earlier reading ended.
 
@@ -72,9 +75,9 @@ def read_ids(
         SynclineError: a row cannot be read.
     """
     mine = progress["kinds"].setdefault(kind.name, {"at": 0})
-    if kind.sql and reader.reports and not mine["at"]:
+    if readback.is_reported(kind) and reader.reports and not mine["at"]:
         try:
-            rows = standing.report_of(reader.ask, kind, ids, reader.digits)
+            rows = readback.report_of(reader.ask, kind, ids, reader.digits)
         except _NO_REPORT:
             rows = None
         if rows is not None:
@@ -98,7 +101,7 @@ class Allowance:
 
 def reread(
     reader: Reader,
-    kind: Kind,
+    kind: AnyResource,
     progress: Mapping[str, Any],
     ids: Collection[int],
     allowed: Allowance,
@@ -121,7 +124,7 @@ def reread(
     if not ids:
         return {}, ()
     if progress.get("way") == SQL:
-        rows = standing.report_of(reader.ask, kind, ids, reader.digits)
+        rows = readback.report_of(reader.ask, kind, ids, reader.digits)
         return {int(row["id"]): row for row in rows}, ids
     pages = int(progress.get("pages", 0))
     if 0 < pages < len(ids):
@@ -132,7 +135,7 @@ def reread(
     return {row_id: row for row_id, row in read.items() if row is not None}, some
 
 
-def _walked(reader: Reader, kind: Kind, ids: Collection[int]) -> dict[int, dict[str, Any]]:
+def _walked(reader: Reader, kind: AnyResource, ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """The list gone through once more: fewer calls than for each row by its id."""
     walk = ListReading(kind, min(ids), {}, ())
     found: dict[int, dict[str, Any]] = {}
@@ -146,23 +149,27 @@ def _walked(reader: Reader, kind: Kind, ids: Collection[int]) -> dict[int, dict[
     return found
 
 
-def _not_whole(kind: Kind) -> Unreadable:
+def _not_whole(kind: AnyResource) -> Unreadable:
     return Unreadable(
         f"Halo's list {kind.path} does not show all its rows.",
         remedy="Allow reports for our application, or run it while nobody changes rows.",
     )
 
 
-def _by_report(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], floor: int) -> None:
+def _by_report(
+    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], floor: int
+) -> None:
     mine = progress["kinds"][kind.name]
     after: int | None = mine.get("after", floor - 1)
     while not mine.get("done") and after is not None:
-        rows, after = standing.report(reader.ask, kind, after, reader.digits)
+        rows, after = readback.report(reader.ask, kind, after, reader.digits)
         mine |= {"after": after, "done": after is None}
         _keep(reader, run, kind, progress, rows)
 
 
-def _by_list(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], floor: int) -> None:
+def _by_list(
+    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], floor: int
+) -> None:
     mine = progress["kinds"][kind.name]
     if mine.get("done"):
         return
@@ -182,14 +189,16 @@ def _by_list(reader: Reader, run: Run, kind: Kind, progress: dict[str, Any], flo
     _keep(reader, run, kind, progress, [])
 
 
-def _completed(reader: Reader, kind: Kind, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _completed(
+    reader: Reader, kind: AnyResource, rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Recurring invoices whose list does not say whether they bill are read by id."""
     if kind.name != "recurring":
         return list(rows)
     told = []
     for row in rows:
         is_told = "disabled" in row and row.get("total") is not None
-        whole_row = row if is_told or not standing.reference_of(kind, row) else None
+        whole_row = row if is_told or not readback.reference_of(kind, row) else None
         told.append(whole_row or reader.row(kind, int(row["id"])) or row)
     return told
 
@@ -197,7 +206,7 @@ def _completed(reader: Reader, kind: Kind, rows: Sequence[dict[str, Any]]) -> li
 def _keep(
     reader: Reader,
     run: Run,
-    kind: Kind,
+    kind: AnyResource,
     progress: dict[str, Any],
     rows: Sequence[dict[str, Any]],
 ) -> None:
@@ -223,7 +232,7 @@ def _keep(
 
 
 def _currencies_of_payments(
-    connection: Connection, run: Run, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    connection: Connection, run: Run, kind: AnyResource, rows: Sequence[Mapping[str, Any]]
 ) -> Mapping[int, str]:
     """Invoice → currency, for payments whose list does not tell it: a payment has no own one."""
     if kind.name != "payment" or not rows or "currency_code" in rows[0]:
@@ -233,10 +242,10 @@ def _currencies_of_payments(
 
 
 def _read(
-    reader: Reader, kind: Kind, row: Mapping[str, Any], way: str, money: Mapping[int, str]
+    reader: Reader, kind: AnyResource, row: Mapping[str, Any], way: str, money: Mapping[int, str]
 ) -> RowRead:
     row_id = int(row["id"])
-    reference = standing.reference_of(kind, row)
+    reference = readback.reference_of(kind, row)
     if not reference and way == LIST:
         return RowRead(row_id, "", "", None)
     code = whole(row.get("currency_code"))
@@ -247,28 +256,28 @@ def _read(
 
 
 def compared(
-    document: Document, kind: Kind, row: Mapping[str, Any], currency: str, way: str
+    document: Document, kind: AnyResource, row: Mapping[str, Any], currency: str, way: str
 ) -> dict[str, str]:
     """What is compared of a row of Halo; of lists' lines nothing, for their sums are compared."""
     got = _all_compared(document, kind, row, currency)
     if way == LIST:
         got = {name: text for name, text in got.items() if not name.startswith("line")}
     if way == SQL:
-        got = {**dict.fromkeys(kind.numbers, ""), **got}
+        got = {**dict.fromkeys(readback.numbers_of(kind), ""), **got}
     return got
 
 
 def _all_compared(
-    document: Document, kind: Kind, row: Mapping[str, Any], currency: str
+    document: Document, kind: AnyResource, row: Mapping[str, Any], currency: str
 ) -> dict[str, str]:
     got: dict[str, str] = {}
     for shape in _SHAPES[kind.name]:
         got |= projections.projection(row, currency, document, shape)
     if is_voided(row):
-        got[standing.VOIDED] = "yes"
+        got[readback.VOIDED] = "yes"
     return got
 
 
 def is_voided(row: Mapping[str, Any]) -> bool:
     """Whether an invoice is not in force any more."""
-    return str(row.get(standing.VOIDED)).lower() in {"true", "1"}
+    return str(row.get(readback.VOIDED)).lower() in {"true", "1"}

@@ -19,8 +19,9 @@ from sqlalchemy import Connection
 from syncline.errors import Absent
 from syncline.flows import tracking
 from syncline.flows.discrepancies import ROW
-from syncline.highlevel import orders, paging, subscriptions, transactions
+from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
+from syncline.highlevel.payments import RECORDS, Span, get_record, list_records
 from syncline.ledger import pulls, records
 from syncline.mapping.document import Document
 from syncline.money import quantize
@@ -35,16 +36,6 @@ from syncline.transport import Permit
 MOST_PAGES = 10
 """Pages of one list that are looked at for its ends."""
 
-_LISTS: Mapping[str, Callable[..., Any]] = {
-    "order": orders.list_orders,
-    "transaction": transactions.list_transactions,
-    "subscription": subscriptions.list_subscriptions,
-}
-_SINGLE: Mapping[str, Callable[..., dict[str, Any]]] = {
-    "order": orders.get_order,
-    "transaction": transactions.get_transaction,
-    "subscription": subscriptions.get_subscription,
-}
 _COMPARED = ("amount", "currency", "status", "fulfillment_status")
 """What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
 
@@ -139,15 +130,10 @@ class Counting:
         return None, None
 
     def _page(self, kind: str, limit: int, offset: int) -> Any:
+        span = Span(limit, offset, self._first, self._last)
+
         def make(permit: Permit) -> Any:
-            return _LISTS[kind](
-                self._line.highlevel,
-                permit,
-                limit=limit,
-                offset=offset,
-                start_at=self._first,
-                end_at=self._last,
-            )
+            return list_records(self._line.highlevel, permit, RECORDS[kind], span)
 
         self.calls += 1
         return self._gate.read(f"list {kind}s", make)
@@ -227,7 +213,7 @@ def read_some(
 def _maker(line: Line, wanted: Wanted) -> Callable[[Permit], dict[str, Any]]:
     kind, record_id, facet = wanted
     if facet == "detail":
-        return lambda permit: _SINGLE[kind](line.highlevel, permit, record_id)
+        return lambda permit: get_record(line.highlevel, permit, RECORDS[kind], record_id)
 
     def listed(permit: Permit) -> dict[str, Any]:
         rows = list_fulfillments(line.highlevel, permit, record_id)

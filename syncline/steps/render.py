@@ -13,6 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, waits
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import SynclineError, Unmappable, Unreadable
 from syncline.flows import (
     alert_tickets,
@@ -28,8 +30,6 @@ from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
-from syncline.ledger import deliveries, waits
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps import alert_desk, currencies, mirror
 from syncline.steps.parts import Line, Parts
 from syncline.steps.sources import Source, currency_of, customer_role, load, needs_of, resolve
@@ -181,10 +181,10 @@ def _settle(
 
     def work(connection: Connection) -> None:
         waits.wait(connection, line.link.tenant, owner, edges)
-        deliveries.confirm(connection, as_is, wrote=False)
+        leased.confirm(connection, as_is, wrote=False)
         for lease, error in bad:
             field = error.field if isinstance(error, Unmappable) else None
-            deliveries.park(connection, [lease], reason=str(error), field=field)
+            leased.park(connection, [lease], reason=str(error), field=field)
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)
 

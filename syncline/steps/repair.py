@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from syncline.deliveries import target_rows
+from syncline.deliveries.target_rows import IN_HAND, TargetRow
+from syncline.deliveries.waits import Edge
 from syncline.flows import repairs
 from syncline.flows.flow import Difference
 from syncline.flows.repairs import Act
-from syncline.ledger import target_rows
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.ledger.target_rows import IN_HAND, Standing
-from syncline.ledger.waits import Edge
 from syncline.steps import pull, render
 from syncline.steps.parts import Line, Parts
 from syncline.steps.repair_extra import Extra, find_extra
@@ -53,9 +53,9 @@ class Plan:
     act: Act | None
     writes: tuple[str, ...] = ()
     why: str = ""
-    standing: Standing | None = None
-    again: tuple[Standing, ...] = ()
-    made: tuple[Standing, ...] = ()
+    standing: TargetRow | None = None
+    again: tuple[TargetRow, ...] = ()
+    made: tuple[TargetRow, ...] = ()
     extra: Extra | None = None
 
 
@@ -63,12 +63,12 @@ class Plan:
 class _Look:
     """What was looked at for a batch: deliveries by their edge, and Halo's rows."""
 
-    standings: Mapping[Edge, Standing]
+    standings: Mapping[Edge, TargetRow]
     acts: dict[int, tuple[Act | None, str]] = field(default_factory=dict)
     seen: dict[int, Seen] = field(default_factory=dict)
     different: dict[int, list[Difference]] = field(default_factory=dict)
 
-    def of(self, one: Discrepancy) -> Standing | None:
+    def of(self, one: Discrepancy) -> TargetRow | None:
         return self.standings.get(one.edge)
 
 
@@ -93,7 +93,7 @@ def plan(
     return [_planned(parts, line, one, looked, delete_extra=delete_extra) for one in found]
 
 
-def standings_of(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> dict[Edge, Standing]:
+def standings_of(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> dict[Edge, TargetRow]:
     """The deliveries of this connection that differences are about."""
     known = parts.ledger.run(
         lambda connection: target_rows.of_sources(
@@ -103,7 +103,7 @@ def standings_of(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> dict
     return {edge: one for edge, one in known.items() if one.connection_id == line.link.id}
 
 
-def hindered(standing: Standing) -> str:
+def hindered(standing: TargetRow) -> str:
     """Why a person's decision has to wait, or is another one; "" if nothing speaks against it."""
     if standing.state in IN_HAND:
         return _MOVING
@@ -111,7 +111,7 @@ def hindered(standing: Standing) -> str:
     return _IN_DOUBT if is_in_doubt else ""
 
 
-def _act(one: Discrepancy, standing: Standing | None) -> tuple[Act | None, str]:
+def _act(one: Discrepancy, standing: TargetRow | None) -> tuple[Act | None, str]:
     """What is to be done as far as the ledger knows, or why nothing is."""
     act, why = repairs.act_of(one.cause, one.target, one.field)
     if act is None or act is Act.READ:
@@ -145,7 +145,7 @@ def _planned(
 
 
 def _removing(
-    parts: Parts, line: Line, one: Discrepancy, standing: Standing, *, delete_extra: bool
+    parts: Parts, line: Line, one: Discrepancy, standing: TargetRow, *, delete_extra: bool
 ) -> Plan:
     extra = find_extra(parts, line, standing, delete_extra=delete_extra)
     if isinstance(extra, str):
@@ -161,7 +161,7 @@ def _reading(one: Discrepancy) -> Plan:
 
 
 def _overwriting(
-    one: Discrepancy, standing: Standing, seen: Seen | None, different: Sequence[Difference]
+    one: Discrepancy, standing: TargetRow, seen: Seen | None, different: Sequence[Difference]
 ) -> Plan:
     if seen is None or is_gone(seen):
         return Plan(one, None, why=_GONE)
@@ -176,7 +176,7 @@ def _overwriting(
 
 
 def _making(
-    parts: Parts, line: Line, one: Discrepancy, standing: Standing, seen: Seen | None
+    parts: Parts, line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None
 ) -> Plan:
     """Make a lost row again, and have what names it follow: written again, or made with it."""
     if seen is not None and not is_gone(seen):
@@ -211,15 +211,15 @@ def _owed(one: Discrepancy) -> str:
     return f"POST {TARGETS[one.target].path} {reference}, unless Halo was confirmed to hold it"
 
 
-def _create(standing: Standing) -> str:
+def _create(standing: TargetRow) -> str:
     target = TARGETS[standing.target]
     return f"POST {target.path} create {_reference(standing)}"
 
 
-def _update(standing: Standing) -> str:
+def _update(standing: TargetRow) -> str:
     path = TARGETS[standing.target].path
     return f"POST {path} update {standing.target_id} ({_reference(standing)})"
 
 
-def _reference(standing: Standing) -> str:
+def _reference(standing: TargetRow) -> str:
     return render.reference(TARGETS[standing.target], standing.source_id, standing.role)

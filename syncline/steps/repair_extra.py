@@ -11,22 +11,20 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
 from syncline.halo.abilities import FindWay
-from syncline.halo.answers import listing
-from syncline.halo.invoices import PATH as INVOICES
+from syncline.halo.entities.resources import INVOICE
+from syncline.halo.entities.rows import list_rows
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.ledger import discrepancies, effects
 from syncline.ledger.discrepancies import Discrepancy
-from syncline.ledger.target_rows import Standing
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, render
 from syncline.steps.find import find
 from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
 from syncline.steps.targets import TARGETS
-
-_INVOICES_AND_CREDITS = {"includeinvoices": "true", "includecredits": "true"}
 
 _SAY_SO = "With --delete-extra row {extra} is removed and row {ours}, which we delivered, stays."
 
@@ -45,10 +43,10 @@ class Extra:
     path: str
     row_id: int
     reference: str
-    standing: Standing
+    standing: TargetRow
 
 
-def find_extra(parts: Parts, line: Line, standing: Standing, *, delete_extra: bool) -> Extra | str:
+def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
     """The extra row of a delivery, or why none is removed.
 
     Raises:
@@ -192,11 +190,10 @@ def _invoices_of(line: Line, gate: Gate, order_id: int) -> list[int] | None:
 
     Source: parameter `salesorder_id` of GET /Invoice.
     """
-    params = {"salesorder_id": str(order_id), **_INVOICES_AND_CREDITS}
-    document = gate.read(
-        f"GET {INVOICES}", lambda permit: line.halo.get(INVOICES, params, permit).document
+    params = {"salesorder_id": str(order_id), **INVOICE.filters}
+    rows = gate.read(
+        f"GET {INVOICE.path}", lambda permit: list_rows(line.halo, permit, INVOICE, params)
     )
-    rows = InvoiceRow.all_of(listing(document, "invoices").rows)
     if any(row.salesorder_id != order_id for row in rows):
         return None
     return [row.id for row in rows]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from syncline.deliveries import target_rows
+from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Again, SynclineError
 from syncline.flows import payments, subscriptions
 from syncline.flows.flow import Difference
-from syncline.ledger import records, target_rows
-from syncline.ledger.target_rows import Standing
+from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps import sources
 from syncline.steps.adopt_reading import patiently
@@ -24,7 +25,7 @@ Seen = Mapping[str, Any] | SynclineError
 _FLOWS = (payments.FLOW, subscriptions.FLOW)
 
 
-def look(parts: Parts, line: Line, standings: Iterable[Standing]) -> dict[int, Seen]:
+def look(parts: Parts, line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
     """Read the target rows of deliveries that have one, by the delivery's number.
 
     Raises:
@@ -41,7 +42,7 @@ def look(parts: Parts, line: Line, standings: Iterable[Standing]) -> dict[int, S
 
 
 def differences(
-    parts: Parts, line: Line, standings: Iterable[Standing], seen: Mapping[int, Seen]
+    parts: Parts, line: Line, standings: Iterable[TargetRow], seen: Mapping[int, Seen]
 ) -> dict[int, list[Difference]]:
     """Where rows that were seen are not what we wanted of them last, whatever was accepted."""
     shown = {
@@ -62,7 +63,7 @@ def differences(
     }
 
 
-def depending_on(parts: Parts, line: Line, gone: Iterable[Standing]) -> list[Standing]:
+def depending_on(parts: Parts, line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:
     """The deliveries whose rows name rows that are to be made again under new ids."""
     lost = list(gone)
     orders_ = [one.source_id for one in lost if one.target == "order"]
@@ -79,7 +80,7 @@ def depending_on(parts: Parts, line: Line, gone: Iterable[Standing]) -> list[Sta
     )
 
 
-def _wave(parts: Parts, line: Line, wave: list[Standing]) -> list[Outcome]:
+def _wave(parts: Parts, line: Line, wave: list[TargetRow]) -> list[Outcome]:
     """One wave of readings; a passing failure is raised only where it is that of the first."""
     gate = halo_gate(parts, line, Lane.UPKEEP)
     outcomes = gate.read_many(
@@ -93,7 +94,7 @@ def _wave(parts: Parts, line: Line, wave: list[Standing]) -> list[Outcome]:
     return outcomes
 
 
-def _reader(line: Line, one: Standing) -> Callable[[Permit], object]:
+def _reader(line: Line, one: TargetRow) -> Callable[[Permit], object]:
     target, row_id = TARGETS[one.target], int(one.target_id or 0)
     return lambda permit: target.reads(line.halo, permit, row_id)
 

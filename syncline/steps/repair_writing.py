@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests, unleased
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.target_rows import TargetRow
 from syncline.flows.repairs import Act
 from syncline.highlevel import paging
-from syncline.ledger import database, discrepancies, effects, obligations, records, resting
+from syncline.ledger import database, discrepancies, effects, records
 from syncline.ledger.discrepancies import Discrepancy, values
-from syncline.ledger.leases import Debt
-from syncline.ledger.target_rows import Standing
 from syncline.steps import owing, pull
 from syncline.steps.parts import Line, Parts
 from syncline.steps.repair import MOVED_ON, Plan
@@ -77,17 +78,17 @@ def _rewritten(connection: Connection, plans: Iterable[Plan], cause: str) -> set
         if one.standing is not None
         and (one.act is Act.WRITE or (one.act is Act.REMOVE and one.standing.state == "parked"))
     }
-    return resting.write_again(connection, list(rows.values()), cause=cause)
+    return unleased.write_again(connection, list(rows.values()), cause=cause)
 
 
 def _made(connection: Connection, plans: Iterable[Plan], cause: str) -> set[int]:
     making = [one for one in plans if one.act is Act.MAKE]
     made = {other.id: other for one in making for other in one.made}
     again = {other.id: other for one in making for other in one.again if other.id not in made}
-    moved = resting.make_again(
+    moved = unleased.make_again(
         connection, list(made.values()), reason="gone from Halo, to be made again", cause=cause
     )
-    resting.write_again(connection, list(again.values()), cause=cause)
+    unleased.write_again(connection, list(again.values()), cause=cause)
     return moved
 
 
@@ -96,15 +97,15 @@ def _owed(connection: Connection, line: Line, plans: Iterable[Plan], cause: str)
     owing_ = [one for one in plans if one.act is Act.OWE]
     known = {one.standing.id: one.standing for one in owing_ if one.standing is not None}
     debts = [_debt(one) for one in known.values()]
-    obligations.owe(connection, line.link.id, line.link.tenant, debts, cause, again=True)
+    requests.enqueue(connection, line.link.id, line.link.tenant, debts, cause, again=True)
     new = [one.discrepancy for one in owing_ if one.standing is None]
     return {one.discrepancy.id for one in owing_ if one.standing is not None} | _first_owed(
         connection, line, new, cause
     )
 
 
-def _debt(standing: Standing) -> Debt:
-    return Debt(
+def _debt(standing: TargetRow) -> DeliveryRequest:
+    return DeliveryRequest(
         flow=standing.flow,
         source_kind=standing.source_kind,
         source_id=standing.source_id,

@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from syncline.ledger import connections, modes, resting
+from syncline.deliveries import unleased
+from syncline.ledger import connections, modes
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document, load
 from syncline.steps.parts import Line
@@ -46,7 +47,7 @@ def hold_live(connection: Connection, link: Link) -> int:
     """
     if link.mode != "sandbox" or link.is_emulated:
         return 0
-    held = resting.hold_back(connection, link.id, reason=_WHY)
+    held = unleased.hold_back(connection, link.id, reason=_WHY)
     if held:
         modes.forget_rules(connection, link)
     return held
@@ -55,9 +56,9 @@ def hold_live(connection: Connection, link: Link) -> int:
 def hold_or_let_go(connection: Connection, link: Link) -> None:
     """Hold back or let go what its mode says, before all records are owed again under it."""
     if link.mode == "live":
-        resting.let_go(connection, link.id)
+        unleased.release_held(connection, link.id)
     elif not link.is_emulated:
-        resting.hold_back(connection, link.id, reason=_WHY)
+        unleased.hold_back(connection, link.id, reason=_WHY)
 
 
 def owed_by(connection: Connection, link: Link) -> None:

@@ -11,9 +11,10 @@ import os
 from datetime import timedelta
 from functools import partial
 
-from syncline.ledger import sealing
+from syncline.ledger import chains, sealing
 from syncline.ledger.entries import SOURCES
 from syncline.ledger.sealing import Horizon
+from syncline.steps.anchor import EVERY, anchor
 from syncline.steps.parts import Parts
 
 BATCH = 5000
@@ -27,6 +28,23 @@ SWEEP_EVERY = timedelta(hours=1)
 
 _PAUSE = 0.05
 _log = logging.getLogger(__name__)
+
+
+def keep_log(parts: Parts) -> None:
+    """The tick of the audit log: seal and anchor, each where there is something to do.
+
+    One look tells, since it comes every few seconds and mostly there is nothing.
+    """
+    to_seal, to_anchor = parts.ledger.run(
+        lambda connection: (
+            sealing.is_waiting(connection, SWEEP_EVERY),
+            chains.is_to_be_anchored(connection, EVERY),
+        )
+    )
+    if to_seal:
+        seal(parts)
+    if to_seal or to_anchor:
+        anchor(parts)
 
 
 def seal(parts: Parts) -> int:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from syncline.deliveries import leased, needs, outstanding
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import (
     Again,
     Refused,
@@ -15,8 +17,6 @@ from syncline.errors import (
 )
 from syncline.flows import alert_tickets
 from syncline.halo.abilities import Abilities
-from syncline.ledger import deliveries, due, needs
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.quota.keys import Lane
 from syncline.steps import (
     abilities,
@@ -77,7 +77,7 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
     # A size that is not proved yet is tried on one array, and not on many side by side.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
     most = min(most, parts.settings.send_batch)
-    urgent = parts.ledger.run(lambda c: due.any_urgent(c, line.link.id, target.name))
+    urgent = parts.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
     else:
@@ -88,7 +88,7 @@ def _round(parts: Parts, line: Line, target: Target) -> float | None:
         owner = parts.session()
         leases = parts.ledger.run(
             partial(
-                deliveries.claim,
+                leased.claim,
                 connection_id=line.link.id,
                 target=target.name,
                 owner=owner,
@@ -216,6 +216,6 @@ def _wave(
 
 def _release(parts: Parts, leases: Sequence[Lease], after: timedelta, why: str | None) -> None:
     parts.ledger.run_patiently(
-        lambda connection: deliveries.release(connection, leases, after=after, why=why),
+        lambda connection: leased.release(connection, leases, after=after, why=why),
         sleep=parts.sleep,
     )

@@ -15,12 +15,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, shipments
+from syncline.deliveries.leases import Departure, Lease
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
-from syncline.ledger import connections, database, deliveries, records, shipments
-from syncline.ledger.leases import Departure, Lease
+from syncline.ledger import connections, database, records
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
 from syncline.steps.claim import claim_urgent_first
@@ -291,7 +292,7 @@ def _depart(
         Departure(parting.case.lease, token, _projection(queue, parting))
         for token, queue, parting in going
     ]
-    if len(deliveries.depart(connection, departures)) < len(departures):
+    if len(leased.depart(connection, departures)) < len(departures):
         raise NotSent("Deliveries of this worker have gone on to another one.")
     return tokens
 

@@ -10,6 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, needs, shipments, waits
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.shipments import Noticed
+from syncline.deliveries.target_rows import accepted_in
 from syncline.errors import (
     Again,
     Doubtful,
@@ -30,10 +34,7 @@ from syncline.highlevel.fulfillments import (
     NewTracking,
 )
 from syncline.highlevel.models import Row, reasons
-from syncline.ledger import deliveries, needs, records, shipments, waits
-from syncline.ledger.leases import Confirmation, Lease
-from syncline.ledger.shipments import Noticed
-from syncline.ledger.target_rows import accepted_in
+from syncline.ledger import records
 from syncline.steps import owing
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
@@ -150,7 +151,7 @@ def confirm(case: Case, row: Row[Fulfillment]) -> Move:
     """HighLevel shows what was sent."""
     projection = fulfillments.projection_of(row.model)
     news = Confirmation(case.lease, row.id, {"order_id": case.order_id}, projection)
-    return lambda connection: deliveries.confirm(connection, [news], wrote=True)
+    return lambda connection: leased.confirm(connection, [news], wrote=True)
 
 
 def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedelta) -> Move:
@@ -171,10 +172,10 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         if isinstance(error, NotSent):
             after = max(after, NOT_SENT_PAUSE)
         why = error.what
-        return lambda connection: deliveries.give_back(connection, [lease], after=after, why=why)
+        return lambda connection: leased.give_back(connection, [lease], after=after, why=why)
     if isinstance(error, (Doubtful, Unreadable)):
         why = error.what
-        return lambda connection: deliveries.doubt(connection, [lease], settle=settle, why=why)
+        return lambda connection: leased.doubt(connection, [lease], settle=settle, why=why)
     said = error.text if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None
     return park(lease, Unmappable(said, field=field or fulfillments.ITEMS))
@@ -191,7 +192,7 @@ def _as_sent(case: Case, sent: Mapping[str, str], row: Row[Fulfillment]) -> Move
         f"{different.field}: wanted {different.wanted or 'none'}, "
         f"HighLevel holds {different.got or 'none'}"
     )
-    return lambda connection: deliveries.park(
+    return lambda connection: leased.park(
         connection, [held.lease], reason=reason, field=different.field, known=held
     )
 
@@ -199,7 +200,7 @@ def _as_sent(case: Case, sent: Mapping[str, str], row: Row[Fulfillment]) -> Move
 def park(lease: Lease, error: SynclineError) -> Move:
     """A person must look at it."""
     field = error.field if isinstance(error, Unmappable) else None
-    return lambda connection: deliveries.park(connection, [lease], reason=str(error), field=field)
+    return lambda connection: leased.park(connection, [lease], reason=str(error), field=field)
 
 
 def gone(case: Case) -> Move:
@@ -228,7 +229,7 @@ def unknown(lease: Lease) -> Move:
 
 def release(leases: Sequence[Lease], after: timedelta, why: str | None = None) -> Move:
     """To be looked at again later."""
-    return lambda connection: deliveries.release(connection, leases, after=after, why=why)
+    return lambda connection: leased.release(connection, leases, after=after, why=why)
 
 
 def _shown_as(line: Line, case: Case, target_id: str, shown: Shown) -> Move:
@@ -277,7 +278,7 @@ def _hold(lease: Lease, until: datetime, now: datetime) -> Move:
 
 def _settle(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
     news = Confirmation(lease, lease.target_id, None, posted)
-    return lambda connection: deliveries.confirm(connection, [news], wrote=False)
+    return lambda connection: leased.confirm(connection, [news], wrote=False)
 
 
 def body_of(shipment: Shipment) -> NewFulfillment:

@@ -11,13 +11,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased, shipments
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.states import State
 from syncline.errors import Absent, Again, Refused, SynclineError
 from syncline.flows import fulfillments
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import Row
-from syncline.ledger import deliveries, shipments
-from syncline.ledger.leases import Lease
-from syncline.ledger.states import State
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
 from syncline.steps.gate import Gate, NoQuota, Outcome, highlevel_gate
@@ -38,7 +38,7 @@ def look_up_shipments(parts: Parts, line: Line) -> float | None:
     with in_hand(parts):
         owner = parts.session()
         leases = parts.ledger.run(
-            lambda connection: deliveries.claim(
+            lambda connection: leased.claim(
                 connection, line.link.id, TARGET, owner, PARALLEL, State.DOUBTFUL
             )
         )
@@ -112,8 +112,8 @@ def _decide(
 def _absent(lease: Lease) -> Move:
     if lease.failures >= PARK_AFTER:
         reason = f"sent {PARK_AFTER} times in a row without effect"
-        return lambda connection: deliveries.park(connection, [lease], reason=reason, field=None)
-    return lambda connection: deliveries.give_back(
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+    return lambda connection: leased.give_back(
         connection, [lease], why="looked up: not there, sent again"
     )
 
@@ -121,4 +121,4 @@ def _absent(lease: Lease) -> Move:
 def _leave(parts: Parts, cases: Sequence[Case], settle: timedelta, error: SynclineError) -> None:
     leases = [case.lease for case in cases]
     why = error.what
-    write(parts, [lambda connection: deliveries.doubt(connection, leases, settle=settle, why=why)])
+    write(parts, [lambda connection: leased.doubt(connection, leases, settle=settle, why=why)])

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import needs, requests
+from syncline.deliveries.leases import Lease
 from syncline.flows import alerts, customers, orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
-from syncline.ledger import needs, obligations, records, transactions
-from syncline.ledger.leases import Lease
+from syncline.ledger import records, transactions
 from syncline.mapping.document import Document
 from syncline.steps.parts import Line
 
@@ -103,7 +104,7 @@ def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[s
     if not of:
         return {}
     ids = [lease.source_id for lease in of]
-    standing = obligations.standing(connection, of[0].tenant_id, payments.FLOW, ids)
+    standing = requests.existing_roles(connection, of[0].tenant_id, payments.FLOW, ids)
     return {
         source_id: {role for role in roles if payments.is_credit(role)}
         for source_id, roles in standing.items()

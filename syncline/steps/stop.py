@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
-from syncline.ledger import connections, deliveries
-from syncline.ledger.leases import Lease
+from syncline.ledger import connections
 from syncline.steps.parts import Line, Parts
 
 
@@ -17,7 +18,7 @@ def stop_connection(parts: Parts, line: Line, error: Refused, leases: Sequence[L
     """Say why in the ledger, for `status`, and give back what was in hand."""
 
     def work(connection: Connection) -> None:
-        deliveries.release(connection, leases, after=timedelta(seconds=1), why=error.what)
+        leased.release(connection, leases, after=timedelta(seconds=1), why=error.what)
         connections.stop(connection, line.link, str(error))
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)

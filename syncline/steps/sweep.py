@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries import recovery, unleased, waits
 from syncline.flows import alert_tickets, customers
-from syncline.ledger import connections, event_queue, modes, pulls, resting, sessions, waits
+from syncline.ledger import connections, event_queue, modes, pulls
 from syncline.steps import halo_reading, readings, ship
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.targets import TARGETS
@@ -21,10 +22,10 @@ def sweep(parts: Parts) -> list[Nudge]:
     settings = parts.settings
 
     def work(connection: Connection) -> list[Nudge]:
-        sessions.recover(connection, settings.dead_after, settings.settle)
+        recovery.recover(connection, settings.dead_after, settings.settle)
         # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
         connections.hand_over(connection, [customers.FLOW], also_never_worked=[halo_reading.FLOW])
-        resting.let_go_for_others(connection, [customers.FLOW])
+        unleased.release_held_for_others(connection, [customers.FLOW])
         waits.wake_ready(connection)
         return [
             *_events(connection),

@@ -6,38 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import MissingScope, Refused
 from syncline.flows import alert_tickets, customers, projections
 from syncline.flows.flow import Difference, TargetIds
-from syncline.halo import (
-    actions,
-    integration_errors,
-    invoices,
-    orders,
-    payments,
-    recurring,
-    tickets,
-)
 from syncline.halo.client import HaloClient
-from syncline.halo.customers import (
-    CLIENT_KEY,
-    CLIENT_PATH,
-    USER_KEY,
-    USER_PATH,
-    get_client,
-    get_user,
-    save_clients,
-    save_users,
+from syncline.halo.entities.resources import (
+    ACTION,
+    CLIENT,
+    INTEGRATION_ERROR,
+    INVOICE,
+    ORDER,
+    PAYMENT,
+    RECURRING,
+    TICKET,
+    USER,
+    AnyResource,
 )
-from syncline.halo.finding import Target as TargetName
+from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
-from syncline.ledger.leases import Confirmation, Lease
+from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
 from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
-Save = Callable[[HaloClient, Permit, Sequence[Mapping[str, Any]]], Sequence[HaloRow]]
-Read = Callable[[HaloClient, Permit, int], HaloRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +38,51 @@ class Target:
 
     Attributes:
         name: as deliveries name it.
-        path: where it is posted.
-        key: the field that carries our reference.
+        resource: of Halo, whose rows these are.
         wakes: targets whose deliveries may wait for this one.
         must_have: fields without which an answer's row does not show the whole.
-        saves: posts elements.
-        reads: reads one row by its id.
         compares: (projection wanted, Halo's row, document, currency) → what differs.
         meta: what is kept of Halo's row for the next update and for those who depend on it.
         vital: whether a connection that may not write it cannot do its work.
     """
 
     name: TargetName
-    path: str
-    key: str
+    resource: AnyResource
     wakes: tuple[str, ...]
     must_have: tuple[str, ...]
-    saves: Save
-    reads: Read
     compares: Compare
     meta: Callable[[Mapping[str, Any]], dict[str, Any]]
     vital: bool = True
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return self.resource.path
+
+    @property
+    def key(self) -> str:
+        """The field that carries our reference."""
+        return self.resource.reference
+
+    def saves(
+        self, client: HaloClient, permit: Permit, bodies: Sequence[Mapping[str, Any]]
+    ) -> Sequence[HaloRow]:
+        """Post elements.
+
+        Raises:
+            Doubtful: the outcome is unknown.
+            Rejected: Halo refused; of an array, some elements may have been saved before.
+        """
+        return save_rows(client, permit, self.resource, bodies)
+
+    def reads(self, client: HaloClient, permit: Permit, row_id: int) -> HaloRow:
+        """Read one row by its id.
+
+        Raises:
+            Absent: there is no such row.
+            Unreadable: the answer is not one row.
+        """
+        return read_row(client, permit, self.resource, row_id)
 
     def stops(self, error: Refused) -> bool:
         """Whether the connection stops where Halo refuses it so."""
@@ -168,113 +184,83 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target(
             name="client",
-            path=CLIENT_PATH,
-            key=CLIENT_KEY,
+            resource=CLIENT,
             wakes=("user", "order", "invoice", "recurring"),
             must_have=("main_site_id",),
-            saves=save_clients,
-            reads=get_client,
             compares=_customer_differences("client"),
             meta=_client_meta,
         ),
         Target(
             name="user",
-            path=USER_PATH,
-            key=USER_KEY,
+            resource=USER,
             wakes=("order", "invoice", "recurring"),
             must_have=("site_id",),
-            saves=save_users,
-            reads=get_user,
             compares=_customer_differences("user"),
             meta=_user_meta,
         ),
         Target(
             name="order",
-            path=orders.PATH,
-            key=orders.KEY,
+            resource=ORDER,
             wakes=("invoice", "recurring"),
             must_have=_WITH_LINES,
-            saves=orders.save_orders,
-            reads=orders.get_order,
             compares=_differences(projections.ORDER),
             meta=_order_meta,
         ),
         Target(
             name="invoice",
-            path=invoices.PATH,
-            key=invoices.KEY,
+            resource=INVOICE,
             wakes=("payment", "credit"),
             must_have=_WITH_LINES,
-            saves=invoices.save_invoices,
-            reads=invoices.get_invoice,
             compares=_differences(projections.INVOICE),
             meta=_invoice_meta,
         ),
         Target(
             name="payment",
-            path=payments.PATH,
-            key=payments.KEY,
+            resource=PAYMENT,
             wakes=(),
             must_have=("invoice_id", "amount"),
-            saves=payments.save_payments,
-            reads=payments.get_payment,
             compares=_differences(projections.PAYMENT),
             meta=_payment_meta,
         ),
         Target(
             name="credit",
-            path=invoices.PATH,
-            key=invoices.KEY,
+            resource=INVOICE,
             wakes=(),
             must_have=_WITH_LINES,
-            saves=invoices.save_invoices,
-            reads=invoices.get_invoice,
             compares=_differences(projections.CREDIT),
             meta=_invoice_meta,
         ),
         Target(
             name="recurring",
-            path=recurring.PATH,
-            key=recurring.KEY,
+            resource=RECURRING,
             wakes=(),
             must_have=_WITH_LINES,
-            saves=recurring.save_recurring_invoices,
-            reads=recurring.get_recurring_invoice,
             compares=_differences(projections.RECURRING),
             meta=_invoice_meta,
         ),
         Target(
             name="ticket",
-            path=tickets.PATH,
-            key=tickets.KEY,
+            resource=TICKET,
             wakes=(),
             must_have=("status_id",),
-            saves=tickets.save_tickets,
-            reads=tickets.get_ticket,
             compares=_alert_differences(alert_tickets.TICKET),
             meta=_ticket_meta,
             vital=False,
         ),
         Target(
             name="alert_action",
-            path=actions.PATH,
-            key=actions.KEY,
+            resource=ACTION,
             wakes=(),
             must_have=("ticket_id",),
-            saves=actions.save_actions,
-            reads=actions.get_action,
             compares=_alert_differences(alert_tickets.ACTION),
             meta=_action_meta,
             vital=False,
         ),
         Target(
             name="integration_error",
-            path=integration_errors.PATH,
-            key=integration_errors.KEY,
+            resource=INTEGRATION_ERROR,
             wakes=(),
             must_have=(),
-            saves=integration_errors.save_integration_errors,
-            reads=integration_errors.get_integration_error,
             compares=_alert_differences(alert_tickets.INTEGRATION_ERROR),
             meta=lambda _row: {},
             vital=False,

@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import (
     Absent,
     Again,
@@ -30,8 +32,6 @@ from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Confirmation, Lease
 from syncline.steps import currencies
 from syncline.steps.gate import Outcome
 from syncline.steps.parts import Line, Parts
@@ -174,12 +174,12 @@ def _keeps_lines(write: Write, different: Sequence[Difference]) -> bool:
 
 def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
     """Write a verdict into the ledger, in the caller's transaction."""
-    deliveries.confirm(connection, verdict.confirmed, wrote=True)
+    leased.confirm(connection, verdict.confirmed, wrote=True)
     for held, field, reason in verdict.differing:
-        deliveries.park(connection, [held.lease], reason=reason, field=field, known=held)
+        leased.park(connection, [held.lease], reason=reason, field=field, known=held)
     # Once it is known that lines stay, the next update takes the old ones to nothing.
-    deliveries.learn_target(connection, verdict.merged)
-    deliveries.doubt(
+    leased.learn_target(connection, verdict.merged)
+    leased.doubt(
         connection,
         verdict.missing,
         settle=rests.answered,
@@ -195,20 +195,20 @@ def _apply_error(
     elements = verdict.elements
     if elements[0].target == INTEGRATION_ERROR and isinstance(error, (Rejected, Absent, Refused)):
         # It is optional: once it is known to be refused, the next rendering lets it be.
-        deliveries.give_back(connection, elements, after=BACKOFF, why=error.what)
+        leased.give_back(connection, elements, after=BACKOFF, why=error.what)
     elif elements[0].flow == alerts.FLOW and isinstance(error, MissingScope):
-        deliveries.park(connection, elements, reason=str(error), field=None)
+        leased.park(connection, elements, reason=str(error), field=None)
     elif isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
         if isinstance(error, NotSent):
             after = max(after, NOT_SENT_PAUSE)
-        deliveries.give_back(connection, elements, after=after, why=error.what)
+        leased.give_back(connection, elements, after=after, why=error.what)
     elif isinstance(error, (Doubtful, Unreadable)):
-        deliveries.doubt(connection, elements, settle=rests.unknown, why=error.what)
+        leased.doubt(connection, elements, settle=rests.unknown, why=error.what)
     elif _says_gone(error, elements):
-        deliveries.doubt(connection, elements, settle=rests.answered, why=error.what)
+        leased.doubt(connection, elements, settle=rests.answered, why=error.what)
     elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):
-        deliveries.doubt(
+        leased.doubt(
             connection,
             elements,
             settle=timedelta(0) if is_stale(error) else rests.answered,
@@ -218,7 +218,7 @@ def _apply_error(
     else:
         text = error.text if isinstance(error, Rejected) else error.what
         field = error.field if isinstance(error, Rejected) else None
-        deliveries.park(connection, elements, reason=text, field=field)
+        leased.park(connection, elements, reason=text, field=field)
 
 
 def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:

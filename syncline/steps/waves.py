@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Departure
 from syncline.errors import NotSent, Refused, Rejected
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.halo.models import HaloRow
-from syncline.ledger import connections, deliveries
-from syncline.ledger.leases import Confirmation, Departure
+from syncline.ledger import connections
 from syncline.steps import abilities, alert_desk, currencies
 from syncline.steps.gate import Gate, Outcome, Planned
 from syncline.steps.parts import Line, Parts
@@ -67,7 +68,7 @@ def write(
         if not connections.is_as(connection, line.link):
             raise NotSent("Its connection stands or works otherwise by now.")
         gate.begin(connection, tokens, planned)
-        if len(deliveries.depart(connection, departures)) < len(departures):
+        if len(leased.depart(connection, departures)) < len(departures):
             raise NotSent("Deliveries of this worker have gone on to another one.")
 
     try:

@@ -13,10 +13,12 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from syncline.errors import MissingScope
-from syncline.halo import webhooks
-from syncline.halo.inbound import InboundKey, InboundKeys
+from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK
+from syncline.halo.entities.rows import delete_row, read_row, save_row
 from syncline.halo.models import NotificationRow, WebhookRow
-from syncline.halo.webhook_events import WANTED, BindableEvent
+from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED, BindableEvent
+from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
 from syncline.ledger import abilities
 from syncline.quota.keys import Lane
 from syncline.steps.bound import bound, remember_bound
@@ -224,7 +226,7 @@ class _Work:
         """Webhooks with our name, or that send to this connection's place."""
         place = f"{PATH}/{self.line.link.name}/"
         listed = self._gate.read(
-            f"GET {webhooks.PATH}", partial(webhooks.list_webhooks, self.line.halo)
+            f"GET {WEBHOOK.path}", partial(webhooks.list_webhooks, self.line.halo)
         )
         return [row for row in listed if row.name == name_of(self.line) or place in row.url]
 
@@ -235,21 +237,21 @@ class _Work:
             return None
         best = next((row for row in found if row.url == url), found[0])
         return self._gate.read(
-            f"GET {webhooks.PATH}/{{id}}",
-            lambda permit: webhooks.get_webhook(self.line.halo, permit, best.id),
+            f"GET {WEBHOOK.path}/{{id}}",
+            lambda permit: read_row(self.line.halo, permit, WEBHOOK, best.id),
         )
 
     def fitting(self) -> list[BindableEvent]:
         """The tenant's events that tell of what we want to hear of."""
         listed = self._gate.read(
-            f"GET {webhooks.LOOKUP_PATH}", partial(webhooks.list_bindable_events, self.line.halo)
+            f"GET {LOOKUP.path}", partial(webhooks.list_bindable_events, self.line.halo)
         )
         return webhooks.fitting_events(listed)
 
     def bindings(self, webhook_id: str) -> list[NotificationRow]:
         """What a webhook is bound to."""
         return self._gate.read(
-            f"GET {webhooks.NOTIFICATION_PATH}",
+            f"GET {NOTIFICATION.path}",
             lambda permit: webhooks.list_bindings(self.line.halo, permit, webhook_id),
         )
 
@@ -263,10 +265,10 @@ class _Work:
             return next((row.id for row in self.ours() if row.url == url), None)
 
         return self._set_up.written(
-            f"POST {webhooks.PATH}",
+            f"POST {WEBHOOK.path}",
             "create" if webhook_id is None else "update",
             "webhook",
-            lambda permit: webhooks.save_webhook(self.line.halo, permit, body).id,
+            lambda permit: save_row(self.line.halo, permit, WEBHOOK, body).id,
             written,
             str,
         )
@@ -280,7 +282,7 @@ class _Work:
             return _id(found[0]) if found else None
 
         self._set_up.written(
-            f"POST {webhooks.NOTIFICATION_PATH}",
+            f"POST {NOTIFICATION.path}",
             "create",
             "notification",
             lambda permit: _id(
@@ -294,7 +296,7 @@ class _Work:
         """Take all bindings of a webhook away."""
         for row in self.bindings(webhook_id):
             self._set_up.gone(
-                f"DELETE {webhooks.NOTIFICATION_PATH}",
+                f"DELETE {NOTIFICATION.path}",
                 "notification",
                 _id(row),
                 partial(webhooks.delete_binding, self.line.halo, row=row),
@@ -304,10 +306,10 @@ class _Work:
     def delete(self, webhook_id: str) -> None:
         """Take a webhook away."""
         self._set_up.gone(
-            f"DELETE {webhooks.PATH}",
+            f"DELETE {WEBHOOK.path}",
             "webhook",
             webhook_id,
-            partial(webhooks.delete_webhook, self.line.halo, webhook_id=webhook_id),
+            partial(delete_row, self.line.halo, resource=WEBHOOK, row_id=webhook_id),
             lambda: webhook_id in {row.id for row in self.ours()},
         )
 

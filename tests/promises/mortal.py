@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from redis import Redis
 from sqlalchemy import Connection
 
 from tests.world import World, Worlds
@@ -51,9 +52,9 @@ class Mortal:
 
         Flags that it set in Redis forget themselves after half a minute; here they do so now.
         """
-        redis = self.world.parts.nudges._redis
-        for flag in redis.scan_iter("syncline:nudge:*"):
-            redis.delete(flag)
+        with Redis.from_url(self.world.redis_url) as redis:
+            for flag in redis.scan_iter("syncline:nudge:*"):
+                redis.delete(flag)
         self.world.do(
             """
             update session set heartbeat_at = heartbeat_at - interval '1 hour'

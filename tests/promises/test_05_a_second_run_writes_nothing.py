@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.ledger.tables import Base
 from syncline.sandbox.process import SandboxProcess
+from tests.catalog import TABLES
 from tests.world import PROFILES, World, Worlds, small
 
 WRITES = (
@@ -68,7 +68,7 @@ def versions(world: World) -> dict[str, list[str]]:
                 f"select tableoid::text || ctid::text || ':' || xmin::text from {name} order by 1"  # noqa: S608 - our own tables
             )
         ]
-        for name in Base.metadata.tables
+        for (name,) in world.rows(TABLES)
         if name not in OF_THE_RUN_ITSELF
     }
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from syncline.credentials import Sealer
 from syncline.errors import Again
-from syncline.halo.inbound import InboundKey, InboundKeys
+from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
 from syncline.ledger import events
 from syncline.ledger.events import Arrived
 from syncline.steps.inbound import keep_inbound_keys

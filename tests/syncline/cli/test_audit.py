@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from syncline.ledger import records, sealing
 from syncline.ledger.records import NewVersion
 from syncline.settings import Settings
+from tests.moves import by_hand
 from tests.syncline.cli.conftest import Books, Run, document
 from workers import enqueue
 
@@ -163,7 +164,7 @@ def test_the_log_is_listed_anchored_checked_and_exported(
 
 def test_an_erasure_is_said_first_and_done_only_when_that_is_meant(books: Books, run: Run) -> None:
     synced(books)
-    books.ledger.run(lambda c: c.execute(text("update delivery set state = 'delivered'")))
+    books.ledger.run(lambda c: by_hand(c, "update delivery set state = 'delivered'"))
     assert run("audit", "erase", "ada@example.com").exit_code == 2
     said = document(run("audit", "erase", "ada@example.com", "--dry-run", "--json"))
     assert (said["records"], said["entry"]) == (2, None)

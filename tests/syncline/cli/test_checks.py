@@ -13,11 +13,7 @@ from syncline.mapping.document import default_document, load
 from syncline.sandbox.config import READ_SCOPES, TOKEN, Token
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.scopes import asked, compare, halo_needs, highlevel_needs
-from tests.syncline.cli.conftest import Run, document
-from tests.syncline.cli.test_connect import Person, person, with_app
-from tests.syncline.cli.test_connections import add_sandbox, keys
-
-__all__ = ["keys", "person", "with_app"]
+from tests.syncline.cli.conftest import Person, Run, add_sandbox, document
 
 DETAIL = load(default_document("detail"))
 JUST_ENOUGH = "edit:customers edit:sales edit:invoices edit:reporting"

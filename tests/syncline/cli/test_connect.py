@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-import webbrowser
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -17,12 +14,11 @@ from syncline.cli.callback import listening
 from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.ledger.database import Ledger
-from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
+from syncline.sandbox.config import COMPANY
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import Run, adding, document, runner
+from tests.syncline.cli.conftest import CONFIG, Person, Run, document, runner
 
-CONFIG = SandboxConfig()
 STATE = "s" * 40
 SCOPES = {
     "payments/orders.readonly",
@@ -30,62 +26,6 @@ SCOPES = {
     "payments/subscriptions.readonly",
     "payments/transactions.readonly",
 }
-
-
-@dataclass
-class Person:
-    """Follows the address that a browser would open, in a thread as a browser is another one."""
-
-    more: str = ""
-    pages: list[httpx.Response] = field(default_factory=list)
-    opened: list[str] = field(default_factory=list)
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    def open(self, address: str) -> bool:
-        self.opened.append(address)
-        thread = threading.Thread(target=self._follow, args=(address + self.more,))
-        self.threads.append(thread)
-        thread.start()
-        return True
-
-    def _follow(self, address: str) -> None:
-        with httpx.Client(follow_redirects=True, timeout=20) as browser:
-            self.pages.append(browser.get(address))
-
-
-@pytest.fixture
-def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    made = Person()
-    monkeypatch.setattr(webbrowser, "open", made.open)
-    yield made
-    for thread in made.threads:
-        thread.join()
-
-
-@pytest.fixture
-def with_app(settings: Settings, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Commands of an installation with the app of the sandbox, and a connection to it."""
-    monkeypatch.setenv("HALO_SECRET", CONFIG.halo_client_secret)
-    app = {
-        "highlevel_client_id": CONFIG.oauth_client_id,
-        "highlevel_client_secret": SecretStr(CONFIG.oauth_client_secret),
-        "highlevel_authorize_url": f"{sandbox.highlevel_url}/v2/oauth/chooselocation",
-        "highlevel_redirect": "http://127.0.0.1:0/callback",
-    }
-    run = runner(settings.model_copy(update=app))
-    places = {
-        "location": LOCATION,
-        "highlevel_url": sandbox.highlevel_url,
-        "halo_url": sandbox.halo_url,
-        "halo_client_id": CONFIG.halo_client_id,
-    }
-    command = [
-        part for part in adding(**places) if part not in {"--highlevel-token-env", "HL_TOKEN"}
-    ]
-    added = run(*command, "--oauth")
-    assert added.exit_code == 0, added.output
-    assert "syncline connect highlevel acme" in added.stdout
-    return run
 
 
 def test_a_browser_connects_a_location_with_exactly_the_scopes_that_are_needed(

@@ -11,33 +11,13 @@ from sqlalchemy import text
 from syncline.ledger import abilities, connections, modes
 from syncline.ledger.database import Ledger
 from syncline.sandbox.config import (
-    LOCATION,
-    TOKEN,
     TOKEN_OF_ANOTHER_LOCATION,
     TOKEN_WITHOUT_SCOPES,
     SandboxConfig,
 )
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
-
-
-def add_sandbox(run: Run, sandbox: SandboxProcess, **options: str) -> None:
-    config = SandboxConfig()
-    places = {
-        "location": LOCATION,
-        "highlevel_url": sandbox.highlevel_url,
-        "halo_url": sandbox.halo_url,
-        "halo_client_id": config.halo_client_id,
-    }
-    assert run(*adding(**(places | options))).exit_code == 0
-
-
-@pytest.fixture
-def keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sandbox's own credentials stand in the variables."""
-    monkeypatch.setenv("HL_TOKEN", TOKEN)
-    monkeypatch.setenv("HALO_SECRET", SandboxConfig().halo_client_secret)
+from tests.syncline.cli.conftest import SECRETS, Books, Run, add_sandbox, adding, document, runner
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import Run, adding, document
+from tests.syncline.cli.conftest import Run, connected, document
 
 URL = "https://sync.example.com"
 INSTALL = ("halo", "webhooks", "install", "acme")
@@ -32,22 +30,6 @@ def settings(tmp_path: Path, database: str, redis_url: str) -> Settings:
 def acme(run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs commands beside a connection to a small sandbox."""
     return connected(run, sandbox, monkeypatch)
-
-
-def connected(
-    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, **config: Any
-) -> Run:
-    sandbox.reset(orders=1, transactions=0, subscriptions=0, **config)
-    monkeypatch.setenv("HL_TOKEN", TOKEN)
-    monkeypatch.setenv("HALO_SECRET", SandboxConfig().halo_client_secret)
-    command = adding(
-        location=LOCATION,
-        highlevel_url=sandbox.highlevel_url,
-        halo_url=sandbox.halo_url,
-        halo_client_id=SandboxConfig().halo_client_id,
-    )
-    assert run(*command).exit_code == 0
-    return run
 
 
 def password(run: Run) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.syncline.cli.conftest import Run, document
-from tests.syncline.cli.test_halo import connected
+from tests.syncline.cli.conftest import Run, connected, document
 
 GROUP = ("halo", "dashboard")
 

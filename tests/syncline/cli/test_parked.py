@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from syncline.ledger import deliveries
-from syncline.ledger.leases import Confirmation, Departure, Lease
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Departure, Lease
 from tests.syncline.cli.conftest import Books, Run, document
 
 REASON = "Halo has no currency XTS. Add the currency in Halo's configuration, then retry."
@@ -33,7 +33,7 @@ def of_two_causes(parked: Books) -> Books:
 
 
 def send(books: Books, lease: Lease, projection: dict[str, str]) -> None:
-    books.ledger.run(lambda c: deliveries.depart(c, [Departure(lease, uuid4(), projection)]))
+    books.ledger.run(lambda c: leased.depart(c, [Departure(lease, uuid4(), projection)]))
 
 
 def test_one_cause_is_one_line_however_many_records_it_holds_up(
@@ -106,7 +106,7 @@ def test_what_was_sent_stands_beside_what_halo_holds(books: Books, run: Run) -> 
     held = Confirmation(sent, "77", {"change_seq": 4}, None)
     send(books, lease, {"po_number": "HL-o1", "total": "10.50"})
     books.ledger.run(
-        lambda c: deliveries.park(
+        lambda c: leased.park(
             c, [lease], reason="total: wanted 10.50, Halo holds 9.00", field="total", known=held
         )
     )

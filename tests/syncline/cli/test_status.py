@@ -9,8 +9,9 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
-from syncline.halo.webhook_events import BindableEvent
-from syncline.ledger import calls, connections, pulls, radar, waits
+from syncline.deliveries import waits
+from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.ledger import calls, connections, pulls, radar
 from syncline.settings import Settings
 from syncline.steps.bound import remember_bound
 from tests.syncline.cli.conftest import Books, Run, document, runner

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
 from syncline.flows import alert_signals
 from syncline.flows.alert_tickets import ACTION, TICKET, Desk, action_role, reference, render
@@ -25,7 +26,6 @@ from syncline.flows.alerts import (
     telling,
 )
 from syncline.ledger.calls import LastAnswer
-from syncline.ledger.parked import Cause
 from syncline.mapping.document import default_document, load
 from syncline.mapping.options import AlertOptions, NewOrderRule
 
@@ -220,7 +220,7 @@ def test_signals_are_there_only_while_it_is_so() -> None:
 
 def test_more_causes_than_people_can_look_at_are_one_alert() -> None:
     causes = [
-        Cause(
+        ParkedCause(
             id=f"c{at}",
             records=100 - at,
             since=NOW,

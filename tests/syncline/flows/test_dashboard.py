@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from syncline.flows import dashboard, dashboard_html, dashboard_sql
 from syncline.flows.dashboard import Frame
-from syncline.halo.dashboards import COLUMNS
+from syncline.halo.dashboards.objects import COLUMNS
 from syncline.ledger.chains import Head
 from syncline.ledger.dashboard import Figures, Pressing, Sold
-from syncline.sandbox.sql_dialect import translate
+from syncline.sandbox.halo.sql.dialect import translate
 
 FRAME = Frame("acme", alone=True, digits={7: 0, 9: 3}, currency="USD", db_name="CTsynclineacme")
 FIGURES = Figures(

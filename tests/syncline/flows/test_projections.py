@@ -10,7 +10,7 @@ from syncline import jsontext
 from syncline.flows.lines import lines_of
 from syncline.flows.projections import differences, projection
 from syncline.mapping.document import default_document, load
-from tests.syncline.flows.test_lines import orders
+from tests.canonical_orders import orders
 
 DOCUMENT = load(default_document("detail"))
 

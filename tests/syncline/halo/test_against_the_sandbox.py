@@ -11,13 +11,15 @@ import pytest
 from pydantic import SecretStr
 
 from syncline.errors import Again, BadCredentials, MissingScope, Refused, Rejected
-from syncline.halo import customers, orders
 from syncline.halo.abilities import FindWay
 from syncline.halo.client import HaloClient
-from syncline.halo.currencies import currency_ids, list_currencies
-from syncline.halo.finding import Found, Lookup, Target, ask
+from syncline.halo.entities.currencies import currency_ids
+from syncline.halo.entities.resources import CLIENT, CURRENCY, ORDER, USER
+from syncline.halo.entities.rows import list_rows, read_row, save_rows
 from syncline.halo.matching import match
-from syncline.halo.reports import run_sql
+from syncline.halo.sql.finding import Found, Lookup, Target
+from syncline.halo.sql.queries import ask
+from syncline.halo.sql.reports import run_sql
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit, Transport
@@ -76,11 +78,9 @@ def _order(at: int, client_id: int, currency: int) -> dict[str, Any]:
 
 def _customer(halo: HaloClient, permit: Permit) -> tuple[int, int]:
     """A client with one user; the ids of both."""
-    (row,) = customers.save_clients(
-        halo, permit, [{"name": "Acme", "ref": "HL-acme"} | _reference(0)]
-    )
+    (row,) = save_rows(halo, permit, CLIENT, [{"name": "Acme", "ref": "HL-acme"} | _reference(0)])
     user = {"name": "Ann", "emailaddress": "Ann@Example.com", "site_id": row.main_site_id}
-    (person,) = customers.save_users(halo, permit, [user])
+    (person,) = save_rows(halo, permit, USER, [user])
     return row.id, person.id
 
 
@@ -91,11 +91,11 @@ def test_customers_and_orders_are_saved_read_and_found(
     process.reset(**SMALL, profile=profile)
     halo = _client(process, transport)
     client_id, user_id = _customer(halo, permit)
-    ids = currency_ids(list_currencies(halo, permit))
+    ids = currency_ids(list_rows(halo, permit, CURRENCY))
     sent = [_order(1, client_id, ids["USD"])]
-    outcome = match(sent, orders.save_orders(halo, permit, sent), orders.KEY)
+    outcome = match(sent, save_rows(halo, permit, ORDER, sent), ORDER.reference)
     assert outcome.clean
-    order = orders.get_order(halo, permit, outcome.found["HL-1"].id)
+    order = read_row(halo, permit, ORDER, outcome.found["HL-1"].id)
     assert (order.total, order.tax_total) == (Decimal("11.00"), Decimal("1.01"))
     assert order.currency_code == ids["USD"]
     assert [line.baseprice for line in order.lines] == [Decimal("9.99")]
@@ -125,9 +125,9 @@ def test_what_a_tenant_saved_of_an_array_is_seen_in_its_answer(
     process.reset(**SMALL, profile=profile)
     halo = _client(process, transport)
     client_id, _ = _customer(halo, permit)
-    usd = currency_ids(list_currencies(halo, permit))["USD"]
+    usd = currency_ids(list_rows(halo, permit, CURRENCY))["USD"]
     sent = [_order(at, client_id, usd) for at in range(1, 6)]
-    outcome = match(sent, orders.save_orders(halo, permit, sent), orders.KEY)
+    outcome = match(sent, save_rows(halo, permit, ORDER, sent), ORDER.reference)
     assert len(outcome.found) == saved
     assert len(outcome.missing) == 5 - saved
     assert outcome.strangers == []
@@ -141,10 +141,10 @@ def test_halos_words_and_field_reach_the_error(
     process.reset(**SMALL)
     halo = _client(process, transport)
     with pytest.raises(Rejected) as rule:
-        orders.save_orders(halo, permit, [{"po_number": "HL-1", "client_id": 999}])
+        save_rows(halo, permit, ORDER, [{"po_number": "HL-1", "client_id": 999}])
     assert rule.value.text
     with pytest.raises(Rejected) as wrong_type:
-        orders.save_orders(halo, permit, [{"po_number": "HL-1", "client_id": "x"}])
+        save_rows(halo, permit, ORDER, [{"po_number": "HL-1", "client_id": "x"}])
     assert wrong_type.value.field == "client_id"
     with pytest.raises(Rejected) as sql:
         run_sql(halo, permit, "SELECT nothing FROM ORDERHEAD")
@@ -169,7 +169,7 @@ def test_wrong_settings_are_refused(
 ) -> None:
     process.reset(**SMALL)
     with pytest.raises(expected):
-        customers.get_client(_client(process, transport, **given), permit, 1)
+        read_row(_client(process, transport, **given), permit, CLIENT, 1)
 
 
 def test_a_token_that_the_tenant_revoked_is_replaced_at_the_next_try(
@@ -177,8 +177,8 @@ def test_a_token_that_the_tenant_revoked_is_replaced_at_the_next_try(
 ) -> None:
     process.reset(**SMALL)
     halo = _client(process, transport)
-    list_currencies(halo, permit)
+    list_rows(halo, permit, CURRENCY)
     process.post("/halo/expire_tokens", {})
     with pytest.raises(Again):
-        list_currencies(halo, permit)
-    assert list_currencies(halo, permit)
+        list_rows(halo, permit, CURRENCY)
+    assert list_rows(halo, permit, CURRENCY)

@@ -20,10 +20,18 @@ from syncline.errors import (
 from syncline.highlevel import canonical
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import Page, Row
-from syncline.highlevel.orders import get_order, list_orders
 from syncline.highlevel.paging import Certificate, Certified, Window, windows
-from syncline.highlevel.subscriptions import get_subscription, list_subscriptions
-from syncline.highlevel.transactions import get_transaction, list_transactions
+from syncline.highlevel.payments import (
+    ORDERS,
+    RECORDS,
+    SUBSCRIPTIONS,
+    TRANSACTIONS,
+    OrderFilter,
+    Records,
+    Span,
+    get_record,
+    list_records,
+)
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Transport
 from tests.syncline.highlevel.location import (
@@ -36,31 +44,26 @@ from tests.syncline.highlevel.location import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
     count: int
-    list_page: Callable[..., Page[Any]]
-    get: Callable[..., dict[str, Any]]
+    records: Records[Any, Any]
     from_list: Callable[[dict[str, Any]], dict[str, Any]]
     from_detail: Callable[[dict[str, Any]], dict[str, Any]]
 
+    def list_page(self, client: HighLevelClient, span: Span, **only: Any) -> Page[Any]:
+        return list_records(client, permit(), self.records, span, self.records.only(**only))
 
-ORDERS = Resource(
-    130, list_orders, get_order, canonical.order_from_list, canonical.order_from_detail
+    def get(self, client: HighLevelClient, record_id: str) -> dict[str, Any]:
+        return get_record(client, permit(), self.records, record_id)
+
+
+THE_ORDERS = Resource(130, ORDERS, canonical.order_from_list, canonical.order_from_detail)
+THE_TRANSACTIONS = Resource(
+    60, TRANSACTIONS, canonical.transaction_from_list, canonical.transaction_from_detail
 )
-TRANSACTIONS = Resource(
-    60,
-    list_transactions,
-    get_transaction,
-    canonical.transaction_from_list,
-    canonical.transaction_from_detail,
-)
-SUBSCRIPTIONS = Resource(
-    20,
-    list_subscriptions,
-    get_subscription,
-    canonical.subscription_from_list,
-    canonical.subscription_from_detail,
+THE_SUBSCRIPTIONS = Resource(
+    20, SUBSCRIPTIONS, canonical.subscription_from_list, canonical.subscription_from_detail
 )
 
 
@@ -72,14 +75,8 @@ def client(sandbox: SandboxProcess, transport: Transport) -> HighLevelClient:
 def read_window(client: HighLevelClient, resource: Resource, window: Window) -> list[Row[Any]]:
     certificate, rows = Certificate(window, 50), []
     while not certificate.done:
-        page = resource.list_page(
-            client,
-            permit(),
-            limit=certificate.limit,
-            offset=certificate.next_offset,
-            start_at=window.first,
-            end_at=window.last,
-        )
+        span = Span(certificate.limit, certificate.next_offset, window.first, window.last)
+        page = resource.list_page(client, span)
         assert page.unreadable == []
         rows += [row for row in page.rows if window.holds(row.model.created_at)]
         certificate.add(certificate.next_offset, page.total_count, page.ids)
@@ -87,7 +84,7 @@ def read_window(client: HighLevelClient, resource: Resource, window: Window) -> 
     return rows
 
 
-@pytest.mark.parametrize("resource", [ORDERS, TRANSACTIONS, SUBSCRIPTIONS])
+@pytest.mark.parametrize("resource", [THE_ORDERS, THE_TRANSACTIONS, THE_SUBSCRIPTIONS])
 def test_a_span_is_read_whole_and_both_facets_of_its_records_agree(
     client: HighLevelClient, resource: Resource
 ) -> None:
@@ -97,7 +94,7 @@ def test_a_span_is_read_whole_and_both_facets_of_its_records_agree(
     assert len({row.id for row in rows}) == len(rows) == resource.count
     for row in rows[:20]:
         listed = resource.from_list(row.payload)
-        single = resource.from_detail(resource.get(client, permit(), row.id))
+        single = resource.from_detail(resource.get(client, row.id))
         assert single["source"].items() >= listed["source"].items()
         agreed = (listed.keys() & single.keys()) - {"contact", "source"}
         assert {"id", "amount", "currency", "status", "created_at"} <= agreed
@@ -106,13 +103,12 @@ def test_a_span_is_read_whole_and_both_facets_of_its_records_agree(
 
 def test_filters_reach_the_server(server: Scripted, transport: Transport) -> None:
     server.body = b'{"data": [], "totalCount": 0}'
-    page = list_orders(
+    page = list_records(
         client_of(transport, server.url),
         permit(),
-        limit=7,
-        offset=14,
-        start_at=date(2026, 1, 2),
-        payment_mode="live",
+        ORDERS,
+        Span(7, 14, date(2026, 1, 2)),
+        OrderFilter(payment_mode="live"),
     )
     assert (page.rows, page.total_count) == ([], 0)
     query = server.calls[0]["query"]
@@ -120,16 +116,15 @@ def test_filters_reach_the_server(server: Scripted, transport: Transport) -> Non
     assert {key: query[key] for key in query.keys() - {"altId", "altType"}} == wanted
 
 
-EVERY_FILTER: dict[str, tuple[Callable[..., Page[Any]], dict[str, Any], dict[str, str]]] = {
+EVERY_FILTER: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "/payments/orders": (
-        list_orders,
         {
             "status": "completed",
             "payment_status": "partially_paid",
             "payment_mode": "test",
             "contact_id": "c1",
             "source_id": "s1",
-            "funnel_product_ids": ["p1", "p2"],
+            "funnel_product_ids": ("p1", "p2"),
             "search": "Ada",
         },
         {
@@ -143,7 +138,6 @@ EVERY_FILTER: dict[str, tuple[Callable[..., Page[Any]], dict[str, Any], dict[str
         },
     ),
     "/payments/transactions": (
-        list_transactions,
         {
             "payment_mode": "live",
             "entity_id": "o1",
@@ -164,15 +158,14 @@ EVERY_FILTER: dict[str, tuple[Callable[..., Page[Any]], dict[str, Any], dict[str
         },
     ),
     "/payments/subscriptions": (
-        list_subscriptions,
         {
             "payment_mode": "live",
             "entity_id": "o1",
             "contact_id": "c1",
-            "subscription_id": "s1",
+            "id": "s1",
             "entity_source_type": "funnel",
             "search": "Ada",
-            "payments_collected_count": True,
+            "get_payments_collected_count": True,
         },
         {
             "paymentMode": "live",
@@ -185,7 +178,7 @@ EVERY_FILTER: dict[str, tuple[Callable[..., Page[Any]], dict[str, Any], dict[str
         },
     ),
 }
-WINDOW = {"start_at": date(2026, 1, 2), "end_at": date(2026, 1, 3)}
+WINDOW = date(2026, 1, 2), date(2026, 1, 3)
 SCHEMA = Path(__file__).parents[4] / "shared/apis/highlevel/payments.json"
 
 
@@ -194,8 +187,10 @@ def test_every_filter_is_sent_in_the_words_of_the_api_beside_the_location(
     server: Scripted, transport: Transport, path: str
 ) -> None:
     server.body = b'{"data": [], "totalCount": 0}'
-    list_page, given, wanted = EVERY_FILTER[path]
-    list_page(client_of(transport, server.url), permit(), limit=7, offset=14, **WINDOW, **given)
+    given, wanted = EVERY_FILTER[path]
+    [records] = [one for one in RECORDS.values() if one.path == path]
+    client = client_of(transport, server.url)
+    list_records(client, permit(), records, Span(7, 14, *WINDOW), records.only(**given))
     (call,) = server.calls
     assert call["path"] == path
     assert call["query"] == {
@@ -216,7 +211,7 @@ def test_every_filter_that_is_published_can_be_given(path: str) -> None:
     published = json.loads(SCHEMA.read_text())["paths"][path]["get"]["parameters"]
     names = {one["name"] for one in published if one["in"] == "query"}
     place, window = {"altId", "altType", "locationId"}, {"limit", "offset", "startAt", "endAt"}
-    assert names - place - window == set(EVERY_FILTER[path][2])
+    assert names - place - window == set(EVERY_FILTER[path][1])
 
 
 def _value(row: dict[str, Any], *path: str) -> Any:
@@ -228,44 +223,47 @@ def _value(row: dict[str, Any], *path: str) -> Any:
 @pytest.mark.parametrize(
     ("resource", "keyword", "path"),
     [
-        (ORDERS, "contact_id", ("contactId",)),
-        (ORDERS, "source_id", ("source", "id")),
-        (TRANSACTIONS, "entity_id", ("entityId",)),
-        (TRANSACTIONS, "entity_source_type", ("entitySource", "type")),
-        (TRANSACTIONS, "entity_source_sub_type", ("entitySource", "subType")),
-        (SUBSCRIPTIONS, "subscription_id", ("_id",)),
-        (SUBSCRIPTIONS, "entity_source_type", ("entitySource", "type")),
+        (THE_ORDERS, "contact_id", ("contactId",)),
+        (THE_ORDERS, "source_id", ("source", "id")),
+        (THE_TRANSACTIONS, "entity_id", ("entityId",)),
+        (THE_TRANSACTIONS, "entity_source_type", ("entitySource", "type")),
+        (THE_TRANSACTIONS, "entity_source_sub_type", ("entitySource", "subType")),
+        (THE_SUBSCRIPTIONS, "id", ("_id",)),
+        (THE_SUBSCRIPTIONS, "entity_source_type", ("entitySource", "type")),
     ],
 )
 def test_a_filter_gives_the_records_that_it_names_and_no_others(
     client: HighLevelClient, resource: Resource, keyword: str, path: tuple[str, ...]
 ) -> None:
-    every = resource.list_page(client, permit(), limit=100, offset=0).rows
-    single = resource.get(client, permit(), every[0].id)
+    every = resource.list_page(client, Span(100)).rows
+    single = resource.get(client, every[0].id)
     wanted = _value(single, *path)
-    found = resource.list_page(client, permit(), limit=100, offset=0, **{keyword: wanted})
+    found = resource.list_page(client, Span(100), **{keyword: wanted})
     assert every[0].id in found.ids
     for row in found.rows[:5]:
-        assert _value(resource.get(client, permit(), row.id), *path) == wanted
+        assert _value(resource.get(client, row.id), *path) == wanted
 
 
 def test_orders_of_a_product_are_found(client: HighLevelClient) -> None:
-    [row] = list_orders(client, permit(), limit=1, offset=0).rows
-    product = get_order(client, permit(), row.id)["items"][0]["product"]["_id"]
-    found = list_orders(client, permit(), limit=100, offset=0, funnel_product_ids=["no", product])
+    [row] = list_records(client, permit(), ORDERS, Span(1)).rows
+    product = get_record(client, permit(), ORDERS, row.id)["items"][0]["product"]["_id"]
+    of_product = OrderFilter(funnel_product_ids=("no", product))
+    found = list_records(client, permit(), ORDERS, Span(100), of_product)
     assert row.id in found.ids
-    assert not list_orders(client, permit(), limit=1, offset=0, funnel_product_ids=["no"]).ids
+    assert not list_records(
+        client, permit(), ORDERS, Span(1), OrderFilter(funnel_product_ids=("no",))
+    ).ids
 
 
 def test_an_unknown_order_is_absent(client: HighLevelClient) -> None:
     with pytest.raises(Absent):
-        get_order(client, permit(), "653f5e0cde5a1314e62a837c")
+        get_record(client, permit(), ORDERS, "653f5e0cde5a1314e62a837c")
 
 
 def test_what_cannot_be_an_id_is_never_sent(server: Scripted, transport: Transport) -> None:
     for wrong in ("", "../transactions", "a b", "x" * 100):
         with pytest.raises(UnknownName, match="Copy the id from HighLevel"):
-            get_order(client_of(transport, server.url), permit(), wrong)
+            get_record(client_of(transport, server.url), permit(), ORDERS, wrong)
     assert server.calls == []
 
 
@@ -280,10 +278,9 @@ def test_what_cannot_be_an_id_is_never_sent(server: Scripted, transport: Transpo
 def test_a_wrong_token_is_told_apart(
     sandbox: SandboxProcess, transport: Transport, token: str, kind: type[Exception]
 ) -> None:
+    client = client_of(transport, sandbox.highlevel_url, token)
     with pytest.raises(kind) as error:
-        list_transactions(
-            client_of(transport, sandbox.highlevel_url, token), permit(), limit=1, offset=0
-        )
+        list_records(client, permit(), TRANSACTIONS, Span(1))
     assert token not in str(error.value)
 
 
@@ -296,12 +293,12 @@ def test_an_answer_that_is_not_the_order_asked_for_is_unreadable(
 ) -> None:
     server.body = body
     with pytest.raises(Unreadable) as error:
-        get_order(client_of(transport, server.url), permit("call-3"), "o1")
+        get_record(client_of(transport, server.url), permit("call-3"), ORDERS, "o1")
     assert error.value.call_id == "call-3"
 
 
 def test_a_list_that_is_no_page_is_unreadable(server: Scripted, transport: Transport) -> None:
     server.body = b'{"orders": []}'
     with pytest.raises(Unreadable) as error:
-        list_orders(client_of(transport, server.url), permit("call-4"), limit=1, offset=0)
+        list_records(client_of(transport, server.url), permit("call-4"), ORDERS, Span(1))
     assert error.value.call_id == "call-4"

@@ -30,7 +30,7 @@ from syncline.highlevel.fulfillments import (
     create_fulfillment,
     list_fulfillments,
 )
-from syncline.highlevel.orders import get_order, list_orders
+from syncline.highlevel.payments import ORDERS, Span, get_record, list_records
 from syncline.highlevel.providers import NewProvider, create_provider, creation, list_providers
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit, Transport
@@ -278,9 +278,9 @@ def test_a_body_that_is_refused_names_the_field(
 
 
 def test_a_fulfillment_is_made_and_listed(client: HighLevelClient) -> None:
-    [row] = list_orders(client, permit(), limit=1, offset=7).rows
+    [row] = list_records(client, permit(), ORDERS, Span(1, 7)).rows
     assert list_fulfillments(client, permit(), row.id) == []
-    price = get_order(client, permit(), row.id)["items"][0]["price"]["_id"]
+    price = get_record(client, permit(), ORDERS, row.id)["items"][0]["price"]["_id"]
     made = create_fulfillment(client, permit(), row.id, fulfillment(price))
     again = create_fulfillment(client, permit(), row.id, fulfillment(price, trackings=()))
     listed = list_fulfillments(client, permit(), row.id)
@@ -292,7 +292,7 @@ def test_a_fulfillment_is_made_and_listed(client: HighLevelClient) -> None:
 
 
 def test_fulfilling_what_is_not_there_is_absent(client: HighLevelClient) -> None:
-    [row] = list_orders(client, permit(), limit=1, offset=0).rows
+    [row] = list_records(client, permit(), ORDERS, Span(1)).rows
     with pytest.raises(Absent):
         create_fulfillment(client, permit(), "653f5e0cde5a1314e62a837c", fulfillment())
     with pytest.raises(Absent):

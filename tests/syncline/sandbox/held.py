@@ -5,20 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.addresses import normalised
-from syncline.sandbox.audit_money import is_due
+from syncline.sandbox.audit.money import is_due
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.halo import HaloService
-from syncline.sandbox.halo_consignments import save_consignment
-from syncline.sandbox.halo_currencies import CURRENCIES
-from syncline.sandbox.halo_invoices import save_invoice
-from syncline.sandbox.halo_orders import save_order
-from syncline.sandbox.halo_payments import save_payment
-from syncline.sandbox.halo_recurring import save_recurring
-from syncline.sandbox.halo_state import UNKNOWN_CLIENT
-from syncline.sandbox.halo_tenant import Tenant
-from syncline.sandbox.state import Document, Store
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.halo.money.invoices import save_invoice
+from syncline.sandbox.halo.money.payments import save_payment
+from syncline.sandbox.halo.money.recurring import save_recurring
+from syncline.sandbox.halo.sales.consignments import save_consignment
+from syncline.sandbox.halo.sales.orders import save_order
+from syncline.sandbox.halo.service import HaloService
+from syncline.sandbox.halo.tenant.catalogue import CURRENCIES
+from syncline.sandbox.halo.tenant.store import UNKNOWN_CLIENT
+from syncline.sandbox.halo.tenant.tenant import Tenant
+from syncline.sandbox.location.forms import normalised
+from syncline.sandbox.location.store import Document, Store
 from tests.syncline.sandbox.tenant_calls import TenantCalls
 
 _CODES = {row["code"]: row["id"] for row in CURRENCIES.values()}

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
-from syncline.sandbox.faults import Faults
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.highlevel import HighLevelService
-from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.highlevel.service import HighLevelService
+from syncline.sandbox.location.store import Store
+from syncline.sandbox.wire.faults import Faults
+from syncline.sandbox.wire.service import Reply, Request
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535000, tzinfo=UTC)
 

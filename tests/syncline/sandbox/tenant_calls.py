@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from syncline.sandbox.admin.halo import Admin
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.faults import Faults
-from syncline.sandbox.halo import HaloService
-from syncline.sandbox.halo_state import HaloStore
-from syncline.sandbox.state import Store
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.halo.service import HaloService
+from syncline.sandbox.halo.tenant.store import HaloStore
+from syncline.sandbox.location.store import Store
+from syncline.sandbox.wire.faults import Faults
+from syncline.sandbox.wire.service import Reply, Request
 
 USD, GBP, EUR, JPY, KWD = 1, 2, 4, 7, 9
 
@@ -84,7 +85,7 @@ class TenantCalls:
         return self.send("POST", "/auth/token", body=urlencode(form | changed).encode())
 
     def admin(self, hook: str, **body: Any) -> Reply:
-        return self.service.admin(
+        return Admin(self.service, self.store).handle(
             Request("POST", f"/halo/{hook}", {}, {}, json.dumps(body).encode())
         )
 

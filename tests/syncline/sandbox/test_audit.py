@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.addresses import normalised
-from syncline.sandbox.audit import audit
-from syncline.sandbox.calls import CallLog
+from syncline.sandbox.audit.verdict import audit
 from syncline.sandbox.config import Limit
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.limits import Judge, SideLimits
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.location.forms import normalised
+from syncline.sandbox.wire.calls import CallLog
+from syncline.sandbox.wire.limits import Judge, SideLimits
 from tests.syncline.sandbox.tenant_calls import EUR, TenantCalls, order, tenant
 
 EMAIL = "Ada@Example.com"

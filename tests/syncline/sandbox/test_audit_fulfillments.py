@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.audit_fulfillments import audit_fulfillments
+from syncline.sandbox.audit.fulfillments import audit_fulfillments
+from syncline.sandbox.location.forms import stamp
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.state import stamp
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant
 
 NOTE = "Carrier: UPS\nTracking: 1Z999"

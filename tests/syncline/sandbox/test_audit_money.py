@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from syncline.sandbox.audit import audit
-from syncline.sandbox.audit_money import KINDS
-from syncline.sandbox.calls import CallLog
+from syncline.sandbox.audit.money import KINDS
+from syncline.sandbox.audit.verdict import audit
 from syncline.sandbox.config import Limit
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.generate_payments import PAID_STATUSES
-from syncline.sandbox.limits import Judge, SideLimits
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.location.changes import change_transactions
+from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.state_money import change_transactions
+from syncline.sandbox.wire.calls import CallLog
+from syncline.sandbox.wire.limits import Judge, SideLimits
 from tests.syncline.sandbox.tenant_calls import EUR, USD, TenantCalls, order, tenant
 
 EMAIL = "ada@example.com"

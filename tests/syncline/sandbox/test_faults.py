@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from syncline.sandbox.config import LOCATION, TOKEN
-from syncline.sandbox.faults import Faults, Rule
 from syncline.sandbox.process import SandboxProcess
+from syncline.sandbox.wire.faults import Faults, Rule
 
 READ = "GET /payments/orders"
 WRITE = "POST /payments/orders/{id}/fulfillments"

@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncline.sandbox.config import SandboxConfig
-from syncline.sandbox.generate import UNKNOWN_STATUS, Generator
-from syncline.sandbox.generate_payments import paid_by_order
-from syncline.sandbox.state import MINOR_DIGITS, Store, change_orders, digits_of, stamp
-from syncline.sandbox.state_money import change_subscriptions, change_transactions
+from syncline.sandbox.generating.orders import UNKNOWN_STATUS, Generator
+from syncline.sandbox.generating.payments import paid_by_order
+from syncline.sandbox.location.changes import (
+    change_orders,
+    change_subscriptions,
+    change_transactions,
+)
+from syncline.sandbox.location.forms import MINOR_DIGITS, digits_of, stamp
+from syncline.sandbox.location.store import Store
 
 from .location import NOW, Location, shared_location
 

@@ -1,8 +1,8 @@
 import pytest
 
 from syncline.sandbox.config import Limit
-from syncline.sandbox.faults import Faults, Rule
-from syncline.sandbox.wire import Request
+from syncline.sandbox.wire.faults import Faults, Rule
+from syncline.sandbox.wire.service import Request
 from tests.syncline.sandbox.tenant_calls import order, tenant
 
 

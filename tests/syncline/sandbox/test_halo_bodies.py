@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.sandbox import halo_fields
+from syncline.sandbox.halo.resources import fields as halo_fields
 from tests.syncline.sandbox.tenant_calls import order, tenant
 
 scalars = (

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.halo_charts import bars, number
-from syncline.sandbox.halo_dashboard_page import page
-from syncline.sandbox.wire import Request
+from syncline.sandbox.halo.reporting.charts import bars, number
+from syncline.sandbox.halo.reporting.page import page
+from syncline.sandbox.wire.service import Request
 from tests.syncline.sandbox.tenant_calls import TenantCalls, tenant
 
 ROWS = "SELECT TOP 9 column_1 AS [Day], column_2 AS [USD] FROM CTmine ORDER BY column_1"

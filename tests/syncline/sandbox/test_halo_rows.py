@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.sandbox.halo_rows import Rows
+from syncline.sandbox.halo.tenant.rows import Rows
 
 ids = st.integers(1, 5)
 texts = st.sampled_from(["", "HL-1", "hl-1", "HL-12", "x"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox.halo_notifications import events
+from syncline.sandbox.halo.webhooks.notifications import events
 from syncline.sandbox.process import SandboxProcess
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant

@@ -11,10 +11,10 @@ from syncline.sandbox.config import (
     TOKEN_OF_ANOTHER_LOCATION,
     TOKEN_WITHOUT_SCOPES,
 )
-from syncline.sandbox.limits import Allowance
-from syncline.sandbox.state import Timeline
-from syncline.sandbox.state_money import change_transactions
-from syncline.sandbox.wire import Request
+from syncline.sandbox.location.changes import change_transactions
+from syncline.sandbox.location.store import Timeline
+from syncline.sandbox.wire.limits import Allowance
+from syncline.sandbox.wire.service import Request
 
 from .location import NOW, Location, new_location, shared_location
 

@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import ValidationError
 
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.highlevel_events import TYPES, EventWriter, order_fields
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.highlevel.events.outbox import Answer, Dial
+from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.sandbox.highlevel.events.writer import TYPES, EventWriter, order_fields
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.webhooks import Answer, Dial, SigningKeys
 from tests.syncline.sandbox.location import NOW
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.taking_in import Arrival, TakingIn, deliveries, taking_in

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from syncline.sandbox.config import COMPANY, LOCATION, TOKEN, Limit, SandboxConfig
-from syncline.sandbox.faults import Faults
-from syncline.sandbox.generate import Generator
-from syncline.sandbox.highlevel import HighLevelService
+from syncline.sandbox.generating.orders import Generator
+from syncline.sandbox.highlevel.service import HighLevelService
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.wire import Reply, Request
+from syncline.sandbox.wire.faults import Faults
+from syncline.sandbox.wire.service import Reply, Request
 from tests.syncline.sandbox.location import NOW
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.taking_in import taking_in

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.sandbox.config import Limit
-from syncline.sandbox.limits import DailyJudge, Judge, SideLimits
+from syncline.sandbox.wire.limits import DailyJudge, Judge, SideLimits
 
 NOW = datetime(2026, 3, 14, 23, 59, 50, tzinfo=UTC)
 

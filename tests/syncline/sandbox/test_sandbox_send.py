@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from syncline.sandbox.config import LOCATION
-from syncline.sandbox.highlevel_events import TYPES
+from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.terminal.context import CommandContext

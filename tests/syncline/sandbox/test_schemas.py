@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from syncline.sandbox import halo_custom_tables, halo_dashboards, halo_fields, halo_reports
 from syncline.sandbox.config import LOCATION
-from syncline.sandbox.halo_entities import ENTITIES
+from syncline.sandbox.halo.entities import ENTITIES
+from syncline.sandbox.halo.reporting import custom_tables as halo_custom_tables
+from syncline.sandbox.halo.reporting import dashboards as halo_dashboards
+from syncline.sandbox.halo.reporting import reports as halo_reports
+from syncline.sandbox.halo.resources import fields as halo_fields
 from tests.syncline.sandbox.location import new_location, shared_location
 from tests.syncline.sandbox.published import Published, published
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant

@@ -1,6 +1,6 @@
 import pytest
 
-from syncline.sandbox.sql_dialect import translate
+from syncline.sandbox.halo.sql.dialect import translate
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant
 
 

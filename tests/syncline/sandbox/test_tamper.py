@@ -4,12 +4,12 @@ from typing import Any
 import httpx
 import pytest
 
-from syncline.sandbox.audit import audit
-from syncline.sandbox.audit_alerts import audit_alerts
-from syncline.sandbox.calls import CallLog
+from syncline.sandbox.audit.alerts import audit_alerts
+from syncline.sandbox.audit.verdict import audit
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.tamper import KINDS, Tampering, tamper
+from syncline.sandbox.tampering.tamper import KINDS, Tampering, tamper
+from syncline.sandbox.wire.calls import CallLog
 from tests.syncline.sandbox.held import held
 from tests.syncline.sandbox.tenant_calls import TenantCalls, tenant
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from syncline.ledger import reconciliation, target_rows
+from syncline.deliveries import target_rows
+from syncline.ledger import reconciliation
 from syncline.mapping.document import default_document
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.accept import Acceptance, accept, plan_parked

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from syncline.errors import Absent, Refused
-from syncline.halo.orders import get_order
+from syncline.halo.entities.resources import ORDER
+from syncline.halo.entities.rows import read_row
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.adopt import Adopted, Survey, begin, settle, survey
+from syncline.steps.adopt import begin, settle, survey
 from syncline.steps.adopt_taking import Wanted, take
 from syncline.steps.gate import halo_gate
 from tests import world as worlds_of
-from tests.promises.mortal import Killed, Mortal
+from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
 from tests.world import PROFILES, World, Worlds
 
 UNTOUCHED = (
@@ -42,43 +42,6 @@ def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
     return worlds_of.small(sandbox, **{"transactions": 0, "subscriptions": 0, **config})
 
 
-def quiet(_what: str, _done: int, _of: int) -> None:
-    """Nobody watches."""
-
-
-def standing(make: Worlds, **options: Any) -> World:
-    """A world whose connection waits for its adoption."""
-    world = make(**options)
-    world.do("update connection set state = 'stopped', note = 'adopt first'")
-    world.reopened()
-    return world
-
-
-def since(world: World) -> date:
-    return world.parts.now().date() - timedelta(days=31)
-
-
-def surveyed(world: World) -> Survey:
-    return survey(world.parts, world.reopened(), since(world), quiet)
-
-
-def adopted(world: World) -> Adopted:
-    return settle(world.parts, world.reopened(), surveyed(world), quiet)
-
-
-def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str], bool]) -> None:
-    """An adoption that dies at the point, by number and name, that `at` chooses."""
-
-    def strike(number: int, name: str) -> None:
-        if at(number, name):
-            raise Killed(name)
-
-    mortal = Mortal(world, strike)
-    with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
-    mortal.silence()
-
-
 def held(world: World) -> dict[int, dict[str, Any]]:
     """All orders that Halo holds, with lines and links."""
     line = world.parts.open_line("acme")
@@ -87,7 +50,10 @@ def held(world: World) -> dict[int, dict[str, Any]]:
     row = 5001
     while True:
         try:
-            found[row] = gate.read("look", lambda permit: get_order(line.halo, permit, row).raw)  # noqa: B023
+            found[row] = gate.read(
+                "look",
+                lambda permit: read_row(line.halo, permit, ORDER, row).raw,  # noqa: B023
+            )
         except Absent:
             return found
         row += 1
@@ -101,16 +67,6 @@ def target_rows(world: World) -> dict[str, int]:
                where flow = 'orders' and target_id is not null"""
         )
     }
-
-
-def posts(sandbox: SandboxProcess) -> list[str]:
-    return [
-        call["operation"]
-        for call in sandbox.calls("halo")
-        if call["operation"].startswith(("POST", "DELETE"))
-        and call["operation"] not in {"POST /Report", "POST /auth"}
-        and "token" not in call["operation"]
-    ]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

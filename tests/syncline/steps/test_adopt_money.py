@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from syncline.errors import Refused
-from syncline.halo.invoices import get_invoice, save_invoices
-from syncline.halo.payments import get_payment
-from syncline.halo.recurring import get_recurring_invoice
+from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
+from syncline.halo.entities.rows import read_row, save_rows
 from syncline.quota.keys import Lane
-from syncline.sandbox.generate_payments import PAID_STATUSES
+from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.adopt import Adopted, begin, settle, survey
 from syncline.steps.adopt_taking import Wanted, take
 from syncline.steps.gate import halo_gate
-from tests.syncline.steps.test_adopt import (
-    adopted,
-    killed_while_it_settles,
-    posts,
-    quiet,
-    standing,
-    surveyed,
-)
+from syncline.steps.parts import Line
+from syncline.transport import Permit
+from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
 from tests.world import PROFILES, World, Worlds, small
 
 MONEY: dict[str, Any] = {
@@ -46,20 +41,25 @@ REFERENCES = {
 }
 
 
+def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict[str, Any]:
+    return read_row(line.halo, permit, resource, row_id).raw
+
+
 def held(world: World) -> dict[str, dict[str, Any]]:
     """All money that Halo holds; invoices and recurring invoices are of one sequence."""
     line = world.parts.open_line("acme")
     gate = halo_gate(world.parts, line, Lane.UPKEEP)
     found: dict[str, dict[str, Any]] = {}
-    for table, first, read in (
-        ("invoice", 400_001, get_invoice),
-        ("recurring", 400_001, get_recurring_invoice),
-        ("payment", 800_001, get_payment),
-    ):
+    numbered: tuple[tuple[str, int, AnyResource], ...] = (
+        ("invoice", 400_001, INVOICE),
+        ("recurring", 400_001, RECURRING),
+        ("payment", 800_001, PAYMENT),
+    )
+    for table, first, resource in numbered:
         for row_id in range(first, first + 64, 32):
             ids = list(range(row_id, row_id + 32))
             while ids:
-                makes = [lambda permit, one=one: read(line.halo, permit, one).raw for one in ids]  # noqa: B023 - called at once
+                makes = [partial(_raw, line, resource, one) for one in ids]
                 outcomes = gate.read_many(["look"] * len(ids), makes)
                 for one, outcome in zip(ids, outcomes, strict=False):
                     if outcome.error is None:
@@ -385,12 +385,14 @@ def test_an_invoice_that_was_changed_meanwhile_is_parked_and_not_overwritten(
     source, row = next(iter(truth["invoices"].items()))
     line = world.reopened()
     gate = halo_gate(world.parts, line, Lane.UPKEEP)
-    old = gate.read("look", lambda permit: get_invoice(line.halo, permit, row))
+    old = gate.read("look", lambda permit: read_row(line.halo, permit, INVOICE, row))
     changed = [{"id": one.id, "name": one.name, "baseprice": 1} for one in old.lines]
     quietly = {"_dont_fire_automations": True}
     gate.read(
         "edit",
-        lambda permit: save_invoices(line.halo, permit, [{"id": row, "lines": changed, **quietly}]),
+        lambda permit: save_rows(
+            line.halo, permit, INVOICE, [{"id": row, "lines": changed, **quietly}]
+        ),
     )
     settle(world.parts, world.reopened(), seen, quiet)
     [delivery] = world.rows(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from syncline.ledger import alerts as ledger
 from syncline.ledger import connections
@@ -282,8 +283,8 @@ def test_a_side_that_nobody_reaches_and_a_day_whose_calls_are_used_up_are_told_u
 
     world.do("update tenant set base_url = :url", url=sandbox.halo_url)
     world.reopened()
-    redis = world.parts.nudges._redis
-    redis.delete(*redis.scan_iter("*{highlevel:*"))  # as after midnight
+    with Redis.from_url(world.redis_url) as redis:
+        redis.delete(*redis.scan_iter("*{highlevel:*"))  # as after midnight
     world.drive()
     evaluate(world.parts)
     pass_time(world, LONG)

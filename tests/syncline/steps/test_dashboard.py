@@ -10,10 +10,8 @@ import httpx
 import pytest
 
 from syncline.errors import Again, Refused
-from syncline.halo.custom_tables import TABLE
-from syncline.halo.dashboards import DASHBOARD
-from syncline.halo.named_rows import NamedKind, NamedRow
-from syncline.halo.stored_reports import REPORT
+from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
+from syncline.halo.models import NamedRow
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import abilities, dashboard_refresh
 from syncline.steps.dashboard import Installed, install, remove
@@ -48,12 +46,12 @@ def shelf(world: World) -> Shelf:
     return Shelf(world.parts, world.parts.open_line(NAME), "by hand", "a person")
 
 
-def standing(world: World, kind: NamedKind) -> list[NamedRow]:
+def standing(world: World, kind: Resource[NamedRow]) -> list[NamedRow]:
     found = shelf(world)
     return [found.read(kind, row.id) for row in found.everything(kind)]
 
 
-def by_hand(world: World, kind: NamedKind, body: dict[str, Any]) -> NamedRow:
+def by_hand(world: World, kind: Resource[NamedRow], body: dict[str, Any]) -> NamedRow:
     return shelf(world).post(kind, body, None)
 
 
@@ -238,8 +236,8 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
     assert refreshed() == ("written", ["POST /CustomTable"])
     assert page(sandbox, board.id)["alerts"] == "Open alerts 0"
     assert {one.fate for one in installed(world).items} == {"unchanged"}
-    [table] = standing(world, TABLE)
-    shelf(world).remove(TABLE, table.id)
+    [table] = standing(world, CUSTOM_TABLE)
+    shelf(world).remove(CUSTOM_TABLE, table.id)
     world.do("update ability set value = value - 'refreshed' where name = 'dashboard'")
     assert refreshed()[0] == "begun anew"
 

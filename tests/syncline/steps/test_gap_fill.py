@@ -15,10 +15,11 @@ import pytest
 
 from syncline import jsontext
 from syncline.errors import SynclineError
-from syncline.halo import orders, webhooks
-from syncline.halo.customers import client_walk, list_clients_page
+from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
+from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.paging import PageWalk
-from syncline.halo.webhook_events import WANTED
+from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED
 from syncline.ledger import connections, events
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
@@ -29,8 +30,7 @@ from syncline.steps.gap_fill import EVERY, GRACE, fill_due_gaps, fill_gaps
 from syncline.steps.gate import halo_gate
 from syncline.steps.parts import Nudge, Parts
 from syncline.steps.webhooks_install import install
-from tests.syncline.steps.test_halo_reading import beside
-from tests.world import NAME, World, Worlds, small
+from tests.world import NAME, World, Worlds, beside, small
 
 EVENTS = Nudge("", "events")
 POLL = Nudge(NAME, "poll_halo")
@@ -57,11 +57,11 @@ class Scene:
         line = self.world.parts.open_line(NAME)
         gate = halo_gate(self.world.parts, line, Lane.UPKEEP)
         clients = gate.read(
-            "GET /Client", lambda permit: list_clients_page(line.halo, permit, client_walk())
+            "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
         order = {"client_id": clients[0].id, "lines": [{"name": "Box", "quantity": 1}]}
         many = [order] * times
-        gate.read("POST /SalesOrder", lambda permit: orders.save_orders(line.halo, permit, many))
+        gate.read("POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, many))
         give_up = time.monotonic() + 10
         while self.sandbox.halo_deliveries()["pending"]:
             assert time.monotonic() < give_up
@@ -230,7 +230,7 @@ def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
         gate.read("DELETE /Webhook", lambda permit: line.halo.delete(path, permit))
     else:
         off = {"id": known.webhook_id, "active": False}
-        gate.read("POST /Webhook", lambda permit: webhooks.save_webhook(line.halo, permit, off))
+        gate.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
     assert scene.fill() == 1
     assert POLL in scene.world.nudges
     now = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from syncline.halo.hints import Hint
-from syncline.halo.reports import run_sql
-from syncline.ledger import connections, resting
+from syncline.deliveries import unleased
+from syncline.halo.sql.reports import run_sql
+from syncline.halo.webhooks.hints import Hint
+from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events, poll_halo
 from syncline.steps.halo_book import Book
@@ -19,18 +20,8 @@ from syncline.steps.poll_halo import poll
 from syncline.steps.send import send
 from syncline.steps.sweep import sweep
 from tests.events import arrive
-from tests.from_halo import (
-    delete,
-    hint,
-    last_call,
-    money_row,
-    order_row,
-    readings,
-    synced,
-    writes,
-)
-from tests.syncline.steps.test_halo_reading import beside
-from tests.world import NAME, World, Worlds
+from tests.from_halo import delete, hint, last_call, money_row, order_row, readings, synced, writes
+from tests.world import NAME, World, Worlds, beside
 
 PARCEL = "Tracking: 1Z1"
 
@@ -52,7 +43,7 @@ def look(world: World) -> None:
 
 def retry_all(world: World) -> None:
     with world.parts.ledger.begin() as connection:
-        resting.retry(connection, None)
+        unleased.retry(connection, None)
 
 
 def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
@@ -98,8 +89,8 @@ def test_every_webhook_of_our_own_writes_rests_not_only_the_first(
         world.do("update delivery set confirmed_at = clock_timestamp() where id = :id", id=order.id)
         arrive(world, hint("salesorder", int(order.target_id)), source="halo")
         events.handle(world.parts)
-        resting = reading(world, "halo.salesorder")
-        assert (resting.state, resting.rest > OWN_REST.total_seconds() / 2) == ("due", True)
+        asked = reading(world, "halo.salesorder")
+        assert (asked.state, asked.rest > OWN_REST.total_seconds() / 2) == ("due", True)
         world.drive()
 
 
@@ -117,9 +108,9 @@ def test_a_row_whose_write_is_in_doubt_is_not_asked_for_all_the_time(
     events.handle(world.parts)
     world.hurry()
     send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
-    resting = reading(world, "halo.salesorder")
-    assert resting.state == "due"
-    assert resting.rest > IN_DOUBT.total_seconds() / 2
+    asked = reading(world, "halo.salesorder")
+    assert asked.state == "due"
+    assert asked.rest > IN_DOUBT.total_seconds() / 2
 
 
 def test_a_payment_that_is_deleted_again_and_again_is_not_made_for_ever(
@@ -148,7 +139,7 @@ def test_a_row_that_was_adopted_and_is_gone_is_looked_up_before_it_is_made(
         book = Book(connection, world.parts.open_line(NAME), world.parts.now())
         standing = book.made(["order"], int(order.target_id))
         assert standing is not None
-        assert resting.lose(connection, standing, reason="gone", cause="", make_again=False)
+        assert unleased.lose(connection, standing, reason="gone", cause="", make_again=False)
     rows = len(sandbox.halo_orders())
     retry_all(world)
     world.drive()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from syncline.ledger import connections
-from syncline.ledger.connections import Link, NewConnection
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import events
 from syncline.steps.send import send
@@ -20,7 +19,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.world import NAME, PROFILES, Worlds
+from tests.world import NAME, PROFILES, Worlds, beside
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -241,28 +240,6 @@ def test_the_mapping_of_the_connection_whose_order_it_is_decides(
     world.hurry()
     send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
     assert order_row(world).state == "parked"
-
-
-def beside(link: Link, mapping: str) -> NewConnection:
-    """Another location of the same tenant, with a mapping of its own."""
-    return NewConnection(
-        name="other",
-        location_id="another-location",
-        highlevel_url=link.highlevel_url,
-        highlevel_calls=100,
-        highlevel_seconds=10,
-        highlevel_daily=1000,
-        halo_url=link.halo_url,
-        tenant_key=None,
-        client_id=link.client_id,
-        scope=link.scope,
-        halo_calls=link.halo_calls,
-        halo_seconds=link.halo_seconds,
-        settle_seconds=None,
-        mapping=mapping,
-        mode="sandbox",
-        start_from=link.start_from,
-    )
 
 
 def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(

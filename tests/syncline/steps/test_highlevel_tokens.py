@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +14,11 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from syncline.errors import Again, BadCredentials, Refused, WrongPlace
-from syncline.highlevel.oauth import Grant, authorize_url
+from syncline.highlevel.oauth import Grant
 from syncline.ledger import connections, credentials
-from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
-from syncline.sandbox.config import APP_SCOPES, COMPANY, LOCATION, SandboxConfig
+from syncline.sandbox.config import COMPANY, LOCATION
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps import highlevel_tokens
 from syncline.steps.gate import Gate, highlevel_gate
 from syncline.steps.highlevel_tokens import (
     ends_soon,
@@ -32,46 +28,12 @@ from syncline.steps.highlevel_tokens import (
     usable_until,
 )
 from syncline.steps.stored_secrets import keep
-from syncline.transport import Permit, Transport
+from syncline.transport import Permit
+from tests.oauth_app import APP, install, link_of
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
-from workers.lines import oauth_desk
-from workers.parts import highlevel_key
 
-REDIRECT = "http://127.0.0.1:8734/callback"
-APP: dict[str, Any] = {
-    "highlevel_client_id": SandboxConfig().oauth_client_id,
-    "highlevel_client_secret": SecretStr(SandboxConfig().oauth_client_secret),
-}
 COMPANY_PLACE = f"company:{COMPANY}"
-
-
-def link_of(world: World) -> Link:
-    return world.parts.ledger.run(lambda c: connections.by_name(c, NAME))
-
-
-def install(world: World, *, company: bool = False, link: Link | None = None) -> None:
-    """A person lets the app into the location, or into its whole company."""
-    page = authorize_url(
-        f"{world.sandbox.highlevel_url}/v2/oauth/chooselocation",
-        client_id=SandboxConfig().oauth_client_id,
-        redirect=REDIRECT,
-        scopes=APP_SCOPES,
-        state="s",
-    )
-    code = parse_qs(urlsplit(httpx.get(page).headers["location"]).query)["code"][0]
-    link = link or link_of(world)
-    transport = Transport(connections=1)
-    desk = oauth_desk(world.settings, transport, link)
-    assert desk is not None
-    gate = Gate(world.parts, (link.id, link.name), highlevel_key(link), Lane.UPKEEP)
-    try:
-        highlevel_tokens.install(
-            world.parts, link, desk, gate.read, SecretStr(code), REDIRECT, company=company
-        )
-    finally:
-        transport.close()
-    world.reopened()
 
 
 def stored(world: World, place: str | None = None) -> Grant:

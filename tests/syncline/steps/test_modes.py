@@ -12,14 +12,15 @@ import pytest
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.deliveries import parked, unleased
 from syncline.errors import Refused, Rehearsing
 from syncline.flows.golive import Line
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient
-from syncline.ledger import alert_facts, connections, golive, parked, resting, status
+from syncline.ledger import alert_facts, connections, golive, status
 from syncline.ledger.connections import Link
 from syncline.ledger.dashboard import pressing
-from syncline.ledger.states import HELD
+from syncline.ledger.modes import HELD
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import golive as steps
@@ -190,7 +191,7 @@ def needs_nobody(world: World) -> None:
                 )
             )
         }
-        assert resting.retry(connection, None) == {}
+        assert unleased.retry(connection, None) == {}
         assert alert_facts.parked_anew(connection, [link.id]) == set()
         kinds = status.kinds(connection, link)
         assert sum(kind.held for kind in kinds) > 0

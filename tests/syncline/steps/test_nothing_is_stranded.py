@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
-from syncline.halo.finding import Found
-from syncline.ledger import deliveries, pulls
+from syncline.halo.entities.resources import ORDER as ORDERS
+from syncline.halo.entities.rows import save_rows
+from syncline.halo.sql.finding import Found
+from syncline.ledger import pulls
+from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps import look_up, mirror, prove, pull, readings
+from syncline.steps import look_up, mirror, prove, pull, readings, targets
 from syncline.steps.find import find
+from syncline.steps.gate import PATIENCE
 from syncline.steps.parts import Nudge
 from syncline.steps.send import send
-from syncline.steps.targets import TARGETS
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
 
@@ -34,6 +38,10 @@ def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
 
 @pytest.fixture
 def ready(world: World, sandbox: SandboxProcess) -> World:
+    return _three_due(world, sandbox)
+
+
+def _three_due(world: World, sandbox: SandboxProcess) -> World:
     """A tenant whose ways are known, and three orders that are due to be changed in Halo."""
     world.owe_pull()
     world.drive()
@@ -48,8 +56,8 @@ def ready(world: World, sandbox: SandboxProcess) -> World:
 @pytest.mark.parametrize(
     ("module", "name", "flow"),
     [
-        (deliveries, "claim", "deliveries"),
-        (deliveries, "release", "deliveries"),
+        (leased, "claim", "deliveries"),
+        (leased, "release", "deliveries"),
         (pulls, "open_window", "pulls"),
         (pulls, "add_pages", "pulls"),
     ],
@@ -116,7 +124,7 @@ def test_a_look_up_that_cannot_write_what_it_found_is_made_again(
 ) -> None:
     sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
     _send_all(ready)
-    _fail_once(monkeypatch, deliveries, "confirm", RuntimeError("disk full"))
+    _fail_once(monkeypatch, leased, "confirm", RuntimeError("disk full"))
     with pytest.raises(RuntimeError, match="disk full"):
         ready.drive(10)
     ready.drive(10)
@@ -145,22 +153,30 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
 
 
 def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
-    ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
+    small(sandbox, orders=8, customers=3)
+    world = _three_due(worlds(halo=(1000, 60)), sandbox)
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
-    _send_all(ready)
-    read, calls = look_up._read, []
-
-    def scarce(seek: Any, order_id: int) -> dict[str, Any]:
-        calls.append(order_id)
-        if len(calls) > 1:
-            raise Again("The quota is used up.")
-        return read(seek, order_id)
-
-    monkeypatch.setattr(look_up, "_read", scarce)
-    _settled(ready)
-    assert look_up.look_up(ready.parts, ready.parts.open_line(NAME), "order") is not None
-    assert ready.counts()["orders", "doubtful"] == 2
+    _send_all(world)
+    _settled(world)
+    quota, line = world.parts.quota, world.parts.open_line(NAME)
+    last, *others = quota.take(
+        line.halo_key, 1000, lane=Lane.DELIVERIES, connection=NAME, deadline=timedelta(seconds=5)
+    ).tokens
+    quota.give_back(line.halo_key, [last], sent=False)
+    after = look_up.look_up(world.parts, line, "order")
+    assert after is not None
+    assert after > PATIENCE.total_seconds()
+    assert world.counts()["orders", "doubtful"] == 2
+    later = """
+        select 1 from delivery
+        where state = 'doubtful' and due_at > clock_timestamp() + make_interval(secs => :half)
+    """
+    assert len(world.rows(later, half=after / 2)) == 2
+    quota.give_back(line.halo_key, others, sent=False)
+    world.drive()
+    assert sandbox.audit()["clean"]
 
 
 def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
@@ -256,14 +272,12 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
 def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(
     ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = TARGETS["order"]
-
-    def gone(client: Any, permit: Any, bodies: Any) -> Any:
-        if len(bodies) > 1:
+    def gone(client: Any, permit: Any, resource: Any, bodies: Any) -> Any:
+        if resource is ORDERS and len(bodies) > 1:
             raise Absent("Halo answered 404: no such order")
-        return order.saves(client, permit, bodies)
+        return save_rows(client, permit, resource, bodies)
 
-    monkeypatch.setitem(TARGETS, "order", replace(order, saves=gone))
+    monkeypatch.setattr(targets, "save_rows", gone)
     ready.drive(10)
     assert ready.counts()["orders", "delivered"] == 8
     assert sandbox.audit()["clean"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from syncline.halo.changes import Noun
-from syncline.halo.webhook_events import BindableEvent
+from syncline.halo.sql.changes import Noun
+from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import remember_bound
 from syncline.steps.halo_reading import POLL_AFTER

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from syncline.highlevel import orders
+from syncline.highlevel.payments import Span, list_records
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps import reconcile_records
 from syncline.steps.reconcile_records import Counting
@@ -40,11 +41,14 @@ def test_other_days_at_the_edges_are_no_difference_and_a_row_that_was_missed_is_
     theirs, ours, calls = counted(world, first, last)
     assert (theirs == ours > 100, calls) == (True, 1)
 
-    def in_another_zone(*where: Any, start_at: date, end_at: date, **rest: Any) -> Any:
+    def in_another_zone(client: Any, permit: Any, records: Any, span: Span) -> Any:
         one = timedelta(days=1)  # neither end is where we would have it
-        return orders.list_orders(*where, start_at=start_at + one, end_at=end_at - one, **rest)
+        assert span.start_at is not None
+        assert span.end_at is not None
+        moved = replace(span, start_at=span.start_at + one, end_at=span.end_at - one)
+        return list_records(client, permit, records, moved)
 
-    monkeypatch.setitem(reconcile_records._LISTS, "order", in_another_zone)
+    monkeypatch.setattr(reconcile_records, "list_records", in_another_zone)
     fewer, ours, calls = counted(world, first, last)
     assert (fewer == ours < theirs, calls) == (True, 3)
     new = sandbox.add_orders(2)

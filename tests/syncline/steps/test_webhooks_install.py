@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from syncline.errors import Again
-from syncline.halo import webhooks
-from syncline.halo.customers import client_walk, list_clients_page
-from syncline.halo.hints import Hint, hints
-from syncline.halo.orders import save_orders
-from syncline.halo.webhook_events import WANTED
+from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
+from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
+from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED
+from syncline.halo.webhooks.hints import Hint, hints
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import bound
@@ -111,7 +111,7 @@ def test_what_was_changed_by_hand_is_put_right(worlds: Worlds, sandbox: SandboxP
     line = world.parts.open_line(NAME)
     gate = halo_gate(world.parts, line, Lane.UPKEEP)
     off = {"id": done.webhook_id, "url": "https://elsewhere.example", "active": False}
-    gate.read("POST /Webhook", lambda permit: webhooks.save_webhook(line.halo, permit, off))
+    gate.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
     hooks, rows = in_halo(world)
     gate.read(
         "DELETE /Notification",
@@ -249,11 +249,11 @@ def test_what_halo_sends_to_it_is_let_in_and_says_which_row_to_read(
         line = world.parts.open_line(NAME)
         gate = halo_gate(world.parts, line, Lane.UPKEEP)
         listed = gate.read(
-            "GET /Client", lambda permit: list_clients_page(line.halo, permit, client_walk())
+            "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
         order = {"client_id": listed[0].id, "lines": [{"name": "Box", "quantity": 1}]}
         [made] = gate.read(
-            "POST /SalesOrder", lambda permit: save_orders(line.halo, permit, [order])
+            "POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, [order])
         )
         until(lambda: not sandbox.halo_deliveries()["pending"])
     assert sandbox.halo_deliveries()["failed"] == 0

@@ -1,0 +1,55 @@
+"""A delivery that a worker holds: leased, departing, confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A delivery in this worker's hands."""
+
+    id: int
+    connection_id: int
+    tenant_id: int
+    flow: str
+    role: str
+    target: str
+    place: str
+    source_kind: str
+    source_id: str
+    wanted_version: int
+    sent_version: int | None
+    delivered_version: int | None
+    projection: dict[str, Any] | None
+    sent_projection: dict[str, Any] | None
+    target_id: str | None
+    target_meta: dict[str, Any] | None
+    attempt: int
+    owner: UUID
+    failures: int
+    array_limit: int | None
+    call_id: UUID | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What is about to be written for one delivery."""
+
+    lease: Lease
+    call_id: UUID
+    projection: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the other side confirmed for one delivery."""
+
+    lease: Lease
+    target_id: str | None
+    meta: Mapping[str, Any] | None
+    projection: Mapping[str, Any] | None

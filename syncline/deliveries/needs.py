@@ -1,0 +1,63 @@
+"""What a delivery needs from others: whether it is there, and its ids on the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A needed delivery as it stands; `ready` means that one may go on."""
+
+    target_id: str | None
+    meta: dict[str, Any] | None
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A row that we made: what it was made from, and its id on the other side."""
+
+    source_id: str
+    role: str
+    target_id: str
+
+
+def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
+    """A row of this kind that we made at the tenant, if there is one."""
+    row = connection.execute(
+        text(
+            """
+            select source_id, role, target_id from delivery
+            where tenant_id = :tenant_id and target = :target and target_id is not null
+              and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+            order by sent_at desc nulls last limit 1
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target},
+    ).first()
+    return None if row is None else Made(row.source_id, row.role, row.target_id)
+
+
+def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Dependency]:
+    """The needed deliveries that exist, by (flow, source id, role)."""
+    found = connection.execute(
+        text(
+            f"""
+            select d.flow, d.source_id, d.role, d.target_id, d.target_meta,
+                   (d.state = 'delivered' or d.target_id is not null) as ready
+            from {EACH_EDGE}
+            """  # noqa: S608 - built from a constant of waits
+        ),
+        {"tenant_id": tenant_id, "rows": edge_rows(edges)},
+    )
+    return {
+        (row.flow, row.source_id, row.role): Dependency(row.target_id, row.target_meta, row.ready)
+        for row in found
+    }

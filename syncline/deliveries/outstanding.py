@@ -1,0 +1,126 @@
+"""What is not delivered yet, read without being claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
+
+_NOBODY = UUID(int=0)
+_COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")
+_NAMES = [name for name in Lease.__slots__ if name != "owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many deliveries of a target stand how.
+
+    Attributes:
+        open: due, or waiting for others.
+        doubtful: looked up before anything else.
+        parked: a person must look at them.
+    """
+
+    open: int
+    doubtful: int
+    parked: int
+
+
+def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
+    """Whether something that an event asked for is due now."""
+    found = connection.execute(
+        text(
+            """
+            select 1 from delivery
+            where connection_id = :connection_id and target = :target
+              and urgent and state = 'due' and due_at <= statement_timestamp()
+            limit 1
+            """
+        ),
+        {"connection_id": connection_id, "target": target},
+    )
+    return found.first() is not None
+
+
+def count_due(connection: Connection, connection_id: int, target: str, most: int) -> int:
+    """Deliveries to a target that are due now, counted up to `most`."""
+    found = connection.execute(
+        text(
+            """
+            select count(*) from (
+                select 1 from delivery
+                where connection_id = :connection_id and target = :target
+                  and state in ('due', 'doubtful')  -- as the partial index says it
+                  and state = 'due' and due_at <= statement_timestamp()
+                limit :most) due
+            """
+        ),
+        {"connection_id": connection_id, "target": target, "most": most},
+    )
+    return int(found.scalar_one())
+
+
+def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
+    """How the deliveries of a connection stand, by target; those that are done are left out."""
+    found = connection.execute(
+        text(
+            """
+            select target, count(*) filter (where state in ('due', 'waiting', 'leased')) as open,
+                   count(*) filter (where state in ('sending', 'doubtful', 'checking')) as doubtful,
+                   count(*) filter (where state = 'parked') as parked
+            from delivery where connection_id = :id and state <> 'delivered' group by target
+            """
+        ),
+        {"id": connection_id},
+    )
+    return {row.target: Counted(row.open, row.doubtful, row.parked) for row in found}
+
+
+def listed(
+    connection: Connection, connection_id: int, target: str, after: int, most: int
+) -> list[Lease]:
+    """Deliveries that are due or wait, behind the one with the number `after`; in nobody's name."""
+    found = connection.execute(
+        text(
+            f"""
+            select {_COLUMNS} from delivery d
+            where d.connection_id = :id and d.target = :target
+              and d.state in ('due', 'waiting', 'leased') and d.id > :after
+            order by d.id limit :most
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"id": connection_id, "target": target, "after": after, "most": most},
+    )
+    return [Lease(**dict(zip(_NAMES, row, strict=True)), owner=_NOBODY) for row in found]
+
+
+def states(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, str]:
+    """The states of deliveries that others wait for, by (flow, source id, role)."""
+    found = connection.execute(
+        text(f"select d.flow, d.source_id, d.role, d.state from {EACH_EDGE}"),  # noqa: S608 - a constant
+        {"tenant_id": tenant_id, "rows": edge_rows(edges)},
+    )
+    return {(row.flow, row.source_id, row.role): row.state for row in found}
+
+
+def shown(
+    connection: Connection, place: str, order_ids: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+    """What HighLevel showed last of the fulfillments of orders, as it was read."""
+    found = connection.execute(
+        text(
+            """
+            select foreign_id, payload from facet
+            where place = :place and kind = 'order' and facet = 'fulfillments'
+              and foreign_id = any(:ids)
+            """
+        ),
+        {"place": place, "ids": list(order_ids)},
+    )
+    return {row.foreign_id: row.payload for row in found}

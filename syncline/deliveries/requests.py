@@ -1,0 +1,216 @@
+"""What records make due, and what is known already without being fetched.
+
+Each is one INSERT … ON CONFLICT for many rows; a delivery that a worker holds stays with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from syncline import jsontext
+from syncline.deliveries.target_rows import ACCEPTED, GONE
+from syncline.deliveries.unleased import UNPARKED
+from syncline.deliveries.waits import add_edges, wake
+from syncline.ledger.modes import HELD
+
+_OF_AN_EVENT = "event "
+
+
+def cause_of_event(event_id: int) -> str:
+    """The cause of what an event makes due, and of what is read because of it."""
+    return f"{_OF_AN_EVENT}{event_id}"
+
+
+def is_urgent(cause: str) -> bool:
+    """Whether an event asks for it: it goes before what is only being caught up with."""
+    return cause.startswith(_OF_AN_EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRequest:
+    """What one version of a record asks of one target row.
+
+    Attributes:
+        after: how long it is put off; one that is due already comes no later.
+        waits_for: the (flow, source id, role) without which a new one need not be looked at.
+        cause: its own, where requests that are made together have different ones.
+    """
+
+    flow: str
+    source_kind: str
+    source_id: str
+    role: str
+    target: str
+    place: str
+    version: int
+    after: timedelta = timedelta(0)
+    waits_for: tuple[str, str, str] | None = None
+    cause: str | None = None
+
+
+_IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
+"""Halo may hold it already: a new version must not let it be created before a person decided."""
+
+_LEFT_GONE = f"delivery.target_meta #> '{{{ACCEPTED},{GONE}}}' is not null"
+"""A person took it that its target row is gone: only a new version brings it back."""
+
+
+def enqueue(
+    connection: Connection,
+    connection_id: int,
+    tenant_id: int,
+    requested: Sequence[DeliveryRequest],
+    cause: str,
+    *,
+    again: bool = False,
+) -> int:
+    """Make deliveries due for new versions; returns how many rows that touched.
+
+    With `again`, also those of this very version: what they are rendered to may have changed with
+    the mapping. One that a worker holds is due once more when that attempt has ended.
+    """
+    if not requested:
+        return 0
+    rows = [
+        {
+            **_named(one),
+            "after": one.after.total_seconds(),
+            "waits": one.waits_for is not None,
+            "cause": one.cause or cause,
+            "urgent": is_urgent(one.cause or cause),
+        }
+        for one in sorted(set(requested), key=lambda one: (one.flow, one.source_id, one.role))
+    ]
+    touched = connection.execute(
+        text(
+            f"""
+            insert into delivery (tenant_id, connection_id, flow, role, target, place,
+                                  source_kind, source_id, wanted_version, cause, urgent, due_at,
+                                  state)
+            select :tenant_id, :connection_id, flow, role, target, place,
+                   source_kind, source_id, version, cause, urgent,
+                   clock_timestamp() + make_interval(secs => after),
+                   case when waits then 'waiting' else 'due' end
+            from jsonb_to_recordset(cast(:rows as jsonb)) as asked
+                 (flow text, role text, target text, place text,
+                  source_kind text, source_id text, version bigint, after double precision,
+                  waits boolean, cause text, urgent boolean)
+            on conflict (tenant_id, flow, source_id, role) do update
+            set wanted_version = excluded.wanted_version,
+                cause = excluded.cause,
+                urgent = excluded.urgent or (delivery.urgent and delivery.state <> 'delivered'),
+                -- What was sent before is not what is wanted now, even if it is found there.
+                sent_version = case when :again and delivery.state = 'doubtful' then 0
+                                    else delivery.sent_version end,
+                failures = 0,
+                reason = case when delivery.state = 'parked' then null else delivery.reason end,
+                field = case when delivery.state = 'parked' or delivery.field = '{HELD}'
+                             then null else delivery.field end,
+                due_at = case when delivery.state in ('delivered', 'parked', 'waiting')
+                              then excluded.due_at
+                              when delivery.state = 'due'
+                              then least(delivery.due_at, excluded.due_at)
+                              else delivery.due_at end,
+                state = case when delivery.state = 'waiting' then 'due'
+                             when delivery.state in ('parked', 'delivered') then {UNPARKED}
+                             else delivery.state end
+            where not ({_IN_DOUBT})
+              and (delivery.wanted_version < excluded.wanted_version
+                   or (:again and delivery.wanted_version = excluded.wanted_version
+                       and not ({_LEFT_GONE})))
+            returning id, flow, source_id, role, xmax = 0 as is_new
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {
+            "tenant_id": tenant_id,
+            "connection_id": connection_id,
+            "again": again,
+            "rows": jsontext.dumps(rows).decode(),
+        },
+    ).all()
+    waiting = {(d.flow, d.source_id, d.role): d.waits_for for d in requested if d.waits_for}
+    born = {(row.flow, row.source_id, row.role): row.id for row in touched if row.is_new}
+    edges = {born[key]: edge for key, edge in waiting.items() if key in born}
+    add_edges(connection, tenant_id, edges)
+    return len(touched)
+
+
+def complete(
+    connection: Connection,
+    connection_id: int,
+    tenant_id: int,
+    requested: Sequence[DeliveryRequest],
+    cause: str,
+) -> set[int]:
+    """DUE, WAITING, PARKED or not there → DELIVERED: what a reading would bring is known already.
+
+    One that a worker holds stays with it. Wakes what waited for it; returns the ids.
+    """
+    if not requested:
+        return set()
+    completed = connection.execute(
+        text(
+            """
+            insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
+                                  source_id, wanted_version, delivered_version, cause, state,
+                                  confirmed_at)
+            select :tenant_id, :connection_id, flow, role, target, place, source_kind,
+                   source_id, version, version, :cause, 'delivered', clock_timestamp()
+            from jsonb_to_recordset(cast(:rows as jsonb)) as known
+                 (flow text, role text, target text, place text,
+                  source_kind text, source_id text, version bigint)
+            on conflict (tenant_id, flow, source_id, role) do update
+            set wanted_version = greatest(delivery.wanted_version, excluded.wanted_version),
+                delivered_version = greatest(delivery.wanted_version, excluded.wanted_version),
+                cause = excluded.cause, state = 'delivered', confirmed_at = clock_timestamp(),
+                failures = 0, reason = null, field = null
+            where delivery.state in ('due', 'waiting', 'parked', 'delivered')
+            returning id
+            """
+        ),
+        {
+            "tenant_id": tenant_id,
+            "connection_id": connection_id,
+            "cause": cause,
+            "rows": jsontext.dumps(
+                [_named(one) for one in sorted(requested, key=lambda one: one.source_id)]
+            ).decode(),
+        },
+    ).scalars()
+    ids = set(completed)
+    wake(connection, sorted(ids))
+    return ids
+
+
+def existing_roles(
+    connection: Connection, tenant_id: int, flow: str, source_ids: Sequence[str]
+) -> dict[str, set[str]]:
+    """The roles of a flow that have a delivery, by source id; ids without any are left out."""
+    found: dict[str, set[str]] = {}
+    for source_id, role in connection.execute(
+        text(
+            """
+            select source_id, role from delivery
+            where tenant_id = :tenant_id and flow = :flow and source_id = any(:source_ids)
+            """
+        ),
+        {"tenant_id": tenant_id, "flow": flow, "source_ids": list(source_ids)},
+    ):
+        found.setdefault(source_id, set()).add(role)
+    return found
+
+
+def _named(one: DeliveryRequest) -> dict[str, object]:
+    return {
+        "flow": one.flow,
+        "role": one.role,
+        "target": one.target,
+        "place": one.place,
+        "source_kind": one.source_kind,
+        "source_id": one.source_id,
+        "version": one.version,
+    }

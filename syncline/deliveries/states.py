@@ -1,0 +1,73 @@
+"""The states of a delivery and the moves between them, as data.
+
+    due ──claim──► leased ──depart──► sending ──confirm──► delivered
+     ▲               │ │ │               │ │
+     │◄──give back───┘ │ └─confirm as is─│─┼──► delivered        (nothing had to be written)
+     │                 └─wait──► waiting │ ├──► parked           (the other side said no)
+     │◄──wake──────────────────────┘     │ └──► doubtful ──check──► checking ──► delivered
+     │◄──not sent, 429───────────────────┘          ▲                  │ │
+     │                                              └──still unknown───┘ │
+     └◄──absent after the settle time────────────────────────────────────┘
+
+    What a reading would bring may come by itself: due, waiting or parked ──complete──► delivered.
+    Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
+    must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
+    What asked for it is gone: due, waiting or delivered ──cancel──► parked.
+    A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
+    parked ──accept──► delivered, as the other side holds it.
+    The other side holds a row for it that we never sent: due ──pin──► doubtful.
+
+Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of
+deliveries that a worker holds in `leased`, of those that none holds in `unleased`, of what records
+make due in `requests`, of what waits in `waits`, of what is adopted in `pinned`, of what
+the dead have left in `recovery`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from syncline.ledger.modes import HELD
+
+NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HELD}')"
+"""SQL: parked, and not only until its connection is live."""
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    DUE = "due"
+    LEASED = "leased"
+    SENDING = "sending"
+    WAITING = "waiting"
+    DOUBTFUL = "doubtful"
+    CHECKING = "checking"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.DUE: frozenset({State.LEASED, State.DELIVERED, State.PARKED, State.DOUBTFUL}),
+    State.LEASED: frozenset(
+        {State.DUE, State.WAITING, State.SENDING, State.DELIVERED, State.PARKED}
+    ),
+    State.SENDING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
+    State.WAITING: frozenset({State.DUE, State.DELIVERED, State.PARKED}),
+    State.DOUBTFUL: frozenset({State.CHECKING}),
+    State.CHECKING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
+    State.DELIVERED: frozenset({State.DUE, State.PARKED, State.DOUBTFUL}),
+    State.PARKED: frozenset({State.DUE, State.DOUBTFUL, State.DELIVERED}),
+}
+"""The only moves there are; the databases of all tests refuse every other one."""
+
+FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED})
+"""The states in which a delivery begins."""
+
+OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
+"""States in which a worker session holds the row."""
+
+
+def sources_of(target: State) -> frozenset[State]:
+    """The states from which a move to `target` is allowed."""
+    return frozenset(state for state, targets in MOVES.items() if target in targets)

@@ -1,0 +1,1 @@
+"""Reports, dashboards and custom tables that are kept in Halo."""

@@ -1,0 +1,1 @@
+"""Halo's entities: one table of resources, and what is done with any of them."""

@@ -1,0 +1,137 @@
+"""What is done with the rows of any resource: saved, read by id, listed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from syncline.errors import Doubtful, Unreadable
+from syncline.halo.answers import elements, listing
+from syncline.halo.client import HaloClient
+from syncline.halo.entities.resources import AnyResource, Resource
+from syncline.halo.models import HaloRow
+from syncline.halo.paging import PageWalk
+from syncline.transport import Permit
+
+Row = TypeVar("Row", bound=HaloRow)
+
+_LOOK_UP = "It is looked up before it is sent again."
+
+
+def save_rows(
+    client: HaloClient,
+    permit: Permit,
+    resource: Resource[Row],
+    bodies: Sequence[Mapping[str, Any]],
+) -> list[Row]:
+    """Create or update rows: a body with an `id` updates.
+
+    The rows come as Halo gave them: fewer, more, in any order. Match them by their reference.
+
+    Raises:
+        Doubtful: the outcome is unknown, also where Halo reports success but its answer cannot be
+            read.
+        MissingScope: our application may not.
+        Rejected: Halo refused; of an array, some elements may have been saved before.
+    """
+    path = resource.path
+    received = client.post(path, [resource.outgoing(body) for body in bodies], permit)
+    try:
+        return resource.model.all_of(elements(received.document))
+    except Unreadable as error:
+        raise Doubtful(
+            f"Halo took POST {path}, but what it saved cannot be read: {error.what}",
+            remedy=_LOOK_UP,
+            status=received.status,
+            call_id=permit.call_id,
+        ) from error
+
+
+def save_row(
+    client: HaloClient, permit: Permit, resource: Resource[Row], body: Mapping[str, Any]
+) -> Row:
+    """Create or update one row.
+
+    Raises:
+        Doubtful: the outcome is unknown, also where Halo answers with other than one row.
+        MissingScope: our application may not.
+        Rejected: Halo refused.
+    """
+    rows = save_rows(client, permit, resource, [body])
+    if len(rows) != 1:
+        raise Doubtful(
+            f"Halo answered POST {resource.path} of one element with {len(rows)}.",
+            remedy=_LOOK_UP,
+            call_id=permit.call_id,
+        )
+    return rows[0]
+
+
+def read_row(client: HaloClient, permit: Permit, resource: Resource[Row], row_id: int | str) -> Row:
+    """One row with its details.
+
+    Raises:
+        Absent: there is no such row.
+        Unreadable: the answer is not one row, or no row is known by its id alone.
+    """
+    if resource.within:
+        raise Unreadable(
+            f"{resource.name.capitalize()} {row_id} can only be read among those of its"
+            f" {resource.within}."
+        )
+    path = f"{resource.path}/{row_id}"
+    received = client.get(path, {"includedetails": "true"}, permit)
+    found = elements(received.document)
+    if len(found) != 1:
+        raise Unreadable(f"Halo answered with {len(found)} rows for {path}.")
+    return resource.model.of(found[0])
+
+
+def delete_row(
+    client: HaloClient, permit: Permit, resource: AnyResource, row_id: int | str
+) -> None:
+    """Remove one row.
+
+    Raises:
+        Absent: there is no such row.
+        Rejected: Halo refused.
+        Doubtful: the outcome is unknown.
+    """
+    client.delete(f"{resource.path}/{row_id}", permit)
+
+
+def list_rows(
+    client: HaloClient,
+    permit: Permit,
+    resource: Resource[Row],
+    params: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """A list that is not paged; `params` stand in for the filters of the resource.
+
+    Raises:
+        MissingScope: our application may not see it.
+        Unreadable: the answer is no list.
+    """
+    sent = resource.filters if params is None else params
+    received = client.get(resource.path, sent, permit)
+    return resource.model.all_of(listing(received.document, resource.list_key).rows)
+
+
+def walk_of(resource: AnyResource) -> PageWalk:
+    """A walk over all rows, the newest first."""
+    return PageWalk(resource.newest_first, key=resource.list_key)
+
+
+def next_page(
+    client: HaloClient, permit: Permit, resource: Resource[Row], walk: PageWalk
+) -> list[Row]:
+    """The next page of a walk over a list of the resource: the rows not seen before.
+
+    Raises:
+        Unreadable: the answer is no list.
+    """
+    params = walk.pending()
+    if params is None:
+        return []
+    received = client.get(resource.path, params, permit)
+    return resource.model.all_of(walk.take(received.document))

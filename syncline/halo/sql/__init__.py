@@ -1,0 +1,1 @@
+"""Reading many rows of Halo at once: by SQL through reports, else by its lists."""

@@ -1,0 +1,1 @@
+"""Halo's webhooks: set up at a tenant, let in, and read for hints."""

@@ -1,0 +1,1 @@
+"""The sandbox's verdict: what of HighLevel's data Halo lacks, has twice or has wrong."""

@@ -1,0 +1,217 @@
+"""The sandbox's own verdict: does Halo hold what HighLevel says, once, to the cent, in silence?
+
+It looks at the two services' stores and at the judges of the limits and at nothing else, so no
+error of a ledger can hide from it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from syncline.sandbox.audit.alerts import audit_alerts
+from syncline.sandbox.audit.fulfillments import audit_fulfillments
+from syncline.sandbox.audit.money import KINDS as MONEY_KINDS
+from syncline.sandbox.audit.money import audit_money
+from syncline.sandbox.audit.rows import (
+    Emails,
+    Findings,
+    customer_fits,
+    emails_of,
+    exact,
+    links_by_row,
+    references,
+)
+from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, ORDER_TABLE
+from syncline.sandbox.halo.tenant.store import HaloStore, Row
+from syncline.sandbox.location.forms import normalised
+from syncline.sandbox.location.store import Document, Store, is_owed
+from syncline.sandbox.wire.calls import CallLog
+from syncline.sandbox.wire.limits import SideLimits
+
+SHOWN = 20
+"""Longest list of ids in a verdict; `counts` holds the true figures."""
+
+_KINDS = (
+    "missing",
+    "duplicates",
+    "wrong_amounts",
+    "wrong_lines",
+    "wrong_customers",
+    "wrong_currency",
+    "duplicate_clients",
+    "duplicate_users",
+    "strangers",
+    "mailed",
+    "generated",
+    "automations",
+    "collected",
+    *MONEY_KINDS,
+)
+
+
+def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> dict[str, Any]:
+    """Compare both stores and tell every difference.
+
+    Returns:
+        `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
+        of which something went back) and `subscriptions`; for each kind of finding up to 20 ids,
+        and under `counts` how many there are; `sums` by currency of both sides; `rejected_429` and
+        `max_in_window` by side; `fulfillments` and `alerts`, the verdicts on them; `clean` if
+        there is no finding, nothing was rejected and everything owed is in line. Money and
+        fulfillments count only where the config says so.
+    """
+    halo: HaloStore = store.halo
+    findings: Findings = {kind: [] for kind in _KINDS}
+    owed = {key: order for key, order in store.orders.items() if is_owed(store, order)}
+    targets, emails = _targets(halo), emails_of(halo)
+    sales = {row["id"]: row for key, rows in targets.items() if key for row in rows}
+    money = audit_money(store, emails, sales.values())
+    in_line = _orders(store, owed, targets, emails, findings)
+    _customers(halo, findings)
+    _side_effects(store, halo, findings)
+    if store.config.money:
+        findings |= money.findings
+    rejected = {side: call_log.rejected(side) for side in limits}
+    shipping, alerts = audit_fulfillments(store), audit_alerts(halo)
+    whole = (
+        in_line == len(owed)
+        and alerts["clean"]
+        and (money.in_line or not store.config.money)
+        and (shipping["clean"] or not store.config.fulfillments)
+    )
+    return {
+        "orders_owed": len(owed),
+        "orders_in_line": in_line,
+        **money.figures,
+        "fulfillments": shipping,
+        "alerts": alerts,
+        "sums": money.sums,
+        "counts": {kind: len(ids) for kind, ids in findings.items()},
+        **{kind: ids[:SHOWN] for kind, ids in findings.items()},
+        "rejected_429": rejected,
+        "max_in_window": {side: one.max_in_window for side, one in limits.items()},
+        "clean": whole and not any(findings.values()) and not any(rejected.values()),
+    }
+
+
+def _orders(
+    store: Store,
+    owed: dict[str, Document],
+    targets: dict[str, list[Row]],
+    emails: Emails,
+    findings: Findings,
+) -> int:
+    """Find each owed order's targets and judge them; returns how many orders are in line."""
+    in_line = 0
+    for order_id, order in owed.items():
+        found = targets.pop(order_id, [])
+        if len(found) != 1:
+            findings["duplicates" if found else "missing"].append(order_id)
+            continue
+        wrong = set(_differences(order, found[0], emails, details=store.config.details))
+        for kind in wrong:
+            findings[kind].append(order_id)
+        in_line += not wrong
+    strange = {row["id"] for rows in targets.values() for row in rows}
+    findings["strangers"] += [str(row_id) for row_id in sorted(strange)]
+    return in_line
+
+
+def _targets(halo: HaloStore) -> dict[str, list[Row]]:
+    """Sales orders by the HighLevel order they carry; without any, under an empty id."""
+    linked = links_by_row(halo, ORDER_TABLE)
+    targets: dict[str, list[Row]] = defaultdict(list)
+    for row in halo.orders.values():
+        for order_id in references(row.get("po_number"), *linked[row["id"]]) or {""}:
+            targets[order_id].append(row)
+    return targets
+
+
+def _differences(order: Document, row: Row, emails: Emails, *, details: bool) -> Iterator[str]:
+    amount, tax = exact(order["amount"]), exact(_summary(order).get("tax", 0))
+    summarised = not details and _is_summary(order, row)
+    if exact(row["total"]) != amount or (not summarised and exact(row["tax_total"]) != tax):
+        yield "wrong_amounts"
+    if not summarised and not _lines_fit(order, row):
+        yield "wrong_lines"
+    if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
+        yield "wrong_currency"
+    if not customer_fits(order.get("contactSnapshot", {}).get("email"), row, emails):
+        yield "wrong_customers"
+
+
+def _is_summary(order: Document, row: Row) -> bool:
+    """One line that names the order stands for all of it."""
+    lines = _charged(row)
+    return len(lines) == 1 and str(order["_id"]) in str(lines[0]["name"])
+
+
+def _lines_fit(order: Document, row: Row) -> bool:
+    """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
+    lines = _charged(row)
+    held = Counter(
+        (_name(one["name"]), exact(one["quantity"]), exact(one["baseprice"])) for one in lines
+    )
+    wanted = Counter(
+        (_name(_item_name(item)), exact(item.get("qty", 1)), exact(item["price"]["amount"]))
+        for item in order.get("items", ())
+        if exact(item["price"]["amount"])
+    )
+    whole = sum((exact(one["total_price"]) for one in lines), Decimal(0))
+    return not wanted - held and whole == exact(row["total"])
+
+
+def _charged(row: Row) -> list[Row]:
+    """The lines that count: a line taken back to nothing is as good as gone."""
+    return [
+        line
+        for line in row["lines"]
+        if exact(line["total_price"]) or exact(line["baseprice"]) * exact(line["quantity"])
+    ]
+
+
+def _customers(halo: HaloStore, findings: Findings) -> None:
+    """Nobody stands in Halo twice: one user an address, one client a reference and an address."""
+    users: dict[str, list[Row]] = defaultdict(list)
+    for user in halo.users.values():
+        email = normalised(user["emailaddress"])
+        if email:
+            users[email].append(user)
+    for same in users.values():
+        findings["duplicate_users"] += [str(user["id"]) for user in same[1:]]
+    clients: dict[str, set[int]] = {
+        email: {user["client_id"] for user in same} for email, same in users.items()
+    }
+    for client in halo.clients.values():
+        if client["ref"]:
+            clients.setdefault(client["ref"], set()).add(client["id"])
+    doubled = {client_id for ids in clients.values() for client_id in sorted(ids)[1:]}
+    findings["duplicate_clients"] += [str(client_id) for client_id in sorted(doubled)]
+
+
+def _side_effects(store: Store, halo: HaloStore, findings: Findings) -> None:
+    for effect in halo.side_effects:
+        kind = "automations" if effect.kind == "automation" else effect.kind
+        findings[kind].append(f"{effect.entity} {effect.id}: {effect.cause}")
+    findings["mailed"] += _named("fulfillment", store.notified)
+
+
+def _named(what: str, ids: Iterable[str]) -> list[str]:
+    return [f"{what} {one}" for one in ids]
+
+
+def _summary(order: Document) -> Document:
+    summary: Document = order.get("amountSummary") or {}
+    return summary
+
+
+def _item_name(item: Document) -> str:
+    return str(item.get("name") or item.get("product", {}).get("name") or "")
+
+
+def _name(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,0 +1,1 @@
+"""A location's documents, made from a seed."""

@@ -1,0 +1,1 @@
+"""HaloPSA's API, written from its published documents: one tenant."""

@@ -1,0 +1,1 @@
+"""Invoices, payments and recurring invoices in Halo."""

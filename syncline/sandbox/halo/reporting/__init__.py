@@ -1,0 +1,1 @@
+"""Reports, dashboards and custom tables in Halo."""

@@ -1,0 +1,1 @@
+"""What Halo's resources have in common: fields, lists, writes."""

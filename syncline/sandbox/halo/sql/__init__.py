@@ -1,0 +1,1 @@
+"""The SQL of reports: T-SQL over the tenant, run by SQLite."""

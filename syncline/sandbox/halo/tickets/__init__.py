@@ -1,0 +1,1 @@
+"""Tickets, their actions, and integration errors in Halo."""

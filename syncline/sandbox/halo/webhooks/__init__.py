@@ -1,0 +1,1 @@
+"""Halo's webhooks, their notifications and deliveries."""

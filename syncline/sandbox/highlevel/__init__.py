@@ -1,0 +1,1 @@
+"""HighLevel's payments API, written from its published documents."""

@@ -1,0 +1,1 @@
+"""HighLevel's webhook events: their bodies, signatures and sending."""

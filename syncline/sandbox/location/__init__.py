@@ -1,0 +1,1 @@
+"""The data of one HighLevel location: its documents, their forms, and how they change."""

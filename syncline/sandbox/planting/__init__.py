@@ -1,0 +1,1 @@
+"""Rows put into Halo as another tool would have made them, for adoption."""

@@ -1,0 +1,1 @@
+"""Rows changed by hand on either side, for reconciliation."""

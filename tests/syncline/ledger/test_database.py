@@ -1,0 +1,43 @@
+"""The pool of connections to PostgreSQL, and what is told of its errors."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DataError
+
+from syncline.ledger.database import Ledger, connect
+
+
+def test_a_connection_that_the_server_closed_at_rest_costs_nobody_a_failure(database: str) -> None:
+    ours, another = Ledger(connect(database, connections=1)), Ledger(connect(database))
+    try:
+        before = ours.run(lambda c: c.execute(text("select pg_backend_pid()")).scalar_one())
+        another.run(
+            lambda c: c.execute(text("select pg_terminate_backend(:id, 5000)"), {"id": before})
+        )
+        after = ours.run(lambda c: c.execute(text("select pg_backend_pid()")).scalar_one())
+        assert after != before
+    finally:
+        ours.engine.dispose()
+        another.engine.dispose()
+
+
+def test_a_transaction_costs_no_ping_before_it(database: str) -> None:
+    ledger = Ledger(connect(database, connections=1))
+    count = text("select xact_commit from pg_stat_database where datname = current_database()")
+    try:
+        before = int(ledger.run(lambda c: c.execute(count).scalar_one()))
+        for _ in range(20):
+            ledger.run(lambda c: c.execute(text("select 1")))
+        ledger.run(lambda c: c.execute(text("select pg_stat_force_next_flush()")))
+        after = int(ledger.run(lambda c: c.execute(count).scalar_one()))
+        assert after - before <= 25
+    finally:
+        ledger.engine.dispose()
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger) -> None:
+    with pytest.raises(DataError) as raised, ledger.begin() as connection:
+        connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
+    assert "Ann" not in str(raised.value)

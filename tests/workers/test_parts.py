@@ -1,0 +1,60 @@
+"""The parts of a process: what they open is closed with them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pytest
+
+from syncline.sandbox.process import SandboxProcess
+from tests.receiving import stored, until
+from tests.world import Worlds, opening, small
+
+SESSIONS = """
+    select count(*) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+@pytest.fixture
+def worlds(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
+    with opening(database, redis_url, sandbox) as make:
+        yield make
+
+
+def test_closing_ends_the_session_and_leaves_no_thread_and_no_connection(
+    worlds: Worlds, sandbox: SandboxProcess, database: str
+) -> None:
+    small(sandbox, orders=2)
+    before = set(threading.enumerate())
+    world = worlds()
+    world.pull()
+    world.drive()
+    session = world.parts.session()
+    assert {thread.name for thread in set(threading.enumerate()) - before} >= {"heartbeat"}
+    world.parts.close()
+    assert set(threading.enumerate()) - before == set()
+    until(lambda: stored(database, SESSIONS) == [0])
+    ended = f"select count(*) from session where id = '{session}' and ended_at is not null"  # noqa: S608
+    assert stored(database, ended) == [1]
+    world.parts.close()
+
+
+def test_a_session_that_cannot_be_ended_leaves_nothing_open_either(
+    worlds: Worlds, database: str
+) -> None:
+    before = set(threading.enumerate())
+    world = worlds()
+    world.parts.session()
+    ledger: Any = world.parts.ledger
+    ledger.begin = _fails
+    with pytest.raises(RuntimeError, match="disk full"):
+        world.parts.close()
+    until(lambda: set(threading.enumerate()) - before == set())
+    until(lambda: stored(database, SESSIONS) == [0])
+
+
+def _fails() -> NoReturn:
+    raise RuntimeError("disk full")
