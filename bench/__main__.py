@@ -29,6 +29,9 @@ def main(
     entries: Annotated[
         int | None, typer.Option(min=1, help="How many entries, where a timing lets that be said.")
     ] = None,
+    seconds: Annotated[
+        int | None, typer.Option(min=1, help="How long, where a timing lets that be said.")
+    ] = None,
 ) -> None:
     """Run one timing and print its figures.
 
@@ -38,7 +41,7 @@ def main(
     if run is None:
         typer.echo(f"There is no timing called {name}. See bench/ for their names.", err=True)
         raise typer.Exit(2)
-    given = {"orders": orders, "entries": entries}
+    given = {"orders": orders, "entries": entries, "seconds": seconds}
     wanted = {name: value for name, value in given.items() if value is not None}
     figures = run(lambda line: print(line, file=sys.stderr, flush=True), **wanted)
     _print_table(name, figures)

@@ -19,7 +19,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.adopt import settle, survey
 from syncline.steps.parts import Parts
-from workers.commands import opened
+from workers.opening import opened
 from workers.stage import connect
 
 ORDERS = 10_000

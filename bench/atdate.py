@@ -24,7 +24,7 @@ from bench.audit import ENTRIES
 from bench.audit_filling import VERSIONS, fill
 from syncline.ledger import history
 from syncline.settings import Settings
-from workers.commands import opened
+from workers.opening import opened
 
 ORDER = "o7"
 TIMES = 5

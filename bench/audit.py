@@ -20,7 +20,7 @@ from syncline.settings import Settings
 from syncline.steps import anchor as anchoring
 from syncline.steps.parts import Parts
 from syncline.steps.verify import Verified, verify
-from workers.commands import opened
+from workers.opening import opened
 
 ENTRIES = 1_000_000
 PLANTED = 100

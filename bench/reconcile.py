@@ -26,7 +26,7 @@ from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.parts import Parts
-from workers.commands import opened
+from workers.opening import opened
 from workers.stage import PLAY_MONEY, connect
 
 ORDERS = 100_000

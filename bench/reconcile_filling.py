@@ -39,7 +39,7 @@ from syncline.steps.sweep import sweep
 from syncline.steps.targets import TARGETS
 from syncline.steps.verdicts import Array, judge
 from syncline.transport import Permit
-from workers.commands import opened
+from workers.opening import opened
 
 NAME = "bench"
 PROCESSES = 2

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from bench.loading import load_with_dlt
+from bench.processes import servers_in
 from syncline.sandbox.config import Limit, SandboxConfig
 from workers.commands import this_installation
 from workers.lanes import CREWS
@@ -268,27 +269,4 @@ def _processes(on: Stage) -> dict[str, list[psutil.Process]]:
         if pid is not None:
             found[f"worker {crew.name}"] = [psutil.Process(pid)]
     found["sandbox"] = [psutil.Process(on.sandbox.pid)]
-    folder = str(on.settings.data)
-    for process in psutil.process_iter(["name", "cmdline"]):
-        command = " ".join(process.info["cmdline"] or ())
-        name = process.info["name"] or ""
-        if name.startswith("postgres") and (folder in command or _parent_in(process, folder)):
-            found.setdefault("postgres", []).append(process)
-        elif name.startswith("redis-server") and (folder in command or _cwd_in(process, folder)):
-            found.setdefault("redis", []).append(process)
-    return found
-
-
-def _parent_in(process: psutil.Process, folder: str) -> bool:
-    try:
-        parent = process.parent()
-        return parent is not None and folder in " ".join(parent.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _cwd_in(process: psutil.Process, folder: str) -> bool:
-    try:
-        return process.cwd().startswith(folder)
-    except psutil.Error:
-        return False
+    return found | servers_in(on.settings.data)

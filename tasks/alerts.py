@@ -13,7 +13,7 @@ from tasks.nudging import flag
 @shared_task(name="syncline.upkeep.alerts")
 def evaluate() -> None:
     """Open, update and close alerts, and owe what people shall be told."""
-    from syncline.steps.alerts import evaluate as evaluate_step  # noqa: PLC0415 - one lane runs it
+    from syncline.steps.alerts import evaluate as evaluate_step
 
     here = parts()
     here.announce(evaluate_step(here))
@@ -22,8 +22,8 @@ def evaluate() -> None:
 @shared_task(name="syncline.upkeep.tell")
 def tell(connection: str) -> None:
     """Send a connection's messages to channels, and look whether its tickets were closed."""
-    from syncline.steps.alert_watch import watch  # noqa: PLC0415 - one lane runs it
-    from syncline.steps.notify import notify  # noqa: PLC0415 - as above
+    from syncline.steps.alert_watch import watch
+    from syncline.steps.notify import notify
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("tell", ""))

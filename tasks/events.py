@@ -5,7 +5,6 @@ from __future__ import annotations
 from celery import shared_task
 
 from syncline.quota.keys import Lane
-from syncline.steps.events import handle as handle_step
 from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import flag
@@ -14,6 +13,8 @@ from tasks.nudging import flag
 @shared_task(name="syncline.events.handle")
 def handle() -> None:
     """Handle the webhooks that are stored and not handled yet."""
+    from syncline.steps.events import handle as handle_step
+
     here = parts()
     here.nudges.clear("", Lane.EVENTS, flag("events", ""))
     after = handle_step(here)

@@ -6,8 +6,6 @@ from celery import shared_task
 
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Nudge
-from syncline.steps.poll_halo import poll
-from syncline.steps.pull import pull
 from tasks.context import parts
 from tasks.nudging import day, flag
 
@@ -33,6 +31,8 @@ def subscriptions(connection: str, since: str | None = None, until: str | None =
 @shared_task(name="syncline.pulls.halo")
 def halo(connection: str) -> None:
     """Look what changed in a connection's Halo since the last look."""
+    from syncline.steps.poll_halo import poll
+
     here = parts()
     here.nudges.clear(connection, Lane.PULLS, flag("poll_halo", ""))
     after = poll(here, here.open_line(connection))
@@ -41,6 +41,8 @@ def halo(connection: str) -> None:
 
 
 def _pull(connection: str, kind: str, since: str | None, until: str | None) -> None:
+    from syncline.steps.pull import pull
+
     here = parts()
     line = here.open_line(connection)
     if not line.link.reads:

@@ -6,7 +6,6 @@ from celery import shared_task
 
 from syncline.quota.keys import Lane
 from syncline.steps.parts import Nudge
-from syncline.steps.reconcile_due import asked, period_of
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -17,7 +16,8 @@ def run(connection: str, period: str | None = None) -> None:
 
     Without a period only a run that is owed goes on.
     """
-    from syncline.steps.reconcile import advance, begin  # noqa: PLC0415 - one lane runs it
+    from syncline.steps.reconcile import advance, begin
+    from syncline.steps.reconcile_due import asked, period_of
 
     here = parts()
     here.nudges.clear(connection, Lane.BACKFILL, flag("reconcile", ""))

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from syncline.ledger.events import forget_seen
-from syncline.ledger.partitions import ensure_partitions
 from syncline.quota.keys import Lane
-from syncline.steps.gap_fill import fill_due_gaps
-from syncline.steps.highlevel_tokens import refresh_due
-from syncline.steps.owe_again import owe_again as owe_again_step
-from syncline.steps.retain import retain as retain_step
-from syncline.steps.schedule import due_pulls
-from syncline.steps.seal import keep_log
-from syncline.steps.sweep import sweep as sweep_step
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -21,6 +12,8 @@ from tasks.nudging import flag
 @shared_task(name="syncline.upkeep.sweep")
 def sweep() -> None:
     """Look again at whatever is due, doubtful or owned by the dead."""
+    from syncline.steps.sweep import sweep as sweep_step
+
     here = parts()
     here.announce(sweep_step(here))
 
@@ -28,6 +21,8 @@ def sweep() -> None:
 @shared_task(name="syncline.upkeep.schedule")
 def schedule() -> None:
     """Enqueue the pulls whose turn has come."""
+    from syncline.steps.schedule import due_pulls
+
     here = parts()
     here.announce(due_pulls(here))
 
@@ -35,6 +30,8 @@ def schedule() -> None:
 @shared_task(name="syncline.upkeep.owe_again")
 def owe_again(connection: str) -> None:
     """Look at all records of a connection once more, under a mapping that has changed."""
+    from syncline.steps.owe_again import owe_again as owe_again_step
+
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("owe_again", ""))
     owe_again_step(here, here.open_line(connection))
@@ -43,30 +40,40 @@ def owe_again(connection: str) -> None:
 @shared_task(name="syncline.upkeep.credentials")
 def credentials() -> None:
     """Renew the tokens of installed apps before they are missed."""
+    from syncline.steps.highlevel_tokens import refresh_due
+
     refresh_due(parts())
 
 
 @shared_task(name="syncline.upkeep.partitions")
 def partitions() -> None:
     """Make the months ahead ready to be written."""
+    from syncline.ledger.partitions import ensure_partitions
+
     parts().ledger.run(ensure_partitions)
 
 
 @shared_task(name="syncline.upkeep.seal")
 def seal() -> None:
     """Seal the audit log's new entries, and write the heads of its chains outside."""
+    from syncline.steps.seal import keep_log
+
     keep_log(parts())
 
 
 @shared_task(name="syncline.upkeep.retain")
 def retain() -> None:
     """Drop what the settings do not want to be kept for longer."""
+    from syncline.steps.retain import retain as retain_step
+
     retain_step(parts())
 
 
 @shared_task(name="syncline.upkeep.forget")
 def forget() -> None:
     """Drop the ids of events that would be refused for their age, a bounded number at a time."""
+    from syncline.ledger.events import forget_seen
+
     here = parts()
     while here.ledger.run(lambda c: forget_seen(c, here.settings.webhook_max_age)):
         pass
@@ -75,13 +82,14 @@ def forget() -> None:
 @shared_task(name="syncline.upkeep.gaps")
 def gaps() -> None:
     """Fetch what Halo tried to send and what never arrived."""
+    from syncline.steps.gap_fill import fill_due_gaps
+
     fill_due_gaps(parts())
 
 
 @shared_task(name="syncline.upkeep.dashboards")
 def dashboards() -> None:
     """Write the figures of the dashboards in Halo where they are old, or what presses changed."""
-    # Most installations have no dashboard, and a worker that starts has little room.
-    from syncline.steps.dashboard_refresh import refresh_due as refresh  # noqa: PLC0415
+    from syncline.steps.dashboard_refresh import refresh_due as refresh
 
     refresh(parts())

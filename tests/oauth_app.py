@@ -17,7 +17,8 @@ from syncline.steps import highlevel_tokens
 from syncline.steps.gate import Gate
 from syncline.transport import Transport
 from tests.world import NAME, World
-from workers.parts import highlevel_key, oauth_desk
+from workers.lines import oauth_desk
+from workers.parts import highlevel_key
 
 REDIRECT = "http://127.0.0.1:8734/callback"
 

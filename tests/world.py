@@ -32,8 +32,8 @@ from syncline.steps.pull import Finished, owe, pull
 from syncline.steps.reconcile import advance
 from syncline.steps.registry import look_up, send
 from syncline.steps.schedule import due_pulls
+from syncline.steps.stored_secrets import keep
 from syncline.steps.sweep import sweep
-from syncline.steps.tokens import keep
 from tests.moves import by_hand
 from workers.parts import make_parts
 

@@ -1,4 +1,7 @@
-"""The Celery app: `python -m celery -A workers.app …`."""
+"""The Celery app: `python -m celery -A workers.app …`.
+
+Beat and Flower load it as well as the workers, so it imports nothing of the domain but settings.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,11 @@ from syncline.settings import Settings
 from syncline.steps.parts import Parts
 from tasks import context
 from tasks.nudging import publish
-from workers import embedded
+from workers.broker import ensure_redis
 from workers.logs import configure
-from workers.parts import make_parts
 from workers.processes import tick_mark
+from workers.server import hold
+from workers.task_logs import bind_tasks
 
 settings = Settings.load()
 
@@ -38,25 +42,30 @@ app.set_default()
 
 def put_together() -> Parts:
     """The parts of this process, over the servers of this installation."""
-    servers = embedded.ensure(settings)
+    # Beat and Flower load this app too, and never ask for any.
+    from workers.embedded import ensure  # noqa: PLC0415
+    from workers.parts import make_parts  # noqa: PLC0415
+
+    servers = ensure(settings)
     return make_parts(settings, servers.database_url, servers.redis_url, publish)
 
 
 def use_broker() -> None:
     """Point Celery at this installation's Redis."""
-    app.conf.update(broker_url=embedded.ensure(settings).redis_url)
+    app.conf.update(broker_url=ensure_redis(settings))
 
 
 @setup_logging.connect(weak=False)
 def _logs(**_: Any) -> None:
     configure(settings)
+    bind_tasks()
 
 
 @worker_init.connect(weak=False)
 @beat_init.connect(weak=False)
 def _hold(**_: Any) -> None:
     """Embedded servers run on while this process does, whoever else leaves."""
-    embedded.hold(settings)
+    hold(settings)
 
 
 @beat_init.connect(weak=False)

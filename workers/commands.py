@@ -1,56 +1,148 @@
-"""The console entry `syncline`: the commands of `syncline.cli`, and those that start or enqueue."""
+"""The console entry `syncline`: where each command is, and how errors end.
+
+It imports no command: each is imported when it is called, so that help comes at once.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, ClassVar
 
 import typer
+from typer.completion import get_completion_inspect_parameters
 
-from syncline.cli import (
-    adopt,
-    alerts,
-    audit,
-    connect,
-    connections,
-    credentials,
-    discrepancies,
-    dry_run,
-    events,
-    golive,
-    halo,
-    mapping,
-    parked,
-    provider,
-    reconcile,
-    show,
-    status,
-)
-from syncline.cli.desk import Desk, desk
-from syncline.cli.output import WRONG_DATA, Commands, complain, say
+from syncline.cli.lazy import LazyCommand, LazyGroup
 from syncline.errors import SynclineError
-from syncline.ledger.connections import Link
-from syncline.ledger.migrate import pending, upgrade
-from syncline.ledger.status import is_prepared
-from syncline.quota.keys import QuotaKey
-from syncline.quota.nudges import Nudges
-from syncline.settings import Settings
-from syncline.steps.parts import Nudge, Parts
-from workers import embedded, enqueue, sandbox_commands
-from workers.demo import demo
-from workers.health import health
-from workers.logs import configure
-from workers.parts import halo_key, highlevel_key, make_parts
-from workers.run import run
-from workers.up import up
+from syncline.terminal.context import CommandContext
+from syncline.terminal.messages import complain
+
+if TYPE_CHECKING:  # a command imports these when it needs them
+    from syncline.ledger.connections import Link
+    from syncline.quota.keys import QuotaKey
+    from syncline.settings import Settings
+    from syncline.steps.parts import Parts
+
+COMMANDS: Mapping[str, LazyCommand] = {
+    "up": LazyCommand(
+        "workers.up:up",
+        "Start everything and keep it running: servers, workers, receiver, Flower. "
+        "Ctrl-C stops all.",
+    ),
+    "run": LazyCommand(
+        "workers.run:run",
+        "Become one process: a worker for some lanes or for all, beat, the receiver, or Flower.",
+    ),
+    "health": LazyCommand(
+        "workers.health:health",
+        "Say whether parts of this machine do their work, by exit code; "
+        "without options: the database.",
+    ),
+    "demo": LazyCommand(
+        "workers.demo:demo",
+        "Bring a shop's orders and money to an emulated Halo, kill a worker, "
+        "let the sandbox judge.",
+    ),
+    "status": LazyCommand(
+        "syncline.cli.status:show_status",
+        "Show per connection and kind what was seen, what is in line, and what is still owed.",
+    ),
+    "adopt": LazyCommand(
+        "syncline.cli.adopt:adopt",
+        "Find what Halo holds already, and take it over instead of creating it again.",
+    ),
+    "dry-run": LazyCommand(
+        "syncline.cli.dry_run:show_dry_run",
+        "Show the calls that would be made now for what is owed, in their order; none is made.",
+    ),
+    "migrate": LazyCommand(
+        "workers.servers:migrate",
+        "Bring the ledger's tables to their newest shape; one that has it stays as it is.",
+    ),
+    "down": LazyCommand(
+        "workers.servers:down",
+        "Stop the embedded PostgreSQL and Redis, unless some process still uses them.",
+    ),
+    "golive": LazyCommand(
+        "syncline.cli.golive:app",
+        "Go live, when all that matters is green; and back.",
+    ),
+    "show": LazyCommand(
+        "syncline.cli.show:app",
+        "Show one record on both sides.",
+    ),
+    "parked": LazyCommand(
+        "syncline.cli.parked:app",
+        "Look at deliveries that need a person, by cause, and decide about them.",
+    ),
+    "reconcile": LazyCommand(
+        "syncline.cli.reconcile:app",
+        "Compare both sides with what Halo really holds, and certify it.",
+    ),
+    "discrepancies": LazyCommand(
+        "syncline.cli.discrepancies:app",
+        "Look at differences between both sides, and decide about them.",
+    ),
+    "audit": LazyCommand(
+        "syncline.cli.audit:app",
+        "Look at the audit log, prove it, export it, erase a person from it.",
+    ),
+    "events": LazyCommand(
+        "syncline.cli.events:app",
+        "Look at the webhooks that came, and handle them again.",
+    ),
+    "alerts": LazyCommand(
+        "syncline.cli.alerts:app",
+        "See what people were told, say that it is known, try whether it arrives.",
+    ),
+    "connection": LazyCommand(
+        "syncline.cli.connections:app",
+        "Connect a HighLevel location to a Halo tenant.",
+    ),
+    "connect": LazyCommand(
+        "syncline.cli.connect:app",
+        "Let an app of HighLevel's marketplace into a location.",
+    ),
+    "credentials": LazyCommand(
+        "syncline.cli.credentials:app",
+        "Look at the stored secrets, replace one, change the sealing key.",
+    ),
+    "mapping": LazyCommand(
+        "syncline.cli.mapping:app",
+        "Check a mapping document, and show what it says.",
+    ),
+    "provider": LazyCommand(
+        "syncline.cli.provider:app",
+        "Look at white-label payment providers in HighLevel, and register one.",
+    ),
+    "halo": LazyCommand(
+        "syncline.cli.halo:app",
+        "Set up what Halo sends to syncline, and what it shows of it.",
+    ),
+    "enqueue": LazyCommand(
+        "workers.enqueue:app",
+        "Give the workers a task now; a doubled one does no harm.",
+    ),
+    "sandbox": LazyCommand(
+        "workers.sandbox_commands:app",
+        "Let the emulated HighLevel of `syncline up --sandbox` send events.",
+    ),
+}
+
+
+class Root(LazyGroup):
+    """All commands."""
+
+    table: ClassVar[Mapping[str, LazyCommand]] = COMMANDS
+
 
 app = typer.Typer(
     name="syncline",
-    cls=Commands,
+    cls=Root,
     help="Keeps HighLevel payments and HaloPSA in line, both ways.",
     epilog="Exit codes: 0 well, 1 something is wrong with what was asked about, "
     "2 settings, credentials or arguments are wrong.",
@@ -60,29 +152,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("up")(up)
-app.command("run")(run)
-app.command("health")(health)
-app.command("demo")(demo)
-app.command("status")(status.show_status)
-app.command("adopt")(adopt.adopt)
-app.command("dry-run")(dry_run.show_dry_run)
-app.add_typer(golive.app)
-app.add_typer(show.app)
-app.add_typer(parked.app)
-app.add_typer(reconcile.app)
-app.add_typer(discrepancies.app)
-app.add_typer(audit.app)
-app.add_typer(events.app)
-app.add_typer(alerts.app)
-app.add_typer(connections.app)
-app.add_typer(connect.app)
-app.add_typer(credentials.app)
-app.add_typer(mapping.app)
-app.add_typer(provider.app)
-app.add_typer(halo.app)
-app.add_typer(enqueue.app)
-app.add_typer(sandbox_commands.app)
 
 
 @app.callback()
@@ -92,88 +161,38 @@ def begin(context: typer.Context) -> None:
         context.obj = this_installation()
 
 
-@app.command("migrate")
-def migrate(
-    context: typer.Context,
-    *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say whether there is something to do.")
-    ] = False,
-) -> None:
-    """Bring the ledger's tables to their newest shape; one that has it stays as it is.
-
-    `syncline up` does this by itself. Several at once wait for each other.
-
-    Example: syncline migrate
-    """
-    settings = desk(context).settings()
-    configure(settings)
-    with embedded.using(settings) as servers:
-        missing = pending(servers.database_url)
-        if dry_run:
-            say(f"To be done: {', '.join(missing)}." if missing else "There is nothing to do.")
-            return
-        upgrade(servers.database_url)
-    say("The ledger has its newest shape.")
+def this_installation() -> CommandContext:
+    """The installation that the environment describes; nothing is imported before it is used."""
+    return CommandContext(settings=_settings, open=_open, quota_keys=_quota_keys)
 
 
-@app.command("down")
-def down(context: typer.Context) -> None:
-    """Stop the embedded PostgreSQL and Redis, unless some process still uses them.
+def _settings() -> Settings:
+    from syncline.settings import Settings  # noqa: PLC0415 - help needs none
 
-    Example: syncline down
-    """
-    settings = desk(context).settings()
-    if settings.database_url is not None and settings.redis_url is not None:
-        say("Both servers come from the settings; nothing here is to be stopped.")
-    elif embedded.stop_if_unused(settings):
-        say("The embedded servers are stopped.")
-    else:
-        say("They are in use: stop `syncline up` and other commands first.")
-        raise typer.Exit(WRONG_DATA)
+    return Settings.load()
 
 
-def this_installation() -> Desk:
-    """The desk over the settings of the environment."""
+def _open() -> AbstractContextManager[Parts]:
+    from workers.opening import opened_here  # noqa: PLC0415 - as above
 
-    def open_it() -> AbstractContextManager[Parts]:
-        settings = Settings.load()
-        configure(settings)
-        return opened(settings)
-
-    return Desk(settings=Settings.load, open=open_it, quota_keys=quota_keys)
+    return opened_here()
 
 
-def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
-    """The keys that the calls of a connection are counted under."""
-    return highlevel_key(link), halo_key(link)
+def _quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
+    from workers.opening import quota_keys  # noqa: PLC0415 - as above
 
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[Parts]:
-    """The parts of a command; embedded servers run for its length at least.
-
-    Raises:
-        Refused: a server of the settings does not answer, or the sealing key is wrong.
-    """
-    with embedded.using(settings) as servers:
-        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
-        try:
-            if not parts.ledger.run(is_prepared):
-                upgrade(servers.database_url)
-            yield parts
-        finally:
-            parts.close()
-
-
-def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:
-    """Commands announce nothing: what they make due is found within seconds."""
+    return quota_keys(link)
 
 
 def main() -> None:
     """Run a command; every error of ours is one line on standard error."""
     # With standard input closed there is none at all; an empty one says so in every prompt.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
+    # Imports leave much that lasts: to search it for garbage at every turn is a tenth of a start.
+    gc.set_threshold(50_000, 20, 20)
+    if "_SYNCLINE_COMPLETE" in os.environ:
+        # Typer learns the shells here, which otherwise takes options of its own.
+        get_completion_inspect_parameters()
     try:
         app()
     except SynclineError as error:

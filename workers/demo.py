@@ -20,9 +20,10 @@ from typing import Annotated, Any
 
 import typer
 
-from syncline.cli.desk import desk
-from syncline.cli.output import WRONG_DATA, console, say
 from syncline.sandbox.config import SandboxConfig
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import console, say
 from workers.demo_view import Sight, View, report, sums
 from workers.installation import LOGS
 from workers.lanes import CREWS
@@ -104,7 +105,7 @@ def demo(
     Example: syncline demo
     """
     config = SandboxConfig(orders=orders, transactions=orders * 6 // 5, subscriptions=orders // 10)
-    here = desk(context)
+    here = command_context(context)
     with (
         _terminated_like_interrupted(),
         View(orders, config.highlevel_limit.calls) as view,

@@ -11,19 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from syncline.errors import Unreachable
 from syncline.settings import Settings
+from workers.broker import ensure_redis
 from workers.locks import FileLock, alone
 from workers.postgres import Postgres
 from workers.redis_server import RedisServer
-from workers.server import ensure_running, ensure_stopped
+from workers.server import ensure_running, ensure_stopped, hold
 
 _CONNECT_SECONDS = 5
 
@@ -50,21 +47,7 @@ def ensure(settings: Settings) -> Servers:
         postgres = Postgres(settings.data)
         with alone(settings.data / "servers.lock"):
             database_url = postgres.url(ensure_running(postgres))
-    if settings.redis_url is not None:
-        redis_url = settings.redis_url.get_secret_value()
-        _check_redis(redis_url)
-    else:
-        redis = RedisServer(settings.data)
-        with alone(settings.data / "servers.lock"):
-            redis_url = redis.url(ensure_running(redis))
-    return Servers(database_url, redis_url)
-
-
-def hold(settings: Settings) -> FileLock:
-    """Say that this process uses the embedded servers, until the answer is closed or it ends."""
-    lock = FileLock(settings.data / "users.lock")
-    lock.share()
-    return lock
+    return Servers(database_url, ensure_redis(settings))
 
 
 def stop_if_unused(settings: Settings) -> bool:
@@ -115,25 +98,4 @@ def _check_database(url: str) -> None:
         raise Unreachable(
             f"PostgreSQL at {place.host or 'the local socket'} does not let us in ({reason}).",
             remedy=remedy,
-        ) from None
-
-
-def _check_redis(url: str) -> None:
-    remedy = "Check SYNCLINE_REDIS_URL, or leave it out to use the embedded Redis."
-    try:
-        client = Redis.from_url(
-            url,
-            socket_connect_timeout=_CONNECT_SECONDS,
-            socket_timeout=_CONNECT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
-    except ValueError:
-        raise Unreachable("SYNCLINE_REDIS_URL is not a Redis URL.", remedy=remedy) from None
-    try:
-        with client:
-            client.ping()
-    except RedisError as error:
-        place = client.connection_pool.connection_kwargs.get("host", "the local socket")
-        raise Unreachable(
-            f"Redis at {place} does not let us in ({error}).", remedy=remedy
         ) from None

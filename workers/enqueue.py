@@ -11,14 +11,14 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import Connection as Database
 
 from syncline.actor import actor
-from syncline.cli.desk import desk
-from syncline.cli.options import day
-from syncline.cli.output import group, say
 from syncline.errors import Again, Refused
 from syncline.ledger import connections, effects
 from syncline.quota.keys import Lane
 from syncline.steps.reconcile_due import LAST, asked
 from syncline.steps.registry import HANDLERS
+from syncline.terminal.context import command_context
+from syncline.terminal.options import day
+from syncline.terminal.output import group, say
 from tasks.nudging import PULL_TASKS
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
@@ -182,7 +182,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
         link = connections.by_name(database, connection)
         effects.decided(database, link.id, what=what, subject=link.name, by=by, after=after)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         parts.ledger.run(note)
         _publish(tasks)
     for task in tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 from pydantic import SecretStr
 
@@ -10,7 +11,6 @@ from syncline import private
 from syncline.errors import Refused
 from syncline.settings import Settings
 from workers.ports import LOOPBACK, free_or_other
-from workers.processes import CELERY
 from workers.supervisor import Process
 
 _TASKS_KEPT = 10_000
@@ -47,7 +47,8 @@ def flower(settings: Settings, at: int, address: str = LOOPBACK) -> Process:
     secret = password(settings).get_secret_value()
     return Process(
         "flower",
-        (*CELERY, "flower"),
+        # Quiet: its banner is not a line of the log.
+        (sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "flower"),
         {
             "SYNCLINE_DATA": str(settings.data),
             # By default it listens everywhere, without a password.

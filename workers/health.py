@@ -19,11 +19,12 @@ import typer
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from syncline.cli.output import WRONG_DATA, AsJson, complain, plain, show, stack
 from syncline.errors import Again, Refused, SynclineError
 from syncline.ledger import status
 from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
+from syncline.terminal.messages import WRONG_DATA, complain
+from syncline.terminal.output import AsJson, plain, show, stack
 from workers import ports
 from workers.postgres import Postgres
 from workers.processes import port_file, tick_mark

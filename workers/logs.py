@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import re
 import sys
@@ -10,7 +9,6 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import structlog
-from celery.signals import task_postrun, task_prerun
 from pydantic import SecretStr
 
 from syncline.settings import Settings
@@ -23,7 +21,6 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]+@")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
-_BOUND = ("connection", "target", "order", "record")
 # One or two lines for every message or call, which say nothing that ours do not.
 _CHATTY = (
     *("httpx", "httpcore", "kombu", "amqp", "alembic", "tornado.access"),
@@ -72,8 +69,6 @@ def configure(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    task_prerun.connect(_bind_task, weak=False, dispatch_uid="syncline.logs.bind")
-    task_postrun.connect(_unbind_task, weak=False, dispatch_uid="syncline.logs.unbind")
 
 
 def redact(
@@ -95,17 +90,3 @@ def _cleaned(name: str, value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [_cleaned("", inner) for inner in value]
     return value
-
-
-def _bind_task(
-    task_id: str, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], **_: Any
-) -> None:
-    given = inspect.signature(task.run).bind_partial(*args, **kwargs).arguments
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(
-        task=task.name, task_id=task_id, **{name: given[name] for name in _BOUND if given.get(name)}
-    )
-
-
-def _unbind_task(**_: Any) -> None:
-    structlog.contextvars.clear_contextvars()

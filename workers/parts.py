@@ -10,129 +10,39 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
 
-from pydantic import SecretStr
 from redis import Redis
-from sqlalchemy import Connection
 
-from syncline.credentials import Sealer, load_key
-from syncline.errors import Refused
-from syncline.halo.client import HaloClient
-from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource
-from syncline.highlevel.oauth import OAuthDesk
-from syncline.ledger import calls, connections
+from syncline.credentials import load_key
+from syncline.ledger import calls
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
 from syncline.quota.bucket import Quota, Spent
 from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
-from syncline.steps.gate import PARALLEL
-from syncline.steps.highlevel_tokens import InstalledTokens
-from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.rules import rules_of
-from syncline.steps.tokens import LedgerTokens, secret
-from syncline.transport import Transport
+from syncline.steps.parts import PARALLEL, Line, Lines, Nudge, Parts
 from workers.sessions import SessionKeeper
 
-LINE_KEPT = 5.0
-"""Seconds for which an opened connection is used before its settings are read again."""
 
+class LateLines:
+    """Lines by what `make` gives, which is called when the first connection is opened."""
 
-class KeptLines:
-    """The lines of a process, over one transport: see `Lines`."""
-
-    def __init__(
-        self, ledger: Ledger, transport: Transport, sealer: Sealer, settings: Settings
-    ) -> None:
-        self._ledger = ledger
-        self._transport = transport
-        self._sealer = sealer
-        self._settings = settings
+    def __init__(self, make: Callable[[], Lines]) -> None:
+        self._make = make
+        self._made: Lines | None = None
         self._lock = Lock()
-        self._open: dict[str, tuple[float, Line]] = {}
-        self._tokens: dict[str, LedgerTokens] = {}
-        self._installed: dict[tuple[str | None, ...], InstalledTokens] = {}
 
     def __call__(self, name: str) -> Line:
         """The line of a connection; raises as `Lines` says."""
         with self._lock:
-            kept = self._open.get(name)
-            if kept is None or time.monotonic() - kept[0] > LINE_KEPT:
-                kept = (time.monotonic(), self._ledger.run(lambda c: self._make(c, name)))
-                self._open[name] = kept
-            return kept[1]
+            if self._made is None:
+                self._made = self._make()
+        return self._made(name)
 
     def forget(self) -> None:
-        """Read every connection anew when it is next asked for; tokens are kept."""
-        with self._lock:
-            self._open.clear()
-
-    def _make(self, connection: Connection, name: str) -> Line:
-        link = connections.by_name(connection, name)
-        client_secret = self._secret(connection, link.tenant_place, "client_secret", name)
-        return Line(
-            link=link,
-            document=rules_of(link),
-            highlevel=HighLevelClient(
-                self._transport,
-                base_url=link.highlevel_url,
-                location_id=link.location_id,
-                tokens=self._highlevel_tokens(connection, link),
-                read_only=link.state == "rehearsing",
-            ),
-            halo=HaloClient(
-                self._transport,
-                base_url=link.halo_url,
-                tenant=link.tenant_key,
-                client_id=link.client_id,
-                client_secret=client_secret,
-                scope=link.scope,
-                tokens=self._tokens_of(link),
-                now=utc_now,
-                read_only=link.state == "rehearsing",
-            ),
-            highlevel_key=highlevel_key(link),
-            halo_key=halo_key(link),
-        )
-
-    def _tokens_of(self, link: Link) -> LedgerTokens:
-        owner = link.tenant_place
-        if owner not in self._tokens:
-            self._tokens[owner] = LedgerTokens(self._ledger, self._sealer, owner, utc_now)
-        return self._tokens[owner]
-
-    def _highlevel_tokens(self, connection: Connection, link: Link) -> TokenSource:
-        if link.auth == "private":
-            token = self._secret(connection, link.location_place, "private_token", link.name)
-            return PrivateToken(token)
-        key = (link.name, link.location_place, link.company_id, link.highlevel_url)
-        if key not in self._installed:
-            desk = oauth_desk(self._settings, self._transport, link)
-            self._installed[key] = InstalledTokens(self._ledger, self._sealer, link, desk, utc_now)
-        return self._installed[key]
-
-    def _secret(self, connection: Connection, owner: str, purpose: str, name: str) -> SecretStr:
-        found = secret(connection, self._sealer, owner, purpose)
-        if found is None:
-            raise Refused(
-                f"Connection {name!r} has no {purpose.replace('_', ' ')}.",
-                remedy="Store it with `syncline credentials set "
-                f"{name} {purpose.replace('_', '-')}`.",
-            )
-        return found
-
-
-def oauth_desk(settings: Settings, transport: Transport, link: Link) -> OAuthDesk | None:
-    """Asks for the tokens of the app in the settings; None where there is none."""
-    if settings.highlevel_client_id is None or settings.highlevel_client_secret is None:
-        return None
-    return OAuthDesk(
-        transport,
-        base_url=link.highlevel_url,
-        client_id=settings.highlevel_client_id,
-        client_secret=settings.highlevel_client_secret,
-        now=utc_now,
-    )
+        """Read every connection anew when it is next asked for."""
+        if self._made is not None:
+            self._made.forget()
 
 
 def highlevel_key(link: Link) -> QuotaKey:
@@ -177,13 +87,23 @@ def make_parts(
     keeper = SessionKeeper(ledger, settings.heartbeat, settings.dead_after)
     nudges = Nudges(redis, forget=settings.dead_after)
     workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="call")
-    transport = Transport()
+    clients = ExitStack()
     # In the reverse order: the session ends while there is a ledger, and each is closed even if
     # another cannot be.
     closing = ExitStack()
-    for close in (ledger.engine.dispose, redis.close, transport.close, workers.shutdown):
+    for close in (ledger.engine.dispose, redis.close, clients.close, workers.shutdown):
         closing.callback(close)
     closing.callback(keeper.close)
+
+    def lines() -> Lines:
+        # Clients and models are slow to import, and not every process opens a connection.
+        from syncline.transport import Transport  # noqa: PLC0415
+        from workers.lines import KeptLines  # noqa: PLC0415
+
+        transport = Transport()
+        clients.callback(transport.close)
+        return KeptLines(ledger, transport, sealer, settings)
+
     return Parts(
         settings=settings,
         ledger=ledger,
@@ -196,7 +116,7 @@ def make_parts(
         now=utc_now,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        open_line=KeptLines(ledger, transport, sealer, settings),
+        open_line=LateLines(lines),
         announce=partial(announce, nudges),
         close=closing.close,
     )

@@ -9,8 +9,7 @@ from syncline.settings import Settings
 from workers.lanes import CREWS, Crew
 from workers.supervisor import Process
 
-# Quiet: its banner is not a line of the log.
-CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers.app")
+_CELERY = (sys.executable, "-m", "workers.celery_process", "-A", "workers.app")
 
 
 def worker(crew: Crew, settings: Settings) -> Process:
@@ -21,7 +20,7 @@ def worker(crew: Crew, settings: Settings) -> Process:
     return Process(
         crew.name,
         (
-            *CELERY,
+            *_CELERY,
             *("worker", "-n", f"{crew.name}@%h", "-P", "threads"),
             *("-c", str(crew.threads(settings.worker_threads)), "-Q", crew.queues),
             *("--without-gossip", "--without-mingle"),
@@ -36,7 +35,7 @@ def beat(settings: Settings) -> Process:
     schedule = settings.data / "beat.schedule"
     return Process(
         "beat",
-        (*CELERY, "beat", "--schedule", str(schedule), "--pidfile="),
+        (*_CELERY, "beat", "--schedule", str(schedule), "--pidfile="),
         _environment(settings),
     )
 

@@ -18,7 +18,6 @@ from celery import Celery
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from syncline.cli.output import complain
 from syncline.credentials import load_key
 from syncline.errors import SynclineError
 from syncline.highlevel.signatures import public_keys
@@ -28,6 +27,7 @@ from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.inbound import doors
 from syncline.steps.parts import Nudge
+from syncline.terminal.messages import complain
 from tasks.nudging import publish
 from workers import embedded, receiver_server
 from workers.committer import Committer
@@ -37,6 +37,7 @@ from workers.logs import configure
 from workers.nudger import Nudger
 from workers.parts import open_redis, utc_now
 from workers.processes import port_file
+from workers.server import hold
 from workers.webhooks import Webhooks
 
 DOORS_KEPT = timedelta(seconds=5)
@@ -137,7 +138,7 @@ def _servers(settings: Settings) -> Servers:
         return Servers(
             settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
         )
-    embedded.hold(settings)
+    hold(settings)
     return embedded.ensure(settings)
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from syncline.cli.desk import desk
 from syncline.errors import UnknownName
 from syncline.settings import Settings
+from syncline.terminal.context import command_context
 from workers import flower, ports, processes
 from workers.lanes import CREWS, EVERYTHING
 from workers.supervisor import Process
@@ -34,7 +34,7 @@ def run(
 
     Example: syncline run deliver
     """
-    settings = desk(context).settings()
+    settings = command_context(context).settings()
     process = process_of(name, settings, address)
     # Beat opens its schedule there before it asks anybody else to make the folder.
     settings.data.mkdir(parents=True, exist_ok=True)

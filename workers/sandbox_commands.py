@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from syncline.cli.desk import desk
-from syncline.cli.output import WRONG_DATA, AsJson, group, show, table
 from syncline.errors import Again, Refused, UnknownName, Unreachable
 from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.settings import Settings
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, group, show, table
 from workers import ports, processes
 
 app = group("sandbox", "Let the emulated HighLevel of `syncline up --sandbox` send events.")
@@ -72,7 +73,7 @@ def send(
     Example: syncline sandbox send OrderCreate --count 3
     """
     _known(kind)
-    settings = desk(context).settings()
+    settings = command_context(context).settings()
     form = {
         "type": kind,
         "to": to or _own_receiver(settings),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from syncline.errors import Refused
+from syncline.settings import Settings
 from workers import ports
 from workers.locks import FileLock
 
@@ -49,6 +50,13 @@ def lock_path(server: Server) -> Path:
 def port_path(server: Server) -> Path:
     """The file that says on which port it listens."""
     return server.home.with_name(f"{server.name}.port")
+
+
+def hold(settings: Settings) -> FileLock:
+    """Say that this process uses the embedded servers, until the answer is closed or it ends."""
+    lock = FileLock(settings.data / "users.lock")
+    lock.share()
+    return lock
 
 
 def ensure_running(server: Server) -> int:

@@ -20,11 +20,11 @@ from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document
 from syncline.quota.keys import Lane
-from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from tasks.nudging import PULL_TASKS
 from workers import embedded
 from workers.installation import Installation, running
@@ -133,7 +133,7 @@ def connect(
     """Add a connection to the emulation, with its credentials and the limits of its settings."""
     new = NewConnection(
         name=name,
-        location_id=LOCATION,
+        location_id=config.location,
         highlevel_url=sandbox.highlevel_url,
         highlevel_calls=config.highlevel_limit.calls,
         highlevel_seconds=int(config.highlevel_limit.seconds),

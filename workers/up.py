@@ -15,13 +15,13 @@ import typer
 from sqlalchemy.engine import make_url
 
 from syncline import private
-from syncline.cli.desk import desk
-from syncline.cli.output import say
 from syncline.errors import Refused
 from syncline.highlevel.signatures import PUBLISHED
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.settings import Settings
+from syncline.terminal.context import command_context
+from syncline.terminal.output import say
 from workers import ports
 from workers.installation import LOGS, Installation, running
 from workers.locks import FileLock
@@ -41,7 +41,7 @@ def up(
 
     Example: syncline up
     """
-    settings = desk(context).settings()
+    settings = command_context(context).settings()
     configure(settings)
     with _only_one(settings), _asked_to_stop() as stop:
         others = [sandbox_process(settings)] if sandbox else []

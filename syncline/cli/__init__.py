@@ -1,1 +1,1 @@
-"""The command line: a file a noun. `workers/commands.py` adds what starts or enqueues."""
+"""The command line: a file a noun. `workers/commands.py` names them all."""

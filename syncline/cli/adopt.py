@@ -12,11 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from syncline.cli.asking import agreed
-from syncline.cli.desk import desk
-from syncline.cli.options import day
-from syncline.cli.output import WRONG_DATA, AsJson, plain, say, show, stack, table
-from syncline.cli.progress import progress_bars
 from syncline.errors import Refused
 from syncline.flows.adoption import Adoption, Held, Match, Sold
 from syncline.flows.adoption_money import Group, Pair
@@ -25,6 +20,12 @@ from syncline.steps.adopt import Survey
 from syncline.steps.adopt_money import KINDS, Money
 from syncline.steps.adopt_taking import TARGETS, Wanted, take
 from syncline.steps.rules import as_live
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.options import day
+from syncline.terminal.output import AsJson, plain, say, show, stack, table
+from syncline.terminal.progress import progress_bars
+from syncline.terminal.prompts import agreed
 
 SHOWN = 20
 """Rows of each table; `--json` has them all."""
@@ -115,7 +116,7 @@ def adopt(
 
     Example: syncline adopt acme --start-from 2026-01-01 --doubtful doubtful.csv
     """
-    with desk(context).open() as parts, progress_bars() as progress:
+    with command_context(context).open() as parts, progress_bars() as progress:
         line = as_live(parts.open_line(name))
         if decided:
             left = take(parts, line, _pairs(decided), progress)

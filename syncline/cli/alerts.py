@@ -10,8 +10,7 @@ from rich.console import Console, RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.desk import desk
-from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, stack, table
+from syncline.cli.status_alerts import state_of
 from syncline.errors import UnknownName
 from syncline.ledger import alert_messages, alerts, connections, effects, history
 from syncline.ledger.alert_messages import SeenMessage
@@ -21,6 +20,9 @@ from syncline.mapping.describe import DescribedFlow, describe
 from syncline.mapping.show import FILLED, OPTIONS, filled_cells, option_cells
 from syncline.steps.alert_trial import Arrival, try_alerts
 from syncline.steps.rules import rules_of
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("alerts", "See what people were told, say that it is known, try whether it arrives.")
 
@@ -78,7 +80,7 @@ def list_alerts(
         only = None if connection is None else connections.by_name(database, connection).id
         return alerts.listed(database, connection_id=only, everything=everything, most=most)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     show(as_json, _Alerts(found), lambda: _render(found))
 
@@ -96,7 +98,7 @@ def show_alert(context: typer.Context, number: Number, *, as_json: AsJson = Fals
         messages = alert_messages.of_alert(database, number)
         return _Shown(alert, messages, [] if told is None else list(told.audit))
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     show(as_json, found, lambda: _render_shown(found))
 
@@ -132,7 +134,7 @@ def acknowledge(
                 )
         return [one.id for one in news]
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         done = parts.ledger.run(work)
     if not done:
         say("None of them is open and unknown.")
@@ -152,7 +154,7 @@ def rules(
 
     Example: syncline alerts rules acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link = parts.ledger.run(lambda database: connections.by_name(database, connection))
     [found] = describe(rules_of(link), {}, ["alerts"])
     show(as_json, found, lambda: _render_rules(connection, found))
@@ -172,7 +174,7 @@ def try_out(
 
     Example: syncline alerts test acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         line = parts.open_line(connection)
         if dry_run:
             ticket = "make a ticket in Halo, read it back, close it, and "
@@ -210,18 +212,6 @@ def _render(found: list[Alert]) -> RenderableType:
         table(f"{len(found)} alerts", columns, rows),
         plain("See one with: syncline alerts show NUMBER"),
     )
-
-
-def state_of(alert: Alert) -> str:
-    """Where an alert stands, and its ticket."""
-    if alert.acknowledged_by is not None and alert.state == "open":
-        state = f"known: {alert.acknowledged_by}"
-    elif alert.detail.get("gathered"):
-        state = f"{alert.state}, told with others"
-    else:
-        told = "" if alert.told_at is not None else ", not told yet"
-        state = f"{alert.state}{told if alert.state != 'closed' else ''}"
-    return state if alert.ticket_id is None else f"{state}, ticket {alert.ticket_id}"
 
 
 def _render_shown(found: _Shown) -> RenderableType:

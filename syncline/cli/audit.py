@@ -19,9 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
 from syncline.cli.audit_erase import erase
-from syncline.cli.desk import desk
-from syncline.cli.options import moment
-from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, stack, table
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import audit_reading, chains, connections
 from syncline.ledger.audit_reading import Place, Proved, Wanted
@@ -32,6 +29,10 @@ from syncline.steps.parts import Parts
 from syncline.steps.seal import seal
 from syncline.steps.verify import Verified
 from syncline.steps.verify import verify as check
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.options import moment
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("audit", "Look at the audit log, prove it, export it, erase a person from it.")
 app.command("erase")(erase)
@@ -93,7 +94,7 @@ def verify(
     """
     typed = [head for text in expect or [] for head in chains.expected(text)]
     start = None if since is None else _from(since)
-    with desk(context).open() as parts, _progress("checked") as told:
+    with command_context(context).open() as parts, _progress("checked") as told:
         names = _chains(parts, connection)
         kept = chain(typed, _heads(parts, anchors or []))
         found = check(parts, names, start, kept, told)
@@ -117,7 +118,7 @@ def list_entries(
 
     Example: syncline audit list --since 2026-11-01 --connection acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         wanted = _wanted(parts, connection, record, since, until)
         found = parts.ledger.run(lambda c: audit_reading.listed(c, wanted, most))
     show(as_json, found, lambda: _listed(found))
@@ -142,7 +143,7 @@ def show_entry(
             f"{source!r} is no kind of entry.", remedy="Give effect or change, and its number."
         )
     kind: Source = "effect" if source == "effect" else "change"
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(lambda c: audit_reading.one(c, kind, entry_id))
     if found is None:
         raise UnknownName(
@@ -172,7 +173,7 @@ def export(
 
     Example: syncline audit export acme.jsonl --connection acme --since 2026-11-01
     """
-    with desk(context).open() as parts, _progress("entries") as told:
+    with command_context(context).open() as parts, _progress("entries") as told:
         wanted = _wanted(parts, connection, record, since, until)
         entries = _counting(
             audit_reading.proved(parts.ledger, wanted),
@@ -203,7 +204,7 @@ def anchor(
 
     Example: syncline audit anchor > heads-2026-11-28.jsonl
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         if not dry_run:
             seal(parts)
             anchoring.anchor(parts, timedelta(0))

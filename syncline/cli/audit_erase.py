@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, plain, show, stack
 from syncline.errors import Refused
 from syncline.steps.erase import Erasure
 from syncline.steps.erase import erase as erase_step
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, plain, show, stack
 
 _REST = (
     "Not erased: what HighLevel and Halo hold, dumps and exports made before, logs of other "
@@ -53,7 +53,7 @@ def erase(
         raise Refused(
             "An erasure cannot be undone.", remedy="Look with --dry-run, then run it with --yes."
         )
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         done = erase_step(parts, who, dry_run=dry_run)
     told = _Told(
         dry_run=dry_run,

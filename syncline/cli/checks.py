@@ -39,7 +39,7 @@ from syncline.highlevel.payments import RECORDS, Records, Span, list_records
 from syncline.highlevel.providers import list_providers
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
-from syncline.steps import abilities, tokens
+from syncline.steps import abilities, stored_secrets
 from syncline.steps.gate import Gate
 from syncline.steps.highlevel_tokens import read_grant
 from syncline.steps.parts import Line, Parts
@@ -369,7 +369,7 @@ def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
     """Asks for a token of its own: the one that is kept may have come from an older secret."""
     link = line.link
     secret = parts.ledger.run(
-        lambda connection: tokens.secret(
+        lambda connection: stored_secrets.secret(
             connection, parts.sealer, link.tenant_place, "client_secret"
         )
     )

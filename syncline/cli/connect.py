@@ -16,8 +16,6 @@ import typer
 from pydantic import SecretStr
 
 from syncline.cli.callback import listening
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, group, one_line, plain, show
 from syncline.errors import Refused, SynclineError
 from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import Grant, OAuthDesk, authorize_url
@@ -30,6 +28,9 @@ from syncline.steps.gate import Gate, NoQuota
 from syncline.steps.highlevel_tokens import install
 from syncline.steps.parts import Parts
 from syncline.steps.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import one_line
+from syncline.terminal.output import AsJson, group, plain, show
 from syncline.transport import Permit, Transport
 
 app = group("connect", "Let an app of HighLevel's marketplace into a location.")
@@ -93,7 +94,7 @@ def highlevel(
 
     Example: syncline connect highlevel acme
     """
-    here = desk(context)
+    here = command_context(context)
     settings = here.settings()
     client_id, client_secret = _app(settings)
     with here.open() as parts, closing(Transport(connections=1)) as transport:

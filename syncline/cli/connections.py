@@ -12,11 +12,7 @@ from rich.console import Console, RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.asking import ask_secret
 from syncline.cli.checks import Inspected, inspect
-from syncline.cli.desk import desk
-from syncline.cli.options import HaloSecret, HaloSecretEnv, Mode, Token, TokenEnv, day, limit, url
-from syncline.cli.output import AsJson, group, plain, say, show, stack, table
 from syncline.cli.probe import probe
 from syncline.errors import Refused
 from syncline.ledger import connections, effects, mappings
@@ -25,8 +21,21 @@ from syncline.mapping.document import default_document, load
 from syncline.quota.keys import HIGHLEVEL_LIVE, HIGHLEVEL_TRIAL
 from syncline.steps.parts import Parts
 from syncline.steps.rules import begin
-from syncline.steps.tokens import keep
-from syncline.steps.tokens import secret as known_secret
+from syncline.steps.stored_secrets import keep
+from syncline.steps.stored_secrets import secret as known_secret
+from syncline.terminal.context import command_context
+from syncline.terminal.options import (
+    HaloSecret,
+    HaloSecretEnv,
+    Mode,
+    Token,
+    TokenEnv,
+    day,
+    limit,
+    url,
+)
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.prompts import ask_secret
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
@@ -119,7 +128,7 @@ def add(
     --halo-url https://acme.halopsa.com --halo-client-id 5f0c2b7e
     --highlevel-token-env HIGHLEVEL_TOKEN --halo-secret-env HALO_SECRET
     """
-    here = desk(context)
+    here = command_context(context)
     usual = HIGHLEVEL_LIVE if trial_account is None else HIGHLEVEL_TRIAL
     highlevel_calls, highlevel_seconds = limit("--highlevel-limit", highlevel_limit or usual.burst)
     halo_calls, halo_seconds = limit("--halo-limit", halo_limit)
@@ -224,7 +233,7 @@ def list_connections(context: typer.Context, *, as_json: AsJson = False) -> None
 
     Example: syncline connection list
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         links = parts.ledger.run(connections.everyone)
     shown = [
         {key: value for key, value in asdict(link).items() if key not in {"mapping", "id"}}
@@ -247,7 +256,7 @@ def check(
 
     Example: syncline connection check acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         line = parts.open_line(name)
         with Console(stderr=True).status("") as shown:
             inspected = inspect(
@@ -280,7 +289,7 @@ def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> Non
             _decided(database, parts, link, "connection start", {"state": "active"})
         return link
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         before = parts.ledger.run(work)
     if before.state == "active":
         say(f"{name} was not stopped.")
@@ -304,7 +313,7 @@ def rehearse(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> 
             _decided(database, parts, link, "connection rehearse", {"state": "rehearsing"})
         return link
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         before = parts.ledger.run(work)
         if before.state == "active" and not dry_run:
             parts.sleep(NOTICED_AFTER_S)
@@ -331,7 +340,7 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
             _decided(database, parts, link, "connection stop", {"state": "stopped"})
         return link
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         before = parts.ledger.run(work)
         if before.reads and not dry_run:
             parts.sleep(NOTICED_AFTER_S)
@@ -371,7 +380,7 @@ def set_mapping(
                 after={"mapping": document},
             )
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         parts.ledger.run(work)
     say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
 

@@ -10,9 +10,6 @@ import typer
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.asking import ask_secret
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, group, plain, say, show, stack
 from syncline.cli.status_secrets import read_secrets, secrets_table
 from syncline.credentials import begin_rotation, end_rotation, load_key
 from syncline.errors import Broken
@@ -21,7 +18,10 @@ from syncline.ledger.credentials import OAUTH
 from syncline.settings import Settings
 from syncline.steps import notify
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, say, show, stack
+from syncline.terminal.prompts import ask_secret
 
 app = group("credentials", "Look at the stored secrets, replace one, change the sealing key.")
 
@@ -57,7 +57,7 @@ def list_credentials(context: typer.Context, *, as_json: AsJson = False) -> None
 
     Example: syncline credentials list
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         listed = parts.ledger.run(lambda connection: read_secrets(connection, parts))
     show(as_json, listed, lambda: stack(*secrets_table(listed)))
 
@@ -84,7 +84,7 @@ def set_credential(
 
     Example: syncline credentials set acme private-token --secret-env HIGHLEVEL_TOKEN
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link = parts.ledger.run(lambda database: connections.by_name(database, connection))
         value = ask_secret(_IN_WORDS[what], "--secret", given=secret, variable=secret_env)
         purpose = what.value.replace("-", "_")
@@ -130,7 +130,7 @@ def rotate_key(
 
     Example: syncline credentials rotate-key
     """
-    here = desk(context)
+    here = command_context(context)
     settings = here.settings()
     with here.open() as parts:
         rotated = _rotate(parts, settings, dry_run=dry_run)

@@ -10,7 +10,6 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.desk import desk
 from syncline.cli.discrepancy_choice import (
     COLUMNS,
     OfCause,
@@ -22,12 +21,13 @@ from syncline.cli.discrepancy_choice import (
     values_of,
 )
 from syncline.cli.discrepancy_decisions import accept, apply, mark, reopen
-from syncline.cli.output import AsJson, group, plain, show, stack, table
 from syncline.errors import UnknownName
 from syncline.flows.discrepancies import IN_WORDS, Cause
 from syncline.flows.repairs import act_of
 from syncline.ledger import discrepancies
 from syncline.ledger.discrepancies import UNDECIDED, Discrepancy, Only
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
 app = group("discrepancies", "Look at differences between both sides, and decide about them.")
 app.command("apply")(apply)
@@ -102,7 +102,7 @@ def list_discrepancies(
         ]
         return _Listed(found, sum(many.values()) - len(found), counts)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     show(as_json, found, lambda: _render(found))
 
@@ -126,7 +126,7 @@ def show_discrepancy(
         found = [] if number is None else discrepancies.listed(database, Only(ids=[number]))
         return found or discrepancies.listed(database, Only(record=wanted))
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     if not found:
         raise UnknownName(

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from syncline.cli.options import day
 from syncline.errors import Refused, UnknownName
 from syncline.flows.discrepancies import ROW, Cause
 from syncline.ledger import connections, discrepancies
 from syncline.ledger.discrepancies import UNDECIDED, Discrepancy, Only
+from syncline.terminal.options import day
 
 OfConnection = Annotated[
     str | None, typer.Option("--connection", "-c", metavar="NAME", help="Only of this connection.")

@@ -12,8 +12,6 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.asking import agreed
-from syncline.cli.desk import desk
 from syncline.cli.discrepancy_choice import (
     OfCause,
     OfConnection,
@@ -23,8 +21,6 @@ from syncline.cli.discrepancy_choice import (
     in_short,
     only,
 )
-from syncline.cli.output import WRONG_DATA, AsJson, plain, say, show, stack, table
-from syncline.cli.progress import progress_bars
 from syncline.errors import Refused
 from syncline.flows.discrepancies import Cause
 from syncline.ledger.discrepancies import DECIDED, UNDECIDED, Discrepancy, Only
@@ -34,6 +30,11 @@ from syncline.steps import repair
 from syncline.steps.accept import Acceptance
 from syncline.steps.parts import Line, Parts
 from syncline.steps.repair_writing import apply as write
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, plain, say, show, stack, table
+from syncline.terminal.progress import progress_bars
+from syncline.terminal.prompts import agreed
 
 SHOWN = 50
 """Rows of a table; `--json` has them all."""
@@ -115,7 +116,7 @@ def apply(
             for one in plans
         ]
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(choose)
         if not dry_run:
             agreed(f"Write our value again for {_several(len(found))}?", yes=yes)
@@ -159,7 +160,7 @@ def accept(
         done = accepting.accept(parts, line, plans, what, actor(parts.settings))
         return _accepted(plans, done)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(choose)
         if not dry_run:
             agreed(f"Take Halo's value for {_several(len(found))}?", yes=yes)
@@ -183,7 +184,7 @@ def mark(
         raise Refused(
             "The note is empty.", remedy="Say in a few words why the difference may stay."
         )
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(lambda database: _numbered(database, numbers))
         if not dry_run:
             marking.mark(parts, found, note.strip(), actor(parts.settings))
@@ -202,7 +203,7 @@ def reopen(
 
     Example: syncline discrepancies reopen 12
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(lambda database: _numbered(database, numbers, DECIDED))
         done = len(found)
         if not dry_run:

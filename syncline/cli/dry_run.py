@@ -13,8 +13,6 @@ import typer
 from rich.console import Console, RenderableType
 
 from syncline import jsontext
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, console, plain, stack, table
 from syncline.cli.show import HELD_UNTIL_LIVE
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
@@ -22,6 +20,8 @@ from syncline.ledger.modes import HELD
 from syncline.steps.dry_run import Tell, dry_run
 from syncline.steps.halo_targets import TARGETS
 from syncline.steps.plan import Call, Kept, Plan
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, console, plain, stack, table
 
 SHOWN = 20
 """Calls and reasons that a person is shown; --json has them all."""
@@ -54,7 +54,11 @@ def show_dry_run(
         raise UnknownName(
             f"Nothing is written to {target!r:.40}.", remedy=f"Known: {', '.join(known)}."
         )
-    with desk(context).open() as parts, TemporaryFile() as calls, TemporaryFile() as kept:
+    with (
+        command_context(context).open() as parts,
+        TemporaryFile() as calls,
+        TemporaryFile() as kept,
+    ):
         sheet = _Sheet()
         pages = _Pages(calls, kept, bodies=bodies)
         taker = pages if as_json else sheet

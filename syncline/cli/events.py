@@ -10,11 +10,11 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, group, plain, say, show, stack, table
 from syncline.errors import UnknownName
 from syncline.ledger import effects, event_queue
 from syncline.ledger.event_queue import StoredEvent
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("events", "Look at the webhooks that came, and handle them again.")
 
@@ -50,7 +50,7 @@ def list_events(
 
     Example: syncline events list --state parked
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = _Events(
             parts.ledger.run(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
@@ -70,7 +70,7 @@ def show_event(
 
     Example: syncline events show 1042
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(lambda c: event_queue.stored(c, event_id))
     if found is None:
         raise _unknown(event_id)
@@ -95,7 +95,7 @@ def retry(
 
     Example: syncline events retry 1042
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         by = actor(parts.settings)
 
         def work(connection: Connection) -> int:

@@ -14,8 +14,6 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.cli.checks import inspect
-from syncline.cli.desk import desk
-from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, stack, table
 from syncline.errors import Again, Refused
 from syncline.flows import golive as checks
 from syncline.flows.golive import Line, Side
@@ -26,6 +24,9 @@ from syncline.ledger.golive import Step, Went
 from syncline.steps import golive as steps
 from syncline.steps.parts import Line as Connected
 from syncline.steps.parts import Parts
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("golive", "Go live, when all that matters is green; and back.")
 
@@ -65,7 +66,7 @@ def check(
 
     Example: syncline golive check acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         if accept_polling:
             _accept(parts, name, ["webhooks"], "polling is enough")
         link, found = _checked(parts, name, within)
@@ -97,7 +98,7 @@ def switch(
     """
     if accept and not (because or "").strip():
         raise Refused("--accept needs a reason.", remedy="Give it with --because TEXT.")
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link = parts.open_line(name).link
         if link.mode == "live":
             raise steps.live_already(link)
@@ -133,7 +134,7 @@ def back(
 
     Example: syncline golive back acme --because "wrong tax in the mapping"
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link = parts.ledger.run(lambda connection: connections.by_name(connection, name))
         if dry_run:
             ready = link.mode == "live"
@@ -155,7 +156,7 @@ def show_steps(context: typer.Context, *, name: Name, as_json: AsJson = False) -
         link = connections.by_name(connection, name)
         return link, books.steps(connection, link, ["switch", "back", "accept", "dump"])
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link, taken = parts.ledger.run(work)
     document = {
         "connection": name,
@@ -186,7 +187,7 @@ def dump(
     """
     from syncline.steps import dump as dumping  # noqa: PLC0415 - only this command needs it
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         link = parts.ledger.run(lambda connection: connections.by_name(connection, name))
         now = parts.now()
         path = to or parts.settings.data / "dumps" / f"ledger-{now:%Y%m%dT%H%M%SZ}.dump"
@@ -242,7 +243,7 @@ def follow(
     """
     from syncline.steps import end_to_end  # noqa: PLC0415 - only this command needs it
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         line = parts.open_line(name)
         if not line.link.is_emulated:
             for number, step in enumerate(end_to_end.BY_HAND, 1):

@@ -9,15 +9,17 @@ import typer
 from rich.console import RenderableType
 
 from syncline.actor import caused
-from syncline.cli import halo_dashboard, options
-from syncline.cli.desk import desk
-from syncline.cli.halo_again import by_hand
-from syncline.cli.output import WRONG_SETTINGS, AsJson, Commands, group, plain, show, stack, table
+from syncline.cli import halo_dashboard
 from syncline.errors import Refused
-from syncline.halo.webhooks.registration import WANTED
+from syncline.halo.webhooks.bindable import WANTED
 from syncline.steps import webhooks_install
 from syncline.steps.bound import bound
 from syncline.steps.webhooks_install import Installed, install, look, remove
+from syncline.terminal import options
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_SETTINGS
+from syncline.terminal.output import AsJson, Commands, group, plain, show, stack, table
+from syncline.terminal.retrying import by_hand
 
 app = group("halo", "Set up what Halo sends to syncline, and what it shows of it.")
 webhooks = typer.Typer(
@@ -113,7 +115,7 @@ def install_webhook(
     Example: syncline halo webhooks install acme --url https://sync.example.com
     """
     public_url = _public_url(context, url)
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = install(
             parts,
@@ -143,7 +145,7 @@ def show_webhook(
 
     Example: syncline halo webhooks show acme
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         found = look(parts, line)
         known = parts.ledger.run(lambda database: bound(database, line.link.id))
@@ -163,7 +165,7 @@ def remove_webhook(
 
     Example: syncline halo webhooks remove acme --dry-run
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         gone = _Removed(
             connection,
@@ -178,7 +180,7 @@ def remove_webhook(
 def _public_url(context: typer.Context, given: str | None) -> str:
     name, found = "--url", given
     if found is None:
-        name, found = "SYNCLINE_PUBLIC_URL", desk(context).settings().public_url
+        name, found = "SYNCLINE_PUBLIC_URL", command_context(context).settings().public_url
     if found is None:
         raise Refused(
             "It is not known where Halo reaches the receiver.",

@@ -9,13 +9,14 @@ import typer
 from rich.console import RenderableType
 
 from syncline.actor import caused
-from syncline.cli.desk import desk
-from syncline.cli.halo_again import by_hand
-from syncline.cli.output import WRONG_SETTINGS, AsJson, Commands, plain, show, stack, table
 from syncline.flows.dashboard_html import on_the_way, reconciled, sealed, unfulfilled
 from syncline.ledger.dashboard import Figures, figures
 from syncline.steps import dashboard as steps
 from syncline.steps.dashboard_objects import Item
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_SETTINGS
+from syncline.terminal.output import AsJson, Commands, plain, show, stack, table
+from syncline.terminal.retrying import by_hand
 
 app = typer.Typer(
     name="dashboard",
@@ -83,7 +84,7 @@ def install_dashboard(
 
     Example: syncline halo dashboard install acme --dry-run
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = steps.install(
             parts, line, dry_run=dry_run, cause=caused("halo dashboard install", parts.settings)
@@ -102,7 +103,7 @@ def show_dashboard(context: typer.Context, connection: Name, *, as_json: AsJson 
 
     Example: syncline halo dashboard show acme
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = steps.install(parts, line, dry_run=True, cause="halo dashboard show")
         counted = parts.ledger.run(lambda database: figures(database, line.link))
@@ -120,7 +121,7 @@ def remove_dashboard(
 
     Example: syncline halo dashboard remove acme --dry-run
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         gone = steps.remove(
             parts, line, dry_run=dry_run, cause=caused("halo dashboard remove", parts.settings)

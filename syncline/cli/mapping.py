@@ -14,17 +14,6 @@ import typer
 from rich.console import Console, RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.desk import desk
-from syncline.cli.output import (
-    WRONG_SETTINGS,
-    AsJson,
-    group,
-    plain,
-    say,
-    show,
-    stack,
-    table,
-)
 from syncline.errors import Refused
 from syncline.flows import payments, subscriptions
 from syncline.ledger import connections, records
@@ -42,6 +31,9 @@ from syncline.mapping.show import (
     option_cells,
     row_cells,
 )
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_SETTINGS
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("mapping", "Check a mapping document, and show what it says.")
 
@@ -166,7 +158,7 @@ def _find(context: typer.Context, which: str, *, with_examples: bool) -> _Found:
         link = connections.by_name(database, which)
         return _Found(link.mapping, _examples(database, link) if with_examples else {})
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         return parts.ledger.run(work)
 
 

@@ -13,8 +13,6 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.cli import two_sides
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, group, plain, say, show, stack, table
 from syncline.cli.parked_accept import accept_parked
 from syncline.cli.remedies import in_two
 from syncline.cli.two_sides import TwoSides, both_sides
@@ -23,6 +21,8 @@ from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections, effects
 from syncline.settings import Settings
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("parked", "Look at deliveries that need a person, by cause, and decide about them.")
 app.command("accept")(accept_parked)
@@ -88,7 +88,7 @@ def list_parked(
             return _records(database, only, cause, most)
         return _causes(database, only, most)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     show(as_json, found, lambda: _render(found))
 
@@ -120,7 +120,7 @@ def show_parked(
             return [both_sides(database, one) for one in found]
         return _shown_cause(database, only, wanted)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(work)
     show(as_json, found, lambda: _render_shown(found))
 
@@ -164,7 +164,7 @@ def retry_parked(
             raise _unknown(cause)
         return many
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         many = parts.ledger.run(work)
     say(_sentence(many, "would be" if dry_run else "will be"))
 

@@ -12,10 +12,6 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli.asking import agreed
-from syncline.cli.desk import desk
-from syncline.cli.output import WRONG_DATA, AsJson, plain, show, stack, table
-from syncline.cli.progress import progress_bars
 from syncline.deliveries import parked, target_rows
 from syncline.deliveries.parked import ParkedDelivery
 from syncline.deliveries.target_rows import TargetRow
@@ -23,6 +19,11 @@ from syncline.errors import UnknownName
 from syncline.ledger import connections
 from syncline.steps.accept import Acceptance, accept, plan_parked
 from syncline.steps.parts import Parts
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, plain, show, stack, table
+from syncline.terminal.progress import progress_bars
+from syncline.terminal.prompts import agreed
 
 BATCH = 100
 """Deliveries that are looked at and written down together."""
@@ -79,7 +80,7 @@ def accept_parked(
 
     Example: syncline parked accept c1f3a5b7d --dry-run
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = parts.ledger.run(lambda database: _chosen(database, wanted, connection))
         if not dry_run:
             agreed(f"Leave {_several(len(found))} as the other side holds them?", yes=yes)

@@ -16,9 +16,6 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import caused
-from syncline.cli.desk import desk
-from syncline.cli.halo_again import by_hand
-from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, table
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
     PATH,
@@ -32,6 +29,10 @@ from syncline.ledger import effects
 from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate, Outcome, Planned, highlevel_gate
 from syncline.steps.parts import Line, Parts
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import AsJson, group, plain, say, show, table
+from syncline.terminal.retrying import by_hand
 from syncline.transport import Permit
 
 app = group("provider", "Look at white-label payment providers in HighLevel, and register one.")
@@ -68,7 +69,7 @@ def list_registered(context: typer.Context, *, connection: Name, as_json: AsJson
 
     Example: syncline provider list acme
     """
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         found = [_shown(one) for one in _registered(line, highlevel_gate(parts, line, Lane.UPKEEP))]
     show(as_json, {"providers": found}, lambda: _render(line, found))
@@ -107,7 +108,7 @@ def register(
         description=description,
         image_url=image_url,
     )
-    with desk(context).open() as parts, by_hand():
+    with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         if dry_run:
             _print_request(line, wanted)

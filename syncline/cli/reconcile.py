@@ -18,9 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
 from syncline.actor import caused
-from syncline.cli.desk import desk
-from syncline.cli.options import day
-from syncline.cli.output import WRONG_DATA, AsJson, group, plain, say, show, stack, table
 from syncline.errors import Refused, UnknownName
 from syncline.flows import certificates
 from syncline.flows.discrepancies import period_in_words
@@ -30,6 +27,10 @@ from syncline.steps import reconcile as step
 from syncline.steps.parts import Line, Parts
 from syncline.steps.reconcile_due import asked, period_of
 from syncline.steps.reconcile_reader import Tell
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.options import day
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("reconcile", "Compare both sides with what Halo really holds, and certify it.")
 
@@ -90,7 +91,7 @@ def run(
     Example: syncline reconcile run acme --period 2026-11
     """
     first, last = _days(period, since, until)
-    with desk(context).open() as parts, _progress() as tell:
+    with command_context(context).open() as parts, _progress() as tell:
         line = parts.open_line(name)
         days = period_of(parts, line.link, first, last)
         if dry_run:
@@ -115,7 +116,7 @@ def list_runs(context: typer.Context, name: Name, *, as_json: AsJson = False) ->
 
     Example: syncline reconcile list acme
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
 
         def work(connection: Any) -> list[Run]:
             link = connections.by_name(connection, name)
@@ -140,7 +141,7 @@ def show_run(
 
     Example: syncline reconcile show --format csv --output november.csv
     """
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         found = _run(parts, number)
     _write(found, Format.JSON if as_json else format_, output)
     raise typer.Exit(0 if (found.certificate or {}).get("clean") else WRONG_DATA)

@@ -10,8 +10,6 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.desk import desk
-from syncline.cli.output import AsJson, group, plain, show, stack, table
 from syncline.cli.show_at import At, show_at
 from syncline.deliveries.states import State
 from syncline.errors import UnknownName
@@ -21,6 +19,8 @@ from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
 from syncline.ledger.modes import HELD
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
 app = group("show", "Show one record on both sides.")
 
@@ -125,7 +125,7 @@ def _show(
         money = history.transactions_of(connection, record_id) if kind == "order" else ()
         return _Shown(kind, record_id, _sides(connection, found), money, found)
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         shown = parts.ledger.run(work)
     show(as_json, shown, lambda: _render(shown))
 

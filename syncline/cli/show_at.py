@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.cli.desk import desk
-from syncline.cli.options import moment
-from syncline.cli.output import plain, show, stack, table
 from syncline.errors import UnknownName
 from syncline.ledger import history
 from syncline.ledger.history import Past, SeenEffect
+from syncline.terminal.context import command_context
+from syncline.terminal.options import moment
+from syncline.terminal.output import plain, show, stack, table
 
 At = Annotated[
     str | None,
@@ -76,7 +76,7 @@ def show_at(context: typer.Context, kind: str, record_id: str, at: str, *, as_js
             )
         return found
 
-    with desk(context).open() as parts:
+    with command_context(context).open() as parts:
         record = parts.ledger.run(work)
     then = _Then(kind, record_id, when, record, _delivered(record.audit))
     show(as_json, then, lambda: _render(then))

@@ -12,8 +12,6 @@ from rich.console import RenderableType
 from rich.live import Live
 from sqlalchemy import Connection
 
-from syncline.cli.desk import Desk, desk
-from syncline.cli.output import AsJson, ago, console, plain, show, stack, table
 from syncline.cli.status_alerts import OpenAlert, alerts_table, read_alerts
 from syncline.cli.status_events import EventStatus, events_table, read_events
 from syncline.cli.status_secrets import Secrets, read_secrets, secrets_table
@@ -25,6 +23,8 @@ from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
 from syncline.steps.parts import Parts
+from syncline.terminal.context import CommandContext, command_context
+from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
 
 _WATCH_SECONDS = 1.0
 _UNSEALED_S = 300.0
@@ -82,7 +82,7 @@ def show_status(
     """
     if as_json and watch:
         raise Refused("--json prints one document, --watch never ends.", remedy="Use one of them.")
-    here = desk(context)
+    here = command_context(context)
     with here.open() as parts:
         if watch:
             _watch(here, parts, connection)
@@ -91,7 +91,7 @@ def show_status(
             show(as_json, found, lambda: _render(found))
 
 
-def _watch(here: Desk, parts: Parts, name: str | None) -> None:
+def _watch(here: CommandContext, parts: Parts, name: str | None) -> None:
     try:
         with Live(_render(_read(here, parts, name)), console=console(), auto_refresh=False) as live:
             while True:
@@ -101,7 +101,7 @@ def _watch(here: Desk, parts: Parts, name: str | None) -> None:
         return
 
 
-def _read(here: Desk, parts: Parts, name: str | None) -> _Status:
+def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
     def work(
         connection: Connection,
     ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert], timedelta | None]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.alerts import state_of
-from syncline.cli.output import plain, table
 from syncline.ledger import alerts
+from syncline.ledger.alerts import Alert
+from syncline.terminal.output import plain, table
 
 _MOST = 20
 
@@ -56,3 +56,15 @@ def alerts_table(found: list[OpenAlert]) -> list[RenderableType]:
         table("open alerts", columns, rows),
         plain("See one with: syncline alerts show NUMBER"),
     ]
+
+
+def state_of(alert: Alert) -> str:
+    """Where an alert stands, and its ticket."""
+    if alert.acknowledged_by is not None and alert.state == "open":
+        state = f"known: {alert.acknowledged_by}"
+    elif alert.detail.get("gathered"):
+        state = f"{alert.state}, told with others"
+    else:
+        told = "" if alert.told_at is not None else ", not told yet"
+        state = f"{alert.state}{told if alert.state != 'closed' else ''}"
+    return state if alert.ticket_id is None else f"{state}, ticket {alert.ticket_id}"

@@ -8,11 +8,11 @@ from datetime import timedelta
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.output import plain, table
 from syncline.ledger import radar
 from syncline.ledger.connections import Link
 from syncline.ledger.radar import Figures
 from syncline.steps.bound import Bound, bound
+from syncline.terminal.output import plain, table
 
 PERIOD = timedelta(days=1)
 """How far back the figures go."""

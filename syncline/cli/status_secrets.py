@@ -9,11 +9,11 @@ from datetime import datetime
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.cli.output import ago, plain, table
 from syncline.ledger import connections, credentials
 from syncline.ledger.connections import Link
 from syncline.ledger.credentials import Stored
 from syncline.steps.parts import Parts
+from syncline.terminal.output import ago, plain, table
 
 _COLUMNS = ("connections", "secret", "since", "expires (UTC)", "to be replaced", "key")
 

@@ -12,13 +12,13 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.cli.output import plain, stack, table
 from syncline.cli.remedies import in_two
 from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedDelivery, SourceRecord
 from syncline.ledger import connections
 from syncline.mapping.apply import Row
 from syncline.mapping.document import load
+from syncline.terminal.output import plain, stack, table
 
 MARK: Final = "►"
 """Stands before a field that is to blame."""

@@ -24,8 +24,8 @@ from syncline.ledger.adopting import OpenOrder
 from syncline.money import decimal, minor_digits
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, currencies, readings
-from syncline.steps.gate import PARALLEL, halo_gate, highlevel_gate
-from syncline.steps.parts import Line, Parts
+from syncline.steps.gate import halo_gate, highlevel_gate
+from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.steps.patience import patiently
 from syncline.steps.pull import pull
 from syncline.steps.record import record

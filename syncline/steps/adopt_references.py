@@ -31,9 +31,9 @@ from syncline.steps import abilities, waves
 from syncline.steps.adopt_pins import SHAPES, THIRD_PARTY, compared
 from syncline.steps.adopt_reading import Progress
 from syncline.steps.failures import ADOPTING, Batch, put_back
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
+from syncline.steps.gate import Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Parts
+from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.steps.render import Write
 from syncline.steps.rounds import NextRun
 from syncline.steps.sources import currency_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.halo.webhooks.registration import WANTED, BindableEvent
+from syncline.halo.webhooks.bindable import WANTED, BindableEvent
 from syncline.ledger import abilities
 
 _NAME = "webhook"

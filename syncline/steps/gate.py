@@ -19,16 +19,13 @@ from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswer
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
 from syncline.quota.keys import Lane, QuotaKey, halo_hint, highlevel_hint
-from syncline.steps.parts import Line, Parts
+from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.transport import Permit
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=3)
 """Longest a task sleeps for quota; further away than that, work goes back to the ledger."""
-
-PARALLEL = 32
-"""Most calls of one wave; one transaction covers a wave's beginning and one its end."""
 
 
 @dataclass(frozen=True, slots=True)

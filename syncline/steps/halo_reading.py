@@ -42,7 +42,7 @@ from syncline.quota.keys import Lane
 from syncline.steps import abilities
 from syncline.steps.claim import do_readings
 from syncline.steps.consignments import consignment_gone, record_consignments
-from syncline.steps.gate import PARALLEL, Gate, NoQuota, Outcome, halo_gate
+from syncline.steps.gate import Gate, NoQuota, Outcome, halo_gate
 from syncline.steps.halo_book import FLOW, Book, Waits, owe_readings
 from syncline.steps.halo_rows import (
     is_as_known,
@@ -51,7 +51,7 @@ from syncline.steps.halo_rows import (
     judge_order,
     judge_payment,
 )
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.rounds import NextRun
 from syncline.transport import Permit
 

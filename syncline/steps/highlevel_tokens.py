@@ -29,7 +29,8 @@ from syncline.quota.keys import Lane
 from syncline.steps.gate import Gate
 from syncline.steps.parts import Parts
 from syncline.steps.rules import begin
-from syncline.steps.tokens import TWICE_WITHIN, keep
+from syncline.steps.stored_secrets import keep
+from syncline.steps.tokens import TWICE_WITHIN
 from syncline.transport import Permit
 
 MARGIN = timedelta(seconds=30)

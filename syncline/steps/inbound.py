@@ -10,7 +10,7 @@ from syncline.credentials import Sealer
 from syncline.errors import Refused
 from syncline.halo.webhooks.inbound import InboundKeys
 from syncline.ledger import connections
-from syncline.steps import tokens
+from syncline.steps import stored_secrets
 
 PURPOSE = "halo_webhook"
 
@@ -29,7 +29,7 @@ def inbound_keys(connection: Connection, sealer: Sealer, connection_id: int) -> 
     Raises:
         Refused: they were sealed with another key, or are damaged.
     """
-    found = tokens.secret(connection, sealer, _owner(connection_id), PURPOSE)
+    found = stored_secrets.secret(connection, sealer, _owner(connection_id), PURPOSE)
     return None if found is None else InboundKeys.read(found)
 
 
@@ -37,7 +37,7 @@ def keep_inbound_keys(
     connection: Connection, sealer: Sealer, connection_id: int, keys: InboundKeys
 ) -> None:
     """Seal and store a connection's keys in place of those before."""
-    tokens.keep(connection, sealer, _owner(connection_id), PURPOSE, keys.written())
+    stored_secrets.keep(connection, sealer, _owner(connection_id), PURPOSE, keys.written())
 
 
 def doors(connection: Connection, sealer: Sealer) -> dict[str, Door]:

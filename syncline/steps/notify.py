@@ -17,7 +17,7 @@ from syncline.ledger import alert_messages
 from syncline.ledger.alert_messages import Message
 from syncline.ledger.connections import Link
 from syncline.steps.parts import Parts
-from syncline.steps.tokens import secret
+from syncline.steps.stored_secrets import secret
 
 PURPOSE = "alert_urls"
 """The purpose of the sealed addresses of a connection's own channels."""

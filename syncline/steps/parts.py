@@ -9,19 +9,24 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from syncline.credentials import Sealer
-from syncline.halo.client import HaloClient
-from syncline.highlevel.client import HighLevelClient
-from syncline.ledger.connections import Link
-from syncline.ledger.database import Ledger
-from syncline.mapping.document import Document
-from syncline.quota.bucket import Quota
 from syncline.quota.keys import Lane, QuotaKey
-from syncline.quota.nudges import Nudges
-from syncline.settings import Settings
+
+if TYPE_CHECKING:  # who is handed these has imported them; who hands on a nudge needs none
+    from syncline.credentials import Sealer
+    from syncline.halo.client import HaloClient
+    from syncline.highlevel.client import HighLevelClient
+    from syncline.ledger.connections import Link
+    from syncline.ledger.database import Ledger
+    from syncline.mapping.document import Document
+    from syncline.quota.bucket import Quota
+    from syncline.quota.nudges import Nudges
+    from syncline.settings import Settings
+
+PARALLEL = 32
+"""Most calls of one wave; one transaction covers a wave's beginning and one its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from syncline.highlevel.payments import (
 from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps.claim import do_readings
-from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.gate import Gate, Outcome, highlevel_gate
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.rounds import NextRun
 from syncline.transport import Permit

@@ -27,8 +27,8 @@ from syncline.mapping.document import Document
 from syncline.money import quantize
 from syncline.quota.keys import Lane
 from syncline.steps import owing
-from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
-from syncline.steps.parts import Line, Parts
+from syncline.steps.gate import Gate, Outcome, highlevel_gate
+from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.steps.pull import PAGE, owe
 from syncline.steps.record import PARTIALS
 from syncline.transport import Permit

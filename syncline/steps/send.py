@@ -15,9 +15,9 @@ from syncline.halo.abilities import Abilities
 from syncline.quota.keys import Lane
 from syncline.steps import abilities, pace, prove, render, waves
 from syncline.steps.failures import SENDING, Batch, put_back
-from syncline.steps.gate import PARALLEL, Gate, halo_gate
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.render import Write
 from syncline.steps.rounds import NextRun, in_rounds
 from syncline.steps.targets import Target

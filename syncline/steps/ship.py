@@ -26,9 +26,9 @@ from syncline.ledger import connections, database, records
 from syncline.steps import ship_cases
 from syncline.steps.claim import claim_urgent_first
 from syncline.steps.failures import SENDING, Batch, put_back
-from syncline.steps.gate import PARALLEL, Gate, Outcome, Planned, highlevel_gate
+from syncline.steps.gate import Gate, Outcome, Planned, highlevel_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.record import record
 from syncline.steps.rounds import NextRun, in_rounds
 from syncline.steps.ship_cases import THERE_BEFORE, Case, Move, Parting

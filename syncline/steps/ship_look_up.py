@@ -21,9 +21,9 @@ from syncline.highlevel.models import Row
 from syncline.quota.keys import Lane
 from syncline.steps import ship_cases
 from syncline.steps.failures import LOOKING_UP, Batch, put_back
-from syncline.steps.gate import PARALLEL, Gate, Outcome, highlevel_gate
+from syncline.steps.gate import Gate, Outcome, highlevel_gate
 from syncline.steps.hold import in_hand
-from syncline.steps.parts import Line, Nudge, Parts
+from syncline.steps.parts import PARALLEL, Line, Nudge, Parts
 from syncline.steps.rounds import NextRun
 from syncline.steps.ship import TARGET, keep, read_order, write
 from syncline.steps.ship_cases import Case, Move

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
-from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from syncline.credentials import Sealer
@@ -14,6 +13,7 @@ from syncline.errors import Refused
 from syncline.halo.auth import Token
 from syncline.ledger import credentials
 from syncline.ledger.database import Ledger
+from syncline.steps.stored_secrets import keep
 
 PURPOSE = "access_token"
 
@@ -92,27 +92,6 @@ class LedgerTokens:
             return Token(self._sealer.open(found[0], f"{self._owner}:{PURPOSE}"), found[1])
         except Refused:
             return None  # sealed with an earlier key: a new one is asked for
-
-
-def secret(connection: Connection, sealer: Sealer, owner: str, purpose: str) -> SecretStr | None:
-    """A stored secret, opened."""
-    found = credentials.find(connection, owner, purpose)
-    return None if found is None else sealer.open(found[0], f"{owner}:{purpose}")
-
-
-def keep(
-    connection: Connection,
-    sealer: Sealer,
-    owner: str,
-    purpose: str,
-    value: SecretStr,
-    *,
-    expires_at: datetime | None = None,
-) -> None:
-    """Seal and store a secret, with the key that is current when this commits."""
-    credentials.about_to_seal(connection)
-    sealed = sealer.seal(value, f"{owner}:{purpose}")
-    credentials.save(connection, owner, purpose, sealed, expires_at)
 
 
 def _same(one: Token, other: Token) -> bool:

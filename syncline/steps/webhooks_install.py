@@ -17,8 +17,8 @@ from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK
 from syncline.halo.entities.rows import delete_row, read_row, save_row
 from syncline.halo.models import NotificationRow, WebhookRow
 from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED, BindableEvent
 from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
-from syncline.halo.webhooks.registration import BindableEvent
 from syncline.ledger import abilities
 from syncline.quota.keys import Lane
 from syncline.steps.bound import bound, remember_bound
@@ -100,7 +100,7 @@ def install(
         return _installed(work, url, key, dry_run=dry_run)
     except MissingScope as error:
         return Installed(
-            name_of(line), url, key, "by hand", error.what, None, (), (), webhooks.WANTED, dry_run
+            name_of(line), url, key, "by hand", error.what, None, (), (), WANTED, dry_run
         )
 
 
@@ -183,7 +183,7 @@ def _result(
     if not dry_run:
         work.remember(webhook_id, fitting)
     entities = {event.entity for event in fitting}
-    missing = tuple(entity for entity in webhooks.WANTED if entity not in entities)
+    missing = tuple(entity for entity in WANTED if entity not in entities)
     return Installed(
         name_of(work.line),
         url,

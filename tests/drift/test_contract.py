@@ -26,10 +26,10 @@ import celeryconfig
 import tasks
 from schedules.ticks import beat_schedule
 from syncline import errors
-from syncline.cli.output import complain
 from syncline.quota.nudges import Nudges
 from syncline.settings import PREFIX, Settings
 from syncline.steps.parts import Nudge
+from syncline.terminal.messages import complain
 from tasks.nudging import publish
 from workers.commands import app as commands
 

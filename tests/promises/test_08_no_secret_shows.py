@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from syncline.steps.webhooks_install import install as install_webhook
 from tests import oauth_app
 from tests.catalog import TABLES

@@ -31,9 +31,9 @@ from workers.locks import FileLock
 _USE_AND_HANG = """
 import sys
 from syncline.settings import Settings
-from workers import embedded
+from workers import embedded, server
 settings = Settings.load()
-held = embedded.hold(settings)
+held = server.hold(settings)
 print(embedded.ensure(settings).database_url, flush=True)
 sys.stdin.read()
 """

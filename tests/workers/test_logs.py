@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from syncline.settings import Settings
 from workers.logs import configure
+from workers.task_logs import bind_tasks
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,7 @@ def written() -> io.StringIO:
 def logged(written: io.StringIO) -> Callable[[], list[dict[str, object]]]:
     with contextlib.redirect_stderr(written):
         configure(Settings(log_json=True))
+    bind_tasks()
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 

@@ -8,13 +8,13 @@ import pytest
 from syncline.errors import Refused
 from syncline.sandbox.config import SandboxConfig
 from syncline.settings import Settings
-from workers import embedded
+from workers import server
 from workers.stage import stage
 
 
 def test_a_stage_does_not_clear_a_folder_whose_servers_are_in_use(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    held = embedded.hold(Settings(data=folder))
+    held = server.hold(Settings(data=folder))
     kept = folder / "kept"
     kept.touch()
     try:

@@ -12,12 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from syncline import jsontext
 from syncline.halo.models import whole
-
-Entity = Literal["salesorder", "consignment", "invoice", "payment", "ticket", "unknown"]
+from syncline.halo.webhooks.bindable import Entity
 
 MOST = 1000
 """Hints that one body may hold; where it holds more, the last one says that there was more."""

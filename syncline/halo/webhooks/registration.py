@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,11 +17,9 @@ from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK, WEBH
 from syncline.halo.entities.rows import delete_row, list_rows, save_row
 from syncline.halo.models import LookupRow, NotificationRow, WebhookRow
 from syncline.halo.paging import PageWalk
-from syncline.halo.webhooks.hints import Entity, entity_named
+from syncline.halo.webhooks.bindable import WANTED, BindableEvent
+from syncline.halo.webhooks.hints import entity_named
 from syncline.transport import Permit
-
-WANTED: tuple[Entity, ...] = ("salesorder", "payment", "consignment")
-"""What we want to hear of: the rest follows from reading these."""
 
 _EVENTS_LOOKUP = "64"
 POST, BASIC = 0, 1
@@ -34,15 +31,6 @@ _TO_A_WEBHOOK = {"type": -2, "delivery_method": 6}
 _IDLE = re.compile(r"reminder|overdue|approv|viewed|e-?mail|print", re.IGNORECASE)
 _TWIN = re.compile(r"\s*[-(]\s*(all|assigned|mine|my team|team)\b[^)]*\)?\s*$", re.IGNORECASE)
 _ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class BindableEvent:
-    """An event of this tenant that a webhook can be bound to: its number, and what it tells of."""
-
-    number: int
-    name: str
-    entity: Entity
 
 
 def webhook_body(

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
-from syncline.cli.desk import Desk
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure, Lease
 from syncline.ledger import connections, sessions
@@ -33,7 +32,8 @@ from syncline.sandbox.config import (
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.steps.record import record
-from workers import commands
+from syncline.terminal.context import CommandContext
+from workers import commands, opening
 
 Run = Callable[..., Result]
 
@@ -64,14 +64,14 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def runner(settings: Settings) -> Run:
-    desk = Desk(
+    commanded = CommandContext(
         settings=lambda: settings,
-        open=lambda: commands.opened(settings),
-        quota_keys=commands.quota_keys,
+        open=lambda: opening.opened(settings),
+        quota_keys=opening.quota_keys,
     )
 
     def command(*arguments: str, typed: str | None = None) -> Result:
-        result = CliRunner().invoke(commands.app, list(arguments), input=typed, obj=desk)
+        result = CliRunner().invoke(commands.app, list(arguments), input=typed, obj=commanded)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

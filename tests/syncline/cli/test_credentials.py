@@ -27,9 +27,9 @@ from syncline.ledger import connections, credentials
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
 from syncline.steps.highlevel_tokens import keep_grant
-from syncline.steps.tokens import keep, secret
+from syncline.steps.stored_secrets import keep, secret
 from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
-from workers import commands
+from workers import opening
 
 
 class Killed(BaseException):
@@ -273,7 +273,7 @@ def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
     others: list[threading.Thread] = []
 
     def rotate() -> None:
-        with suppress(Refused), commands.opened(settings) as parts:
+        with suppress(Refused), opening.opened(settings) as parts:
             cli._rotate(parts, settings, dry_run=False)
 
     def beginning(of: Settings) -> None:

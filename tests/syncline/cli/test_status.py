@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import waits
-from syncline.halo.webhooks.registration import BindableEvent
+from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.ledger import calls, connections, pulls, radar
 from syncline.settings import Settings
 from syncline.steps.bound import remember_bound

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from syncline.cli.desk import Desk
 from syncline.sandbox.config import LOCATION
 from syncline.sandbox.highlevel.events.writer import TYPES
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
+from syncline.terminal.context import CommandContext
 from tests.syncline.sandbox.taking_in import TakingIn, taking_in
-from workers import commands, processes, sandbox_commands
+from workers import commands, opening, processes, sandbox_commands
 
 Run = Callable[..., Result]
 
@@ -39,14 +39,14 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def run(settings: Settings) -> Run:
-    desk = Desk(
+    commanded = CommandContext(
         settings=lambda: settings,
-        open=lambda: commands.opened(settings),
-        quota_keys=commands.quota_keys,
+        open=lambda: opening.opened(settings),
+        quota_keys=opening.quota_keys,
     )
 
     def run(*words: str) -> Result:
-        return CliRunner().invoke(commands.app, ["sandbox", *words], obj=desk)
+        return CliRunner().invoke(commands.app, ["sandbox", *words], obj=commanded)
 
     return run
 

@@ -157,9 +157,7 @@ def _doubtful(world: World) -> Lease:
         """
     )
     [lease] = world.parts.ledger.run(
-        lambda c: leased.claim(
-            c, line.link.id, "client", world.parts.session(), 1, State.DOUBTFUL
-        )
+        lambda c: leased.claim(c, line.link.id, "client", world.parts.session(), 1, State.DOUBTFUL)
     )
     return lease
 

@@ -19,6 +19,7 @@ from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.paging import PageWalk
 from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED
 from syncline.ledger import connections, events
 from syncline.ledger.events import Arrived
 from syncline.quota.keys import Lane
@@ -234,7 +235,7 @@ def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
     assert POLL in scene.world.nudges
     now = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
     assert now.webhook_id is None
-    assert now.missing == webhooks.WANTED
+    assert now.missing == WANTED
 
 
 def test_each_log_is_read_when_its_turn_has_come(make: Callable[..., Scene]) -> None:

@@ -27,7 +27,7 @@ from syncline.steps.highlevel_tokens import (
     refresh_due,
     usable_until,
 )
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from syncline.transport import Permit
 from tests.oauth_app import APP, install, link_of
 from tests.promises.mortal import Killed, Mortal

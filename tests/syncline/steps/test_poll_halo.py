@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncline.halo.sql.changes import Noun
-from syncline.halo.webhooks.registration import BindableEvent
+from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.bound import remember_bound
 from syncline.steps.halo_reading import POLL_AFTER

@@ -25,7 +25,7 @@ from syncline.sandbox.config import (
     SandboxConfig,
 )
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.tokens import keep
+from syncline.steps.stored_secrets import keep
 from tests.world import NAME, PROFILES, World, Worlds, small
 
 NOWHERE = "http://127.0.0.1:9"

@@ -13,6 +13,7 @@ from syncline.errors import Again
 from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo.webhooks.hints import Hint, hints
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
@@ -93,7 +94,7 @@ def test_it_is_made_bound_and_remembered_and_a_second_run_writes_nothing(
         done.webhook_id,
         done.fitting,
     )
-    missing = webhooks.WANTED if profile == "plain" else ()
+    missing = WANTED if profile == "plain" else ()
     assert done.missing == remembered(world).missing == missing
     assert all(event.name.endswith("- All") for event in done.fitting)
     assert audited(world) == [("create", "webhook")] + [("create", "notification")] * len(rows)
@@ -183,11 +184,11 @@ def test_an_application_without_the_right_is_done_by_hand_with_a_key_that_is_kep
 ) -> None:
     world = worlds_of(worlds, sandbox, webhooks_allowed=False)
     done = installed(world)
-    assert (done.fate, done.webhook_id, done.missing) == ("by hand", None, webhooks.WANTED)
+    assert (done.fate, done.webhook_id, done.missing) == ("by hand", None, WANTED)
     assert done.why
     assert done.key is not None
     assert installed(world).url == done.url
-    assert remembered(world).missing == webhooks.WANTED
+    assert remembered(world).missing == WANTED
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "500_after"])
@@ -274,7 +275,7 @@ def test_it_is_shown_and_removed_with_its_bindings(worlds: Worlds, sandbox: Sand
     sandbox.faults({"side": "halo", "operation": "DELETE /*", "kind": "cut_after", "next": 1})
     assert remove(world.parts, line, dry_run=False, cause="a test") == [done.webhook_id]
     assert in_halo(world) == ([], [])
-    assert remembered(world).missing == webhooks.WANTED
+    assert remembered(world).missing == WANTED
     assert ("delete", "webhook") in audited(world)
     assert remove(world.parts, line, dry_run=False, cause="a test") == []
     assert look(world.parts, line) == []

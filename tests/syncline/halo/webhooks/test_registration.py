@@ -14,7 +14,8 @@ from syncline.halo.entities.resources import WEBHOOK, WEBHOOK_EVENT
 from syncline.halo.entities.rows import delete_row, next_page, read_row, save_row
 from syncline.halo.models import LookupRow, NotificationRow
 from syncline.halo.webhooks import registration as webhooks
-from syncline.halo.webhooks.registration import BindableEvent, fitting_events, webhook_body
+from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.halo.webhooks.registration import fitting_events, webhook_body
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
 

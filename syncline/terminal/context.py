@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
-from syncline.ledger.connections import Link
-from syncline.quota.keys import QuotaKey
-from syncline.settings import Settings
-from syncline.steps.parts import Parts
+if TYPE_CHECKING:  # to say what a command works with, nothing of it needs to be there
+    from syncline.ledger.connections import Link
+    from syncline.quota.keys import QuotaKey
+    from syncline.settings import Settings
+    from syncline.steps.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandContext:
     """How a command gets at the installation. Nothing is opened before a command asks.
 
     Attributes:
@@ -29,7 +31,7 @@ class Desk:
     quota_keys: Callable[[Link], tuple[QuotaKey, QuotaKey]]
 
 
-def desk(context: typer.Context) -> Desk:
-    """The desk of a command."""
-    found: Desk = context.find_root().obj
+def command_context(context: typer.Context) -> CommandContext:
+    """The installation that a command works with."""
+    found: CommandContext = context.find_root().obj
     return found

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from redis.exceptions import RedisError
-from rich.console import Console, Group, RenderableType
-from rich.text import Text
 from typer.core import TyperGroup
 
 from syncline import jsontext
-from syncline.cli.fitting import FittingTable
-from syncline.errors import Again, Refused, SynclineError
+from syncline.errors import SynclineError
+from syncline.terminal.messages import complain, is_printable, one_line
 
-WRONG_DATA = 1
-"""Exit code: something is wrong with what was asked about, or it may pass by itself."""
-
-WRONG_SETTINGS = 2
-"""Exit code: settings, credentials or arguments; nothing works until they change."""
+if TYPE_CHECKING:
+    from rich.console import Console, Group, RenderableType
+    from rich.text import Text
 
 _UNPIPED_WIDTH = 160
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -38,21 +32,6 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except SynclineError as error:
             raise typer.Exit(complain(error)) from None
-        except RedisError as error:
-            away = Again(f"Redis is not reachable ({error}).", remedy="Try again when it is back.")
-            raise typer.Exit(complain(away)) from None
-
-
-def complain(error: SynclineError) -> int:
-    """Say an error in one line on standard error; returns the exit code it ends with."""
-    typer.echo(f"error: {in_words(error)}", err=True)
-    return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
-
-
-def in_words(error: SynclineError) -> str:
-    """What happened and what to do, in one line; quoted texts often end without a full stop."""
-    what, remedy = one_line(error.what), one_line(error.remedy)
-    return f"{what if what.endswith(('.', '!', '?')) else what + '.'} {remedy}".strip()
 
 
 def group(name: str, about: str) -> typer.Typer:
@@ -70,6 +49,8 @@ def show(as_json: bool, document: object, render: Callable[[], RenderableType]) 
 
 def console() -> Console:
     """Standard output; lines are not cut to 80 columns where nobody looks at a terminal."""
+    from rich.console import Console  # noqa: PLC0415 - not for a command that prints JSON
+
     return Console(width=None if sys.stdout.isatty() else _UNPIPED_WIDTH)
 
 
@@ -80,6 +61,8 @@ def say(text: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
     """A table; columns whose name ends with # are numbers. Cells are shown as they are."""
+    from syncline.terminal.fitting import FittingTable  # noqa: PLC0415 - as `console`
+
     made = FittingTable(
         title=plain(title), title_justify="left", title_style="bold", show_edge=False
     )
@@ -96,19 +79,19 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 def stack(*parts: RenderableType) -> Group:
     """Parts below each other, an empty line between them."""
+    from rich.console import Group  # noqa: PLC0415 - as `console`
+    from rich.text import Text  # noqa: PLC0415 - as `console`
+
     spaced = [item for part in parts for item in (part, Text(""))]
     return Group(*spaced[:-1])
 
 
 def plain(value: object) -> Text:
     """A value as text that neither marks up nor steers the terminal."""
+    from rich.text import Text  # noqa: PLC0415 - as `console`
+
     shown = "" if value is None else str(value)
-    return Text("".join(c if c == "\n" or _printable(c) else "\ufffd" for c in shown))
-
-
-def one_line(text: str) -> str:
-    """The text in one line, without anything that steers a terminal."""
-    return " ".join("".join(c if _printable(c) else " " for c in text).split())
+    return Text("".join(c if c == "\n" or is_printable(c) else "\ufffd" for c in shown))
 
 
 def ago(seconds: float) -> str:
@@ -117,7 +100,3 @@ def ago(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit} ago"
     return f"{max(seconds, 0):.0f} s ago"
-
-
-def _printable(character: str) -> bool:
-    return unicodedata.category(character)[0] != "C"

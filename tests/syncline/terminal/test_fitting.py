@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from syncline.cli.fitting import shares
-from syncline.cli.output import table
+from syncline.terminal.fitting import shares
+from syncline.terminal.output import table
 
 CELL = st.text("ab \n", max_size=40)
 

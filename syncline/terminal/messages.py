@@ -1,0 +1,37 @@
+"""Messages of one line, and exit codes. It imports little, for processes without a terminal."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+from syncline.errors import Refused, SynclineError
+
+WRONG_DATA = 1
+"""Exit code: something is wrong with what was asked about, or it may pass by itself."""
+
+WRONG_SETTINGS = 2
+"""Exit code: settings, credentials or arguments; nothing works until they change."""
+
+
+def complain(error: SynclineError) -> int:
+    """Say an error in one line on standard error; returns the exit code it ends with."""
+    sys.stderr.write(f"error: {in_words(error)}\n")
+    sys.stderr.flush()
+    return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
+
+
+def in_words(error: SynclineError) -> str:
+    """What happened and what to do, in one line; quoted texts often end without a full stop."""
+    what, remedy = one_line(error.what), one_line(error.remedy)
+    return f"{what if what.endswith(('.', '!', '?')) else what + '.'} {remedy}".strip()
+
+
+def one_line(text: str) -> str:
+    """The text in one line, without anything that steers a terminal."""
+    return " ".join("".join(c if is_printable(c) else " " for c in text).split())
+
+
+def is_printable(character: str) -> bool:
+    """Whether a character is shown as itself, and steers nothing."""
+    return unicodedata.category(character)[0] != "C"
