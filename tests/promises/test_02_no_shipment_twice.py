@@ -68,7 +68,6 @@ def test_answers_that_are_lost_double_and_lose_nothing(
     judged(sandbox, many)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, seed: int
 ) -> None:
