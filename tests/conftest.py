@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from syncline.sandbox.process import SandboxProcess
     from tests.engines import Engines
+    from tests.installations import Installations
     from tests.sandboxes import SharedSandbox
 
 # How long an example takes says something about the machine and nothing about the code.
@@ -141,6 +142,13 @@ def _databases(database_url: str, _template: str, _engines: Engines) -> _Databas
     return _Databases(database_url, _template, _engines)
 
 
+@pytest.fixture(scope="session")
+def installations(_databases: _Databases, sandbox_process: SharedSandbox) -> Installations:
+    from tests.installations import Installations  # noqa: PLC0415
+
+    return Installations(_databases, sandbox_process)
+
+
 @pytest.fixture
 def database(_databases: _Databases) -> Iterator[str]:
     """The URL of an empty database with the ledger's tables."""
@@ -182,11 +190,28 @@ class _Databases:
         if self._free:
             return self._free.pop()
         name = f"ledger_{next(_NUMBERS)}"
-        _administer(self._server_url, f'create database "{name}" template "{self._template}"')
+        self._copy(self._template, name)
         return name
 
     def url(self, name: str) -> str:
         return _sibling(self._server_url, name)
+
+    def keep(self, url: str) -> str:
+        """Make a copy of this database, which nobody uses now; returns the copy's name."""
+        kept = f"kept_{next(_NUMBERS)}"
+        self._engines.let_go(url)
+        self._copy(url.rsplit("/", 1)[1], kept)
+        return kept
+
+    def put_back(self, url: str, kept: str) -> None:
+        """Let this database, which nobody uses now, be as the copy."""
+        name = url.rsplit("/", 1)[1]
+        self._engines.let_go(url)
+        _administer(self._server_url, f'drop database "{name}" with (force)')
+        self._copy(kept, name)
+
+    def _copy(self, name: str, copy: str) -> None:
+        _administer(self._server_url, f'create database "{copy}" template "{name}"')
 
     def give_back(self, name: str) -> None:
         """End sessions in it and empty it; one whose shape a test has changed is dropped."""

@@ -44,6 +44,14 @@ class Engines:
             engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # noqa: ARG005
         return self._kept[key]
 
+    def let_go(self, url: str) -> None:
+        """End the database's sessions, which nobody may use now."""
+        for (served, _), engine in self._kept.items():
+            if served == url:
+                engine.pool.dispose()
+                engine.pool = engine.pool.recreate()
+        self._resting.get(url, {}).clear()
+
     def resting(self, url: str) -> list[int]:
         """The process ids of the database's sessions that nobody uses now."""
         return list(self._resting.get(url, {}).values())
