@@ -275,10 +275,13 @@ class Worlds:
         self.opened.append(World(*self._urls, self._sandbox, **options))
         return self.opened[-1]
 
-    def as_after(self, drive: Callable[[], World], key: str) -> World:
-        """A worker of the installation that `drive` makes; the key says all that it depends on.
+    def as_after(self, drive: Callable[[], World], key: str, **options: Any) -> World:
+        """A worker of the installation that `drive` makes, which is driven once and then copied.
 
-        It is driven once for all tests that ask for it, and then copied.
+        Args:
+            drive: makes it, and ends with all of its work done.
+            key: says all that the installation depends on.
+            options: the worker's, as in `World`.
         """
         if self._installations is None:
             return drive()
@@ -288,7 +291,7 @@ class Worlds:
         else:
             drive().close()
             self._installations.keep(key, database_url)
-        return self(joins=True)
+        return self(joins=True, **options)
 
 
 @contextmanager

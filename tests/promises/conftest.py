@@ -8,7 +8,6 @@ from syncline.sandbox.process import SandboxProcess
 from tests.installations import Installations
 from tests.world import Worlds, opening
 
-
 _SEEDS, _SOAKING_SEEDS = range(1, 2), range(1, 7)
 
 

@@ -15,20 +15,13 @@ from tests.shipping import (
     goods,
     halo_orders,
     hint,
-    in_line,
     noticed,
+    shipping,
     the_row,
 )
-from tests.world import World, Worlds, small
+from tests.world import World, Worlds
 
 POST = "POST /payments/orders/{id}/fulfillments"
-
-
-def shipping(worlds: Worlds, sandbox: SandboxProcess, orders: int = 6) -> World:
-    small(sandbox, orders=orders, transactions=0, subscriptions=0)
-    world = worlds()
-    in_line(world)
-    return world
 
 
 def ship_everything(world: World, sandbox: SandboxProcess) -> int:

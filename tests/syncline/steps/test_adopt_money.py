@@ -46,25 +46,34 @@ REFERENCES = {
 }
 
 
+IN_A_ROW = 16
+"""So many ids in a row are never without any money: nothing is deleted here."""
+
+
 def held(world: World) -> dict[str, dict[str, Any]]:
     """All money that Halo holds; invoices and recurring invoices are of one sequence."""
     line = world.parts.open_line("acme")
     gate = halo_gate(world.parts, line, Lane.UPKEEP)
     found: dict[str, dict[str, Any]] = {}
-    for table, first, read in (
-        ("invoice", 400_001, get_invoice),
-        ("recurring", 400_001, get_recurring_invoice),
-        ("payment", 800_001, get_payment),
+    for tables, first in (
+        ({"invoice": get_invoice, "recurring": get_recurring_invoice}, 400_001),
+        ({"payment": get_payment}, 800_001),
     ):
-        for row_id in range(first, first + 64, 32):
-            ids = list(range(row_id, row_id + 32))
-            while ids:
-                makes = [lambda permit, one=one: read(line.halo, permit, one).raw for one in ids]  # noqa: B023 - called at once
-                outcomes = gate.read_many(["look"] * len(ids), makes)
-                for one, outcome in zip(ids, outcomes, strict=False):
+        many = -1
+        while len(found) > many:  # until none of so many in a row is there
+            many = len(found)
+            wanted = [(table, row) for row in range(first, first + IN_A_ROW) for table in tables]
+            first += IN_A_ROW  # noqa: PLW2901 - where it goes on
+            while wanted:
+                makes = [
+                    lambda permit, table=table, row=row: tables[table](line.halo, permit, row).raw  # noqa: B023 - called at once
+                    for table, row in wanted
+                ]
+                outcomes = gate.read_many(["look"] * len(wanted), makes)
+                for (table, row), outcome in zip(wanted, outcomes, strict=False):
                     if outcome.error is None:
-                        found[f"{table} {one}"] = outcome.result  # type: ignore[assignment]  # the row
-                ids = ids[len(outcomes) :]
+                        found[f"{table} {row}"] = outcome.result  # type: ignore[assignment]  # the row
+                wanted = wanted[len(outcomes) :]
     return found
 
 
