@@ -5,6 +5,7 @@ Imports stand inside the fixtures, so that a test of pure logic starts nothing.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from syncline.sandbox.process import SandboxProcess
+    from tests.engines import Engines
+    from tests.installations import Installations
     from tests.sandboxes import SharedSandbox
 
 # How long an example takes says something about the machine and nothing about the code.
@@ -33,12 +36,27 @@ settings.load_profile("untimed")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What collecting makes lives to the end. Looking through it for garbage, meanwhile and after every
+# few tests, would find none.
+gc.disable()
+
 _CHUNK = 12
 """How many tests xdist hands to a process at a time: `--maxschedchunk` in pyproject.toml."""
 
 _LONGEST = {"test_12_no_ping_pong.py", "test_demo.py", "test_workers_die.py"}
 
 _NUMBERS = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--soak", action="store_true", help="Give chance many more tries: what `bench soak` runs."
+    )
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +76,17 @@ def _command_line_is_built_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
+
+
+@pytest.fixture(scope="session")
+def _engines() -> Iterator[Engines]:
+    import workers.parts  # noqa: PLC0415
+    from syncline.ledger.database import connect  # noqa: PLC0415
+    from tests.engines import Engines  # noqa: PLC0415
+
+    with pytest.MonkeyPatch.context() as patched, Engines(connect) as engines:
+        patched.setattr(workers.parts, "connect", engines.connect)
+        yield engines
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +142,15 @@ def _template(database_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def _databases(database_url: str, _template: str) -> _Databases:
-    return _Databases(database_url, _template)
+def _databases(database_url: str, _template: str, _engines: Engines) -> _Databases:
+    return _Databases(database_url, _template, _engines)
+
+
+@pytest.fixture(scope="session")
+def installations(_databases: _Databases, sandbox_process: SharedSandbox) -> Installations:
+    from tests.installations import Installations  # noqa: PLC0415
+
+    return Installations(_databases, sandbox_process)
 
 
 @pytest.fixture
@@ -155,9 +191,10 @@ class _Databases:
     Making one anew for each test would take most of the tests' time.
     """
 
-    def __init__(self, server_url: str, template: str) -> None:
+    def __init__(self, server_url: str, template: str, engines: Engines) -> None:
         self._server_url = server_url
         self._template = template
+        self._engines = engines
         with _administering(server_url, template) as connection:
             self._shape = connection.execute(_SHAPE).fetchone()
         self._free: list[str] = []
@@ -166,15 +203,33 @@ class _Databases:
         if self._free:
             return self._free.pop()
         name = f"ledger_{next(_NUMBERS)}"
-        _administer(self._server_url, f'create database "{name}" template "{self._template}"')
+        self._copy(self._template, name)
         return name
 
     def url(self, name: str) -> str:
         return _sibling(self._server_url, name)
 
+    def keep(self, url: str) -> str:
+        """Make a copy of this database, which nobody uses now; returns the copy's name."""
+        kept = f"kept_{next(_NUMBERS)}"
+        self._engines.let_go(url)
+        self._copy(url.rsplit("/", 1)[1], kept)
+        return kept
+
+    def put_back(self, url: str, kept: str) -> None:
+        """Let this database, which nobody uses now, be as the copy."""
+        name = url.rsplit("/", 1)[1]
+        self._engines.let_go(url)
+        _administer(self._server_url, f'drop database "{name}" with (force)')
+        self._copy(kept, name)
+
+    def _copy(self, name: str, copy: str) -> None:
+        _administer(self._server_url, f'create database "{copy}" template "{name}"')
+
     def give_back(self, name: str) -> None:
-        """End every session in it and empty it; one whose shape a test has changed is dropped."""
+        """End sessions in it and empty it; one whose shape a test has changed is dropped."""
         with _administering(self._server_url, name) as connection:
+            connection.execute(_END_OTHERS, [self._engines.resting(self.url(name))])
             is_as_made = connection.execute(_SHAPE).fetchone() == self._shape
             if is_as_made:
                 connection.execute(_EMPTY)
@@ -194,6 +249,11 @@ select concat_ws(
     (select count(*) from pg_trigger), (select count(*) from pg_constraint),
     (select count(*) from pg_rewrite), (select count(*) from pg_proc))"""
 
+_END_OTHERS = b"""
+select pg_terminate_backend(pid, 5000) from pg_stat_activity
+where datname = current_database() and backend_type = 'client backend'
+  and pid <> pg_backend_pid() and pid <> all(%s)"""
+
 # To delete a few rows takes a quarter of the time of a TRUNCATE, which makes new files. What has
 # grown, by many rows or by many tests, is truncated. A replica's role fires no triggers.
 _EMPTY = b"""
@@ -202,9 +262,6 @@ declare
     one record;
     grown text[] := '{}';
 begin
-    perform pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = current_database() and backend_type = 'client backend'
-      and pid <> pg_backend_pid();
     perform set_config('session_replication_role', 'replica', true);
     for one in select oid::regclass::text as name, pg_relation_size(oid) as size from pg_class
                where relkind = 'r' and relnamespace = 'public'::regnamespace

@@ -44,13 +44,18 @@ def readings(sandbox: SandboxProcess, side: str, after: int = 0) -> list[str]:
 
 def synced(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
     """A world whose orders and payments stand in Halo."""
-    small(sandbox, **{"orders": 4, "transactions": 4, "subscriptions": 0, "money": True, **config})
-    world = worlds()
-    world.pull()
-    world.pull("transaction")
-    world.drive()
-    assert sandbox.audit()["clean"]
-    return world
+
+    def drive() -> World:
+        defaults = {"orders": 4, "transactions": 4, "subscriptions": 0, "money": True}
+        small(sandbox, **{**defaults, **config})
+        world = worlds()
+        world.pull()
+        world.pull("transaction")
+        world.drive()
+        assert sandbox.audit()["clean"]
+        return world
+
+    return worlds.as_after(drive, f"synced {sorted(config.items())}")
 
 
 def order_row(world: World, number: int = 0) -> Any:

@@ -14,6 +14,7 @@ class SharedSandbox(SandboxProcess):
     throw it away took most of the time of setting a test up.
     """
 
+    _module = "tests.keeping_sandbox"
     _is_used = False
 
     def start_over(self) -> None:
@@ -33,6 +34,15 @@ class SharedSandbox(SandboxProcess):
     def reset(self, **config: Any) -> dict[str, Any]:
         self._is_used = False
         return super().reset(**config)
+
+    def keep(self, name: str) -> None:
+        """Keep everything as it is now, for `put_back`."""
+        self._client.post(f"{self._url}/kept/{name}").raise_for_status()
+
+    def put_back(self, name: str) -> None:
+        """Be as at `keep`, whatever happened since."""
+        self._client.put(f"{self._url}/kept/{name}").raise_for_status()
+        self._is_used = False
 
     def get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
         if self._is_used:

@@ -12,7 +12,7 @@ from syncline.sandbox.config import LOCATION, TOKEN
 from syncline.sandbox.process import SandboxProcess
 from syncline.steps.sweep import sweep
 from tests.events import arrive
-from tests.world import World
+from tests.world import World, Worlds, small
 
 TRACKED = (
     "left at noon\nTracking: 1Z999\nCarrier: UPS\nTracking URL: https://track.example.com/1Z999"
@@ -23,6 +23,18 @@ def in_line(world: World) -> None:
     """Bring all orders to Halo."""
     world.pull()
     world.drive()
+
+
+def shipping(worlds: Worlds, sandbox: SandboxProcess, orders: int = 6) -> World:
+    """A world whose orders stand in Halo, so that their goods can be sent there."""
+
+    def drive() -> World:
+        small(sandbox, orders=orders, transactions=0, subscriptions=0)
+        world = worlds()
+        in_line(world)
+        return world
+
+    return worlds.as_after(drive, f"shipping {orders}")
 
 
 def halo_orders(sandbox: SandboxProcess) -> dict[str, dict[str, Any]]:

@@ -34,6 +34,7 @@ from syncline.steps.registry import look_up, send
 from syncline.steps.schedule import due_pulls
 from syncline.steps.stored_secrets import keep
 from syncline.steps.sweep import sweep
+from tests.installations import Installations
 from tests.moves import by_hand
 from workers.parts import make_parts
 
@@ -246,22 +247,57 @@ class World:
             keep(connection, sealer, link.tenant_place, "client_secret", secret)
 
 
-Worlds = Callable[..., World]
+class Worlds:
+    """Makes worlds over one installation."""
+
+    def __init__(
+        self,
+        database_url: str,
+        redis_url: str,
+        sandbox: SandboxProcess,
+        installations: Installations | None,
+    ) -> None:
+        self.opened: list[World] = []
+        self._urls = (database_url, redis_url)
+        self._sandbox = sandbox
+        self._installations = installations
+
+    def __call__(self, **options: Any) -> World:
+        self.opened.append(World(*self._urls, self._sandbox, **options))
+        return self.opened[-1]
+
+    def as_after(self, drive: Callable[[], World], key: str, **options: Any) -> World:
+        """A worker of the installation that `drive` makes, which is driven once and then copied.
+
+        Args:
+            drive: makes it, and ends with all of its work done.
+            key: says all that the installation depends on.
+            options: the worker's, as in `World`.
+        """
+        if self._installations is None:
+            return drive()
+        database_url, _ = self._urls
+        if key in self._installations:
+            self._installations.put_back(key, database_url)
+        else:
+            drive().close()
+            self._installations.keep(key, database_url)
+        return self(joins=True, **options)
 
 
 @contextmanager
-def opening(database_url: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
+def opening(
+    database_url: str,
+    redis_url: str,
+    sandbox: SandboxProcess,
+    installations: Installations | None = None,
+) -> Iterator[Worlds]:
     """Makes worlds over one installation and closes them all."""
-    opened: list[World] = []
-
-    def make(**options: Any) -> World:
-        opened.append(World(database_url, redis_url, sandbox, **options))
-        return opened[-1]
-
+    worlds = Worlds(database_url, redis_url, sandbox, installations)
     try:
-        yield make
+        yield worlds
     finally:
-        for world in opened:
+        for world in worlds.opened:
             if not world.closed:
                 world.close()
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from syncline.sandbox.app import create_app
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.sandbox.server.http import serve
 
+Make = Callable[[SandboxConfig, SigningKeys | None], Starlette]
 
-def main() -> int:
-    """Serve; print one line of JSON with the URL once calls are answered."""
+
+def main(make: Make = create_app) -> int:
+    """Serve what `make` makes; print one line of JSON with the URL once calls are answered."""
     parser = argparse.ArgumentParser(prog="python -m syncline.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
@@ -35,7 +39,7 @@ def main() -> int:
     secret: Path | None = options.signing_secret
     keys = None if secret is None else SigningKeys(secret.read_text(encoding="utf-8").strip())
     serve(
-        create_app(config, keys),
+        make(config, keys),
         host=options.host,
         port=options.port,
         on_listening=_announce,

@@ -26,8 +26,10 @@ class SandboxProcess:
         RuntimeError: if the process ends before it listens.
     """
 
+    _module = "syncline.sandbox"
+
     def __init__(self, port: int = 0, **config: Any) -> None:
-        command = [sys.executable, "-m", "syncline.sandbox", "--end-with-stdin"]
+        command = [sys.executable, "-m", self._module, "--end-with-stdin"]
         command += ["--port", str(port), "--config", json.dumps(config)]
         self._process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -476,7 +476,7 @@ def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
             while not _is_well(name, given):
                 assert process.poll() is None, _log(name, given)
                 assert time.monotonic() < give_up, _log(name, given)
-                _NEVER.wait(0.1)
+                _NEVER.wait(0.5)  # asking takes from what is starting
         for process in running.values():
             process.send_signal(signal.SIGTERM)
         ended = {name: process.wait(30) for name, process in running.items()}

@@ -9,6 +9,7 @@ import pkgutil
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,19 @@ def _command_lines(text: str) -> Iterator[list[str]]:
             yield [word for word in words if not _ASSIGNMENT.match(word)]
 
 
+@cache
+def _command_tree() -> Any:
+    """Every command of ours; building them takes longer than any question about them."""
+    return typer.main.get_command(commands)
+
+
 def _flags(command: Any) -> set[str]:
     return {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
 
 
 def _resolve(words: list[str]) -> tuple[Any, list[str]]:
     """The command that words name, and the words behind it."""
-    command: Any = typer.main.get_command(commands)
+    command: Any = _command_tree()
     rest = list(words)
     while isinstance(command, TyperGroup) and rest:
         assert rest[0] in command.commands, f"there is no command: syncline {' '.join(words)}"
@@ -125,7 +132,7 @@ def test_every_command_that_is_shown_exists_with_its_options(page: Path) -> None
 def test_every_option_and_setting_that_is_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = {word for code in _INLINE.findall(text) for word in re.findall(r"^--[a-z-]+", code)}
-    assert named <= _every_flag(typer.main.get_command(commands)) | {"--help", "--json"}
+    assert named <= _every_flag(_command_tree()) | {"--help", "--json"}
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]+", text)) <= known
 

@@ -5,11 +5,29 @@ from collections.abc import Iterator
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
+from tests.installations import Installations
 from tests.world import Worlds, opening
+
+_SEEDS, _SOAKING_SEEDS = range(1, 2), range(1, 7)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `seed` runs through one history of chance; through several in a soak."""
+    if "seed" in metafunc.fixturenames:
+        soaks = metafunc.config.getoption("soak")
+        metafunc.parametrize("seed", _SOAKING_SEEDS if soaks else _SEEDS)
 
 
 @pytest.fixture
-def worlds(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether chance is given many more tries, which takes minutes."""
+    return bool(request.config.getoption("soak"))
+
+
+@pytest.fixture
+def worlds(
+    database: str, redis_url: str, sandbox: SandboxProcess, installations: Installations
+) -> Iterator[Worlds]:
     """Makes workers of one installation over real servers and the sandbox."""
-    with opening(database, redis_url, sandbox) as make:
+    with opening(database, redis_url, sandbox, installations) as make:
         yield make

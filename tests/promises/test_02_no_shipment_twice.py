@@ -15,20 +15,13 @@ from tests.shipping import (
     goods,
     halo_orders,
     hint,
-    in_line,
     noticed,
+    shipping,
     the_row,
 )
-from tests.world import World, Worlds, small
+from tests.world import World, Worlds
 
 POST = "POST /payments/orders/{id}/fulfillments"
-
-
-def shipping(worlds: Worlds, sandbox: SandboxProcess, orders: int = 6) -> World:
-    small(sandbox, orders=orders, transactions=0, subscriptions=0)
-    world = worlds()
-    in_line(world)
-    return world
 
 
 def ship_everything(world: World, sandbox: SandboxProcess) -> int:
@@ -68,7 +61,6 @@ def test_answers_that_are_lost_double_and_lose_nothing(
     judged(sandbox, many)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, seed: int
 ) -> None:

@@ -13,7 +13,6 @@ from tests.world import PROFILES, Worlds, small
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("seed", [1, 2])
 def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, seed: int
 ) -> None:

@@ -16,16 +16,20 @@ ORDER = "POST /SalesOrder"
 @pytest.fixture(params=PROFILES)
 def ready(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
     """A tenant whose ways are known, and one new order to be sent."""
-    small(sandbox, profile=request.param, orders=3, customers=1)
-    world = worlds()
-    world.pull()
-    world.drive()
-    sandbox.add_orders(1)
-    world.pull()
-    send(world.parts, world.parts.open_line(NAME), "highlevel.order")
-    while world.counts().get(("orders", "due")) != 1:
-        world.follow_all()
-    return world
+
+    def drive() -> World:
+        small(sandbox, profile=request.param, orders=3, customers=1)
+        world = worlds()
+        world.pull()
+        world.drive()
+        sandbox.add_orders(1)
+        world.pull()
+        send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+        while world.counts().get(("orders", "due")) != 1:
+            world.follow_all()
+        return world
+
+    return worlds.as_after(drive, f"one new order {request.param}")
 
 
 @pytest.mark.parametrize(

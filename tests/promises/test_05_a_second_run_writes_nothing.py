@@ -17,13 +17,16 @@ OF_THE_RUN_ITSELF = {"pull", "pull_page", "call", "session", "cursor"}
 
 @pytest.fixture(params=PROFILES)
 def in_line(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
-    small(sandbox, profile=request.param, money=True)
-    world = worlds()
-    for kind in ("order", "transaction", "subscription"):
-        world.pull(kind)
-    world.drive()
-    assert sandbox.audit()["clean"]
-    return world
+    def drive() -> World:
+        small(sandbox, profile=request.param, money=True)
+        world = worlds()
+        for kind in ("order", "transaction", "subscription"):
+            world.pull(kind)
+        world.drive()
+        assert sandbox.audit()["clean"]
+        return world
+
+    return worlds.as_after(drive, f"a first run {request.param}")
 
 
 def test_nothing_changed_nothing_written(in_line: World, sandbox: SandboxProcess) -> None:

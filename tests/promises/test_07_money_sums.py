@@ -27,7 +27,6 @@ MONEY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("seed", [1, 2])
 def test_after_any_history_with_any_deaths_both_sides_hold_the_same_sums(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, seed: int
 ) -> None:

@@ -24,7 +24,8 @@ from tests.receiving import Signer, event, receiver_here, receiver_process, stor
 SIGNER = Signer()
 CALLS = 20
 """In one example, all at once."""
-EXAMPLES = 130
+EXAMPLES = 12
+SOAKING = 130
 """Of each of the four kinds: 4 · 130 · 20 are more than ten thousand calls."""
 
 MEGABYTE = 1 << 20
@@ -155,12 +156,13 @@ async def _all_answered(app: ASGIApp, scopes: Sequence[Scope]) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", _BODIES)
-def test_whatever_comes_is_stored_or_refused(database: str, kind: str) -> None:
+def test_whatever_comes_is_stored_or_refused(database: str, kind: str, soak: bool) -> None:
+    examples = SOAKING if soak else EXAMPLES
     statuses: Counter[int] = Counter()
     with receiver_here(database, highlevel_public_keys=SIGNER.public_keys) as receiver:
 
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             deadline=None,
             database=None,
             phases=[Phase.generate],
@@ -173,7 +175,7 @@ def test_whatever_comes_is_stored_or_refused(database: str, kind: str) -> None:
             statuses.update(found)
 
         come()
-    assert statuses.total() >= EXAMPLES * CALLS
+    assert statuses.total() >= examples * CALLS
     assert statuses[401] > 0
     # What was let in is there, each once; equal bodies without an id are one event.
     kept = stored(database)

@@ -45,7 +45,7 @@ def rules(kind: str, share: float = 1) -> list[dict[str, Any]]:
 def test_a_fault_of_either_side_ends_with_both_sides_in_line(
     worlds: Worlds, sandbox: SandboxProcess, kind: str, profile: str
 ) -> None:
-    small(sandbox, profile=profile)
+    small(sandbox, profile=profile, orders=8, customers=4)
     sandbox.faults(*rules(kind))
     fired = run_to_the_end(worlds(), sandbox)
     assert fired[kind] > 0

@@ -18,7 +18,10 @@ WHAT = "lines.baseprice: the table prices. Two has no row for 'Add. Set it.'."
 def _remedies() -> Iterator[str]:
     """The remedy of every Unmappable of the code; "x" stands for what is put in."""
     for path in sorted(Path(syncline.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        source = path.read_text(encoding="utf-8")
+        if "Unmappable(" not in source:
+            continue
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Unmappable":
                 yield from (_text(one.value) for one in node.keywords if one.arg == "remedy")
 

@@ -41,6 +41,10 @@ REFERENCES = {
 }
 
 
+IN_A_ROW = 16
+"""So many ids in a row are never without any money: nothing is deleted here."""
+
+
 def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict[str, Any]:
     return read_row(line.halo, permit, resource, row_id).raw
 
@@ -50,21 +54,22 @@ def held(world: World) -> dict[str, dict[str, Any]]:
     line = world.parts.open_line("acme")
     gate = halo_gate(world.parts, line, Lane.UPKEEP)
     found: dict[str, dict[str, Any]] = {}
-    numbered: tuple[tuple[str, int, AnyResource], ...] = (
-        ("invoice", 400_001, INVOICE),
-        ("recurring", 400_001, RECURRING),
-        ("payment", 800_001, PAYMENT),
-    )
-    for table, first, resource in numbered:
-        for row_id in range(first, first + 64, 32):
-            ids = list(range(row_id, row_id + 32))
-            while ids:
-                makes = [partial(_raw, line, resource, one) for one in ids]
-                outcomes = gate.read_many(["look"] * len(ids), makes)
-                for one, outcome in zip(ids, outcomes, strict=False):
+    for resources, first in (
+        ({"invoice": INVOICE, "recurring": RECURRING}, 400_001),
+        ({"payment": PAYMENT}, 800_001),
+    ):
+        many = -1
+        while len(found) > many:  # until none of so many in a row is there
+            many = len(found)
+            wanted = [(table, row) for row in range(first, first + IN_A_ROW) for table in resources]
+            first += IN_A_ROW  # noqa: PLW2901 - where it goes on
+            while wanted:
+                makes = [partial(_raw, line, resources[table], row) for table, row in wanted]
+                outcomes = gate.read_many(["look"] * len(wanted), makes)
+                for (table, row), outcome in zip(wanted, outcomes, strict=False):
                     if outcome.error is None:
-                        found[f"{table} {one}"] = outcome.result  # type: ignore[assignment]  # the row
-                ids = ids[len(outcomes) :]
+                        found[f"{table} {row}"] = outcome.result  # type: ignore[assignment]  # the row
+                wanted = wanted[len(outcomes) :]
     return found
 
 

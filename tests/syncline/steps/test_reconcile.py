@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,14 +20,7 @@ from syncline.steps.sweep import sweep
 from tests.from_halo import last_call, readings, writes
 from tests.promises.mortal import Killed, Mortal
 from tests.shipping import TRACKED, an_order, hint
-from tests.world import NAME, World, Worlds, opening, small
-
-
-@pytest.fixture
-def worlds(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
-    with opening(database, redis_url, sandbox) as make:
-        yield make
-
+from tests.world import NAME, World, Worlds, small
 
 _COUNTS = 3
 """Calls to HighLevel, of which a run asks the number of each kind first."""
@@ -42,13 +34,18 @@ FEW = {"orders": 6, "transactions": 5, "subscriptions": 1}
 def in_line(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
     """A world in which both sides hold the same."""
     asked = {"orders": 14, "transactions": 16, "subscriptions": 3, "money": True, **config}
-    small(sandbox, **asked)
-    world = worlds(pull_hot=timedelta(milliseconds=1))  # what changed just now is old enough
-    for kind in ("order", "transaction", "subscription"):
-        world.pull(kind)
-    world.drive()
-    assert sandbox.audit()["clean"]
-    return world
+    options = {"pull_hot": timedelta(milliseconds=1)}  # what changed just now is old enough
+
+    def drive() -> World:
+        small(sandbox, **asked)
+        world = worlds(**options)
+        for kind in ("order", "transaction", "subscription"):
+            world.pull(kind)
+        world.drive()
+        assert sandbox.audit()["clean"]
+        return world
+
+    return worlds.as_after(drive, f"reconciled {sorted(asked.items())}", **options)
 
 
 def reconciled(world: World, *, sample: int | None = None) -> Run:

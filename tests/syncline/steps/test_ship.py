@@ -17,6 +17,7 @@ from tests.shipping import (
     in_line,
     map_as,
     posts,
+    shipping,
     the_row,
 )
 from tests.world import INCLUDING_TESTS, World, Worlds, small
@@ -31,10 +32,7 @@ transform = { use = "join", with = ", " }
 
 @pytest.fixture
 def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
-    small(sandbox, orders=8, transactions=0, subscriptions=0)
-    made = worlds()
-    in_line(made)
-    return made
+    return shipping(worlds, sandbox, orders=8)
 
 
 def told(world: World, number: int) -> None:

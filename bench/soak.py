@@ -1,0 +1,42 @@
+"""The promises' tests with many more tries of chance than an ordinary run of the tests has.
+
+Ten thousand bad requests, a thousand changes against each other, and six histories of deaths for
+each case where one is run otherwise: `python -m pytest tests/promises --soak`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).parents[1]
+PROCESSES = 2
+
+Progress = Callable[[str], None]
+
+
+def run(progress: Progress) -> dict[str, Any]:
+    """Run them; takes about five minutes."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="syncline-bench-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [
+            *(sys.executable, "-m", "pytest", "tests/promises", "--soak", "--timeout=900"),
+            *(f"--numprocesses={PROCESSES}", f"--junit-xml={report}", "--quiet"),
+        ]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running:
+            for line in running.stdout or ():
+                progress(line.rstrip())
+        suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314 - pytest wrote it just now
+    if suite is None:
+        raise RuntimeError("the tests ended without a report")
+    counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors")}
+    return {**counts, "seconds": round(time.monotonic() - began, 1)}
