@@ -34,15 +34,18 @@ class LateLines:
 
     def __call__(self, name: str) -> Line:
         """The line of a connection; raises as `Lines` says."""
-        with self._lock:
-            if self._made is None:
-                self._made = self._make()
-        return self._made(name)
+        return self._lines()(name)
 
     def forget(self) -> None:
         """Read every connection anew when it is next asked for."""
         if self._made is not None:
             self._made.forget()
+
+    def _lines(self) -> Lines:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
 
 def highlevel_key(link: Link) -> QuotaKey:

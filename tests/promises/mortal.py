@@ -105,7 +105,7 @@ class Mortal:
 
     def _watch_transport(self) -> None:
         lines: Any = self.world.parts.open_line
-        transport = lines._transport
+        transport = lines._lines()._transport
         send = transport.send
 
         def watched(method: str, url: str, **rest: Any) -> Any:
