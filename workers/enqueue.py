@@ -23,8 +23,8 @@ from tasks.nudging import PULL_TASKS
 
 app = group("enqueue", "Give the workers a task now; a doubled one does no harm.")
 
-_SENT = list(HANDLERS)
 _LOOKED_UP = [name for name, one in HANDLERS.items() if one.looks_up is not None]
+_SENT = [*_LOOKED_UP, *(name for name in HANDLERS if name not in _LOOKED_UP)]
 
 Connection = Annotated[
     str, typer.Option("--connection", "-c", metavar="NAME", help="The connection to work for.")

@@ -22,15 +22,16 @@ def _look_up_written(parts: Parts, line: Line, target: str) -> NextRun:
 
 
 HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(readings.TARGETS, Handler(readings.read, may_work=Works.READS)),
+    **dict.fromkeys(halo_reading.TARGETS, Handler(halo_reading.read_halo, may_work=Works.READS)),
     **{
         name: Handler(_write, _look_up_written, may_work=target.may_work)
         for name, target in TARGETS.items()
     },
     ship.TARGET: Handler(ship.ship, ship_look_up.look_up_shipments),
-    **dict.fromkeys(readings.TARGETS, Handler(readings.read, may_work=Works.READS)),
-    **dict.fromkeys(halo_reading.TARGETS, Handler(halo_reading.read_halo, may_work=Works.READS)),
 }
-"""Target → how its deliveries are done."""
+"""Target → how its deliveries are done, in the order in which the sweep asks for them: what is read
+first need not be written twice."""
 
 
 def send(parts: Parts, line: Line, target: str) -> NextRun:
