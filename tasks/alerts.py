@@ -22,7 +22,7 @@ def evaluate() -> None:
 @shared_task(name="syncline.upkeep.tell")
 def tell(connection: str) -> None:
     """Send a connection's messages to channels, and look whether its tickets were closed."""
-    from syncline.steps.alert_watch import watch
+    from syncline.steps.alert_desk import watch
     from syncline.steps.notify import notify
 
     here = parts()

@@ -90,6 +90,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "audit": LazyCommand(
         "syncline.cli.audit:app",
         "Look at the audit log, prove it, export it, erase a person from it.",
+        brought={"erase": "syncline.cli.audit_erase:erase"},
     ),
     "events": LazyCommand(
         "syncline.cli.events:app",
@@ -122,6 +123,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "halo": LazyCommand(
         "syncline.cli.halo:app",
         "Set up what Halo sends to syncline, and what it shows of it.",
+        brought={"dashboard": "syncline.cli.halo_dashboard:app"},
     ),
     "enqueue": LazyCommand(
         "workers.enqueue:app",

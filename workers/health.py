@@ -20,8 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncline.errors import Again, Refused, SynclineError
-from syncline.ledger import status
-from syncline.ledger.database import Ledger, connect
+from syncline.ledger.database import Ledger, connect, is_prepared
 from syncline.settings import Settings
 from syncline.terminal.messages import WRONG_DATA, complain
 from syncline.terminal.output import AsJson, plain, show, stack
@@ -91,7 +90,7 @@ def check_database(settings: Settings) -> Check:
     """PostgreSQL lets us in, and its tables are there."""
 
     def prepared(connection: Connection) -> Check:
-        if status.is_prepared(connection):
+        if is_prepared(connection):
             return Check("database", healthy=True, says="PostgreSQL answers and holds the ledger.")
         return Check("database", healthy=False, says="It holds no ledger: run syncline migrate.")
 

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from syncline.errors import Again
 from syncline.ledger.connections import Link
-from syncline.ledger.status import is_prepared
+from syncline.ledger.database import is_prepared
 from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings

@@ -21,8 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from syncline.credentials import load_key
 from syncline.errors import SynclineError
 from syncline.highlevel.signatures import public_keys
-from syncline.ledger.database import Ledger, connect
-from syncline.ledger.status import is_prepared
+from syncline.ledger.database import Ledger, connect, is_prepared
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.steps.inbound import doors

@@ -18,7 +18,6 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
-from syncline.cli.audit_erase import erase
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import audit_reading, chains, connections
 from syncline.ledger.audit_reading import Place, Proved, Wanted
@@ -35,7 +34,6 @@ from syncline.terminal.options import moment
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("audit", "Look at the audit log, prove it, export it, erase a person from it.")
-app.command("erase")(erase)
 
 Only = Annotated[str | None, typer.Option("--connection", "-c", help="Only of this connection.")]
 Since = Annotated[

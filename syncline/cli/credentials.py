@@ -16,9 +16,8 @@ from syncline.errors import Broken
 from syncline.ledger import connections, credentials, effects
 from syncline.ledger.credentials import OAUTH
 from syncline.settings import Settings
-from syncline.steps import notify
 from syncline.steps.parts import Parts
-from syncline.steps.stored_secrets import keep
+from syncline.steps.stored_secrets import ALERT_URLS, keep
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack
 from syncline.terminal.prompts import ask_secret
@@ -98,7 +97,7 @@ def set_credential(
                 by=actor(parts.settings),
             )
             if what is What.ALERT_URLS:
-                keep(database, parts.sealer, notify.own_place(link), notify.PURPOSE, value)
+                keep(database, parts.sealer, link.own_place, ALERT_URLS, value)
                 return
             if what is What.CLIENT_SECRET:
                 keep(database, parts.sealer, link.tenant_place, purpose, value)

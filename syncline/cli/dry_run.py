@@ -13,12 +13,11 @@ import typer
 from rich.console import Console, RenderableType
 
 from syncline import jsontext
-from syncline.cli.show import HELD_UNTIL_LIVE
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
-from syncline.ledger.modes import HELD
+from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.dry_run import Tell, dry_run
-from syncline.steps.halo_targets import TARGETS
 from syncline.steps.plan import Call, Kept, Plan
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, console, plain, stack, table

@@ -9,7 +9,6 @@ import typer
 from rich.console import RenderableType
 
 from syncline.actor import caused
-from syncline.cli import halo_dashboard
 from syncline.errors import Refused
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.steps import webhooks_install
@@ -29,7 +28,6 @@ webhooks = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(webhooks)
-app.add_typer(halo_dashboard.app)
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")]
 DryRun = Annotated[

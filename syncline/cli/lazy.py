@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import UserDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -27,10 +27,13 @@ class LazyCommand:
     Attributes:
         target: `module:attribute` of the command's function, or of the group's Typer.
         help: its short help, word for word.
+        brought: commands of the group that other capabilities bring, by their names: each is
+            imported with the group.
     """
 
     target: str
     help: str
+    brought: Mapping[str, str] = field(default_factory=dict)
 
 
 class LazyGroup(Commands):
@@ -74,7 +77,10 @@ class _Loading(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         found = self.data[name]
         if isinstance(found, LazyCommand):
-            found = self.data[name] = self._load(name, found.target)
+            loaded = self._load(name, found.target)
+            for brought, target in found.brought.items():
+                loaded.commands[brought] = self._load(brought, target)
+            found = self.data[name] = loaded
         return found
 
     def _load(self, name: str, target: str) -> Any:

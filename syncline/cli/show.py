@@ -18,7 +18,7 @@ from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
 from syncline.ledger import abilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
-from syncline.ledger.modes import HELD
+from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
@@ -26,7 +26,6 @@ app = group("show", "Show one record on both sides.")
 
 _LINE = "line "
 
-HELD_UNTIL_LIVE = "held until live"
 """In place of parked, for what needs nobody."""
 
 

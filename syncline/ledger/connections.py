@@ -74,6 +74,11 @@ class Link:
         return f"location:{self.location}"
 
     @property
+    def own_place(self) -> str:
+        """Where the secrets of the connection itself stand."""
+        return f"connection:{self.id}"
+
+    @property
     def tenant_place(self) -> str:
         """Where what is shared by all connections of the tenant stands."""
         return f"tenant:{self.tenant}"

@@ -126,6 +126,12 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
+def is_prepared(connection: Connection) -> bool:
+    """Whether the database holds a ledger at all; a new installation's is empty."""
+    found = connection.execute(text("select to_regclass('alembic_version') is not null"))
+    return bool(found.scalar_one())
+
+
 def _is_away(sqlstate: str | None) -> bool:
     """No answer at all, a connection exception, or a server that stops or starts."""
     return sqlstate is None or sqlstate.startswith(("08", "57P"))

@@ -14,9 +14,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from syncline.errors import Refused
-from syncline.ledger.database import connect
+from syncline.ledger.database import connect, is_prepared
 from syncline.ledger.partitions import ensure_partitions
-from syncline.ledger.status import is_prepared
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 LOCK_TIMEOUT_MS: Final = 5_000

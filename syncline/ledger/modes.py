@@ -11,6 +11,9 @@ from syncline.ledger.connections import FLOWS, RULES, Link
 HELD: Final = "golive"
 """The field by which what sandbox mode does not let out is known, parked or in a worker's hands."""
 
+HELD_UNTIL_LIVE: Final = "held until live"
+"""How people are told of it."""
+
 _LIVE_RULES = "md5(mapping || :flows)"
 _GENTLY = f"'gently ' || {_LIVE_RULES}"
 """All records are to be owed, but those that were delivered already are not to be written anew."""

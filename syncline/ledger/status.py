@@ -294,9 +294,3 @@ def _unread(connection: Connection, link: Link) -> dict[str, int]:
         {"connection_id": link.id},
     )
     return {row.kind: row.windows for row in found}
-
-
-def is_prepared(connection: Connection) -> bool:
-    """Whether the database holds a ledger at all; a new installation's is empty."""
-    found = connection.execute(text("select to_regclass('alembic_version') is not null"))
-    return bool(found.scalar_one())

@@ -23,8 +23,8 @@ from syncline.highlevel.models import Row
 from syncline.ledger import discrepancies, effects, records
 from syncline.ledger.discrepancies import Discrepancy, values
 from syncline.quota.keys import Lane
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.gate import highlevel_gate
-from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
 from syncline.steps.patience import patiently
 from syncline.steps.repair import hindered, standings_of

@@ -1,4 +1,4 @@
-"""How a tenant keeps tickets: asked once a day, since ids of types and statuses differ."""
+"""How a tenant keeps tickets, asked once a day; and whether people have closed those of alerts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
+from syncline.errors import Absent
 from syncline.flows.alert_tickets import Desk
 from syncline.halo.abilities import Abilities
-from syncline.halo.entities.resources import TICKET_STATUS, TICKET_TYPE
-from syncline.halo.entities.rows import list_rows
+from syncline.halo.entities.resources import TICKET, TICKET_STATUS, TICKET_TYPE
+from syncline.halo.entities.rows import list_rows, read_row
 from syncline.halo.models import LookupRow
+from syncline.ledger import alerts, effects
 from syncline.quota.keys import Lane
 from syncline.steps import abilities
-from syncline.steps.gate import halo_gate
+from syncline.steps.alert_tellings import BY_HAND
+from syncline.steps.gate import Gate, halo_gate
 from syncline.steps.parts import Line, Parts
 
 _ASKED_EVERY = timedelta(days=1)
 _TYPES = ("alert", "incident", "fault")
 """Names of types that fit, best first; where a tenant has none of them, it takes its own."""
+
+WATCH_EVERY = timedelta(minutes=5)
+"""How often the ticket of an open alert is looked at."""
+
+MOST = 20
+"""Tickets of one look: a call each, in the lowest lane."""
 
 _CLOSED = ("closed", "completed", "resolved", "cancelled", "canceled")
 """Names of statuses in which a ticket is done with; the first one there is closes ours."""
@@ -79,3 +90,46 @@ def _first(rows: Iterable[LookupRow], names: Iterable[str]) -> int | None:
     for row in rows:
         by_name.setdefault(row.name.strip().lower(), row.id)
     return next((by_name[name] for name in names if name in by_name), None)
+
+
+def watch(parts: Parts, line: Line, *, every: timedelta = WATCH_EVERY) -> None:
+    """Look at the tickets of open alerts whose turn has come.
+
+    Raises:
+        SynclineError: Halo could not be asked; they are looked at in their next turn.
+    """
+    if not line.link.reads:
+        return
+    taken = parts.ledger.run(
+        lambda connection: alerts.to_look_at(connection, line.link.id, every, MOST)
+    )
+    if not taken:
+        return
+    gate = halo_gate(parts, line, Lane.UPKEEP)
+    desk = desk_of(learn_desk(parts, line, abilities.known(parts, line)))
+    for number, ticket_id in taken:
+        by = _done_by(line, gate, int(ticket_id), desk.closed)
+        if by is not None:
+            _acknowledge(parts, line, number, by)
+
+
+def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> str | None:
+    """How a person ended a ticket; None where it is open."""
+    done = closed | {line.document.alerts.closed_status}
+    try:
+        row = gate.read(
+            "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKET, ticket_id)
+        )
+    except Absent:
+        return BY_HAND[1]
+    return BY_HAND[0] if row.status_id in done else None
+
+
+def _acknowledge(parts: Parts, line: Line, number: int, by: str) -> None:
+    def work(connection: Connection) -> None:
+        for source_id in alerts.acknowledge(connection, [number], by).values():
+            effects.decided(
+                connection, line.link.id, what="alerts acknowledge", subject=source_id, by=by
+            )
+
+    parts.ledger.run(work)

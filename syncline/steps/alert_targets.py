@@ -18,6 +18,7 @@ from syncline.flows.flow import Desired, Difference, Needs
 from syncline.halo.entities import resources
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
+from syncline.steps import targets
 from syncline.steps.alert_desk import desk_of, learn_desk, learn_hidden
 from syncline.steps.bodies import Inputs
 from syncline.steps.failures import Refusal
@@ -79,7 +80,7 @@ _of_alerts = partial(
     vital=False,
 )
 
-TARGETS: dict[str, Target] = {
+ALERTS: dict[str, Target] = {
     TICKET: _of_alerts(
         name="ticket",
         resource=resources.TICKET,
@@ -106,3 +107,6 @@ TARGETS: dict[str, Target] = {
         gives_up=learn_hidden,
     ),
 }
+
+TARGETS: dict[str, Target] = {**targets.TARGETS, **ALERTS}
+"""Every kind of row that we make in Halo, by name: those of records, and those of alerts."""

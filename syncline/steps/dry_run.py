@@ -24,8 +24,8 @@ from syncline.halo.abilities import Abilities
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
 from syncline.steps import abilities, halo_reading, readings, render, ship_cases, sources
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.bodies import Inputs
-from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
 from syncline.steps.placeholders import Id, Money, Unknown
 from syncline.steps.plan import Call, Count, Cutter, Kept, Plan

@@ -24,9 +24,9 @@ from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.settings import Settings
 from syncline.steps import abilities
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.bound import bound
 from syncline.steps.gate import Gate, halo_gate
-from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import Line, Parts
 from syncline.steps.rules import hold_live
 

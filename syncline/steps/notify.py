@@ -17,10 +17,7 @@ from syncline.ledger import alert_messages
 from syncline.ledger.alert_messages import Message
 from syncline.ledger.connections import Link
 from syncline.steps.parts import Parts
-from syncline.steps.stored_secrets import secret
-
-PURPOSE = "alert_urls"
-"""The purpose of the sealed addresses of a connection's own channels."""
+from syncline.steps.stored_secrets import ALERT_URLS, secret
 
 MOST = 20
 """Messages of one round: each may take seconds."""
@@ -29,11 +26,6 @@ BACKOFF = timedelta(seconds=30)
 LONGEST_BACKOFF = timedelta(hours=1)
 
 _TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
-
-
-def own_place(link: Link) -> str:
-    """Where the secrets of a connection itself stand."""
-    return f"connection:{link.id}"
 
 
 def names(parts: Parts, connection: Connection, link: Link) -> list[str]:
@@ -72,7 +64,7 @@ def _note(parts: Parts, message: Message, wrong: str | None) -> None:
 
 def _addresses(parts: Parts, connection: Connection, link: Link) -> dict[str, SecretStr]:
     """The channels by name: those of the connection, else those of the installation."""
-    own = secret(connection, parts.sealer, own_place(link), PURPOSE)
+    own = secret(connection, parts.sealer, link.own_place, ALERT_URLS)
     given = own or parts.settings.alert_urls
     if given is None:
         return {}

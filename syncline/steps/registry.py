@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from syncline.steps import halo_reading, readings, ship, ship_look_up
 from syncline.steps import look_up as looking_up
 from syncline.steps import send as sending
-from syncline.steps.halo_targets import TARGETS
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.handlers import Handler, Works
 from syncline.steps.parts import Line, Parts
 from syncline.steps.rounds import NextRun

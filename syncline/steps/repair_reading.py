@@ -13,8 +13,8 @@ from syncline.flows.flow import Difference
 from syncline.ledger import records
 from syncline.quota.keys import Lane
 from syncline.steps import sources
+from syncline.steps.alert_targets import TARGETS
 from syncline.steps.gate import Outcome, halo_gate
-from syncline.steps.halo_targets import TARGETS
 from syncline.steps.parts import PARALLEL, Line, Parts
 from syncline.steps.patience import patiently
 from syncline.transport import Permit

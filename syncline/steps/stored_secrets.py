@@ -10,6 +10,9 @@ from sqlalchemy import Connection
 from syncline.credentials import Sealer
 from syncline.ledger import credentials
 
+ALERT_URLS = "alert_urls"
+"""The purpose of a connection's addresses for alerts."""
+
 
 def secret(connection: Connection, sealer: Sealer, owner: str, purpose: str) -> SecretStr | None:
     """A stored secret, opened."""

@@ -105,20 +105,23 @@ def test_a_command_imports_its_own_module_and_that_of_no_other() -> None:
 
 @every_name
 def test_the_module_of_a_command_exists_and_has_what_is_named(name: str) -> None:
-    module, _, attribute = COMMANDS[name].target.partition(":")
-    assert find_spec(module) is not None
-    assert hasattr(import_module(module), attribute)
+    for target in (COMMANDS[name].target, *COMMANDS[name].brought.values()):
+        module, _, attribute = target.partition(":")
+        assert find_spec(module) is not None
+        assert hasattr(import_module(module), attribute)
 
 
 @every_name
 def test_a_command_stands_where_the_table_may_point(name: str) -> None:
     """The import contract does not see arrows that are strings."""
-    package, *below = COMMANDS[name].target.partition(":")[0].split(".")
-    assert package in {"syncline", "workers"}
-    assert package not in _HIGH
-    if package == "syncline":
+    for target in (COMMANDS[name].target, *COMMANDS[name].brought.values()):
+        package, *below = target.partition(":")[0].split(".")
+        assert package in {"syncline", "workers"}
+        assert package not in _HIGH
+        if package != "syncline":
+            continue
         # A module of commands: of the command line itself, or of one capability.
-        assert below[0] == "cli" or below[-1] == "cli"
+        assert below[0] == "cli" or re.fullmatch(r"(\w+_)?cli", below[-1])
         assert below[0] != "sandbox"
 
 

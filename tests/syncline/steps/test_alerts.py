@@ -13,8 +13,8 @@ from redis import Redis
 from syncline.ledger import alerts as ledger
 from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
+from syncline.steps.alert_desk import watch
 from syncline.steps.alert_trial import trial
-from syncline.steps.alert_watch import watch
 from syncline.steps.alerts import evaluate
 from syncline.steps.parts import Nudge
 from tests.alerting import accept, alerts, pass_time, refuse, tell
