@@ -12,15 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from syncline.adopt.run import settle, survey
+from syncline.calls.context import Parts
 from syncline.ledger import connections
 from syncline.mapping.document import default_document
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.adopt import settle, survey
-from syncline.steps.parts import Parts
-from workers.opening import opened
-from workers.stage import connect
+from workers.console.opening import opened
+from workers.demo.stage import connect
 
 ORDERS = 10_000
 CUSTOMERS = 1_000

@@ -24,7 +24,7 @@ from bench.audit import ENTRIES
 from bench.audit_filling import VERSIONS, fill
 from syncline.ledger import history
 from syncline.settings import Settings
-from workers.opening import opened
+from workers.console.opening import opened
 
 ORDER = "o7"
 TIMES = 5
@@ -63,7 +63,7 @@ def _command(at: datetime, data: Path) -> float:
     words = ["show", "order", ORDER, "--at", at.isoformat(), "--json"]
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "workers.commands", *words],
+        [sys.executable, "-m", "workers.console.main", *words],
         env={**os.environ, "SYNCLINE_DATA": str(data)},
         capture_output=True,
         check=True,

@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from bench.audit_filling import fill
-from syncline.ledger.chains import Head
+from syncline.audit import anchor as anchoring
+from syncline.audit.chains import Head
+from syncline.audit.verify import Verified, verify
+from syncline.calls.context import Parts
 from syncline.settings import Settings
-from syncline.steps import anchor as anchoring
-from syncline.steps.parts import Parts
-from syncline.steps.verify import Verified, verify
-from workers.opening import opened
+from workers.console.opening import opened
 
 ENTRIES = 1_000_000
 PLANTED = 100

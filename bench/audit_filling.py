@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
+from syncline.audit.anchor import anchor
+from syncline.audit.seal import seal
+from syncline.calls.context import Parts
 from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
-from syncline.steps.anchor import anchor
-from syncline.steps.parts import Parts
-from syncline.steps.seal import seal
 
 VERSIONS = 20
 """Of each order; as many effects."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from syncline.sandbox.config import Limit, SandboxConfig
-from workers.commands import this_installation
+from workers.console.main import this_installation
+from workers.demo.stage import Stage, stage
 from workers.lanes import CREWS
-from workers.stage import Stage, stage
 
 CONSIGNMENTS = 500
 PARTIAL = 166

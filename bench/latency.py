@@ -16,8 +16,8 @@ from statistics import quantiles
 from typing import Any
 
 from syncline.sandbox.config import Limit, SandboxConfig
-from workers.commands import this_installation
-from workers.stage import Stage, stage
+from workers.console.main import this_installation
+from workers.demo.stage import Stage, stage
 
 WARM_UP = 120
 EVENTS = 120

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from syncline.sandbox.config import Limit, SandboxConfig
-from workers.commands import this_installation
-from workers.stage import Stage, stage
+from workers.console.main import this_installation
+from workers.demo.stage import Stage, stage
 
 ORDERS = 300
 CUSTOMERS = 60

@@ -21,13 +21,13 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.reconcile_filling import NAME, fill, read_again, ship
+from syncline.calls.context import Parts
 from syncline.mapping.document import default_document
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.parts import Parts
-from workers.opening import opened
-from workers.stage import PLAY_MONEY, connect
+from workers.console.opening import opened
+from workers.demo.stage import PLAY_MONEY, connect
 
 ORDERS = 100_000
 CUSTOMERS = 1_000
@@ -128,7 +128,7 @@ def _measure(
         "SYNCLINE_QUOTA_RESERVE": "0",
         "SYNCLINE_LOG_LEVEL": "warning",
     }
-    command = [sys.executable, "-m", "workers.commands", "reconcile", "run", NAME, "--json"]
+    command = [sys.executable, "-m", "workers.console.main", "reconcile", "run", NAME, "--json"]
     command += ["--since", str(parts.open_line(NAME).link.start_from)]
     began = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:

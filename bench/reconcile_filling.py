@@ -22,24 +22,24 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.calls import capabilities
+from syncline.calls.calls import Outcome
+from syncline.calls.context import Parts
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation
 from syncline.halo.client import HaloClient, Received
+from syncline.halo_changes.polling import poll
+from syncline.ingest.record import record
+from syncline.ingest.requests import reread
+from syncline.runtime.registry import send
+from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending.outcomes import Array, judge
+from syncline.sending.render import render
+from syncline.sending.targets import TARGETS
 from syncline.settings import Settings
-from syncline.steps import abilities
-from syncline.steps.gate import Outcome
-from syncline.steps.owing import reread
-from syncline.steps.parts import Parts
-from syncline.steps.poll_halo import poll
-from syncline.steps.record import record
-from syncline.steps.registry import send
-from syncline.steps.render import render
-from syncline.steps.sweep import sweep
-from syncline.steps.targets import TARGETS
-from syncline.steps.verdicts import Array, judge
 from syncline.transport import Permit
-from workers.opening import opened
+from workers.console.opening import opened
 
 NAME = "bench"
 PROCESSES = 2
@@ -216,7 +216,7 @@ def _save(target_name: str) -> int:
         )
         if not leases:
             return many
-        known = abilities.known(parts, line)
+        known = capabilities.known(parts, line)
         writes = [one.departed(uuid4()) for one in render(parts, line, target, known, leases)]
         if not writes:
             continue

@@ -23,9 +23,9 @@ import psutil
 from bench.loading import load_with_dlt
 from bench.processes import servers_in
 from syncline.sandbox.config import Limit, SandboxConfig
-from workers.commands import this_installation
+from workers.console.main import this_installation
+from workers.demo.stage import Stage, stage
 from workers.lanes import CREWS
-from workers.stage import Stage, stage
 
 TRANSACTIONS = 20_000
 FEW = 2_000

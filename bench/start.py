@@ -26,14 +26,14 @@ from sqlalchemy import text
 
 from bench.processes import servers_in
 from bench.records import DAY
+from syncline.calls.context import Parts
 from syncline.mapping.document import default_document
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig, Token
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings
-from syncline.steps.parts import Parts
-from workers.embedded import Servers, ensure
-from workers.opening import opened
-from workers.stage import PLAY_MONEY, connect
+from workers.console.opening import opened
+from workers.demo.stage import PLAY_MONEY, connect
+from workers.embedded.servers import Servers, ensure
 
 CONNECTIONS = 3
 ORDERS = 5
@@ -89,7 +89,7 @@ def run(progress: Progress, seconds: int = SECONDS) -> dict[str, Any]:
 @contextmanager
 def _up(environment: Mapping[str, str]) -> Iterator[psutil.Process]:
     with subprocess.Popen(
-        [sys.executable, "-m", "workers.commands", "up"],
+        [sys.executable, "-m", "workers.console.main", "up"],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -115,7 +115,7 @@ def _timed(name: str, environment: Mapping[str, str], *words: str) -> dict[str, 
     for _ in range(TIMES):
         before, begun = _children_cpu(), time.monotonic()
         subprocess.run(
-            [sys.executable, "-m", "workers.commands", *words],
+            [sys.executable, "-m", "workers.console.main", *words],
             env=environment,
             stdout=subprocess.DEVNULL,
             check=True,
@@ -193,7 +193,7 @@ def _processes(up: psutil.Process, data: Path) -> Processes:
             "worker deliver": "-n deliver@",
             "worker pull": "-n pull@",
             "beat": " beat ",
-            "receiver": "workers.receiver",
+            "receiver": "workers.receiver.__main__",
             "flower": " flower",
         }
         name = next(name for name, mark in marks.items() if mark in line)

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bench.sending import Plan, Sent, send
 from syncline.ledger.migrate import upgrade
-from workers.ports import free_port
-from workers.postgres import Postgres
-from workers.redis_server import RedisServer
-from workers.server import ensure_running, ensure_stopped
+from workers.embedded.ports import free_port
+from workers.embedded.postgres import Postgres
+from workers.embedded.redis_server import RedisServer
+from workers.embedded.server import ensure_running, ensure_stopped
 from workers.supervisor import Process, Supervisor
 
 RATE = 500

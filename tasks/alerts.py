@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
-from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -13,7 +13,7 @@ from tasks.nudging import flag
 @shared_task(name="syncline.upkeep.alerts")
 def evaluate() -> None:
     """Open, update and close alerts, and owe what people shall be told."""
-    from syncline.steps.alerts import evaluate as evaluate_step
+    from syncline.alerts.run import evaluate as evaluate_step
 
     here = parts()
     here.announce(evaluate_step(here))
@@ -22,8 +22,8 @@ def evaluate() -> None:
 @shared_task(name="syncline.upkeep.tell")
 def tell(connection: str) -> None:
     """Send a connection's messages to channels, and look whether its tickets were closed."""
-    from syncline.steps.alert_desk import watch
-    from syncline.steps.notify import notify
+    from syncline.alerts.channels import notify
+    from syncline.alerts.ticketing import watch
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("tell", ""))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncline.calls.context import Parts
 from syncline.errors import Broken
-from syncline.steps.parts import Parts
 
 _parts: Parts | None = None
 _make: Callable[[], Parts] | None = None

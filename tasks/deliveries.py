@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
-from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -13,7 +13,7 @@ from tasks.nudging import flag
 @shared_task(name="syncline.deliveries.send")
 def send(connection: str, target: str) -> None:
     """Deliver what is due to one target of a connection."""
-    from syncline.steps.registry import send as send_step
+    from syncline.runtime.registry import send as send_step
 
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("send", target))
@@ -25,7 +25,7 @@ def send(connection: str, target: str) -> None:
 @shared_task(name="syncline.deliveries.look_up")
 def look_up(connection: str, target: str) -> None:
     """Find out what became of doubtful deliveries whose settle time has passed."""
-    from syncline.steps.registry import look_up as look_up_step
+    from syncline.runtime.registry import look_up as look_up_step
 
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("look_up", target))

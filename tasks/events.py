@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
-from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -13,7 +13,7 @@ from tasks.nudging import flag
 @shared_task(name="syncline.events.handle")
 def handle() -> None:
     """Handle the webhooks that are stored and not handled yet."""
-    from syncline.steps.events import handle as handle_step
+    from syncline.webhooks.handling import handle as handle_step
 
     here = parts()
     here.nudges.clear("", Lane.EVENTS, flag("events", ""))

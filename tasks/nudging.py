@@ -15,9 +15,9 @@ from celery import current_app
 from kombu.exceptions import OperationalError as BrokerAwayError
 from redis.exceptions import RedisError
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
-from syncline.steps.parts import Nudge
 
 PULL_TASKS = {
     "order": "syncline.pulls.orders",

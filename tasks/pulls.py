@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
-from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import day, flag
 
@@ -31,7 +31,7 @@ def subscriptions(connection: str, since: str | None = None, until: str | None =
 @shared_task(name="syncline.pulls.halo")
 def halo(connection: str) -> None:
     """Look what changed in a connection's Halo since the last look."""
-    from syncline.steps.poll_halo import poll
+    from syncline.halo_changes.polling import poll
 
     here = parts()
     here.nudges.clear(connection, Lane.PULLS, flag("poll_halo", ""))
@@ -41,7 +41,7 @@ def halo(connection: str) -> None:
 
 
 def _pull(connection: str, kind: str, since: str | None, until: str | None) -> None:
-    from syncline.steps.pull import pull
+    from syncline.ingest.pull import pull
 
     here = parts()
     line = here.open_line(connection)

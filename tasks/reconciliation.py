@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
-from syncline.steps.parts import Nudge
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -16,8 +16,8 @@ def run(connection: str, period: str | None = None) -> None:
 
     Without a period only a run that is owed goes on.
     """
-    from syncline.steps.reconcile import advance, begin
-    from syncline.steps.reconcile_due import asked, period_of
+    from syncline.reconciliation.due import asked, period_of
+    from syncline.reconciliation.run import advance, begin
 
     here = parts()
     here.nudges.clear(connection, Lane.BACKFILL, flag("reconcile", ""))

@@ -12,7 +12,7 @@ from tasks.nudging import flag
 @shared_task(name="syncline.upkeep.sweep")
 def sweep() -> None:
     """Look again at whatever is due, doubtful or owned by the dead."""
-    from syncline.steps.sweep import sweep as sweep_step
+    from syncline.runtime.sweep import sweep as sweep_step
 
     here = parts()
     here.announce(sweep_step(here))
@@ -21,7 +21,7 @@ def sweep() -> None:
 @shared_task(name="syncline.upkeep.schedule")
 def schedule() -> None:
     """Enqueue the pulls whose turn has come."""
-    from syncline.steps.schedule import due_pulls
+    from syncline.runtime.schedule import due_pulls
 
     here = parts()
     here.announce(due_pulls(here))
@@ -30,7 +30,7 @@ def schedule() -> None:
 @shared_task(name="syncline.upkeep.owe_again")
 def owe_again(connection: str) -> None:
     """Look at all records of a connection once more, under a mapping that has changed."""
-    from syncline.steps.owe_again import owe_again as owe_again_step
+    from syncline.ingest.requests_again import owe_again as owe_again_step
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("owe_again", ""))
@@ -40,7 +40,7 @@ def owe_again(connection: str) -> None:
 @shared_task(name="syncline.upkeep.credentials")
 def credentials() -> None:
     """Renew the tokens of installed apps before they are missed."""
-    from syncline.steps.highlevel_tokens import refresh_due
+    from syncline.credentials.highlevel_tokens import refresh_due
 
     refresh_due(parts())
 
@@ -56,7 +56,7 @@ def partitions() -> None:
 @shared_task(name="syncline.upkeep.seal")
 def seal() -> None:
     """Seal the audit log's new entries, and write the heads of its chains outside."""
-    from syncline.steps.seal import keep_log
+    from syncline.audit.seal import keep_log
 
     keep_log(parts())
 
@@ -64,7 +64,7 @@ def seal() -> None:
 @shared_task(name="syncline.upkeep.retain")
 def retain() -> None:
     """Drop what the settings do not want to be kept for longer."""
-    from syncline.steps.retain import retain as retain_step
+    from syncline.privacy.retain import retain as retain_step
 
     retain_step(parts())
 
@@ -72,7 +72,7 @@ def retain() -> None:
 @shared_task(name="syncline.upkeep.forget")
 def forget() -> None:
     """Drop the ids of events that would be refused for their age, a bounded number at a time."""
-    from syncline.ledger.events import forget_seen
+    from syncline.webhooks.events import forget_seen
 
     here = parts()
     while here.ledger.run(lambda c: forget_seen(c, here.settings.webhook_max_age)):
@@ -82,7 +82,7 @@ def forget() -> None:
 @shared_task(name="syncline.upkeep.gaps")
 def gaps() -> None:
     """Fetch what Halo tried to send and what never arrived."""
-    from syncline.steps.gap_fill import fill_due_gaps
+    from syncline.webhooks.gap_filling import fill_due_gaps
 
     fill_due_gaps(parts())
 
@@ -90,6 +90,6 @@ def gaps() -> None:
 @shared_task(name="syncline.upkeep.dashboards")
 def dashboards() -> None:
     """Write the figures of the dashboards in Halo where they are old, or what presses changed."""
-    from syncline.steps.dashboard_refresh import refresh_due as refresh
+    from syncline.dashboard.refresh import refresh_due as refresh
 
     refresh(parts())

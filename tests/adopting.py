@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from syncline.adopt.run import Adopted, Survey, settle, survey
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.adopt import Adopted, Survey, settle, survey
 from tests.promises.mortal import Killed, Mortal
 from tests.world import World, Worlds
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from syncline.alerts.run import evaluate
 from syncline.deliveries import unleased
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.alerts import evaluate
 from tests.world import World
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.engines import Engines
     from tests.installations import Installations
     from tests.sandboxes import SharedSandbox
+    from tests.world import Worlds
 
 # How long an example takes says something about the machine and nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,8 +101,8 @@ def servers_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def redis_server_url(servers_folder: Path) -> Iterator[str]:
-    from workers.redis_server import RedisServer  # noqa: PLC0415
-    from workers.server import ensure_running, ensure_stopped  # noqa: PLC0415
+    from workers.embedded.redis_server import RedisServer  # noqa: PLC0415
+    from workers.embedded.server import ensure_running, ensure_stopped  # noqa: PLC0415
 
     server = RedisServer(servers_folder)
     yield server.url(ensure_running(server))
@@ -121,8 +122,8 @@ def redis_url(redis_server_url: str) -> str:
 @pytest.fixture(scope="session")
 def database_url(servers_folder: Path) -> Iterator[str]:
     """A PostgreSQL with a database that holds nothing of ours."""
-    from workers.postgres import Postgres  # noqa: PLC0415
-    from workers.server import ensure_running, ensure_stopped  # noqa: PLC0415
+    from workers.embedded.postgres import Postgres  # noqa: PLC0415
+    from workers.embedded.server import ensure_running, ensure_stopped  # noqa: PLC0415
 
     server = Postgres(servers_folder)
     yield server.url(ensure_running(server))
@@ -183,6 +184,17 @@ def sandbox(sandbox_process: SharedSandbox) -> SandboxProcess:
     """Both emulated APIs, as new; `.reset(...)` starts over with another config."""
     sandbox_process.start_over()
     return sandbox_process
+
+
+@pytest.fixture
+def worlds(
+    database: str, redis_url: str, sandbox: SandboxProcess, installations: Installations
+) -> Iterator[Worlds]:
+    """Makes workers of one installation over real servers and the sandbox."""
+    from tests.world import opening  # noqa: PLC0415
+
+    with opening(database, redis_url, sandbox, installations) as make:
+        yield make
 
 
 class _Databases:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from syncline.calls.calls import halo_gate
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.gate import halo_gate
 from tests.world import NAME, World, Worlds, small
 
 TRACKING = """

@@ -8,17 +8,17 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import SecretStr
 
+from syncline.calls.calls import Gate
+from syncline.calls.keys import highlevel_key
+from syncline.credentials import highlevel_tokens
 from syncline.highlevel.oauth import authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.quota.keys import Lane
 from syncline.sandbox.config import APP_SCOPES, SandboxConfig
-from syncline.steps import highlevel_tokens
-from syncline.steps.gate import Gate
 from syncline.transport import Transport
 from tests.world import NAME, World
 from workers.lines import oauth_desk
-from workers.parts import highlevel_key
 
 REDIRECT = "http://127.0.0.1:8734/callback"
 
@@ -45,7 +45,7 @@ def install(world: World, *, company: bool = False, link: Link | None = None) ->
     code = parse_qs(urlsplit(httpx.get(page).headers["location"]).query)["code"][0]
     link = link or link_of(world)
     transport = Transport(connections=1)
-    desk = oauth_desk(world.settings, transport, link)
+    desk = oauth_desk(world.settings, transport, link, world.parts.now)
     assert desk is not None
     gate = Gate(world.parts, (link.id, link.name), highlevel_key(link), Lane.UPKEEP)
     try:

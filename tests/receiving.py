@@ -29,8 +29,8 @@ from pydantic import SecretStr
 from syncline import jsontext
 from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
-from workers.ports import remembered
-from workers.receiver import receiving
+from workers.embedded.ports import remembered
+from workers.receiver.__main__ import receiving
 
 T = TypeVar("T")
 

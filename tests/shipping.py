@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from syncline.runtime.sweep import sweep
 from syncline.sandbox.config import LOCATION, TOKEN
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.sweep import sweep
 from tests.events import arrive
 from tests.world import World, Worlds, small
 

@@ -14,26 +14,26 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from syncline.calls.context import Line, Nudge, Parts
+from syncline.credentials.stored import keep
 from syncline.errors import SynclineError
+from syncline.halo_changes.polling import poll
 from syncline.highlevel import paging
+from syncline.ingest.pull import Finished, owe, pull
+from syncline.ingest.requests_again import owe_again
 from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
 from syncline.mapping.document import default_document
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
+from syncline.reconciliation.run import advance
+from syncline.runtime.registry import look_up, send
+from syncline.runtime.schedule import due_pulls
+from syncline.runtime.sweep import sweep
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.events import handle
-from syncline.steps.owe_again import owe_again
-from syncline.steps.parts import Line, Nudge, Parts
-from syncline.steps.poll_halo import poll
-from syncline.steps.pull import Finished, owe, pull
-from syncline.steps.reconcile import advance
-from syncline.steps.registry import look_up, send
-from syncline.steps.schedule import due_pulls
-from syncline.steps.stored_secrets import keep
-from syncline.steps.sweep import sweep
+from syncline.webhooks.handling import handle
 from tests.installations import Installations
 from tests.moves import by_hand
 from workers.parts import make_parts

@@ -19,14 +19,14 @@ from celery.signals import (
 
 import tasks
 from schedules.ticks import beat_schedule
+from syncline.calls.context import Parts
 from syncline.settings import Settings
-from syncline.steps.parts import Parts
 from tasks import context
 from tasks.nudging import publish
-from workers.broker import ensure_redis
+from workers.embedded.broker import ensure_redis
+from workers.embedded.server import hold
 from workers.logs import configure
 from workers.processes import tick_mark
-from workers.server import hold
 from workers.task_logs import bind_tasks
 
 settings = Settings.load()
@@ -43,7 +43,7 @@ app.set_default()
 def put_together() -> Parts:
     """The parts of this process, over the servers of this installation."""
     # Beat and Flower load this app too, and never ask for any.
-    from workers.embedded import ensure  # noqa: PLC0415
+    from workers.embedded.servers import ensure  # noqa: PLC0415
     from workers.parts import make_parts  # noqa: PLC0415
 
     servers = ensure(settings)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from syncline import private
 from syncline.errors import Refused
 from syncline.settings import Settings
-from workers.ports import LOOPBACK, free_or_other
+from workers.embedded.ports import LOOPBACK, free_or_other
 from workers.supervisor import Process
 
 _TASKS_KEPT = 10_000

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from syncline.ledger.migrate import upgrade
 from syncline.settings import Settings
-from workers import embedded, flower, ports, processes
+from workers import flower, processes
+from workers.embedded import ports
+from workers.embedded import servers as embedded
 from workers.supervisor import Process, Supervisor
 
 LOGS = "logs"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import datetime
 from threading import Lock
 
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline.credentials import Sealer
+from syncline.calls.context import Line
+from syncline.calls.keys import halo_key, highlevel_key
+from syncline.credentials.halo_tokens import LedgerTokens
+from syncline.credentials.highlevel_tokens import InstalledTokens
+from syncline.credentials.stored import secret
+from syncline.encryption import Sealer
+from syncline.engine.rules import rules_of
 from syncline.errors import Refused
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource
@@ -17,13 +25,7 @@ from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
-from syncline.steps.highlevel_tokens import InstalledTokens
-from syncline.steps.parts import Line
-from syncline.steps.rules import rules_of
-from syncline.steps.stored_secrets import secret
-from syncline.steps.tokens import LedgerTokens
 from syncline.transport import Transport
-from workers.parts import halo_key, highlevel_key, utc_now
 
 LINE_KEPT = 5.0
 """Seconds for which an opened connection is used before its settings are read again."""
@@ -33,12 +35,18 @@ class KeptLines:
     """The lines of a process, over one transport: see `Lines`."""
 
     def __init__(
-        self, ledger: Ledger, transport: Transport, sealer: Sealer, settings: Settings
+        self,
+        ledger: Ledger,
+        transport: Transport,
+        sealer: Sealer,
+        settings: Settings,
+        now: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._transport = transport
         self._sealer = sealer
         self._settings = settings
+        self._now = now
         self._lock = Lock()
         self._open: dict[str, tuple[float, Line]] = {}
         self._tokens: dict[str, LedgerTokens] = {}
@@ -79,7 +87,7 @@ class KeptLines:
                 client_secret=client_secret,
                 scope=link.scope,
                 tokens=self._tokens_of(link),
-                now=utc_now,
+                now=self._now,
                 read_only=link.state == "rehearsing",
             ),
             highlevel_key=highlevel_key(link),
@@ -89,7 +97,7 @@ class KeptLines:
     def _tokens_of(self, link: Link) -> LedgerTokens:
         owner = link.tenant_place
         if owner not in self._tokens:
-            self._tokens[owner] = LedgerTokens(self._ledger, self._sealer, owner, utc_now)
+            self._tokens[owner] = LedgerTokens(self._ledger, self._sealer, owner, self._now)
         return self._tokens[owner]
 
     def _highlevel_tokens(self, connection: Connection, link: Link) -> TokenSource:
@@ -98,8 +106,10 @@ class KeptLines:
             return PrivateToken(token)
         key = (link.name, link.location_place, link.company_id, link.highlevel_url)
         if key not in self._installed:
-            desk = oauth_desk(self._settings, self._transport, link)
-            self._installed[key] = InstalledTokens(self._ledger, self._sealer, link, desk, utc_now)
+            desk = oauth_desk(self._settings, self._transport, link, self._now)
+            self._installed[key] = InstalledTokens(
+                self._ledger, self._sealer, link, desk, self._now
+            )
         return self._installed[key]
 
     def _secret(self, connection: Connection, owner: str, purpose: str, name: str) -> SecretStr:
@@ -113,7 +123,9 @@ class KeptLines:
         return found
 
 
-def oauth_desk(settings: Settings, transport: Transport, link: Link) -> OAuthDesk | None:
+def oauth_desk(
+    settings: Settings, transport: Transport, link: Link, now: Callable[[], datetime]
+) -> OAuthDesk | None:
     """Asks for the tokens of the app in the settings; None where there is none."""
     if settings.highlevel_client_id is None or settings.highlevel_client_secret is None:
         return None
@@ -122,5 +134,5 @@ def oauth_desk(settings: Settings, transport: Transport, link: Link) -> OAuthDes
         base_url=link.highlevel_url,
         client_id=settings.highlevel_client_id,
         client_secret=settings.highlevel_client_secret,
-        now=utc_now,
+        now=now,
     )

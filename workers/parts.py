@@ -12,15 +12,13 @@ from threading import Lock
 
 from redis import Redis
 
-from syncline.credentials import load_key
+from syncline.calls.context import PARALLEL, Line, Lines, Nudge, Parts
+from syncline.encryption import load_key
 from syncline.ledger import calls
-from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
 from syncline.quota.bucket import Quota, Spent
-from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
-from syncline.steps.parts import PARALLEL, Line, Lines, Nudge, Parts
 from workers.sessions import SessionKeeper
 
 
@@ -46,23 +44,6 @@ class LateLines:
             if self._made is None:
                 self._made = self._make()
             return self._made
-
-
-def highlevel_key(link: Link) -> QuotaKey:
-    """HighLevel counts per app and location, and of a trial account all private tokens together."""
-    window = timedelta(seconds=link.highlevel_seconds)
-    shared = link.location_id if link.account is None else f"account:{link.account}"
-    return QuotaKey(
-        f"highlevel:{shared}",
-        (Limit(link.highlevel_calls, window),),
-        link.highlevel_daily,
-    )
-
-
-def halo_key(link: Link) -> QuotaKey:
-    """Halo counts per tenant, whatever number of connections share it."""
-    window = timedelta(seconds=link.halo_seconds)
-    return QuotaKey(f"halo:{link.tenant}", (Limit(link.halo_calls, window),))
 
 
 def utc_now() -> datetime:
@@ -105,7 +86,7 @@ def make_parts(
 
         transport = Transport()
         clients.callback(transport.close)
-        return KeptLines(ledger, transport, sealer, settings)
+        return KeptLines(ledger, transport, sealer, settings, utc_now)
 
     return Parts(
         settings=settings,

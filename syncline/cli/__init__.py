@@ -1,1 +1,1 @@
-"""The command line: a file a noun. `workers/commands.py` names them all."""
+"""The command line: a file a noun. `workers/console/main.py` names them all."""

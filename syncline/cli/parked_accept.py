@@ -12,13 +12,13 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.calls.context import Parts
 from syncline.deliveries import parked, target_rows
 from syncline.deliveries.parked import ParkedDelivery
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import UnknownName
 from syncline.ledger import connections
-from syncline.steps.accept import Acceptance, accept, plan_parked
-from syncline.steps.parts import Parts
+from syncline.repair.accept import Acceptance, accept, plan_parked
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, plain, show, stack, table

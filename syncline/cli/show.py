@@ -16,7 +16,7 @@ from syncline.errors import UnknownName
 from syncline.flows import payments
 from syncline.flows.flow import reference_of
 from syncline.halo.abilities import Abilities
-from syncline.ledger import abilities, history
+from syncline.ledger import capabilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
 from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
 from syncline.terminal.context import command_context
@@ -216,7 +216,7 @@ def beside(
 
 
 def _currencies(connection: Connection, tenant: int) -> dict[int, str]:
-    known = Abilities.from_rows(abilities.read(connection, f"tenant:{tenant}"))
+    known = Abilities.from_rows(capabilities.read(connection, f"tenant:{tenant}"))
     return {number: code for code, number in known.currencies.items()}
 
 

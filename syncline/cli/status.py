@@ -12,19 +12,21 @@ from rich.console import RenderableType
 from rich.live import Live
 from sqlalchemy import Connection
 
-from syncline.cli.status_alerts import OpenAlert, alerts_table, read_alerts
-from syncline.cli.status_events import EventStatus, events_table, read_events
-from syncline.cli.status_secrets import Secrets, read_secrets, secrets_table
+from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
+from syncline.audit import sealing
+from syncline.calls.context import Parts
+from syncline.credentials.status import Secrets, read_secrets, secrets_table
+from syncline.deliveries import status
+from syncline.deliveries.status import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
-from syncline.ledger import connections, sealing, status
+from syncline.ledger import connections
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
-from syncline.ledger.status import KindStatus, PullStatus, WorkerStatus
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
-from syncline.steps.parts import Parts
 from syncline.terminal.context import CommandContext, command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
+from syncline.webhooks.status import EventStatus, events_table, read_events
 
 _WATCH_SECONDS = 1.0
 _UNSEALED_S = 300.0

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:  # to say what a command works with, nothing of it needs to be there
+    from syncline.calls.context import Parts
     from syncline.ledger.connections import Link
     from syncline.quota.keys import QuotaKey
     from syncline.settings import Settings
-    from syncline.steps.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

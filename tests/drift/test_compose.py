@@ -33,11 +33,13 @@ from typer.core import TyperGroup
 import celeryconfig
 from syncline.quota.keys import Lane
 from syncline.settings import PREFIX, Settings
-from workers import commands, postgres, processes
+from workers import processes
+from workers.console import main
+from workers.console.run import process_of
+from workers.embedded import postgres
+from workers.embedded.ports import free_port
+from workers.embedded.redis_server import RedisServer
 from workers.lanes import CREWS, EVERYTHING
-from workers.ports import free_port
-from workers.redis_server import RedisServer
-from workers.run import process_of
 from workers.supervisor import Supervisor, _tie_to
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +59,7 @@ every_one_of_ours = pytest.mark.parametrize("name", OURS)
 
 def _command(words: Sequence[str]) -> tuple[Any, list[str]]:
     """The command of ours that words name, and the words behind it."""
-    command: Any = typer.main.get_command(commands.app)
+    command: Any = typer.main.get_command(main.app)
     rest = list(words)
     while isinstance(command, TyperGroup):
         name, *rest = rest or [""]
@@ -142,7 +144,7 @@ def test_every_lasting_container_says_whether_it_is_well(name: str) -> None:
     assert (kind, words[:2]) == ("CMD", ["python", "-m"])
     assert find_spec(words[2]) is not None
     asked = f"--{name}" if name in {"beat", "receiver", "flower"} else "--worker"
-    assert words[2:] == ["workers.health", asked]
+    assert words[2:] == ["workers.console.health", asked]
     command, _ = _command(["health"])
     command.make_context("health", words[3:]).close()
 
@@ -434,7 +436,7 @@ def _started(name: str, given: Mapping[str, str]) -> Iterator[subprocess.Popen[b
     with (
         log.open("wb") as out,
         subprocess.Popen(
-            [sys.executable, "-m", "workers.commands", *words],
+            [sys.executable, "-m", "workers.console.main", *words],
             env={**_environment(name), **key, **given},
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -26,12 +26,12 @@ import celeryconfig
 import tasks
 from schedules.ticks import beat_schedule
 from syncline import errors
+from syncline.calls.context import Nudge
 from syncline.quota.nudges import Nudges
 from syncline.settings import PREFIX, Settings
-from syncline.steps.parts import Nudge
 from syncline.terminal.messages import complain
 from tasks.nudging import publish
-from workers.commands import app as commands
+from workers.console.main import app as commands
 
 CONTRACT = Path(__file__).with_name("contract")
 WRITE = "WRITE_CONTRACT"

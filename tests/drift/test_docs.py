@@ -29,7 +29,7 @@ from syncline.mapping.shapes import CUSTOM, FLOWS
 from syncline.mapping.transforms import TRANSFORMS
 from syncline.quota.keys import Lane
 from syncline.settings import PREFIX, Settings
-from workers.commands import app as commands
+from workers.console.main import app as commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])

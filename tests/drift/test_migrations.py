@@ -12,13 +12,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
-from syncline.cli import discrepancies
+from syncline.alerts.rules import Severity
 from syncline.deliveries.states import State
-from syncline.flows.alerts import Severity
+from syncline.golive.queries import What
 from syncline.ledger.database import connect
-from syncline.ledger.event_queue import Handled
-from syncline.ledger.golive import What
 from syncline.ledger.migrate import SCRIPTS, revisions, schema
+from syncline.repair import cli
+from syncline.webhooks.queue import Handled
 from tests.catalog import TABLES, shape
 
 TYPES = {
@@ -107,7 +107,7 @@ def test_constraints_and_indexes_are_named_for_their_table(database: str) -> Non
     [
         ("ck_delivery_state", list(State)),
         ("ck_alert_severity", get_args(Severity)),
-        ("ck_discrepancy_state", list(discrepancies.State)),
+        ("ck_discrepancy_state", list(cli.State)),
         ("ck_event_state", {"new", *get_args(get_type_hints(Handled)["state"])}),
         ("ck_golive_what", get_args(What)),
     ],

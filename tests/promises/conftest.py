@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-from syncline.sandbox.process import SandboxProcess
-from tests.installations import Installations
-from tests.world import Worlds, opening
 
 _SEEDS, _SOAKING_SEEDS = range(1, 2), range(1, 7)
 
@@ -22,12 +16,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def soak(request: pytest.FixtureRequest) -> bool:
     """Whether chance is given many more tries, which takes minutes."""
     return bool(request.config.getoption("soak"))
-
-
-@pytest.fixture
-def worlds(
-    database: str, redis_url: str, sandbox: SandboxProcess, installations: Installations
-) -> Iterator[Worlds]:
-    """Makes workers of one installation over real servers and the sandbox."""
-    with opening(database, redis_url, sandbox, installations) as make:
-        yield make

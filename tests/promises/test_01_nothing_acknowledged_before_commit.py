@@ -15,9 +15,9 @@ import psycopg
 
 from syncline.ledger.migrate import upgrade
 from tests.receiving import Signer, event, receiver_process, stored, until
-from workers.ports import free_port
-from workers.postgres import Postgres
-from workers.server import ensure_running, ensure_stopped
+from workers.embedded.ports import free_port
+from workers.embedded.postgres import Postgres
+from workers.embedded.server import ensure_running, ensure_stopped
 
 SIGNER = Signer()
 SENDERS = 4

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.registry import look_up, send
 from tests.world import NAME, PROFILES, World, Worlds, small
 
 ORDER = "POST /SalesOrder"

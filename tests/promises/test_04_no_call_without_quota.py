@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
+from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.registry import send
 from tests.world import NAME, PROFILES, Worlds, small
 
 

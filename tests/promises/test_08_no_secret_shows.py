@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
+from syncline.credentials.stored import keep
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.stored_secrets import keep
-from syncline.steps.webhooks_install import install as install_webhook
+from syncline.webhooks.installing import install as install_webhook
 from tests import oauth_app
 from tests.catalog import TABLES
 from tests.leaks import leaked
@@ -26,8 +26,8 @@ from tests.promises.listening import Heard, listening, lying_in
 from tests.receiving import until
 from tests.world import World, Worlds, small
 from workers import processes
+from workers.embedded.ports import free_port
 from workers.lanes import EVERYTHING
-from workers.ports import free_port
 from workers.supervisor import Supervisor
 
 KEY = "kept-by-the-operator-and-by-nobody-else-1"

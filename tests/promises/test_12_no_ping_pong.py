@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from syncline.halo_changes.polling import poll
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.poll_halo import poll
 from tests.events import arrive, order_event
 from tests.from_halo import hint, last_call, tracked
 from tests.world import NAME, World, Worlds, small

@@ -13,9 +13,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from syncline.calls.context import Nudge
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
-from syncline.steps.parts import Nudge
 from tasks.nudging import LATER_EVERY, LONGEST_COUNTDOWN, flag, publish
 
 SEND = Nudge("acme", "send", "order")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.bodies import DEEPEST, is_json
+from workers.receiver.bodies import DEEPEST, is_json
 
 JSON = st.recursive(
     st.none()

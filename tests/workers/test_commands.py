@@ -16,10 +16,10 @@ import typer
 from redis import Redis
 from typer.testing import CliRunner
 
-from workers import commands
+from workers.console import main
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "workers.commands")
+COMMAND = (sys.executable, "-m", "workers.console.main")
 
 
 @pytest.fixture
@@ -148,14 +148,14 @@ def every_command() -> Iterator[tuple[str, ...]]:
             else:
                 yield (*path, name)
 
-    root = typer.main.get_command(commands.app)
+    root = typer.main.get_command(main.app)
     assert isinstance(root, typer.core.TyperGroup)
     return walk(root, ())
 
 
 @pytest.mark.parametrize("path", list(every_command()), ids=" ".join)
 def test_every_command_has_help_with_an_example_and_is_documented(path: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(commands.app, [*path, "--help"])
+    shown = CliRunner().invoke(main.app, [*path, "--help"])
     assert shown.exit_code == 0
     assert f"Example: syncline {' '.join(path)}" in " ".join(shown.stdout.split())
     manual = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")

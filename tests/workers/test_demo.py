@@ -19,7 +19,7 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     data = servers_folder / "demo-installation"
     elsewhere = {"SYNCLINE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     ended = subprocess.run(
-        [sys.executable, "-m", "workers.commands", "demo", "--orders", str(ORDERS), "--json"],
+        [sys.executable, "-m", "workers.console.main", "demo", "--orders", str(ORDERS), "--json"],
         cwd=ROOT,
         env={**os.environ, **elsewhere, "SYNCLINE_DATA": str(data)},
         capture_output=True,

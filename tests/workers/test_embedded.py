@@ -24,9 +24,10 @@ from redis.retry import Retry
 from syncline.errors import Refused, Unreachable
 from syncline.settings import Settings
 from tests.memory import roomy_memory
-from workers import embedded, ports
-from workers.embedded import Servers
-from workers.locks import FileLock
+from workers.embedded import ports
+from workers.embedded import servers as embedded
+from workers.embedded.locks import FileLock
+from workers.embedded.servers import Servers
 
 _USE_AND_HANG = """
 import sys

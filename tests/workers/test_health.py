@@ -20,8 +20,8 @@ from syncline.errors import Refused
 from syncline.ledger import sessions
 from syncline.ledger.database import Ledger, connect
 from syncline.settings import Settings
-from workers import commands, health
-from workers.ports import free_port
+from workers.console import health, main
+from workers.embedded.ports import free_port
 from workers.processes import port_file, tick_mark
 
 Run = Callable[..., Result]
@@ -36,7 +36,7 @@ def settings(database: str, tmp_path: Path) -> Settings:
 def run(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("SYNCLINE_DATABASE_URL", database)
     monkeypatch.setenv("SYNCLINE_DATA", str(tmp_path))
-    return lambda *words: CliRunner().invoke(commands.app, ["health", *words])
+    return lambda *words: CliRunner().invoke(main.app, ["health", *words])
 
 
 def begin(database: str, name: str, silent_s: float = 0) -> None:

@@ -18,8 +18,8 @@ from typer.completion import get_completion_inspect_parameters
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-from workers import commands
-from workers.commands import COMMANDS
+from workers.console import main
+from workers.console.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
@@ -38,7 +38,7 @@ every_name = pytest.mark.parametrize("name", COMMANDS)
 def loaded_after(*words: str, complete: dict[str, str] | None = None) -> tuple[set[str], str]:
     """The modules that a fresh process has imported after a command line, and what it said."""
     program = (
-        "import sys\nfrom workers.commands import main\n"
+        "import sys\nfrom workers.console.main import main\n"
         f"sys.argv = ['syncline', *{words!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print('loaded:', *sys.modules)"
@@ -57,7 +57,7 @@ def loaded_after(*words: str, complete: dict[str, str] | None = None) -> tuple[s
 
 
 def root() -> TyperGroup:
-    found = typer.main.get_command(commands.app)
+    found = typer.main.get_command(main.app)
     assert isinstance(found, TyperGroup)
     return found
 
@@ -74,7 +74,7 @@ def help_of_all() -> tuple[set[str], str]:
 
 def test_help_imports_nothing_heavy_and_no_command(help_of_all: tuple[set[str], str]) -> None:
     loaded, _ = help_of_all
-    assert "workers.commands" in loaded
+    assert "workers.console.main" in loaded
     assert not {name.partition(".")[0] for name in loaded} & HEAVY
     assert not loaded & {one.target.partition(":")[0] for one in COMMANDS.values()}
 
@@ -92,7 +92,7 @@ def test_the_line_of_a_command_is_its_own_short_help(name: str) -> None:
 
 @every_name
 def test_a_command_has_help_of_its_own(name: str) -> None:
-    shown = CliRunner().invoke(commands.app, [name, "--help"])
+    shown = CliRunner().invoke(main.app, [name, "--help"])
     assert shown.exit_code == 0
     assert f"Usage: syncline {name}" in " ".join(shown.stdout.split())
 
@@ -129,7 +129,7 @@ def test_no_command_imports_the_table_back() -> None:
     modules = sorted({one.target.partition(":")[0] for one in COMMANDS.values()})
     program = (
         f"import sys, importlib\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
-        "print('workers.commands' in sys.modules)"
+        "print('workers.console.main' in sys.modules)"
     )
     told = subprocess.run(
         [sys.executable, "-c", program],
@@ -144,7 +144,7 @@ def test_no_command_imports_the_table_back() -> None:
 
 @every_name
 def test_a_typo_is_answered_with_the_command_that_was_meant(name: str) -> None:
-    ended = CliRunner().invoke(commands.app, [f"{name}x"])
+    ended = CliRunner().invoke(main.app, [f"{name}x"])
     assert ended.exit_code == 2
     assert re.search(rf"Did you mean [^?]*'{name}'", " ".join(ended.output.split()))
 
@@ -172,7 +172,7 @@ def test_completion_of_a_command_imports_none() -> None:
 
 def completed(line: str) -> list[str]:
     """What this process says to bash for a line."""
-    return CliRunner().invoke(commands.app, [], env=bash(line)).stdout.split()
+    return CliRunner().invoke(main.app, [], env=bash(line)).stdout.split()
 
 
 @pytest.fixture

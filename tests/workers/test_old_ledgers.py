@@ -36,7 +36,7 @@ def test_a_ledger_of_another_time_is_one_line_and_exit_2(
         connection.execute(text("insert into alembic_version values (:at)"), {"at": revision})
     engine.dispose()
     ended = subprocess.run(
-        [sys.executable, "-m", "workers.commands", *command],
+        [sys.executable, "-m", "workers.console.main", *command],
         cwd=ROOT,
         env={
             **os.environ,

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from syncline.credentials import Sealer
+from syncline.encryption import Sealer
 from syncline.errors import Again
 from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
-from syncline.ledger import events
-from syncline.ledger.events import Arrived
-from syncline.steps.inbound import keep_inbound_keys
+from syncline.webhooks import events
+from syncline.webhooks.events import Arrived
+from syncline.webhooks.keys import keep_inbound_keys
 from tests.receiving import Receiver, Signer, event, receiver_here, stored
-from workers import committer
-from workers import receiver as receiver_module
+from workers.receiver import __main__ as receiver_module
+from workers.receiver import committer
 
 SIGNER = Signer()
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -17,8 +17,8 @@ import pytest
 
 from syncline.settings import Settings
 from tests.receiving import ReceiverProcess, Signer, event, receiver_process, stored, until
-from workers import health
-from workers.ports import free_port
+from workers.console import health
+from workers.embedded.ports import free_port
 
 SIGNER = Signer()
 PATIENCE = 0.5

@@ -8,8 +8,8 @@ import pytest
 from syncline.errors import Refused
 from syncline.sandbox.config import SandboxConfig
 from syncline.settings import Settings
-from workers import server
-from workers.stage import stage
+from workers.demo.stage import stage
+from workers.embedded import server
 
 
 def test_a_stage_does_not_clear_a_folder_whose_servers_are_in_use(tmp_path: Path) -> None:

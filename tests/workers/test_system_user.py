@@ -21,7 +21,7 @@ _ALL_AT_ONCE = """
 import pwd, subprocess, sys
 subprocess.run(["mount", "--bind", sys.argv[1], "/etc"], check=True)
 subprocess.run(["userdel", "-f", "syncline-db"], capture_output=True)
-one = "import sys; sys.stdin.read(); from workers.postgres import _owner; print(*_owner())"
+one = "import sys; sys.stdin.read(); from workers.embedded.postgres import _owner; print(*_owner())"
 started = [
     subprocess.Popen([sys.executable, "-c", one], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     for _ in range(6)

@@ -21,9 +21,9 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from tests.world import World, small
 from workers import processes
+from workers.embedded.postgres import Postgres
+from workers.embedded.server import ensure_running, ensure_stopped
 from workers.lanes import EVERYTHING
-from workers.postgres import Postgres
-from workers.server import ensure_running, ensure_stopped
 from workers.supervisor import Backoff, Supervisor
 
 ENVIRONMENT = {

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.ingest.record import record
 from syncline.ledger import connections, sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
@@ -31,9 +32,8 @@ from syncline.sandbox.config import (
 )
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from syncline.steps.record import record
 from syncline.terminal.context import CommandContext
-from workers import commands, opening
+from workers.console import main, opening
 
 Run = Callable[..., Result]
 
@@ -71,7 +71,7 @@ def runner(settings: Settings) -> Run:
     )
 
     def command(*arguments: str, typed: str | None = None) -> Result:
-        result = CliRunner().invoke(commands.app, list(arguments), input=typed, obj=commanded)
+        result = CliRunner().invoke(main.app, list(arguments), input=typed, obj=commanded)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.cli import connections as commands
+from syncline.connections import cli as commands
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger

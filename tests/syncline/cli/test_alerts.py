@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from syncline.ledger import alerts as ledger
+from syncline.alerts import queries as ledger
+from syncline.alerts.channels import notify
+from syncline.alerts.run import evaluate
 from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.alerts import evaluate
-from syncline.steps.notify import notify
 from tests.alerting import alerts
 from tests.syncline.cli.conftest import Run, document, runner
 from tests.world import NAME, World, Worlds, opening, small

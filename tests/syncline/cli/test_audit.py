@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from syncline.ledger import records, sealing
+from syncline.audit import sealing
+from syncline.ledger import records
 from syncline.ledger.records import NewVersion
 from syncline.settings import Settings
 from tests.moves import by_hand
 from tests.syncline.cli.conftest import Books, Run, document
-from workers import enqueue
+from workers.console import enqueue
 
 ROOT = Path(__file__).parents[3]
 CONFIRMED = {"po_number": "HL-o1", "client_id": "5", "currency_code": "1", "total": "10.5"}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncline.credentials.scopes import asked, compare, halo_needs, highlevel_needs
 from syncline.mapping.document import default_document, load
 from syncline.sandbox.config import READ_SCOPES, TOKEN, Token
 from syncline.sandbox.process import SandboxProcess
-from syncline.steps.scopes import asked, compare, halo_needs, highlevel_needs
 from tests.syncline.cli.conftest import Person, Run, add_sandbox, document
 
 DETAIL = load(default_document("detail"))

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from syncline.cli.callback import listening
+from syncline.credentials.callback import listening
 from syncline.errors import Again, Refused
 from syncline.ledger import connections
 from syncline.ledger.database import Ledger

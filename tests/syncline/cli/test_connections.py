@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from syncline.ledger import abilities, connections, modes
+from syncline.ledger import capabilities, connections, modes
 from syncline.ledger.database import Ledger
 from syncline.sandbox.config import (
     TOKEN_OF_ANOTHER_LOCATION,
@@ -135,7 +135,7 @@ def test_a_good_connection_works_in_every_point(
     checked = document(result)
     assert checked["works"]
     assert all(finding["works"] for finding in checked["findings"])
-    known = ledger.run(lambda c: abilities.read(c, "tenant:1"))
+    known = ledger.run(lambda c: capabilities.read(c, "tenant:1"))
     assert {"USD", "EUR"} <= {code for row in known for code in row["value"]}
     assert sandbox.counters()["halo"]["rejected_429"] == 0
 
@@ -155,7 +155,7 @@ def test_a_probe_proves_how_orders_are_found_and_leaves_none_behind(
     assert [row.effect for row in effects] == ["create", "delete"]
     deleted = [call for call in sandbox.calls("halo") if call["method"] == "DELETE"]
     assert len(deleted) == 1
-    known = {row["name"] for row in ledger.run(lambda c: abilities.read(c, "tenant:1"))}
+    known = {row["name"] for row in ledger.run(lambda c: capabilities.read(c, "tenant:1"))}
     assert "find.order.sql" in known
 
 
@@ -244,7 +244,7 @@ def test_a_connection_starts_in_sandbox_mode_unless_somebody_knows_better(
 def test_a_connection_rehearses_and_goes_on(
     books: Books, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncline.cli.connections.NOTICED_AFTER_S", 0.0)
+    monkeypatch.setattr("syncline.connections.cli.NOTICED_AFTER_S", 0.0)
     for name in ("rehearse", "stop"):
         assert "nothing was changed" in run("connection", name, "acme", "--dry-run").stdout
     assert books.ledger.run(connections.everyone)[0].state == "active"

@@ -18,18 +18,18 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
-from syncline import credentials as rotation
+from syncline import encryption as rotation
 from syncline import private
-from syncline.cli import credentials as cli
-from syncline.credentials import Sealer, load_key
+from syncline.credentials import cli, queries
+from syncline.credentials.highlevel_tokens import keep_grant
+from syncline.credentials.stored import keep, secret
+from syncline.encryption import Sealer, load_key
 from syncline.errors import Refused
-from syncline.ledger import connections, credentials
+from syncline.ledger import connections
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
-from syncline.steps.highlevel_tokens import keep_grant
-from syncline.steps.stored_secrets import keep, secret
 from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
-from workers import opening
+from workers.console import opening
 
 
 class Killed(BaseException):
@@ -39,13 +39,13 @@ class Killed(BaseException):
 def opened(ledger: Ledger, settings: Settings) -> dict[str, str]:
     """Every stored secret, as a process that starts now reads it."""
     sealer = load_key(settings)
-    stored = ledger.run(credentials.everything)
+    stored = ledger.run(queries.everything)
     return {one.purpose: sealer.open(one.sealed, one.context).get_secret_value() for one in stored}
 
 
 def all_current(ledger: Ledger, settings: Settings) -> bool:
     sealer = load_key(settings)
-    return all(sealer.is_current(one.sealed) for one in ledger.run(credentials.everything))
+    return all(sealer.is_current(one.sealed) for one in ledger.run(queries.everything))
 
 
 EXPECTED = {"private_token": SECRETS["HL_TOKEN"], "client_secret": SECRETS["HALO_SECRET"]}
@@ -93,7 +93,7 @@ def test_an_app_that_was_not_used_for_a_year_or_not_renewed_is_spoken_of(
     sealer, place, now = load_key(settings), books.link.location_place, datetime.now(UTC)
 
     def warnings(connection: Connection, at: datetime) -> list[str]:
-        found = credentials.credential_warnings(connection, at)
+        found = queries.credential_warnings(connection, at)
         return [one for one in found if "oauth" in one]
 
     def work(connection: Connection) -> list[list[str]]:
@@ -307,7 +307,7 @@ def test_a_private_token_waits_for_a_renewal_of_the_app_that_it_replaces(
     command = ("credentials", "set", "acme", "private-token", "--secret-env", "HL_TOKEN")
     setting = threading.Thread(target=run, args=command)
     with books.ledger.begin() as renewing:
-        credentials.lock(renewing, place)
+        queries.lock(renewing, place)
         setting.start()
         give_up = time.monotonic() + 60
         while waiting(books.ledger) == 0 and setting.is_alive():
@@ -331,7 +331,7 @@ def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(
         # It gets its lock and its files, and then waits for this row.
         holding.execute(text("select 1 from credential for update"))
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.commands", "credentials", "rotate-key"],
+            [sys.executable, "-m", "workers.console.main", "credentials", "rotate-key"],
             env=environment,
         )
         give_up = time.monotonic() + 60
@@ -368,7 +368,7 @@ def waiting(ledger: Ledger) -> int:
 def test_a_trial_account_has_one_small_budget_for_all_its_locations(
     run: Run, ledger: Ledger
 ) -> None:
-    from workers.parts import highlevel_key  # noqa: PLC0415
+    from syncline.calls.keys import highlevel_key  # noqa: PLC0415
 
     for number in (1, 2):
         options = {

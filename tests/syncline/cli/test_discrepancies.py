@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, text
 
-from syncline.ledger import reconciliation
-from syncline.ledger.reconciliation import Found
+from syncline.reconciliation import queries
+from syncline.reconciliation.queries import Found
 from tests.syncline.cli.conftest import Books, Run, document
 
 UNKNOWN = Found(
@@ -35,8 +35,8 @@ def differing(books: Books) -> Books:
             ),
             {"id": books.link.id},
         )
-        run = reconciliation.latest(connection, books.link.id, 1)[0]
-        reconciliation.write(connection, run, [OWED, UNKNOWN])
+        run = queries.latest(connection, books.link.id, 1)[0]
+        queries.write(connection, run, [OWED, UNKNOWN])
 
     books.ledger.run(work)
     return books
@@ -98,9 +98,7 @@ def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(
     [left] = document(run("discrepancies", "list", "--json"))["discrepancies"]
     assert str(left["id"]) == owed
     again = differing.ledger.run(
-        lambda c: reconciliation.write(
-            c, reconciliation.latest(c, differing.link.id, 1)[0], [UNKNOWN]
-        )
+        lambda c: queries.write(c, queries.latest(c, differing.link.id, 1)[0], [UNKNOWN])
     )
     assert (again.opened, again.accepted) == (0, 1)
 

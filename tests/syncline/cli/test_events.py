@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from syncline.ledger import event_queue, events
-from syncline.ledger.event_queue import Handled
-from syncline.ledger.events import Arrived
+from syncline.webhooks import events
+from syncline.webhooks import queue as event_queue
+from syncline.webhooks.events import Arrived
+from syncline.webhooks.queue import Handled
 from tests.syncline.cli.conftest import Books, Run, document
 
 

@@ -145,7 +145,7 @@ def test_another_one_of_the_same_name_is_refused(acme: Run, sandbox: SandboxProc
 def test_a_name_beyond_the_first_page_is_seen(
     acme: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncline.cli.provider.PAGE", 1)
+    monkeypatch.setattr("syncline.connections.provider_cli.PAGE", 1)
     for name in ("one", "two", "three"):
         assert acme(*registering("--yes", name=name)).exit_code == 0
     assert [one["name"] for one in listed(acme)] == ["one", "two", "three"]

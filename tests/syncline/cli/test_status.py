@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 
 from syncline.deliveries import waits
 from syncline.halo.webhooks.bindable import BindableEvent
-from syncline.ledger import calls, connections, pulls, radar
+from syncline.halo_changes.bound import remember_bound
+from syncline.ingest import missed, pulls
+from syncline.ledger import calls, connections
 from syncline.settings import Settings
-from syncline.steps.bound import remember_bound
 from tests.syncline.cli.conftest import Books, Run, document, runner
 
 
@@ -197,7 +198,7 @@ def test_with_a_private_token_it_says_polling_only_and_offers_the_app(
     shown = run("status").stdout
     assert "polling only" in shown
     assert "syncline connect highlevel acme" in shown
-    books.ledger.run(lambda c: radar.first_event(c, books.link.location))
+    books.ledger.run(lambda c: missed.first_event(c, books.link.location))
     told = document(run("status", "--json"))["connections"][0]["events"]
     assert told["highlevel"] == "webhooks"
     assert not any("HighLevel" in one for one in told["advice"])

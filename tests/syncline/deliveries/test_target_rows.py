@@ -12,7 +12,8 @@ from sqlalchemy import Connection, text
 from syncline.deliveries import leased, requests, target_rows, unleased
 from syncline.deliveries.states import MOVES, State
 from syncline.deliveries.target_rows import OVERWRITES, TargetRow
-from syncline.ledger import database, pulls
+from syncline.ingest import pulls
+from syncline.ledger import database
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from tests.moves import by_hand

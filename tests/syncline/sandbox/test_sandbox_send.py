@@ -15,7 +15,8 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
 from syncline.terminal.context import CommandContext
 from tests.syncline.sandbox.taking_in import TakingIn, taking_in
-from workers import commands, opening, processes, sandbox_commands
+from workers import processes
+from workers.console import main, opening, sandbox
 
 Run = Callable[..., Result]
 
@@ -46,7 +47,7 @@ def run(settings: Settings) -> Run:
     )
 
     def run(*words: str) -> Result:
-        return CliRunner().invoke(commands.app, ["sandbox", *words], obj=commanded)
+        return CliRunner().invoke(main.app, ["sandbox", *words], obj=commanded)
 
     return run
 
@@ -120,7 +121,7 @@ def test_a_receiver_that_is_away_is_told_of_and_ends_with_1(
 def test_the_servers_of_this_installation_are_found_by_themselves(
     run: Run, running: SandboxProcess, receiver: TakingIn, settings: Settings
 ) -> None:
-    sandbox_commands.port_file(settings).write_text(running.url.rpartition(":")[2])
+    sandbox.port_file(settings).write_text(running.url.rpartition(":")[2])
     port = receiver.url.removeprefix("http://127.0.0.1:").partition("/")[0]
     processes.port_file(settings).write_text(port)
     assert run("send", "UNINSTALL").exit_code == 0

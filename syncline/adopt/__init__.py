@@ -1,0 +1,1 @@
+"""Takes over what Halo holds already, before anything is created there."""

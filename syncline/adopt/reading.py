@@ -1,0 +1,230 @@
+"""What an adoption reads: HighLevel's records into the ledger, and what Halo holds of the like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.adopt import money_queries, queries
+from syncline.adopt.queries import OpenOrder
+from syncline.adopt.rules import Held, Sold
+from syncline.calls import capabilities
+from syncline.calls.calls import halo_gate, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.patience import patiently
+from syncline.engine.rounds import ROUNDS
+from syncline.errors import Absent, MissingScope, Rejected, Unmappable
+from syncline.flows import customers, orders
+from syncline.halo.sql import holdings, invoicing
+from syncline.halo.sql.holdings import Holding
+from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.halo.sql.queries import Ask, Query, ask
+from syncline.highlevel import paging
+from syncline.highlevel.payments import ORDERS, get_record
+from syncline.ingest import readings
+from syncline.ingest.pull import pull
+from syncline.ingest.record import record
+from syncline.money import decimal, minor_digits
+from syncline.quota.keys import Lane
+from syncline.sending import currencies
+from syncline.transport import Permit
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class HaloSide:
+    """What Halo holds; of money only what the mapping keeps in line."""
+
+    orders: list[Holding]
+    invoices: list[InvoiceHolding]
+    payments: list[PaymentHolding]
+    templates: list[InvoiceHolding]
+
+
+def read_highlevel(parts: Parts, line: Line, since: date, progress: Progress) -> None:
+    """Read HighLevel's orders and money created from a day on into the ledger.
+
+    And the orders, however old, that this money belongs to.
+
+    Raises:
+        SynclineError: a window could not be read.
+    """
+    _read_windows(parts, line, "order", since, progress)
+    if _keeps_payments(line):
+        _read_windows(parts, line, "transaction", since, progress)
+    if _keeps_subscriptions(line):
+        _read_windows(parts, line, "subscription", since, progress)
+    _read_missing(parts, line, progress)
+
+
+def _read_windows(parts: Parts, line: Line, kind: str, since: date, progress: Progress) -> None:
+    today = parts.now().date()
+    windows = paging.windows(since, today, today=today)
+    what = f"reading HighLevel's {kind}s, windows"
+    for at, window in enumerate(windows):
+        progress(what, at, len(windows))
+        while True:
+            after = patiently(
+                parts,
+                lambda: pull(parts, line, kind, window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
+            ).again_after
+            if after is None:
+                break
+            parts.sleep(after)
+    progress(what, len(windows), len(windows))
+
+
+def _read_missing(parts: Parts, line: Line, progress: Progress) -> None:
+    """Read orders that only money names; what cannot be read now is left to the workers."""
+    missing = parts.ledger.run(lambda connection: queries.missing_orders(connection, line.link))
+    gate = highlevel_gate(parts, line, Lane.BACKFILL)
+    done = 0
+    while done < len(missing):
+        progress("reading further orders of HighLevel", done, len(missing))
+        ids = missing[done : done + PARALLEL]
+        makes = [_order_reader(line, order) for order in ids]
+        outcomes = patiently(parts, lambda: gate.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
+        read: dict[str, Any] = {
+            order: outcome.result
+            for order, outcome in zip(ids, outcomes, strict=False)
+            if outcome.error is None
+        }
+        parts.ledger.run(
+            lambda c: record(c, line.link, line.document, "order", "detail", read, "adopt")  # noqa: B023 - run at once
+        )
+        done += len(outcomes)
+
+
+def _order_reader(line: Line, order: str) -> Callable[[Permit], object]:
+    return lambda permit: get_record(line.highlevel, permit, ORDERS, order)
+
+
+def read_halo(
+    parts: Parts, line: Line, since: date, by_currency: Mapping[int, str], progress: Progress
+) -> HaloSide:
+    """By reports where the tenant runs them, else by lists."""
+    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.BACKFILL))
+    calls = 0
+
+    def asked(query: Query) -> object:
+        nonlocal calls
+        calls += 1
+        progress("reading Halo, calls", calls, 0)
+
+        def make(permit: Permit) -> object:
+            return ask(line.halo, permit, query)
+
+        return patiently(parts, lambda: gate.read(f"{query.method} {query.path}", make))
+
+    digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
+    try:
+        return _by_report(asked, line, since, digits)
+    except (Absent, MissingScope, Rejected):
+        return _by_pages(asked, line, since)
+
+
+def _by_report(asked: Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:
+    people = holdings.people_by_report(asked)
+    paid = _keeps_payments(line)
+    return HaloSide(
+        holdings.by_report(asked, since, digits, people),
+        invoicing.invoices_by_report(asked, since, digits, people) if paid else [],
+        invoicing.payments_by_report(asked, since) if paid else [],
+        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
+    )
+
+
+def _by_pages(asked: Ask, line: Line, since: date) -> HaloSide:
+    people = holdings.people_by_pages(asked)
+    paid = _keeps_payments(line)
+    return HaloSide(
+        holdings.by_pages(asked, since, people),
+        invoicing.invoices_by_pages(asked, since, people) if paid else [],
+        invoicing.payments_by_pages(asked, since) if paid else [],
+        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
+    )
+
+
+def _keeps_payments(line: Line) -> bool:
+    return line.document.payments.into != "none"
+
+
+def _keeps_subscriptions(line: Line) -> bool:
+    return line.document.subscriptions.into != "none"
+
+
+def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> None:
+    """Read all details that are due, as the workers would."""
+    targets = ["highlevel.order"] if line.document.orders.lines == "detail" else []
+    if _keeps_subscriptions(line):
+        targets.append("highlevel.subscription")
+    for target in targets:
+        done = 0
+        while True:
+            progress("reading details", min(done, many), many)
+            pause = readings.read(parts, line, target).after
+            if pause is None:
+                break
+            done += ROUNDS * PARALLEL
+            parts.sleep(pause.total_seconds())
+
+
+def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
+    """Halo's id → ISO 4217; where Halo has two names for it, the one that our records use."""
+
+    def named(connection: Connection) -> list[dict[str, Any]]:
+        sold = queries.open_orders(connection, line.link, orders.FLOW, since)
+        money = money_queries.open_money(connection, line.link, since)
+        return [*(one.canonical for one in sold), *(one.canonical for one in money)]
+
+    wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
+    known = capabilities.known(parts, line)
+    ids = patiently(parts, lambda: currencies.learn(parts, line, known, wanted)).currencies
+    return {code: iso for iso, code in sorted(ids.items(), key=lambda one: one[0] in wanted)}
+
+
+def open_orders(parts: Parts, line: Line, since: date) -> list[OpenOrder]:
+    """Orders created from a day on that nothing was sent of."""
+    return parts.ledger.run(lambda c: queries.open_orders(c, line.link, orders.FLOW, since))
+
+
+def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:
+    """A record of HighLevel as it is matched."""
+    email = (canonical.get("contact") or {}).get("email")
+    created = canonical.get("created_at")
+    return Sold(
+        id=source_id,
+        currency=str(canonical.get("currency") or ""),
+        amount=amount_of(canonical.get("amount")),
+        customer=None if not email else customers.email_key(email),
+        day=None if created is None else datetime.fromisoformat(str(created)).date(),
+    )
+
+
+def as_held(one: Holding, by_currency: Mapping[int, str]) -> Held:
+    """An order of Halo as it is matched; `by_currency` is Halo's id → ISO 4217."""
+    row = one.row
+    return Held(
+        id=row.id,
+        reference=row.po_number,
+        texts=one.texts,
+        currency=by_currency.get(row.currency_code or 0, ""),
+        amount=row.total,
+        customers=frozenset(map(customers.email_key, one.emails)),
+        day=one.day,
+    )
+
+
+def amount_of(value: Any) -> Decimal | None:
+    """An amount as a record has it, None where it has none that can be read."""
+    try:
+        return decimal(value, "amount")
+    except Unmappable:
+        return None

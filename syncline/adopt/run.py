@@ -1,0 +1,239 @@
+"""Adopted: what Halo holds already is found and taken over, before anything is created.
+
+A survey reads both sides and changes nothing outside. Settling it pins each sure match in the
+ledger and then writes our references, and nothing else, to Halo. Killed anywhere it is run again:
+what is pinned goes on, what is not is looked at anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.actor import actor
+from syncline.adopt import queries, rules
+from syncline.adopt.money import Money, MoneySide, match_money, settle_money
+from syncline.adopt.pins import park_doubtful, pin_of
+from syncline.adopt.reading import (
+    Progress,
+    as_held,
+    as_sold,
+    currencies_of,
+    open_orders,
+    read_details,
+    read_halo,
+    read_highlevel,
+)
+from syncline.adopt.references import write_references
+from syncline.adopt.rules import Adoption, Held, Sold
+from syncline.calls.context import Line, Parts
+from syncline.calls.hold import in_hand
+from syncline.deliveries import pinned, recovery
+from syncline.engine.rules import begin as start
+from syncline.errors import Again, Refused
+from syncline.flows import customers, orders
+from syncline.halo.sql.holdings import Holding
+from syncline.ingest import requests
+from syncline.ledger import connections, effects, modes, records
+
+MARGIN = timedelta(days=31)
+"""How much older than our first order a row of Halo may be dated that is looked at."""
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Both sides as they were read, and what belongs together.
+
+    Attributes:
+        since: the first day of creation that is looked at.
+        found: what belongs together.
+        sold: HighLevel's orders that nothing was sent of, by id.
+        held: Halo's orders, by id.
+        holdings: the same as they were read.
+        side: Halo's money as it was read.
+        money: what belongs together of it.
+        known: orders that are in line already or pinned by an earlier run.
+    """
+
+    since: date
+    found: Adoption
+    sold: Mapping[str, Sold]
+    held: Mapping[int, Held]
+    holdings: Mapping[int, Holding]
+    side: MoneySide
+    money: Money
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What settling a survey came to.
+
+    Attributes:
+        found: the matches as they were settled.
+        money: those of money.
+        forgotten: orders from before the first day, for which nothing is owed any more.
+        unwritten: pinned rows whose reference is not confirmed yet: run it again.
+    """
+
+    found: Adoption
+    money: Money
+    forgotten: int
+    unwritten: int
+
+
+def survey(parts: Parts, line: Line, since: date, progress: Progress) -> Survey:
+    """Read both sides and tell what belongs together; nothing outside is changed.
+
+    Raises:
+        Refused: the connection is at work, so it may be creating these very orders.
+        SynclineError: a side could not be read.
+    """
+    _stands_still(parts, line)
+    read_highlevel(parts, line, since, progress)
+    by_currency = currencies_of(parts, line, since)
+    waiting = open_orders(parts, line, since)
+    sold = {one.id: one for one in (as_sold(one.order_id, one.canonical) for one in waiting)}
+    # An order from before may be needed for later money, and its row be as old.
+    first = min([since, *(one.day for one in sold.values() if one.day is not None)])
+    halo = read_halo(parts, line, first - MARGIN, by_currency, progress)
+    holdings = {one.row.id: one for one in halo.orders}
+    held = {key: as_held(one, by_currency) for key, one in holdings.items()}
+    side = MoneySide.of(halo, by_currency)
+
+    def told(connection: Connection) -> tuple[Adoption, Money, int]:
+        known = queries.known_orders(connection, line.link, orders.FLOW)
+        pool = [one for one in held.values() if str(one.id) not in known]
+        found = rules.match(sold.values(), pool)
+        return found, match_money(connection, line, since, side, found, known), len(known)
+
+    found, money, known = parts.ledger.run(told)
+    return Survey(since, found, sold, held, holdings, side, money, known)
+
+
+def settle(parts: Parts, line: Line, seen: Survey, progress: Progress) -> Adopted:
+    """Pin what matched, park what is doubtful, and write our references to what is pinned.
+
+    Raises:
+        Refused: the connection is at work.
+        SynclineError: a side could not be reached; what is pinned by then goes on later.
+    """
+    _stands_still(parts, line)
+    forgotten = parts.ledger.run(lambda connection: _begin(connection, line, seen.since))
+    # Read after the matches were settled, a detail would be a change that is sent to Halo.
+    read_details(parts, line, len(seen.sold), progress)
+    with in_hand(parts):
+        found, money = parts.ledger.run(lambda connection: _settle(connection, parts, line, seen))
+    return Adopted(found, money, forgotten, write_references(parts, line, progress))
+
+
+def begin(parts: Parts, line: Line) -> None:
+    """Let a connection go on after its adoption; nothing that was adopted is written anew."""
+
+    def work(connection: Connection) -> None:
+        mark = modes.rules_mark(connection, line.link)
+        modes.owed_under(connection, line.link, mark)
+        start(connection, line.link)
+        effects.decided(
+            connection,
+            line.link.id,
+            what="adopt --apply",
+            subject=line.link.name,
+            by=actor(parts.settings),
+            before={"state": line.link.state, "note": line.link.note},
+            after={"state": "active"},
+        )
+
+    parts.ledger.run(work)
+
+
+def _stands_still(parts: Parts, line: Line) -> None:
+    """Nobody else may create orders meanwhile.
+
+    Raises:
+        Refused: the connection is active, or rehearses.
+        Again: a worker still has some in its hands, or the outcome of some is unknown.
+    """
+
+    def work(connection: Connection) -> tuple[str, int]:
+        recovery.recover(connection, parts.settings.dead_after, parts.settings.settle)
+        link = connections.by_name(connection, line.link.name)
+        return link.state, queries.in_flight(connection, link)
+
+    state, many = parts.ledger.run(work)
+    if state == "active":
+        raise Refused(
+            f"{line.link.name} is at work, so it may be creating the very orders that Halo has.",
+            remedy=f"First: syncline connection stop {line.link.name}",
+        )
+    if state == "rehearsing":
+        raise Refused(
+            f"{line.link.name} rehearses, so nothing is written to Halo.",
+            remedy=f"First: syncline connection stop {line.link.name}",
+        )
+    if many:
+        raise Again(
+            f"{many} deliveries of {line.link.name} are still being sent, or are in doubt.",
+            remedy="Try again in a minute. If they stay, start the connection until none is "
+            "doubtful in `syncline status`, and stop it again.",
+        )
+
+
+def _begin(connection: Connection, line: Line, since: date) -> int:
+    """The connection begins on that day; what is older is left alone on both sides."""
+    queries.start_from(connection, line.link, since)
+    named = queries.named_orders(connection, line.link, since)
+    kept = {
+        key
+        for kind in requests.KINDS
+        for foreign_id, canonical in _records(connection, line, kind)
+        if (foreign_id in named or str(canonical.get("created_at") or "") >= since.isoformat())
+        and (key := customers.key_of(canonical.get("contact"), line.document)) is not None
+    }
+    return queries.forget_before(connection, line.link, since, kept)
+
+
+def _records(
+    connection: Connection, line: Line, kind: str
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    after = ""
+    while page := records.page(connection, line.link.location_place, kind, after, PAGE):
+        yield from ((foreign_id, canonical) for foreign_id, _, canonical in page)
+        after = page[-1][0]
+
+
+def _settle(
+    connection: Connection, parts: Parts, line: Line, seen: Survey
+) -> tuple[Adoption, Money]:
+    """Matched anew with what the ledger knows by now, and written down in one transaction."""
+    link, since = line.link, seen.since
+    waiting = {
+        one.order_id: one for one in queries.open_orders(connection, link, orders.FLOW, since)
+    }
+    known = queries.known_orders(connection, link, orders.FLOW)
+    pool = [one for one in seen.held.values() if str(one.id) not in known]
+    sold = (as_sold(one.order_id, one.canonical) for one in waiting.values())
+    found = rules.match(sold, pool)
+    money = match_money(connection, line, since, seen.side, found, known)
+    pinned.take_up(connection, [one.delivery for one in waiting.values()])
+    pins = [
+        pin_of(
+            "order",
+            waiting[one.order].delivery,
+            seen.holdings[one.halo].row,
+            seen.held[one.halo].currency,
+            line.document,
+        )
+        for one in found.matched
+    ]
+    pinned.pin(connection, pins)
+    reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
+    park_doubtful(connection, parts, reasons)
+    settle_money(connection, parts, line, since, seen.side, money)
+    return found, money

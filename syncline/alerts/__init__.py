@@ -1,0 +1,1 @@
+"""Tells people what is wrong: as tickets in Halo and through other channels."""

@@ -1,0 +1,230 @@
+"""What the ledger and the quotas show, as signals in words: what it is, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from syncline.alerts.facts import Differences, Gathered, Missed, Readings
+from syncline.alerts.rules import Signal, shortened
+from syncline.deliveries.parked import ParkedCause
+from syncline.ledger.calls import LastAnswer
+from syncline.reconciliation.rules import Cause as WhyDifferent
+
+MOST_CAUSES = 50
+"""Causes of parked deliveries that get an alert each, of one connection and kind."""
+
+_LONGEST_TITLE = 200
+_LONGEST_REASON = 1000
+_SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
+
+
+def parked(causes: Sequence[ParkedCause], connection: str) -> Iterator[Signal]:
+    """Deliveries that need a person, a signal for each of the greatest causes and one for the rest.
+
+    Args:
+        causes: those of a connection, the one with the most records first.
+        connection: its name.
+    """
+    kinds: dict[str, list[ParkedCause]] = {}
+    for cause in causes:
+        kind = "fulfillment" if cause.flow == "fulfillments" else "parked"
+        kinds.setdefault(kind, []).append(cause)
+    for kind, found in kinds.items():
+        yield from (_parked(kind, cause) for cause in found[:MOST_CAUSES])
+        if rest := found[MOST_CAUSES:]:
+            yield _other_causes(kind, rest, connection)
+
+
+def _other_causes(kind: str, rest: Sequence[ParkedCause], connection: str) -> Signal:
+    return Signal(
+        kind,
+        f"{kind} for other causes",
+        "Deliveries are parked for many other causes",
+        _lines(
+            [
+                f"The {MOST_CAUSES} greatest causes have alerts of their own; these have none.",
+                f"See them with: syncline parked list --connection {connection}",
+            ]
+        ),
+        count=sum(cause.records for cause in rest),
+        since=min(cause.since for cause in rest),
+        latest=max(cause.latest for cause in rest),
+    )
+
+
+def _parked(kind: str, cause: ParkedCause) -> Signal:
+    """Only what all of them have in common is told, no names."""
+    what = "Fulfillments" if kind == "fulfillment" else f"Deliveries ({cause.flow}, {cause.target})"
+    lines = [
+        f"They cannot be delivered: {shortened(cause.reason, _LONGEST_REASON)}",
+        f"The field to blame is {cause.field}." if cause.field else "",
+        f"One of them is record {cause.example_record}.",
+        f"See both sides with: syncline parked show {cause.id}",
+        f"Correct what it names, then: syncline parked retry --cause {cause.id}",
+    ]
+    return Signal(
+        kind,
+        f"parked {cause.id}",
+        shortened(f"{what} are parked: {cause.reason}", _LONGEST_TITLE),
+        _lines(lines),
+        count=cause.records,
+        since=cause.since,
+        latest=cause.latest,
+    )
+
+
+def differences(found: Differences, connection: str) -> Signal:
+    """What reconciliation found and nobody has decided yet."""
+    said = WhyDifferent(found.cause).name_in_words
+    return Signal(
+        "discrepancy",
+        f"discrepancy {found.flow} {found.cause}",
+        f"Reconciliation found differences in {found.flow}: {said}",
+        _lines(
+            [
+                f"Both sides do not agree: {said}.",
+                f"One of them is record {found.source_id}, field {found.field}.",
+                f"See all of them with: syncline discrepancies list --connection {connection}",
+            ]
+        ),
+        count=found.many,
+        since=found.since,
+        latest=found.latest,
+    )
+
+
+def many_orders(found: Gathered, most: int, connection: str) -> Signal:
+    """More new orders than are told one by one."""
+    return Signal(
+        "many_orders",
+        "many orders",
+        "More new orders fit the rules than are told one by one",
+        _lines(
+            [
+                f"At most {most} in an hour get a ticket and messages of their own.",
+                "The count is of those of the last day that got none.",
+                f"See them with: syncline alerts list --connection {connection} --all",
+                "Narrow the rows [[alerts.new_order]] of the mapping, or raise new_orders_an_hour.",
+            ]
+        ),
+        count=found.many,
+        since=found.since,
+        latest=found.latest,
+    )
+
+
+def stopped(connection: str, note: str) -> Signal:
+    """A connection that cannot work until a person changes something."""
+    return Signal(
+        "stopped",
+        "stopped",
+        f"Connection {connection} is stopped",
+        _lines([note, f"When that is put right: syncline connection start {connection}"]),
+    )
+
+
+def silent(side: str, answer: LastAnswer, connection: str) -> Signal | None:
+    """A side whose last calls were cut or not answered at all.
+
+    Args:
+        side: `highlevel` or `halo`.
+        answer: of its last calls.
+        connection: the name of the connection.
+    """
+    if answer.error is None:
+        return None
+    return Signal(
+        "silent",
+        f"silent {side}",
+        f"{_SIDES[side]} does not answer",
+        _lines(
+            [
+                f"{_SIDES[side]} has not answered: {answer.error}",
+                "What is owed is kept and goes by itself when it answers again.",
+                f"Look at it with: syncline connection check {connection}",
+            ]
+        ),
+    )
+
+
+def quota(
+    side: str, daily_left: int | None, frozen_until: datetime | None, connection: str
+) -> Signal | None:
+    """A quota that lets nothing through: the day's calls are used up, or a 429 froze it.
+
+    Args:
+        side: `highlevel` or `halo`.
+        daily_left: calls left today; None where there is no such limit.
+        frozen_until: until when nothing may be sent; None when it may.
+        connection: the name of the connection.
+    """
+    if daily_left == 0:
+        why = "Its calls of today are used up; they come back when the day is over."
+    elif frozen_until is not None:
+        why = f"It answered 429: nothing is sent before {frozen_until:%Y-%m-%d %H:%M:%S} UTC."
+    else:
+        return None
+    return Signal(
+        "quota",
+        f"quota {side}",
+        f"The quota of {_SIDES[side]} is used up",
+        _lines([why, f"See what is left with: syncline status --connection {connection}"]),
+    )
+
+
+def missed(found: Missed, least: int) -> Signal | None:
+    """Webhooks that did not come, where they are more than may be lost now and then."""
+    if found.many < least:
+        return None
+    return Signal(
+        "missed_events",
+        "missed events",
+        "Webhooks of HighLevel are missing",
+        _lines(
+            [
+                "Pulls found changes of which no webhook told. Nothing is lost, but it comes late.",
+                "Check the receiver's address in HighLevel's marketplace settings: is it reached?",
+                "See what came and what did not with: syncline status",
+            ]
+        ),
+        count=found.many,
+        since=found.since,
+    )
+
+
+def pulls(found: Readings, late_after: timedelta, now: datetime) -> Iterator[Signal]:
+    """Pulls that do not end, or whose windows do not agree with the other side's own count."""
+    began = found.added_at if found.ended_at is None else found.ended_at
+    if now - began >= late_after:
+        yield Signal(
+            "pulls",
+            f"late {found.kind}",
+            f"No pull of {found.kind}s has ended for long",
+            _lines(
+                [
+                    f"The last one ended at {began:%Y-%m-%d %H:%M:%S} UTC."
+                    if found.ended_at
+                    else "None has ended since the connection was added.",
+                    "See what is read and which workers live with: syncline status",
+                ]
+            ),
+        )
+    if found.uncertain:
+        yield Signal(
+            "pulls",
+            f"uncertain {found.kind}",
+            f"Pulls of {found.kind}s are uncertain",
+            _lines(
+                [
+                    "HighLevel's lists show other rows than it counts, also when read again.",
+                    "They are read again by themselves; see them with: syncline status",
+                ]
+            ),
+            count=found.uncertain,
+            since=found.since,
+        )
+
+
+def _lines(lines: list[str]) -> str:
+    return "\n".join(line for line in lines if line)

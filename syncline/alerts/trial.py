@@ -1,0 +1,202 @@
+"""A trial: an alert that a person asked for goes every way, and is proved to have arrived.
+
+In Halo a ticket is made, read back and closed; each channel is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from syncline.actor import actor
+from syncline.alerts import messages, queries, raising, telling
+from syncline.alerts.channels import notify
+from syncline.alerts.queries import Alert
+from syncline.alerts.raising import Raised
+from syncline.alerts.targets import TARGETS
+from syncline.alerts.tickets import TICKET
+from syncline.calls.calls import halo_gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Again, Refused, SynclineError
+from syncline.halo.entities.resources import TICKET as TICKETS
+from syncline.halo.entities.rows import read_row
+from syncline.ledger import connections, effects
+from syncline.quota.keys import Lane
+from syncline.sending.look_up import look_up
+from syncline.sending.send import send
+
+PATIENCE = timedelta(seconds=90)
+"""How long each step of a trial may take; more than the settle time of a doubtful write."""
+
+_PAUSE_S = 0.1
+_SETTLED = frozenset({"delivered", "parked"})
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Whether the trial arrived by one way."""
+
+    way: str
+    arrived: bool
+    what: str
+
+
+def try_alerts(parts: Parts, line: Line, tell: Tell) -> list[Arrival]:
+    """Tell a trial alert by every way of a connection, and close it.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        tell: is told what is being done.
+
+    Raises:
+        Refused: the connection does not write.
+        Again: another evaluation did not end in time.
+    """
+    if not line.link.writes:
+        raise Refused(
+            f"Connection {line.link.name!r} is {line.link.state}, so nothing is written to Halo.",
+            remedy=f"Start it with `syncline connection start {line.link.name}`.",
+        )
+    number = parts.ledger.run(lambda connection: _begin(connection, parts, line))
+    found: list[Arrival] = []
+    if line.document.alerts.into == "ticket":
+        try:
+            found.append(_ticket(parts, line, number, tell))
+        finally:
+            _close(parts, line, number)
+    else:
+        _tell(parts, line)
+        _close(parts, line, number)
+    tell("telling the channels")
+    notify(parts, line.link)
+    found += _messages(parts, number)
+    if found and all(way.arrived for way in found):
+        parts.ledger.run(lambda connection: queries.prove(connection, number))
+    return found
+
+
+def _begin(connection: Connection, parts: Parts, line: Line) -> int:
+    effects.decided(
+        connection,
+        line.link.id,
+        what="alerts test",
+        subject=line.link.name,
+        by=actor(parts.settings),
+    )
+    return queries.open_test(connection, line.link.id, trial(line))
+
+
+def trial(line: Line) -> Raised:
+    """What raises the alert of a trial."""
+    return Raised(
+        connection_id=line.link.id,
+        kind="test",
+        cause="test",
+        severity="info",
+        title="A trial of alerts",
+        text="Somebody tried whether alerts arrive. There is nothing to do.",
+        count=1,
+        since=None,
+        order_id=None,
+    )
+
+
+def _ticket(parts: Parts, line: Line, number: int, tell: Tell) -> Arrival:
+    """Make the ticket, read it back, close it, read that back."""
+    tell("making a ticket in Halo")
+    _tell(parts, line)
+    made = _settled(parts, line, number)
+    if made.ticket_state != "delivered" or made.ticket_id is None:
+        return Arrival("Halo ticket", arrived=False, what=_why(parts, line, made))
+    ticket_id = int(made.ticket_id)
+    tell(f"reading ticket {ticket_id} back")
+    try:
+        _read_back(parts, line, ticket_id, made.source_id)
+        tell(f"closing ticket {ticket_id}")
+        _close(parts, line, number)
+        closed = _settled(parts, line, number)
+        if closed.ticket_state != "delivered":
+            return Arrival("Halo ticket", arrived=False, what=_why(parts, line, closed))
+        _read_back(parts, line, ticket_id, made.source_id)
+    except SynclineError as error:
+        return Arrival("Halo ticket", arrived=False, what=str(error))
+    return Arrival(
+        "Halo ticket", arrived=True, what=f"ticket {ticket_id} was made, read back and closed"
+    )
+
+
+def _read_back(parts: Parts, line: Line, ticket_id: int, reference: str) -> None:
+    gate = halo_gate(parts, line, Lane.DELIVERIES)
+    row = gate.read(
+        "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKETS, ticket_id)
+    )
+    field = TICKETS.reference
+    if row.raw.get(field) != reference:
+        raise Refused(
+            f"Ticket {ticket_id} came back without our reference {reference}.",
+            remedy=f"Let Halo keep the field {field} of tickets, which a rule may empty.",
+        )
+
+
+def _tell(parts: Parts, line: Line) -> None:
+    """An evaluation of what is to be told of this connection alone."""
+    rules = {line.link.id: (line.link, line.document)}
+    give_up = parts.monotonic() + PATIENCE.total_seconds()
+
+    def work(connection: Connection) -> bool:
+        now = raising.begin(connection)
+        if now is not None:
+            telling.tell(parts, connection, rules, now)
+        return now is not None
+
+    while not parts.ledger.run(work):
+        if parts.monotonic() > give_up:
+            raise Again("Another evaluation of alerts did not end.")
+        parts.sleep(_PAUSE_S)
+
+
+def _close(parts: Parts, line: Line, number: int) -> None:
+    parts.ledger.run(lambda connection: queries.close(connection, number))
+    _tell(parts, line)
+
+
+def _settled(parts: Parts, line: Line, number: int) -> Alert:
+    """The alert once its ticket is delivered or parked, sent by us or by a worker."""
+    give_up = parts.monotonic() + PATIENCE.total_seconds()
+    while True:
+        send(parts, line, TARGETS[TICKET])
+        look_up(parts, line, TARGETS[TICKET])
+        [alert] = parts.ledger.run(lambda c: queries.listed(c, everything=True, number=number))
+        if alert.ticket_state in _SETTLED or parts.monotonic() > give_up:
+            return alert
+        parts.sleep(_PAUSE_S)
+
+
+def _why(parts: Parts, line: Line, alert: Alert) -> str:
+    """Why its ticket is not there; the connection may have been stopped meanwhile."""
+    link = parts.ledger.run(lambda connection: connections.by_name(connection, line.link.name))
+    if link.stopped_by_itself and link.note:
+        return link.note
+    if alert.ticket_state == "parked":
+        return f"it is parked: syncline parked show {alert.source_id}"
+    return f"it is {alert.ticket_state or 'not owed'} after {PATIENCE.total_seconds():.0f} s"
+
+
+def _messages(parts: Parts, number: int) -> list[Arrival]:
+    """What became of the message that the trial was opened; that it healed may come later."""
+    found = parts.ledger.run(lambda connection: messages.of_alert(connection, number))
+    return [
+        Arrival(
+            one.channel,
+            arrived=one.state == "sent",
+            what="it took the message" if one.state == "sent" else one.error or "not sent yet",
+        )
+        for one in found
+        if one.what == "opened"
+    ]

@@ -1,0 +1,1 @@
+"""Seals the audit log into chains, anchors their heads outside, and verifies both."""

@@ -1,0 +1,35 @@
+"""Asking and teaching a tenant's abilities, which all processes share through the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from syncline.calls.context import Line, Parts
+from syncline.halo.abilities import Abilities
+from syncline.ledger import capabilities
+
+
+def known(parts: Parts, line: Line) -> Abilities:
+    """What is known of the line's tenant now."""
+    return parts.ledger.run(
+        lambda connection: Abilities.from_rows(
+            capabilities.read(connection, line.link.tenant_place)
+        )
+    )
+
+
+def teach(parts: Parts, line: Line, change: Callable[[Abilities], Abilities]) -> Abilities:
+    """Change what is known, one process at a time; returns the new whole."""
+    owner = line.link.tenant_place
+
+    def work(connection: Connection) -> Abilities:
+        capabilities.lock(connection, owner)
+        before = Abilities.from_rows(capabilities.read(connection, owner))
+        after = change(before)
+        if after != before:
+            capabilities.write(connection, owner, after.to_rows())
+        return after
+
+    return parts.ledger.run(work)

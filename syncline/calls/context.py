@@ -1,0 +1,103 @@
+"""What a step is handed: the ledger, the quota, the two clients of a connection, and the clock.
+
+Put together once a process, in `workers/parts.py`; steps open nothing by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from syncline.quota.keys import Lane, QuotaKey
+
+if TYPE_CHECKING:  # who is handed these has imported them; who hands on a nudge needs none
+    from syncline.encryption import Sealer
+    from syncline.halo.client import HaloClient
+    from syncline.highlevel.client import HighLevelClient
+    from syncline.ledger.connections import Link
+    from syncline.ledger.database import Ledger
+    from syncline.mapping.document import Document
+    from syncline.quota.bucket import Quota
+    from syncline.quota.nudges import Nudges
+    from syncline.settings import Settings
+
+PARALLEL = 32
+"""Most calls of one wave; one transaction covers a wave's beginning and one its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """What a step asks to be enqueued after its commit: a message that says "look here".
+
+    Attributes:
+        connection: the connection's name; "" where it is about all.
+        task: `send`, `look_up`, `owe_again`, `tell`, `events`, `poll_halo`, `reconcile`, or `pull:`
+            with kind and days.
+        target: the target of the deliveries to look at, or "".
+        after: seconds from now; 0 is at once.
+    """
+
+    connection: str
+    task: str
+    target: str = ""
+    after: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection, open: its mapping document, its two clients and their quota keys.
+
+    `lane` is in whose name deliveries make their calls: what an event asks for goes first.
+    """
+
+    link: Link
+    document: Document
+    highlevel: HighLevelClient
+    halo: HaloClient
+    highlevel_key: QuotaKey
+    halo_key: QuotaKey
+    lane: Lane = Lane.DELIVERIES
+
+
+class Lines(Protocol):
+    """Opens connections and keeps them for a few seconds, so that a batch does not ask again."""
+
+    def __call__(self, name: str) -> Line:
+        """The line of a connection.
+
+        Raises:
+            UnknownName: there is no such connection.
+            Refused: a secret of it is missing, or its mapping is wrong.
+        """
+
+    def forget(self) -> None:
+        """Read every connection anew when it is next asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that comes into a step from outside.
+
+    `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
+    then frees its rows as those of a dead worker, and the process goes on under a new one. `close`
+    ends the session and closes whatever was opened for these parts; closing twice is harmless.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    quota: Quota
+    nudges: Nudges
+    sealer: Sealer
+    workers: Executor
+    session: Callable[[], UUID]
+    abandon: Callable[[], None]
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    open_line: Lines
+    announce: Callable[[Iterable[Nudge]], None]
+    close: Callable[[], None]

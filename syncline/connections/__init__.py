@@ -1,0 +1,1 @@
+"""Connects a HighLevel location to a Halo tenant: add, check, probe, start, stop."""

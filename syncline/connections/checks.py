@@ -1,0 +1,402 @@
+"""What `syncline connection check` asks both sides, one question a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import httpcore
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate
+from syncline.calls.context import Line, Parts
+from syncline.credentials import stored
+from syncline.credentials.highlevel_tokens import read_grant
+from syncline.credentials.scopes import (
+    ALL,
+    COMPANY_SCOPES,
+    Need,
+    asked,
+    compare,
+    halo_needs,
+    highlevel_needs,
+)
+from syncline.errors import (
+    BadCredentials,
+    Doubtful,
+    MissingScope,
+    NotSent,
+    RateLimited,
+    Refused,
+    SynclineError,
+    Unreachable,
+    WrongPlace,
+)
+from syncline.halo.answers import listing
+from syncline.halo.auth import Token, TokenDesk
+from syncline.halo.entities.currencies import currency_ids, currency_rates
+from syncline.halo.entities.resources import (
+    CLIENT,
+    CURRENCY,
+    INVOICE,
+    ORDER,
+    PAYMENT,
+    RECURRING,
+)
+from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
+from syncline.halo.models import CurrencyRow
+from syncline.halo.sql.reports import run_sql
+from syncline.highlevel.payments import RECORDS, Records, Span, list_records
+from syncline.highlevel.providers import list_providers
+from syncline.mapping.document import Document
+from syncline.quota.keys import Lane
+from syncline.transport import Permit, Transport
+
+_CLIENTS = "select top 1 Aarea as id from AREA"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        needed: whether the connection cannot work without it.
+        found: what is there, or what went wrong.
+        remedy: what to do where it does not work.
+    """
+
+    what: str
+    works: bool
+    needed: bool
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """All findings, and the first error that keeps the connection from working."""
+
+    findings: tuple[Finding, ...]
+    error: SynclineError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call and what its answer means.
+
+    Attributes:
+        what: what works if it is answered.
+        operation: the call in words, as the ledger keeps it.
+        make: makes the call.
+        describe: says what the answer shows.
+        needed: whether the connection cannot work without it.
+    """
+
+    what: str
+    operation: str
+    make: Callable[[Permit], Any]
+    describe: Callable[[Any], str]
+    needed: bool = True
+
+
+def inspect(
+    parts: Parts,
+    line: Line,
+    *,
+    probe: Callable[[Gate], Finding] | None,
+    tell: Callable[[str], None],
+) -> Inspected:
+    """Ask both sides whatever the connection needs; nothing is changed there but by `probe`.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        probe: writes to Halo and takes it away again, if that is wanted.
+        tell: hears what is asked next, since a side that is silent takes a minute.
+    """
+    findings: list[Finding] = []
+    errors: list[SynclineError] = []
+    who = (line.link.id, line.link.name)
+    highlevel = Gate(parts, who, line.highlevel_key, Lane.UPKEEP)
+    halo = Gate(parts, who, line.halo_key, Lane.UPKEEP)
+    granted: list[Token] = []
+    with closing(Transport(connections=1)) as transport:
+        desk = _token_desk(parts, line, transport)
+        for answered, scopes in (
+            (
+                _highlevel(line, highlevel, tell),
+                partial(_highlevel_scopes, parts, line, highlevel),
+            ),
+            (
+                _asked(halo, _halo(parts, line, desk, granted), tell),
+                partial(_halo_scopes, line, granted),
+            ),
+        ):
+            wrong = False
+            for finding, error in answered:
+                findings.append(finding)
+                if error is not None and finding.needed:
+                    wrong = True
+                    errors.append(error)
+            if not wrong:
+                findings.append(scopes())
+                errors += _refusals(findings[-1])
+    if probe is not None and not errors:
+        tell("a test order in Halo")
+        findings.append(probe(halo))
+    return Inspected(tuple(findings), errors[0] if errors else None)
+
+
+def _asked(
+    gate: Gate, questions: Iterator[Question], tell: Callable[[str], None]
+) -> Iterator[tuple[Finding, SynclineError | None]]:
+    """Each question in turn, until an error that all the others would meet as well."""
+    for question in questions:
+        tell(question.what)
+        try:
+            answer = gate.read(question.operation, question.make)
+        except SynclineError as raised:
+            error = _explained(raised)
+            works, found, remedy = False, error.what, error.remedy
+            yield Finding(question.what, works, question.needed, found, remedy), error
+            shut = isinstance(error, (BadCredentials, WrongPlace, Unreachable, RateLimited))
+            if shut or type(error) is Refused or _is_silence(error):
+                return
+        else:
+            described = question.describe(answer)
+            yield Finding(question.what, True, question.needed, described, ""), None
+
+
+def _is_silence(error: SynclineError) -> bool:
+    """No answer came within the time that a call has; it would not come to the next one either."""
+    return isinstance(error, (Doubtful, NotSent)) or isinstance(error.__cause__, Doubtful)
+
+
+def _explained(error: SynclineError) -> SynclineError:
+    """A host that never answered will not answer by itself: a person must look at its address."""
+    no_connection = (httpcore.NetworkError, httpcore.TimeoutException)
+    if isinstance(error, NotSent) and isinstance(error.__cause__, no_connection):
+        return Unreachable(
+            error.what,
+            remedy="Check the address in `syncline connection list`, and the way there.",
+            call_id=error.call_id,
+        )
+    return error
+
+
+def _refusals(finding: Finding) -> list[SynclineError]:
+    """The error that a missing scope will be once what it is for comes up."""
+    return [] if finding.works else [MissingScope(finding.found, remedy=finding.remedy)]
+
+
+def _highlevel_scopes(parts: Parts, line: Line, gate: Gate) -> Finding:
+    """What HighLevel's token may do and need not, as far as can be seen from here."""
+    link = line.link
+    needs = highlevel_needs(line.document)
+    if link.auth == "oauth":
+        grant = parts.ledger.run(
+            lambda connection: read_grant(connection, parts.sealer, link.location_place)
+        )
+        scopes = grant.scopes if grant is not None else frozenset[str]()
+        if link.company_id is not None:
+            scopes -= COMPANY_SCOPES
+        return _judged(
+            "HighLevel: scopes",
+            needs,
+            scopes,
+            missing=f"Give them to the app, then: syncline connect highlevel {link.name}",
+            unneeded="Take them from the app on HighLevel's marketplace.",
+        )
+    # A private token does not say what it may do. Reading was tried above; writing is not tried.
+    unseen = [need for need in needs if need.scopes[0].endswith(".write")]
+    seen = {scope for need in needs if need not in unseen for scope in need.scopes}
+    try:
+        gate.read(
+            "check providers",
+            lambda permit: list_providers(line.highlevel, permit, limit=1, offset=0),
+        )
+    except SynclineError:
+        extra = frozenset[str]()
+    else:
+        extra = frozenset({"payments/integration.readonly"})
+    finding = _judged(
+        "HighLevel: scopes",
+        [need for need in needs if need not in unseen],
+        seen | extra,
+        missing="",
+        unneeded="Take them from the private integration, unless `syncline provider` is used.",
+    )
+    hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
+    more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""
+    return replace(finding, found=f"{finding.found}{more}")
+
+
+def _halo_scopes(line: Line, granted: Sequence[Token]) -> Finding:
+    """What Halo's token may do and need not; where Halo does not say, what was asked for."""
+    said = granted[0].scope if granted else ""
+    scopes = (said or line.link.scope).split()
+    enough = " ".join(asked(halo_needs(line.document)))
+    return _judged(
+        "Halo: scopes" if said else "Halo: scopes, as asked for",
+        halo_needs(line.document),
+        scopes,
+        missing="Grant them to the API application in Halo, and ask for them.",
+        unneeded=f"These would do: {enough}. Grant the API application in Halo no more."
+        if ALL & set(scopes)
+        else "Take them from the API application in Halo.",
+    )
+
+
+def _judged(
+    what: str, needs: Sequence[Need], granted: Collection[str], *, missing: str, unneeded: str
+) -> Finding:
+    """The comparison in words; what is granted for nothing works, and is said all the same."""
+    compared = compare(needs, granted)
+    parts = [
+        f"{label}: " + ", ".join(f"{need.scopes[0]} ({need.reason})" for need in found)
+        for label, found in (("missing", compared.missing), ("would help", compared.wished))
+        if found
+    ]
+    if compared.unneeded:
+        parts.append(f"granted and not needed: {', '.join(compared.unneeded)}")
+    remedies = [missing if compared.missing else "", unneeded if compared.unneeded else ""]
+    return Finding(
+        what,
+        works=not compared.missing,
+        needed=True,
+        found="; ".join(parts) or "exactly what is needed",
+        remedy=" ".join(filter(None, remedies)),
+    )
+
+
+def _highlevel(
+    line: Line, gate: Gate, tell: Callable[[str], None]
+) -> Iterator[tuple[Finding, SynclineError | None]]:
+    """A token first, where it is one that is renewed; then what is read with it."""
+    try:
+        line.highlevel.sign_in(gate.read)
+    except SynclineError as raised:
+        error = _explained(raised)
+        found, remedy = error.what, error.remedy
+        yield (
+            Finding("HighLevel: a token", works=False, needed=True, found=found, remedy=remedy),
+            error,
+        )
+        return
+    yield from _asked(gate, _lists_of_highlevel(line), tell)
+
+
+def _lists_of_highlevel(line: Line) -> Iterator[Question]:
+    for kind, records in RECORDS.items():
+
+        def make(permit: Permit, records: Records[Any, Any] = records) -> Any:
+            return list_records(line.highlevel, permit, records, Span(1))
+
+        yield Question(
+            f"HighLevel: reading {kind}s",
+            f"check {kind}s",
+            make,
+            lambda page: f"{page.total_count} in location {line.link.location_id}",
+        )
+
+
+def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Question]:
+    def fetch(permit: Permit) -> Token:
+        granted.append(desk.fetch(permit))
+        return granted[-1]
+
+    yield Question(
+        "Halo: a token",
+        "check token",
+        fetch,
+        lambda token: f"valid until {token.expires_at:%Y-%m-%d %H:%M} UTC",
+    )
+    yield Question(
+        "Halo: currencies",
+        "GET /Currency",
+        lambda permit: list_rows(line.halo, permit, CURRENCY),
+        lambda rows: _remember_currencies(parts, line, rows),
+    )
+    yield Question(
+        "Halo: customers",
+        "GET /Client",
+        lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT)),
+        lambda rows: f"{len(rows)} on the first page",
+    )
+    for what, path in _lists(line.document):
+        yield Question(
+            f"Halo: {what}",
+            f"GET {path}",
+            partial(_first_page, line, path),
+            lambda seen: f"{seen} there" if seen else "may be read",
+        )
+    default = line.document.customers.default_client
+    if default is not None:
+        yield Question(
+            "Halo: the default client",
+            f"GET /Client/{default}",
+            lambda permit: read_row(line.halo, permit, CLIENT, default),
+            lambda row: f"{row.id} exists",
+        )
+    yield Question(
+        "Halo: SQL through reports",
+        "POST /Report",
+        lambda permit: run_sql(line.halo, permit, _CLIENTS),
+        lambda _: "works: many rows are found in one call",
+        needed=False,
+    )
+
+
+def _lists(document: Document) -> list[tuple[str, str]]:
+    """What the mapping writes beside customers, and where it stands."""
+    wanted = [("sales orders", ORDER.path)]
+    if document.payments.into == "invoice":
+        wanted += [("invoices", INVOICE.path), ("payments", PAYMENT.path)]
+    if document.subscriptions.into == "recurring-invoice":
+        wanted.append(("recurring invoices", RECURRING.path))
+    return wanted
+
+
+def _first_page(line: Line, path: str, permit: Permit) -> int | None:
+    """How many rows a list has, where Halo tells it."""
+    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
+    return listing(line.halo.get(path, params, permit).document).record_count
+
+
+def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
+    """Asks for a token of its own: the one that is kept may have come from an older secret."""
+    link = line.link
+    secret = parts.ledger.run(
+        lambda connection: stored.secret(
+            connection, parts.sealer, link.tenant_place, "client_secret"
+        )
+    )
+    if secret is None:
+        raise Refused(
+            f"Connection {link.name!r} has no client secret.",
+            remedy=f"Store it with: syncline credentials set {link.name} client-secret",
+        )
+    return TokenDesk(
+        transport,
+        base_url=link.halo_url.rstrip("/").removesuffix("/api"),
+        tenant=link.tenant_key,
+        client_id=link.client_id,
+        client_secret=secret,
+        scope=link.scope,
+        now=parts.now,
+    )
+
+
+def _remember_currencies(parts: Parts, line: Line, rows: Sequence[CurrencyRow]) -> str:
+    found, rates = currency_ids(rows), currency_rates(rows)
+    capabilities.teach(
+        parts,
+        line,
+        lambda known: known.with_currencies(
+            found, rates=rates, found_at=parts.now(), how="connection check"
+        ),
+    )
+    return ", ".join(sorted(found)) or "none with an ISO code"

@@ -1,0 +1,141 @@
+"""`syncline connection check --probe`: one test order is written, found again and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.actor import caused
+from syncline.calls.calls import Gate, Outcome
+from syncline.calls.context import Line, Parts
+from syncline.connections.checks import Finding
+from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
+from syncline.flows.flow import external_link
+from syncline.halo.entities.resources import CLIENT, ORDER
+from syncline.halo.entities.rows import delete_row, next_page, save_rows, walk_of
+from syncline.halo.models import HaloRow
+from syncline.ledger import effects
+from syncline.sending.prove import prove
+from syncline.sending.targets import TARGETS
+from syncline.transport import Permit
+
+_WHAT = "Halo: writing, finding and removing an order"
+_CAUSE = "connection check --probe"
+
+
+def probe(parts: Parts, line: Line, gate: Gate) -> Finding:
+    """Write one test order without an amount, prove how it is found again, and remove it.
+
+    Halo's automations are told to stay out of it. What cannot be removed is named.
+    """
+    # One probe a process, and a process has its own session: the reference is never used twice.
+    reference = f"HL-probe-{parts.session().hex}"
+    try:
+        body = _body(reference, _client(line, gate))
+        row = _written(parts, line, gate, body, reference)
+    except SynclineError as error:
+        return Finding(_WHAT, False, False, error.what, _remedy(error, reference))
+    return _found_and_removed(parts, line, gate, reference, row)
+
+
+def _found_and_removed(
+    parts: Parts, line: Line, gate: Gate, reference: str, row: HaloRow
+) -> Finding:
+    failure: SynclineError | None = None
+    way = None
+    try:
+        way = prove(parts, line, TARGETS["order"], gate, reference, str(row.id))
+    except SynclineError as error:
+        failure = error
+    try:
+        _removed(parts, line, gate, reference, row.id)
+    except SynclineError as error:
+        return Finding(_WHAT, False, False, error.what, f"Remove order {row.id} in Halo by hand.")
+    if way is None:
+        found = failure.what if failure else "it was written and removed, but not found again"
+        return Finding(
+            _WHAT, False, False, found, "Allow reports or the search for orders to our application."
+        )
+    return Finding(_WHAT, True, False, f"found again by {way}, and removed", "")
+
+
+def _client(line: Line, gate: Gate) -> int:
+    default = line.document.customers.default_client
+    if default is not None:
+        return default
+    clients = gate.read(
+        "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
+    )
+    if not clients:
+        raise Unmappable(
+            "There is no client in Halo that a test order could belong to.", field="client_id"
+        )
+    return clients[-1].id  # newest first, and the oldest is usually the tenant's own
+
+
+def _body(reference: str, client_id: int) -> dict[str, Any]:
+    return {
+        "po_number": reference,
+        "client_id": client_id,
+        "lines": [
+            {"name": "Test of the connection, removed at once", "quantity": 1, "baseprice": 0}
+        ],
+        "new_external_link": external_link(reference, "Test of the connection"),
+        "_dont_fire_automations": True,
+    }
+
+
+def _written(parts: Parts, line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
+    outcome = _made(gate, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
+    rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_rows` gave
+    ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]
+    if len(ours) != 1:
+        raise Doubtful("Halo's answer to the test order does not contain it.")
+    _note(parts, line, "create", reference, ours[0].id, outcome)
+    return ours[0]
+
+
+def _removed(parts: Parts, line: Line, gate: Gate, reference: str, order_id: int) -> None:
+    try:
+        outcome = _made(
+            gate,
+            "remove probe order",
+            lambda permit: delete_row(line.halo, permit, ORDER, order_id),
+        )
+    except Absent:
+        return
+    _note(parts, line, "delete", reference, order_id, outcome)
+
+
+def _made(gate: Gate, operation: str, make: Callable[[Permit], Any]) -> Outcome:
+    outcome = gate.read_many([operation], [make])[0]
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def _note(
+    parts: Parts, line: Line, effect: str, reference: str, order_id: int, outcome: Outcome
+) -> None:
+    def work(connection: Connection) -> None:
+        effects.note(
+            connection,
+            line.link.id,
+            flow="probe",
+            effect=effect,
+            target="order",
+            target_id=str(order_id),
+            reference=reference,
+            call_id=outcome.call_id,
+            cause=caused(_CAUSE, parts.settings),
+        )
+
+    parts.ledger.run(work)
+
+
+def _remedy(error: SynclineError, reference: str) -> str:
+    if isinstance(error, Doubtful):
+        return f"Look in Halo for an order with the number {reference}, and remove it."
+    return error.remedy

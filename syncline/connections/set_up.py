@@ -1,0 +1,119 @@
+"""Writes to Halo's own set-up, one at a time: webhooks, reports, dashboards, custom tables.
+
+Every write leaves through the gate with its call row and an audit entry. One without a clear answer
+is looked up in Halo's list, at once or after the settle time, and never sent a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Absent, Again, Doubtful
+from syncline.ledger import effects
+from syncline.transport import Permit
+
+T = TypeVar("T")
+
+
+class SetUp:
+    """Writes of one command about one connection.
+
+    Args:
+        parts: what comes from outside.
+        line: the connection.
+        gate: the way out.
+        flow: which command's entries these are in the audit log.
+        reference: by which name what is written is known in Halo.
+        cause: who or what asked for it.
+    """
+
+    def __init__(
+        self, parts: Parts, line: Line, gate: Gate, *, flow: str, reference: str, cause: str
+    ) -> None:
+        self.parts = parts
+        self.line = line
+        self.gate = gate
+        self._flow = flow
+        self._reference = reference
+        self._cause = cause
+
+    def written(
+        self,
+        operation: str,
+        effect: str,
+        target: str,
+        make: Callable[[Permit], T],
+        look: Callable[[], T | None] | None,
+        id_of: Callable[[T], str],
+    ) -> T:
+        """Make a write; `look` gives what it made, once that is there; None: nobody waits for that.
+
+        Raises:
+            Again: it had no effect.
+            Doubtful: its outcome is unknown, and nobody was to look.
+            SynclineError: Halo could not be asked, or refused.
+        """
+        outcome = self.gate.read_many([operation], [make])[0]
+        made: T | None = outcome.result  # type: ignore[assignment]  # what `make` gave
+        if isinstance(outcome.error, Doubtful) and look is not None:
+            made = self._settled(look)
+        elif outcome.error is not None:
+            raise outcome.error
+        if made is None:
+            raise Again(f"{operation} had no effect: Halo does not list it.")
+        self._note(effect, target, id_of(made), outcome.call_id)
+        return made
+
+    def gone(
+        self,
+        operation: str,
+        target: str,
+        target_id: str,
+        make: Callable[[Permit], None],
+        is_there: Callable[[], bool],
+    ) -> None:
+        """Take something away; what is gone already is well.
+
+        Raises:
+            Again: it had no effect.
+            SynclineError: Halo could not be asked, or refused.
+        """
+        outcome = self.gate.read_many([operation], [make])[0]
+        if isinstance(outcome.error, Absent):
+            return
+        if isinstance(outcome.error, Doubtful):
+            if self._settled(lambda: None if is_there() else True) is None:
+                raise Again(f"{operation} had no effect: Halo still lists it.")
+        elif outcome.error is not None:
+            raise outcome.error
+        self._note("delete", target, target_id, outcome.call_id)
+
+    def _settled(self, look: Callable[[], T | None]) -> T | None:
+        """Looked for at once, and once more when it must have landed."""
+        found = look()
+        if found is None:
+            self.parts.sleep(self.line.link.settle(self.parts.settings.settle).total_seconds())
+            found = look()
+        return found
+
+    def _note(self, effect: str, target: str, target_id: str, call_id: UUID) -> None:
+        def work(connection: Connection) -> None:
+            effects.note(
+                connection,
+                self.line.link.id,
+                flow=self._flow,
+                effect=effect,
+                target=target,
+                target_id=target_id,
+                reference=self._reference,
+                call_id=call_id,
+                cause=self._cause,
+            )
+
+        self.parts.ledger.run(work)

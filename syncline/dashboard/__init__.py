@@ -1,0 +1,1 @@
+"""The live dashboard in Halo: its reports, its widgets and its figures."""

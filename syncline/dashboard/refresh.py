@@ -1,0 +1,163 @@
+"""The figures of the dashboard, written again on a schedule: what presses soon, all else in turn.
+
+A look at the ledger costs no call. Figures are written when one that presses has changed, or when
+they are older than the setting says: one call where they go into a custom table, two where they
+stand on the dashboard itself. All of it is in the name of the lowest lane, and left out while quota
+is short. A write with an unknown outcome is not repeated: the next figures are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import NoQuota
+from syncline.calls.context import Line, Parts
+from syncline.dashboard import rules as flow
+from syncline.dashboard import statements
+from syncline.dashboard.html import cells, figures_html, figures_remark, reconciled
+from syncline.dashboard.objects import Kept, Shelf
+from syncline.dashboard.queries import Figures, figures, pressing, standing
+from syncline.errors import Absent, SynclineError
+from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
+from syncline.halo.dashboards.differences import WIDGETS
+from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD
+from syncline.ingest import pulls
+from syncline.ledger import connections
+
+MOST_ROWS = 10_000
+"""Rows of our custom table; then it begins anew, since single rows cannot be taken out."""
+
+LOOK_EVERY = timedelta(minutes=1)
+"""How often the ledger is asked whether a figure that presses has changed."""
+
+Came = Literal["written", "unchanged", "begun anew", "no quota", "not installed"]
+
+_CURSOR = ("dashboard", "figures")
+
+
+def refresh_due(parts: Parts) -> int:
+    """Write the figures of every connection whose turn has come; returns how many were written.
+
+    Raises:
+        SynclineError: the first failure, once all others have had their turn.
+    """
+    written, failure = 0, None
+    for name in parts.ledger.run(_due):
+        try:
+            written += refresh(parts, parts.open_line(name), cause="schedule") == "written"
+        except SynclineError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return written
+
+
+def refresh(parts: Parts, line: Line, *, cause: str) -> Came:
+    """Write a connection's figures, if they are old or one that presses has changed.
+
+    Args:
+        parts: what comes from outside.
+        line: the connection.
+        cause: who or what asked for it.
+
+    Raises:
+        SynclineError: Halo could not be asked, or refused.
+    """
+    kept = Kept.read(parts, line)
+    if kept.table is not True and "dashboard" not in kept.ids:
+        return "not installed"
+    told = parts.ledger.run(lambda connection: pressing(connection, line.link.id))
+    if not _is_due(kept.refreshed, asdict(told), parts):
+        return "unchanged"
+    try:
+        shelf = Shelf(parts, line, flow.name_of(line.link.name), cause)
+        counted = parts.ledger.run(lambda connection: figures(connection, line.link))
+        came = _into_table(shelf, counted) if kept.table else _into_html(shelf, counted)
+    except NoQuota:
+        return "no quota"
+    if came != "begun anew":
+        shelf.kept.note_refresh(counted)
+    shelf.kept.write(parts, line)
+    return came
+
+
+def _due(connection: Connection) -> list[str]:
+    """The connections with a dashboard whose turn it is; their next turn is set with it."""
+    return [
+        link.name
+        for link in connections.everyone(connection)
+        if link.state == "active"
+        and standing(connection, link.id).get("ids")
+        and pulls.due_readings(connection, link.id, {_CURSOR: LOOK_EVERY})
+    ]
+
+
+def _is_due(refreshed: Mapping[str, Any], told: Mapping[str, Any], parts: Parts) -> bool:
+    if refreshed.get("pressing") != told or "at" not in refreshed:
+        return True
+    age = parts.now() - datetime.fromisoformat(refreshed["at"])
+    return age >= parts.settings.dashboard_refresh
+
+
+def _into_table(shelf: Shelf, counted: Figures) -> Came:
+    """A row more in our custom table; a full one is taken away, and made again at the next turn."""
+    kept, connection = shelf.kept, shelf.line.link.name
+    table_id = kept.ids.get("table")
+    if table_id is not None and kept.rows >= MOST_ROWS:
+        shelf.remove(CUSTOM_TABLE, table_id)
+        kept.ids.pop("table")
+        kept.rows = 0
+        return "begun anew"
+    if table_id is None:
+        remark = flow.remark_of(connection, "table")
+        name = table_name("syncline", connection)
+        body = table_body(name, remark, len(statements.CELLS))
+        listed = shelf.everything(CUSTOM_TABLE)
+        found = shelf.find(CUSTOM_TABLE, "table", name, remark, listed)
+        table_id = (found or shelf.save(CUSTOM_TABLE, "table", body, None, remark)).id
+        kept.ids["table"] = table_id
+        return "begun anew"
+    try:
+        row = shelf.post(CUSTOM_TABLE, rows_body(table_id, [cells(counted)]), None)
+    except Absent:
+        kept.ids.pop("table")  # somebody took it away
+        kept.rows = 0
+        return "begun anew"
+    kept.rows += 1
+    if "db_name" in row.raw:
+        kept.db_name = db_name_of(row.raw)
+    return "written"
+
+
+def _into_html(shelf: Shelf, counted: Figures) -> Came:
+    """The figures in their widget; the other widgets are sent as they stand.
+
+    A dashboard or widget that somebody took away is for `install` to put right.
+    """
+    connection = shelf.line.link.name
+    dashboard_id = shelf.kept.ids["dashboard"]
+    try:
+        row = shelf.read(DASHBOARD, dashboard_id)
+    except Absent:
+        return "not installed"
+    whole = "orders" not in shelf.kept.ids
+    shown = row.raw.get(WIDGETS) or []
+    html = figures_html(connection, counted, reconciled(counted.certificate), whole=whole)
+    widgets = [
+        {**one, "custom_html": html} if _holds_figures(one, connection) else one for one in shown
+    ]
+    if not any(_holds_figures(one, connection) for one in shown):
+        return "not installed"
+    if widgets == shown:
+        return "unchanged"
+    shelf.post(DASHBOARD, {"id": dashboard_id, WIDGETS: widgets}, None)
+    return "written"
+
+
+def _holds_figures(widget: Mapping[str, Any], connection: str) -> bool:
+    return figures_remark(connection) in str(widget.get("custom_html") or "")

@@ -1,0 +1,1 @@
+"""Shows the calls that would be made now, and makes none."""

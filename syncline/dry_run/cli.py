@@ -1,0 +1,205 @@
+"""`syncline dry-run`: the calls that would be made now, and none is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from syncline import jsontext
+from syncline.alerts.targets import TARGETS
+from syncline.dry_run.plan import Call, Kept, Plan
+from syncline.dry_run.run import Tell, dry_run
+from syncline.errors import UnknownName
+from syncline.flows import fulfillments
+from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, console, plain, stack, table
+
+SHOWN = 20
+"""Calls and reasons that a person is shown; --json has them all."""
+
+_REFERENCES = 3
+
+
+def show_dry_run(
+    context: typer.Context,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")],
+    target: Annotated[
+        str | None, typer.Option(help="Only what is written there, such as order or invoice.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--limit", min=0, help="Deliveries of each target to look at; 0: all.")
+    ] = 1000,
+    bodies: Annotated[bool, typer.Option("--bodies", help="Show what would be sent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the calls that would be made now for what is owed, in their order; none is made.
+
+    Ids that only an answer can bring stand in <>. Works on any connection, also on one that is
+    stopped or rehearses.
+
+    Example: syncline dry-run acme --bodies
+    """
+    known = [*TARGETS, fulfillments.TARGET]
+    if target is not None and target not in known:
+        raise UnknownName(
+            f"Nothing is written to {target!r:.40}.", remedy=f"Known: {', '.join(known)}."
+        )
+    with (
+        command_context(context).open() as parts,
+        TemporaryFile() as calls,
+        TemporaryFile() as kept,
+    ):
+        sheet = _Sheet()
+        pages = _Pages(calls, kept, bodies=bodies)
+        taker = pages if as_json else sheet
+        with _progress() as tell:
+            plan = dry_run(
+                parts,
+                parts.open_line(name),
+                target=target,
+                most=most or None,
+                tell=tell,
+                call=taker.call,
+                keep=taker.keep,
+            )
+        if as_json:
+            pages.print(_document(name, plan))
+        else:
+            console().print(_render(name, plan, sheet, bodies=bodies))
+
+
+class _Sheet:
+    """What a person is shown of calls and reasons, however many there are."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.many = 0
+        self.reasons = Counter[tuple[str, str | None, str]]()
+
+    def call(self, one: Call) -> None:
+        self.many += 1
+        if len(self.calls) < SHOWN:
+            self.calls.append(one)
+
+    def keep(self, one: Kept) -> None:
+        field = HELD_UNTIL_LIVE if one.field == HELD else one.field
+        self.reasons[one.target, field, one.reason] += 1
+
+
+class _Pages:
+    """Calls and reasons for a program, on disk until all is known."""
+
+    def __init__(self, calls: IO[bytes], kept: IO[bytes], *, bodies: bool) -> None:
+        self._calls, self._kept, self._bodies = calls, kept, bodies
+
+    def call(self, one: Call) -> None:
+        self._add(self._calls, _call(one, bodies=self._bodies))
+
+    def keep(self, one: Kept) -> None:
+        self._add(self._kept, asdict(one))
+
+    def print(self, rest: dict[str, Any]) -> None:
+        """One document."""
+        typer.echo(jsontext.dumps(rest).decode()[:-1], nl=False)
+        for name, file in (("calls", self._calls), ("would_park", self._kept)):
+            typer.echo(f',"{name}":[', nl=False)
+            file.seek(0)
+            for line in file:
+                typer.echo(line.decode().rstrip("\n"), nl=False)
+            typer.echo("]", nl=False)
+        typer.echo("}")
+
+    @staticmethod
+    def _add(file: IO[bytes], one: dict[str, Any]) -> None:
+        file.write((b",\n" if file.tell() else b"") + jsontext.dumps(one))
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    console = Console(stderr=True)
+    with console.status("") as status:
+
+        def tell(target: str, done: int, of: int) -> None:
+            status.update(f"{target}: {done:,} of {of:,}")
+
+        yield tell
+
+
+def _document(name: str, plan: Plan) -> dict[str, Any]:
+    return {
+        "connection": name,
+        "counts": {target: asdict(count) for target, count in plan.counts.items()},
+        "readings": dict(plan.readings),
+        "halo_calls": plan.halo_calls,
+        "highlevel_calls": plan.highlevel_calls,
+        "minutes": plan.minutes,
+    }
+
+
+def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "target": call.target,
+        "method": call.method,
+        "path": call.path,
+        "elements": len(call.references),
+        "references": list(call.references),
+    }
+    return {**told, "body": call.body} if bodies else told
+
+
+def _render(name: str, plan: Plan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
+    columns = ["target", "owed#", "looked at#", "write#", "as it is#", "wait#", "park#", "calls#"]
+    rows = [
+        [
+            *(target, count.owed, count.looked_at, count.writes, count.as_it_is),
+            *(count.waits, count.parks, count.calls),
+        ]
+        for target, count in plan.counts.items()
+        if count.owed or count.doubtful
+    ]
+    if not rows and not plan.readings:
+        return plain(f"Nothing is owed: {name} would make no call.")
+    parts = [table(f"{name}: what would be done now; nothing is", columns, rows)]
+    doubtful = sum(count.doubtful for count in plan.counts.values())
+    if plan.readings or doubtful:
+        told = [f"{many} {target}" for target, many in plan.readings.items()]
+        told += [f"{doubtful} in doubt, looked up"] if doubtful else []
+        parts.append(plain(f"Read first: {', '.join(told)}."))
+    if sheet.calls:
+        parts.append(_calls(sheet))
+    if bodies:
+        parts += [plain(_body(at, call)) for at, call in enumerate(sheet.calls, 1)]
+    if sheet.reasons:
+        most = sheet.reasons.most_common(SHOWN)
+        parked = [[target, many, field, why] for (target, field, why), many in most]
+        parts.append(table("would be parked", ["target", "records#", "field", "why"], parked))
+    parts.append(
+        plain(
+            f"About {plan.halo_calls:,} calls to Halo and {plan.highlevel_calls:,} to HighLevel: "
+            f"{plan.minutes:,.1f} minutes at the least, by the limits of both."
+        )
+    )
+    return stack(*parts)
+
+
+def _calls(sheet: _Sheet) -> RenderableType:
+    rows = []
+    for at, call in enumerate(sheet.calls, 1):
+        more = len(call.references) - _REFERENCES
+        named = ", ".join(call.references[:_REFERENCES]) + (f", {more} more" if more > 0 else "")
+        rows.append([at, call.method, call.path, len(call.references), named])
+    title = f"calls, the first {SHOWN} of {sheet.many:,}" if sheet.many > SHOWN else "calls"
+    return table(title, ["#", "method", "path", "elements#", "of"], rows)
+
+
+def _body(at: int, call: Call) -> str:
+    return f"{at}. {call.method} {call.path} {jsontext.dumps(call.body).decode()}"

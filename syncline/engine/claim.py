@@ -1,0 +1,59 @@
+"""Claimed: what is due, and what an event asked for before all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from syncline.calls.context import Line, Parts
+from syncline.calls.hold import in_hand
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
+from syncline.engine.failures import READING, Batch, put_back
+from syncline.engine.rounds import NextRun, in_rounds
+from syncline.quota.keys import Lane
+
+
+def claim_urgent_first(
+    parts: Parts, line: Line, target: str, most: int
+) -> tuple[Lane, list[Lease]]:
+    """What is due of one target, and the lane in whose name its calls are made."""
+    take = partial(
+        leased.claim,
+        connection_id=line.link.id,
+        target=target,
+        owner=parts.session(),
+        most=most,
+    )
+    urgent = parts.ledger.run(partial(take, urgent=True))
+    return (Lane.EVENTS, urgent) if urgent else (Lane.DELIVERIES, parts.ledger.run(take))
+
+
+def do_readings(
+    parts: Parts,
+    line: Line,
+    target: str,
+    most: int,
+    read: Callable[[Lane, list[Lease]], None],
+) -> NextRun:
+    """Claim the readings of one kind that are due, and do them claim by claim.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        target: what is to be read.
+        most: readings of one claim.
+        read: does those of one claim; what its error says decides when they go on.
+    """
+
+    def one_round() -> NextRun | None:
+        with in_hand(parts):
+            lane, leases = claim_urgent_first(parts, line, target, most)
+            if not leases:
+                return NextRun.when_due()
+            batch = Batch(leases)
+            with put_back(parts, line, READING, batch):
+                read(lane, leases)
+            return batch.next_run
+
+    return in_rounds(one_round)

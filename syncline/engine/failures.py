@@ -1,0 +1,189 @@
+"""The failure policy: what becomes of claimed deliveries when the work on them fails.
+
+Each kind of work has one policy, as data. The context manager `put_back` applies it, so that a
+failure means the same wherever deliveries are claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import NoQuota
+from syncline.calls.context import Line, Parts
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
+from syncline.engine.retries import BACKOFF, TROUBLED, backoff
+from syncline.engine.rounds import NextRun
+from syncline.errors import Again, Refused, SynclineError
+from syncline.ledger import connections
+from syncline.ledger.connections import Link
+
+
+class Refusal(StrEnum):
+    """What is done where the other side refuses for the sake of settings or credentials."""
+
+    STOP = "stop"
+    """The connection stops, until a person changes them."""
+
+    PARK = "park"
+    """A person is asked about these deliveries. The connection goes on without them."""
+
+    REST = "rest"
+    """They are tried again later: the connection is stopped already."""
+
+
+OnRefused = Callable[[Link, Refused], Refusal]
+PutBack = Callable[[Connection, Sequence[Lease], timedelta, SynclineError], object]
+
+
+def always_stop(_link: Link, _error: Refused) -> Refusal:
+    """Without what was refused, the connection cannot do its work."""
+    return Refusal.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a failure means for the deliveries of one kind of work.
+
+    Attributes:
+        puts_back: gives up deliveries that were not done: (connection, leases, pause, error).
+        least: the least pause after a failure that may heal by itself.
+        otherwise: the pause after any other failure; None: it is raised, and ends the task.
+        refused: the pause after a refusal, by what is done about it; where it is not said,
+            that of any other failure.
+        parks: whether deliveries can be parked where a person must be asked.
+    """
+
+    puts_back: PutBack
+    least: timedelta = BACKOFF
+    otherwise: Callable[[Sequence[Lease]], timedelta] | None = None
+    refused: Mapping[Refusal, timedelta] = field(default_factory=dict)
+    parks: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Claimed deliveries, and when to go on after they failed.
+
+    Attributes:
+        leases: what is in hand still; what is done is taken out.
+        next_run: set by a failure.
+    """
+
+    leases: list[Lease]
+    next_run: NextRun | None = None
+
+
+@contextmanager
+def put_back(
+    parts: Parts, line: Line, policy: Policy, batch: Batch, on_refused: OnRefused = always_stop
+) -> Iterator[None]:
+    """Put back what is in hand still when the work on it fails, and say when to go on.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        policy: what a failure means for this kind of work.
+        batch: the deliveries; its `next_run` is set by a failure.
+        on_refused: what is done where the other side refuses.
+
+    Raises:
+        SynclineError: the policy has nothing to say about it.
+    """
+    try:
+        yield
+    except Again as error:
+        pause = error.after if isinstance(error, NoQuota) else max(error.after, policy.least)
+        _put_back(parts, policy, batch, pause, error)
+        batch.next_run = NextRun.later(pause)
+    except Refused as error:
+        _refused(parts, line, policy, batch, error, on_refused(line.link, error))
+        batch.next_run = NextRun.when_due()
+    except SynclineError as error:
+        if policy.otherwise is None:
+            raise
+        _put_back(parts, policy, batch, policy.otherwise(batch.leases), error)
+        batch.next_run = NextRun.when_due()
+
+
+def _refused(
+    parts: Parts, line: Line, policy: Policy, batch: Batch, error: Refused, refusal: Refusal
+) -> None:
+    if refusal is Refusal.PARK and policy.parks:
+        parts.ledger.run_patiently(
+            lambda connection: leased.park(connection, batch.leases, reason=str(error), field=None),
+            sleep=parts.sleep,
+        )
+        return
+    pause = policy.refused.get(refusal)
+    if pause is None:
+        if policy.otherwise is None:
+            raise error
+        pause = policy.otherwise(batch.leases)
+    stopped = line.link if refusal is Refusal.STOP else None
+    _put_back(parts, policy, batch, pause, error, stopped)
+
+
+def _put_back(
+    parts: Parts,
+    policy: Policy,
+    batch: Batch,
+    pause: timedelta,
+    error: SynclineError,
+    stopped: Link | None = None,
+) -> None:
+    def work(connection: Connection) -> None:
+        if batch.leases:
+            policy.puts_back(connection, batch.leases, pause, error)
+        if stopped is not None:
+            connections.stop(connection, stopped, str(error))
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def _release(
+    connection: Connection, leases: Sequence[Lease], pause: timedelta, error: SynclineError
+) -> None:
+    why = None if isinstance(error, NoQuota) else error.what
+    leased.release(connection, leases, after=pause, why=why)
+
+
+def _leave_doubtful(
+    connection: Connection, leases: Sequence[Lease], pause: timedelta, error: SynclineError
+) -> None:
+    leased.doubt(connection, leases, settle=pause, why=error.what)
+
+
+def _troubled(_leases: Sequence[Lease]) -> timedelta:
+    return TROUBLED
+
+
+def _by_failures(leases: Sequence[Lease]) -> timedelta:
+    return backoff(leases[0].failures if leases else 0)
+
+
+_WHILE_STOPPING = timedelta(seconds=1)
+_WHILE_STOPPED = timedelta(minutes=5)
+
+SENDING = Policy(
+    _release,
+    otherwise=_troubled,
+    refused={Refusal.STOP: _WHILE_STOPPING, Refusal.REST: _WHILE_STOPPED},
+    parks=True,
+)
+"""Writes that have not departed become due again."""
+
+READING = Policy(_release, refused={Refusal.STOP: _WHILE_STOPPING})
+"""Readings become due again. A failure that nobody foresaw ends the task."""
+
+ADOPTING = Policy(_release, least=timedelta(0))
+"""Somebody waits for what is adopted, and is told what goes wrong."""
+
+LOOKING_UP = Policy(_leave_doubtful, otherwise=_by_failures)
+"""What could not be looked up stays in doubt."""

@@ -1,0 +1,1 @@
+"""Consignments of Halo become fulfillments of HighLevel's orders, each exactly once."""

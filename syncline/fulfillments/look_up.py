@@ -1,0 +1,110 @@
+"""Looked up: whether a fulfillment whose call was not answered was made after all.
+
+HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
+call and less what other deliveries made, is compared with what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.calls.hold import in_hand
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.states import State
+from syncline.engine.failures import LOOKING_UP, Batch, put_back
+from syncline.engine.retries import PARK_AFTER
+from syncline.engine.rounds import NextRun
+from syncline.errors import Absent
+from syncline.flows import fulfillments
+from syncline.fulfillments import cases as ship_cases
+from syncline.fulfillments import shipments
+from syncline.fulfillments.cases import Case, Move
+from syncline.fulfillments.run import TARGET, keep, read_order, write
+from syncline.highlevel.fulfillments import Fulfillment
+from syncline.highlevel.models import Row
+from syncline.quota.keys import Lane
+
+
+def look_up_shipments(parts: Parts, line: Line, target: str) -> NextRun:
+    """Look up what is doubtful and settled."""
+    with in_hand(parts):
+        owner = parts.session()
+        leases = parts.ledger.run(
+            lambda connection: leased.claim(
+                connection, line.link.id, target, owner, PARALLEL, State.DOUBTFUL
+            )
+        )
+        return _look_up(parts, line, leases) if leases else NextRun.when_due()
+
+
+def _look_up(parts: Parts, line: Line, leases: list[Lease]) -> NextRun:
+    cases, strangers = parts.ledger.run(
+        lambda connection: ship_cases.opened(connection, line, leases)
+    )
+    write(parts, [ship_cases.unknown(lease) for lease in strangers])
+    left = {case.lease.id: case for case in cases}
+    batch = Batch([case.lease for case in cases])
+    with put_back(parts, line, LOOKING_UP, batch):
+        gate = highlevel_gate(parts, line, Lane.DELIVERIES)
+        while left:
+            for case in _some(parts, line, gate, list(left.values())):
+                del left[case.lease.id]
+            batch.leases = [case.lease for case in left.values()]
+    if len(left) < len(cases):
+        parts.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
+    if batch.next_run is not None:
+        return batch.next_run
+    return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
+
+
+def _some(parts: Parts, line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
+    """Look up as many as there is quota for, one call for each order; returns those."""
+    ids = list(dict.fromkeys(case.order_id for case in cases))
+    outcomes = gate.read_many(
+        ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
+    )
+    done: list[Case] = []
+    for order_id, outcome in zip(ids, outcomes, strict=False):
+        of_order = [case for case in cases if case.order_id == order_id]
+        if outcome.error is not None and not isinstance(outcome.error, Absent):
+            raise outcome.error
+        _decide(parts, line, order_id, of_order, outcome)
+        done += of_order
+    return done
+
+
+def _decide(
+    parts: Parts, line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome
+) -> None:
+    if outcome.error is not None:
+        write(parts, [ship_cases.gone(case) for case in cases])
+        return
+    shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+    ids = [row.id for row in shown]
+
+    def work(connection: Connection) -> None:
+        keep(connection, line, order_id, shown, f"look-up of order {order_id}")
+        owned = shipments.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        for case in cases:
+            row = ship_cases.made_before(case, shown, owned)
+            if row is not None:
+                owned.add(row.id)
+                ship_cases.confirm(case, row)(connection)
+            else:
+                _absent(case.lease)(connection)
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def _absent(lease: Lease) -> Move:
+    if lease.failures >= PARK_AFTER:
+        reason = f"sent {PARK_AFTER} times in a row without effect"
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+    return lambda connection: leased.give_back(
+        connection, [lease], why="looked up: not there, sent again"
+    )

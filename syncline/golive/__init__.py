@@ -1,0 +1,1 @@
+"""What must be green before real customers' rows are written, and the switch."""

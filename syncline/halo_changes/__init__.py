@@ -1,0 +1,1 @@
+"""What changed in Halo: hints and polling, read by id and compared with what we delivered."""

@@ -1,0 +1,183 @@
+"""Consignments of Halo: recorded in their canonical form, and what they owe HighLevel made due.
+
+A consignment says what was sent of which line; where the parcel is stands in its note or on its
+order, so both are read and kept together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from syncline.deliveries import requests, target_rows, unleased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.requests import DeliveryRequest
+from syncline.deliveries.target_rows import TargetRow
+from syncline.errors import Absent, SynclineError
+from syncline.fingerprint import fingerprint
+from syncline.flows import fulfillments, orders
+from syncline.flows.flow import reference_of
+from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
+from syncline.halo.sql.changes import moment
+from syncline.halo_changes.rows import being_written
+from syncline.halo_changes.unit_of_work import Book, Waits
+from syncline.ingest import requests as owing
+from syncline.ledger import records
+from syncline.mapping.apply import plain
+
+KIND = "consignment"
+
+Canonical = Mapping[str, Any]
+
+
+def record_consignments(
+    book: Book, lease: Lease, row: ConsignmentRow, sold: OrderRow | SynclineError | None
+) -> SynclineError | Waits | None:
+    """Record a consignment that was read, if it is of an order of ours, and owe its fulfillment.
+
+    One that equals what is known writes nothing.
+
+    Args:
+        book: the transaction.
+        lease: its reading.
+        row: the consignment with its lines.
+        sold: its order with lines and custom fields, or why that could not be read.
+
+    Returns:
+        What becomes of the reading; None when it is done with.
+    """
+    if sold is None or isinstance(sold, Absent):
+        return None  # of no order, so of none of ours
+    if isinstance(sold, SynclineError):
+        return sold
+    standing = book.order(sold.raw)
+    if standing is None:
+        return None
+    if standing.target_id is None:
+        # It may be our order or a copy of it; once ours is known, this can be told.
+        edge = (standing.flow, standing.source_id, standing.role)
+        return being_written(standing) if book.is_moving(standing) else Waits(edge)
+    if standing.target_id != str(sold.id):
+        return None
+    order = _order_in_highlevel(book, standing)
+    if not order.get("items"):
+        link, _ = book.opened(standing)
+        cause = f"{lease.cause}, then Halo's consignment {row.id}"
+        targets = owing.reread(book.connection, link, [standing.source_id], ["detail"], cause)
+        book.wake(link, targets)
+    _save(book, lease, standing, _canonical(row, sold, standing.source_id, order))
+    return None
+
+
+def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
+    """What becomes of the reading of a consignment that is not there: its fulfillment says it."""
+    edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
+    standing = target_rows.of_sources(book.connection, book.tenant, [edge]).get(edge)
+    if standing is None:
+        return None
+    if book.is_moving(standing):
+        return being_written(standing)
+    posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
+    reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
+    at_rest = unleased.cancel(book.connection, standing, reason=reason)
+    return None if at_rest else being_written(standing)
+
+
+def _save(book: Book, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:
+    connection, link = book.connection, book.line.link
+    # First, since its mapping may be unreadable: recorded without its debt, it would never be owed.
+    owner, document = book.opened(standing)
+    place, key = link.tenant_place, str(canonical["id"])
+    records.lock(connection, place, KIND)
+    stored = records.load(connection, place, KIND, [key]).get(key)
+    mark = fingerprint(canonical, volatile=())
+    if stored is not None and stored.fingerprint == mark:
+        return
+    version = 1 if stored is None else stored.version + 1
+    date = moment(canonical.get("date"))
+    new = records.NewVersion(
+        foreign_id=key,
+        version=version,
+        canonical=canonical,
+        fingerprint=mark,
+        created_at=date,
+        updated_at=date,
+        fields={} if stored is None else records.difference(stored.canonical, canonical),
+    )
+    records.save_versions(connection, place, KIND, [new], lease.cause)
+    debts = [
+        DeliveryRequest(
+            flow=owed.flow,
+            source_kind=owed.source_kind,
+            source_id=owed.source_id,
+            role=owed.role,
+            target=owed.target,
+            place=place,
+            version=version,
+        )
+        for owed in fulfillments.owes(canonical, document)
+    ]
+    requests.enqueue(connection, owner.id, owner.tenant, debts, lease.cause)
+    book.wake(owner, {debt.target for debt in debts})
+
+
+def _order_in_highlevel(book: Book, standing: TargetRow) -> Canonical:
+    key = (standing.place, orders.SOURCE_KIND, standing.source_id)
+    found = records.canonical(book.connection, [key])
+    return found[key][1] if key in found else {}
+
+
+def _canonical(row: ConsignmentRow, sold: OrderRow, order_id: str, order: Canonical) -> Canonical:
+    items = list(order.get("items") or [])
+    lines = {line.id: line for line in sold.lines}
+    form: dict[str, Any] = {
+        "id": str(row.id),
+        "order_id": order_id,
+        "halo_order_id": sold.id,
+        "is_return": bool(row.is_return),
+        "lines": [_line(line, lines.get(line.salesorder_line), items) for line in row.lines],
+        "order": _of_order(sold),
+    }
+    date = moment(row.date)
+    if date is not None:
+        form["date"] = date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if row.note.strip():
+        form["note"] = row.note
+    return form
+
+
+def _line(
+    line: ConsignmentLineRow, sold: OrderLineRow | None, items: list[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What was sent of a line, with the item's key and price where they can be told."""
+    name = line.name or (sold.name if sold else "")
+    key = (sold.item_external_reference if sold else "").removeprefix(reference_of(""))
+    item = _item(key, name, items)
+    told = {
+        "line_id": line.salesorder_line,
+        "key": item["key"] if item else key,
+        "price_id": item.get("price_id") if item else None,
+        "name": name,
+        "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),
+    }
+    return {key: value for key, value in told.items() if value not in (None, "")}
+
+
+def _item(key: str, name: str, items: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The order's item of a line: by our reference on it, else by its name if one has it."""
+    by_key = [item for item in items if key and item.get("key") == key]
+    by_name = [item for item in items if name and item.get("name") == name]
+    found = by_key or (by_name if len(by_name) == 1 else [])
+    return found[0] if found else None
+
+
+def _of_order(sold: OrderRow) -> dict[str, Any]:
+    fields = sold.raw.get("customfields")
+    told = {
+        str(one["name"]): str(one["value"])
+        for one in (fields if isinstance(fields, list) else [])
+        if isinstance(one, Mapping) and one.get("name") and one.get("value") not in (None, "")
+    }
+    note = sold.raw.get("note")
+    return {"customfields": told, **({"note": str(note)} if note else {})}

@@ -1,0 +1,285 @@
+"""Polled: what changed in Halo since the last look, where no event tells it or one was lost.
+
+Halo has no "changed since" but for SQL reports. Its lists are read newest first down to what is
+known; a list that does not descend is read wholly, and then rests so long that it costs a small
+share of the tenant's calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.context import Line, Nudge, Parts
+from syncline.deliveries import requests, target_rows
+from syncline.engine.stop import stop_connection
+from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
+from syncline.flows import fulfillments
+from syncline.halo.abilities import FindWay
+from syncline.halo.models import ConsignmentRow, HaloRow, whole
+from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
+from syncline.halo.sql.reports import run_sql
+from syncline.halo_changes import consignments
+from syncline.halo_changes.bound import bound
+from syncline.halo_changes.reading import POLLING, read_list
+from syncline.halo_changes.rows import is_as_known
+from syncline.halo_changes.unit_of_work import FLOW, Book
+from syncline.ingest import pulls
+from syncline.ledger import capabilities as findings
+from syncline.ledger import connections, database, records
+from syncline.ledger.connections import Link
+from syncline.quota.keys import Lane
+
+OVERLAP = timedelta(minutes=2)
+"""How far before its newest known change a poll looks again: a row may be committed late."""
+
+LATE = 50
+"""How many ids below the highest known one are looked at again: a row may show after one with a
+higher id, and its order or invoice may have been known to be ours only later."""
+
+SHARE = 10
+"""A list that had to be read wholly takes one of so many of the tenant's calls."""
+
+REACH = 500
+"""How far below the newest one consignments are looked at whose notes may tell the tracking by now;
+five pages at the most."""
+
+_NOUNS: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
+_BEFORE_ALL = datetime(1970, 1, 2, tzinfo=UTC)
+"""Where a tenant without any order stands. Not our own clock: Halo's may be in another zone, and
+what it dates before ours would not be seen until it has caught up."""
+
+_NAME = "poll"
+_NOT_SHOWN = (Absent, MissingScope, Rejected, Unreadable)
+"""How a tenant says that it does not show something to us."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where the last poll ended.
+
+    Attributes:
+        orders: the newest change of an order that was seen, by Halo's clock.
+        ids: the highest id that was seen, of consignments and of payments.
+        since: the highest id of the first look; what it showed is not new.
+        rests_until: before then no poll is made, since the last one was dear.
+    """
+
+    orders: datetime | None = None
+    ids: Mapping[str, int] | None = None
+    since: Mapping[str, int] | None = None
+    rests_until: datetime | None = None
+
+    def floor(self, noun: Noun) -> datetime | int | None:
+        """From where on rows of a list are wanted; None: where it stands is not known yet."""
+        if noun == "salesorder":
+            return None if self.orders is None else self.orders - OVERLAP
+        known = (self.ids or {}).get(noun)
+        return None if known is None else max((self.since or {}).get(noun, 0), known - LATE) + 1
+
+    def is_late(self, noun: Noun, row_id: int) -> bool:
+        """Whether a row shows only now, although one with a higher id was seen."""
+        return noun != "salesorder" and row_id <= (self.ids or {}).get(noun, 0)
+
+    def moved(self, noun: Noun, highest: Any) -> _Cursor:
+        """The same, after rows up to there were seen; it never goes back."""
+        if noun == "salesorder":
+            newest = max((one for one in (self.orders, highest) if one), default=None)
+            return replace(self, orders=newest)
+        known = max((self.ids or {}).get(noun, 0), highest or 0)
+        since = {noun: known, **(self.since or {})}
+        return replace(self, ids={**(self.ids or {}), noun: known}, since=since)
+
+
+def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
+    """The polls whose turn has come: one for each tenant of these connections.
+
+    Often where Halo does not send everything of itself; else as a net for what was lost.
+    """
+    of_tenants: dict[int, list[Link]] = {}
+    for link in links:
+        of_tenants.setdefault(link.tenant, []).append(link)
+    nudges = []
+    for sharing in of_tenants.values():
+        told = any(not bound(connection, link.id).missing for link in sharing)
+        every = parts.settings.pull_warm if told else parts.settings.poll_halo
+        first = min(sharing, key=lambda link: link.id)
+        if pulls.due_readings(connection, first.id, {POLLING: every}):
+            nudges.append(Nudge(first.name, "poll_halo"))
+    return nudges
+
+
+def poll(parts: Parts, line: Line) -> float | None:
+    """Look what changed at a line's tenant, and have it read.
+
+    The first poll of a tenant only notes where it stands.
+
+    Returns:
+        Seconds after which to try again, where a call failed or quota ran out; else None.
+    """
+    if not line.link.reads:
+        return None
+    cursor = parts.ledger.run(lambda connection: _cursor(connection, line.link))
+    if cursor.rests_until is not None and parts.now() < cursor.rests_until:
+        return None
+    try:
+        gate = halo_gate(parts, line, Lane.PULLS)
+        for noun in _NOUNS:
+            cursor = _poll(parts, line, gate, noun, cursor)
+    except Again as error:
+        return error.after.total_seconds()
+    except Refused as error:
+        stop_connection(parts, line, error)
+        return None
+    return None
+
+
+def _poll(parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> _Cursor:
+    """Look at one list; what it showed and how far it was seen is committed together."""
+    began = parts.ledger.run(database.now)
+    try:
+        rows, moved = _changed(parts, line, gate, noun, cursor)
+    except _NOT_SHOWN:
+        return cursor  # the call's row says why; the other lists tell what they do
+    rows = [row for row in rows if whole(row.get("id")) is not None]
+
+    def work(connection: Connection) -> list[Nudge]:
+        book = Book(connection, line, began)
+        if noun == "consignment":
+            wanted = _consignments(book, rows, cursor)
+        else:
+            wanted = [HaloRow.of(row).id for row in rows if not is_as_known(book, noun, row)]
+            wanted = _never_read(book, noun, wanted, cursor)
+        book.read([(noun, one) for one in wanted], f"poll {parts.now():%H:%M}")
+        _keep(connection, line.link, moved)
+        return list(book.nudges)
+
+    parts.announce(parts.ledger.run(work))
+    return moved
+
+
+def _changed(
+    parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor
+) -> tuple[list[dict[str, Any]], _Cursor]:
+    """The rows that are above the cursor, and the cursor behind them."""
+    floor = cursor.floor(noun)
+    if noun == "salesorder":
+        try:
+            reported = _reported(parts, line, gate, floor)
+        except _NOT_SHOWN:
+            reported = None  # the list shows it too, in more calls
+        if reported is not None:
+            times = [at for row in reported if (at := moment(row.get("last_update_time")))]
+            newest = max(times, default=_BEFORE_ALL if floor is None else None)
+            return ([] if floor is None else reported), cursor.moved(noun, newest)
+    if noun == "consignment" and isinstance(floor, int):
+        floor = parts.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
+    walk = NewestFirst(noun, floor=floor)
+    read_list(line, gate, noun, walk)
+    highest = walk.highest
+    if highest is None and floor is None and noun == "salesorder":
+        highest = _BEFORE_ALL
+    moved = cursor.moved(noun, highest)
+    if not walk.descends:
+        moved = replace(moved, rests_until=parts.now() + _rest(line, walk))
+    return ([] if floor is None else walk.above()), moved
+
+
+def _reported(
+    parts: Parts, line: Line, gate: Gate, floor: datetime | int | None
+) -> list[dict[str, Any]] | None:
+    """Orders changed since then by a report, or the last one; None where none was proved.
+
+    Raises:
+        Unreadable: it does not say when they changed in a way that can be read.
+    """
+    if capabilities.known(parts, line).find_way("order") is not FindWay.SQL:
+        return None
+    since = floor if isinstance(floor, datetime) else None
+    sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
+    rows = gate.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
+    if rows and not any(moment(row.get("last_update_time")) for row in rows):
+        raise Unreadable("The report does not say when orders were changed.")
+    return [dict(row) for row in rows]
+
+
+def _rest(line: Line, walk: NewestFirst) -> timedelta:
+    """So long that a walk over the whole list stays a small share of the tenant's calls."""
+    a_call = timedelta(seconds=line.link.halo_seconds) / line.link.halo_calls
+    return a_call * SHARE * min(walk.pages, MOST_PAGES)
+
+
+def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor) -> list[int]:
+    """New consignments of orders of ours, and known ones whose note says something else now."""
+    came = ConsignmentRow.all_of(rows)
+    floor = cursor.floor("consignment")
+    place = book.line.link.tenant_place
+    keys = [(place, consignments.KIND, str(one.id)) for one in came]
+    known = records.canonical(book.connection, keys)
+    sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
+    ours = target_rows.of_targets(book.connection, book.tenant, ["order"], sold)
+    news = []
+    unknown = []
+    for one, key in zip(came, keys, strict=True):
+        if key in known:
+            said = one.note if one.note.strip() else ""
+            news += [one.id] if "note" in one.raw and said != known[key][1].get("note", "") else []
+        elif isinstance(floor, int) and one.id >= floor:
+            # A list that does not name the order says nothing against its being ours.
+            unknown += [one.id] if one.salesorder_id in {None, *ours} else []
+    return news + _never_read(book, "consignment", unknown, cursor)
+
+
+def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
+    """Without those that show late, or are looked at again, and were read before."""
+    late = [str(one) for one in ids if cursor.is_late(noun, one)]
+    read = requests.existing_roles(book.connection, book.tenant, FLOW, late)
+    return [one for one in ids if noun not in read.get(str(one), ())]
+
+
+def _floor_of_held(connection: Connection, link: Link, floor: int) -> int:
+    """Down to where the list is looked at, for the sake of those whose fulfillment waits."""
+    held = [
+        int(one)
+        for of in connections.everyone(connection)
+        if of.tenant == link.tenant and of.state == "active"
+        for one in target_rows.not_delivered(connection, of.id, fulfillments.TARGET, REACH)
+    ]
+    return min([floor, *(one for one in held if one > floor - REACH)])
+
+
+def _owner(link: Link) -> str:
+    return f"{link.tenant_place}/poll"
+
+
+def _cursor(connection: Connection, link: Link) -> _Cursor:
+    rows = findings.read(connection, _owner(link))
+    value: dict[str, Any] = next((row["value"] for row in rows if row["name"] == _NAME), {})
+    return _Cursor(
+        orders=moment(value.get("orders")),
+        ids={str(noun): int(known) for noun, known in (value.get("ids") or {}).items()},
+        since={str(noun): int(known) for noun, known in (value.get("since") or {}).items()},
+        rests_until=moment(value.get("rests_until")),
+    )
+
+
+def _keep(connection: Connection, link: Link, cursor: _Cursor) -> None:
+    value = {
+        "orders": _text(cursor.orders),
+        "ids": dict(cursor.ids or {}),
+        "since": dict(cursor.since or {}),
+        "rests_until": _text(cursor.rests_until),
+    }
+    row = {"name": _NAME, "value": value, "how": "polled"}
+    findings.write(connection, _owner(link), [row])
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -1,0 +1,348 @@
+"""Readings of Halo: rows that an event or a poll hints at are read, and what they mean is done.
+
+A reading is owed like a delivery, so it is claimed, retried and parked as one. Many at once are
+looked at by a report or a list first: most are our own writes coming back, and need no call each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.deliveries import leased, target_rows, waits
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.engine.claim import do_readings
+from syncline.engine.retries import BACKOFF, backoff
+from syncline.engine.rounds import NextRun
+from syncline.errors import (
+    Absent,
+    Again,
+    BadDocument,
+    MissingScope,
+    NotSent,
+    RateLimited,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unmappable,
+    Unreadable,
+)
+from syncline.halo.abilities import FindWay
+from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMENT, AnyResource
+from syncline.halo.entities.rows import read_row
+from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
+from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
+from syncline.halo.sql.reports import run_sql
+from syncline.halo.webhooks.hints import Hint
+from syncline.halo_changes.consignments import consignment_gone, record_consignments
+from syncline.halo_changes.rows import (
+    is_as_known,
+    judge_absent,
+    judge_invoice,
+    judge_order,
+    judge_payment,
+)
+from syncline.halo_changes.unit_of_work import FLOW, Book, Waits, owe_readings
+from syncline.ingest import pulls
+from syncline.ledger import database
+from syncline.ledger.connections import Link
+from syncline.quota.keys import Lane
+from syncline.transport import Permit
+
+__all__ = ["FLOW", "TARGETS", "notice", "read_halo"]
+
+MOST = 300
+"""Readings of one claim: with SQL, one call tells which of them need a call of their own."""
+
+FEW = 3
+"""So many readings are read one by one, without a list or report before."""
+
+POLL_AFTER = timedelta(seconds=30)
+"""How soon a poll looks what it was when Halo says only that something happened."""
+
+OWN_WITHIN = timedelta(seconds=10)
+"""How long after the answer to our own write its event may still come."""
+
+OWN_REST = timedelta(seconds=60)
+"""How long such an event rests. A person who changed the same row meanwhile waits as long."""
+
+_WRITTEN: dict[Noun, tuple[str, ...]] = {
+    "salesorder": ("order",),
+    "invoice": ("invoice", "credit"),
+    "payment": ("payment",),
+}
+"""Noun → the targets by which we write such rows ourselves."""
+
+POLLING = ("halo", "poll")
+"""Under which name the ledger keeps when a poll is due next."""
+
+Fate = SynclineError | Waits | None
+"""What becomes of a reading: None is done, Again goes round, Waits waits, the rest is parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One kind of reading: the noun, the resource that is read, and what a row of it means.
+
+    `judges` is None for consignments, which are recorded together with their orders.
+    """
+
+    noun: Noun
+    resource: AnyResource
+    judges: Callable[[Book, Lease, Any], Fate] | None
+    ability: str
+
+
+TARGETS: dict[str, _Reading] = {
+    f"halo.{one.noun}": one
+    for one in (
+        _Reading("salesorder", ORDER, judge_order, "order"),
+        _Reading("consignment", CONSIGNMENT, None, ""),
+        _Reading("invoice", INVOICE, judge_invoice, "invoice"),
+        _Reading("payment", PAYMENT, judge_payment, "payment"),
+    )
+}
+"""The targets of deliveries that ask for a row of Halo to be read."""
+
+_NOUNS: dict[str, Noun] = {one.noun: one.noun for one in TARGETS.values()}
+
+
+def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str) -> frozenset[str]:
+    """Have read what an event hints at, each row once, in the caller's transaction.
+
+    Where it does not say which row it was, the next poll is due soon. What may be our own write,
+    which fires Halo's events too, rests first: one glance then settles many of them.
+
+    Returns:
+        The targets of the readings that are due by it.
+    """
+    found = list(hints)
+    if any(hint.id is None for hint in found):
+        pulls.hasten(connection, link.tenant, POLLING, POLL_AFTER)
+    wanted = {
+        (_NOUNS[hint.entity], hint.id)
+        for hint in found
+        if hint.entity in _NOUNS and hint.id is not None
+    }
+    ours = _may_be_ours(connection, link, wanted)
+    if ours:
+        owe_readings(connection, link, ours, f"own write, or {cause}", after=OWN_REST)
+    others = wanted - ours
+    return owe_readings(connection, link, others, cause) if others else frozenset()
+
+
+def _may_be_ours(
+    connection: Connection, link: Link, wanted: set[tuple[Noun, int]]
+) -> set[tuple[Noun, int]]:
+    """Rows that we are writing, have just written, or may be making at this moment."""
+    ours: set[tuple[Noun, int]] = set()
+    since = database.now(connection) - OWN_WITHIN
+    for noun, targets in _WRITTEN.items():
+        ids = [row_id for one, row_id in wanted if one == noun]
+        if not ids:
+            continue
+        known = target_rows.of_targets(connection, link.tenant, targets, ids)
+        making = target_rows.is_creating(connection, link.tenant, targets)
+        ours |= {
+            (noun, row_id)
+            for row_id in ids
+            if (known[row_id].was_moving(since) if row_id in known else making)
+        }
+    return ours
+
+
+def read_halo(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind of row that are due."""
+
+    def some(lane: Lane, leases: list[Lease]) -> None:
+        began = parts.ledger.run(database.now)
+        _read(parts, line, halo_gate(parts, line, lane), TARGETS[target], leases, began)
+
+    return do_readings(parts, line, target, MOST, some)
+
+
+def _read(
+    parts: Parts,
+    line: Line,
+    gate: Gate,
+    reading: _Reading,
+    leases: list[Lease],
+    began: datetime,
+) -> None:
+    open_ = _after_a_glance(parts, line, gate, reading, leases, began)
+    while open_:
+        wave = open_[:PARALLEL]
+        began = parts.ledger.run(database.now)
+        # As many as quota is there for; what they brought is kept before more is asked for.
+        outcomes = gate.read_many(
+            [f"get {reading.noun}"] * len(wave), [_one(line, reading.resource, one) for one in wave]
+        )
+        done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
+        sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
+        _write(parts, line, reading, began, list(zip(done, outcomes, strict=True)), sold)
+
+
+def _after_a_glance(
+    parts: Parts,
+    line: Line,
+    gate: Gate,
+    reading: _Reading,
+    leases: list[Lease],
+    began: datetime,
+) -> list[Lease]:
+    """Settle what a report or list shows to be as it is known; returns the rest."""
+    if len(leases) <= FEW or not reading.ability:
+        return leases
+    ids = {int(lease.source_id): lease for lease in leases}
+    try:
+        rows = _glance(parts, line, gate, reading, ids)
+    except (Absent, MissingScope, Rejected, Unreadable):
+        return leases  # this tenant does not show it; one by one it does
+    shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
+
+    def work(connection: Connection) -> set[int]:
+        book = Book(connection, line, began)
+        known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
+        settled = [Confirmation(lease, None, None, None) for lease in known]
+        return leased.confirm(connection, settled, wrote=False)
+
+    settled = parts.ledger.run_patiently(work, sleep=parts.sleep)
+    return [lease for lease in leases if lease.id not in settled]
+
+
+def _glance(
+    parts: Parts, line: Line, gate: Gate, reading: _Reading, ids: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    wanted = sorted(ids)
+    sql = sql_of(reading.noun, wanted)
+    known = capabilities.known(parts, line)
+    if sql is not None and known.find_way(reading.ability) is FindWay.SQL:
+        rows: Sequence[dict[str, Any]] = gate.read(
+            "POST /Report", lambda permit: run_sql(line.halo, permit, sql)
+        )
+    else:
+        # A page is worth as many calls as rows of it are wanted; far down there are few.
+        walk = NewestFirst(reading.noun, ids=wanted, most_pages=1 + len(wanted) // 10)
+        read_list(line, gate, reading.noun, walk)
+        rows = walk.rows
+    return {row_id: row for row in rows if (row_id := whole(row.get("id"))) is not None}
+
+
+def read_list(line: Line, gate: Gate, noun: Noun, walk: NewestFirst) -> None:
+    """Walk down a list of Halo, call by call.
+
+    Raises:
+        SynclineError: a call failed.
+    """
+    path = path_of(noun)
+    while (params := walk.pending()) is not None:
+        walk.take(gate.read(f"GET {path}", _page(line, path, params)))
+
+
+def _page(line: Line, path: str, params: dict[str, str]) -> Callable[[Permit], Any]:
+    return lambda permit: line.halo.get(path, params, permit).document
+
+
+def _one(line: Line, resource: AnyResource, lease: Lease) -> Callable[[Permit], HaloRow]:
+    return lambda permit: read_row(line.halo, permit, resource, int(lease.source_id))
+
+
+def _orders_of(
+    line: Line, gate: Gate, outcomes: Iterable[Outcome]
+) -> dict[int, OrderRow | SynclineError]:
+    """The orders that consignments belong to, each read once: tracking may stand there.
+
+    Those for which quota is not there go round; the others are done with all the same.
+    """
+    rows = [one.result for one in outcomes if isinstance(one.result, ConsignmentRow)]
+    ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
+
+    def maker(order_id: int) -> Callable[[Permit], HaloRow]:
+        return lambda permit: read_row(line.halo, permit, ORDER, order_id)
+
+    sold: dict[int, OrderRow | SynclineError] = {}
+    while len(sold) < len(ids):
+        rest = ids[len(sold) :]
+        try:
+            came = gate.read_many(["get salesorder"] * len(rest), [maker(one) for one in rest])
+        except NoQuota as error:
+            return sold | dict.fromkeys(rest, error)
+        for order_id, one in zip(rest, came, strict=False):
+            sold[order_id] = one.error if one.error is not None else one.result  # type: ignore[assignment]  # what was read
+    return sold
+
+
+def _write(
+    parts: Parts,
+    line: Line,
+    reading: _Reading,
+    began: datetime,
+    came: list[tuple[Lease, Outcome]],
+    sold: dict[int, OrderRow | SynclineError],
+) -> None:
+    """Do what the rows mean and close their readings, in one transaction."""
+
+    def work(connection: Connection) -> list[Nudge]:
+        book = Book(connection, line, began)
+        fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
+        done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
+        leased.confirm(connection, done, wrote=False)
+        edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
+        waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
+        failures = [*(one.error for _, one in came), *sold.values()]
+        for lease, fate in fates:
+            if isinstance(fate, SynclineError):
+                _fail(connection, lease, fate, failed=fate in failures)
+        return list(book.nudges)
+
+    parts.announce(parts.ledger.run_patiently(work, sleep=parts.sleep))
+    for _, outcome in came:
+        if isinstance(outcome.error, Refused) and not isinstance(outcome.error, MissingScope):
+            raise outcome.error
+
+
+def _fate(
+    book: Book,
+    reading: _Reading,
+    lease: Lease,
+    outcome: Outcome,
+    sold: dict[int, OrderRow | SynclineError],
+) -> Fate:
+    try:
+        if isinstance(outcome.error, Absent):
+            gone = judge_absent if reading.judges is not None else consignment_gone
+            return gone(book, lease)
+        if outcome.error is not None:
+            return outcome.error
+        if reading.judges is not None:
+            return reading.judges(book, lease, outcome.result)
+        row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
+        return record_consignments(book, lease, row, sold.get(row.salesorder_id or 0))
+    except BadDocument as error:
+        return Unmappable(
+            f"The mapping of its connection cannot be read: {error.what}",
+            field="mapping",
+            remedy="Correct the mapping, then retry.",
+        )
+    except Unreadable as error:
+        return error
+
+
+def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: bool) -> None:
+    """Park it or have it go round; a row whose call `failed` comes ever more seldom."""
+    if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
+        field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
+        leased.park(connection, [lease], reason=str(fate), field=field)
+    else:
+        after = max(fate.after, BACKOFF) if isinstance(fate, Again) else BACKOFF
+        # Quota that is used up and a way that is cut say nothing about the row.
+        failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
+        after = max(after, backoff(lease.failures)) if failed else after
+        leased.give_back(connection, [lease], after=after, why=fate.what, failed=failed)

@@ -1,0 +1,1 @@
+"""Reads HighLevel: pulls, readings by id, and what each new version asks for."""

@@ -1,0 +1,232 @@
+"""Noticed: read the rows of a window page by page, and close it with a certificate.
+
+A pull that is killed goes on where its pages end. The certificate holds only if `totalCount` was
+the same on every page and the ids seen match it; else the window is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, NoQuota, highlevel_gate
+from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.hold import in_hand
+from syncline.engine.retries import BACKOFF, TROUBLED
+from syncline.engine.stop import stop_connection
+from syncline.errors import Again, Refused, SynclineError
+from syncline.highlevel import paging
+from syncline.highlevel.payments import RECORDS, Span, list_records
+from syncline.ingest import missed, pulls
+from syncline.ingest.record import Recorded, record
+from syncline.quota.keys import Lane
+from syncline.transport import Permit
+
+PAGE = 100
+"""Rows asked for a page; the largest that third parties are known to use."""
+
+HOT = timedelta(days=1)
+WARM = timedelta(days=7)
+COLD = timedelta(days=90)
+"""Trailing windows that are read again, each on a cadence of its own."""
+
+WAVE = 8
+"""Pages that are read side by side and recorded in one transaction, once the total is known."""
+
+MOST_REREADS = 3
+"""How often a window that moves under the reading is begun again before that is said."""
+
+KINDS = tuple(RECORDS)
+"""What can be pulled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a pull came to; `again_after` is set when quota ran out before its end."""
+
+    new: int
+    changed: int
+    states: tuple[str, ...]
+    again_after: float | None
+
+
+def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
+    """Read every window from `since` to `until`, both included.
+
+    Raises:
+        SynclineError: a page could not be read; the pull stays open and is resumed by the sweep.
+    """
+    new = changed = 0
+    states: list[str] = []
+    windows = paging.windows(since, until, today=parts.now().date())
+    parts.ledger.run(lambda connection: owe(connection, line.link.id, kind, windows))
+    for window in windows:
+        try:
+            state, recorded = _read(parts, line, kind, window, lane)
+        except NoQuota as error:
+            return Finished(new, changed, tuple(states), error.after.total_seconds())
+        except Refused as error:
+            stop_connection(parts, line, error)
+            raise
+        states.append(state)
+        new, changed = new + recorded[0], changed + recorded[1]
+    return Finished(new, changed, tuple(states), None)
+
+
+def owe(
+    connection: Connection, connection_id: int, kind: str, windows: Sequence[paging.Window]
+) -> None:
+    """Note the windows that must be read, in the caller's transaction."""
+    days = [(window.since, window.until) for window in windows]
+    pulls.owe_windows(connection, connection_id, kind, days)
+
+
+def _read(
+    parts: Parts, line: Line, kind: str, window: paging.Window, lane: Lane
+) -> tuple[str, tuple[int, int]]:
+    with in_hand(parts):
+        owner = parts.session()
+        opened = parts.ledger.run(
+            lambda connection: pulls.open_window(
+                connection, line.link.id, kind, window.since, window.until, owner
+            )
+        )
+    if opened is None:
+        return "read by another worker", (0, 0)
+    try:
+        return _pages(parts, line, kind, window, lane, opened, owner)
+    except BaseException as error:
+        after = _rest(error)
+        with in_hand(parts):
+            parts.ledger.run_patiently(
+                lambda connection: pulls.leave(connection, opened.id, owner, after),
+                sleep=parts.sleep,
+            )
+        raise
+
+
+def _rest(error: BaseException) -> timedelta:
+    """How long the sweep leaves a window alone that could not be read."""
+    if isinstance(error, NoQuota):
+        return error.after
+    return max(error.after, BACKOFF) if isinstance(error, Again) else TROUBLED
+
+
+def _pages(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    window: paging.Window,
+    lane: Lane,
+    opened: pulls.OpenPull,
+    owner: UUID,
+) -> tuple[str, tuple[int, int]]:
+    gate = highlevel_gate(parts, line, lane)
+    walk = paging.Certificate.resume(
+        window, PAGE, [(page.offset, page.total, page.ids) for page in opened.pages]
+    )
+    new = changed = 0
+    rereads = opened.rereads
+    while True:
+        while not walk.done:
+            recorded = _wave(parts, line, kind, window, gate, (opened.id, owner), walk)
+            new, changed = new + recorded.new, changed + recorded.changed
+        verdict = walk.verdict()
+        if isinstance(verdict, paging.Certified) or rereads >= MOST_REREADS:
+            break
+        rereads += 1
+        why = verdict.reason
+        parts.ledger.run(
+            lambda connection: pulls.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
+        )
+        walk = paging.Certificate(window, PAGE)
+    state, note = _certificate(window, verdict)
+    parts.ledger.run(lambda connection: pulls.close(connection, opened.id, owner, state, note))
+    return state, (new, changed)
+
+
+def _certificate(
+    window: paging.Window, verdict: paging.Certified | paging.Reread
+) -> tuple[str, str | None]:
+    if isinstance(verdict, paging.Reread):
+        return "uncertain", verdict.reason
+    return ("provisional" if window.provisional else "certified"), None
+
+
+def _wave(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    window: paging.Window,
+    gate: Gate,
+    mine: tuple[int, UUID],
+    walk: paging.Certificate,
+) -> Recorded:
+    """Read the next pages side by side; those that follow each other are kept, up to an error."""
+    offsets = walk.ahead(WAVE)
+    outcomes = gate.read_many(
+        [f"list {kind}s"] * len(offsets), [_maker(line, kind, window, at) for at in offsets]
+    )
+    pages: list[pulls.PullPage] = []
+    inside: dict[str, Mapping[str, Any]] = {}
+    unreadable = 0
+    failure: SynclineError | None = None
+    for offset, outcome in zip(offsets, outcomes, strict=False):
+        if outcome.error is not None:
+            failure = outcome.error
+            break
+        if walk.done or offset != walk.next_offset:
+            break
+        page: Any = outcome.result
+        walk.add(offset, page.total_count, page.ids)
+        pages.append(pulls.PullPage(offset, page.total_count, page.ids))
+        unreadable += len(page.unreadable)
+        inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+    done = _recorded(parts, line, kind, mine, pages, inside, unreadable)
+    if failure is not None:
+        raise failure
+    return done
+
+
+def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callable[[Permit], Any]:
+    span = Span(PAGE, offset, window.first, window.last)
+    return lambda permit: list_records(line.highlevel, permit, RECORDS[kind], span)
+
+
+def _recorded(
+    parts: Parts,
+    line: Line,
+    kind: str,
+    mine: tuple[int, UUID],
+    pages: Sequence[pulls.PullPage],
+    inside: Mapping[str, Mapping[str, Any]],
+    unreadable: int,
+) -> Recorded:
+    if not pages:
+        return Recorded(0, 0, 0, frozenset())
+    pull_id, owner = mine
+
+    def write(connection: Connection) -> Recorded:
+        done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
+        ours = pulls.add_pages(
+            connection,
+            pull_id,
+            owner,
+            pages,
+            new=done.new,
+            changed=done.changed,
+            unreadable=unreadable,
+        )
+        if not ours:
+            raise NoQuota("This pull has gone on to another worker.")
+        missed.expect(connection, line.link.location, kind, done.unannounced)
+        return done
+
+    done = parts.ledger.run(write)
+    parts.announce(Nudge(line.link.name, "send", target) for target in sorted(done.targets))
+    return done

@@ -1,0 +1,268 @@
+"""Readings: what an order, an invoice or a subscription asks to have read from HighLevel by id.
+
+A reading is owed like a delivery, so it is claimed, retried and parked as one; what it brings is
+recorded, and that makes the real deliveries due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.engine.claim import do_readings
+from syncline.engine.retries import backoff
+from syncline.engine.rounds import NextRun
+from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
+from syncline.highlevel.fulfillments import list_fulfillments
+from syncline.highlevel.payments import (
+    ORDERS,
+    SUBSCRIPTIONS,
+    TRANSACTIONS,
+    Span,
+    TransactionFilter,
+    get_record,
+    list_records,
+)
+from syncline.ingest.record import record
+from syncline.ledger import records
+from syncline.quota.keys import Lane
+from syncline.transport import Permit
+
+PAGE = 100
+"""Transactions asked for of one order; the largest page that third parties are known to use."""
+
+Payloads = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one call of a reading brought.
+
+    Attributes:
+        payloads: raw records by their id.
+        unreadable: how many more there were that could not be understood.
+        next_offset: where the list goes on; None at its end.
+    """
+
+    payloads: Payloads
+    unreadable: int = 0
+    next_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One kind of reading.
+
+    Attributes:
+        kind: of the records that it brings.
+        facet: their shape.
+        operation: the call's name in the ledger.
+        reads: (line, permit, id, offset) → what there is.
+        wakes: targets whose deliveries may wait for what it brings.
+    """
+
+    kind: str
+    facet: str
+    operation: str
+    reads: Callable[[Line, Permit, str, int], Read]
+    wakes: tuple[str, ...]
+
+
+def _order(line: Line, permit: Permit, order_id: str, _: int) -> Read:
+    return Read({order_id: get_record(line.highlevel, permit, ORDERS, order_id)})
+
+
+def _subscription(line: Line, permit: Permit, subscription_id: str, _: int) -> Read:
+    return Read(
+        {subscription_id: get_record(line.highlevel, permit, SUBSCRIPTIONS, subscription_id)}
+    )
+
+
+def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
+    """Those of an order or invoice, without what is older than the connection begins with.
+
+    Source: a maintainer's word that `entityId` takes the payer's id.
+    """
+    only = TransactionFilter(entity_id=payer)
+    page = list_records(line.highlevel, permit, TRANSACTIONS, Span(PAGE, offset), only)
+    begins = datetime.combine(line.link.start_from, time(), UTC)
+    came = len(page.rows) + len(page.unreadable)
+    more = came > 0 and offset + came < page.total_count
+    return Read(
+        {row.id: row.payload for row in page.rows if row.model.created_at >= begins},
+        len(page.unreadable),
+        offset + came if more else None,
+    )
+
+
+def _fulfillments(line: Line, permit: Permit, order_id: str, _: int) -> Read:
+    rows = list_fulfillments(line.highlevel, permit, order_id)
+    return Read({order_id: {"_id": order_id, "data": [row.payload for row in rows]}})
+
+
+TARGETS = {
+    "highlevel.order": _Reading(
+        "order", "detail", "get order", _order, ("order", "invoice", "recurring", "fulfillment")
+    ),
+    "highlevel.subscription": _Reading(
+        "subscription", "detail", "get subscription", _subscription, ("recurring",)
+    ),
+    "highlevel.transactions": _Reading(
+        "transaction",
+        "list",
+        "list transactions of one order",
+        _transactions,
+        ("order", "invoice", "payment", "credit"),
+    ),
+    "highlevel.fulfillments": _Reading(
+        "order", "fulfillments", "list fulfillments", _fulfillments, ("order",)
+    ),
+}
+"""The targets of deliveries that ask for something to be read from HighLevel."""
+
+
+def read(parts: Parts, line: Line, target: str) -> NextRun:
+    """Do the readings of one kind that are due."""
+
+    def some(lane: Lane, leases: list[Lease]) -> None:
+        _read(parts, line, highlevel_gate(parts, line, lane), TARGETS[target], leases)
+
+    return do_readings(parts, line, target, PARALLEL, some)
+
+
+def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:
+    pending = _still_wanted(parts, line, reading, leases)
+    while pending:
+        outcomes = gate.read_many(
+            [reading.operation] * len(pending),
+            [_maker(line, reading, lease.source_id) for lease in pending],
+        )
+        done, pending = pending[: len(outcomes)], pending[len(outcomes) :]
+        whole = [
+            _to_its_end(line, gate, reading, lease, outcome)
+            for lease, outcome in zip(done, outcomes, strict=True)
+        ]
+        _write(parts, line, reading, list(zip(done, whole, strict=True)))
+
+
+def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Lease]) -> list[Lease]:
+    """Without those of orders that were to be read only because they were not known, and came."""
+    sought = [lease for lease in leases if lease.wanted_version == 0 and lease.role == "detail"]
+    if not sought:
+        return leases
+
+    def work(connection: Connection) -> set[int]:
+        ids = [lease.source_id for lease in sought]
+        known = records.versions(connection, line.link.location_place, reading.kind, ids)
+        came = [lease for lease in sought if lease.source_id in known]
+        settled = [Confirmation(lease, None, None, None) for lease in came]
+        return leased.confirm(connection, settled, wrote=False)
+
+    settled = parts.ledger.run(work)
+    return [lease for lease in leases if lease.id not in settled]
+
+
+def _maker(
+    line: Line, reading: _Reading, source_id: str, offset: int = 0
+) -> Callable[[Permit], Read]:
+    return lambda permit: reading.reads(line, permit, source_id, offset)
+
+
+def _to_its_end(
+    line: Line, gate: Gate, reading: _Reading, lease: Lease, outcome: Outcome
+) -> Read | SynclineError:
+    """A list that is longer than a page is read on; that is rare, so one call after the other."""
+    if outcome.error is not None:
+        return outcome.error
+    found: Read = outcome.result  # type: ignore[assignment]  # what the reading gave
+    try:
+        while found.next_offset is not None:
+            more = gate.read(
+                reading.operation, _maker(line, reading, lease.source_id, found.next_offset)
+            )
+            found = Read(
+                {**found.payloads, **more.payloads},
+                found.unreadable + more.unreadable,
+                more.next_offset,
+            )
+    except SynclineError as error:
+        return error
+    return found
+
+
+def _write(
+    parts: Parts,
+    line: Line,
+    reading: _Reading,
+    outcomes: list[tuple[Lease, Read | SynclineError]],
+) -> None:
+    """Record what came and close the readings, in one transaction."""
+    payloads = {
+        key: payload
+        for _, came in outcomes
+        if isinstance(came, Read)
+        for key, payload in came.payloads.items()
+    }
+    causes = {
+        key: f"{lease.cause}, then read by id"
+        for lease, came in outcomes
+        if isinstance(came, Read)
+        for key in came.payloads
+    }
+    failures = [came for _, came in outcomes if isinstance(came, SynclineError)]
+
+    def work(connection: Connection) -> frozenset[str]:
+        recorded = record(
+            connection,
+            line.link,
+            line.document,
+            reading.kind,
+            reading.facet,
+            payloads,
+            causes,
+        )
+        leased.confirm(
+            connection,
+            [Confirmation(lease, None, None, None) for lease, came in outcomes if _is_whole(came)],
+            wrote=False,
+        )
+        for lease, came in outcomes:
+            if not _is_whole(came):
+                _fail(connection, reading, lease, came)
+        return recorded.targets
+
+    targets = parts.ledger.run_patiently(work, sleep=parts.sleep)
+    names = sorted({*reading.wakes, *targets})
+    parts.announce([Nudge(line.link.name, "send", name) for name in names])
+    for failure in failures:
+        if isinstance(failure, Refused):
+            raise failure
+
+
+def _is_whole(came: Read | SynclineError) -> bool:
+    return isinstance(came, Read) and not came.unreadable
+
+
+def _fail(
+    connection: Connection, reading: _Reading, lease: Lease, came: Read | SynclineError
+) -> None:
+    if isinstance(came, Read):
+        reason = f"{came.unreadable} of its {reading.kind}s cannot be read; see the call's answer"
+        leased.park(connection, [lease], reason=reason, field=None)
+    elif isinstance(came, Absent):
+        reason = f"HighLevel no longer has this {lease.source_kind}"
+        leased.park(connection, [lease], reason=reason, field=None)
+    elif isinstance(came, (Unreadable, Rejected)):
+        leased.park(connection, [lease], reason=came.what, field=None)
+    else:
+        rest = backoff(lease.failures)
+        after = max(came.after, rest) if isinstance(came, Again) else rest
+        leased.give_back(connection, [lease], after=after, why=came.what, failed=True)

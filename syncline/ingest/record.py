@@ -1,0 +1,238 @@
+"""Recorded: what was read becomes facets, records, changes and deliveries due, in one transaction.
+
+A reading that equals the stored one writes nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.engine import rules
+from syncline.fingerprint import VOLATILE, fingerprint
+from syncline.highlevel import canonical
+from syncline.highlevel.events import SENT, sent_at
+from syncline.ingest import requests
+from syncline.ledger import records
+from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
+
+Partial = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+PARTIALS: dict[tuple[str, str], Partial] = {
+    ("order", "list"): canonical.order_from_list,
+    ("order", "event"): canonical.order_from_detail,
+    ("order", "detail"): canonical.order_from_detail,
+    ("order", "fulfillments"): canonical.order_from_fulfillments,
+    ("transaction", "list"): canonical.transaction_from_list,
+    ("transaction", "detail"): canonical.transaction_from_detail,
+    ("subscription", "list"): canonical.subscription_from_list,
+    ("subscription", "detail"): canonical.subscription_from_detail,
+}
+"""How each facet of each kind reads in canonical terms."""
+
+
+Cause = str | Mapping[str, str]
+"""What showed records: one cause for all, or one by foreign id."""
+
+_WITH_ITEMS = ("detail", "event")
+"""Facets that tell an order's items."""
+
+
+_TELLING = ("status", "amount", "fulfillment_status")
+"""Fields of an order that decide what is done about it."""
+
+_VOLATILE = VOLATILE | {SENT}
+"""An event that says what is known already tells nothing new, whenever it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a page brought: new and changed records, and what it made due.
+
+    Attributes:
+        new: records that were not known.
+        changed: known ones with a new version.
+        unchanged: those that equal what is stored.
+        targets: of the deliveries that are due by it.
+        unannounced: (id, when it was last changed) of orders of which HighLevel sends events for
+            such a change, and has not yet.
+    """
+
+    new: int
+    changed: int
+    unchanged: int
+    targets: frozenset[str]
+    unannounced: tuple[tuple[str, datetime], ...] = ()
+
+
+def record(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    kind: str,
+    facet: str,
+    payloads: Mapping[str, Mapping[str, Any]],
+    cause: Cause,
+) -> Recorded:
+    """Record readings of one facet, by foreign id, and make due what they owe.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose records these are.
+        document: the connection's mapping, which decides what is owed.
+        kind: order, transaction or subscription.
+        facet: list, event, detail or fulfillments.
+        payloads: the raw rows.
+        cause: what showed them, for the change and the audit.
+
+    Raises:
+        Unreadable: a payload is not what it should be; nothing is recorded then.
+    """
+    place = link.location_place
+    records.lock(connection, place, kind)
+    marks = {key: fingerprint(payload, _VOLATILE) for key, payload in payloads.items()}
+    known = records.fingerprints(connection, place, kind, facet, list(payloads))
+    fresh = [key for key in payloads if known.get(key) != marks[key]]
+    if not fresh:
+        return Recorded(0, 0, len(payloads), frozenset())
+    stored = records.load(connection, place, kind, fresh)
+    if facet == "fulfillments":
+        fresh = [key for key in fresh if key in stored]  # alone they do not make an order
+    facet_rows: list[records.FacetRow] = []
+    versions: list[records.NewVersion] = []
+    with_items: set[str] = set()
+    disputed: set[str] = set()
+    for key in fresh:
+        partial = PARTIALS[kind, facet](payloads[key])
+        updated_at = _moment(partial.get("updated_at"))
+        if _is_older(updated_at, facet, payloads[key], stored.get(key)):
+            continue  # read from a copy that lags behind, or an event that was overtaken
+        facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
+        facets = _facets(kind, facet, partial, updated_at, stored.get(key))
+        merged = canonical.merge(facets)
+        is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
+        if is_disputed:
+            disputed.add(key)
+        version = _next(key, merged, stored.get(key))
+        if version is not None:
+            versions.append(version)
+            if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
+                with_items.add(key)
+    records.save_facets(connection, place, kind, facet, facet_rows)
+    records.save_versions(connection, place, kind, versions, cause)
+    rules.owed_by(connection, link)
+    targets = requests.owe(
+        connection,
+        link,
+        document,
+        kind,
+        [requests.Version(one.foreign_id, one.version, one.canonical) for one in versions],
+        cause,
+        facet=facet,
+        detail_is_fresh=with_items,
+    )
+    if facet == "event":
+        quiet = {row.foreign_id for row in facet_rows} - {one.foreign_id for one in versions}
+        told = {key: stored[key].canonical for key in quiet if key in stored}
+        targets |= requests.ask_for_money(connection, link, document, told, cause)
+    targets |= requests.ask(connection, link, disputed, ["detail"], cause)
+    new = sum(1 for version in versions if version.version == 1)
+    return Recorded(
+        new,
+        len(versions) - new,
+        len(payloads) - len(fresh),
+        frozenset(targets),
+        _unannounced(versions, stored) if (kind, facet) == ("order", "list") else (),
+    )
+
+
+def _unannounced(
+    versions: Sequence[records.NewVersion], stored: Mapping[str, records.Stored]
+) -> tuple[tuple[str, datetime], ...]:
+    """New orders and new statuses that a list shows before an event has."""
+    found = []
+    for one in versions:
+        before = stored.get(one.foreign_id)
+        told = None if before is None else before.facets.get("event", (None, {}))[0]
+        is_told = one.updated_at is None or (told is not None and told >= one.updated_at)
+        if (before is None or "status" in one.fields) and one.updated_at and not is_told:
+            found.append((one.foreign_id, one.updated_at))
+    return tuple(found)
+
+
+def _is_older(
+    updated_at: datetime | None,
+    facet: str,
+    payload: Mapping[str, Any],
+    before: records.Stored | None,
+) -> bool:
+    """Whether what is stored of this facet is newer; of events of one state, the one sent last."""
+    known, kept = (None, {}) if before is None else before.facets.get(facet, (None, {}))
+    if updated_at is None or known is None or updated_at > known:
+        return False
+    if updated_at == known and facet == "event":
+        came, there = sent_at(payload), sent_at(kept)
+        return came is not None and there is not None and came < there
+    return updated_at < known
+
+
+def _contradicts(partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
+    """Whether facets of the very same moment differ in what matters: then the order is read."""
+    return partial.get("updated_at") == merged.get("updated_at") and any(
+        name in partial and partial[name] != merged[name] for name in _TELLING
+    )
+
+
+Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+
+
+def _facets(
+    kind: str,
+    facet: str,
+    partial: Mapping[str, Any],
+    updated_at: datetime | None,
+    before: records.Stored | None,
+) -> Facets:
+    """Every facet of a record in canonical terms, with the one that has just been read."""
+    facets: Facets = {facet: (updated_at, partial)}
+    if before is not None:
+        for name, (moment, payload) in before.facets.items():
+            if name != facet:
+                facets[name] = (moment, PARTIALS[kind, name](payload))
+    return facets
+
+
+def _next(
+    key: str, merged: dict[str, Any], before: records.Stored | None
+) -> records.NewVersion | None:
+    """The next version, or None when the canonical form stays as it is."""
+    mark = fingerprint(merged, volatile=())
+    if before is not None and before.fingerprint == mark:
+        return None
+    return records.NewVersion(
+        foreign_id=key,
+        version=1 if before is None else before.version + 1,
+        canonical=merged,
+        fingerprint=mark,
+        created_at=_moment(merged.get("created_at")),
+        updated_at=_moment(merged.get("updated_at")),
+        fields={} if before is None else records.difference(before.canonical, merged),
+    )
+
+
+def _items_are_fresh(facets: Facets, version: records.NewVersion) -> bool:
+    """Whether a facet with the items is as new as the record is, so that none need be read."""
+    return any(
+        "items" in partial and moment is not None and moment == version.updated_at
+        for name, (moment, partial) in facets.items()
+        if name in _WITH_ITEMS
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(str(value))

@@ -1,0 +1,1 @@
+"""Compares both sides with what Halo holds now, and certifies the result."""

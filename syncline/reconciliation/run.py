@@ -1,0 +1,291 @@
+"""Reconciled: what Halo holds now is set against what HighLevel has, and certified.
+
+A run stands in the ledger and goes on where it was cut: by a crash, by a quota that is used up, or
+to let others go first. What differs is read once more before it is called a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import NoQuota
+from syncline.calls.context import Line, Parts
+from syncline.calls.hold import in_hand
+from syncline.errors import SynclineError
+from syncline.halo.paging import PAGE_SIZE
+from syncline.halo.sql.queries import ROWS_PER_REPORT
+from syncline.halo.sql.readback import IDS_PER_REPORT, KINDS, is_reported
+from syncline.highlevel import paging
+from syncline.ingest.pull import owe
+from syncline.ledger import database, records
+from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
+from syncline.reconciliation import comparing, comparing_records, queries
+from syncline.reconciliation import rows as reconciliation_rows
+from syncline.reconciliation.comparing import KIND_OF, Scope
+from syncline.reconciliation.halo_calls import Paused, Reader, Tell, runs_reports
+from syncline.reconciliation.halo_side import read_ids, read_kind
+from syncline.reconciliation.highlevel_side import Counting, read_some, readings_of
+from syncline.reconciliation.judging import certify
+from syncline.reconciliation.queries import Run
+
+IDS_PER_CALL = IDS_PER_REPORT
+"""Rows that differ which one call reads once more, where the tenant runs reports."""
+
+LATE = timedelta(hours=1)
+"""How long something may be owed before that is a difference."""
+
+_PARKING = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """How far a run came: ended as `state`, or to go on in so many seconds."""
+
+    run_id: int
+    state: str
+    again_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls that a run would make: what for, to which side, at most how many."""
+
+    what: str
+    side: str
+    calls: int
+
+
+def begin(
+    parts: Parts,
+    link: Link,
+    period: tuple[date, date],
+    cause: str,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+) -> int | None:
+    """Note a run that is owed; None where one is running already."""
+    return parts.ledger.run(
+        lambda c: queries.begin(c, link.id, period, cause, sample=sample, seed=seed)
+    )
+
+
+def advance(parts: Parts, line: Line, tell: Tell) -> Advanced | None:
+    """Go on with the run of a connection; None where there is none, or another worker has it.
+
+    Raises:
+        SynclineError: a side could not be read; the run has failed and says so.
+    """
+    with in_hand(parts):
+        owner = parts.session()
+        run = parts.ledger.run(lambda c: queries.take(c, line.link.id, owner))
+        if run is None:
+            return None
+        reader = _reader(parts, line, run, tell)
+    try:
+        _run(parts, line, run, reader)
+    except (NoQuota, Paused) as error:
+        after = error.after
+        parts.ledger.run_patiently(
+            lambda c: queries.leave(c, run.id, owner, after), sleep=parts.sleep
+        )
+        return Advanced(run.id, "running", after.total_seconds())
+    except SynclineError as error:
+        _fail(parts, run, reader, str(error))
+        raise
+    except BaseException:
+        _leave(parts, run)
+        raise
+    return Advanced(run.id, "done", None)
+
+
+def targets_of(document: Document) -> list[str]:
+    """The targets that a mapping keeps in line, in the order in which they are read."""
+    targets = ["order"]
+    if document.payments.into != "none":
+        targets += ["invoice", "payment", "credit"]
+    if document.subscriptions.into != "none":
+        targets.append("recurring")
+    return targets
+
+
+def plan(parts: Parts, line: Line, period: tuple[date, date], sample: int | None) -> list[Plan]:
+    """The calls that a run would make, none of which is made.
+
+    Lists may hold rows that others made, so of those only our own can be counted.
+    """
+    scope, targets = _planned(parts, line, period), targets_of(line.document)
+    reports = runs_reports(capabilities.known(parts, line))
+    counts = parts.ledger.run(lambda c: {target: _count(c, scope, target) for target in targets})
+    planned = [Plan("HighLevel's own counts", "highlevel", len(_record_kinds(line.document)))]
+    if sample:
+        most = min(sample, sum(counts.values()))
+        readings = len(readings_of(line.document, [("order", "")]))
+        planned.append(Plan("HighLevel's records by id", "highlevel", most * readings))
+    for kind in dict.fromkeys(KIND_OF[target] for target in targets):
+        rows = sum(many for target, many in counts.items() if KIND_OF[target] == kind)
+        if not rows:
+            continue
+        if reports and is_reported(KINDS[kind]):
+            calls = 1 if sample else -(-rows // ROWS_PER_REPORT)
+            planned.append(Plan(f"report of {kind}s", "halo", calls))
+        elif sample:
+            planned.append(Plan(f"{kind}s by id", "halo", min(rows, sample)))
+        else:
+            planned.append(Plan(f"list of {kind}s", "halo", -(-rows // PAGE_SIZE)))
+    return planned
+
+
+def _run(parts: Parts, line: Line, run: Run, reader: Reader) -> None:
+    progress = _progress(parts, run)
+    document = line.document
+    if "complete" not in progress:
+        counting = Counting(parts, line, (run.first, run.last))
+        progress["complete"] = [counting.count(kind) for kind in _record_kinds(document)]
+        progress["highlevel_calls"] = counting.calls
+        parts.ledger.run(lambda c: _pull_again(c, parts, line, run, progress["complete"]))
+        _note(parts, run, progress)
+    scope = _scope_of(parts, line, run, progress)
+    targets = targets_of(document)
+    if run.sample is not None:
+        scope = _sampled(parts, scope, targets, run.sample, progress)
+        _read_again(parts, line, scope, progress)
+    for kind in dict.fromkeys(KIND_OF[target] for target in targets):
+        _read(parts, reader, run, scope, kind, progress)
+    if document.fulfillments.into != "none" and run.sample is None:
+        _read(parts, reader, run, scope, "consignment", progress)
+    certify(reader, scope, targets, progress)
+
+
+def _reader(parts: Parts, line: Line, run: Run, tell: Tell) -> Reader:
+    place = line.link.location_place
+    sold_in = parts.ledger.run(lambda c: records.currencies(c, place, run.first, run.last))
+    return Reader.of(parts, line, tell, sold_in)
+
+
+def _read(
+    parts: Parts, reader: Reader, run: Run, scope: Scope, kind: str, progress: dict[str, Any]
+) -> None:
+    if progress["kinds"].get(kind, {}).get("done"):
+        return
+    if scope.sample is not None:
+        ids = parts.ledger.run(lambda c: comparing_records.rows_of(c, scope, kind))
+        if ids:
+            read_ids(reader, run, KINDS[kind], progress, ids)
+        return
+    floor = parts.ledger.run(lambda c: _floor(c, scope, kind))
+    if floor is not None:
+        read_kind(reader, run, KINDS[kind], progress, floor)
+
+
+def _floor(connection: Connection, scope: Scope, kind: str) -> int | None:
+    """The lowest id that is read: of all days, all of ours; else where our rows of these begin."""
+    if scope.run.first <= scope.link.start_from and kind != "consignment":
+        return 1
+    if kind == "consignment":
+        return comparing_records.parcels(connection, scope).lowest
+    targets = [target for target, of in KIND_OF.items() if of == kind]
+    return comparing.lowest(connection, scope, targets)
+
+
+def _progress(parts: Parts, run: Run) -> dict[str, Any]:
+    """How far the run came; anew where the rows that it had kept are not there any more."""
+    progress = dict(run.progress or {})
+    kept = parts.ledger.run(lambda c: reconciliation_rows.counted(c, run.id))
+    read = {kind: one.get("rows", 0) for kind, one in progress.get("kinds", {}).items()}
+    if not progress or any(many and not kept.get(kind) for kind, many in read.items()):
+        began = parts.ledger.run(database.now)
+        progress = {**progress, "began": began.isoformat(), "kinds": {}}
+    return progress
+
+
+def _note(parts: Parts, run: Run, progress: dict[str, Any]) -> None:
+    owner = parts.session()
+    if not parts.ledger.run(lambda c: queries.advance(c, run.id, owner, progress, 0)):
+        raise NoQuota("This reconciliation has gone on to another worker.", after=_PARKING)
+
+
+def _scope_of(parts: Parts, line: Line, run: Run, progress: dict[str, Any]) -> Scope:
+    del parts
+    began = datetime.fromisoformat(progress["began"])
+    return Scope(run, line.link, began, line.document.payments.paid, LATE)
+
+
+def _sampled(
+    parts: Parts, scope: Scope, targets: list[str], most: int, progress: dict[str, Any]
+) -> Scope:
+    if "sample" not in progress:
+        progress["sample"] = parts.ledger.run(
+            lambda c: comparing_records.draw(c, scope, targets, most)
+        )
+        _note(parts, scope.run, progress)
+    return replace(scope, sample=progress["sample"])
+
+
+def _read_again(parts: Parts, line: Line, scope: Scope, progress: dict[str, Any]) -> None:
+    """The records of a sample, as HighLevel has them now."""
+    sampled = parts.ledger.run(lambda c: comparing_records.records_of(c, scope))
+    wanted = readings_of(line.document, sampled)
+    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
+    while read["read"] < len(wanted):
+        done, differing, young = read_some(parts, line, wanted[read["read"] :])
+        read["read"] += done
+        read["differing"] += differing
+        read["young"] += young
+        progress["highlevel_calls"] += done
+        _note(parts, scope.run, progress)
+
+
+def _pull_again(
+    connection: Connection, parts: Parts, line: Line, run: Run, complete: list[dict[str, Any]]
+) -> None:
+    """What HighLevel counts otherwise than we do is owed to be read again."""
+    windows = paging.windows(run.first, run.last, today=parts.now().date())
+    for one in complete:
+        if not one["equal"]:
+            owe(connection, line.link.id, one["kind"], windows)
+
+
+def _record_kinds(document: Document) -> list[str]:
+    kinds = ["order"]
+    if document.payments.into != "none":
+        kinds.append("transaction")
+    if document.subscriptions.into != "none":
+        kinds.append("subscription")
+    return kinds
+
+
+def _planned(parts: Parts, line: Line, period: tuple[date, date]) -> Scope:
+    now = parts.ledger.run(database.now)
+    run = Run(
+        id=0, connection_id=line.link.id, first=period[0], last=period[1], mode="full",
+        sample=None, seed=0, state="running", cause="", calls=0, found=0, progress=None,
+        certificate=None, note=None, started_at=now, finished_at=None,
+    )  # fmt: skip
+    return Scope(run, line.link, now, line.document.payments.paid, LATE)
+
+
+def _count(connection: Connection, scope: Scope, target: str) -> int:
+    found = comparing.sums(connection, scope, target)
+    return sum(one.count for one in found if one.side == "highlevel")
+
+
+def _fail(parts: Parts, run: Run, reader: Reader, why: str) -> None:
+    owner, calls = parts.session(), reader.calls
+    parts.ledger.run_patiently(
+        lambda c: queries.finish(c, run.id, owner, state="failed", calls=calls, note=why),
+        sleep=parts.sleep,
+    )
+
+
+def _leave(parts: Parts, run: Run) -> None:
+    owner = parts.session()
+    parts.ledger.run_patiently(
+        lambda c: queries.leave(c, run.id, owner, _PARKING), sleep=parts.sleep
+    )

@@ -1,0 +1,1 @@
+"""Decides about differences and parked rows: repair, accept, mark."""

@@ -1,0 +1,284 @@
+"""Accepted: what the other side holds is taken as it is, as a person decided, and remembered.
+
+It is read once more before. While both values stay as they are, neither an event nor a poll nor a
+reconciliation brings them up again; a later version in HighLevel is delivered as usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from syncline.alerts.targets import TARGETS
+from syncline.calls.calls import highlevel_gate
+from syncline.calls.context import Line, Parts
+from syncline.calls.patience import patiently
+from syncline.deliveries import unleased
+from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
+from syncline.deliveries.unleased import Taking
+from syncline.errors import Absent, SynclineError
+from syncline.flows import fulfillments, orders, projections
+from syncline.flows.flow import Difference
+from syncline.fulfillments import shipments
+from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
+from syncline.highlevel.models import Row
+from syncline.ledger import effects, records
+from syncline.quota.keys import Lane
+from syncline.reconciliation import discrepancies
+from syncline.reconciliation.discrepancies import Discrepancy, values
+from syncline.reconciliation.rules import Cause
+from syncline.repair import rules
+from syncline.repair.plan import hindered, standings_of
+from syncline.repair.reading import Seen, differences, is_gone, look
+from syncline.transport import Permit
+
+_IS_GONE = "is gone from Halo"
+
+_ON_ITS_WAY = "Our value is on its way to Halo: try again when it has arrived."
+_NOTHING = (
+    "Halo holds no row of it, so there is nothing to take. Correct what the reason names, then: "
+    "syncline parked retry {number}"
+)
+_READING = "It is a reading, which makes nothing: do what the reason says, then retry it."
+_BACK = "The row is in Halo: run `syncline reconcile` again."
+_SEVERAL_ROWS = "Halo holds several rows "
+_SEVERAL = "One of them is to stay. Remove the others in Halo, then: syncline parked retry {number}"
+_STRANGE = "No delivery of it is known any more: run `syncline reconcile` again."
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What accepting a delivery, or a difference, comes to.
+
+    Attributes:
+        standing: the delivery; None where a difference is only closed.
+        discrepancies: the differences that are closed with it.
+        taking: what is remembered; None where only differences are closed, or nothing is done.
+        takes: in words.
+        why: why nothing is done.
+    """
+
+    standing: TargetRow | None
+    discrepancies: tuple[Discrepancy, ...] = ()
+    taking: Taking | None = None
+    takes: str = ""
+    why: str = ""
+
+
+def plan_parked(parts: Parts, line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
+    """What `parked accept` would do about parked deliveries of one connection.
+
+    Raises:
+        SynclineError: the other side could not be asked.
+    """
+    seen = look(parts, line, standings)
+    different = differences(parts, line, standings, seen)
+    return [
+        _taken(parts, line, one, seen.get(one.id), different.get(one.id, []), None)
+        for one in standings
+    ]
+
+
+def plan_differences(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> list[Acceptance]:
+    """What `discrepancies accept` would do about differences of one connection.
+
+    Raises:
+        SynclineError: the other side could not be asked.
+    """
+    known = standings_of(parts, line, found)
+    of_rows = [
+        one for one in found if one.edge in known and rules.is_remembered(one.cause, one.field)
+    ]
+    rows = {known[one.edge].id: known[one.edge] for one in of_rows}
+    seen = look(parts, line, rows.values())
+    different = differences(parts, line, rows.values(), seen)
+    plans = [_closed(one, known.get(one.edge)) for one in found if one not in of_rows]
+    for number, standing in rows.items():
+        group = tuple(one for one in of_rows if known[one.edge].id == number)
+        now, row = different.get(number, []), seen.get(number)
+        plans.append(_group(parts, line, standing, group, row, now))
+    return plans
+
+
+def accept(
+    parts: Parts, line: Line, plans: Sequence[Acceptance], what: str, by: str
+) -> list[Acceptance]:
+    """Do what was planned, but for what has moved on since; returns what was done of it."""
+    wanted = [one for one in plans if not one.why]
+    if not wanted:
+        return []
+    return parts.ledger.run(lambda connection: _accept(connection, line, wanted, what, by))
+
+
+def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:
+    """A difference of which no delivery needs to know."""
+    why = rules.why_not_accepted(one.cause)
+    if why is None and rules.is_remembered(one.cause, one.field):
+        why = _STRANGE
+    return Acceptance(standing, (one,), takes="It is closed; Halo stays as it is.", why=why or "")
+
+
+def _group(
+    parts: Parts,
+    line: Line,
+    standing: TargetRow,
+    group: tuple[Discrepancy, ...],
+    seen: Seen | None,
+    now: Sequence[Difference],
+) -> Acceptance:
+    """The differences of one delivery, accepted together."""
+    why = ""
+    for one in group:
+        if one.cause == Cause.MISSING:
+            why = why or ("" if seen is None or is_gone(seen) else _BACK)
+        elif one.cause != Cause.CHANGED_IN_HIGHLEVEL and standing.target in TARGETS:
+            wanted = standing.projection or standing.sent_projection or {}
+            why = why or rules.moved_on(one.field, one.theirs, wanted, now) or ""
+    if standing.state in {"due", "waiting"}:
+        why = _ON_ITS_WAY
+    if why:
+        return Acceptance(standing, group, why=why)
+    fields = {one.field for one in group}
+    only = None if any(one.cause == Cause.CHANGED_IN_HIGHLEVEL for one in group) else fields
+    taken = _taken(parts, line, standing, seen, now, only)
+    return Acceptance(standing, group, taken.taking, taken.takes, taken.why)
+
+
+def _taken(
+    parts: Parts,
+    line: Line,
+    standing: TargetRow,
+    seen: Seen | None,
+    now: Sequence[Difference],
+    fields: Iterable[str] | None,
+) -> Acceptance:
+    why = _hindered(standing, seen)
+    if why:
+        return Acceptance(standing, why=why)
+    if standing.target == fulfillments.TARGET:
+        return _fulfillment(parts, line, standing)
+    if seen is None or is_gone(seen):
+        told = {GONE: [standing.target_id or "", ""]}
+        takes = (
+            "It stays gone from Halo. A later version is looked up, and made if it is not there."
+        )
+        return Acceptance(standing, taking=Taking(standing, None, told, gone=True), takes=takes)
+    accepted = rules.accepting(now, accepted_in(standing.target_meta), fields)
+    left = projections.remaining(now, accepted)
+    if left and standing.state == "parked":
+        return Acceptance(standing, why=f"It differs in {left[0].field} too: accept that with it.")
+    taking = Taking(standing, standing.projection or standing.sent_projection, accepted)
+    return Acceptance(
+        standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
+    )
+
+
+def _hindered(standing: TargetRow, seen: Seen | None) -> str:
+    """Why what the other side holds cannot be taken; "" if it can."""
+    why = hindered(standing)
+    if why or standing.target == fulfillments.TARGET:
+        return why
+    if standing.target not in TARGETS:
+        return _READING
+    if (standing.reason or "").startswith(_SEVERAL_ROWS):
+        return _SEVERAL.format(number=standing.id)
+    if standing.target_id is None and _IS_GONE not in (standing.reason or ""):
+        return _NOTHING.format(number=standing.id)
+    return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
+
+
+def _fulfillment(parts: Parts, line: Line, standing: TargetRow) -> Acceptance:
+    """A consignment: what HighLevel shows of it stays, or nothing is posted of it."""
+    if standing.target_id is None:
+        taking = Taking(standing, None, {})
+        return Acceptance(standing, taking=taking, takes="Nothing is posted of this consignment.")
+    place = line.link.tenant_place
+    known = parts.ledger.run(
+        lambda connection: shipments.consignments(connection, place, [standing.source_id])
+    )
+    consignment = known[standing.source_id].canonical
+    order_id = str(consignment["order_id"])
+    shown = _posted(parts, line, order_id)
+    if isinstance(shown, SynclineError):
+        return Acceptance(standing, why=str(shown))
+    row = next((one for one in shown if one.id == standing.target_id), None)
+    told = standing.projection or standing.sent_projection or {}
+    posted = {key: str(told.get(key) or "") for key in fulfillments.COMPARED}
+    if row is not None:
+        posted = fulfillments.projection_of(row.model)
+    key = (line.link.location_place, orders.SOURCE_KIND, order_id)
+    order = parts.ledger.run(lambda connection: records.canonical(connection, [key])).get(key)
+    now, _ = fulfillments.edits(
+        consignment, order[1] if order else {}, line.document, posted, standing.target_id
+    )
+    accepted = rules.accepting(now, accepted_in(standing.target_meta))
+    takes = _told(now, accepted) if row is not None else "It stays gone from HighLevel."
+    return Acceptance(standing, taking=Taking(standing, posted, accepted), takes=takes)
+
+
+def _posted(parts: Parts, line: Line, order_id: str) -> Sequence[Row[Fulfillment]] | SynclineError:
+    def make(permit: Permit) -> Sequence[Row[Fulfillment]]:
+        return list_fulfillments(line.highlevel, permit, order_id)
+
+    def read() -> Sequence[Row[Fulfillment]]:
+        return highlevel_gate(parts, line, Lane.UPKEEP).read("list fulfillments", make)
+
+    try:
+        return patiently(parts, read)
+    except Absent as error:
+        return error
+
+
+def _told(now: Iterable[Difference], accepted: Mapping[str, list[str]]) -> str:
+    taken = [
+        f"{one.field}: {one.got or 'none'} in place of {one.wanted or 'none'}"
+        for one in now
+        if accepted.get(one.field) == [one.wanted, one.got]
+    ]
+    return "; ".join(taken) or "It is held as it was wanted."
+
+
+def _accept(
+    connection: Connection, line: Line, plans: Sequence[Acceptance], what: str, by: str
+) -> list[Acceptance]:
+    found = [one for plan in plans for one in plan.discrepancies]
+    held = discrepancies.hold(connection, found)
+    mine = [plan for plan in plans if all(one.id in held for one in plan.discrepancies)]
+    left = unleased.accept(
+        connection,
+        [plan.taking for plan in mine if plan.taking is not None],
+        cause=f"{what} by {by}",
+    )
+    done = [plan for plan in mine if plan.taking is None or plan.taking.standing.id in left]
+    closed = [one.id for plan in done for one in plan.discrepancies]
+    discrepancies.decide(connection, closed, "accepted", by, None)
+    for plan in done:
+        effects.decided(
+            connection,
+            line.link.id,
+            what=what,
+            subject=_subject(plan),
+            by=by,
+            before=_before(plan),
+            after={"takes": plan.takes},
+        )
+    return done
+
+
+def _subject(plan: Acceptance) -> str:
+    if plan.discrepancies:
+        return plan.discrepancies[0].source_id
+    return "" if plan.standing is None else plan.standing.source_id
+
+
+def _before(plan: Acceptance) -> dict[str, object]:
+    before: dict[str, object] = {"differences": [values(one) for one in plan.discrepancies]}
+    if plan.standing is not None:
+        before |= {
+            "delivery": plan.standing.id,
+            "state": plan.standing.state,
+            "reason": plan.standing.reason,
+        }
+    return before

@@ -1,0 +1,200 @@
+"""A row of Halo that stands twice: the extra one is removed, where that is no guess.
+
+It must carry our reference as the delivered one does, be the only other one, and have nothing
+hanging on it. All of that is read right before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.context import Line, Parts
+from syncline.deliveries.target_rows import TargetRow
+from syncline.errors import Absent, Doubtful, SynclineError
+from syncline.halo.abilities import FindWay
+from syncline.halo.entities.resources import INVOICE
+from syncline.halo.entities.rows import list_rows
+from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.ledger import effects
+from syncline.quota.keys import Lane
+from syncline.reconciliation import discrepancies
+from syncline.reconciliation.discrepancies import Discrepancy
+from syncline.sending.find import find
+from syncline.sending.targets import TARGETS
+
+_SAY_SO = "With --delete-extra row {extra} is removed and row {ours}, which we delivered, stays."
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A row to remove.
+
+    Attributes:
+        path: of its entity.
+        row_id: Halo's id of it.
+        reference: ours, which it carries.
+        standing: the delivery whose row stays.
+    """
+
+    path: str
+    row_id: int
+    reference: str
+    standing: TargetRow
+
+
+def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
+    """The extra row of a delivery, or why none is removed.
+
+    Raises:
+        SynclineError: Halo could not be asked.
+    """
+    target = TARGETS[standing.target]
+    gate = halo_gate(parts, line, Lane.UPKEEP)
+    reference = target.reference(standing.source_id, standing.role)
+    way = capabilities.known(parts, line).find_way(target.name) or FindWay.PAGES
+    found = find(line, gate, target, way, [reference])
+    ids = sorted({row.id for row in found.rows[reference]})
+    if standing.target_id is None or int(standing.target_id) not in ids:
+        which = ", ".join(map(str, ids)) or "none"
+        return (
+            f"Halo's rows with reference {reference} are {which}, and none of them is known to be "
+            "the one that was delivered. Remove all but one in Halo, then: syncline parked retry "
+            f"{standing.id}"
+        )
+    others = [row_id for row_id in ids if row_id != int(standing.target_id)]
+    if len(others) != 1:
+        return (
+            f"Halo shows {len(ids)} rows with reference {reference} by now"
+            f"{f': {ids}' if others else ''}. Run `syncline reconcile` again, or remove the extra "
+            "ones in Halo."
+        )
+    extra = Extra(target.path, others[0], reference, standing)
+    why = _hangs_on(line, gate, extra)
+    if why is not None:
+        return why
+    return extra if delete_extra else _SAY_SO.format(extra=extra.row_id, ours=standing.target_id)
+
+
+def remove_extra(parts: Parts, line: Line, one: Discrepancy, extra: Extra, by: str) -> str:
+    """Remove it, if it is still as it was; the decision stands in the audit log before the call.
+
+    Returns:
+        Why it was not removed, or is not known to be; "" if it is gone.
+
+    Raises:
+        SynclineError: Halo could not be asked.
+    """
+    gate = halo_gate(parts, line, Lane.UPKEEP)
+    why = _hangs_on(line, gate, extra)
+    if why is not None:
+        return why
+    if not parts.ledger.run(lambda connection: _decide(connection, line, one, extra, by)):
+        return "Somebody else has decided about it meanwhile."
+    path = f"{extra.path}/{extra.row_id}"
+    outcome = gate.read_many(
+        [f"DELETE {extra.path}/id"], [lambda permit: line.halo.delete(path, permit)]
+    )[0]
+    if isinstance(outcome.error, Absent):
+        return ""
+    if outcome.error is not None and not _is_away(line, gate, extra, outcome.error):
+        return str(outcome.error)
+    parts.ledger.run(lambda connection: _note(connection, line, extra, outcome.call_id, by))
+    return ""
+
+
+def _decide(connection: Connection, line: Line, one: Discrepancy, extra: Extra, by: str) -> bool:
+    """Write down what is about to be removed; False where the difference is decided already."""
+    if not discrepancies.hold(connection, [one]):
+        return False
+    effects.decided(
+        connection,
+        line.link.id,
+        what="discrepancies apply --delete-extra",
+        subject=extra.standing.source_id,
+        by=by,
+        before={"row": extra.row_id, "kept": extra.standing.target_id, "path": extra.path},
+        after={"row": None},
+    )
+    return True
+
+
+def _note(connection: Connection, line: Line, extra: Extra, call_id: UUID, by: str) -> None:
+    effects.note(
+        connection,
+        line.link.id,
+        flow=extra.standing.flow,
+        effect="delete",
+        target=extra.standing.target,
+        target_id=str(extra.row_id),
+        reference=extra.standing.source_id,
+        call_id=call_id,
+        cause=f"discrepancies apply --delete-extra by {by}",
+    )
+
+
+def _is_away(line: Line, gate: Gate, extra: Extra, error: SynclineError) -> bool:
+    """Whether a removal of unknown outcome took effect."""
+    return isinstance(error, Doubtful) and _read(line, gate, extra) is None
+
+
+def _read(line: Line, gate: Gate, extra: Extra) -> HaloRow | None:
+    target = TARGETS[extra.standing.target]
+    try:
+        return gate.read(
+            f"GET {target.path}/id",
+            lambda permit: target.reads(line.halo, permit, extra.row_id),
+        )
+    except Absent:
+        return None
+
+
+def _hangs_on(line: Line, gate: Gate, extra: Extra) -> str | None:
+    """Why the row must not be removed; None where nothing speaks against it."""
+    row = _read(line, gate, extra)
+    said = f"Row {extra.row_id} is not removed: "
+    target = TARGETS[extra.standing.target]
+    if row is None:
+        return f"{said}it is gone by now. Run `syncline reconcile` again."
+    if str(row.raw.get(target.key) or "").strip() != extra.reference:
+        return f"{said}it does not carry {extra.reference} any more."
+    if isinstance(row, OrderRow):
+        return _on_order(line, gate, row, said)
+    if isinstance(row, InvoiceRow) and _is_paid(row):
+        return f"{said}payments or credits stand on it. Take them off in Halo first."
+    return None
+
+
+def _is_paid(row: InvoiceRow) -> bool:
+    return bool(row.raw.get("payments") or row.amountpaid)
+
+
+def _on_order(line: Line, gate: Gate, row: OrderRow, said: str) -> str | None:
+    if any(one.consignment_ids or one.quantity_shipped for one in row.lines):
+        return f"{said}goods were sent on it. Decide in Halo."
+    if row.raw.get("lines") is None:
+        return f"{said}Halo does not show its lines."
+    invoiced = _invoices_of(line, gate, row.id)
+    if invoiced is None:
+        return f"{said}Halo does not tell whether it was invoiced."
+    if invoiced:
+        return f"{said}invoice {invoiced[0]} is made from it. Decide in Halo."
+    return None
+
+
+def _invoices_of(line: Line, gate: Gate, order_id: int) -> list[int] | None:
+    """The invoices of an order; None where the answer shows that the filter was not applied.
+
+    Source: parameter `salesorder_id` of GET /Invoice.
+    """
+    params = {"salesorder_id": str(order_id), **INVOICE.filters}
+    rows = gate.read(
+        f"GET {INVOICE.path}", lambda permit: list_rows(line.halo, permit, INVOICE, params)
+    )
+    if any(row.salesorder_id != order_id for row in rows):
+        return None
+    return [row.id for row in rows]

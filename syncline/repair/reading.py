@@ -1,0 +1,104 @@
+"""What Halo holds at this moment of rows that a repair is about, each read by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from syncline.alerts.targets import TARGETS
+from syncline.calls.calls import Outcome, halo_gate
+from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.patience import patiently
+from syncline.deliveries import target_rows
+from syncline.deliveries.target_rows import TargetRow
+from syncline.errors import Absent, Again, SynclineError
+from syncline.flows import payments, subscriptions
+from syncline.flows.flow import Difference
+from syncline.ledger import records
+from syncline.quota.keys import Lane
+from syncline.sending import inputs
+from syncline.transport import Permit
+
+Seen = Mapping[str, Any] | SynclineError
+"""A row as Halo gave it, or why it did not: `Absent` where there is none."""
+
+_FLOWS = (payments.FLOW, subscriptions.FLOW)
+
+
+def look(parts: Parts, line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
+    """Read the target rows of deliveries that have one, by the delivery's number.
+
+    Raises:
+        SynclineError: nobody is let in, or a call that may be repeated failed again and again.
+    """
+    open_ = [one for one in standings if one.target_id is not None and one.target in TARGETS]
+    seen: dict[int, Seen] = {}
+    while open_:
+        outcomes = patiently(parts, lambda: _wave(parts, line, open_[:PARALLEL]))  # noqa: B023 - run at once
+        for one, outcome in zip(open_, outcomes, strict=False):
+            seen[one.id] = outcome.error or outcome.result.raw  # type: ignore[attr-defined]  # a row of Halo
+        open_ = open_[len(outcomes) :]
+    return seen
+
+
+def differences(
+    parts: Parts, line: Line, standings: Iterable[TargetRow], seen: Mapping[int, Seen]
+) -> dict[int, list[Difference]]:
+    """Where rows that were seen are not what we wanted of them last, whatever was accepted."""
+    shown = {
+        one.id: (one, row)
+        for one in standings
+        if not isinstance(row := seen.get(one.id), SynclineError) and row is not None
+    }
+    keys = {key: (one.place, one.source_kind, one.source_id) for key, (one, _) in shown.items()}
+    known = parts.ledger.run(lambda connection: records.canonical(connection, list(keys.values())))
+    return {
+        key: TARGETS[one.target].compares(
+            one.projection or one.sent_projection or {},
+            row,
+            line.document,
+            inputs.currency_of(known[keys[key]][1]) if keys[key] in known else "",
+        )
+        for key, (one, row) in shown.items()
+    }
+
+
+def depending_on(parts: Parts, line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:
+    """The deliveries whose rows name rows that are to be made again under new ids."""
+    lost = list(gone)
+    orders_ = [one.source_id for one in lost if one.target == "order"]
+    invoices = [one.source_id for one in lost if one.target == "invoice"]
+    return parts.ledger.run(
+        lambda connection: target_rows.depending(
+            connection,
+            line.link.tenant,
+            line.link.location_place,
+            _FLOWS,
+            orders=orders_,
+            invoices=invoices,
+        )
+    )
+
+
+def _wave(parts: Parts, line: Line, wave: list[TargetRow]) -> list[Outcome]:
+    """One wave of readings; a passing failure is raised only where it is that of the first."""
+    gate = halo_gate(parts, line, Lane.UPKEEP)
+    outcomes = gate.read_many(
+        [f"GET {TARGETS[one.target].path}/id" for one in wave], [_reader(line, one) for one in wave]
+    )
+    if isinstance(outcomes[0].error, Again):
+        raise outcomes[0].error
+    for at, outcome in enumerate(outcomes):
+        if isinstance(outcome.error, Again):
+            return outcomes[:at]
+    return outcomes
+
+
+def _reader(line: Line, one: TargetRow) -> Callable[[Permit], object]:
+    target, row_id = TARGETS[one.target], int(one.target_id or 0)
+    return lambda permit: target.reads(line.halo, permit, row_id)
+
+
+def is_gone(seen: Seen | None) -> bool:
+    """Whether Halo said that there is no such row."""
+    return isinstance(seen, Absent)

@@ -1,0 +1,1 @@
+"""What keeps everything moving: the sweep, the schedule, the registry of targets."""

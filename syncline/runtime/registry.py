@@ -1,0 +1,53 @@
+"""Every target of deliveries, and how it is done: put together here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncline.alerts.targets import TARGETS
+from syncline.calls.context import Line, Parts
+from syncline.engine.handlers import Handler, Works
+from syncline.engine.rounds import NextRun
+from syncline.fulfillments import look_up as ship_look_up
+from syncline.fulfillments import run as ship
+from syncline.halo_changes import reading
+from syncline.ingest import readings
+from syncline.sending import look_up as looking_up
+from syncline.sending import send as sending
+
+
+def _write(parts: Parts, line: Line, target: str) -> NextRun:
+    return sending.send(parts, line, TARGETS[target])
+
+
+def _look_up_written(parts: Parts, line: Line, target: str) -> NextRun:
+    return looking_up.look_up(parts, line, TARGETS[target])
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(readings.TARGETS, Handler(readings.read, may_work=Works.READS)),
+    **dict.fromkeys(reading.TARGETS, Handler(reading.read_halo, may_work=Works.READS)),
+    **{
+        name: Handler(_write, _look_up_written, may_work=target.may_work)
+        for name, target in TARGETS.items()
+    },
+    ship.TARGET: Handler(ship.ship, ship_look_up.look_up_shipments),
+}
+"""Target → how its deliveries are done, in the order in which the sweep asks for them: what is read
+first need not be written twice."""
+
+
+def send(parts: Parts, line: Line, target: str) -> NextRun:
+    """Deliver what is due to one target of a connection."""
+    handler = HANDLERS[target]
+    if not handler.may_work.allowed(line.link):
+        return NextRun.when_due()
+    return handler.sends(parts, line, target)
+
+
+def look_up(parts: Parts, line: Line, target: str) -> NextRun:
+    """Find out what became of a target's deliveries of unknown outcome, after their settle time."""
+    handler = HANDLERS[target]
+    if handler.looks_up is None or not handler.may_work.allowed(line.link):
+        return NextRun.when_due()
+    return handler.looks_up(parts, line, target)

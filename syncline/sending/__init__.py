@@ -1,0 +1,1 @@
+"""Claimed deliveries become rows in Halo: rendered, sent, confirmed, looked up."""

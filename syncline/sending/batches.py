@@ -1,0 +1,159 @@
+"""A wave of writes: arrays that leave side by side, and what became of each of their elements.
+
+The one way in which deliveries are written to Halo. The rows depart in the transaction that writes
+the calls; outcomes are judged and written in one that outlasts a restart of PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, Outcome, Planned
+from syncline.calls.context import Line, Parts
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Departure
+from syncline.engine.failures import Refusal
+from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
+from syncline.halo.abilities import Abilities, ArraySize
+from syncline.halo.models import HaloRow
+from syncline.ledger import connections
+from syncline.sending import currencies
+from syncline.sending.outcomes import Array, Verdict, apply, is_stale, judge, made, rests
+from syncline.sending.render import Write
+from syncline.sending.targets import Target
+from syncline.transport import Permit
+
+
+def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
+    """Cut writes into arrays: as large as is proved, smaller where one failed before."""
+    cut: list[Array] = []
+    group: list[Write] = []
+    for one in sorted(writes, key=lambda one: one.lease.array_limit or size.next()):
+        limit = min(size.next(), (group or [one])[0].lease.array_limit or size.next())
+        if len(group) == limit:
+            cut.append(Array(tuple(group)))
+            group = []
+        group.append(one)
+    return [*cut, Array(tuple(group))] if group else cut
+
+
+def write(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    known: Abilities,
+    tokens: list[UUID],
+    wave: list[Array],
+) -> list[Confirmation]:
+    """Send some arrays side by side: one transaction before, one after.
+
+    Raises:
+        NotSent: the rows have gone on to another worker, or the connection was stopped, rehearses
+            or changed its mode since the line was opened; nothing was sent.
+        Refused: the other side lets nobody in.
+    """
+    began = parts.monotonic()
+    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in wave]
+
+    departures = [
+        Departure(one.lease, token, one.projection)
+        for token, array in zip(tokens, wave, strict=True)
+        for one in array.writes
+    ]
+
+    def depart(connection: Connection) -> None:
+        if not connections.is_as(connection, line.link):
+            raise NotSent("Its connection stands or works otherwise by now.")
+        gate.begin(connection, tokens, planned)
+        if len(leased.depart(connection, departures)) < len(departures):
+            raise NotSent("Deliveries of this worker have gone on to another one.")
+
+    try:
+        parts.ledger.run(depart)
+    except BaseException:
+        gate.return_unused(tokens)
+        raise
+    sent = [
+        Array(tuple(one.departed(token) for one in array.writes))
+        for token, array in zip(tokens, wave, strict=True)
+    ]
+    try:
+        outcomes = gate.send(tokens, [_maker(line, target, array) for array in sent], began)
+        verdicts, confirmed = _finish(parts, line, target, gate, known, sent, outcomes)
+    except BaseException:
+        # Rows that have departed must not stay in the hands of a worker that lost track of them.
+        parts.abandon()
+        raise
+    _learn(parts, line, target, verdicts)
+    for verdict in verdicts:
+        if verdict.error is not None and verdict.refusal not in {None, Refusal.PARK}:
+            raise verdict.error
+    return confirmed
+
+
+def _finish(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    known: Abilities,
+    sent: list[Array],
+    outcomes: list[Outcome],
+) -> tuple[list[Verdict], list[Confirmation]]:
+    """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
+    rest = rests(parts, line, target, known)
+    known = currencies.with_fresh_rates(parts, line, known, made(sent, outcomes, target))
+    verdicts = [
+        judge(line, target, known, array, outcome)
+        for array, outcome in zip(sent, outcomes, strict=True)
+    ]
+
+    def finish(connection: Connection) -> list[Confirmation]:
+        gate.end(connection, outcomes)
+        for verdict in verdicts:
+            apply(connection, verdict, rest)
+        return [item for verdict in verdicts for item in verdict.confirmed]
+
+    return verdicts, parts.ledger.run_patiently(finish, sleep=parts.sleep)
+
+
+def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
+    bodies = [one.body for one in array.writes]
+    return lambda permit: target.saves(line.halo, permit, bodies)
+
+
+def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
+    """Teach the abilities what these arrays showed."""
+    if target.gives_up is not None and any(_refuses(verdict.error) for verdict in verdicts):
+        target.gives_up(parts, line, "they were refused")
+    enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
+    merges = any(v.merged for v in verdicts)
+    answered = [v for v in verdicts if v.elements and v.error is None]
+    if not answered and not enforced:
+        return
+    now = parts.now()
+
+    def change(known: Abilities) -> Abilities:
+        size = known.array_size(target.name)
+        for verdict in answered:
+            size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
+        known = known.with_array_size(target.name, size, found_at=now, how="writes")
+        if enforced and not known.change_seq_enforced:
+            known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")
+        if merges:
+            known = known.with_lines_on_update("merge", found_at=now, how="an update's answer")
+        return known
+
+    before = capabilities.known(parts, line)
+    grown = change(before).array_size(target.name) != before.array_size(target.name)
+    if grown or enforced or merges:
+        capabilities.teach(parts, line, change)
+
+
+def _refuses(error: SynclineError | None) -> bool:
+    return isinstance(error, (Rejected, Absent, MissingScope))

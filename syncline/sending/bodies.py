@@ -1,0 +1,108 @@
+"""What Halo shall hold of each kind of record, and what must be confirmed there before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from syncline.deliveries.leases import Lease
+from syncline.flows import customers, order_status, orders, payments, subscriptions
+from syncline.flows.customers import Customer
+from syncline.flows.flow import Desired, Needs, TargetIds
+from syncline.halo.abilities import Abilities
+from syncline.mapping.document import Document
+from syncline.sending.inputs import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is needed besides its source to render a delivery.
+
+    Attributes:
+        document: the connection's mapping.
+        ids: Halo's ids of the rows that are needed.
+        money: ISO 4217 → Halo's id of a currency.
+        known: what is known of the tenant.
+    """
+
+    document: Document
+    ids: Mapping[Needs, TargetIds]
+    money: Mapping[str, int]
+    known: Abilities
+
+
+Render = Callable[[Lease, Source, Inputs], Desired]
+"""Raises `Unmappable`, naming the field that cannot be rendered."""
+
+FindNeeds = Callable[[Lease, Source, Document], list[Needs]]
+"""What must be confirmed before a delivery can be rendered."""
+
+
+def order(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """A sales order."""
+    document = inputs.document
+    status = order_status.halo_status(source.canonical, source.transactions, document)
+    return orders.render(source.canonical, document, inputs.ids, inputs.money, status)
+
+
+def order_needs(_lease: Lease, source: Source, document: Document) -> list[Needs]:
+    """Its customer, and its lines."""
+    return orders.needs(source.canonical, document)
+
+
+def invoice(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """The invoice of an order, or of a transaction without one."""
+    return payments.render_invoice(
+        lease.source_kind, source.canonical, inputs.document, inputs.ids, inputs.money
+    )
+
+
+def payment(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """A payment on its invoice."""
+    return payments.render_payment(source.canonical, inputs.document, inputs.ids, inputs.money)
+
+
+def credit(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """A credit note on its invoice."""
+    return payments.render_credit(
+        source.canonical,
+        lease.role,
+        source.credits,
+        source.order,
+        inputs.document,
+        inputs.ids,
+        inputs.money,
+    )
+
+
+def money_needs(lease: Lease, source: Source, document: Document) -> list[Needs]:
+    """What an invoice, a payment or a credit names."""
+    return payments.needs(lease.role, lease.source_kind, source.canonical, document)
+
+
+def recurring(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """A recurring invoice."""
+    return subscriptions.render(source.canonical, inputs.document, inputs.ids, inputs.money)
+
+
+def recurring_needs(_lease: Lease, source: Source, document: Document) -> list[Needs]:
+    """Its customer, and its order where it has one."""
+    return subscriptions.needs(source.canonical, document, source.order)
+
+
+def customer(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+    """A client, or its user."""
+    own = None
+    if lease.target_id is not None:
+        own = TargetIds.stored(lease.target_id, lease.target_meta)
+    of = Customer(lease.source_id, dict(source.canonical))
+    return customers.render(of, _role(lease), inputs.document, inputs.ids, own)
+
+
+def customer_needs(lease: Lease, _source: Source, _document: Document) -> list[Needs]:
+    """The client of a user."""
+    return customers.needs(lease.source_id, _role(lease))
+
+
+def _role(lease: Lease) -> customers.Role:
+    return "user" if lease.role == "user" else "client"

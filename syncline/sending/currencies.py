@@ -1,0 +1,86 @@
+"""A tenant's currencies: which id stands for an ISO code, and at which rate Halo converts it.
+
+The rate is left to Halo: none is ever sent. What a new row was converted at is compared with the
+tenant's own table, so that a row which Halo took at a wrong rate is not called done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from syncline.calls import capabilities
+from syncline.calls.calls import halo_gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Again, Unmappable
+from syncline.halo.abilities import Abilities
+from syncline.halo.entities.currencies import currency_ids, currency_rates
+from syncline.halo.entities.resources import CURRENCY
+from syncline.halo.entities.rows import list_rows
+from syncline.money import decimal
+
+FIELD = "currency_conversion_rate"
+_ROUNDING = Decimal("1e-6")
+"""Relative difference below which two rates are one: Halo keeps them as binary floats."""
+
+
+def learn(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
+    """What is known of the tenant, its currencies asked for once more where one is not among them.
+
+    Raises:
+        SynclineError: Halo could not be asked.
+    """
+    if set(wanted) - {""} <= set(known.currencies):
+        return known
+    return _asked(parts, line)
+
+
+def with_fresh_rates(
+    parts: Parts, line: Line, known: Abilities, made: Sequence[tuple[str, Mapping[str, Any]]]
+) -> Abilities:
+    """What is known of the tenant, its rates read once more if a new row does not agree with them.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        known: what is known so far.
+        made: (ISO 4217, Halo's row) of rows that were just created.
+    """
+    if not any(differs(known, currency, row) for currency, row in made):
+        return known
+    try:
+        return _asked(parts, line)
+    except Again:
+        return known  # the row is parked with both rates; a retry compares again
+
+
+def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The tenant's rate and the row's, if they are not the same; None also where one is not told.
+
+    Args:
+        known: what is known of the tenant.
+        currency: ISO 4217 of the row.
+        row: as Halo answered it.
+    """
+    rate = known.currency_rates.get(currency)
+    try:
+        held = decimal(row[FIELD], FIELD)
+    except (KeyError, Unmappable):
+        return None
+    if rate is None or not held or abs(held - rate) <= abs(rate) * _ROUNDING:
+        return None
+    return str(rate), str(held)
+
+
+def _asked(parts: Parts, line: Line) -> Abilities:
+    gate = halo_gate(parts, line, line.lane)
+    rows = gate.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
+    found, rates = currency_ids(rows), currency_rates(rows)
+    return capabilities.teach(
+        parts,
+        line,
+        lambda before: before.with_currencies(
+            found, rates=rates, found_at=parts.now(), how="GET /Currency"
+        ),
+    )

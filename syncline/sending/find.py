@@ -1,0 +1,46 @@
+"""Finding rows of ours in Halo, in one of the ways a tenant offers, and reading them by id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from syncline.calls.calls import Gate
+from syncline.calls.context import Line
+from syncline.halo.abilities import FindWay
+from syncline.halo.sql.finding import Found, Lookup
+from syncline.halo.sql.queries import Query, ask
+from syncline.sending.targets import Target
+from syncline.transport import Permit
+
+
+def find(line: Line, gate: Gate, target: Target, way: FindWay, references: Sequence[str]) -> Found:
+    """Look for all references; absence is only reported where the answers prove it.
+
+    Raises:
+        SynclineError: a call failed; nothing is concluded.
+    """
+    lookup = Lookup(way, target.name, references)
+    while (query := lookup.pending()) is not None:
+        lookup.take(_asked(line, gate, query))
+    return lookup.found()
+
+
+def read_row(line: Line, gate: Gate, target: Target, row_id: int) -> dict[str, Any]:
+    """One row of Halo by its id.
+
+    Raises:
+        Absent: there is none.
+    """
+
+    def make(permit: Permit) -> dict[str, Any]:
+        return target.reads(line.halo, permit, row_id).raw
+
+    return gate.read(f"GET {target.path}/id", make)
+
+
+def _asked(line: Line, gate: Gate, query: Query) -> object:
+    def make(permit: Permit) -> object:
+        return ask(line.halo, permit, query)
+
+    return gate.read(f"{query.method} {query.path}", make)

@@ -1,0 +1,68 @@
+"""Halo's users by e-mail, asked right before customers are created, so that none is doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Absent, MissingScope, Rejected
+from syncline.halo.abilities import FindProof, FindWay
+from syncline.sending.find import find
+from syncline.sending.targets import TARGETS
+
+
+def users(
+    parts: Parts, line: Line, emails: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
+    """Halo's users with these normalised addresses; of several, the oldest.
+
+    Returns:
+        Users by address, and the addresses of which Halo does not show whether it has a user.
+
+    Raises:
+        SynclineError: Halo could not be asked.
+    """
+    wanted = sorted(set(emails))
+    if not wanted:
+        return {}, frozenset()
+    target = TARGETS["user"]
+    gate = halo_gate(parts, line, line.lane)
+    found = find(line, gate, target, _way(parts, line, gate), wanted)
+    known, unsure = dict(found.rows), found.unsure
+    if unsure:
+        # A list that ignores page numbers, or grew while it was read: asked one by one.
+        again = find(line, gate, target, FindWay.SEARCH, sorted(unsure))
+        known, unsure = {**known, **again.rows}, again.unsure
+    oldest = {
+        email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
+    }
+    return oldest, unsure
+
+
+def _way(parts: Parts, line: Line, gate: Gate) -> FindWay:
+    """SQL where the tenant runs it, else whole pages; which one is asked once and remembered."""
+    known = capabilities.known(parts, line).find_proof("user", FindWay.SQL)
+    if known is not None:
+        return FindWay.SQL if known.proved else FindWay.PAGES
+    try:
+        find(line, gate, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
+    except (Absent, MissingScope, Rejected):
+        works = False
+    else:
+        works = True
+    capabilities.teach(
+        parts,
+        line,
+        lambda before: before.with_find_proof(
+            "user",
+            FindWay.SQL,
+            FindProof(proved=works, lag=timedelta(0)),
+            found_at=parts.now(),
+            how="a report that finds nobody",
+        ),
+    )
+    return FindWay.SQL if works else FindWay.PAGES

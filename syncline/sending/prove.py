@@ -1,0 +1,69 @@
+"""Proving how a tenant's rows are found again: one row was just created, so it must be found.
+
+A connection creates nothing more of a kind before one way has found the first.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Absent, MissingScope, Rejected, Unreadable
+from syncline.halo.abilities import Abilities, FindProof, FindWay
+from syncline.halo.sql.finding import ways_of
+from syncline.sending.find import find
+from syncline.sending.targets import Target
+
+TRIES = 6
+"""Rounds through all ways, a pause between them: some show a row only after a while."""
+
+TRIES_BESIDES = 2
+"""Rounds for what a connection can do its work without, and may well not be shown."""
+
+PAUSE = timedelta(seconds=1)
+
+
+def prove(
+    parts: Parts, line: Line, target: Target, gate: Gate, reference: str, target_id: str
+) -> FindWay | None:
+    """Try the ways, best first, until one finds the row; remember that one.
+
+    Returns:
+        The proved way, or None when no way finds the row: the next send tries again.
+    """
+    started = parts.monotonic()
+    for attempt in range(TRIES if target.vital else TRIES_BESIDES):
+        if attempt:
+            parts.sleep(PAUSE.total_seconds())
+        for way in ways_of(target.name):
+            if not _finds(line, gate, target, way, reference, target_id):
+                continue
+            lag = timedelta(seconds=parts.monotonic() - started) if attempt else timedelta(0)
+            _remember(parts, line, target, way, lag)
+            return way
+    return None
+
+
+def _finds(
+    line: Line, gate: Gate, target: Target, way: FindWay, reference: str, target_id: str
+) -> bool:
+    try:
+        found = find(line, gate, target, way, [reference])
+    except (Absent, MissingScope, Rejected, Unreadable):
+        return False  # this tenant does not offer that way; there are others
+    return [str(row.id) for row in found.rows[reference]] == [target_id]
+
+
+def _remember(parts: Parts, line: Line, target: Target, way: FindWay, lag: timedelta) -> None:
+    def change(known: Abilities) -> Abilities:
+        return known.with_find_proof(
+            target.name,
+            way,
+            FindProof(proved=True, lag=lag),
+            found_at=parts.now(),
+            how="the first row was found again",
+        )
+
+    capabilities.teach(parts, line, change)

@@ -1,0 +1,164 @@
+"""Sent: what is due is claimed, rendered, and leaves in waves as quota allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.calls.hold import in_hand
+from syncline.deliveries import leased, needs, outstanding
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.engine.failures import SENDING, Batch, put_back
+from syncline.engine.retries import TROUBLED
+from syncline.engine.rounds import NextRun, in_rounds
+from syncline.halo.abilities import Abilities
+from syncline.quota.keys import Lane
+from syncline.sending import batches, pace, prove, render
+from syncline.sending.outcomes import Array
+from syncline.sending.render import Write
+from syncline.sending.targets import Target
+
+_SOON = timedelta(seconds=1)
+"""Rest of rows that wait until the first one of their kind is found again."""
+
+
+def send(parts: Parts, line: Line, target: Target) -> NextRun:
+    """Write what is due to one kind of Halo's rows."""
+    return in_rounds(partial(_round, parts, line, target))
+
+
+def _round(parts: Parts, line: Line, target: Target) -> NextRun | None:
+    """One claim to its end; None: claim again."""
+    known = capabilities.known(parts, line)
+    size = known.array_size(target.name)
+    # A size that is not proved yet is tried on one array, and not on many side by side.
+    most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
+    most = min(most, parts.settings.send_batch)
+    urgent = parts.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
+    if urgent:
+        line = replace(line, lane=Lane.EVENTS)
+    else:
+        wait = pace.hold_back(parts, line, target.name, size)
+        if wait is not None:
+            return wait
+    with in_hand(parts):
+        owner = parts.session()
+        leases = parts.ledger.run(
+            partial(
+                leased.claim,
+                connection_id=line.link.id,
+                target=target.name,
+                owner=owner,
+                most=most,
+                urgent=urgent,
+            )
+        )
+        if not leases:
+            return None if urgent else NextRun.when_due()
+        return _tried(parts, line, target, known, leases, more=len(leases) == most)
+
+
+def _tried(
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+) -> NextRun | None:
+    """Deliver, and give back what could not be sent."""
+    batch = Batch(leases)
+    with put_back(parts, line, SENDING, batch, target.on_refused):
+        return _deliver(parts, line, target, known, leases, more=more)
+    return batch.next_run
+
+
+def _deliver(
+    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+) -> NextRun | None:
+    """Render and send; with `more` due, another sender is called in once there is quota.
+
+    Called in before, it would find no quota either, and so on through all that is due.
+    """
+    writes = render.render(parts, line, target, known, leases)
+    if not writes:
+        return None
+    if not known.currency_rates:
+        known = capabilities.known(parts, line)  # rendering may have asked for the currencies
+    gate = halo_gate(parts, line, line.lane)
+    proved = known.find_way(target.name) is not None
+    if not proved and any(write.lease.target_id is None for write in writes):
+        return _prove_first(parts, line, target, gate, known, writes)
+    pending = batches.arrays(writes, known.array_size(target.name))
+    while pending:
+        tokens = gate.tokens(len(pending))
+        if more:
+            parts.announce([Nudge(line.link.name, "send", target.name)])
+            more = False
+        wave, pending = pending[: len(tokens)], pending[len(tokens) :]
+        _wave(parts, line, target, gate, known, tokens, wave)
+    return None
+
+
+def _prove_first(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    known: Abilities,
+    writes: list[Write],
+) -> NextRun | None:
+    """Create one row alone and find it again, before anything else is created at this tenant.
+
+    One that was created and not found yet is looked for once more; there is no second one.
+    """
+    first, rest = writes[0], writes[1:]
+    _release(parts, [write.lease for write in rest], _SOON, None)
+    if not parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"):
+        _release(parts, [first.lease], _SOON, None)
+        return NextRun.later(_SOON)
+    try:
+        made = parts.ledger.run(
+            lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
+        )
+        if made is not None:
+            # By this worker before, or by another one since this one asked what is proved.
+            reference = target.reference(made.source_id, made.role)
+            if prove.prove(parts, line, target, gate, reference, made.target_id) is None:
+                _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
+                return NextRun.later(TROUBLED)
+            _release(parts, [first.lease], _SOON, None)
+            return NextRun.later(_SOON)
+        confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
+        if confirmed:
+            made_id = confirmed[0].target_id or ""
+            way = prove.prove(parts, line, target, gate, first.reference, made_id)
+            if way is None and target.gives_up is not None:
+                target.gives_up(parts, line, "the first one was not shown")
+    finally:
+        parts.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
+    return NextRun.later(_SOON) if rest else None
+
+
+def _wave(
+    parts: Parts,
+    line: Line,
+    target: Target,
+    gate: Gate,
+    known: Abilities,
+    tokens: list[UUID],
+    arrays: list[Array],
+) -> list[Confirmation]:
+    """Send some arrays side by side, and call in those who may have waited for what came of it."""
+    confirmed = batches.write(parts, line, target, gate, known, tokens, arrays)
+    woken = {name for name in target.wakes if confirmed}
+    parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
+    return confirmed
+
+
+def _release(parts: Parts, leases: Sequence[Lease], after: timedelta, why: str | None) -> None:
+    parts.ledger.run_patiently(
+        lambda connection: leased.release(connection, leases, after=after, why=why),
+        sleep=parts.sleep,
+    )

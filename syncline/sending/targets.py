@@ -1,0 +1,291 @@
+"""The kinds of rows that deliveries make in Halo: how each is saved, recognised and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncline.calls.context import Line, Parts
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.engine.failures import OnRefused, always_stop
+from syncline.engine.handlers import Works
+from syncline.flows import customers, projections
+from syncline.flows import orders as order_flow
+from syncline.flows import payments as money_flow
+from syncline.flows.flow import Difference, Needs, TargetIds
+from syncline.halo.abilities import Abilities
+from syncline.halo.client import HaloClient
+from syncline.halo.entities.resources import (
+    CLIENT,
+    INVOICE,
+    ORDER,
+    PAYMENT,
+    RECURRING,
+    USER,
+    AnyResource,
+)
+from syncline.halo.entities.rows import read_row, save_rows
+from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
+from syncline.halo.sql.finding import Target as TargetName
+from syncline.mapping.document import Document
+from syncline.sending import bodies, currencies
+from syncline.sending.bodies import FindNeeds, Render
+from syncline.sending.inputs import Source
+from syncline.transport import Permit
+
+Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
+Ask = Callable[[Parts, Line, Abilities, Collection[str]], Abilities]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One kind of target row.
+
+    Attributes:
+        name: as deliveries name it.
+        resource: of Halo, whose rows these are.
+        wakes: targets whose deliveries may wait for this one.
+        must_have: fields without which an answer's row does not show the whole.
+        compares: (projection wanted, Halo's row, document, currency) → what differs.
+        meta: what is kept of Halo's row for the next update and for those who depend on it.
+        reference: (source id, role) → our reference.
+        needs: what must be confirmed before one can be rendered.
+        renders: what Halo shall hold.
+        asks: (parts, line, what is known, currencies) → what is known of the tenant after it was
+            asked for what rendering needs and does not know yet.
+        may_work: while its connection does what.
+        on_refused: what is done where Halo refuses.
+        vital: whether a connection that may not write it cannot do its work.
+        gives_up: (parts, line, how) notes that a tenant refuses or does not show such rows, so that
+            none is offered to it any more; None where they are not optional.
+    """
+
+    name: TargetName
+    resource: AnyResource
+    wakes: tuple[str, ...]
+    must_have: tuple[str, ...]
+    compares: Compare
+    meta: Callable[[Mapping[str, Any]], dict[str, Any]]
+    reference: Callable[[str, str], str]
+    needs: FindNeeds
+    renders: Render
+    asks: Ask
+    may_work: Works = Works.WRITES
+    on_refused: OnRefused = always_stop
+    vital: bool = True
+    gives_up: Callable[[Parts, Line, str], object] | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return self.resource.path
+
+    @property
+    def key(self) -> str:
+        """The field that carries our reference."""
+        return self.resource.reference
+
+    def saves(
+        self, client: HaloClient, permit: Permit, bodies: Sequence[Mapping[str, Any]]
+    ) -> Sequence[HaloRow]:
+        """Post elements.
+
+        Raises:
+            Doubtful: the outcome is unknown.
+            Rejected: Halo refused; of an array, some elements may have been saved before.
+        """
+        return save_rows(client, permit, self.resource, bodies)
+
+    def reads(self, client: HaloClient, permit: Permit, row_id: int) -> HaloRow:
+        """Read one row by its id.
+
+        Raises:
+            Absent: there is no such row.
+            Unreadable: the answer is not one row.
+        """
+        return read_row(client, permit, self.resource, row_id)
+
+    def needed(self, lease: Lease, source: Source | None, document: Document) -> list[Needs]:
+        """What must be confirmed before a delivery can be rendered."""
+        if source is None:
+            # An invoice of an order that nobody has seen yet: it is being read.
+            return [Needs(order_flow.DETAILS, lease.source_id, "detail")]
+        return self.needs(lease, source, document)
+
+    def is_whole(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row shows everything that is to be compared."""
+        return all(row.get(name) is not None for name in self.must_have)
+
+    def confirmation(
+        self, lease: Lease, row: Mapping[str, Any], projection: Mapping[str, Any]
+    ) -> Confirmation:
+        """A row that holds what was wanted."""
+        return Confirmation(lease, str(HaloRow.of(row).id), self.meta(row), projection)
+
+
+def _differences(shape: projections.Shape) -> Compare:
+    def compare(
+        wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
+    ) -> list[Difference]:
+        got = projections.projection(row, currency, document, shape)
+        return projections.differences(wanted, got, shape.proof)
+
+    return compare
+
+
+def _customer_differences(role: customers.Role) -> Compare:
+    def compare(
+        wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, _currency: str
+    ) -> list[Difference]:
+        got = customers.projection(row, role, document)
+        return projections.differences(wanted, got, customers.CUSTOMER_PROOF[role])
+
+    return compare
+
+
+_LINE_KEYS = ("id", "item_external_reference", "name", "quantity", "tax")
+
+
+def _lines(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{key: line.get(key) for key in _LINE_KEYS} for line in row.get("lines") or []]
+
+
+def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "change_seq": row.get("change_seq"),
+        "last_update_time": row.get("last_update_time"),
+        "ticket_id": row.get("ticket_id"),
+        "lines": _lines(row),
+    }
+
+
+def _client_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    client = HaloRow.of(row).id
+    return TargetIds(client, client_id=client, site_id=row.get("main_site_id")).meta()
+
+
+def _user_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    user = HaloRow.of(row).id
+    return TargetIds(user, client_id=row.get("client_id"), site_id=row.get("site_id")).meta()
+
+
+def _invoice_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    invoice = InvoiceRow.of(row)
+    ids = TargetIds(
+        invoice.id,
+        client_id=invoice.client_id,
+        site_id=invoice.sitenumber,
+        currency_id=invoice.currency_code,
+    )
+    return {**ids.meta(), "lines": _lines(row)}
+
+
+def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"invoice_id": PaymentRow.of(row).invoice_id}
+
+
+def _client_reference(source_id: str, _role: str) -> str:
+    return customers.reference_of(source_id)
+
+
+def _user_reference(source_id: str, _role: str) -> str:
+    return source_id.removeprefix("email:")
+
+
+def ask_nothing(_: Parts, _line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
+    """Rendering needs nothing of the tenant."""
+    return known
+
+
+_WITH_LINES = ("lines", "total")
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="client",
+            resource=CLIENT,
+            wakes=("user", "order", "invoice", "recurring"),
+            must_have=("main_site_id",),
+            compares=_customer_differences("client"),
+            meta=_client_meta,
+            reference=_client_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
+        ),
+        Target(
+            name="user",
+            resource=USER,
+            wakes=("order", "invoice", "recurring"),
+            must_have=("site_id",),
+            compares=_customer_differences("user"),
+            meta=_user_meta,
+            reference=_user_reference,
+            needs=bodies.customer_needs,
+            renders=bodies.customer,
+            asks=ask_nothing,
+        ),
+        Target(
+            name="order",
+            resource=ORDER,
+            wakes=("invoice", "recurring"),
+            must_have=_WITH_LINES,
+            compares=_differences(projections.ORDER),
+            meta=_order_meta,
+            reference=money_flow.reference,
+            needs=bodies.order_needs,
+            renders=bodies.order,
+            asks=currencies.learn,
+        ),
+        Target(
+            name="invoice",
+            resource=INVOICE,
+            wakes=("payment", "credit"),
+            must_have=_WITH_LINES,
+            compares=_differences(projections.INVOICE),
+            meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.invoice,
+            asks=currencies.learn,
+        ),
+        Target(
+            name="payment",
+            resource=PAYMENT,
+            wakes=(),
+            must_have=("invoice_id", "amount"),
+            compares=_differences(projections.PAYMENT),
+            meta=_payment_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.payment,
+            asks=currencies.learn,
+        ),
+        Target(
+            name="credit",
+            resource=INVOICE,
+            wakes=(),
+            must_have=_WITH_LINES,
+            compares=_differences(projections.CREDIT),
+            meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.money_needs,
+            renders=bodies.credit,
+            asks=currencies.learn,
+        ),
+        Target(
+            name="recurring",
+            resource=RECURRING,
+            wakes=(),
+            must_have=_WITH_LINES,
+            compares=_differences(projections.RECURRING),
+            meta=_invoice_meta,
+            reference=money_flow.reference,
+            needs=bodies.recurring_needs,
+            renders=bodies.recurring,
+            asks=currencies.learn,
+        ),
+    )
+}

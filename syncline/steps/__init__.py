@@ -1,1 +1,0 @@
-"""The way of a record: a file and one public function for each step."""

@@ -1,0 +1,1 @@
+"""Webhooks of both sides: stored, handled, installed, and missed ones fetched."""

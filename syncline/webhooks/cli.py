@@ -1,0 +1,149 @@
+"""`syncline events`: the webhooks that came, what became of each, and handling them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+from rich.console import RenderableType
+from sqlalchemy import Connection
+
+from syncline.actor import actor
+from syncline.errors import UnknownName
+from syncline.ledger import effects
+from syncline.terminal.context import command_context
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.webhooks import queue as event_queue
+from syncline.webhooks.queue import StoredEvent
+
+app = group("events", "Look at the webhooks that came, and handle them again.")
+
+State = Literal["new", "done", "ignored", "parked"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    events: list[StoredEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class _WithBody:
+    event: StoredEvent
+    body: str
+
+
+@app.command("list")
+def list_events(
+    context: typer.Context,
+    *,
+    state: Annotated[
+        State | None,
+        typer.Option("--state", help="Only those that are new, done, ignored, parked."),
+    ] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", help="Only of this type, such as OrderCreate.")
+    ] = None,
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show so many lines at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest webhooks with what became of them.
+
+    Example: syncline events list --state parked
+    """
+    with command_context(context).open() as parts:
+        found = _Events(
+            parts.ledger.run(
+                lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
+            )
+        )
+    show(as_json, found, lambda: _render(found.events))
+
+
+@app.command("show")
+def show_event(
+    context: typer.Context,
+    event_id: Annotated[int, typer.Argument(metavar="EVENT", help="The event's number.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one webhook with its body as it came.
+
+    Example: syncline events show 1042
+    """
+    with command_context(context).open() as parts:
+        found = parts.ledger.run(lambda c: event_queue.stored(c, event_id))
+    if found is None:
+        raise _unknown(event_id)
+    event = _WithBody(found[0], found[1].decode(errors="replace"))
+    show(as_json, event, lambda: stack(_render([event.event]), plain(event.body)))
+
+
+@app.command("retry")
+def retry(
+    context: typer.Context,
+    event_id: Annotated[
+        int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
+    ] = False,
+) -> None:
+    """Handle one webhook again, or all that are parked.
+
+    One that was handled before changes nothing: what it says equals what is known.
+
+    Example: syncline events retry 1042
+    """
+    with command_context(context).open() as parts:
+        by = actor(parts.settings)
+
+        def work(connection: Connection) -> int:
+            with connection.begin_nested() as attempt:
+                many = event_queue.again(connection, event_id=event_id)
+                if many:
+                    effects.decided_for_all(
+                        connection,
+                        what="events retry",
+                        subject="all" if event_id is None else str(event_id),
+                        by=by,
+                        after={"events": many},
+                    )
+                if dry_run:
+                    attempt.rollback()
+            return many
+
+        many = parts.ledger.run(work)
+    if event_id is not None and not many:
+        raise _unknown(event_id, "parked or ignored ")
+    if dry_run:
+        say(f"{many} {'event' if many == 1 else 'events'} would be handled again.")
+        return
+    say(f"{many} {'event is' if many == 1 else 'events are'} handled again within seconds.")
+
+
+def _render(events: list[StoredEvent]) -> RenderableType:
+    if not events:
+        return plain("No such event.")
+    rows = [
+        [
+            one.id,
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.source,
+            one.place,
+            one.type,
+            one.state,
+            " ".join(part for part in (one.kind, one.foreign_id) if part),
+            one.note,
+        ]
+        for one in events
+    ]
+    names = ["event#", "came (UTC)", "from", "of", "type", "state", "about", "note"]
+    return table("", names, rows)
+
+
+def _unknown(event_id: int, which: str = "") -> UnknownName:
+    return UnknownName(
+        f"There is no {which}event {event_id}.", remedy="See `syncline events list`."
+    )

@@ -1,0 +1,292 @@
+"""A tenant that holds the orders already is taken over: nothing doubled, nothing but references."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from syncline.adopt.run import begin, settle, survey
+from syncline.adopt.taking import Wanted, take
+from syncline.calls.calls import halo_gate
+from syncline.errors import Absent, Refused
+from syncline.halo.entities.resources import ORDER
+from syncline.halo.entities.rows import read_row
+from syncline.quota.keys import Lane
+from syncline.sandbox.process import SandboxProcess
+from tests import world as worlds_of
+from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
+from tests.world import PROFILES, World, Worlds
+
+UNTOUCHED = (
+    "client_id",
+    "site_id",
+    "user_id",
+    "currency_code",
+    "date",
+    "status",
+    "note",
+    "total",
+    "tax_total",
+    "accountsref",
+    "summary",
+    "title",
+    "lines",
+)
+
+
+def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
+    """Little data, and no money: orders alone are looked at."""
+    return worlds_of.small(sandbox, **{"transactions": 0, "subscriptions": 0, **config})
+
+
+def held(world: World) -> dict[int, dict[str, Any]]:
+    """All orders that Halo holds, with lines and links."""
+    line = world.parts.open_line("acme")
+    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    found: dict[int, dict[str, Any]] = {}
+    row = 5001
+    while True:
+        try:
+            found[row] = gate.read(
+                "look",
+                lambda permit: read_row(line.halo, permit, ORDER, row).raw,  # noqa: B023
+            )
+        except Absent:
+            return found
+        row += 1
+
+
+def target_rows(world: World) -> dict[str, int]:
+    return {
+        row.source_id: int(row.target_id)
+        for row in world.rows(
+            """select source_id, target_id from delivery
+               where flow = 'orders' and target_id is not null"""
+        )
+    }
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("style", ["summary", "detail"])
+def test_all_that_halo_holds_is_taken_over_and_only_references_change(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str, style: str
+) -> None:
+    small(sandbox, profile=profile, orders=25)
+    truth = sandbox.post("/plant", {"share": 0.8, "near_misses": 0})
+    world = standing(worlds, style=style)
+    before = held(world)
+    done = adopted(world)
+    assert done.unwritten == 0
+    assert {one.order: one.halo for one in done.found.matched} == truth["matches"]
+    assert sorted(done.found.rest) == sorted(truth["absent"])
+    assert target_rows(world) == truth["matches"]
+    begin(world.parts, world.reopened())
+    world.reopened()
+    world.owe_pull()
+    world.drive()
+    after = held(world)
+    for order, row in truth["matches"].items():
+        assert after[row]["po_number"] == f"HL-{order}"
+        assert {key: after[row].get(key) for key in UNTOUCHED} == {
+            key: before[row].get(key) for key in UNTOUCHED
+        }
+        old = before[row]["po_number"]
+        if profile != "plain":  # which keeps no links
+            [link] = after[row]["external_links"]
+            assert old in link["third_party_desc"]
+    assert len(after) == 25
+    verdict = sandbox.audit()
+    assert [verdict["counts"][kind] for kind in ("missing", "duplicates", "automations")] == [0] * 3
+    entries = world.rows("select * from audit_entry where cause = 'adopt'")
+    assert {one.source_id for one in entries} == set(truth["matches"])
+    for one in entries:
+        assert one.effect == "update"
+        assert one.before["po_number"] == before[int(one.target_id)]["po_number"]
+
+
+def test_a_change_in_highlevel_updates_an_adopted_order_as_any_other(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=6)
+    truth = sandbox.post("/plant", {"near_misses": 0})
+    world = standing(worlds)
+    adopted(world)
+    begin(world.parts, world.reopened())
+    [changed] = sandbox.change_orders(1, fields="amount")
+    world.reopened()
+    world.owe_pull()
+    world.drive()
+    after = held(world)
+    assert len(after) == 6
+    row = after[truth["matches"][changed]]
+    amount = sandbox.get(f"/state/orders/{changed}")["amount"]
+    assert row["total"] == Decimal(str(amount))
+    assert "As ordered" not in {line["name"] for line in row["lines"]}
+
+
+def test_a_survey_writes_nothing_outside_and_settles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=10)
+    sandbox.post("/plant", {})
+    world = standing(worlds)
+    found = surveyed(world).found
+    assert len(found.matched) + len(found.doubtful) == 10
+    assert posts(sandbox) == []
+    assert target_rows(world) == {}
+    assert not world.rows("select 1 from delivery where state = 'parked'")
+
+
+def test_doubtful_orders_are_parked_with_their_candidates_and_never_created(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=12)
+    truth = sandbox.post("/plant", {"near_misses": 1})
+    world = standing(worlds)
+    done = adopted(world)
+    assert not {one.order for one in done.found.matched} & set(truth["near_misses"])
+    begin(world.parts, world.reopened())
+    world.reopened()
+    world.drive()
+    parked = world.rows("select * from delivery where state = 'parked'")
+    assert {row.source_id for row in parked} == {one.order for one in done.found.doubtful}
+    for row in parked:
+        assert (row.field, row.target_id) == ("adopt", None)
+        assert row.reason.startswith("Halo holds an order that may be this one: ")
+
+
+def test_a_person_decides_which_row_a_doubtful_order_is(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=12)
+    sandbox.post("/plant", {"near_misses": 1})
+    world = standing(worlds)
+    doubt = adopted(world).found.doubtful[0]
+    row = doubt.candidates[0].halo
+    before = held(world)
+    assert take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet) == 0
+    after = held(world)
+    assert len(after) == len(before)
+    assert after[row]["po_number"] == f"HL-{doubt.order}"
+    assert after[row]["total"] == before[row]["total"]
+    [delivery] = world.rows(
+        "select * from delivery where flow = 'orders' and role = 'order' and source_id = :id",
+        id=doubt.order,
+    )
+    assert (delivery.state, delivery.reason, delivery.field) == ("delivered", None, None)
+    with pytest.raises(Refused, match="not open to be adopted"):
+        take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet)
+
+
+def test_a_row_that_belongs_to_another_order_is_not_taken(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=12)
+    truth = sandbox.post("/plant", {"share": 0.5, "near_misses": 0})
+    world = standing(worlds)
+    adopted(world)
+    row = next(iter(truth["matches"].values()))
+    with pytest.raises(Refused, match="belongs to "):
+        take(world.parts, world.reopened(), {Wanted("order", truth["absent"][0]): row}, quiet)
+
+
+def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=30)
+    truth = sandbox.post("/plant", {"share": 0.6, "near_misses": 0})
+    world = standing(worlds)
+    surveyed(world)  # of the whole month: that history is not wanted is decided later
+    before = held(world)
+    first = world.parts.now().date() - timedelta(days=9)
+    created = {
+        order: sandbox.get(f"/state/orders/{order}")["createdAt"][:10]
+        for order in (*truth["matches"], *truth["absent"])
+    }
+    old = {order for order, day in created.items() if day < first.isoformat()}
+    line = world.reopened()
+    done = settle(world.parts, line, survey(world.parts, line, first, quiet), quiet)
+    assert done.forgotten == len(old)
+    begin(world.parts, world.reopened())
+    assert world.reopened().link.start_from == first
+    world.owe_pull(days=9)
+    world.drive()
+    after = held(world)
+    assert len(after) == len(before) + len(set(truth["absent"]) - old)
+    for order in old & set(truth["matches"]):
+        row = truth["matches"][order]
+        assert after[row] == before[row]
+
+
+def test_a_connection_that_is_at_work_is_not_adopted(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox)
+    world = worlds()
+    with pytest.raises(Refused, match="is at work") as refused:
+        surveyed(world)
+    assert "syncline connection stop acme" in refused.value.remedy
+
+
+@pytest.mark.parametrize("point", range(1, 17, 2))
+def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
+    worlds: Worlds, sandbox: SandboxProcess, point: int
+) -> None:
+    small(sandbox, orders=5, profile=("generous", "awkward")[point // 2 % 2])
+    truth = sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "seed": point})
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+    killed_while_it_settles(world, seen, lambda number, _: number == point)
+    other = worlds(joins=True)
+    assert adopted(other).unwritten == 0
+    assert target_rows(other) == truth["matches"]
+    begin(other.parts, other.reopened())
+    other.reopened()
+    other.drive()
+    verdict = sandbox.audit()["counts"]
+    assert (verdict["missing"], verdict["duplicates"]) == (0, 0)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    small(sandbox, profile=profile, orders=5, details=False)
+    sandbox.post("/plant", {"near_misses": 0})
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+    killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
+    other = worlds(joins=True)
+    begin(other.parts, other.reopened())
+    other.reopened()
+    other.drive()
+    assert len(held(other)) == 5
+    assert sandbox.audit()["clean"]
+
+
+def test_a_doubtful_order_that_changes_in_highlevel_waits_for_a_person_all_the_same(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=12)
+    sandbox.post("/plant", {"near_misses": 1})
+    world = standing(worlds, style="summary")
+    doubts = [one.order for one in adopted(world).found.doubtful]
+    begin(world.parts, world.reopened())
+    sandbox.change_orders(ids=doubts)
+    world.reopened()
+    world.drive()
+    before = len(held(world))
+    world.owe_pull()
+    world.drive()
+    assert len(held(world)) == before
+    parked = world.rows("select source_id from delivery where state = 'parked'")
+    assert {row.source_id for row in parked} == set(doubts)
+    world.do(
+        "update delivery set state = 'due' where state = 'parked' and source_id = :id",
+        id=doubts[0],
+    )
+    world.drive()
+    assert len(held(world)) == before + 1

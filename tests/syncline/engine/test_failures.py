@@ -1,0 +1,178 @@
+"""One failure policy a kind of work: what becomes of what was claimed, and when to go on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from syncline.calls.calls import NoQuota
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.states import State
+from syncline.engine.failures import (
+    ADOPTING,
+    LOOKING_UP,
+    READING,
+    SENDING,
+    Batch,
+    Policy,
+    Refusal,
+    put_back,
+)
+from syncline.engine.retries import BACKOFF, LONGEST_BACKOFF, TROUBLED, backoff
+from syncline.engine.rounds import ROUNDS, NextRun, in_rounds
+from syncline.errors import (
+    Again,
+    BadCredentials,
+    MissingScope,
+    Refused,
+    SynclineError,
+    Unreadable,
+)
+from syncline.ledger.connections import Link
+from syncline.sandbox.process import SandboxProcess
+from tests.world import NAME, World, Worlds, small
+
+LATER = timedelta(seconds=40)
+
+
+@pytest.fixture
+def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    small(sandbox, orders=2, customers=1)
+    world = worlds()
+    world.pull()
+    return world
+
+
+def failed(
+    world: World, policy: Policy, error: SynclineError, refusal: Refusal = Refusal.STOP
+) -> NextRun | None:
+    """Claim a customer, fail with it, and say when to go on."""
+    line = world.parts.open_line(NAME)
+    [lease, *_] = world.parts.ledger.run(
+        lambda c: leased.claim(c, line.link.id, "client", world.parts.session(), 1)
+    )
+    batch = Batch([lease])
+
+    def on_refused(_link: Link, _error: Refused) -> Refusal:
+        return refusal
+
+    with put_back(world.parts, line, policy, batch, on_refused):
+        raise error
+    return batch.next_run
+
+
+def rest(world: World) -> tuple[str, str | None, float]:
+    row = world.rows(
+        """
+        select state, reason, extract(epoch from due_at - clock_timestamp()) as rest
+        from delivery where target = 'client' and attempt > 0
+        """
+    )[0]
+    return row.state, row.reason, float(row.rest)
+
+
+@pytest.mark.parametrize("policy", [SENDING, READING, ADOPTING], ids=["send", "read", "adopt"])
+def test_without_quota_work_is_due_again_when_there_is_some_and_nothing_is_said_of_it(
+    world: World, policy: Policy
+) -> None:
+    assert failed(world, policy, NoQuota("used up", after=LATER)) == NextRun.later(LATER)
+    state, reason, seconds = rest(world)
+    assert (state, reason) == ("due", None)
+    assert 30 < seconds <= 40
+
+
+def test_a_failure_that_may_heal_rests_at_least_for_the_first_pause(world: World) -> None:
+    assert failed(world, SENDING, Again("busy")) == NextRun.later(BACKOFF)
+    assert rest(world)[:2] == ("due", "busy")
+
+
+def test_a_write_that_fails_otherwise_rests_and_the_task_ends(world: World) -> None:
+    assert failed(world, SENDING, Unreadable("odd")) == NextRun.when_due()
+    state, reason, seconds = rest(world)
+    assert (state, reason) == ("due", "odd")
+    assert 20 < seconds <= TROUBLED.total_seconds()
+
+
+@pytest.mark.parametrize("policy", [READING, ADOPTING], ids=["read", "adopt"])
+def test_a_failure_that_nobody_foresaw_ends_a_reading_task(world: World, policy: Policy) -> None:
+    with pytest.raises(Unreadable):
+        failed(world, policy, Unreadable("odd"))
+
+
+@pytest.mark.parametrize("policy", [SENDING, READING], ids=["send", "read"])
+def test_wrong_credentials_stop_the_connection_and_leave_nothing_in_hand(
+    world: World, policy: Policy
+) -> None:
+    assert failed(world, policy, BadCredentials("no")) == NextRun.when_due()
+    assert rest(world)[0] == "due"
+    assert world.rows("select state from connection")[0].state == "stopped"
+
+
+def test_what_a_connection_can_do_without_is_parked_where_it_is_refused(world: World) -> None:
+    assert failed(world, SENDING, MissingScope("not allowed"), Refusal.PARK) == NextRun.when_due()
+    assert rest(world)[0] == "parked"
+    assert world.rows("select state from connection")[0].state == "active"
+
+
+def test_what_tells_of_a_stopped_connection_rests_where_it_is_refused(world: World) -> None:
+    assert failed(world, SENDING, BadCredentials("no"), Refusal.REST) == NextRun.when_due()
+    state, _, seconds = rest(world)
+    assert state == "due"
+    assert seconds > 200
+    assert world.rows("select state from connection")[0].state == "active"
+
+
+def test_an_adoption_raises_what_is_refused(world: World) -> None:
+    with pytest.raises(BadCredentials):
+        failed(world, ADOPTING, BadCredentials("no"))
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [(NoQuota("used up", after=LATER), 40), (Again("busy"), 2), (Unreadable("odd"), 8)],
+    ids=["quota", "again", "other"],
+)
+def test_what_could_not_be_looked_up_stays_in_doubt(
+    world: World, error: SynclineError, seconds: int
+) -> None:
+    line = world.parts.open_line(NAME)
+    lease = _doubtful(world)
+    batch = Batch([lease])
+    with put_back(world.parts, line, LOOKING_UP, batch):
+        raise error
+    state, reason, left = rest(world)
+    assert (state, reason) == ("doubtful", error.what)
+    assert seconds - 2 < left <= seconds
+
+
+def _doubtful(world: World) -> Lease:
+    """A customer whose write failed twice with no answer, claimed to be looked up."""
+    line = world.parts.open_line(NAME)
+    world.do(
+        """
+        update delivery set state = 'doubtful', failures = 2, attempt = 1
+        where id = (select min(id) from delivery where target = 'client')
+        """
+    )
+    [lease] = world.parts.ledger.run(
+        lambda c: leased.claim(c, line.link.id, "client", world.parts.session(), 1, State.DOUBTFUL)
+    )
+    return lease
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    assert [backoff(many).total_seconds() for many in range(3)] == [2, 4, 8]
+    assert backoff(40) == LONGEST_BACKOFF
+
+
+def test_a_task_claims_until_it_is_told_when_to_go_on() -> None:
+    said = [None, None, NextRun.later(LATER)]
+    assert in_rounds(lambda: said.pop(0)) == NextRun.later(LATER)
+
+
+def test_a_task_lets_others_go_on_after_its_rounds() -> None:
+    rounds: list[int] = []
+    assert in_rounds(lambda: rounds.append(1)) == NextRun.at_once()
+    assert len(rounds) == ROUNDS

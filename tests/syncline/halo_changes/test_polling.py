@@ -1,0 +1,169 @@
+"""Where no event tells what changed in Halo, looking finds it, and finds nothing a second time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from syncline.halo.sql.changes import Noun
+from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.halo_changes.bound import remember_bound
+from syncline.halo_changes.polling import poll
+from syncline.halo_changes.reading import POLL_AFTER
+from syncline.runtime.registry import send
+from syncline.runtime.schedule import due_pulls
+from syncline.sandbox.process import SandboxProcess
+from tests.events import arrive
+from tests.from_halo import (
+    last_call,
+    money_row,
+    order_row,
+    readings,
+    synced,
+    writes,
+)
+from tests.world import NAME, PROFILES, World, Worlds
+
+
+def look(world: World) -> None:
+    """One poll, and all that it leads to."""
+    assert poll(world.parts, world.parts.open_line(NAME)) is None
+    world.drive()
+
+
+def owed(world: World) -> list[Any]:
+    return world.rows("select * from delivery where flow = 'halo' order by id")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_first_look_and_every_look_at_our_own_writes_leave_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    sandbox.change_orders(2, fields="amount")
+    world.pull()
+    world.drive()
+    before = last_call(sandbox)
+    look(world)
+    assert owed(world) == []
+    assert len(sandbox.calls("halo", before)) == 3
+    assert readings(sandbox, "highlevel", before) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_change_by_hand_is_found_by_looking_and_put_right_once(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
+    look(world)
+    assert sandbox.audit()["clean"]
+    before = last_call(sandbox)
+    look(world)
+    assert writes(sandbox, before) == []
+    assert readings(sandbox, "highlevel", before) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_payment_by_hand_is_found_by_looking(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
+    look(world)
+    [told] = owed(world)
+    assert (told.target, told.state) == ("halo.payment", "parked")
+    look(world)
+    assert len(owed(world)) == 1
+
+
+def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
+    paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
+    sandbox.faults(side="halo", operation="GET /InvoicePayment", kind="500", next=1)
+    assert poll(world.parts, world.parts.open_line(NAME)) is not None
+    world.drive()
+    assert order_row(world).state == "delivered"
+    assert str(paid) not in [one.source_id for one in owed(world)]
+    look(world)
+    assert str(paid) in [one.source_id for one in owed(world)]
+
+
+@pytest.mark.parametrize(("told", "minutes"), [(False, 1), (True, 15)])
+def test_looking_is_rare_where_halo_tells_everything_itself(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    told: bool,
+    minutes: int,
+) -> None:
+    world = synced(worlds, sandbox)
+    nouns: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
+    events = [BindableEvent(at, f"All of {noun}", noun) for at, noun in enumerate(nouns, 1)]
+    if told:
+        link = world.parts.open_line(NAME).link
+        with world.parts.ledger.begin() as connection:
+            remember_bound(connection, link.id, "w1", events)
+    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.parts)]
+    assert "poll_halo" not in [nudge.task for nudge in due_pulls(world.parts)]
+    [row] = world.rows(
+        "select round(extract(epoch from due_at - clock_timestamp()) / 60) as minutes"
+        " from cursor where kind = 'halo'"
+    )
+    assert row.minutes == minutes
+
+
+def test_an_event_that_names_no_row_has_halo_looked_at_soon(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.parts)]
+    arrive(world, b'{"event": "Something happened"}', source="halo")
+    world.drive()
+    [row] = world.rows(
+        "select extract(epoch from due_at - clock_timestamp()) as seconds"
+        " from cursor where kind = 'halo'"
+    )
+    assert row.seconds <= POLL_AFTER.total_seconds()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    made = sandbox.consign(int(order_row(world).target_id))
+    line = world.parts.open_line(NAME)
+    for _ in range(2):
+        assert poll(world.parts, line) is None
+        for target in ("halo.salesorder", "halo.consignment", "fulfillment"):
+            send(world.parts, line, target)
+    [held] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert held.state == "due"
+    sandbox.edit_consignment(made, note="Tracking: 1Z77")
+    look(world)
+    [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert sent.state == "delivered"
+    assert sandbox.audit()["fulfillments"]["clean"]
+
+
+def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    world.do(
+        "update ability set value = value ||"
+        " jsonb_build_object('rests_until', cast(:until as text)) where name = 'poll'",
+        until=(world.parts.now() + timedelta(minutes=5)).isoformat(),
+    )
+    before = last_call(sandbox)
+    look(world)
+    assert sandbox.calls("halo", before) == []

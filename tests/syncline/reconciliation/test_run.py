@@ -1,0 +1,339 @@
+"""Both sides are compared with what Halo really holds, and only what is real is a difference."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from syncline.errors import SynclineError
+from syncline.halo import paging
+from syncline.reconciliation import certificates, comparing, queries
+from syncline.reconciliation.due import period_of
+from syncline.reconciliation.queries import Run
+from syncline.reconciliation.run import advance, begin, plan
+from syncline.runtime.schedule import due_pulls
+from syncline.runtime.sweep import sweep
+from syncline.sandbox.process import SandboxProcess
+from tests.from_halo import last_call, readings, writes
+from tests.promises.mortal import Killed, Mortal
+from tests.shipping import TRACKED, an_order, hint
+from tests.world import NAME, World, Worlds, small
+
+_COUNTS = 3
+"""Calls to HighLevel, of which a run asks the number of each kind first."""
+_AT_THE_END = 2
+"""The call to Halo with which orders are read once more, after the report of them."""
+
+
+FEW = {"orders": 6, "transactions": 5, "subscriptions": 1}
+
+
+def in_line(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
+    """A world in which both sides hold the same."""
+    asked = {"orders": 14, "transactions": 16, "subscriptions": 3, "money": True, **config}
+    options = {"pull_hot": timedelta(milliseconds=1)}  # what changed just now is old enough
+
+    def drive() -> World:
+        small(sandbox, **asked)
+        world = worlds(**options)
+        for kind in ("order", "transaction", "subscription"):
+            world.pull(kind)
+        world.drive()
+        assert sandbox.audit()["clean"]
+        return world
+
+    return worlds.as_after(drive, f"reconciled {sorted(asked.items())}", **options)
+
+
+def reconciled(world: World, *, sample: int | None = None) -> Run:
+    """A run to its end, as a worker and its nudges bring it there."""
+    line = world.reopened()
+    period = period_of(world.parts, line.link, date(2026, 1, 1), None)
+    run_id = begin(world.parts, line.link, period, "test", sample=sample)
+    return finished(world, run_id)
+
+
+def finished(world: World, run_id: int | None) -> Run:
+    while True:
+        came = advance(world.parts, world.parts.open_line(NAME), lambda *_: None)
+        assert came is not None
+        if came.again_after is None:
+            break
+    found = world.parts.ledger.run(lambda c: queries.by_id(c, run_id))
+    assert found is not None
+    return found
+
+
+def certified(run: Run) -> dict[str, Any]:
+    assert run.certificate is not None, run.note
+    return run.certificate
+
+
+def pairs(world: World, state: str = "open") -> set[tuple[str, str]]:
+    """(HighLevel's id, cause) of the differences in a state."""
+    found = world.rows("select source_id, cause from discrepancy where state = :s", s=state)
+    return {(row.source_id, row.cause) for row in found}
+
+
+TAMPERED = {
+    "order_deleted": "missing",
+    "order_doubled": "doubled",
+    "order_price": "changed_in_halo",
+    "order_currency": "changed_in_halo",
+    "order_reference_removed": "changed_in_halo",
+    "invoice_deleted": "missing",
+    "invoice_voided": "changed_in_halo",
+    "invoice_amount": "changed_in_halo",
+    "payment_deleted": "missing",
+    "payment_doubled": "doubled",
+    "payment_amount": "changed_in_halo",
+    "credit_amount": "changed_in_halo",
+    "recurring_deleted": "missing",
+    "recurring_amount": "changed_in_halo",
+    "recurring_enabled": "changed_in_halo",
+}
+
+
+def tampered(sandbox: SandboxProcess, *kinds: str) -> dict[str, dict[str, Any]]:
+    done = {kind: sandbox.tamper(kind, 1) for kind in kinds}
+    return {kind: one[0] for kind, one in done.items() if one}
+
+
+@pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
+def test_what_people_did_is_found_and_nothing_is_invented(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile=profile)
+    clean = certified(reconciled(world))
+    assert (clean["clean"], pairs(world)) == (True, set())
+    assert all(one["highlevel"] == one["halo"] for one in clean["kinds"])
+    if profile == "plain":
+        a_sample(world, sandbox)
+    before = last_call(sandbox)
+    done = tampered(sandbox, *TAMPERED)
+    assert len(done) >= 13
+    wanted = {(one["source"], TAMPERED[kind]) for kind, one in done.items()}
+    run = reconciled(world)
+    assert pairs(world) == wanted
+    assert (run.found > 0, certified(run)["clean"]) == (True, False)
+    assert not writes(sandbox, before)
+    [price] = world.rows(
+        "select * from discrepancy where source_id = :s and field = 'total'",
+        s=done["order_price"]["source"],
+    )
+    assert (price.theirs, price.ours) == (
+        f"{float(done['order_price']['after']):.2f}",
+        f"{float(done['order_price']['before']):.2f}",
+    )
+    assert price.ours == price.delivered
+    monkeypatch.setattr(comparing, "MOST", 2)
+    cut = certified(reconciled(world))
+    assert (cut["unconfirmed"] >= 3, cut["clean"], pairs(world)) == (True, False, wanted)
+    monkeypatch.undo()
+    again = reconciled(world)
+    assert again.found == run.found
+    assert {row.found_by for row in world.rows("select found_by from discrepancy")} == {run.id}
+
+
+def test_what_people_decided_stands_and_what_was_put_right_heals(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    done = tampered(sandbox, "order_currency", "order_deleted", "order_doubled")
+    reconciled(world)
+    closing = "closed_at = clock_timestamp()"
+    for kind, change in {
+        "order_deleted": f"state = 'accepted', {closing}",
+        "order_doubled": "state = 'marked'",
+    }.items():
+        world.do(
+            f"update discrepancy set {change} where source_id = :s",  # noqa: S608
+            s=done[kind]["source"],
+        )
+    currency = done["order_currency"]
+    sandbox.edit_halo_order(currency["halo_id"], currency_code=currency["before"])
+    certificate = certified(reconciled(world))
+    told = [certificate[name] for name in ("differences", "marked", "accepted", "clean")]
+    assert told == [0, 1, 1, True]
+    assert pairs(world) == set()
+    assert pairs(world, "healed") == {(currency["source"], "changed_in_halo")}
+    assert pairs(world, "accepted") == {(done["order_deleted"]["source"], "missing")}
+    a_side_fails(world, sandbox)
+
+
+def a_side_fails(world: World, sandbox: SandboxProcess) -> None:
+    """The run ends with a note, and the next one is well."""
+    sandbox.faults(side="highlevel", kind="500", probability=1)
+    with pytest.raises(SynclineError):
+        reconciled(world)
+    [failed] = world.rows("select state, note from reconciliation order by id desc limit 1")
+    assert (failed.state, bool(failed.note)) == ("failed", True)
+    sandbox.faults()
+    assert certified(reconciled(world))["clean"]
+    world.do("delete from cursor where kind <> 'reconciliation'")
+    world.do("update cursor set due_at = clock_timestamp()")
+    [due] = [nudge for nudge in due_pulls(world.parts) if nudge.task == "reconcile"]
+    world.follow(due)
+    [last] = world.rows("select cause, state from reconciliation order by id desc limit 1")
+    assert (last.cause, last.state) == ("schedule weekly", "done")
+    assert "reconcile" not in [nudge.task for nudge in due_pulls(world.parts)]
+
+
+_POSTED = "select source_id from delivery where flow = 'fulfillments'"
+
+
+def a_shipment(world: World, sandbox: SandboxProcess) -> None:
+    """Goods leave, and HighLevel is told; then Halo's consignment is deleted by hand."""
+    _, order, line = an_order(sandbox, 1)
+    hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], TRACKED))
+    world.drive()
+    shipped = [
+        one for one in certified(reconciled(world))["kinds"] if one["kind"] == "fulfillments"
+    ]
+    assert [(one["highlevel"], one["halo"], one["differences"]) for one in shipped] == [
+        ({"count": 1, "total": None}, {"count": 1, "total": None}, 0)
+    ]
+    assert len(sandbox.tamper("consignment_deleted", 1)) == 1
+
+
+def test_what_is_on_its_way_is_none_and_what_is_owed_for_long_is_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    a_shipment(world, sandbox)
+    sandbox.add_orders(1)
+    certificate = certified(reconciled(world))
+    gone = {(row.source_id, "missing") for row in world.rows(_POSTED)}
+    assert pairs(world) == gone | {("order", "not_in_ledger")}
+    assert [one["equal"] for one in certificate["complete"]] == [False, True, True]
+    assert "orders of HighLevel: it has 7, 6 were read" in certificates.lines(certificate)
+    world.drive()  # the window is owed again
+    moved, late, lost = sandbox.change_orders(3)
+    world.pull()
+    older = "noticed_at = noticed_at - interval '2 h', changed_at = changed_at - interval '2 h'"
+    world.do(f"update record set {older} where foreign_id = any(:i)", i=[late, lost])  # noqa: S608
+    world.do("delete from delivery where source_id = :i and flow = 'orders'", i=lost)
+    certificate = certified(reconciled(world))
+    assert pairs(world, "healed") == {("order", "not_in_ledger")}
+    assert certificate["on_the_way"] >= 1
+    assert pairs(world) == gone | {
+        (late, "not_delivered"),
+        (lost, "not_delivered"),
+        (lost, "unknown_in_halo"),
+    }
+    assert moved not in {source for source, _ in pairs(world)}
+    rest = "select foreign_id from record where kind = 'order' and foreign_id <> all(:i) limit 2"
+    [(held,), (erased,)] = world.rows(rest, i=[moved, late, lost])
+    parked = "update delivery set state = 'parked', field = :f where source_id = :i and {}"
+    world.do(parked.format("target = 'order'"), f="golive", i=held)
+    world.do(parked.format("target = 'order'"), f="contact", i=erased)
+    world.do("update record set erased_at = clock_timestamp() where foreign_id = :i", i=erased)
+    certificate = certified(reconciled(world))
+    assert not {held, erased} & {source for source, _ in pairs(world)}
+    assert {"what": "live orders held back until the connection is live", "count": 1} in (
+        certificate["left_out"]
+    )
+
+
+def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", transactions=0, subscriptions=0)
+    monkeypatch.setattr(paging, "PAGE_SIZE", 5)
+    line = world.parts.open_line(NAME)
+    period = period_of(world.parts, line.link, date(2026, 1, 1), None)
+    run_id = begin(world.parts, line.link, period, "test")
+    assert begin(world.parts, line.link, period, "another") is None
+    pages = []
+
+    def die(_: int, name: str) -> None:
+        pages.append(name)
+        if pages.count("after GET") == _COUNTS + 2:
+            raise Killed
+
+    before, mortal = last_call(sandbox), Mortal(world, die)
+    with pytest.raises(Killed):
+        advance(world.parts, line, lambda *_: None)
+    other = worlds(joins=True)
+    assert advance(other.parts, other.parts.open_line(NAME), lambda *_: None) is None
+    [running] = other.rows("select state, owner is null as free from reconciliation")
+    assert (running.state, running.free) == ("running", False)
+    mortal.silence()
+    assert "reconcile" not in [nudge.task for nudge in due_pulls(other.parts)]
+    sweep(other.parts)
+    assert "reconcile" in [nudge.task for nudge in due_pulls(other.parts)]
+    assert certified(finished(other, run_id))["clean"]
+    assert readings(sandbox, "halo", before).count("GET /SalesOrder") == 4
+    assert other.rows("select count(*) from reconciliation_row") == [(0,)]
+
+
+def test_a_worker_that_was_thought_dead_writes_nothing_any_more(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    sandbox.tamper("order_deleted", 1)
+    line = world.parts.open_line(NAME)
+    run_id = begin(world.parts, line.link, period_of(world.parts, line.link, None, None), "test")
+    other = worlds(joins=True)
+
+    def taken(_what: str, calls: int, _of: int) -> None:
+        if calls == _AT_THE_END:  # what seems to differ is read once more
+            world.do("update reconciliation set owner = null")
+            assert finished(other, run_id).found == 1
+            world.do("delete from discrepancy")
+
+    came = advance(world.parts, line, taken)
+    assert came is not None
+    assert came.again_after is not None
+    assert pairs(world) == set()
+    assert world.rows("select count(*) from reconciliation_row") == [(0,)]
+
+
+def test_what_nobody_told_of_in_highlevel_shows_in_a_sample_and_heals(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    kinds = ("transaction_refunded", "fulfillment_added")
+    refunded, shipped = (sandbox.tamper(kind, 1)[0] for kind in kinds)
+    wanted = {(one["source"], "not_in_ledger") for one in (refunded, shipped)}
+    certificate = certified(reconciled(world, sample=200))
+    assert (pairs(world), certificate["clean"]) == (wanted, False)
+    [money] = world.rows("select * from discrepancy where field = 'amount_refunded'")
+    assert [float(one) for one in (money.ours, money.theirs)] == [
+        float(refunded["after"]),
+        float(refunded["before"] or 0),
+    ]
+    world.drive()  # they are owed to be read again
+    assert certified(reconciled(world, sample=200))["clean"]
+    assert pairs(world, "healed") == wanted
+    a_refund_without_an_event(world, sandbox)
+    sandbox.remove_orders([shipped["source"]])
+    reconciled(world, sample=200)
+    [row] = world.rows("select * from discrepancy where state = 'open' and field = 'row'")
+    assert (row.source_id, row.cause, row.ours) == (shipped["source"], "not_in_ledger", None)
+
+
+def a_refund_without_an_event(world: World, sandbox: SandboxProcess) -> None:
+    """A full run rests on what was read; the pulls find it, and then both sides have it."""
+    made = "select count(*) from delivery where target = 'credit' and source_id = :s"
+    [refunded] = sandbox.tamper("transaction_refunded", 1)
+    [(before,)] = world.rows(made, s=refunded["source"])
+    assert certified(reconciled(world))["clean"]
+    world.schedule()
+    world.drive()
+    assert world.rows(made, s=refunded["source"]) == [(before + 1,)]
+    assert certified(reconciled(world))["clean"]
+
+
+def a_sample(world: World, sandbox: SandboxProcess) -> None:
+    """It says how much may differ; and a plan makes no call."""
+    sample = certified(reconciled(world, sample=20))
+    assert sample["statement"] == (
+        "0 of 20 sampled differ: with 95 % confidence under 13.91 % of all do"
+    )
+    line, before = world.parts.open_line(NAME), last_call(sandbox)
+    planned = plan(world.parts, line, (date(2026, 1, 1), date(2026, 12, 31)), None)
+    assert [one.what for one in planned][:2] == ["HighLevel's own counts", "list of orders"]
+    assert last_call(sandbox) == before

@@ -1,0 +1,1 @@
+"""The console entry, and the commands that start processes or publish tasks."""

@@ -1,0 +1,73 @@
+"""The installation that commands work with: settings, running servers, and the parts over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import RedisError
+
+from syncline.calls.context import Nudge, Parts
+from syncline.calls.keys import halo_key, highlevel_key
+from syncline.errors import Again
+from syncline.ledger.connections import Link
+from syncline.ledger.database import is_prepared
+from syncline.quota.keys import QuotaKey
+from syncline.quota.nudges import Nudges
+from syncline.settings import Settings
+from workers.embedded import servers as embedded
+from workers.logs import configure
+from workers.parts import make_parts
+
+
+@contextmanager
+def opened_here() -> Iterator[Parts]:
+    """The parts of a command, by the settings of the environment.
+
+    Raises:
+        Refused: as `opened`; or a setting is wrong.
+    """
+    settings = Settings.load()
+    configure(settings)
+    with opened(settings) as parts:
+        yield parts
+
+
+def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
+    """The keys that the calls of a connection are counted under."""
+    return highlevel_key(link), halo_key(link)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Parts]:
+    """The parts of a command; embedded servers run for its length at least.
+
+    Raises:
+        Refused: a server of the settings does not answer, or the sealing key is wrong.
+        Again: Redis went away during the block.
+    """
+    with _redis_in_reach(), embedded.using(settings) as servers:
+        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
+        try:
+            if not parts.ledger.run(is_prepared):
+                # Alembic is slow to import, and nearly every ledger is prepared.
+                from syncline.ledger.migrate import upgrade  # noqa: PLC0415
+
+                upgrade(servers.database_url)
+            yield parts
+        finally:
+            parts.close()
+
+
+@contextmanager
+def _redis_in_reach() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Again(
+            f"Redis is not reachable ({error}).", remedy="Try again when it is back."
+        ) from None
+
+
+def _left_to_the_sweep(_nudges: Nudges, _wanted: Iterable[Nudge]) -> None:
+    """Commands announce nothing: what they make due is found within seconds."""

@@ -1,0 +1,140 @@
+"""`syncline up`: everything that an installation on one machine needs, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import make_url
+
+from syncline import private
+from syncline.errors import Refused
+from syncline.highlevel.signatures import PUBLISHED
+from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
+from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.settings import Settings
+from syncline.terminal.context import command_context
+from syncline.terminal.output import say
+from workers.console.sandbox import port_file
+from workers.embedded import ports
+from workers.embedded.locks import FileLock
+from workers.installation import LOGS, Installation, running
+from workers.logs import configure
+from workers.supervisor import Process
+
+
+def up(
+    context: typer.Context,
+    *,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
+    ] = False,
+) -> None:
+    """Start everything and keep it running: servers, workers, receiver, Flower. Ctrl-C stops all.
+
+    Example: syncline up
+    """
+    settings = command_context(context).settings()
+    configure(settings)
+    with _only_one(settings), _asked_to_stop() as stop:
+        others = [sandbox_process(settings)] if sandbox else []
+        if sandbox:
+            settings = with_sandbox_key(settings)
+        with running(settings, *others) as installation:
+            _tell(settings, installation)
+            if sandbox:
+                _tell_sandbox(settings)
+            stop.wait()
+            say("Stopping: what is under way ends first.")
+    say("Stopped.")
+
+
+def sandbox_process(settings: Settings) -> Process:
+    """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
+    at = ports.choose(port_file(settings))
+    secret = _signing_secret(settings)
+    private.read_or_make(secret)
+    command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
+    return Process("sandbox", (*command, "--signing-secret", str(secret)), env={})
+
+
+def with_sandbox_key(settings: Settings) -> Settings:
+    """The same settings, by which the receiver also takes what this folder's sandbox signs.
+
+    Its secret is this folder's own: events that look real can be made by nobody else.
+    """
+    secret = private.read_or_make(_signing_secret(settings)).get_secret_value()
+    both = f"{settings.highlevel_public_keys or PUBLISHED}\n{SigningKeys(secret).public_ed25519}"
+    return settings.model_copy(update={"highlevel_public_keys": both})
+
+
+def _signing_secret(settings: Settings) -> Path:
+    return settings.data / "sandbox.secret"
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    with FileLock(settings.data / "up.lock") as lock:
+        if not lock.try_take():
+            raise Refused(
+                f"syncline up runs already on {settings.data}.",
+                remedy="Stop that one with Ctrl-C, or set SYNCLINE_DATA to another folder.",
+            )
+        yield
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that both stop everything in order."""
+    stop = threading.Event()
+    signs = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(sign, lambda *_: stop.set()) for sign in signs]
+    try:
+        yield stop
+    finally:
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)
+
+
+def _tell(settings: Settings, installation: Installation) -> None:
+    servers, port = installation.servers, installation.flower_port
+    password = (
+        "as in SYNCLINE_FLOWER_PASSWORD"
+        if settings.flower_password
+        else f"in {settings.data / 'flower.password'}"
+    )
+    say(f"PostgreSQL: {make_url(servers.database_url).render_as_string(hide_password=True)}")
+    say(f"Redis: {make_url(servers.redis_url).render_as_string(hide_password=True)}")
+    say(
+        f"Flower: http://{ports.LOOPBACK}:{port} (user {settings.flower_user}, password {password})"
+    )
+    say(
+        f"Webhooks: http://{settings.receiver_host}:{installation.receiver_port}/webhooks/highlevel"
+    )
+    if settings.receiver_port not in {0, installation.receiver_port}:
+        say(f"Port {settings.receiver_port} is taken, so webhooks sent there do not come here.")
+    say(f"Logs: {settings.data / LOGS}")
+    say("Look at it with: syncline status --watch. Stop it with Ctrl-C.")
+
+
+def _tell_sandbox(settings: Settings) -> None:
+    config = SandboxConfig()
+    url = f"http://{ports.LOOPBACK}:{ports.remembered(port_file(settings))}"
+    command = shlex.join(
+        [
+            *("syncline", "connection", "add", "sandbox"),
+            *("--location", LOCATION, "--highlevel-url", f"{url}/highlevel"),
+            *("--halo-url", f"{url}/halo", "--halo-client-id", config.halo_client_id),
+            *("--highlevel-token-env", "PIT", "--halo-secret-env", "SECRET"),
+        ]
+    )
+    say(f"Sandbox: {url} (Halo's dashboards: {url}/halo/dashboards)")
+    # These open nothing but the emulation, and are the same on every machine.
+    say(f"Try it with: PIT={TOKEN} SECRET={config.halo_client_secret} {command}")

@@ -1,0 +1,1 @@
+"""`syncline demo`, and the stage on which it and the benches run."""

@@ -1,0 +1,303 @@
+"""`syncline demo`: the main job on realistic data against both emulated APIs, with a worker killed.
+
+The story: all orders with their lines, their payments, refunds and subscriptions come over at the
+speed that HighLevel's limit allows; in the middle of a write a worker dies; when both sides agree,
+a few orders change and only these are written. The sandbox, which knows nothing of our ledger, has
+the last word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from syncline.calls.keys import highlevel_key
+from syncline.sandbox.config import SandboxConfig
+from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.output import console, say
+from workers.demo.stage import Stage, stage
+from workers.demo.view import Sight, View, report, sums
+from workers.installation import LOGS
+from workers.lanes import CREWS
+
+CHANGED = 10
+"""Orders that change when both sides agree."""
+
+KILL_AFTER = 1 / 3
+"""The share of the orders that Halo has when the worker is killed."""
+
+GIVE_UP_SECONDS = 200.0
+POLL_SECONDS = 0.1
+_TRIES = 5
+"""Looks for a write under way between two looks at everything."""
+
+_SLOW = {"min_ms": 300, "max_ms": 600}
+"""Milliseconds that Halo takes for a write while one is awaited to be killed in its middle."""
+
+# A call of the sandbox is answered in milliseconds. The calls of a killed worker count against the
+# quota until their deadline has passed.
+SETTINGS = {"DEADLINE": "5"}
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the demo came to: the sandbox's word, which knows nothing of our ledger.
+
+    Attributes:
+        orders: in line in Halo; likewise transactions that are owed, subscriptions, refunds.
+        orders_owed: how many Halo shall have; likewise the others.
+        sums: currency → what both sides hold of orders, payments, refunds and subscriptions.
+        missing: rows that Halo lacks, of every kind; likewise duplicates and wrong ones.
+        rejected_429: calls that a limit refused.
+        kills: workers killed in the middle of a write.
+        seconds: from the first reading until both sides agreed.
+        quota_bound_seconds: what HighLevel's limit alone asks for so many lists and details.
+        rewritten_after_change: orders written in Halo after the change of `changed` orders.
+        clean: the sandbox found nothing wrong.
+    """
+
+    orders: int
+    orders_owed: int
+    transactions: int
+    transactions_owed: int
+    refunds: int
+    refunds_owed: int
+    subscriptions: int
+    subscriptions_owed: int
+    sums: dict[str, dict[str, dict[str, str]]]
+    missing: int
+    duplicates: int
+    wrong_amounts: int
+    rejected_429: int
+    kills: int
+    seconds: float
+    quota_bound_seconds: float
+    changed: int
+    rewritten_after_change: int
+    clean: bool
+
+
+def demo(
+    context: typer.Context,
+    *,
+    orders: Annotated[
+        int, typer.Option(min=CHANGED, help="How many orders; details are read for all.")
+    ] = 1000,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
+) -> None:
+    """Bring a shop's orders and money to an emulated Halo, kill a worker, let the sandbox judge.
+
+    Ends with 0 only if the sandbox finds nothing wrong, and only the changed orders were written.
+
+    Example: syncline demo
+    """
+    config = SandboxConfig(orders=orders, transactions=orders * 6 // 5, subscriptions=orders // 10)
+    here = command_context(context)
+    with (
+        _terminated_like_interrupted(),
+        View(orders, config.highlevel_limit.calls) as view,
+    ):
+        view.say("Starting PostgreSQL, Redis, both APIs, workers, beat and Flower.")
+        folder = here.settings().data / "demo"
+        with stage(folder, config, "detail", SETTINGS, here.open) as on:
+            ending = _Story(on, config, view).play()
+            view.say("Stopping everything.")
+    console().print(report(asdict(ending)))
+    console().print(sums(ending.sums))
+    say(f"The sandbox's verdict: {'clean' if ending.clean else 'NOT clean'}. Logs: {folder / LOGS}")
+    if as_json:
+        say(json.dumps(asdict(ending)))
+    if not (ending.clean and ending.rewritten_after_change == CHANGED):
+        raise typer.Exit(WRONG_DATA)
+
+
+class _Story:
+    def __init__(self, on: Stage, config: SandboxConfig, view: View) -> None:
+        self._on = on
+        self._config = config
+        self._view = view
+        self._give_up = time.monotonic() + GIVE_UP_SECONDS
+
+    def play(self) -> Ending:
+        on, config = self._on, self._config
+        at = f"http://127.0.0.1:{on.installation.flower_port}"
+        self._view.say(f"Flower: {at} (password in {on.settings.data / 'flower.password'})")
+        began = time.monotonic()
+        for kind in ("order", "transaction", "subscription"):
+            on.publish_pull(kind, on.link.start_from)
+        self._watch(lambda sight: sight.in_line >= config.orders * KILL_AFTER)
+        kills = self._kill_in_the_middle()
+        agreed = self._watch(self._agrees)
+        seconds = time.monotonic() - began
+        rewritten = self._change() if agreed else 0
+        return self._judged(kills, seconds, rewritten)
+
+    def _kill_in_the_middle(self) -> int:
+        """Kill the worker that is at a write whose answer is not there yet."""
+        on = self._on
+        on.sandbox.faults(
+            side="halo", operation="POST /SalesOrder", kind="latency", probability=1.0, **_SLOW
+        )
+        killed: list[str] = []
+
+        def strike(sight: Sight) -> bool:
+            for _ in range(_TRIES):
+                killed.extend(self._strike())
+                if killed:
+                    return True
+                time.sleep(POLL_SECONDS / _TRIES)
+            return self._agrees(sight)
+
+        self._watch(strike)
+        on.sandbox.faults()
+        for name in killed:
+            self._view.say(f"Worker {name} was killed (SIGKILL) in the middle of a write.")
+        return len(killed)
+
+    def _strike(self) -> list[str]:
+        """The name of the worker that was killed, if one had a write under way."""
+        owners = {
+            int(row.name.rpartition(":")[2])
+            for row in self._on.rows(
+                """
+                select distinct s.name from delivery d join session s on s.id = d.owner
+                where d.state = 'sending' and d.target = 'order'
+                """
+            )
+        }
+        supervisor = self._on.installation.supervisor
+        for crew in CREWS:
+            if supervisor.pid(crew.name) in owners and supervisor.kill(crew.name):
+                return [crew.name]
+        return []
+
+    def _change(self) -> int:
+        """Change orders; returns how many rows were written in Halo until both sides agreed."""
+        on = self._on
+        self._view.say(f"Both sides agree. {CHANGED} orders change in HighLevel.")
+        before = len(on.sandbox.calls())
+        [(moment,)] = on.rows("select clock_timestamp()")
+        changed = on.sandbox.change_orders(CHANGED, fields="amount")
+        on.publish_pull("order", on.link.start_from)
+        self._watch(lambda sight: self._noticed(changed, moment) and self._agrees(sight))
+        writes = [
+            call
+            for call in on.sandbox.calls("halo", before)
+            if call["operation"] == "POST /SalesOrder"
+        ]
+        return sum(int(call["elements"]) for call in writes)
+
+    def _noticed(self, changed: list[str], moment: datetime) -> bool:
+        """Whether the ledger has a change of each of these orders since the moment."""
+        [(number,)] = self._on.rows(
+            """
+            select count(distinct foreign_id) from change
+            where at > :moment and kind = 'order' and foreign_id = any(:changed)
+            """,
+            moment=moment,
+            changed=changed,
+        )
+        return bool(number == len(changed))
+
+    def _watch(self, ends: Callable[[Sight], bool]) -> bool:
+        """Show how far it is until `ends` says so; False if that is not within reason."""
+        while time.monotonic() < self._give_up:
+            sight = self._look()
+            self._view.show(sight)
+            if ends(sight):
+                return True
+            time.sleep(POLL_SECONDS)
+        self._view.say("This takes too long. The verdict says what is missing.")
+        return False
+
+    def _agrees(self, sight: Sight) -> bool:
+        """Whether everything was seen and nothing is owed any more."""
+        config = self._config
+        wanted = (config.orders, config.transactions, config.subscriptions)
+        if (sight.in_line, sight.transactions, sight.subscriptions) != wanted:
+            return False
+        [(owed,)] = self._on.rows("select count(*) from delivery where state <> 'delivered'")
+        return bool(owed == 0)
+
+    def _look(self) -> Sight:
+        [row] = self._on.rows(
+            """
+            select
+                (select count(*) from record where kind = 'order') as orders,
+                (select count(*) from record where kind = 'transaction') as transactions,
+                (select count(*) from record where kind = 'subscription') as subscriptions,
+                count(*) filter (where flow = 'details') as details,
+                count(*) filter (where flow = 'orders') as in_line
+            from delivery where state = 'delivered'
+            """
+        )
+        [window] = self._on.parts.quota.left(highlevel_key(self._on.link))["windows"]
+        return Sight(
+            orders=row.orders,
+            transactions=row.transactions,
+            subscriptions=row.subscriptions,
+            details=row.details,
+            in_line=row.in_line,
+            quota=window["left"],
+        )
+
+    def _judged(self, kills: int, seconds: float, rewritten: int) -> Ending:
+        verdict = self._on.sandbox.audit()
+        found: dict[str, int] = verdict["counts"]
+
+        def count(start: str) -> int:
+            return sum(many for kind, many in found.items() if kind.startswith(start))
+
+        return Ending(
+            orders=verdict["orders_in_line"],
+            orders_owed=verdict["orders_owed"],
+            transactions=verdict["transactions_in_line"],
+            transactions_owed=verdict["transactions_owed"],
+            refunds=verdict["refunds_in_line"],
+            refunds_owed=verdict["refunds_owed"],
+            subscriptions=verdict["subscriptions_in_line"],
+            subscriptions_owed=verdict["subscriptions_owed"],
+            sums=verdict["sums"],
+            missing=count("missing"),
+            duplicates=count("duplicate"),
+            wrong_amounts=count("wrong"),
+            rejected_429=sum(verdict["rejected_429"].values()),
+            kills=kills,
+            seconds=round(seconds, 1),
+            quota_bound_seconds=_bound(self._config),
+            changed=CHANGED,
+            rewritten_after_change=rewritten,
+            clean=verdict["clean"],
+        )
+
+
+def _bound(config: SandboxConfig) -> float:
+    """The seconds until the last window may begin in which the last call fits."""
+    lists = (config.orders, config.transactions, config.subscriptions)
+    details = config.orders + config.subscriptions
+    calls = details + sum(math.ceil(rows / _PAGE) for rows in lists)
+    limit = config.highlevel_limit
+    return (math.ceil(calls / limit.calls) - 1) * limit.seconds
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM stops everything in order, as Ctrl-C does."""
+    before: Any = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

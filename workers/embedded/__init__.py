@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis from their wheels, for an installation on one machine."""
