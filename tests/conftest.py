@@ -10,7 +10,8 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ gc.disable()
 _CHUNK = 12
 """How many tests xdist hands to a process at a time: `--maxschedchunk` in pyproject.toml."""
 
-_LONGEST = {"test_12_no_ping_pong.py", "test_demo.py", "test_workers_die.py"}
+_LONGEST = ("test_workers_die.py", "test_demo.py", "test_compose.py")
 
 _NUMBERS = itertools.count(1)
 
@@ -61,11 +62,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest begin first, one in a chunk: begun last, one would keep all others waiting."""
-    longest = [item for item in items if item.path.name in _LONGEST]
+    """The longest begin first, a file in a chunk: begun last, one would keep all others waiting."""
+    longest = {name: [one for one in items if one.path.name == name] for name in _LONGEST}
     others = [item for item in items if item.path.name not in _LONGEST]
-    for at, item in enumerate(longest):
-        others.insert(at * _CHUNK, item)
+    for at, together in enumerate(longest.values()):
+        others[at * _CHUNK : at * _CHUNK] = together
     items[:] = others
 
 
@@ -154,12 +155,16 @@ def installations(_databases: _Databases, sandbox_process: SharedSandbox) -> Ins
     return Installations(_databases, sandbox_process)
 
 
+@pytest.fixture(scope="session")
+def new_database(_databases: _Databases) -> Callable[[], AbstractContextManager[str]]:
+    return _databases.lent
+
+
 @pytest.fixture
 def database(_databases: _Databases) -> Iterator[str]:
     """The URL of an empty database with the ledger's tables."""
-    name = _databases.take()
-    yield _databases.url(name)
-    _databases.give_back(name)
+    with _databases.lent() as url:
+        yield url
 
 
 @pytest.fixture
@@ -211,14 +216,21 @@ class _Databases:
             self._shape = connection.execute(_SHAPE).fetchone()
         self._free: list[str] = []
 
-    def take(self) -> str:
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """The URL of an empty database, which is taken back at the end."""
+        name = self._take()
+        yield self._url(name)
+        self._give_back(name)
+
+    def _take(self) -> str:
         if self._free:
             return self._free.pop()
         name = f"ledger_{next(_NUMBERS)}"
         self._copy(self._template, name)
         return name
 
-    def url(self, name: str) -> str:
+    def _url(self, name: str) -> str:
         return _sibling(self._server_url, name)
 
     def keep(self, url: str) -> str:
@@ -238,10 +250,10 @@ class _Databases:
     def _copy(self, name: str, copy: str) -> None:
         _administer(self._server_url, f'create database "{copy}" template "{name}"')
 
-    def give_back(self, name: str) -> None:
+    def _give_back(self, name: str) -> None:
         """End sessions in it and empty it; one whose shape a test has changed is dropped."""
         with _administering(self._server_url, name) as connection:
-            connection.execute(_END_OTHERS, [self._engines.resting(self.url(name))])
+            connection.execute(_END_OTHERS, [self._engines.resting(self._url(name))])
             is_as_made = connection.execute(_SHAPE).fetchone() == self._shape
             if is_as_made:
                 connection.execute(_EMPTY)

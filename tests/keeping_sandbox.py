@@ -63,7 +63,9 @@ class Keeper:
         return copied
 
 
-def create_keeping_app(config: SandboxConfig, keys: SigningKeys | None) -> Starlette:
+def create_keeping_app(
+    config: SandboxConfig | None = None, keys: SigningKeys | None = None
+) -> Starlette:
     app = create_app(config, keys)
     keeper = Keeper(app.state.sandbox)
     app.routes.append(Route("/kept/{name}", keeper.keep, methods=["POST"]))

@@ -1,7 +1,7 @@
 """Real worker processes, killed, stopped and deprived of their servers in the middle of the work.
 
 Everything is driven by beat alone. The settle time is longer than a call may be held up before it
-leaves, as it must be.
+leaves, as it must be. One installation goes through all of it; each test gives it new work.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from redis import Redis
 
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
+from tests.sandboxes import SharedSandbox
 from tests.world import World, small
 from workers import processes
 from workers.embedded.postgres import Postgres
@@ -34,45 +36,72 @@ ENVIRONMENT = {
     "SWEEP": "0.3",
     "TICK": "0.5",
     # What changed may have been made weeks ago, so all of it is read again and again.
-    "PULL_COLD": "2",
+    **dict.fromkeys(("PULL_HOT", "PULL_WARM", "PULL_COLD"), "2"),
     "WORKER_THREADS": "4",
     "KEY": "k" * 40,
 }
 QUICK = Backoff(first=timedelta(milliseconds=50), longest=timedelta(milliseconds=500))
 NAMES = ("one", "other")
+NEW_ORDERS = 50
+"""More than one worker sends at once."""
 _NEVER = threading.Event()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    with new_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def redis_url(redis_server_url: str) -> str:
+    with Redis.from_url(redis_server_url) as redis:
+        redis.flushall()
+    return redis_server_url
+
+
+@pytest.fixture(scope="module")
+def sandbox(sandbox_process: SharedSandbox) -> SandboxProcess:
+    small(sandbox_process, profile="plain", orders=0, customers=8)
+    sandbox_process.faults(kind="latency", probability=1, min_ms=60, max_ms=300)
+    return sandbox_process
+
+
+@pytest.fixture(scope="module")
 def world(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[World]:
     """What is in the ledger, looked at from outside; it takes no part in the work."""
-    small(sandbox, profile="plain", orders=40, customers=8)
-    sandbox.faults(kind="latency", probability=1, min_ms=20, max_ms=80)
     made = World(database, redis_url, sandbox, settle=4)
     yield made
     made.close()
 
 
-@pytest.fixture
-def workers(
-    world: World,
-    database: str,
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture(scope="module")
+def crew(
+    world: World, database: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Supervisor]:
-    """Two workers and a beat, at work until something is delivered and much is not."""
+    """Two workers and a beat."""
+    data = tmp_path_factory.mktemp("workers")
     environment = {**ENVIRONMENT, "DATABASE_URL": database, "REDIS_URL": redis_url}
-    for name, value in environment.items():
-        monkeypatch.setenv(f"SYNCLINE_{name}", value)
-    settings = Settings(data=tmp_path)
-    crews = [replace(EVERYTHING, name=name) for name in NAMES]
-    with Supervisor(tmp_path / "logs", grace=timedelta(seconds=8), backoff=QUICK) as supervisor:
-        supervisor.start(
-            [*(processes.worker(crew, settings) for crew in crews), processes.beat(settings)]
-        )
-        until(lambda: delivered_orders(world) >= 4)
-        yield supervisor
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(f"SYNCLINE_{name}", value)
+        settings = Settings(data=data)
+        crews = [replace(EVERYTHING, name=name) for name in NAMES]
+        with Supervisor(data / "logs", grace=timedelta(seconds=8), backoff=QUICK) as supervisor:
+            supervisor.start(
+                [*(processes.worker(crew, settings) for crew in crews), processes.beat(settings)]
+            )
+            yield supervisor
+
+
+@pytest.fixture
+def workers(crew: Supervisor, world: World, sandbox: SandboxProcess) -> Supervisor:
+    """Both workers at work: of the new orders something is delivered and much is not."""
+    before = delivered_orders(world)
+    sandbox.add_orders(NEW_ORDERS)
+    until(lambda: delivered_orders(world) >= before + 4)
+    assert delivered_orders(world) < before + NEW_ORDERS
+    return crew
 
 
 def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(
@@ -120,7 +149,6 @@ def test_postgresql_restarted_in_the_middle_loses_and_doubles_nothing(
     pids = [workers.pid(name) for name in NAMES]
     ensure_stopped(server)
     ensure_running(server)
-    world.parts.ledger.engine.dispose()
     until(lambda: in_line(world, sandbox))
     assert [workers.pid(name) for name in NAMES] == pids
     assert sandbox.audit()["clean"]

@@ -246,6 +246,7 @@ def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     world = synced(worlds, sandbox)
+    world.do("update delivery set confirmed_at = clock_timestamp()")  # written just now
     rows = world.rows("select target_id from delivery where target = 'order'")
     before = last_call(sandbox)
     arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
