@@ -59,9 +59,9 @@ def _measure(
 ) -> dict[str, Any]:
     line = parts.open_line(NAME)
     started = time.monotonic()
-    seen = survey(parts, line, line.link.start_from, _silent)
+    seen = survey(line, line.link.start_from, _silent)
     progress(f"dry run: {time.monotonic() - started:.1f} s")
-    done = settle(parts, line, seen, _silent)
+    done = settle(line, seen, _silent)
     seconds = time.monotonic() - started
     pairs = {one.order: one.halo for one in done.found.matched}
     true = {order: row for order, row in pairs.items() if truth["matches"].get(order) == row}

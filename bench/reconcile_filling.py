@@ -116,7 +116,7 @@ def ship(parts: Parts, sandbox: SandboxProcess, orders: int) -> int:
         RuntimeError: not all of them were.
     """
     line = parts.open_line(NAME)
-    poll(parts, line)  # what there is by now is not new
+    poll(line)  # what there is by now is not new
     sold = parts.ledger.run(
         lambda c: c.execute(
             text(
@@ -132,7 +132,7 @@ def ship(parts: Parts, sandbox: SandboxProcess, orders: int) -> int:
     )
     for at, order_id in enumerate(sold):
         sandbox.consign(order_id, note=f"Tracking: 1Z{at:06}\nCarrier: UPS")
-    poll(parts, line)
+    poll(line)
     _drive(parts)
     shipped = "select count(*) from delivery where target = 'fulfillment'"
     return int(parts.ledger.run(lambda c: c.execute(text(shipped)).scalar_one()))
@@ -157,7 +157,7 @@ def _drive(parts: Parts) -> None:
     """Do what is due, until nothing is."""
     while nudges := sweep(parts):
         for nudge in nudges:
-            send(parts, parts.open_line(NAME), nudge.target)
+            send(parts.open_line(NAME), nudge.target)
     if left := parts.ledger.run(_left):
         raise RuntimeError(f"Not in line: {left}")
 
@@ -216,8 +216,8 @@ def _save(target_name: str) -> int:
         )
         if not leases:
             return many
-        known = capabilities.known(parts, line)
-        writes = [one.departed(uuid4()) for one in render(parts, line, target, known, leases)]
+        known = capabilities.known(line)
+        writes = [one.departed(uuid4()) for one in render(line, target, known, leases)]
         if not writes:
             continue
         rows = target.saves(_DOOR, _PERMIT, [one.body for one in writes])
@@ -271,7 +271,7 @@ def _sent(parts: Parts, target: str) -> None:
     """Send what is owed to a target; what waits for the first row to be found is not due yet."""
     sweep(parts)
     while parts.ledger.run(lambda c: c.execute(text(_OPEN), {"target": target}).scalar_one()):
-        after = send(parts, parts.open_line(NAME), target).after
+        after = send(parts.open_line(NAME), target).after
         parts.sleep(0.1 if after is None else min(after.total_seconds(), 0.1))
 
 

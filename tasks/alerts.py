@@ -31,4 +31,4 @@ def tell(connection: str) -> None:
     after = notify(here, line.link)
     if after is not None:
         here.announce([Nudge(connection, "tell", "", after)])
-    watch(here, line)
+    watch(line)

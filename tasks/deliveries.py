@@ -17,7 +17,7 @@ def send(connection: str, target: str) -> None:
 
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("send", target))
-    after = send_step(here, here.open_line(connection), target).after
+    after = send_step(here.open_line(connection), target).after
     if after is not None:
         here.announce([Nudge(connection, "send", target, after.total_seconds())])
 
@@ -29,6 +29,6 @@ def look_up(connection: str, target: str) -> None:
 
     here = parts()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("look_up", target))
-    after = look_up_step(here, here.open_line(connection), target).after
+    after = look_up_step(here.open_line(connection), target).after
     if after is not None:
         here.announce([Nudge(connection, "look_up", target, after.total_seconds())])

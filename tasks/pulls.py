@@ -35,7 +35,7 @@ def halo(connection: str) -> None:
 
     here = parts()
     here.nudges.clear(connection, Lane.PULLS, flag("poll_halo", ""))
-    after = poll(here, here.open_line(connection))
+    after = poll(here.open_line(connection))
     if after is not None:
         here.announce([Nudge(connection, "poll_halo", "", after)])
 
@@ -50,6 +50,6 @@ def _pull(connection: str, kind: str, since: str | None, until: str | None) -> N
     first = day(since, line.link.start_from)
     last = day(until, here.now().date())
     here.nudges.clear(connection, Lane.PULLS, flag(f"pull:{kind}:{first}:{last}", ""))
-    finished = pull(here, line, kind, first, last, Lane.PULLS)
+    finished = pull(line, kind, first, last, Lane.PULLS)
     if finished.again_after is not None:
         here.announce([Nudge(connection, f"pull:{kind}:{first}:{last}", "", finished.again_after)])

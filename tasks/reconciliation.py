@@ -25,7 +25,7 @@ def run(connection: str, period: str | None = None) -> None:
     if period is not None:
         days = period_of(here, line.link, *asked(period))
         begin(here, line.link, days, "task")
-    came = advance(here, line, _silent)
+    came = advance(line, _silent)
     if came is not None and came.again_after is not None:
         here.announce([Nudge(connection, "reconcile", "", came.again_after)])
 

@@ -34,7 +34,7 @@ def owe_again(connection: str) -> None:
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("owe_again", ""))
-    owe_again_step(here, here.open_line(connection))
+    owe_again_step(here.open_line(connection))
 
 
 @shared_task(name="syncline.upkeep.credentials")

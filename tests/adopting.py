@@ -31,11 +31,11 @@ def since(world: World) -> date:
 
 
 def surveyed(world: World) -> Survey:
-    return survey(world.parts, world.reopened(), since(world), quiet)
+    return survey(world.reopened(), since(world), quiet)
 
 
 def adopted(world: World) -> Adopted:
-    return settle(world.parts, world.reopened(), surveyed(world), quiet)
+    return settle(world.reopened(), surveyed(world), quiet)
 
 
 def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str], bool]) -> None:
@@ -47,7 +47,7 @@ def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str],
 
     mortal = Mortal(world, strike)
     with pytest.raises(Killed):
-        settle(world.parts, world.reopened(), seen, quiet)
+        settle(world.reopened(), seen, quiet)
     mortal.silence()
 
 

@@ -70,7 +70,7 @@ def money_row(world: World, target: str = "payment") -> Any:
 def delete(world: World, path: str) -> None:
     """What a person does in Halo's own screens, by its API."""
     line = world.parts.open_line(NAME)
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     gate.read(f"DELETE {path}", lambda permit: line.halo.delete(path, permit))
 
 

@@ -109,7 +109,6 @@ class World:
     def pull(self, kind: str = "order", since: date | None = None) -> Finished:
         today = self.parts.now().date()
         return pull(
-            self.parts,
             self.parts.open_line(NAME),
             kind,
             since or today - timedelta(days=30),
@@ -151,19 +150,19 @@ class World:
                 return
             line = self.parts.open_line(nudge.connection)
             if nudge.task == "send":
-                send(self.parts, line, nudge.target)
+                send(line, nudge.target)
             elif nudge.task == "look_up":
-                look_up(self.parts, line, nudge.target)
+                look_up(line, nudge.target)
             elif nudge.task == "owe_again":
-                owe_again(self.parts, line)
+                owe_again(line)
             elif nudge.task == "poll_halo":
-                poll(self.parts, line)
+                poll(line)
             elif nudge.task == "reconcile":
-                advance(self.parts, line, lambda *_: None)
+                advance(line, lambda *_: None)
             else:
                 _, kind, first, last = nudge.task.split(":")
                 since, until = date.fromisoformat(first), date.fromisoformat(last)
-                pull(self.parts, line, kind, since, until, Lane.PULLS)
+                pull(line, kind, since, until, Lane.PULLS)
         except SynclineError as error:
             self.failures.append(error)
 

@@ -10,12 +10,11 @@ from threading import Lock
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line
+from syncline.calls.context import Line, Parts
 from syncline.calls.keys import halo_key, highlevel_key
 from syncline.credentials.halo_tokens import LedgerTokens
 from syncline.credentials.highlevel_tokens import InstalledTokens
 from syncline.credentials.stored import secret
-from syncline.encryption import Sealer
 from syncline.engine.rules import rules_of
 from syncline.errors import Refused
 from syncline.halo.client import HaloClient
@@ -23,7 +22,6 @@ from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource
 from syncline.highlevel.oauth import OAuthDesk
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
-from syncline.ledger.database import Ledger
 from syncline.settings import Settings
 from syncline.transport import Transport
 
@@ -34,19 +32,9 @@ LINE_KEPT = 5.0
 class KeptLines:
     """The lines of a process, over one transport: see `Lines`."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        transport: Transport,
-        sealer: Sealer,
-        settings: Settings,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._ledger = ledger
+    def __init__(self, worker: Parts, transport: Transport) -> None:
+        self._worker = worker
         self._transport = transport
-        self._sealer = sealer
-        self._settings = settings
-        self._now = now
         self._lock = Lock()
         self._open: dict[str, tuple[float, Line]] = {}
         self._tokens: dict[str, LedgerTokens] = {}
@@ -57,7 +45,7 @@ class KeptLines:
         with self._lock:
             kept = self._open.get(name)
             if kept is None or time.monotonic() - kept[0] > LINE_KEPT:
-                kept = (time.monotonic(), self._ledger.run(lambda c: self._make(c, name)))
+                kept = (time.monotonic(), self._worker.ledger.run(lambda c: self._make(c, name)))
                 self._open[name] = kept
             return kept[1]
 
@@ -70,6 +58,7 @@ class KeptLines:
         link = connections.by_name(connection, name)
         client_secret = self._secret(connection, link.tenant_place, "client_secret", name)
         return Line(
+            worker=self._worker,
             link=link,
             document=rules_of(link),
             highlevel=HighLevelClient(
@@ -87,7 +76,7 @@ class KeptLines:
                 client_secret=client_secret,
                 scope=link.scope,
                 tokens=self._tokens_of(link),
-                now=self._now,
+                now=self._worker.now,
                 read_only=link.state == "rehearsing",
             ),
             highlevel_key=highlevel_key(link),
@@ -97,7 +86,9 @@ class KeptLines:
     def _tokens_of(self, link: Link) -> LedgerTokens:
         owner = link.tenant_place
         if owner not in self._tokens:
-            self._tokens[owner] = LedgerTokens(self._ledger, self._sealer, owner, self._now)
+            self._tokens[owner] = LedgerTokens(
+                self._worker.ledger, self._worker.sealer, owner, self._worker.now
+            )
         return self._tokens[owner]
 
     def _highlevel_tokens(self, connection: Connection, link: Link) -> TokenSource:
@@ -106,14 +97,14 @@ class KeptLines:
             return PrivateToken(token)
         key = (link.name, link.location_place, link.company_id, link.highlevel_url)
         if key not in self._installed:
-            desk = oauth_desk(self._settings, self._transport, link, self._now)
+            desk = oauth_desk(self._worker.settings, self._transport, link, self._worker.now)
             self._installed[key] = InstalledTokens(
-                self._ledger, self._sealer, link, desk, self._now
+                self._worker.ledger, self._worker.sealer, link, desk, self._worker.now
             )
         return self._installed[key]
 
     def _secret(self, connection: Connection, owner: str, purpose: str, name: str) -> SecretStr:
-        found = secret(connection, self._sealer, owner, purpose)
+        found = secret(connection, self._worker.sealer, owner, purpose)
         if found is None:
             raise Refused(
                 f"Connection {name!r} has no {purpose.replace('_', ' ')}.",

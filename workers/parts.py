@@ -86,9 +86,9 @@ def make_parts(
 
         transport = Transport()
         clients.callback(transport.close)
-        return KeptLines(ledger, transport, sealer, settings, utc_now)
+        return KeptLines(made, transport)
 
-    return Parts(
+    made = Parts(
         settings=settings,
         ledger=ledger,
         quota=Quota(redis, recover=partial(_recover, ledger), reserve=settings.quota_reserve),
@@ -104,6 +104,7 @@ def make_parts(
         announce=partial(announce, nudges),
         close=closing.close,
     )
+    return made
 
 
 def _recover(ledger: Ledger, key: str, window: timedelta) -> Sequence[Spent]:

@@ -119,11 +119,11 @@ def adopt(
     with command_context(context).open() as parts, progress_bars() as progress:
         line = as_live(parts.open_line(name))
         if decided:
-            left = take(parts, line, _pairs(decided), progress)
+            left = take(line, _pairs(decided), progress)
             say(f"{len(decided) - left} of {len(decided)} adopted.")
             raise typer.Exit(WRONG_DATA if left else 0)
         since = line.link.start_from if start_from is None else day(start_from)
-        seen = step.survey(parts, line, since, progress)
+        seen = step.survey(line, since, progress)
         if doubtful is not None:
             _write(doubtful, _all_likely(seen))
         report = _report(name, seen, seen.found, seen.money)
@@ -132,10 +132,10 @@ def adopt(
         if apply:
             many = len(seen.found.matched) + seen.money.matched
             agreed(f"Write our reference to {many} rows in Halo?", yes=yes)
-            done = step.settle(parts, line, seen, progress)
+            done = step.settle(line, seen, progress)
             started = not done.unwritten and not keep_stopped
             if started:
-                step.begin(parts, line)
+                step.begin(line)
             report = _report(
                 name,
                 seen,

@@ -30,7 +30,7 @@ from syncline.adopt.money_rules import (
 from syncline.adopt.pins import park_doubtful, pin_of
 from syncline.adopt.reading import HaloSide, amount_of, as_sold
 from syncline.adopt.rules import Adoption, Held, Sold
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import pinned, requests
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import customers, orders, payments
@@ -182,7 +182,7 @@ def match_money(
 
 
 def settle_money(
-    connection: Connection, parts: Parts, line: Line, since: date, side: MoneySide, money: Money
+    connection: Connection, line: Line, since: date, side: MoneySide, money: Money
 ) -> None:
     """Pin what matched and park what is doubtful, in the caller's transaction."""
     pairs = [(name, one) for name in KINDS for one in money.groups[KINDS[name]].matched]
@@ -214,7 +214,7 @@ def settle_money(
         ],
     )
     reasons = {numbers[one.source, one.role]: one.reason for one in questions}
-    park_doubtful(connection, parts, reasons)
+    park_doubtful(connection, line.worker, reasons)
 
 
 def _owe_bills(

@@ -15,7 +15,7 @@ from syncline.adopt.queries import OpenOrder
 from syncline.adopt.rules import Held, Sold
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_gate, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.context import PARALLEL, Line
 from syncline.calls.patience import patiently
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Absent, MissingScope, Rejected, Unmappable
@@ -48,7 +48,7 @@ class HaloSide:
     templates: list[InvoiceHolding]
 
 
-def read_highlevel(parts: Parts, line: Line, since: date, progress: Progress) -> None:
+def read_highlevel(line: Line, since: date, progress: Progress) -> None:
     """Read HighLevel's orders and money created from a day on into the ledger.
 
     And the orders, however old, that this money belongs to.
@@ -56,47 +56,49 @@ def read_highlevel(parts: Parts, line: Line, since: date, progress: Progress) ->
     Raises:
         SynclineError: a window could not be read.
     """
-    _read_windows(parts, line, "order", since, progress)
+    _read_windows(line, "order", since, progress)
     if _keeps_payments(line):
-        _read_windows(parts, line, "transaction", since, progress)
+        _read_windows(line, "transaction", since, progress)
     if _keeps_subscriptions(line):
-        _read_windows(parts, line, "subscription", since, progress)
-    _read_missing(parts, line, progress)
+        _read_windows(line, "subscription", since, progress)
+    _read_missing(line, progress)
 
 
-def _read_windows(parts: Parts, line: Line, kind: str, since: date, progress: Progress) -> None:
-    today = parts.now().date()
+def _read_windows(line: Line, kind: str, since: date, progress: Progress) -> None:
+    today = line.worker.now().date()
     windows = paging.windows(since, today, today=today)
     what = f"reading HighLevel's {kind}s, windows"
     for at, window in enumerate(windows):
         progress(what, at, len(windows))
         while True:
             after = patiently(
-                parts,
-                lambda: pull(parts, line, kind, window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
+                line.worker,
+                lambda: pull(line, kind, window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
             ).again_after
             if after is None:
                 break
-            parts.sleep(after)
+            line.worker.sleep(after)
     progress(what, len(windows), len(windows))
 
 
-def _read_missing(parts: Parts, line: Line, progress: Progress) -> None:
+def _read_missing(line: Line, progress: Progress) -> None:
     """Read orders that only money names; what cannot be read now is left to the workers."""
-    missing = parts.ledger.run(lambda connection: queries.missing_orders(connection, line.link))
-    gate = highlevel_gate(parts, line, Lane.BACKFILL)
+    missing = line.worker.ledger.run(
+        lambda connection: queries.missing_orders(connection, line.link)
+    )
+    gate = highlevel_gate(line, Lane.BACKFILL)
     done = 0
     while done < len(missing):
         progress("reading further orders of HighLevel", done, len(missing))
         ids = missing[done : done + PARALLEL]
         makes = [_order_reader(line, order) for order in ids]
-        outcomes = patiently(parts, lambda: gate.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
+        outcomes = patiently(line.worker, lambda: gate.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
         read: dict[str, Any] = {
             order: outcome.result
             for order, outcome in zip(ids, outcomes, strict=False)
             if outcome.error is None
         }
-        parts.ledger.run(
+        line.worker.ledger.run(
             lambda c: record(c, line.link, line.document, "order", "detail", read, "adopt")  # noqa: B023 - run at once
         )
         done += len(outcomes)
@@ -107,10 +109,10 @@ def _order_reader(line: Line, order: str) -> Callable[[Permit], object]:
 
 
 def read_halo(
-    parts: Parts, line: Line, since: date, by_currency: Mapping[int, str], progress: Progress
+    line: Line, since: date, by_currency: Mapping[int, str], progress: Progress
 ) -> HaloSide:
     """By reports where the tenant runs them, else by lists."""
-    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.BACKFILL))
+    gate = patiently(line.worker, lambda: halo_gate(line, Lane.BACKFILL))
     calls = 0
 
     def asked(query: Query) -> object:
@@ -121,7 +123,7 @@ def read_halo(
         def make(permit: Permit) -> object:
             return ask(line.halo, permit, query)
 
-        return patiently(parts, lambda: gate.read(f"{query.method} {query.path}", make))
+        return patiently(line.worker, lambda: gate.read(f"{query.method} {query.path}", make))
 
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
     try:
@@ -160,7 +162,7 @@ def _keeps_subscriptions(line: Line) -> bool:
     return line.document.subscriptions.into != "none"
 
 
-def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> None:
+def read_details(line: Line, many: int, progress: Progress) -> None:
     """Read all details that are due, as the workers would."""
     targets = ["highlevel.order"] if line.document.orders.lines == "detail" else []
     if _keeps_subscriptions(line):
@@ -169,14 +171,14 @@ def read_details(parts: Parts, line: Line, many: int, progress: Progress) -> Non
         done = 0
         while True:
             progress("reading details", min(done, many), many)
-            pause = readings.read(parts, line, target).after
+            pause = readings.read(line, target).after
             if pause is None:
                 break
             done += ROUNDS * PARALLEL
-            parts.sleep(pause.total_seconds())
+            line.worker.sleep(pause.total_seconds())
 
 
-def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
+def currencies_of(line: Line, since: date) -> dict[int, str]:
     """Halo's id → ISO 4217; where Halo has two names for it, the one that our records use."""
 
     def named(connection: Connection) -> list[dict[str, Any]]:
@@ -184,15 +186,15 @@ def currencies_of(parts: Parts, line: Line, since: date) -> dict[int, str]:
         money = money_queries.open_money(connection, line.link, since)
         return [*(one.canonical for one in sold), *(one.canonical for one in money)]
 
-    wanted = {str(one.get("currency") or "") for one in parts.ledger.run(named)}
-    known = capabilities.known(parts, line)
-    ids = patiently(parts, lambda: currencies.learn(parts, line, known, wanted)).currencies
+    wanted = {str(one.get("currency") or "") for one in line.worker.ledger.run(named)}
+    known = capabilities.known(line)
+    ids = patiently(line.worker, lambda: currencies.learn(line, known, wanted)).currencies
     return {code: iso for iso, code in sorted(ids.items(), key=lambda one: one[0] in wanted)}
 
 
-def open_orders(parts: Parts, line: Line, since: date) -> list[OpenOrder]:
+def open_orders(line: Line, since: date) -> list[OpenOrder]:
     """Orders created from a day on that nothing was sent of."""
-    return parts.ledger.run(lambda c: queries.open_orders(c, line.link, orders.FLOW, since))
+    return line.worker.ledger.run(lambda c: queries.open_orders(c, line.link, orders.FLOW, since))
 
 
 def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:

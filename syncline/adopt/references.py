@@ -77,9 +77,7 @@ _WRITTEN: Mapping[str, Target] = {
 """What is written to, in this order: what the rest stands on first."""
 
 
-def write_references(
-    parts: Parts, line: Line, progress: Progress, leases: Sequence[Lease] = ()
-) -> int:
+def write_references(line: Line, progress: Progress, leases: Sequence[Lease] = ()) -> int:
     """Write to all pinned rows; returns how many are not confirmed when it gives up.
 
     Args:
@@ -92,91 +90,85 @@ def write_references(
         Refused: Halo lets nobody in.
     """
     return sum(
-        _write_all(
-            parts, line, target, progress, [one for one in leases if one.target == target.name]
-        )
+        _write_all(line, target, progress, [one for one in leases if one.target == target.name])
         for target in _WRITTEN.values()
     )
 
 
-def _write_all(
-    parts: Parts, line: Line, target: Target, progress: Progress, given: list[Lease]
-) -> int:
+def _write_all(line: Line, target: Target, progress: Progress, given: list[Lease]) -> int:
     what = f"writing references, {target.name}s"
-    total = max(_left(parts, line, target), len(given))
+    total = max(_left(line, target), len(given))
     waited = 0.0
-    patience = PATIENCE_S + line.link.settle(parts.settings.settle).total_seconds()
-    while left := _left(parts, line, target):
+    patience = PATIENCE_S + line.link.settle(line.worker.settings.settle).total_seconds()
+    while left := _left(line, target):
         progress(what, total - left, total)
-        pause = _round(parts, line, target, given)
+        pause = _round(line, target, given)
         given = []
         if pause is None:
             waited = 0.0
             continue
         if waited > patience:
             return left
-        parts.sleep(pause)
+        line.worker.sleep(pause)
         waited += pause
     if total:
         progress(what, total, total)
     return 0
 
 
-def _left(parts: Parts, line: Line, target: Target) -> int:
-    return parts.ledger.run(
+def _left(line: Line, target: Target) -> int:
+    return line.worker.ledger.run(
         lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).left
 
 
-def _round(parts: Parts, line: Line, target: Target, given: list[Lease]) -> float | None:
+def _round(line: Line, target: Target, given: list[Lease]) -> float | None:
     """Write what is due and look at what is in doubt; the seconds to wait if there was neither."""
     try:
-        gate = halo_gate(parts, line, Lane.BACKFILL)
-        with in_hand(parts):
-            next_run = _written(parts, line, target, gate, given)
+        gate = halo_gate(line, Lane.BACKFILL)
+        with in_hand(line.worker):
+            next_run = _written(line, target, gate, given)
             if next_run is None:
                 return None
             if next_run.after is not None:
                 return min(next_run.after.total_seconds(), 1.0)
-            if _checked(parts, line, target, gate):
+            if _checked(line, target, gate):
                 return None
     except NoQuota as error:
         return min(error.after.total_seconds(), 1.0)
-    rest = parts.ledger.run(
+    rest = line.worker.ledger.run(
         lambda connection: pinned.unwritten(connection, line.link, target.name)
     ).next_in_s
     return min(max(rest, 0.05), 1.0)
 
 
-def _written(
-    parts: Parts, line: Line, target: Target, gate: Gate, given: list[Lease]
-) -> NextRun | None:
+def _written(line: Line, target: Target, gate: Gate, given: list[Lease]) -> NextRun | None:
     """Write what is due; None: go on at once."""
-    known = capabilities.known(parts, line)
+    known = capabilities.known(line)
     size = known.array_size(target.name)
     # A size that is not proved yet is tried on one array alone.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
-    leases = given or parts.ledger.run(
+    leases = given or line.worker.ledger.run(
         lambda connection: pinned.claim_unsent(
-            connection, line.link, target.name, parts.session(), most
+            connection, line.link, target.name, line.worker.session(), most
         )
     )
     if not leases:
         return NextRun.when_due()
     batch = Batch(leases)
-    with put_back(parts, line, ADOPTING, batch):
-        arrays = batches.arrays(_writes(parts, line, target, leases), size)
+    with put_back(line, ADOPTING, batch):
+        arrays = batches.arrays(_writes(line, target, leases), size)
         tokens = gate.tokens(len(arrays))
     if batch.next_run is not None:
         return batch.next_run
     now, later = arrays[: len(tokens)], arrays[len(tokens) :]
-    _release(parts, [write.lease for array in later for write in array.writes])
-    batches.write(parts, line, target, gate, known, tokens, now)
+    _release(line.worker, [write.lease for array in later for write in array.writes])
+    batches.write(line, target, gate, known, tokens, now)
     return None
 
 
-def _writes(parts: Parts, line: Line, target: Target, leases: Sequence[Lease]) -> list[Write]:
-    found = parts.ledger.run(
+def _writes(line: Line, target: Target, leases: Sequence[Lease]) -> list[Write]:
+    found = line.worker.ledger.run(
         lambda connection: records.canonical(
             connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
         )
@@ -238,11 +230,11 @@ def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, 
     return {}
 
 
-def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:
+def _checked(line: Line, target: Target, gate: Gate) -> bool:
     """Read rows whose outcome is unknown, by their ids."""
-    leases = parts.ledger.run(
+    leases = line.worker.ledger.run(
         lambda connection: pinned.claim_doubtful(
-            connection, line.link, target.name, parts.session(), PARALLEL
+            connection, line.link, target.name, line.worker.session(), PARALLEL
         )
     )
     if not leases:
@@ -254,9 +246,9 @@ def _checked(parts: Parts, line: Line, target: Target, gate: Gate) -> bool:
             [_reader(line, target, lease) for lease in leases],
         )
     finally:
-        parts.ledger.run_patiently(
+        line.worker.ledger.run_patiently(
             lambda connection: _concluded(connection, line, target, leases, outcomes),
-            sleep=parts.sleep,
+            sleep=line.worker.sleep,
         )
     return True
 

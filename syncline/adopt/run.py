@@ -30,7 +30,7 @@ from syncline.adopt.reading import (
 )
 from syncline.adopt.references import write_references
 from syncline.adopt.rules import Adoption, Held, Sold
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.calls.hold import in_hand
 from syncline.deliveries import pinned, recovery
 from syncline.engine.rules import begin as start
@@ -88,21 +88,21 @@ class Adopted:
     unwritten: int
 
 
-def survey(parts: Parts, line: Line, since: date, progress: Progress) -> Survey:
+def survey(line: Line, since: date, progress: Progress) -> Survey:
     """Read both sides and tell what belongs together; nothing outside is changed.
 
     Raises:
         Refused: the connection is at work, so it may be creating these very orders.
         SynclineError: a side could not be read.
     """
-    _stands_still(parts, line)
-    read_highlevel(parts, line, since, progress)
-    by_currency = currencies_of(parts, line, since)
-    waiting = open_orders(parts, line, since)
+    _stands_still(line)
+    read_highlevel(line, since, progress)
+    by_currency = currencies_of(line, since)
+    waiting = open_orders(line, since)
     sold = {one.id: one for one in (as_sold(one.order_id, one.canonical) for one in waiting)}
     # An order from before may be needed for later money, and its row be as old.
     first = min([since, *(one.day for one in sold.values() if one.day is not None)])
-    halo = read_halo(parts, line, first - MARGIN, by_currency, progress)
+    halo = read_halo(line, first - MARGIN, by_currency, progress)
     holdings = {one.row.id: one for one in halo.orders}
     held = {key: as_held(one, by_currency) for key, one in holdings.items()}
     side = MoneySide.of(halo, by_currency)
@@ -113,27 +113,27 @@ def survey(parts: Parts, line: Line, since: date, progress: Progress) -> Survey:
         found = rules.match(sold.values(), pool)
         return found, match_money(connection, line, since, side, found, known), len(known)
 
-    found, money, known = parts.ledger.run(told)
+    found, money, known = line.worker.ledger.run(told)
     return Survey(since, found, sold, held, holdings, side, money, known)
 
 
-def settle(parts: Parts, line: Line, seen: Survey, progress: Progress) -> Adopted:
+def settle(line: Line, seen: Survey, progress: Progress) -> Adopted:
     """Pin what matched, park what is doubtful, and write our references to what is pinned.
 
     Raises:
         Refused: the connection is at work.
         SynclineError: a side could not be reached; what is pinned by then goes on later.
     """
-    _stands_still(parts, line)
-    forgotten = parts.ledger.run(lambda connection: _begin(connection, line, seen.since))
+    _stands_still(line)
+    forgotten = line.worker.ledger.run(lambda connection: _begin(connection, line, seen.since))
     # Read after the matches were settled, a detail would be a change that is sent to Halo.
-    read_details(parts, line, len(seen.sold), progress)
-    with in_hand(parts):
-        found, money = parts.ledger.run(lambda connection: _settle(connection, parts, line, seen))
-    return Adopted(found, money, forgotten, write_references(parts, line, progress))
+    read_details(line, len(seen.sold), progress)
+    with in_hand(line.worker):
+        found, money = line.worker.ledger.run(lambda connection: _settle(connection, line, seen))
+    return Adopted(found, money, forgotten, write_references(line, progress))
 
 
-def begin(parts: Parts, line: Line) -> None:
+def begin(line: Line) -> None:
     """Let a connection go on after its adoption; nothing that was adopted is written anew."""
 
     def work(connection: Connection) -> None:
@@ -145,15 +145,15 @@ def begin(parts: Parts, line: Line) -> None:
             line.link.id,
             what="adopt --apply",
             subject=line.link.name,
-            by=actor(parts.settings),
+            by=actor(line.worker.settings),
             before={"state": line.link.state, "note": line.link.note},
             after={"state": "active"},
         )
 
-    parts.ledger.run(work)
+    line.worker.ledger.run(work)
 
 
-def _stands_still(parts: Parts, line: Line) -> None:
+def _stands_still(line: Line) -> None:
     """Nobody else may create orders meanwhile.
 
     Raises:
@@ -162,11 +162,11 @@ def _stands_still(parts: Parts, line: Line) -> None:
     """
 
     def work(connection: Connection) -> tuple[str, int]:
-        recovery.recover(connection, parts.settings.dead_after, parts.settings.settle)
+        recovery.recover(connection, line.worker.settings.dead_after, line.worker.settings.settle)
         link = connections.by_name(connection, line.link.name)
         return link.state, queries.in_flight(connection, link)
 
-    state, many = parts.ledger.run(work)
+    state, many = line.worker.ledger.run(work)
     if state == "active":
         raise Refused(
             f"{line.link.name} is at work, so it may be creating the very orders that Halo has.",
@@ -208,9 +208,7 @@ def _records(
         after = page[-1][0]
 
 
-def _settle(
-    connection: Connection, parts: Parts, line: Line, seen: Survey
-) -> tuple[Adoption, Money]:
+def _settle(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption, Money]:
     """Matched anew with what the ledger knows by now, and written down in one transaction."""
     link, since = line.link, seen.since
     waiting = {
@@ -234,6 +232,6 @@ def _settle(
     ]
     pinned.pin(connection, pins)
     reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
-    park_doubtful(connection, parts, reasons)
-    settle_money(connection, parts, line, since, seen.side, money)
+    park_doubtful(connection, line.worker, reasons)
+    settle_money(connection, line, since, seen.side, money)
     return found, money

@@ -16,7 +16,7 @@ from syncline.adopt.reading import Progress, currencies_of
 from syncline.adopt.references import write_references
 from syncline.adopt.rules import own_order
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.calls.hold import in_hand
 from syncline.calls.patience import patiently
 from syncline.deliveries import pinned
@@ -58,7 +58,7 @@ class _Books:
     known: Mapping[tuple[str, int], str]
 
 
-def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
+def take(line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
     """Adopt single rows as a person has decided; returns how many are not confirmed yet.
 
     Args:
@@ -71,15 +71,14 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
         Refused: something is not open to be adopted, or that row of Halo is another one's.
         Absent: there is no such row in Halo.
     """
-    by_currency = currencies_of(parts, line, line.link.start_from)
-    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
+    by_currency = currencies_of(line, line.link.start_from)
+    gate = patiently(line.worker, lambda: halo_gate(line, Lane.DELIVERIES))
     read = {
-        wanted: _READ[wanted.target](_read(parts, line, gate, wanted.target, row_id))
+        wanted: _READ[wanted.target](_read(line, gate, wanted.target, row_id))
         for wanted, row_id in pairs.items()
     }
     currencies = {
-        wanted: by_currency.get(_currency(parts, line, row) or 0, "")
-        for wanted, row in read.items()
+        wanted: by_currency.get(_currency(line, row) or 0, "") for wanted, row in read.items()
     }
 
     def claimed(connection: Connection) -> list[Lease]:
@@ -101,29 +100,29 @@ def take(parts: Parts, line: Line, pairs: Mapping[Wanted, int], progress: Progre
                 line.link.id,
                 what="adopt --take",
                 subject=wanted.number,
-                by=actor(parts.settings),
+                by=actor(line.worker.settings),
                 after={"target": wanted.target, "id": row_id},
             )
-        return pinned.claim(connection, parts.session(), taken, len(taken))
+        return pinned.claim(connection, line.worker.session(), taken, len(taken))
 
-    with in_hand(parts):
-        leases = parts.ledger.run(claimed)
-    return write_references(parts, line, progress, leases)
-
-
-def _read(parts: Parts, line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
-    return patiently(parts, lambda: read_row(line, gate, targets.TARGETS[target], row_id))
+    with in_hand(line.worker):
+        leases = line.worker.ledger.run(claimed)
+    return write_references(line, progress, leases)
 
 
-def _currency(parts: Parts, line: Line, row: HaloRow) -> int | None:
+def _read(line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
+    return patiently(line.worker, lambda: read_row(line, gate, targets.TARGETS[target], row_id))
+
+
+def _currency(line: Line, row: HaloRow) -> int | None:
     """Halo's id of a row's currency; a payment is in that of its invoice."""
     if isinstance(row, (OrderRow, InvoiceRow)):
         return row.currency_code
     invoice_id = getattr(row, "invoice_id", None)
     if invoice_id is None:
         return None
-    gate = patiently(parts, lambda: halo_gate(parts, line, Lane.DELIVERIES))
-    invoice = _read(parts, line, gate, "invoice", invoice_id)
+    gate = patiently(line.worker, lambda: halo_gate(line, Lane.DELIVERIES))
+    invoice = _read(line, gate, "invoice", invoice_id)
     return InvoiceRow.of(invoice).currency_code
 
 

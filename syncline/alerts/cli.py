@@ -185,7 +185,7 @@ def try_out(
             show(as_json, {"would": would}, lambda: plain(would))
             return
         with Console(stderr=True).status("") as shown:
-            ways = try_alerts(parts, line, shown.update)
+            ways = try_alerts(line, shown.update)
     trial = _Trial(connection, bool(ways) and all(way.arrived for way in ways), ways)
     show(as_json, trial, lambda: _render_trial(trial))
     if not trial.arrived:

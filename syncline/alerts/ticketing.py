@@ -13,7 +13,7 @@ from syncline.alerts.telling import BY_HAND
 from syncline.alerts.tickets import Desk
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Absent
 from syncline.halo.abilities import Abilities
 from syncline.halo.entities.resources import TICKET, TICKET_STATUS, TICKET_TYPE
@@ -45,31 +45,28 @@ def desk_of(known: Abilities) -> Desk:
     return Desk(kept["type"], kept["closed_status"], frozenset(kept["closed"]), shows_errors)
 
 
-def learn_desk(
-    parts: Parts, line: Line, known: Abilities, _currencies: Collection[str] = ()
-) -> Abilities:
+def learn_desk(line: Line, known: Abilities, _currencies: Collection[str] = ()) -> Abilities:
     """What is known of a tenant, after it was asked how it keeps tickets where that is old.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
     found_at = known.by_name["tickets"].found_at if known.tickets else None
-    if found_at is None or parts.now() - found_at > _ASKED_EVERY:
-        return _asked(parts, line)
+    if found_at is None or line.worker.now() - found_at > _ASKED_EVERY:
+        return _asked(line)
     return known
 
 
-def learn_hidden(parts: Parts, line: Line, how: str) -> None:
+def learn_hidden(line: Line, how: str) -> None:
     """Integration errors of ours are refused or not shown."""
     capabilities.teach(
-        parts,
         line,
-        lambda known: known.without_integration_errors(found_at=parts.now(), how=how),
+        lambda known: known.without_integration_errors(found_at=line.worker.now(), how=how),
     )
 
 
-def _asked(parts: Parts, line: Line) -> Abilities:
-    gate = halo_gate(parts, line, Lane.UPKEEP)
+def _asked(line: Line) -> Abilities:
+    gate = halo_gate(line, Lane.UPKEEP)
     types = gate.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
     statuses = gate.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
     kept: dict[str, Any] = {
@@ -78,10 +75,9 @@ def _asked(parts: Parts, line: Line) -> Abilities:
         "closed": [one.id for one in statuses if one.name.strip().lower() in _CLOSED],
     }
     return capabilities.teach(
-        parts,
         line,
         lambda known: known.with_tickets(
-            kept, found_at=parts.now(), how="GET /TicketType and /Status"
+            kept, found_at=line.worker.now(), how="GET /TicketType and /Status"
         ),
     )
 
@@ -93,7 +89,7 @@ def _first(rows: Iterable[LookupRow], names: Iterable[str]) -> int | None:
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def watch(parts: Parts, line: Line, *, every: timedelta = WATCH_EVERY) -> None:
+def watch(line: Line, *, every: timedelta = WATCH_EVERY) -> None:
     """Look at the tickets of open alerts whose turn has come.
 
     Raises:
@@ -101,17 +97,17 @@ def watch(parts: Parts, line: Line, *, every: timedelta = WATCH_EVERY) -> None:
     """
     if not line.link.reads:
         return
-    taken = parts.ledger.run(
+    taken = line.worker.ledger.run(
         lambda connection: queries.to_look_at(connection, line.link.id, every, MOST)
     )
     if not taken:
         return
-    gate = halo_gate(parts, line, Lane.UPKEEP)
-    desk = desk_of(learn_desk(parts, line, capabilities.known(parts, line)))
+    gate = halo_gate(line, Lane.UPKEEP)
+    desk = desk_of(learn_desk(line, capabilities.known(line)))
     for number, ticket_id in taken:
         by = _done_by(line, gate, int(ticket_id), desk.closed)
         if by is not None:
-            _acknowledge(parts, line, number, by)
+            _acknowledge(line, number, by)
 
 
 def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> str | None:
@@ -126,11 +122,11 @@ def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> 
     return BY_HAND[0] if row.status_id in done else None
 
 
-def _acknowledge(parts: Parts, line: Line, number: int, by: str) -> None:
+def _acknowledge(line: Line, number: int, by: str) -> None:
     def work(connection: Connection) -> None:
         for source_id in queries.acknowledge(connection, [number], by).values():
             effects.decided(
                 connection, line.link.id, what="alerts acknowledge", subject=source_id, by=by
             )
 
-    parts.ledger.run(work)
+    line.worker.ledger.run(work)

@@ -46,7 +46,7 @@ class Arrival:
     what: str
 
 
-def try_alerts(parts: Parts, line: Line, tell: Tell) -> list[Arrival]:
+def try_alerts(line: Line, tell: Tell) -> list[Arrival]:
     """Tell a trial alert by every way of a connection, and close it.
 
     Args:
@@ -63,31 +63,31 @@ def try_alerts(parts: Parts, line: Line, tell: Tell) -> list[Arrival]:
             f"Connection {line.link.name!r} is {line.link.state}, so nothing is written to Halo.",
             remedy=f"Start it with `syncline connection start {line.link.name}`.",
         )
-    number = parts.ledger.run(lambda connection: _begin(connection, parts, line))
+    number = line.worker.ledger.run(lambda connection: _begin(connection, line))
     found: list[Arrival] = []
     if line.document.alerts.into == "ticket":
         try:
-            found.append(_ticket(parts, line, number, tell))
+            found.append(_ticket(line, number, tell))
         finally:
-            _close(parts, line, number)
+            _close(line, number)
     else:
-        _tell(parts, line)
-        _close(parts, line, number)
+        _tell(line)
+        _close(line, number)
     tell("telling the channels")
-    notify(parts, line.link)
-    found += _messages(parts, number)
+    notify(line.worker, line.link)
+    found += _messages(line.worker, number)
     if found and all(way.arrived for way in found):
-        parts.ledger.run(lambda connection: queries.prove(connection, number))
+        line.worker.ledger.run(lambda connection: queries.prove(connection, number))
     return found
 
 
-def _begin(connection: Connection, parts: Parts, line: Line) -> int:
+def _begin(connection: Connection, line: Line) -> int:
     effects.decided(
         connection,
         line.link.id,
         what="alerts test",
         subject=line.link.name,
-        by=actor(parts.settings),
+        by=actor(line.worker.settings),
     )
     return queries.open_test(connection, line.link.id, trial(line))
 
@@ -107,23 +107,23 @@ def trial(line: Line) -> Raised:
     )
 
 
-def _ticket(parts: Parts, line: Line, number: int, tell: Tell) -> Arrival:
+def _ticket(line: Line, number: int, tell: Tell) -> Arrival:
     """Make the ticket, read it back, close it, read that back."""
     tell("making a ticket in Halo")
-    _tell(parts, line)
-    made = _settled(parts, line, number)
+    _tell(line)
+    made = _settled(line, number)
     if made.ticket_state != "delivered" or made.ticket_id is None:
-        return Arrival("Halo ticket", arrived=False, what=_why(parts, line, made))
+        return Arrival("Halo ticket", arrived=False, what=_why(line, made))
     ticket_id = int(made.ticket_id)
     tell(f"reading ticket {ticket_id} back")
     try:
-        _read_back(parts, line, ticket_id, made.source_id)
+        _read_back(line, ticket_id, made.source_id)
         tell(f"closing ticket {ticket_id}")
-        _close(parts, line, number)
-        closed = _settled(parts, line, number)
+        _close(line, number)
+        closed = _settled(line, number)
         if closed.ticket_state != "delivered":
-            return Arrival("Halo ticket", arrived=False, what=_why(parts, line, closed))
-        _read_back(parts, line, ticket_id, made.source_id)
+            return Arrival("Halo ticket", arrived=False, what=_why(line, closed))
+        _read_back(line, ticket_id, made.source_id)
     except SynclineError as error:
         return Arrival("Halo ticket", arrived=False, what=str(error))
     return Arrival(
@@ -131,8 +131,8 @@ def _ticket(parts: Parts, line: Line, number: int, tell: Tell) -> Arrival:
     )
 
 
-def _read_back(parts: Parts, line: Line, ticket_id: int, reference: str) -> None:
-    gate = halo_gate(parts, line, Lane.DELIVERIES)
+def _read_back(line: Line, ticket_id: int, reference: str) -> None:
+    gate = halo_gate(line, Lane.DELIVERIES)
     row = gate.read(
         "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKETS, ticket_id)
     )
@@ -144,43 +144,47 @@ def _read_back(parts: Parts, line: Line, ticket_id: int, reference: str) -> None
         )
 
 
-def _tell(parts: Parts, line: Line) -> None:
+def _tell(line: Line) -> None:
     """An evaluation of what is to be told of this connection alone."""
     rules = {line.link.id: (line.link, line.document)}
-    give_up = parts.monotonic() + PATIENCE.total_seconds()
+    give_up = line.worker.monotonic() + PATIENCE.total_seconds()
 
     def work(connection: Connection) -> bool:
         now = raising.begin(connection)
         if now is not None:
-            telling.tell(parts, connection, rules, now)
+            telling.tell(line.worker, connection, rules, now)
         return now is not None
 
-    while not parts.ledger.run(work):
-        if parts.monotonic() > give_up:
+    while not line.worker.ledger.run(work):
+        if line.worker.monotonic() > give_up:
             raise Again("Another evaluation of alerts did not end.")
-        parts.sleep(_PAUSE_S)
+        line.worker.sleep(_PAUSE_S)
 
 
-def _close(parts: Parts, line: Line, number: int) -> None:
-    parts.ledger.run(lambda connection: queries.close(connection, number))
-    _tell(parts, line)
+def _close(line: Line, number: int) -> None:
+    line.worker.ledger.run(lambda connection: queries.close(connection, number))
+    _tell(line)
 
 
-def _settled(parts: Parts, line: Line, number: int) -> Alert:
+def _settled(line: Line, number: int) -> Alert:
     """The alert once its ticket is delivered or parked, sent by us or by a worker."""
-    give_up = parts.monotonic() + PATIENCE.total_seconds()
+    give_up = line.worker.monotonic() + PATIENCE.total_seconds()
     while True:
-        send(parts, line, TARGETS[TICKET])
-        look_up(parts, line, TARGETS[TICKET])
-        [alert] = parts.ledger.run(lambda c: queries.listed(c, everything=True, number=number))
-        if alert.ticket_state in _SETTLED or parts.monotonic() > give_up:
+        send(line, TARGETS[TICKET])
+        look_up(line, TARGETS[TICKET])
+        [alert] = line.worker.ledger.run(
+            lambda c: queries.listed(c, everything=True, number=number)
+        )
+        if alert.ticket_state in _SETTLED or line.worker.monotonic() > give_up:
             return alert
-        parts.sleep(_PAUSE_S)
+        line.worker.sleep(_PAUSE_S)
 
 
-def _why(parts: Parts, line: Line, alert: Alert) -> str:
+def _why(line: Line, alert: Alert) -> str:
     """Why its ticket is not there; the connection may have been stopped meanwhile."""
-    link = parts.ledger.run(lambda connection: connections.by_name(connection, line.link.name))
+    link = line.worker.ledger.run(
+        lambda connection: connections.by_name(connection, line.link.name)
+    )
     if link.stopped_by_itself and link.note:
         return link.note
     if alert.ticket_state == "parked":

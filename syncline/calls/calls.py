@@ -224,24 +224,24 @@ class Gate:
         self._parts.quota.give_back(self._key, [token], sent=sent)
 
 
-def halo_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
+def halo_gate(line: Line, lane: Lane) -> Gate:
     """The way out to a line's Halo tenant, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    gate = Gate(parts, (line.link.id, line.link.name), line.halo_key, lane)
+    gate = Gate(line.worker, (line.link.id, line.link.name), line.halo_key, lane)
     gate.sign_in(line.halo)
     return gate
 
 
-def highlevel_gate(parts: Parts, line: Line, lane: Lane) -> Gate:
+def highlevel_gate(line: Line, lane: Lane) -> Gate:
     """The way out to a line's HighLevel location, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    gate = Gate(parts, (line.link.id, line.link.name), line.highlevel_key, lane)
+    gate = Gate(line.worker, (line.link.id, line.link.name), line.highlevel_key, lane)
     line.highlevel.sign_in(gate.read)
     return gate
 

@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.halo.abilities import Abilities
 from syncline.ledger import capabilities
 
 
-def known(parts: Parts, line: Line) -> Abilities:
+def known(line: Line) -> Abilities:
     """What is known of the line's tenant now."""
-    return parts.ledger.run(
+    return line.worker.ledger.run(
         lambda connection: Abilities.from_rows(
             capabilities.read(connection, line.link.tenant_place)
         )
     )
 
 
-def teach(parts: Parts, line: Line, change: Callable[[Abilities], Abilities]) -> Abilities:
+def teach(line: Line, change: Callable[[Abilities], Abilities]) -> Abilities:
     """Change what is known, one process at a time; returns the new whole."""
     owner = line.link.tenant_place
 
@@ -32,4 +32,4 @@ def teach(parts: Parts, line: Line, change: Callable[[Abilities], Abilities]) ->
             capabilities.write(connection, owner, after.to_rows())
         return after
 
-    return parts.ledger.run(work)
+    return line.worker.ledger.run(work)

@@ -60,6 +60,7 @@ class Line:
     halo: HaloClient
     highlevel_key: QuotaKey
     halo_key: QuotaKey
+    worker: Parts
     lane: Lane = Lane.DELIVERIES
 
 

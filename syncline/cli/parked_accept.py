@@ -117,10 +117,10 @@ def _all(parts: Parts, found: Sequence[ParkedDelivery], *, dry_run: bool) -> _Re
 def _batch(parts: Parts, name: str, ids: Sequence[int], *, dry_run: bool) -> list[_Accepted]:
     line = parts.open_line(name)
     standings = parts.ledger.run(lambda database: _still_parked(database, ids))
-    plans = plan_parked(parts, line, standings)
+    plans = plan_parked(line, standings)
     done = plans
     if not dry_run:
-        done = accept(parts, line, plans, "parked accept", actor(parts.settings))
+        done = accept(line, plans, "parked accept", actor(parts.settings))
     return [
         _told(name, standing, plan, plan.why or ("" if plan in done else _MOVED_ON))
         for standing, plan in zip(standings, plans, strict=True)

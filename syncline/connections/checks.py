@@ -12,7 +12,7 @@ import httpcore
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.credentials import stored
 from syncline.credentials.highlevel_tokens import read_grant
 from syncline.credentials.scopes import (
@@ -103,7 +103,6 @@ class Question:
 
 
 def inspect(
-    parts: Parts,
     line: Line,
     *,
     probe: Callable[[Gate], Finding] | None,
@@ -120,18 +119,18 @@ def inspect(
     findings: list[Finding] = []
     errors: list[SynclineError] = []
     who = (line.link.id, line.link.name)
-    highlevel = Gate(parts, who, line.highlevel_key, Lane.UPKEEP)
-    halo = Gate(parts, who, line.halo_key, Lane.UPKEEP)
+    highlevel = Gate(line.worker, who, line.highlevel_key, Lane.UPKEEP)
+    halo = Gate(line.worker, who, line.halo_key, Lane.UPKEEP)
     granted: list[Token] = []
     with closing(Transport(connections=1)) as transport:
-        desk = _token_desk(parts, line, transport)
+        desk = _token_desk(line, transport)
         for answered, scopes in (
             (
                 _highlevel(line, highlevel, tell),
-                partial(_highlevel_scopes, parts, line, highlevel),
+                partial(_highlevel_scopes, line, highlevel),
             ),
             (
-                _asked(halo, _halo(parts, line, desk, granted), tell),
+                _asked(halo, _halo(line, desk, granted), tell),
                 partial(_halo_scopes, line, granted),
             ),
         ):
@@ -192,13 +191,13 @@ def _refusals(finding: Finding) -> list[SynclineError]:
     return [] if finding.works else [MissingScope(finding.found, remedy=finding.remedy)]
 
 
-def _highlevel_scopes(parts: Parts, line: Line, gate: Gate) -> Finding:
+def _highlevel_scopes(line: Line, gate: Gate) -> Finding:
     """What HighLevel's token may do and need not, as far as can be seen from here."""
     link = line.link
     needs = highlevel_needs(line.document)
     if link.auth == "oauth":
-        grant = parts.ledger.run(
-            lambda connection: read_grant(connection, parts.sealer, link.location_place)
+        grant = line.worker.ledger.run(
+            lambda connection: read_grant(connection, line.worker.sealer, link.location_place)
         )
         scopes = grant.scopes if grant is not None else frozenset[str]()
         if link.company_id is not None:
@@ -303,7 +302,7 @@ def _lists_of_highlevel(line: Line) -> Iterator[Question]:
         )
 
 
-def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Question]:
+def _halo(line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Question]:
     def fetch(permit: Permit) -> Token:
         granted.append(desk.fetch(permit))
         return granted[-1]
@@ -318,7 +317,7 @@ def _halo(parts: Parts, line: Line, desk: TokenDesk, granted: list[Token]) -> It
         "Halo: currencies",
         "GET /Currency",
         lambda permit: list_rows(line.halo, permit, CURRENCY),
-        lambda rows: _remember_currencies(parts, line, rows),
+        lambda rows: _remember_currencies(line, rows),
     )
     yield Question(
         "Halo: customers",
@@ -366,12 +365,12 @@ def _first_page(line: Line, path: str, permit: Permit) -> int | None:
     return listing(line.halo.get(path, params, permit).document).record_count
 
 
-def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
+def _token_desk(line: Line, transport: Transport) -> TokenDesk:
     """Asks for a token of its own: the one that is kept may have come from an older secret."""
     link = line.link
-    secret = parts.ledger.run(
+    secret = line.worker.ledger.run(
         lambda connection: stored.secret(
-            connection, parts.sealer, link.tenant_place, "client_secret"
+            connection, line.worker.sealer, link.tenant_place, "client_secret"
         )
     )
     if secret is None:
@@ -386,17 +385,16 @@ def _token_desk(parts: Parts, line: Line, transport: Transport) -> TokenDesk:
         client_id=link.client_id,
         client_secret=secret,
         scope=link.scope,
-        now=parts.now,
+        now=line.worker.now,
     )
 
 
-def _remember_currencies(parts: Parts, line: Line, rows: Sequence[CurrencyRow]) -> str:
+def _remember_currencies(line: Line, rows: Sequence[CurrencyRow]) -> str:
     found, rates = currency_ids(rows), currency_rates(rows)
     capabilities.teach(
-        parts,
         line,
         lambda known: known.with_currencies(
-            found, rates=rates, found_at=parts.now(), how="connection check"
+            found, rates=rates, found_at=line.worker.now(), how="connection check"
         ),
     )
     return ", ".join(sorted(found)) or "none with an ISO code"

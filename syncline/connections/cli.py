@@ -261,9 +261,8 @@ def check(
         line = parts.open_line(name)
         with Console(stderr=True).status("") as shown:
             inspected = inspect(
-                parts,
                 line,
-                probe=(lambda gate: probe(parts, line, gate)) if with_probe else None,
+                probe=(lambda gate: probe(line, gate)) if with_probe else None,
                 tell=lambda what: shown.update(f"asking: {what}"),
             )
     checked = _Checked(

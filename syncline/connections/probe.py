@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from syncline.actor import caused
 from syncline.calls.calls import Gate, Outcome
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.connections.checks import Finding
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.flows.flow import external_link
@@ -25,32 +25,30 @@ _WHAT = "Halo: writing, finding and removing an order"
 _CAUSE = "connection check --probe"
 
 
-def probe(parts: Parts, line: Line, gate: Gate) -> Finding:
+def probe(line: Line, gate: Gate) -> Finding:
     """Write one test order without an amount, prove how it is found again, and remove it.
 
     Halo's automations are told to stay out of it. What cannot be removed is named.
     """
     # One probe a process, and a process has its own session: the reference is never used twice.
-    reference = f"HL-probe-{parts.session().hex}"
+    reference = f"HL-probe-{line.worker.session().hex}"
     try:
         body = _body(reference, _client(line, gate))
-        row = _written(parts, line, gate, body, reference)
+        row = _written(line, gate, body, reference)
     except SynclineError as error:
         return Finding(_WHAT, False, False, error.what, _remedy(error, reference))
-    return _found_and_removed(parts, line, gate, reference, row)
+    return _found_and_removed(line, gate, reference, row)
 
 
-def _found_and_removed(
-    parts: Parts, line: Line, gate: Gate, reference: str, row: HaloRow
-) -> Finding:
+def _found_and_removed(line: Line, gate: Gate, reference: str, row: HaloRow) -> Finding:
     failure: SynclineError | None = None
     way = None
     try:
-        way = prove(parts, line, TARGETS["order"], gate, reference, str(row.id))
+        way = prove(line, TARGETS["order"], gate, reference, str(row.id))
     except SynclineError as error:
         failure = error
     try:
-        _removed(parts, line, gate, reference, row.id)
+        _removed(line, gate, reference, row.id)
     except SynclineError as error:
         return Finding(_WHAT, False, False, error.what, f"Remove order {row.id} in Halo by hand.")
     if way is None:
@@ -87,17 +85,17 @@ def _body(reference: str, client_id: int) -> dict[str, Any]:
     }
 
 
-def _written(parts: Parts, line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
+def _written(line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
     outcome = _made(gate, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
     rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_rows` gave
     ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]
     if len(ours) != 1:
         raise Doubtful("Halo's answer to the test order does not contain it.")
-    _note(parts, line, "create", reference, ours[0].id, outcome)
+    _note(line, "create", reference, ours[0].id, outcome)
     return ours[0]
 
 
-def _removed(parts: Parts, line: Line, gate: Gate, reference: str, order_id: int) -> None:
+def _removed(line: Line, gate: Gate, reference: str, order_id: int) -> None:
     try:
         outcome = _made(
             gate,
@@ -106,7 +104,7 @@ def _removed(parts: Parts, line: Line, gate: Gate, reference: str, order_id: int
         )
     except Absent:
         return
-    _note(parts, line, "delete", reference, order_id, outcome)
+    _note(line, "delete", reference, order_id, outcome)
 
 
 def _made(gate: Gate, operation: str, make: Callable[[Permit], Any]) -> Outcome:
@@ -116,9 +114,7 @@ def _made(gate: Gate, operation: str, make: Callable[[Permit], Any]) -> Outcome:
     return outcome
 
 
-def _note(
-    parts: Parts, line: Line, effect: str, reference: str, order_id: int, outcome: Outcome
-) -> None:
+def _note(line: Line, effect: str, reference: str, order_id: int, outcome: Outcome) -> None:
     def work(connection: Connection) -> None:
         effects.note(
             connection,
@@ -129,10 +125,10 @@ def _note(
             target_id=str(order_id),
             reference=reference,
             call_id=outcome.call_id,
-            cause=caused(_CAUSE, parts.settings),
+            cause=caused(_CAUSE, line.worker.settings),
         )
 
-    parts.ledger.run(work)
+    line.worker.ledger.run(work)
 
 
 def _remedy(error: SynclineError, reference: str) -> str:

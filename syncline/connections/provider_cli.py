@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from syncline.actor import caused
 from syncline.calls.calls import Gate, Outcome, Planned, highlevel_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
     PATH,
@@ -71,7 +71,7 @@ def list_registered(context: typer.Context, *, connection: Name, as_json: AsJson
     """
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
-        found = [_shown(one) for one in _registered(line, highlevel_gate(parts, line, Lane.UPKEEP))]
+        found = [_shown(one) for one in _registered(line, highlevel_gate(line, Lane.UPKEEP))]
     show(as_json, {"providers": found}, lambda: _render(line, found))
 
 
@@ -113,7 +113,7 @@ def register(
         if dry_run:
             _print_request(line, wanted)
             return
-        gate = highlevel_gate(parts, line, Lane.UPKEEP)
+        gate = highlevel_gate(line, Lane.UPKEEP)
         known = _registered(line, gate)
         standing = _of_name(known, wanted)
         if standing is not None:
@@ -122,7 +122,7 @@ def register(
             return
         if not yes:
             _confirm(line, wanted)
-        made = _Registration(parts, line, gate, wanted, known).made()
+        made = _Registration(line, gate, wanted, known).made()
     say(f"Registered {wanted.unique_name} as {made.id} in location {line.link.location_id}.")
 
 
@@ -131,13 +131,12 @@ class _Registration:
 
     def __init__(
         self,
-        parts: Parts,
         line: Line,
         gate: Gate,
         wanted: NewProvider,
         known: Sequence[IntegrationProvider],
     ) -> None:
-        self._parts = parts
+        self._parts = line.worker
         self._line = line
         self._gate = gate
         self._wanted = wanted

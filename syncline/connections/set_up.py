@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Absent, Again, Doubtful
 from syncline.ledger import effects
 from syncline.transport import Permit
@@ -33,10 +33,8 @@ class SetUp:
         cause: who or what asked for it.
     """
 
-    def __init__(
-        self, parts: Parts, line: Line, gate: Gate, *, flow: str, reference: str, cause: str
-    ) -> None:
-        self.parts = parts
+    def __init__(self, line: Line, gate: Gate, *, flow: str, reference: str, cause: str) -> None:
+        self.parts = line.worker
         self.line = line
         self.gate = gate
         self._flow = flow

@@ -87,7 +87,7 @@ def install_dashboard(
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = steps.install(
-            parts, line, dry_run=dry_run, cause=caused("halo dashboard install", parts.settings)
+            line, dry_run=dry_run, cause=caused("halo dashboard install", parts.settings)
         )
     done = _Installed(
         connection, result.name, _rows(result.items), result.shows, dry_run=result.dry_run
@@ -105,7 +105,7 @@ def show_dashboard(context: typer.Context, connection: Name, *, as_json: AsJson 
     """
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
-        result = steps.install(parts, line, dry_run=True, cause="halo dashboard show")
+        result = steps.install(line, dry_run=True, cause="halo dashboard show")
         counted = parts.ledger.run(lambda database: figures(database, line.link))
     standing = _Standing(
         connection, result.name, _rows(result.items), result.shows, _figures(counted)
@@ -124,7 +124,7 @@ def remove_dashboard(
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         gone = steps.remove(
-            parts, line, dry_run=dry_run, cause=caused("halo dashboard remove", parts.settings)
+            line, dry_run=dry_run, cause=caused("halo dashboard remove", parts.settings)
         )
     removed = _Removed(connection, _rows(gone), dry_run)
     show(as_json, removed, lambda: _render_removed(removed))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Literal
 
 from syncline.calls.calls import halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.connections.set_up import SetUp
 from syncline.dashboard import queries as ledger
 from syncline.dashboard.queries import Figures
@@ -70,19 +70,19 @@ class Kept:
     refreshed: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, parts: Parts, line: Line) -> Kept:
+    def read(cls, line: Line) -> Kept:
         """As the ledger has it."""
-        found = parts.ledger.run(lambda connection: ledger.standing(connection, line.link.id))
+        found = line.worker.ledger.run(lambda connection: ledger.standing(connection, line.link.id))
         return cls(**{name: found[name] for name in cls.__slots__ if name in found})
 
     def note_refresh(self, counted: Figures) -> None:
         """Note that these figures were written."""
         self.refreshed = {"at": counted.at.isoformat(), "pressing": asdict(counted.pressing)}
 
-    def write(self, parts: Parts, line: Line) -> None:
+    def write(self, line: Line) -> None:
         """Keep it; what is known already is not written again."""
         value = {name: getattr(self, name) for name in self.__slots__}
-        parts.ledger.run(lambda connection: ledger.remember(connection, line.link.id, value))
+        line.worker.ledger.run(lambda connection: ledger.remember(connection, line.link.id, value))
 
 
 class Shelf:
@@ -95,12 +95,12 @@ class Shelf:
         cause: who or what asked for it.
     """
 
-    def __init__(self, parts: Parts, line: Line, name: str, cause: str) -> None:
-        self.parts = parts
+    def __init__(self, line: Line, name: str, cause: str) -> None:
+        self.parts = line.worker
         self.line = line
-        self.gate = halo_gate(parts, line, Lane.UPKEEP)
-        self.kept = Kept.read(parts, line)
-        self._set_up = SetUp(parts, line, self.gate, flow=FLOW, reference=name, cause=cause)
+        self.gate = halo_gate(line, Lane.UPKEEP)
+        self.kept = Kept.read(line)
+        self._set_up = SetUp(line, self.gate, flow=FLOW, reference=name, cause=cause)
 
     def everything(self, kind: Resource[NamedRow]) -> list[NamedRow]:
         """All rows of an entity, as its list shows them.
@@ -167,7 +167,7 @@ class Shelf:
         self.kept.unkept.pop(key, None)
         if unkept:
             self.kept.unkept[key] = unkept
-        self.kept.write(self.parts, self.line)
+        self.kept.write(self.line)
         return made
 
     def post(

@@ -49,7 +49,7 @@ def refresh_due(parts: Parts) -> int:
     written, failure = 0, None
     for name in parts.ledger.run(_due):
         try:
-            written += refresh(parts, parts.open_line(name), cause="schedule") == "written"
+            written += refresh(parts.open_line(name), cause="schedule") == "written"
         except SynclineError as error:
             failure = failure or error
     if failure is not None:
@@ -57,7 +57,7 @@ def refresh_due(parts: Parts) -> int:
     return written
 
 
-def refresh(parts: Parts, line: Line, *, cause: str) -> Came:
+def refresh(line: Line, *, cause: str) -> Came:
     """Write a connection's figures, if they are old or one that presses has changed.
 
     Args:
@@ -68,21 +68,21 @@ def refresh(parts: Parts, line: Line, *, cause: str) -> Came:
     Raises:
         SynclineError: Halo could not be asked, or refused.
     """
-    kept = Kept.read(parts, line)
+    kept = Kept.read(line)
     if kept.table is not True and "dashboard" not in kept.ids:
         return "not installed"
-    told = parts.ledger.run(lambda connection: pressing(connection, line.link.id))
-    if not _is_due(kept.refreshed, asdict(told), parts):
+    told = line.worker.ledger.run(lambda connection: pressing(connection, line.link.id))
+    if not _is_due(kept.refreshed, asdict(told), line.worker):
         return "unchanged"
     try:
-        shelf = Shelf(parts, line, flow.name_of(line.link.name), cause)
-        counted = parts.ledger.run(lambda connection: figures(connection, line.link))
+        shelf = Shelf(line, flow.name_of(line.link.name), cause)
+        counted = line.worker.ledger.run(lambda connection: figures(connection, line.link))
         came = _into_table(shelf, counted) if kept.table else _into_html(shelf, counted)
     except NoQuota:
         return "no quota"
     if came != "begun anew":
         shelf.kept.note_refresh(counted)
-    shelf.kept.write(parts, line)
+    shelf.kept.write(line)
     return came
 
 

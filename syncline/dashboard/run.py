@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from syncline.calls import capabilities
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.dashboard import rules as flow
 from syncline.dashboard import statements
 from syncline.dashboard.html import cells, reconciled
@@ -50,7 +50,7 @@ class Installed:
     dry_run: bool
 
 
-def install(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> Installed:
+def install(line: Line, *, dry_run: bool, cause: str) -> Installed:
     """Make the dashboard or put it right; with nothing to do, nothing is written.
 
     Args:
@@ -63,17 +63,17 @@ def install(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> Installed
         Refused: something of somebody else's has our name.
         SynclineError: Halo could not be asked, refused, or did not say what it did.
     """
-    return _Install(parts, line, cause, dry_run=dry_run).run()
+    return _Install(line, cause, dry_run=dry_run).run()
 
 
-def remove(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> list[Item]:
+def remove(line: Line, *, dry_run: bool, cause: str) -> list[Item]:
     """Take away what of the dashboard is ours; a tenant that shows nothing has nothing.
 
     Raises:
         SynclineError: Halo could not be asked, refused, or did not say what it did.
     """
     name = flow.name_of(line.link.name)
-    shelf = Shelf(parts, line, name, cause)
+    shelf = Shelf(line, name, cause)
     remark = flow.remark_of(line.link.name)
     known = {DASHBOARD.name: [_DASHBOARD_KEY], CUSTOM_TABLE.name: [_TABLE_KEY]}
     gone = []
@@ -86,7 +86,7 @@ def remove(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> list[Item]
                 shelf.remove(kind, row.id)
             gone.append(Item(kind.name, row.name, "removed", row.id))
     if not dry_run:
-        Kept().write(parts, line)
+        Kept().write(line)
     return gone
 
 
@@ -107,14 +107,14 @@ def _ours(
 class _Install:
     """One installation: what the tenant offers is learnt on the way."""
 
-    def __init__(self, parts: Parts, line: Line, cause: str, *, dry_run: bool) -> None:
-        self._parts = parts
+    def __init__(self, line: Line, cause: str, *, dry_run: bool) -> None:
+        self._parts = line.worker
         self._line = line
         self._connection = line.link.name
         self._dry_run = dry_run
-        self._shelf = Shelf(parts, line, flow.name_of(line.link.name), cause)
-        self._figures: Figures = parts.ledger.run(lambda c: figures(c, line.link))
-        self._frame = _frame(parts, line, self._figures)
+        self._shelf = Shelf(line, flow.name_of(line.link.name), cause)
+        self._figures: Figures = line.worker.ledger.run(lambda c: figures(c, line.link))
+        self._frame = _frame(line, self._figures)
         self._items: list[Item] = []
         self._report_ids: dict[str, int | None] = {}
 
@@ -159,7 +159,7 @@ class _Install:
             return known.with_offer(what, offered=offered, found_at=self._parts.now(), how=how)
 
         if not self._dry_run:
-            capabilities.teach(self._parts, self._line, change)
+            capabilities.teach(self._line, change)
 
     def _report(self, key: ReportKey, listed: list[NamedRow]) -> None:
         if key == "days" and self._frame.currency is None:
@@ -194,7 +194,7 @@ class _Install:
         self._items.append(item)
         if item.fate != "unchanged" and not self._dry_run and "state" not in self._report_ids:
             self._shelf.kept.note_refresh(self._figures)
-            self._shelf.kept.write(self._parts, self._line)
+            self._shelf.kept.write(self._line)
 
     def _kept_right(
         self,
@@ -214,7 +214,7 @@ class _Install:
         if standing is not None and not differing:
             if self._shelf.kept.ids.get(key) != standing.id and not self._dry_run:
                 self._shelf.kept.ids[key] = standing.id
-                self._shelf.kept.write(self._parts, self._line)
+                self._shelf.kept.write(self._line)
             return Item(kind.name, standing.name, "unchanged", standing.id)
         if "sql" in body and not (self._dry_run and key in flow.OF_TABLE):
             self._run(body["sql"])
@@ -261,7 +261,7 @@ class _Install:
             if not kept.table:
                 self._shelf.remove(CUSTOM_TABLE, row_id)
                 kept.ids.pop(_TABLE_KEY, None)
-            kept.write(self._parts, self._line)
+            kept.write(self._line)
         if not kept.table:
             self._learn("custom_tables_in_reports", offered=False)
             self._items.append(_unread())
@@ -290,9 +290,9 @@ def _unread() -> Item:
     return Item(CUSTOM_TABLE.name, "", "not offered", why=_UNREAD, remedy=_FALLBACK)
 
 
-def _frame(parts: Parts, line: Line, counted: Figures) -> Frame:
-    everyone = parts.ledger.run(connections.everyone)
-    ids = capabilities.known(parts, line).currencies
+def _frame(line: Line, counted: Figures) -> Frame:
+    everyone = line.worker.ledger.run(connections.everyone)
+    ids = capabilities.known(line).currencies
     digits = {halo_id: minor_digits(code) for code, halo_id in ids.items()}
     return Frame(
         connection=line.link.name,

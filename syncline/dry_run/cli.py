@@ -63,7 +63,6 @@ def show_dry_run(
         taker = pages if as_json else sheet
         with _progress() as tell:
             plan = dry_run(
-                parts,
                 parts.open_line(name),
                 target=target,
                 most=most or None,

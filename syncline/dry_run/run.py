@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.leases import Lease
 from syncline.deliveries.outstanding import Counted
@@ -47,7 +47,6 @@ Tell = Callable[[str, int, int], None]
 
 
 def dry_run(
-    parts: Parts,
     line: Line,
     *,
     target: str | None,
@@ -67,9 +66,9 @@ def dry_run(
         call: is given each call, in their order.
         keep: is given each delivery that would be parked.
     """
-    known = capabilities.known(parts, line)
-    owed = parts.ledger.run(lambda connection: outstanding.counts(connection, line.link.id))
-    run = _Run(parts, line, known, owed, most, tell, call, keep)
+    known = capabilities.known(line)
+    owed = line.worker.ledger.run(lambda connection: outstanding.counts(connection, line.link.id))
+    run = _Run(line, known, owed, most, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -83,7 +82,6 @@ class _Run:
 
     def __init__(
         self,
-        parts: Parts,
         line: Line,
         known: Abilities,
         owed: Mapping[str, Counted],
@@ -92,7 +90,7 @@ class _Run:
         call: Callable[[Call], object],
         keep: Callable[[Kept], object],
     ) -> None:
-        self._parts, self._line, self._known = parts, line, known
+        self._parts, self._line, self._known = line.worker, line, known
         self._owed, self._most, self._tell = owed, most, tell
         self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}

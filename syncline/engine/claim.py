@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.calls.hold import in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
@@ -14,23 +14,20 @@ from syncline.engine.rounds import NextRun, in_rounds
 from syncline.quota.keys import Lane
 
 
-def claim_urgent_first(
-    parts: Parts, line: Line, target: str, most: int
-) -> tuple[Lane, list[Lease]]:
+def claim_urgent_first(line: Line, target: str, most: int) -> tuple[Lane, list[Lease]]:
     """What is due of one target, and the lane in whose name its calls are made."""
     take = partial(
         leased.claim,
         connection_id=line.link.id,
         target=target,
-        owner=parts.session(),
+        owner=line.worker.session(),
         most=most,
     )
-    urgent = parts.ledger.run(partial(take, urgent=True))
-    return (Lane.EVENTS, urgent) if urgent else (Lane.DELIVERIES, parts.ledger.run(take))
+    urgent = line.worker.ledger.run(partial(take, urgent=True))
+    return (Lane.EVENTS, urgent) if urgent else (Lane.DELIVERIES, line.worker.ledger.run(take))
 
 
 def do_readings(
-    parts: Parts,
     line: Line,
     target: str,
     most: int,
@@ -47,12 +44,12 @@ def do_readings(
     """
 
     def one_round() -> NextRun | None:
-        with in_hand(parts):
-            lane, leases = claim_urgent_first(parts, line, target, most)
+        with in_hand(line.worker):
+            lane, leases = claim_urgent_first(line, target, most)
             if not leases:
                 return NextRun.when_due()
             batch = Batch(leases)
-            with put_back(parts, line, READING, batch):
+            with put_back(line, READING, batch):
                 read(lane, leases)
             return batch.next_run
 

@@ -82,7 +82,7 @@ class Batch:
 
 @contextmanager
 def put_back(
-    parts: Parts, line: Line, policy: Policy, batch: Batch, on_refused: OnRefused = always_stop
+    line: Line, policy: Policy, batch: Batch, on_refused: OnRefused = always_stop
 ) -> Iterator[None]:
     """Put back what is in hand still when the work on it fails, and say when to go on.
 
@@ -100,25 +100,23 @@ def put_back(
         yield
     except Again as error:
         pause = error.after if isinstance(error, NoQuota) else max(error.after, policy.least)
-        _put_back(parts, policy, batch, pause, error)
+        _put_back(line.worker, policy, batch, pause, error)
         batch.next_run = NextRun.later(pause)
     except Refused as error:
-        _refused(parts, line, policy, batch, error, on_refused(line.link, error))
+        _refused(line, policy, batch, error, on_refused(line.link, error))
         batch.next_run = NextRun.when_due()
     except SynclineError as error:
         if policy.otherwise is None:
             raise
-        _put_back(parts, policy, batch, policy.otherwise(batch.leases), error)
+        _put_back(line.worker, policy, batch, policy.otherwise(batch.leases), error)
         batch.next_run = NextRun.when_due()
 
 
-def _refused(
-    parts: Parts, line: Line, policy: Policy, batch: Batch, error: Refused, refusal: Refusal
-) -> None:
+def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: Refusal) -> None:
     if refusal is Refusal.PARK and policy.parks:
-        parts.ledger.run_patiently(
+        line.worker.ledger.run_patiently(
             lambda connection: leased.park(connection, batch.leases, reason=str(error), field=None),
-            sleep=parts.sleep,
+            sleep=line.worker.sleep,
         )
         return
     pause = policy.refused.get(refusal)
@@ -127,7 +125,7 @@ def _refused(
             raise error
         pause = policy.otherwise(batch.leases)
     stopped = line.link if refusal is Refusal.STOP else None
-    _put_back(parts, policy, batch, pause, error, stopped)
+    _put_back(line.worker, policy, batch, pause, error, stopped)
 
 
 def _put_back(

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.engine.rounds import NextRun
 from syncline.ledger.connections import Link
 
-Do = Callable[[Parts, Line, str], NextRun]
+Do = Callable[[Line, str], NextRun]
 """(parts, line, target) → when to go on."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Refused
 from syncline.ledger import connections
 
 
-def stop_connection(parts: Parts, line: Line, error: Refused) -> None:
+def stop_connection(line: Line, error: Refused) -> None:
     """Say why in the ledger, for `status`."""
-    parts.ledger.run_patiently(
-        lambda connection: connections.stop(connection, line.link, str(error)), sleep=parts.sleep
+    line.worker.ledger.run_patiently(
+        lambda connection: connections.stop(connection, line.link, str(error)),
+        sleep=line.worker.sleep,
     )

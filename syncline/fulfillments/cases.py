@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Outcome
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
@@ -93,7 +93,7 @@ def opened(
     return cases, [lease for lease in leases if lease.source_id not in known]
 
 
-def without_call(parts: Parts, line: Line, case: Case) -> Move | None:
+def without_call(line: Line, case: Case) -> Move | None:
     """What can be said before HighLevel is asked; None if it must be."""
     if case.lease.target_id is not None:
         posted = case.lease.projection
@@ -104,17 +104,17 @@ def without_call(parts: Parts, line: Line, case: Case) -> Move | None:
         refuse_live(case.order, line.document)
     except Unmappable as error:
         return park(case.lease, error)
-    decided = decide(parts, line, case, ())
+    decided = decide(line, case, ())
     return None if isinstance(decided, Parting) else decided
 
 
-def decide(parts: Parts, line: Line, case: Case, shown: Shown) -> Parting | Move:
+def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
     """What becomes of a case, by what HighLevel shows of its order."""
     if case.lease.target_id is not None:
         return _shown_as(line, case, case.lease.target_id, shown)
     if not case.order.get("items"):
         return _await_items(line, case)
-    now = parts.now()
+    now = line.worker.now()
     try:
         rendered = fulfillments.render(
             case.consignment.canonical,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, Outcome, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.calls.hold import in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
@@ -30,39 +30,39 @@ from syncline.highlevel.models import Row
 from syncline.quota.keys import Lane
 
 
-def look_up_shipments(parts: Parts, line: Line, target: str) -> NextRun:
+def look_up_shipments(line: Line, target: str) -> NextRun:
     """Look up what is doubtful and settled."""
-    with in_hand(parts):
-        owner = parts.session()
-        leases = parts.ledger.run(
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        leases = line.worker.ledger.run(
             lambda connection: leased.claim(
                 connection, line.link.id, target, owner, PARALLEL, State.DOUBTFUL
             )
         )
-        return _look_up(parts, line, leases) if leases else NextRun.when_due()
+        return _look_up(line, leases) if leases else NextRun.when_due()
 
 
-def _look_up(parts: Parts, line: Line, leases: list[Lease]) -> NextRun:
-    cases, strangers = parts.ledger.run(
+def _look_up(line: Line, leases: list[Lease]) -> NextRun:
+    cases, strangers = line.worker.ledger.run(
         lambda connection: ship_cases.opened(connection, line, leases)
     )
-    write(parts, [ship_cases.unknown(lease) for lease in strangers])
+    write(line.worker, [ship_cases.unknown(lease) for lease in strangers])
     left = {case.lease.id: case for case in cases}
     batch = Batch([case.lease for case in cases])
-    with put_back(parts, line, LOOKING_UP, batch):
-        gate = highlevel_gate(parts, line, Lane.DELIVERIES)
+    with put_back(line, LOOKING_UP, batch):
+        gate = highlevel_gate(line, Lane.DELIVERIES)
         while left:
-            for case in _some(parts, line, gate, list(left.values())):
+            for case in _some(line, gate, list(left.values())):
                 del left[case.lease.id]
             batch.leases = [case.lease for case in left.values()]
     if len(left) < len(cases):
-        parts.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
+        line.worker.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
     if batch.next_run is not None:
         return batch.next_run
     return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
 
 
-def _some(parts: Parts, line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
+def _some(line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
     """Look up as many as there is quota for, one call for each order; returns those."""
     ids = list(dict.fromkeys(case.order_id for case in cases))
     outcomes = gate.read_many(
@@ -73,16 +73,14 @@ def _some(parts: Parts, line: Line, gate: Gate, cases: list[Case]) -> list[Case]
         of_order = [case for case in cases if case.order_id == order_id]
         if outcome.error is not None and not isinstance(outcome.error, Absent):
             raise outcome.error
-        _decide(parts, line, order_id, of_order, outcome)
+        _decide(line, order_id, of_order, outcome)
         done += of_order
     return done
 
 
-def _decide(
-    parts: Parts, line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome
-) -> None:
+def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
     if outcome.error is not None:
-        write(parts, [ship_cases.gone(case) for case in cases])
+        write(line.worker, [ship_cases.gone(case) for case in cases])
         return
     shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]
@@ -98,7 +96,7 @@ def _decide(
             else:
                 _absent(case.lease)(connection)
 
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
 
 
 def _absent(lease: Lease) -> Move:

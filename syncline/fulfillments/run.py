@@ -65,17 +65,17 @@ class _Sent:
     projection: dict[str, str]
 
 
-def ship(parts: Parts, line: Line, target: str) -> NextRun:
+def ship(line: Line, target: str) -> NextRun:
     """Post the consignments that are due."""
 
     def one_round() -> NextRun | None:
-        with in_hand(parts):
-            lane, leases = claim_urgent_first(parts, line, target, PARALLEL)
+        with in_hand(line.worker):
+            lane, leases = claim_urgent_first(line, target, PARALLEL)
             if not leases:
                 return NextRun.when_due()
             batch = Batch(leases)
-            with put_back(parts, line, SENDING, batch):
-                _ship(parts, line, highlevel_gate(parts, line, lane), leases)
+            with put_back(line, SENDING, batch):
+                _ship(line, highlevel_gate(line, lane), leases)
             return batch.next_run
 
     return in_rounds(one_round)
@@ -114,27 +114,27 @@ def read_order(line: Line, order_id: str) -> Callable[[Permit], list[Row[Fulfill
     return lambda permit: list_fulfillments(line.highlevel, permit, order_id)
 
 
-def _ship(parts: Parts, line: Line, gate: Gate, leases: list[Lease]) -> None:
-    cases, strangers = parts.ledger.run(
+def _ship(line: Line, gate: Gate, leases: list[Lease]) -> None:
+    cases, strangers = line.worker.ledger.run(
         lambda connection: ship_cases.opened(connection, line, leases)
     )
     moves: list[Move] = [ship_cases.unknown(lease) for lease in strangers]
     waiting: dict[str, list[Case]] = {}
     for case in cases:
-        move = ship_cases.without_call(parts, line, case)
+        move = ship_cases.without_call(line, case)
         if move is None:
             waiting.setdefault(case.order_id, []).append(case)
         else:
             moves.append(move)
-    write(parts, moves)
+    write(line.worker, moves)
     while waiting:
-        read_at = parts.ledger.run(database.now)
+        read_at = line.worker.ledger.run(database.now)
         ids = list(waiting)
         outcomes = gate.read_many(
             ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
         )
         read = [waiting.pop(order_id) for order_id in ids[: len(outcomes)]]
-        _ship_orders(parts, line, gate, _queues(parts, read, outcomes, read_at))
+        _ship_orders(line, gate, _queues(line.worker, read, outcomes, read_at))
 
 
 def _queues(
@@ -164,43 +164,43 @@ def _queues(
     return queues
 
 
-def _ship_orders(parts: Parts, line: Line, gate: Gate, queues: list[_Queue]) -> None:
+def _ship_orders(line: Line, gate: Gate, queues: list[_Queue]) -> None:
     """Post one consignment of each order side by side, then the next one of each."""
     while queues := [queue for queue in queues if queue.cases]:
         wave: list[tuple[_Queue, Parting]] = []
         moves: list[Move] = []
         for queue in queues:
-            decided = _decide(parts, line, queue)
+            decided = _decide(line, queue)
             if isinstance(decided, Parting):
                 wave.append((queue, decided))
             else:
                 queue.cases.pop(0)
                 moves.append(decided)
-        write(parts, moves)
+        write(line.worker, moves)
         if wave:
-            _post(parts, line, gate, wave)
+            _post(line, gate, wave)
 
 
-def _decide(parts: Parts, line: Line, queue: _Queue) -> Parting | Move:
+def _decide(line: Line, queue: _Queue) -> Parting | Move:
     case = queue.cases[0]
     if case.lease.sent_projection is not None:
         ids = [row.id for row in queue.shown]
-        owned = parts.ledger.run(
+        owned = line.worker.ledger.run(
             lambda connection: shipments.owned(connection, line.link.id, fulfillments.FLOW, ids)
         )
         row = ship_cases.made_before(case, queue.shown, owned)
         if row is not None:
             return ship_cases.confirm(case, row)
-    return ship_cases.decide(parts, line, case, queue.shown)
+    return ship_cases.decide(line, case, queue.shown)
 
 
-def _post(parts: Parts, line: Line, gate: Gate, wave: list[tuple[_Queue, Parting]]) -> None:
+def _post(line: Line, gate: Gate, wave: list[tuple[_Queue, Parting]]) -> None:
     """Post as many as there is quota for; a queue whose order is busy elsewhere is given back."""
     tokens = gate.tokens(len(wave))
     wave = wave[: len(tokens)]
-    began = parts.monotonic()
+    began = line.worker.monotonic()
     try:
-        going = parts.ledger.run(
+        going = line.worker.ledger.run(
             lambda connection: _depart(connection, line, gate, list(zip(tokens, wave, strict=True)))
         )
     except BaseException:
@@ -208,7 +208,7 @@ def _post(parts: Parts, line: Line, gate: Gate, wave: list[tuple[_Queue, Parting
         raise
     gate.return_unused([token for token in tokens if token not in going])
     busy = [queue for token, (queue, _) in zip(tokens, wave, strict=True) if token not in going]
-    write(parts, [_put_off(queue, BUSY) for queue in busy])
+    write(line.worker, [_put_off(queue, BUSY) for queue in busy])
     if not going:
         return
     sent = [
@@ -223,16 +223,16 @@ def _post(parts: Parts, line: Line, gate: Gate, wave: list[tuple[_Queue, Parting
     ]
     try:
         outcomes = gate.send(going, makes, began)
-        targets = parts.ledger.run_patiently(
-            lambda connection: _finish(parts, connection, line, gate, sent, outcomes),
-            sleep=parts.sleep,
+        targets = line.worker.ledger.run_patiently(
+            lambda connection: _finish(line.worker, connection, line, gate, sent, outcomes),
+            sleep=line.worker.sleep,
         )
     except BaseException:
         # Rows that have departed must not stay in the hands of a worker that lost track of them.
-        parts.abandon()
+        line.worker.abandon()
         raise
-    parts.announce([Nudge(line.link.name, "send", name) for name in sorted(targets)])
-    _next(parts, sent, outcomes)
+    line.worker.announce([Nudge(line.link.name, "send", name) for name in sorted(targets)])
+    _next(line.worker, sent, outcomes)
 
 
 def _depart(

@@ -114,7 +114,7 @@ def switch(
             if taken:
                 raise typer.Exit(WRONG_DATA)
             return
-        certificate = steps.switch(parts, parts.open_line(name), found, actor(parts.settings))
+        certificate = steps.switch(parts.open_line(name), found, actor(parts.settings))
     show(
         as_json, certificate, lambda: plain(f"{name} is live. See it: syncline golive show {name}")
     )
@@ -263,7 +263,7 @@ def follow(
             say(f"The emulation sold order {order_id}, and gave a part of the money back.")
             _wait(parts, line.link, minutes, _money(line), order_id)
             if _ships(line):
-                number = end_to_end.consign(parts, line, str(order_id))
+                number = end_to_end.consign(line, str(order_id))
                 say(f"Somebody sent its goods in Halo: consignment {number}.")
         else:
             order_id = None
@@ -320,15 +320,13 @@ def _accept(parts: Parts, name: str, lines: Sequence[str], because: str) -> None
 def _checked(parts: Parts, name: str, within: int) -> tuple[Link, list[Line]]:
     line = parts.open_line(name)
     with Console(stderr=True).status("") as shown:
-        inspected = inspect(
-            parts, line, probe=None, tell=lambda what: shown.update(f"asking: {what}")
-        )
+        inspected = inspect(line, probe=None, tell=lambda what: shown.update(f"asking: {what}"))
         sides = [
             Side(one.what, one.works, one.needed, one.found, one.remedy)
             for one in inspected.findings
         ]
         shown.update("counting")
-        facts = steps.gather(parts, line, sides, timedelta(days=within))
+        facts = steps.gather(line, sides, timedelta(days=within))
     return line.link, checks.lines(facts)
 
 

@@ -61,14 +61,16 @@ def buy(line: Line) -> str:
     )
 
 
-def consign(parts: Parts, line: Line, order_id: str) -> int:
+def consign(line: Line, order_id: str) -> int:
     """Let somebody in the emulated Halo send the goods of an order; returns the consignment's id.
 
     Raises:
         Again: the order does not stand in Halo yet.
         Unreachable: the emulation does not answer.
     """
-    halo_id = parts.ledger.run(lambda connection: books.halo_order(connection, line.link, order_id))
+    halo_id = line.worker.ledger.run(
+        lambda connection: books.halo_order(connection, line.link, order_id)
+    )
     if halo_id is None:
         raise Again(f"Order {order_id} does not stand in Halo yet.")
     with _emulation(line.link) as emulation:

@@ -41,7 +41,7 @@ _KINDS = 3
 Sides = Sequence[Side]
 
 
-def gather(parts: Parts, line: Line, sides: Sides, within: timedelta) -> Facts:
+def gather(line: Line, sides: Sides, within: timedelta) -> Facts:
     """Everything that the lines are judged by; Halo is asked how many orders it holds.
 
     Args:
@@ -50,10 +50,12 @@ def gather(parts: Parts, line: Line, sides: Sides, within: timedelta) -> Facts:
         sides: what both sides answered just now.
         within: how old events, dumps, alerts and comparisons may be.
     """
-    strangers = _strangers(parts, line) if all(s.works for s in sides if s.needed) else None
-    known = capabilities.known(parts, line)
-    return parts.ledger.run(
-        lambda connection: _facts(connection, parts.settings, line, sides, within, known, strangers)
+    strangers = _strangers(line) if all(s.works for s in sides if s.needed) else None
+    known = capabilities.known(line)
+    return line.worker.ledger.run(
+        lambda connection: _facts(
+            connection, line.worker.settings, line, sides, within, known, strangers
+        )
     )
 
 
@@ -81,7 +83,7 @@ def live_already(link: Link) -> Refused:
     )
 
 
-def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> dict[str, Any]:
+def switch(line: Line, found: Sequence[checks.Line], by: str) -> dict[str, Any]:
     """Let live rows through, and write down what was green; returns the certificate.
 
     Raises:
@@ -116,7 +118,7 @@ def switch(parts: Parts, line: Line, found: Sequence[checks.Line], by: str) -> d
         _decided(connection, link, "golive switch", by, "live")
         return certificate
 
-    return parts.ledger.run(work)
+    return line.worker.ledger.run(work)
 
 
 def back(parts: Parts, link: Link, by: str, because: str) -> int:
@@ -159,9 +161,9 @@ def _decided(connection: Connection, link: Link, what: str, by: str, mode: str) 
     )
 
 
-def _strangers(parts: Parts, line: Line) -> int | None:
+def _strangers(line: Line) -> int | None:
     """How many orders Halo holds that are not ours; None: it does not say how many it has."""
-    gate: Gate = halo_gate(parts, line, Lane.UPKEEP)
+    gate: Gate = halo_gate(line, Lane.UPKEEP)
     params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     try:
         count = gate.read(
@@ -172,7 +174,7 @@ def _strangers(parts: Parts, line: Line) -> int | None:
         return None
     if count is None:
         return None
-    ours = parts.ledger.run(lambda connection: books.orders_of_ours(connection, line.link))
+    ours = line.worker.ledger.run(lambda connection: books.orders_of_ours(connection, line.link))
     return max(0, count - ours)
 
 

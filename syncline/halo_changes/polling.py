@@ -116,7 +116,7 @@ def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nud
     return nudges
 
 
-def poll(parts: Parts, line: Line) -> float | None:
+def poll(line: Line) -> float | None:
     """Look what changed at a line's tenant, and have it read.
 
     The first poll of a tenant only notes where it stands.
@@ -126,26 +126,26 @@ def poll(parts: Parts, line: Line) -> float | None:
     """
     if not line.link.reads:
         return None
-    cursor = parts.ledger.run(lambda connection: _cursor(connection, line.link))
-    if cursor.rests_until is not None and parts.now() < cursor.rests_until:
+    cursor = line.worker.ledger.run(lambda connection: _cursor(connection, line.link))
+    if cursor.rests_until is not None and line.worker.now() < cursor.rests_until:
         return None
     try:
-        gate = halo_gate(parts, line, Lane.PULLS)
+        gate = halo_gate(line, Lane.PULLS)
         for noun in _NOUNS:
-            cursor = _poll(parts, line, gate, noun, cursor)
+            cursor = _poll(line, gate, noun, cursor)
     except Again as error:
         return error.after.total_seconds()
     except Refused as error:
-        stop_connection(parts, line, error)
+        stop_connection(line, error)
         return None
     return None
 
 
-def _poll(parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> _Cursor:
+def _poll(line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> _Cursor:
     """Look at one list; what it showed and how far it was seen is committed together."""
-    began = parts.ledger.run(database.now)
+    began = line.worker.ledger.run(database.now)
     try:
-        rows, moved = _changed(parts, line, gate, noun, cursor)
+        rows, moved = _changed(line, gate, noun, cursor)
     except _NOT_SHOWN:
         return cursor  # the call's row says why; the other lists tell what they do
     rows = [row for row in rows if whole(row.get("id")) is not None]
@@ -157,22 +157,22 @@ def _poll(parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> 
         else:
             wanted = [HaloRow.of(row).id for row in rows if not is_as_known(book, noun, row)]
             wanted = _never_read(book, noun, wanted, cursor)
-        book.read([(noun, one) for one in wanted], f"poll {parts.now():%H:%M}")
+        book.read([(noun, one) for one in wanted], f"poll {line.worker.now():%H:%M}")
         _keep(connection, line.link, moved)
         return list(book.nudges)
 
-    parts.announce(parts.ledger.run(work))
+    line.worker.announce(line.worker.ledger.run(work))
     return moved
 
 
 def _changed(
-    parts: Parts, line: Line, gate: Gate, noun: Noun, cursor: _Cursor
+    line: Line, gate: Gate, noun: Noun, cursor: _Cursor
 ) -> tuple[list[dict[str, Any]], _Cursor]:
     """The rows that are above the cursor, and the cursor behind them."""
     floor = cursor.floor(noun)
     if noun == "salesorder":
         try:
-            reported = _reported(parts, line, gate, floor)
+            reported = _reported(line, gate, floor)
         except _NOT_SHOWN:
             reported = None  # the list shows it too, in more calls
         if reported is not None:
@@ -180,7 +180,7 @@ def _changed(
             newest = max(times, default=_BEFORE_ALL if floor is None else None)
             return ([] if floor is None else reported), cursor.moved(noun, newest)
     if noun == "consignment" and isinstance(floor, int):
-        floor = parts.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
+        floor = line.worker.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
     walk = NewestFirst(noun, floor=floor)
     read_list(line, gate, noun, walk)
     highest = walk.highest
@@ -188,19 +188,17 @@ def _changed(
         highest = _BEFORE_ALL
     moved = cursor.moved(noun, highest)
     if not walk.descends:
-        moved = replace(moved, rests_until=parts.now() + _rest(line, walk))
+        moved = replace(moved, rests_until=line.worker.now() + _rest(line, walk))
     return ([] if floor is None else walk.above()), moved
 
 
-def _reported(
-    parts: Parts, line: Line, gate: Gate, floor: datetime | int | None
-) -> list[dict[str, Any]] | None:
+def _reported(line: Line, gate: Gate, floor: datetime | int | None) -> list[dict[str, Any]] | None:
     """Orders changed since then by a report, or the last one; None where none was proved.
 
     Raises:
         Unreadable: it does not say when they changed in a way that can be read.
     """
-    if capabilities.known(parts, line).find_way("order") is not FindWay.SQL:
+    if capabilities.known(line).find_way("order") is not FindWay.SQL:
         return None
     since = floor if isinstance(floor, datetime) else None
     sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import do_readings
@@ -158,39 +158,37 @@ def _may_be_ours(
     return ours
 
 
-def read_halo(parts: Parts, line: Line, target: str) -> NextRun:
+def read_halo(line: Line, target: str) -> NextRun:
     """Do the readings of one kind of row that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
-        began = parts.ledger.run(database.now)
-        _read(parts, line, halo_gate(parts, line, lane), TARGETS[target], leases, began)
+        began = line.worker.ledger.run(database.now)
+        _read(line, halo_gate(line, lane), TARGETS[target], leases, began)
 
-    return do_readings(parts, line, target, MOST, some)
+    return do_readings(line, target, MOST, some)
 
 
 def _read(
-    parts: Parts,
     line: Line,
     gate: Gate,
     reading: _Reading,
     leases: list[Lease],
     began: datetime,
 ) -> None:
-    open_ = _after_a_glance(parts, line, gate, reading, leases, began)
+    open_ = _after_a_glance(line, gate, reading, leases, began)
     while open_:
         wave = open_[:PARALLEL]
-        began = parts.ledger.run(database.now)
+        began = line.worker.ledger.run(database.now)
         # As many as quota is there for; what they brought is kept before more is asked for.
         outcomes = gate.read_many(
             [f"get {reading.noun}"] * len(wave), [_one(line, reading.resource, one) for one in wave]
         )
         done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
         sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
-        _write(parts, line, reading, began, list(zip(done, outcomes, strict=True)), sold)
+        _write(line, reading, began, list(zip(done, outcomes, strict=True)), sold)
 
 
 def _after_a_glance(
-    parts: Parts,
     line: Line,
     gate: Gate,
     reading: _Reading,
@@ -202,7 +200,7 @@ def _after_a_glance(
         return leases
     ids = {int(lease.source_id): lease for lease in leases}
     try:
-        rows = _glance(parts, line, gate, reading, ids)
+        rows = _glance(line, gate, reading, ids)
     except (Absent, MissingScope, Rejected, Unreadable):
         return leases  # this tenant does not show it; one by one it does
     shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
@@ -213,16 +211,16 @@ def _after_a_glance(
         settled = [Confirmation(lease, None, None, None) for lease in known]
         return leased.confirm(connection, settled, wrote=False)
 
-    settled = parts.ledger.run_patiently(work, sleep=parts.sleep)
+    settled = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
     return [lease for lease in leases if lease.id not in settled]
 
 
 def _glance(
-    parts: Parts, line: Line, gate: Gate, reading: _Reading, ids: Iterable[int]
+    line: Line, gate: Gate, reading: _Reading, ids: Iterable[int]
 ) -> dict[int, dict[str, Any]]:
     wanted = sorted(ids)
     sql = sql_of(reading.noun, wanted)
-    known = capabilities.known(parts, line)
+    known = capabilities.known(line)
     if sql is not None and known.find_way(reading.ability) is FindWay.SQL:
         rows: Sequence[dict[str, Any]] = gate.read(
             "POST /Report", lambda permit: run_sql(line.halo, permit, sql)
@@ -280,7 +278,6 @@ def _orders_of(
 
 
 def _write(
-    parts: Parts,
     line: Line,
     reading: _Reading,
     began: datetime,
@@ -302,7 +299,7 @@ def _write(
                 _fail(connection, lease, fate, failed=fate in failures)
         return list(book.nudges)
 
-    parts.announce(parts.ledger.run_patiently(work, sleep=parts.sleep))
+    line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
     for _, outcome in came:
         if isinstance(outcome.error, Refused) and not isinstance(outcome.error, MissingScope):
             raise outcome.error

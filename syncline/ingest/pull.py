@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, NoQuota, highlevel_gate
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.context import Line, Nudge
 from syncline.calls.hold import in_hand
 from syncline.engine.retries import BACKOFF, TROUBLED
 from syncline.engine.stop import stop_connection
@@ -55,7 +55,7 @@ class Finished:
     again_after: float | None
 
 
-def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
+def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
     """Read every window from `since` to `until`, both included.
 
     Raises:
@@ -63,15 +63,15 @@ def pull(parts: Parts, line: Line, kind: str, since: date, until: date, lane: La
     """
     new = changed = 0
     states: list[str] = []
-    windows = paging.windows(since, until, today=parts.now().date())
-    parts.ledger.run(lambda connection: owe(connection, line.link.id, kind, windows))
+    windows = paging.windows(since, until, today=line.worker.now().date())
+    line.worker.ledger.run(lambda connection: owe(connection, line.link.id, kind, windows))
     for window in windows:
         try:
-            state, recorded = _read(parts, line, kind, window, lane)
+            state, recorded = _read(line, kind, window, lane)
         except NoQuota as error:
             return Finished(new, changed, tuple(states), error.after.total_seconds())
         except Refused as error:
-            stop_connection(parts, line, error)
+            stop_connection(line, error)
             raise
         states.append(state)
         new, changed = new + recorded[0], changed + recorded[1]
@@ -86,12 +86,10 @@ def owe(
     pulls.owe_windows(connection, connection_id, kind, days)
 
 
-def _read(
-    parts: Parts, line: Line, kind: str, window: paging.Window, lane: Lane
-) -> tuple[str, tuple[int, int]]:
-    with in_hand(parts):
-        owner = parts.session()
-        opened = parts.ledger.run(
+def _read(line: Line, kind: str, window: paging.Window, lane: Lane) -> tuple[str, tuple[int, int]]:
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        opened = line.worker.ledger.run(
             lambda connection: pulls.open_window(
                 connection, line.link.id, kind, window.since, window.until, owner
             )
@@ -99,13 +97,13 @@ def _read(
     if opened is None:
         return "read by another worker", (0, 0)
     try:
-        return _pages(parts, line, kind, window, lane, opened, owner)
+        return _pages(line, kind, window, lane, opened, owner)
     except BaseException as error:
         after = _rest(error)
-        with in_hand(parts):
-            parts.ledger.run_patiently(
+        with in_hand(line.worker):
+            line.worker.ledger.run_patiently(
                 lambda connection: pulls.leave(connection, opened.id, owner, after),
-                sleep=parts.sleep,
+                sleep=line.worker.sleep,
             )
         raise
 
@@ -118,7 +116,6 @@ def _rest(error: BaseException) -> timedelta:
 
 
 def _pages(
-    parts: Parts,
     line: Line,
     kind: str,
     window: paging.Window,
@@ -126,7 +123,7 @@ def _pages(
     opened: pulls.OpenPull,
     owner: UUID,
 ) -> tuple[str, tuple[int, int]]:
-    gate = highlevel_gate(parts, line, lane)
+    gate = highlevel_gate(line, lane)
     walk = paging.Certificate.resume(
         window, PAGE, [(page.offset, page.total, page.ids) for page in opened.pages]
     )
@@ -134,19 +131,21 @@ def _pages(
     rereads = opened.rereads
     while True:
         while not walk.done:
-            recorded = _wave(parts, line, kind, window, gate, (opened.id, owner), walk)
+            recorded = _wave(line, kind, window, gate, (opened.id, owner), walk)
             new, changed = new + recorded.new, changed + recorded.changed
         verdict = walk.verdict()
         if isinstance(verdict, paging.Certified) or rereads >= MOST_REREADS:
             break
         rereads += 1
         why = verdict.reason
-        parts.ledger.run(
+        line.worker.ledger.run(
             lambda connection: pulls.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
         )
         walk = paging.Certificate(window, PAGE)
     state, note = _certificate(window, verdict)
-    parts.ledger.run(lambda connection: pulls.close(connection, opened.id, owner, state, note))
+    line.worker.ledger.run(
+        lambda connection: pulls.close(connection, opened.id, owner, state, note)
+    )
     return state, (new, changed)
 
 
@@ -159,7 +158,6 @@ def _certificate(
 
 
 def _wave(
-    parts: Parts,
     line: Line,
     kind: str,
     window: paging.Window,
@@ -187,7 +185,7 @@ def _wave(
         pages.append(pulls.PullPage(offset, page.total_count, page.ids))
         unreadable += len(page.unreadable)
         inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
-    done = _recorded(parts, line, kind, mine, pages, inside, unreadable)
+    done = _recorded(line, kind, mine, pages, inside, unreadable)
     if failure is not None:
         raise failure
     return done
@@ -199,7 +197,6 @@ def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callabl
 
 
 def _recorded(
-    parts: Parts,
     line: Line,
     kind: str,
     mine: tuple[int, UUID],
@@ -227,6 +224,6 @@ def _recorded(
         missed.expect(connection, line.link.location, kind, done.unannounced)
         return done
 
-    done = parts.ledger.run(write)
-    parts.announce(Nudge(line.link.name, "send", target) for target in sorted(done.targets))
+    done = line.worker.ledger.run(write)
+    line.worker.announce(Nudge(line.link.name, "send", target) for target in sorted(done.targets))
     return done

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, Outcome, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts
+from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import do_readings
@@ -129,17 +129,17 @@ TARGETS = {
 """The targets of deliveries that ask for something to be read from HighLevel."""
 
 
-def read(parts: Parts, line: Line, target: str) -> NextRun:
+def read(line: Line, target: str) -> NextRun:
     """Do the readings of one kind that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
-        _read(parts, line, highlevel_gate(parts, line, lane), TARGETS[target], leases)
+        _read(line, highlevel_gate(line, lane), TARGETS[target], leases)
 
-    return do_readings(parts, line, target, PARALLEL, some)
+    return do_readings(line, target, PARALLEL, some)
 
 
-def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:
-    pending = _still_wanted(parts, line, reading, leases)
+def _read(line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:
+    pending = _still_wanted(line, reading, leases)
     while pending:
         outcomes = gate.read_many(
             [reading.operation] * len(pending),
@@ -150,10 +150,10 @@ def _read(parts: Parts, line: Line, gate: Gate, reading: _Reading, leases: list[
             _to_its_end(line, gate, reading, lease, outcome)
             for lease, outcome in zip(done, outcomes, strict=True)
         ]
-        _write(parts, line, reading, list(zip(done, whole, strict=True)))
+        _write(line, reading, list(zip(done, whole, strict=True)))
 
 
-def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Lease]) -> list[Lease]:
+def _still_wanted(line: Line, reading: _Reading, leases: list[Lease]) -> list[Lease]:
     """Without those of orders that were to be read only because they were not known, and came."""
     sought = [lease for lease in leases if lease.wanted_version == 0 and lease.role == "detail"]
     if not sought:
@@ -166,7 +166,7 @@ def _still_wanted(parts: Parts, line: Line, reading: _Reading, leases: list[Leas
         settled = [Confirmation(lease, None, None, None) for lease in came]
         return leased.confirm(connection, settled, wrote=False)
 
-    settled = parts.ledger.run(work)
+    settled = line.worker.ledger.run(work)
     return [lease for lease in leases if lease.id not in settled]
 
 
@@ -199,7 +199,6 @@ def _to_its_end(
 
 
 def _write(
-    parts: Parts,
     line: Line,
     reading: _Reading,
     outcomes: list[tuple[Lease, Read | SynclineError]],
@@ -239,9 +238,9 @@ def _write(
                 _fail(connection, reading, lease, came)
         return recorded.targets
 
-    targets = parts.ledger.run_patiently(work, sleep=parts.sleep)
+    targets = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
     names = sorted({*reading.wakes, *targets})
-    parts.announce([Nudge(line.link.name, "send", name) for name in names])
+    line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
     for failure in failures:
         if isinstance(failure, Refused):
             raise failure

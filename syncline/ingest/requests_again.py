@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.context import Line, Nudge
 from syncline.engine import rules
 from syncline.fingerprint import fingerprint
 from syncline.ingest import requests
@@ -19,17 +19,17 @@ PAGE = 500
 """Records of one transaction."""
 
 
-def owe_again(parts: Parts, line: Line) -> None:
+def owe_again(line: Line) -> None:
     """Go through all records; killed on the way, it begins anew, which changes nothing."""
     link = line.link
-    if parts.ledger.run(lambda connection: _is_done(connection, link.name)):
+    if line.worker.ledger.run(lambda connection: _is_done(connection, link.name)):
         return
     targets: set[str] = set()
-    since, gently = parts.ledger.run(lambda connection: _begin(connection, link))
+    since, gently = line.worker.ledger.run(lambda connection: _begin(connection, link))
     for kind in requests.KINDS:
-        targets |= _owe_kind(parts, line, kind, again=not gently)
-    if parts.ledger.run(lambda connection: modes.owed_under(connection, link, since)):
-        parts.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
+        targets |= _owe_kind(line, kind, again=not gently)
+    if line.worker.ledger.run(lambda connection: modes.owed_under(connection, link, since)):
+        line.worker.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
 
 
 def _begin(connection: Connection, link: Link) -> tuple[str | None, bool]:
@@ -50,7 +50,7 @@ def _is_done(connection: Connection, name: str) -> bool:
     return name not in modes.under_new_rules(connection)
 
 
-def _owe_kind(parts: Parts, line: Line, kind: str, *, again: bool) -> set[str]:
+def _owe_kind(line: Line, kind: str, *, again: bool) -> set[str]:
     targets: set[str] = set()
     # Of its own for each document, by which rows in a worker's hands are known to be outdated.
     mark = fingerprint({"mapping": line.link.mapping, "mode": line.link.mode}).hex()[:8]
@@ -74,6 +74,6 @@ def _owe_kind(parts: Parts, line: Line, kind: str, *, again: bool) -> set[str]:
             )
             return owed, page[-1][0] if len(page) == PAGE else None
 
-        found, after = parts.ledger.run(work)
+        found, after = line.worker.ledger.run(work)
         targets |= found
     return targets

@@ -95,7 +95,7 @@ def run(
         line = parts.open_line(name)
         days = period_of(parts, line.link, first, last)
         if dry_run:
-            planned = step.plan(parts, line, days, sampled)
+            planned = step.plan(line, days, sampled)
             show(as_json, planned, lambda: _planned(days, planned))
             return
         drawn = secrets.randbelow(_SEEDS) if seed is None else seed
@@ -103,7 +103,7 @@ def run(
         begun = step.begin(parts, line.link, days, cause, sample=sampled, seed=drawn)
         if begun is None:
             say(f"A run of {name} is owed or at work already; it goes first.")
-        done = _through(parts, line, tell)
+        done = _through(line, tell)
         if begun is None:
             raise typer.Exit(WRONG_DATA)
     _write(done, Format.JSON if as_json else format_, output)
@@ -158,24 +158,24 @@ def _days(
     return asked(period)
 
 
-def _through(parts: Parts, line: Line, tell: Tell) -> Run:
+def _through(line: Line, tell: Tell) -> Run:
     """A run to its end, waiting for quota where that is used up."""
     run_id: int | None = None
     while True:
-        came = step.advance(parts, line, tell)
+        came = step.advance(line, tell)
         if came is not None and came.again_after is not None:
             run_id = came.run_id
-            parts.sleep(min(came.again_after, _LONGEST_SLEEP))
+            line.worker.sleep(min(came.again_after, _LONGEST_SLEEP))
             continue
         if came is None and run_id is None:
             raise Refused(
                 f"A worker is comparing {line.link.name} just now.",
                 remedy="Wait for it: `syncline reconcile list` shows it.",
             )
-        found = _run(parts, run_id if came is None else came.run_id)
+        found = _run(line.worker, run_id if came is None else came.run_id)
         if found.state != "running":
             return found
-        parts.sleep(1)  # a worker took it over between two calls
+        line.worker.sleep(1)  # a worker took it over between two calls
 
 
 def _run(parts: Parts, run_id: int | None) -> Run:

@@ -62,7 +62,7 @@ class Reader:
     _began: float = 0.0
 
     @classmethod
-    def of(cls, parts: Parts, line: Line, tell: Tell, sold_in: Collection[str]) -> Reader:
+    def of(cls, line: Line, tell: Tell, sold_in: Collection[str]) -> Reader:
         """For a line's tenant, with what is known of it.
 
         Args:
@@ -72,15 +72,15 @@ class Reader:
             sold_in: the currencies of HighLevel's records: of two names for one id in Halo, such
                 as YEN and JPY, theirs counts.
         """
-        known = capabilities.known(parts, line)
+        known = capabilities.known(line)
         named = sorted(known.currencies.items(), key=lambda one: one[0] in sold_in)
         return cls(
-            parts,
+            line.worker,
             line,
             tell,
             {code: iso for iso, code in named},
             runs_reports(known),
-            _began=parts.monotonic(),
+            _began=line.worker.monotonic(),
         )
 
     @property
@@ -166,7 +166,7 @@ class Reader:
 
     def _sign_in(self) -> None:
         fresh = not self.line.halo.signed_in
-        self._gate = halo_gate(self.parts, self.line, Lane.BACKFILL)
+        self._gate = halo_gate(self.line, Lane.BACKFILL)
         self.calls += 2 if fresh else 0
 
 

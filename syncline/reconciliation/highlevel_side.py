@@ -69,10 +69,10 @@ class Counting:
         days: first and last day of creation, by UTC.
     """
 
-    def __init__(self, parts: Parts, line: Line, days: tuple[date, date]) -> None:
-        self._parts = parts
+    def __init__(self, line: Line, days: tuple[date, date]) -> None:
+        self._parts = line.worker
         self._line = line
-        self._gate = highlevel_gate(parts, line, Lane.BACKFILL)
+        self._gate = highlevel_gate(line, Lane.BACKFILL)
         # The days are asked for with a margin, as every window is.
         self._first = max(days[0] - paging.MARGIN, line.link.start_from)
         self._last = days[1] + paging.MARGIN
@@ -168,9 +168,7 @@ def readings_of(document: Document, sampled: Iterable[tuple[str, str]]) -> list[
     return wanted
 
 
-def read_some(
-    parts: Parts, line: Line, wanted: Sequence[Wanted]
-) -> tuple[int, list[dict[str, Any]], int]:
+def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str, Any]], int]:
     """Read the next of them in HighLevel, and set them against the ledger.
 
     What is not as the ledger has it is owed to be read again by those who record it.
@@ -182,13 +180,13 @@ def read_some(
         NoQuota: there is none for longer than a task may sleep.
         SynclineError: one cannot be read.
     """
-    gate: Gate = highlevel_gate(parts, line, Lane.BACKFILL)
+    gate: Gate = highlevel_gate(line, Lane.BACKFILL)
     some = list(wanted[:PARALLEL])
     outcomes = gate.read_many(
         [f"read {kind} again" for kind, _, _ in some], [_maker(line, one) for one in some]
     )
     done = list(zip(some, outcomes, strict=False))
-    newest = parts.now() - grace(parts)
+    newest = line.worker.now() - grace(line.worker)
 
     def work(connection: Connection) -> tuple[int, list[dict[str, Any]], int]:
         place, young = line.link.location_place, 0
@@ -204,10 +202,10 @@ def read_some(
             else:
                 differing += told
             if told:
-                _read_again(connection, parts, line, one, version[1])
+                _read_again(connection, line, one, version[1])
         return len(done), differing, young
 
-    return parts.ledger.run(work)
+    return line.worker.ledger.run(work)
 
 
 def _maker(line: Line, wanted: Wanted) -> Callable[[Permit], dict[str, Any]]:
@@ -272,12 +270,12 @@ def _parcels(canonical: Mapping[str, Any]) -> str:
 
 
 def _read_again(
-    connection: Connection, parts: Parts, line: Line, wanted: Wanted, held: Mapping[str, Any]
+    connection: Connection, line: Line, wanted: Wanted, held: Mapping[str, Any]
 ) -> None:
     kind, record_id, facet = wanted
     if kind == "order":
         requests.reread(connection, line.link, [record_id], [facet], "reconciliation")
     elif created := held.get("created_at"):
         day = datetime.fromisoformat(str(created)).astimezone(UTC).date()
-        windows = paging.windows(day, day, today=parts.now().date())
+        windows = paging.windows(day, day, today=line.worker.now().date())
         owe(connection, line.link.id, kind, windows)

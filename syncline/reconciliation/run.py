@@ -76,31 +76,31 @@ def begin(
     )
 
 
-def advance(parts: Parts, line: Line, tell: Tell) -> Advanced | None:
+def advance(line: Line, tell: Tell) -> Advanced | None:
     """Go on with the run of a connection; None where there is none, or another worker has it.
 
     Raises:
         SynclineError: a side could not be read; the run has failed and says so.
     """
-    with in_hand(parts):
-        owner = parts.session()
-        run = parts.ledger.run(lambda c: queries.take(c, line.link.id, owner))
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        run = line.worker.ledger.run(lambda c: queries.take(c, line.link.id, owner))
         if run is None:
             return None
-        reader = _reader(parts, line, run, tell)
+        reader = _reader(line, run, tell)
     try:
-        _run(parts, line, run, reader)
+        _run(line, run, reader)
     except (NoQuota, Paused) as error:
         after = error.after
-        parts.ledger.run_patiently(
-            lambda c: queries.leave(c, run.id, owner, after), sleep=parts.sleep
+        line.worker.ledger.run_patiently(
+            lambda c: queries.leave(c, run.id, owner, after), sleep=line.worker.sleep
         )
         return Advanced(run.id, "running", after.total_seconds())
     except SynclineError as error:
-        _fail(parts, run, reader, str(error))
+        _fail(line.worker, run, reader, str(error))
         raise
     except BaseException:
-        _leave(parts, run)
+        _leave(line.worker, run)
         raise
     return Advanced(run.id, "done", None)
 
@@ -115,14 +115,16 @@ def targets_of(document: Document) -> list[str]:
     return targets
 
 
-def plan(parts: Parts, line: Line, period: tuple[date, date], sample: int | None) -> list[Plan]:
+def plan(line: Line, period: tuple[date, date], sample: int | None) -> list[Plan]:
     """The calls that a run would make, none of which is made.
 
     Lists may hold rows that others made, so of those only our own can be counted.
     """
-    scope, targets = _planned(parts, line, period), targets_of(line.document)
-    reports = runs_reports(capabilities.known(parts, line))
-    counts = parts.ledger.run(lambda c: {target: _count(c, scope, target) for target in targets})
+    scope, targets = _planned(line, period), targets_of(line.document)
+    reports = runs_reports(capabilities.known(line))
+    counts = line.worker.ledger.run(
+        lambda c: {target: _count(c, scope, target) for target in targets}
+    )
     planned = [Plan("HighLevel's own counts", "highlevel", len(_record_kinds(line.document)))]
     if sample:
         most = min(sample, sum(counts.values()))
@@ -142,31 +144,31 @@ def plan(parts: Parts, line: Line, period: tuple[date, date], sample: int | None
     return planned
 
 
-def _run(parts: Parts, line: Line, run: Run, reader: Reader) -> None:
-    progress = _progress(parts, run)
+def _run(line: Line, run: Run, reader: Reader) -> None:
+    progress = _progress(line.worker, run)
     document = line.document
     if "complete" not in progress:
-        counting = Counting(parts, line, (run.first, run.last))
+        counting = Counting(line, (run.first, run.last))
         progress["complete"] = [counting.count(kind) for kind in _record_kinds(document)]
         progress["highlevel_calls"] = counting.calls
-        parts.ledger.run(lambda c: _pull_again(c, parts, line, run, progress["complete"]))
-        _note(parts, run, progress)
-    scope = _scope_of(parts, line, run, progress)
+        line.worker.ledger.run(lambda c: _pull_again(c, line, run, progress["complete"]))
+        _note(line.worker, run, progress)
+    scope = _scope_of(line, run, progress)
     targets = targets_of(document)
     if run.sample is not None:
-        scope = _sampled(parts, scope, targets, run.sample, progress)
-        _read_again(parts, line, scope, progress)
+        scope = _sampled(line.worker, scope, targets, run.sample, progress)
+        _read_again(line, scope, progress)
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
-        _read(parts, reader, run, scope, kind, progress)
+        _read(line.worker, reader, run, scope, kind, progress)
     if document.fulfillments.into != "none" and run.sample is None:
-        _read(parts, reader, run, scope, "consignment", progress)
+        _read(line.worker, reader, run, scope, "consignment", progress)
     certify(reader, scope, targets, progress)
 
 
-def _reader(parts: Parts, line: Line, run: Run, tell: Tell) -> Reader:
+def _reader(line: Line, run: Run, tell: Tell) -> Reader:
     place = line.link.location_place
-    sold_in = parts.ledger.run(lambda c: records.currencies(c, place, run.first, run.last))
-    return Reader.of(parts, line, tell, sold_in)
+    sold_in = line.worker.ledger.run(lambda c: records.currencies(c, place, run.first, run.last))
+    return Reader.of(line, tell, sold_in)
 
 
 def _read(
@@ -211,8 +213,7 @@ def _note(parts: Parts, run: Run, progress: dict[str, Any]) -> None:
         raise NoQuota("This reconciliation has gone on to another worker.", after=_PARKING)
 
 
-def _scope_of(parts: Parts, line: Line, run: Run, progress: dict[str, Any]) -> Scope:
-    del parts
+def _scope_of(line: Line, run: Run, progress: dict[str, Any]) -> Scope:
     began = datetime.fromisoformat(progress["began"])
     return Scope(run, line.link, began, line.document.payments.paid, LATE)
 
@@ -228,25 +229,25 @@ def _sampled(
     return replace(scope, sample=progress["sample"])
 
 
-def _read_again(parts: Parts, line: Line, scope: Scope, progress: dict[str, Any]) -> None:
+def _read_again(line: Line, scope: Scope, progress: dict[str, Any]) -> None:
     """The records of a sample, as HighLevel has them now."""
-    sampled = parts.ledger.run(lambda c: comparing_records.records_of(c, scope))
+    sampled = line.worker.ledger.run(lambda c: comparing_records.records_of(c, scope))
     wanted = readings_of(line.document, sampled)
     read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
     while read["read"] < len(wanted):
-        done, differing, young = read_some(parts, line, wanted[read["read"] :])
+        done, differing, young = read_some(line, wanted[read["read"] :])
         read["read"] += done
         read["differing"] += differing
         read["young"] += young
         progress["highlevel_calls"] += done
-        _note(parts, scope.run, progress)
+        _note(line.worker, scope.run, progress)
 
 
 def _pull_again(
-    connection: Connection, parts: Parts, line: Line, run: Run, complete: list[dict[str, Any]]
+    connection: Connection, line: Line, run: Run, complete: list[dict[str, Any]]
 ) -> None:
     """What HighLevel counts otherwise than we do is owed to be read again."""
-    windows = paging.windows(run.first, run.last, today=parts.now().date())
+    windows = paging.windows(run.first, run.last, today=line.worker.now().date())
     for one in complete:
         if not one["equal"]:
             owe(connection, line.link.id, one["kind"], windows)
@@ -261,8 +262,8 @@ def _record_kinds(document: Document) -> list[str]:
     return kinds
 
 
-def _planned(parts: Parts, line: Line, period: tuple[date, date]) -> Scope:
-    now = parts.ledger.run(database.now)
+def _planned(line: Line, period: tuple[date, date]) -> Scope:
+    now = line.worker.ledger.run(database.now)
     run = Run(
         id=0, connection_id=line.link.id, first=period[0], last=period[1], mode="full",
         sample=None, seed=0, state="running", cause="", calls=0, found=0, progress=None,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from syncline.alerts.targets import TARGETS
 from syncline.calls.calls import highlevel_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.calls.patience import patiently
 from syncline.deliveries import unleased
 from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
@@ -67,49 +67,46 @@ class Acceptance:
     why: str = ""
 
 
-def plan_parked(parts: Parts, line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
+def plan_parked(line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
     """What `parked accept` would do about parked deliveries of one connection.
 
     Raises:
         SynclineError: the other side could not be asked.
     """
-    seen = look(parts, line, standings)
-    different = differences(parts, line, standings, seen)
+    seen = look(line, standings)
+    different = differences(line, standings, seen)
     return [
-        _taken(parts, line, one, seen.get(one.id), different.get(one.id, []), None)
-        for one in standings
+        _taken(line, one, seen.get(one.id), different.get(one.id, []), None) for one in standings
     ]
 
 
-def plan_differences(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> list[Acceptance]:
+def plan_differences(line: Line, found: Sequence[Discrepancy]) -> list[Acceptance]:
     """What `discrepancies accept` would do about differences of one connection.
 
     Raises:
         SynclineError: the other side could not be asked.
     """
-    known = standings_of(parts, line, found)
+    known = standings_of(line, found)
     of_rows = [
         one for one in found if one.edge in known and rules.is_remembered(one.cause, one.field)
     ]
     rows = {known[one.edge].id: known[one.edge] for one in of_rows}
-    seen = look(parts, line, rows.values())
-    different = differences(parts, line, rows.values(), seen)
+    seen = look(line, rows.values())
+    different = differences(line, rows.values(), seen)
     plans = [_closed(one, known.get(one.edge)) for one in found if one not in of_rows]
     for number, standing in rows.items():
         group = tuple(one for one in of_rows if known[one.edge].id == number)
         now, row = different.get(number, []), seen.get(number)
-        plans.append(_group(parts, line, standing, group, row, now))
+        plans.append(_group(line, standing, group, row, now))
     return plans
 
 
-def accept(
-    parts: Parts, line: Line, plans: Sequence[Acceptance], what: str, by: str
-) -> list[Acceptance]:
+def accept(line: Line, plans: Sequence[Acceptance], what: str, by: str) -> list[Acceptance]:
     """Do what was planned, but for what has moved on since; returns what was done of it."""
     wanted = [one for one in plans if not one.why]
     if not wanted:
         return []
-    return parts.ledger.run(lambda connection: _accept(connection, line, wanted, what, by))
+    return line.worker.ledger.run(lambda connection: _accept(connection, line, wanted, what, by))
 
 
 def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:
@@ -121,7 +118,6 @@ def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:
 
 
 def _group(
-    parts: Parts,
     line: Line,
     standing: TargetRow,
     group: tuple[Discrepancy, ...],
@@ -142,12 +138,11 @@ def _group(
         return Acceptance(standing, group, why=why)
     fields = {one.field for one in group}
     only = None if any(one.cause == Cause.CHANGED_IN_HIGHLEVEL for one in group) else fields
-    taken = _taken(parts, line, standing, seen, now, only)
+    taken = _taken(line, standing, seen, now, only)
     return Acceptance(standing, group, taken.taking, taken.takes, taken.why)
 
 
 def _taken(
-    parts: Parts,
     line: Line,
     standing: TargetRow,
     seen: Seen | None,
@@ -158,7 +153,7 @@ def _taken(
     if why:
         return Acceptance(standing, why=why)
     if standing.target == fulfillments.TARGET:
-        return _fulfillment(parts, line, standing)
+        return _fulfillment(line, standing)
     if seen is None or is_gone(seen):
         told = {GONE: [standing.target_id or "", ""]}
         takes = (
@@ -189,18 +184,18 @@ def _hindered(standing: TargetRow, seen: Seen | None) -> str:
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 
 
-def _fulfillment(parts: Parts, line: Line, standing: TargetRow) -> Acceptance:
+def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
     """A consignment: what HighLevel shows of it stays, or nothing is posted of it."""
     if standing.target_id is None:
         taking = Taking(standing, None, {})
         return Acceptance(standing, taking=taking, takes="Nothing is posted of this consignment.")
     place = line.link.tenant_place
-    known = parts.ledger.run(
+    known = line.worker.ledger.run(
         lambda connection: shipments.consignments(connection, place, [standing.source_id])
     )
     consignment = known[standing.source_id].canonical
     order_id = str(consignment["order_id"])
-    shown = _posted(parts, line, order_id)
+    shown = _posted(line, order_id)
     if isinstance(shown, SynclineError):
         return Acceptance(standing, why=str(shown))
     row = next((one for one in shown if one.id == standing.target_id), None)
@@ -209,7 +204,7 @@ def _fulfillment(parts: Parts, line: Line, standing: TargetRow) -> Acceptance:
     if row is not None:
         posted = fulfillments.projection_of(row.model)
     key = (line.link.location_place, orders.SOURCE_KIND, order_id)
-    order = parts.ledger.run(lambda connection: records.canonical(connection, [key])).get(key)
+    order = line.worker.ledger.run(lambda connection: records.canonical(connection, [key])).get(key)
     now, _ = fulfillments.edits(
         consignment, order[1] if order else {}, line.document, posted, standing.target_id
     )
@@ -218,15 +213,15 @@ def _fulfillment(parts: Parts, line: Line, standing: TargetRow) -> Acceptance:
     return Acceptance(standing, taking=Taking(standing, posted, accepted), takes=takes)
 
 
-def _posted(parts: Parts, line: Line, order_id: str) -> Sequence[Row[Fulfillment]] | SynclineError:
+def _posted(line: Line, order_id: str) -> Sequence[Row[Fulfillment]] | SynclineError:
     def make(permit: Permit) -> Sequence[Row[Fulfillment]]:
         return list_fulfillments(line.highlevel, permit, order_id)
 
     def read() -> Sequence[Row[Fulfillment]]:
-        return highlevel_gate(parts, line, Lane.UPKEEP).read("list fulfillments", make)
+        return highlevel_gate(line, Lane.UPKEEP).read("list fulfillments", make)
 
     try:
-        return patiently(parts, read)
+        return patiently(line.worker, read)
     except Absent as error:
         return error
 

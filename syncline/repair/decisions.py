@@ -49,7 +49,7 @@ DryRun = Annotated[
 ]
 
 
-Step = Callable[[Parts, Line, Sequence[Discrepancy]], list["Decided"]]
+Step = Callable[[Line, Sequence[Discrepancy]], list["Decided"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ def apply(
         everything=everything,
     )
 
-    def plan(parts: Parts, line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
-        plans = repair.plan(parts, line, batch, delete_extra=delete_extra)
+    def plan(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
+        plans = repair.plan(line, batch, delete_extra=delete_extra)
         return [Decided(one.discrepancy, list(one.writes), one.why) for one in plans]
 
-    def do(parts: Parts, line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
-        plans = repair.plan(parts, line, batch, delete_extra=delete_extra)
-        left = write(parts, line, plans, actor(parts.settings))
+    def do(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
+        plans = repair.plan(line, batch, delete_extra=delete_extra)
+        left = write(line, plans, actor(line.worker.settings))
         return [
             Decided(one.discrepancy, list(one.writes), one.why or left.get(one.discrepancy.id, ""))
             for one in plans
@@ -151,13 +151,13 @@ def accept(
         everything=everything,
     )
 
-    def plan(parts: Parts, line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
-        return _accepted(accepting.plan_differences(parts, line, batch))
+    def plan(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
+        return _accepted(accepting.plan_differences(line, batch))
 
-    def do(parts: Parts, line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
-        plans = accepting.plan_differences(parts, line, batch)
+    def do(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
+        plans = accepting.plan_differences(line, batch)
         what = "discrepancies accept"
-        done = accepting.accept(parts, line, plans, what, actor(parts.settings))
+        done = accepting.accept(line, plans, what, actor(line.worker.settings))
         return _accepted(plans, done)
 
     with command_context(context).open() as parts:
@@ -262,7 +262,7 @@ def _each(
     plans: list[Decided] = []
     with progress_bars() as tell:
         for name, batch in _batches(found):
-            plans += step(parts, parts.open_line(name), batch)
+            plans += step(parts.open_line(name), batch)
             tell("differences", len(plans), len(found))
     plans.sort(key=lambda one: one.discrepancy.id)
     left = [one for one in plans if one.why]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
 from syncline.halo.abilities import FindWay
@@ -47,16 +47,16 @@ class Extra:
     standing: TargetRow
 
 
-def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
+def find_extra(line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra | str:
     """The extra row of a delivery, or why none is removed.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
     target = TARGETS[standing.target]
-    gate = halo_gate(parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     reference = target.reference(standing.source_id, standing.role)
-    way = capabilities.known(parts, line).find_way(target.name) or FindWay.PAGES
+    way = capabilities.known(line).find_way(target.name) or FindWay.PAGES
     found = find(line, gate, target, way, [reference])
     ids = sorted({row.id for row in found.rows[reference]})
     if standing.target_id is None or int(standing.target_id) not in ids:
@@ -80,7 +80,7 @@ def find_extra(parts: Parts, line: Line, standing: TargetRow, *, delete_extra: b
     return extra if delete_extra else _SAY_SO.format(extra=extra.row_id, ours=standing.target_id)
 
 
-def remove_extra(parts: Parts, line: Line, one: Discrepancy, extra: Extra, by: str) -> str:
+def remove_extra(line: Line, one: Discrepancy, extra: Extra, by: str) -> str:
     """Remove it, if it is still as it was; the decision stands in the audit log before the call.
 
     Returns:
@@ -89,11 +89,11 @@ def remove_extra(parts: Parts, line: Line, one: Discrepancy, extra: Extra, by: s
     Raises:
         SynclineError: Halo could not be asked.
     """
-    gate = halo_gate(parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     why = _hangs_on(line, gate, extra)
     if why is not None:
         return why
-    if not parts.ledger.run(lambda connection: _decide(connection, line, one, extra, by)):
+    if not line.worker.ledger.run(lambda connection: _decide(connection, line, one, extra, by)):
         return "Somebody else has decided about it meanwhile."
     path = f"{extra.path}/{extra.row_id}"
     outcome = gate.read_many(
@@ -103,7 +103,7 @@ def remove_extra(parts: Parts, line: Line, one: Discrepancy, extra: Extra, by: s
         return ""
     if outcome.error is not None and not _is_away(line, gate, extra, outcome.error):
         return str(outcome.error)
-    parts.ledger.run(lambda connection: _note(connection, line, extra, outcome.call_id, by))
+    line.worker.ledger.run(lambda connection: _note(connection, line, extra, outcome.call_id, by))
     return ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import target_rows
 from syncline.deliveries.target_rows import IN_HAND, TargetRow
 from syncline.deliveries.waits import Edge
@@ -72,15 +72,13 @@ class _Look:
         return self.standings.get(one.edge)
 
 
-def plan(
-    parts: Parts, line: Line, found: Sequence[Discrepancy], *, delete_extra: bool = False
-) -> list[Plan]:
+def plan(line: Line, found: Sequence[Discrepancy], *, delete_extra: bool = False) -> list[Plan]:
     """What `apply` would do about differences of one connection, Halo's rows read once more.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
-    looked = _Look(standings_of(parts, line, found))
+    looked = _Look(standings_of(line, found))
     looked.acts = {one.id: _act(one, looked.of(one)) for one in found}
     rows = {
         standing.id: standing
@@ -88,14 +86,14 @@ def plan(
         if looked.acts[one.id][0] in {Act.WRITE, Act.MAKE}
         and (standing := looked.of(one)) is not None
     }
-    looked.seen = look(parts, line, rows.values())
-    looked.different = differences(parts, line, rows.values(), looked.seen)
-    return [_planned(parts, line, one, looked, delete_extra=delete_extra) for one in found]
+    looked.seen = look(line, rows.values())
+    looked.different = differences(line, rows.values(), looked.seen)
+    return [_planned(line, one, looked, delete_extra=delete_extra) for one in found]
 
 
-def standings_of(parts: Parts, line: Line, found: Sequence[Discrepancy]) -> dict[Edge, TargetRow]:
+def standings_of(line: Line, found: Sequence[Discrepancy]) -> dict[Edge, TargetRow]:
     """The deliveries of this connection that differences are about."""
-    known = parts.ledger.run(
+    known = line.worker.ledger.run(
         lambda connection: target_rows.of_sources(
             connection, line.link.tenant, {one.edge for one in found}
         )
@@ -125,9 +123,7 @@ def _act(one: Discrepancy, standing: TargetRow | None) -> tuple[Act | None, str]
     return act, ""
 
 
-def _planned(
-    parts: Parts, line: Line, one: Discrepancy, looked: _Look, *, delete_extra: bool
-) -> Plan:
+def _planned(line: Line, one: Discrepancy, looked: _Look, *, delete_extra: bool) -> Plan:
     act, why = looked.acts[one.id]
     standing = looked.of(one)
     if act is None:
@@ -137,17 +133,15 @@ def _planned(
     if act is Act.OWE or standing is None:
         return Plan(one, act, (_owed(one),), standing=standing)
     if act is Act.REMOVE:
-        return _removing(parts, line, one, standing, delete_extra=delete_extra)
+        return _removing(line, one, standing, delete_extra=delete_extra)
     seen = looked.seen.get(standing.id)
     if act is Act.WRITE:
         return _overwriting(one, standing, seen, looked.different.get(standing.id, []))
-    return _making(parts, line, one, standing, seen)
+    return _making(line, one, standing, seen)
 
 
-def _removing(
-    parts: Parts, line: Line, one: Discrepancy, standing: TargetRow, *, delete_extra: bool
-) -> Plan:
-    extra = find_extra(parts, line, standing, delete_extra=delete_extra)
+def _removing(line: Line, one: Discrepancy, standing: TargetRow, *, delete_extra: bool) -> Plan:
+    extra = find_extra(line, standing, delete_extra=delete_extra)
     if isinstance(extra, str):
         return Plan(one, None, why=extra)
     writes = (f"DELETE {extra.path}/{extra.row_id}, which carries {extra.reference} too",)
@@ -175,17 +169,15 @@ def _overwriting(
     return Plan(one, Act.WRITE, (f"{_update(standing)}, {told}",), standing=standing)
 
 
-def _making(
-    parts: Parts, line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None
-) -> Plan:
+def _making(line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None) -> Plan:
     """Make a lost row again, and have what names it follow: written again, or made with it."""
     if seen is not None and not is_gone(seen):
         return Plan(one, None, why=str(seen) if isinstance(seen, Exception) else _BACK)
     made, again = [standing], []
     newest = [standing]
     while newest:
-        named = depending_on(parts, line, newest)
-        held = look(parts, line, named)
+        named = depending_on(line, newest)
+        held = look(line, named)
         newest = []
         for other in named:
             if other.state in IN_HAND:

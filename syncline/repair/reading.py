@@ -7,7 +7,7 @@ from typing import Any
 
 from syncline.alerts.targets import TARGETS
 from syncline.calls.calls import Outcome, halo_gate
-from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.context import PARALLEL, Line
 from syncline.calls.patience import patiently
 from syncline.deliveries import target_rows
 from syncline.deliveries.target_rows import TargetRow
@@ -25,7 +25,7 @@ Seen = Mapping[str, Any] | SynclineError
 _FLOWS = (payments.FLOW, subscriptions.FLOW)
 
 
-def look(parts: Parts, line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
+def look(line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
     """Read the target rows of deliveries that have one, by the delivery's number.
 
     Raises:
@@ -34,7 +34,7 @@ def look(parts: Parts, line: Line, standings: Iterable[TargetRow]) -> dict[int, 
     open_ = [one for one in standings if one.target_id is not None and one.target in TARGETS]
     seen: dict[int, Seen] = {}
     while open_:
-        outcomes = patiently(parts, lambda: _wave(parts, line, open_[:PARALLEL]))  # noqa: B023 - run at once
+        outcomes = patiently(line.worker, lambda: _wave(line, open_[:PARALLEL]))  # noqa: B023 - run at once
         for one, outcome in zip(open_, outcomes, strict=False):
             seen[one.id] = outcome.error or outcome.result.raw  # type: ignore[attr-defined]  # a row of Halo
         open_ = open_[len(outcomes) :]
@@ -42,7 +42,7 @@ def look(parts: Parts, line: Line, standings: Iterable[TargetRow]) -> dict[int, 
 
 
 def differences(
-    parts: Parts, line: Line, standings: Iterable[TargetRow], seen: Mapping[int, Seen]
+    line: Line, standings: Iterable[TargetRow], seen: Mapping[int, Seen]
 ) -> dict[int, list[Difference]]:
     """Where rows that were seen are not what we wanted of them last, whatever was accepted."""
     shown = {
@@ -51,7 +51,9 @@ def differences(
         if not isinstance(row := seen.get(one.id), SynclineError) and row is not None
     }
     keys = {key: (one.place, one.source_kind, one.source_id) for key, (one, _) in shown.items()}
-    known = parts.ledger.run(lambda connection: records.canonical(connection, list(keys.values())))
+    known = line.worker.ledger.run(
+        lambda connection: records.canonical(connection, list(keys.values()))
+    )
     return {
         key: TARGETS[one.target].compares(
             one.projection or one.sent_projection or {},
@@ -63,12 +65,12 @@ def differences(
     }
 
 
-def depending_on(parts: Parts, line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:
+def depending_on(line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:
     """The deliveries whose rows name rows that are to be made again under new ids."""
     lost = list(gone)
     orders_ = [one.source_id for one in lost if one.target == "order"]
     invoices = [one.source_id for one in lost if one.target == "invoice"]
-    return parts.ledger.run(
+    return line.worker.ledger.run(
         lambda connection: target_rows.depending(
             connection,
             line.link.tenant,
@@ -80,9 +82,9 @@ def depending_on(parts: Parts, line: Line, gone: Iterable[TargetRow]) -> list[Ta
     )
 
 
-def _wave(parts: Parts, line: Line, wave: list[TargetRow]) -> list[Outcome]:
+def _wave(line: Line, wave: list[TargetRow]) -> list[Outcome]:
     """One wave of readings; a passing failure is raised only where it is that of the first."""
-    gate = halo_gate(parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     outcomes = gate.read_many(
         [f"GET {TARGETS[one.target].path}/id" for one in wave], [_reader(line, one) for one in wave]
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import requests, unleased
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
@@ -25,7 +25,7 @@ from syncline.repair.plan import MOVED_ON, Plan
 from syncline.repair.rules import Act
 
 
-def apply(parts: Parts, line: Line, plans: Sequence[Plan], by: str) -> dict[int, str]:
+def apply(line: Line, plans: Sequence[Plan], by: str) -> dict[int, str]:
     """Do what was planned, but for what has moved on since.
 
     Returns:
@@ -37,11 +37,11 @@ def apply(parts: Parts, line: Line, plans: Sequence[Plan], by: str) -> dict[int,
     left: dict[int, str] = {}
     for one in plans:
         if one.extra is not None:
-            why = remove_extra(parts, line, one.discrepancy, one.extra, by)
+            why = remove_extra(line, one.discrepancy, one.extra, by)
             left |= {one.discrepancy.id: why} if why else {}
     wanted = [one for one in plans if one.act is not None and one.discrepancy.id not in left]
     if wanted:
-        done = parts.ledger.run(lambda connection: _apply(connection, line, wanted, by))
+        done = line.worker.ledger.run(lambda connection: _apply(connection, line, wanted, by))
         left |= {one.discrepancy.id: MOVED_ON for one in wanted if one.discrepancy.id not in done}
     return left
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncline.alerts.targets import TARGETS
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.engine.handlers import Handler, Works
 from syncline.engine.rounds import NextRun
 from syncline.fulfillments import look_up as ship_look_up
@@ -16,12 +16,12 @@ from syncline.sending import look_up as looking_up
 from syncline.sending import send as sending
 
 
-def _write(parts: Parts, line: Line, target: str) -> NextRun:
-    return sending.send(parts, line, TARGETS[target])
+def _write(line: Line, target: str) -> NextRun:
+    return sending.send(line, TARGETS[target])
 
 
-def _look_up_written(parts: Parts, line: Line, target: str) -> NextRun:
-    return looking_up.look_up(parts, line, TARGETS[target])
+def _look_up_written(line: Line, target: str) -> NextRun:
+    return looking_up.look_up(line, TARGETS[target])
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -37,17 +37,17 @@ HANDLERS: Mapping[str, Handler] = {
 first need not be written twice."""
 
 
-def send(parts: Parts, line: Line, target: str) -> NextRun:
+def send(line: Line, target: str) -> NextRun:
     """Deliver what is due to one target of a connection."""
     handler = HANDLERS[target]
     if not handler.may_work.allowed(line.link):
         return NextRun.when_due()
-    return handler.sends(parts, line, target)
+    return handler.sends(line, target)
 
 
-def look_up(parts: Parts, line: Line, target: str) -> NextRun:
+def look_up(line: Line, target: str) -> NextRun:
     """Find out what became of a target's deliveries of unknown outcome, after their settle time."""
     handler = HANDLERS[target]
     if handler.looks_up is None or not handler.may_work.allowed(line.link):
         return NextRun.when_due()
-    return handler.looks_up(parts, line, target)
+    return handler.looks_up(line, target)

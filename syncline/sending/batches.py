@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, Outcome, Planned
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure
 from syncline.engine.failures import Refusal
@@ -42,7 +42,6 @@ def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
 
 
 def write(
-    parts: Parts,
     line: Line,
     target: Target,
     gate: Gate,
@@ -57,7 +56,7 @@ def write(
             or changed its mode since the line was opened; nothing was sent.
         Refused: the other side lets nobody in.
     """
-    began = parts.monotonic()
+    began = line.worker.monotonic()
     planned = [Planned(f"POST {target.path}", len(array.writes)) for array in wave]
 
     departures = [
@@ -74,7 +73,7 @@ def write(
             raise NotSent("Deliveries of this worker have gone on to another one.")
 
     try:
-        parts.ledger.run(depart)
+        line.worker.ledger.run(depart)
     except BaseException:
         gate.return_unused(tokens)
         raise
@@ -84,12 +83,12 @@ def write(
     ]
     try:
         outcomes = gate.send(tokens, [_maker(line, target, array) for array in sent], began)
-        verdicts, confirmed = _finish(parts, line, target, gate, known, sent, outcomes)
+        verdicts, confirmed = _finish(line, target, gate, known, sent, outcomes)
     except BaseException:
         # Rows that have departed must not stay in the hands of a worker that lost track of them.
-        parts.abandon()
+        line.worker.abandon()
         raise
-    _learn(parts, line, target, verdicts)
+    _learn(line, target, verdicts)
     for verdict in verdicts:
         if verdict.error is not None and verdict.refusal not in {None, Refusal.PARK}:
             raise verdict.error
@@ -97,7 +96,6 @@ def write(
 
 
 def _finish(
-    parts: Parts,
     line: Line,
     target: Target,
     gate: Gate,
@@ -106,8 +104,8 @@ def _finish(
     outcomes: list[Outcome],
 ) -> tuple[list[Verdict], list[Confirmation]]:
     """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
-    rest = rests(parts, line, target, known)
-    known = currencies.with_fresh_rates(parts, line, known, made(sent, outcomes, target))
+    rest = rests(line, target, known)
+    known = currencies.with_fresh_rates(line, known, made(sent, outcomes, target))
     verdicts = [
         judge(line, target, known, array, outcome)
         for array, outcome in zip(sent, outcomes, strict=True)
@@ -119,7 +117,7 @@ def _finish(
             apply(connection, verdict, rest)
         return [item for verdict in verdicts for item in verdict.confirmed]
 
-    return verdicts, parts.ledger.run_patiently(finish, sleep=parts.sleep)
+    return verdicts, line.worker.ledger.run_patiently(finish, sleep=line.worker.sleep)
 
 
 def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
@@ -127,16 +125,16 @@ def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Seque
     return lambda permit: target.saves(line.halo, permit, bodies)
 
 
-def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
+def _learn(line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
     """Teach the abilities what these arrays showed."""
     if target.gives_up is not None and any(_refuses(verdict.error) for verdict in verdicts):
-        target.gives_up(parts, line, "they were refused")
+        target.gives_up(line, "they were refused")
     enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
     merges = any(v.merged for v in verdicts)
     answered = [v for v in verdicts if v.elements and v.error is None]
     if not answered and not enforced:
         return
-    now = parts.now()
+    now = line.worker.now()
 
     def change(known: Abilities) -> Abilities:
         size = known.array_size(target.name)
@@ -149,10 +147,10 @@ def _learn(parts: Parts, line: Line, target: Target, verdicts: Sequence[Verdict]
             known = known.with_lines_on_update("merge", found_at=now, how="an update's answer")
         return known
 
-    before = capabilities.known(parts, line)
+    before = capabilities.known(line)
     grown = change(before).array_size(target.name) != before.array_size(target.name)
     if grown or enforced or merges:
-        capabilities.teach(parts, line, change)
+        capabilities.teach(line, change)
 
 
 def _refuses(error: SynclineError | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Again, Unmappable
 from syncline.halo.abilities import Abilities
 from syncline.halo.entities.currencies import currency_ids, currency_rates
@@ -25,7 +25,7 @@ _ROUNDING = Decimal("1e-6")
 """Relative difference below which two rates are one: Halo keeps them as binary floats."""
 
 
-def learn(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
+def learn(line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
     """What is known of the tenant, its currencies asked for once more where one is not among them.
 
     Raises:
@@ -33,11 +33,11 @@ def learn(parts: Parts, line: Line, known: Abilities, wanted: Collection[str]) -
     """
     if set(wanted) - {""} <= set(known.currencies):
         return known
-    return _asked(parts, line)
+    return _asked(line)
 
 
 def with_fresh_rates(
-    parts: Parts, line: Line, known: Abilities, made: Sequence[tuple[str, Mapping[str, Any]]]
+    line: Line, known: Abilities, made: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> Abilities:
     """What is known of the tenant, its rates read once more if a new row does not agree with them.
 
@@ -50,7 +50,7 @@ def with_fresh_rates(
     if not any(differs(known, currency, row) for currency, row in made):
         return known
     try:
-        return _asked(parts, line)
+        return _asked(line)
     except Again:
         return known  # the row is parked with both rates; a retry compares again
 
@@ -73,14 +73,13 @@ def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[st
     return str(rate), str(held)
 
 
-def _asked(parts: Parts, line: Line) -> Abilities:
-    gate = halo_gate(parts, line, line.lane)
+def _asked(line: Line) -> Abilities:
+    gate = halo_gate(line, line.lane)
     rows = gate.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
     found, rates = currency_ids(rows), currency_rates(rows)
     return capabilities.teach(
-        parts,
         line,
         lambda before: before.with_currencies(
-            found, rates=rates, found_at=parts.now(), how="GET /Currency"
+            found, rates=rates, found_at=line.worker.now(), how="GET /Currency"
         ),
     )

@@ -52,27 +52,27 @@ class _Seek:
     known: Abilities
 
 
-def look_up(parts: Parts, line: Line, target: Target) -> NextRun:
+def look_up(line: Line, target: Target) -> NextRun:
     """Look up what is doubtful and settled at one kind of Halo's rows."""
-    with in_hand(parts):
-        owner = parts.session()
-        leases = parts.ledger.run(
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        leases = line.worker.ledger.run(
             lambda connection: leased.claim(
                 connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
             )
         )
-        return _looked_up(parts, line, target, leases) if leases else NextRun.when_due()
+        return _looked_up(line, target, leases) if leases else NextRun.when_due()
 
 
-def _looked_up(parts: Parts, line: Line, target: Target, leases: list[Lease]) -> NextRun:
+def _looked_up(line: Line, target: Target, leases: list[Lease]) -> NextRun:
     """Look up what can be, and leave the rest in doubt."""
     batch = Batch(list(leases))
-    with put_back(parts, line, LOOKING_UP, batch, target.on_refused):
-        gate = halo_gate(parts, line, Lane.DELIVERIES)
-        _write_as_found(parts, batch, _moves(parts, line, gate, target, leases))
+    with put_back(line, LOOKING_UP, batch, target.on_refused):
+        gate = halo_gate(line, Lane.DELIVERIES)
+        _write_as_found(line.worker, batch, _moves(line, gate, target, leases))
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
-        parts.announce([Nudge(line.link.name, "send", name) for name in names])
+        line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
     if batch.next_run is not None:
         return batch.next_run
     return NextRun.at_once() if len(leases) == MOST else NextRun.when_due()
@@ -108,11 +108,13 @@ def _write(parts: Parts, moves: Sequence[Move]) -> None:
 
 
 def _moves(
-    parts: Parts, line: Line, gate: Gate, target: Target, leases: list[Lease]
+    line: Line, gate: Gate, target: Target, leases: list[Lease]
 ) -> Iterator[tuple[Lease, Move]]:
     """One move for each, as far as the look-up comes: what is known by then is not lost."""
-    known = capabilities.known(parts, line)
-    loaded = parts.ledger.run(lambda connection: inputs.load(connection, leases, line.document))
+    known = capabilities.known(line)
+    loaded = line.worker.ledger.run(
+        lambda connection: inputs.load(connection, leases, line.document)
+    )
     seek = _Seek(line, gate, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}

@@ -8,16 +8,14 @@ from typing import Any
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Absent, MissingScope, Rejected
 from syncline.halo.abilities import FindProof, FindWay
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
 
 
-def users(
-    parts: Parts, line: Line, emails: Sequence[str]
-) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
+def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
     """Halo's users with these normalised addresses; of several, the oldest.
 
     Returns:
@@ -30,8 +28,8 @@ def users(
     if not wanted:
         return {}, frozenset()
     target = TARGETS["user"]
-    gate = halo_gate(parts, line, line.lane)
-    found = find(line, gate, target, _way(parts, line, gate), wanted)
+    gate = halo_gate(line, line.lane)
+    found = find(line, gate, target, _way(line, gate), wanted)
     known, unsure = dict(found.rows), found.unsure
     if unsure:
         # A list that ignores page numbers, or grew while it was read: asked one by one.
@@ -43,9 +41,9 @@ def users(
     return oldest, unsure
 
 
-def _way(parts: Parts, line: Line, gate: Gate) -> FindWay:
+def _way(line: Line, gate: Gate) -> FindWay:
     """SQL where the tenant runs it, else whole pages; which one is asked once and remembered."""
-    known = capabilities.known(parts, line).find_proof("user", FindWay.SQL)
+    known = capabilities.known(line).find_proof("user", FindWay.SQL)
     if known is not None:
         return FindWay.SQL if known.proved else FindWay.PAGES
     try:
@@ -55,13 +53,12 @@ def _way(parts: Parts, line: Line, gate: Gate) -> FindWay:
     else:
         works = True
     capabilities.teach(
-        parts,
         line,
         lambda before: before.with_find_proof(
             "user",
             FindWay.SQL,
             FindProof(proved=works, lag=timedelta(0)),
-            found_at=parts.now(),
+            found_at=line.worker.now(),
             how="a report that finds nobody",
         ),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Outcome
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.failures import Refusal
@@ -63,13 +63,13 @@ class Rests:
     unknown: timedelta
 
 
-def rests(parts: Parts, line: Line, target: Target, known: Abilities) -> Rests:
+def rests(line: Line, target: Target, known: Abilities) -> Rests:
     """The rests at a tenant, by the lag of the way in which its rows are found."""
     way = known.find_way(target.name)
     proof = None if way is None else known.find_proof(target.name, way)
     seen_after = timedelta(0) if proof is None else 2 * proof.lag
     answered = max(ANSWERED_SETTLE, seen_after)
-    return Rests(answered, max(line.link.settle(parts.settings.settle), answered))
+    return Rests(answered, max(line.link.settle(line.worker.settings.settle), answered))
 
 
 @dataclass(slots=True)

@@ -8,14 +8,14 @@ not come here: it leaves at once, and fills its arrays by itself where quota mak
 
 from __future__ import annotations
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.engine.rounds import NextRun
 from syncline.halo.abilities import ArraySize
 from syncline.quota.keys import Lane
 
 
-def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> NextRun | None:
+def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
     """When to look again, for more rows or since none is due; None to send at once.
 
     Args:
@@ -25,7 +25,7 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> NextRun
         size: how many elements the target takes; one that is not proved is tried in turn too,
             so that senders do not all try it before the first has learnt from it.
     """
-    found = parts.ledger.run(
+    found = line.worker.ledger.run(
         lambda connection: outstanding.count_due(connection, line.link.id, target, size.next())
     )
     if not found:
@@ -34,6 +34,6 @@ def hold_back(parts: Parts, line: Line, target: str, size: ArraySize) -> NextRun
         return None
     pause = max(limit.window / limit.calls for limit in line.halo_key.limits)
     turn = f"array:{target}"
-    if parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
+    if line.worker.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
         return None
     return NextRun.later(pause)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.halo.abilities import Abilities, FindProof, FindWay
 from syncline.halo.sql.finding import ways_of
@@ -25,23 +25,21 @@ TRIES_BESIDES = 2
 PAUSE = timedelta(seconds=1)
 
 
-def prove(
-    parts: Parts, line: Line, target: Target, gate: Gate, reference: str, target_id: str
-) -> FindWay | None:
+def prove(line: Line, target: Target, gate: Gate, reference: str, target_id: str) -> FindWay | None:
     """Try the ways, best first, until one finds the row; remember that one.
 
     Returns:
         The proved way, or None when no way finds the row: the next send tries again.
     """
-    started = parts.monotonic()
+    started = line.worker.monotonic()
     for attempt in range(TRIES if target.vital else TRIES_BESIDES):
         if attempt:
-            parts.sleep(PAUSE.total_seconds())
+            line.worker.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):
             if not _finds(line, gate, target, way, reference, target_id):
                 continue
-            lag = timedelta(seconds=parts.monotonic() - started) if attempt else timedelta(0)
-            _remember(parts, line, target, way, lag)
+            lag = timedelta(seconds=line.worker.monotonic() - started) if attempt else timedelta(0)
+            _remember(line, target, way, lag)
             return way
     return None
 
@@ -56,14 +54,14 @@ def _finds(
     return [str(row.id) for row in found.rows[reference]] == [target_id]
 
 
-def _remember(parts: Parts, line: Line, target: Target, way: FindWay, lag: timedelta) -> None:
+def _remember(line: Line, target: Target, way: FindWay, lag: timedelta) -> None:
     def change(known: Abilities) -> Abilities:
         return known.with_find_proof(
             target.name,
             way,
             FindProof(proved=True, lag=lag),
-            found_at=parts.now(),
+            found_at=line.worker.now(),
             how="the first row was found again",
         )
 
-    capabilities.teach(parts, line, change)
+    capabilities.teach(line, change)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries import leased, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import SynclineError, Unmappable, Unreadable
@@ -54,31 +54,31 @@ class Write:
         return replace(self, lease=lease)
 
 
-def render(
-    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease]
-) -> list[Write]:
+def render(line: Line, target: Target, known: Abilities, leases: list[Lease]) -> list[Write]:
     """Settle what needs no call, and return what is to be written.
 
     Raises:
         SynclineError: what had to be asked first could not be.
     """
-    loaded = parts.ledger.run(lambda connection: load(connection, leases, line.document))
+    loaded = line.worker.ledger.run(lambda connection: load(connection, leases, line.document))
     owner = leases[0].owner
     leases, bad = without_live(line, leases, loaded)
     needed = {
         lease.id: target.needed(lease, loaded.get(lease.id), line.document) for lease in leases
     }
-    ids, unmet = parts.ledger.run(lambda connection: resolve(connection, line.link.tenant, needed))
+    ids, unmet = line.worker.ledger.run(
+        lambda connection: resolve(connection, line.link.tenant, needed)
+    )
     waiting = {lease.id: unmet[lease.id] for lease in leases if unmet[lease.id]}
     ready = [
         replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
         for lease in leases
         if lease.id not in waiting
     ]
-    adopted, unsure = _adopt(parts, line, target, ready)
+    adopted, unsure = _adopt(line, target, ready)
     bad += unsure
     wanted = {currency_of(loaded[lease.id].canonical) for lease in ready}
-    known = target.asks(parts, line, known, wanted)
+    known = target.asks(line, known, wanted)
     inputs = Inputs(line.document, ids, known.currencies, known)
     writes: list[Write] = []
     as_is: list[Confirmation] = list(adopted.values())
@@ -96,7 +96,7 @@ def render(
             as_is.append(Confirmation(lease, lease.target_id, None, None))
         else:
             writes.append(_write(target, lease, source, desired, known))
-    _settle(parts, line, waiting, as_is, bad, owner)
+    _settle(line, waiting, as_is, bad, owner)
     return writes
 
 
@@ -131,7 +131,6 @@ def _refuse_erased(canonical: Mapping[str, Any]) -> None:
 
 
 def _settle(
-    parts: Parts,
     line: Line,
     waiting: Mapping[int, Sequence[Needs]],
     as_is: list[Confirmation],
@@ -152,11 +151,11 @@ def _settle(
             field = error.field if isinstance(error, Unmappable) else None
             leased.park(connection, [lease], reason=str(error), field=field)
 
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
 
 
 def _adopt(
-    parts: Parts, line: Line, target: Target, leases: Sequence[Lease]
+    line: Line, target: Target, leases: Sequence[Lease]
 ) -> tuple[dict[int, Confirmation], list[tuple[Lease, SynclineError]]]:
     """Customers that Halo has already are used as they are, and never written."""
     bad: list[tuple[Lease, SynclineError]] = []
@@ -168,7 +167,7 @@ def _adopt(
         if lease.target_id is None and lease.source_id.startswith("email:")
     ]
     emails = {lease.id: lease.source_id.removeprefix("email:") for lease in unknown}
-    users, unsure = mirror.users(parts, line, list(emails.values()))
+    users, unsure = mirror.users(line, list(emails.values()))
     adopted: dict[int, Confirmation] = {}
     for lease in unknown:
         user = users.get(emails[lease.id])

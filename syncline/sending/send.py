@@ -28,28 +28,28 @@ _SOON = timedelta(seconds=1)
 """Rest of rows that wait until the first one of their kind is found again."""
 
 
-def send(parts: Parts, line: Line, target: Target) -> NextRun:
+def send(line: Line, target: Target) -> NextRun:
     """Write what is due to one kind of Halo's rows."""
-    return in_rounds(partial(_round, parts, line, target))
+    return in_rounds(partial(_round, line, target))
 
 
-def _round(parts: Parts, line: Line, target: Target) -> NextRun | None:
+def _round(line: Line, target: Target) -> NextRun | None:
     """One claim to its end; None: claim again."""
-    known = capabilities.known(parts, line)
+    known = capabilities.known(line)
     size = known.array_size(target.name)
     # A size that is not proved yet is tried on one array, and not on many side by side.
     most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
-    most = min(most, parts.settings.send_batch)
-    urgent = parts.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
+    most = min(most, line.worker.settings.send_batch)
+    urgent = line.worker.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
     else:
-        wait = pace.hold_back(parts, line, target.name, size)
+        wait = pace.hold_back(line, target.name, size)
         if wait is not None:
             return wait
-    with in_hand(parts):
-        owner = parts.session()
-        leases = parts.ledger.run(
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        leases = line.worker.ledger.run(
             partial(
                 leased.claim,
                 connection_id=line.link.id,
@@ -61,48 +61,47 @@ def _round(parts: Parts, line: Line, target: Target) -> NextRun | None:
         )
         if not leases:
             return None if urgent else NextRun.when_due()
-        return _tried(parts, line, target, known, leases, more=len(leases) == most)
+        return _tried(line, target, known, leases, more=len(leases) == most)
 
 
 def _tried(
-    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+    line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
 ) -> NextRun | None:
     """Deliver, and give back what could not be sent."""
     batch = Batch(leases)
-    with put_back(parts, line, SENDING, batch, target.on_refused):
-        return _deliver(parts, line, target, known, leases, more=more)
+    with put_back(line, SENDING, batch, target.on_refused):
+        return _deliver(line, target, known, leases, more=more)
     return batch.next_run
 
 
 def _deliver(
-    parts: Parts, line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+    line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
 ) -> NextRun | None:
     """Render and send; with `more` due, another sender is called in once there is quota.
 
     Called in before, it would find no quota either, and so on through all that is due.
     """
-    writes = render.render(parts, line, target, known, leases)
+    writes = render.render(line, target, known, leases)
     if not writes:
         return None
     if not known.currency_rates:
-        known = capabilities.known(parts, line)  # rendering may have asked for the currencies
-    gate = halo_gate(parts, line, line.lane)
+        known = capabilities.known(line)  # rendering may have asked for the currencies
+    gate = halo_gate(line, line.lane)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
-        return _prove_first(parts, line, target, gate, known, writes)
+        return _prove_first(line, target, gate, known, writes)
     pending = batches.arrays(writes, known.array_size(target.name))
     while pending:
         tokens = gate.tokens(len(pending))
         if more:
-            parts.announce([Nudge(line.link.name, "send", target.name)])
+            line.worker.announce([Nudge(line.link.name, "send", target.name)])
             more = False
         wave, pending = pending[: len(tokens)], pending[len(tokens) :]
-        _wave(parts, line, target, gate, known, tokens, wave)
+        _wave(line, target, gate, known, tokens, wave)
     return None
 
 
 def _prove_first(
-    parts: Parts,
     line: Line,
     target: Target,
     gate: Gate,
@@ -114,35 +113,38 @@ def _prove_first(
     One that was created and not found yet is looked for once more; there is no second one.
     """
     first, rest = writes[0], writes[1:]
-    _release(parts, [write.lease for write in rest], _SOON, None)
-    if not parts.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"):
-        _release(parts, [first.lease], _SOON, None)
+    _release(line.worker, [write.lease for write in rest], _SOON, None)
+    if not line.worker.nudges.claim(
+        line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"
+    ):
+        _release(line.worker, [first.lease], _SOON, None)
         return NextRun.later(_SOON)
     try:
-        made = parts.ledger.run(
+        made = line.worker.ledger.run(
             lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
         )
         if made is not None:
             # By this worker before, or by another one since this one asked what is proved.
             reference = target.reference(made.source_id, made.role)
-            if prove.prove(parts, line, target, gate, reference, made.target_id) is None:
-                _release(parts, [first.lease], TROUBLED, "Halo does not show the first row we made")
+            if prove.prove(line, target, gate, reference, made.target_id) is None:
+                _release(
+                    line.worker, [first.lease], TROUBLED, "Halo does not show the first row we made"
+                )
                 return NextRun.later(TROUBLED)
-            _release(parts, [first.lease], _SOON, None)
+            _release(line.worker, [first.lease], _SOON, None)
             return NextRun.later(_SOON)
-        confirmed = _wave(parts, line, target, gate, known, gate.tokens(1), [Array((first,))])
+        confirmed = _wave(line, target, gate, known, gate.tokens(1), [Array((first,))])
         if confirmed:
             made_id = confirmed[0].target_id or ""
-            way = prove.prove(parts, line, target, gate, first.reference, made_id)
+            way = prove.prove(line, target, gate, first.reference, made_id)
             if way is None and target.gives_up is not None:
-                target.gives_up(parts, line, "the first one was not shown")
+                target.gives_up(line, "the first one was not shown")
     finally:
-        parts.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
+        line.worker.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
     return NextRun.later(_SOON) if rest else None
 
 
 def _wave(
-    parts: Parts,
     line: Line,
     target: Target,
     gate: Gate,
@@ -151,9 +153,9 @@ def _wave(
     arrays: list[Array],
 ) -> list[Confirmation]:
     """Send some arrays side by side, and call in those who may have waited for what came of it."""
-    confirmed = batches.write(parts, line, target, gate, known, tokens, arrays)
+    confirmed = batches.write(line, target, gate, known, tokens, arrays)
     woken = {name for name in target.wakes if confirmed}
-    parts.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
+    line.worker.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
     return confirmed
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.failures import OnRefused, always_stop
 from syncline.engine.handlers import Works
@@ -35,7 +35,7 @@ from syncline.sending.inputs import Source
 from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
-Ask = Callable[[Parts, Line, Abilities, Collection[str]], Abilities]
+Ask = Callable[[Line, Abilities, Collection[str]], Abilities]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Target:
     may_work: Works = Works.WRITES
     on_refused: OnRefused = always_stop
     vital: bool = True
-    gives_up: Callable[[Parts, Line, str], object] | None = None
+    gives_up: Callable[[Line, str], object] | None = None
 
     @property
     def path(self) -> str:
@@ -193,7 +193,7 @@ def _user_reference(source_id: str, _role: str) -> str:
     return source_id.removeprefix("email:")
 
 
-def ask_nothing(_: Parts, _line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
+def ask_nothing(_line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
     """Rendering needs nothing of the tenant."""
     return known
 

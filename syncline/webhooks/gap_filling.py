@@ -75,7 +75,7 @@ def fill_due_gaps(parts: Parts) -> int:
     stored, failure = 0, None
     for name in parts.ledger.run(_due):
         try:
-            stored += fill_gaps(parts, parts.open_line(name))
+            stored += fill_gaps(parts.open_line(name))
         except SynclineError as error:
             failure = failure or error
     if failure is not None:
@@ -83,23 +83,23 @@ def fill_due_gaps(parts: Parts) -> int:
     return stored
 
 
-def fill_gaps(parts: Parts, line: Line) -> int:
+def fill_gaps(line: Line) -> int:
     """Store what Halo's log shows and never arrived; returns how many events that were.
 
     Raises:
         SynclineError: the log could not be read; the next turn reads from the same place.
     """
     link = line.link
-    known = parts.ledger.run(lambda connection: bound(connection, link.id))
+    known = line.worker.ledger.run(lambda connection: bound(connection, link.id))
     if known.webhook_id is None:
         return 0
-    gate = halo_gate(parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     is_on = _is_on(line, gate, known.webhook_id)
     if not is_on:
         # From now on what changes is polled for, and `status` says so.
-        parts.ledger.run(lambda connection: remember_bound(connection, link.id, None, ()))
-    now = parts.now()
-    cursor = parts.ledger.run(lambda connection: _cursor(connection, link.id)) or now - FIRST
+        line.worker.ledger.run(lambda connection: remember_bound(connection, link.id, None, ()))
+    now = line.worker.now()
+    cursor = line.worker.ledger.run(lambda connection: _cursor(connection, link.id)) or now - FIRST
     entries, whole = _read(line, gate, known.webhook_id, cursor - OVERLAP)
     # An entry before the cursor was judged before, unless it showed late, which takes no day.
     ripe = [e for e in entries if e.at <= now - GRACE and (e.at > cursor or e.at > now - FIRST)]
@@ -111,11 +111,11 @@ def fill_gaps(parts: Parts, line: Line) -> int:
         bodiless = any(not entry.row.requestbody and entry.at > cursor for entry in lost)
         return stored, bodiless
 
-    stored, bodiless = parts.ledger.run(work)
+    stored, bodiless = line.worker.ledger.run(work)
     wanted = [Nudge("", "events")] if stored else []
     if bodiless or not whole or not is_on:
         wanted.append(Nudge(link.name, "poll_halo"))
-    parts.announce(wanted)
+    line.worker.announce(wanted)
     return stored
 
 

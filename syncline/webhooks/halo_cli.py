@@ -116,7 +116,6 @@ def install_webhook(
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
         result = install(
-            parts,
             line,
             public_url,
             rotate=rotate,
@@ -145,7 +144,7 @@ def show_webhook(
     """
     with command_context(context).open() as parts, by_hand():
         line = parts.open_line(connection)
-        found = look(parts, line)
+        found = look(line)
         known = parts.ledger.run(lambda database: bound(database, line.link.id))
     shown = [
         _Shown(one.webhook_id, _url(one.url, show_secret=show_secret), one.active, list(one.bound))
@@ -167,9 +166,7 @@ def remove_webhook(
         line = parts.open_line(connection)
         gone = _Removed(
             connection,
-            remove(
-                parts, line, dry_run=dry_run, cause=caused("halo webhooks remove", parts.settings)
-            ),
+            remove(line, dry_run=dry_run, cause=caused("halo webhooks remove", parts.settings)),
             dry_run,
         )
     show(as_json, gone, lambda: plain(_sentence(gone)))

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line
 from syncline.connections.set_up import SetUp
 from syncline.errors import MissingScope
 from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK
@@ -76,9 +76,7 @@ def name_of(line: Line) -> str:
     return f"syncline {line.link.name}"
 
 
-def install(
-    parts: Parts, line: Line, public_url: str, *, rotate: bool, dry_run: bool, cause: str
-) -> Installed:
+def install(line: Line, public_url: str, *, rotate: bool, dry_run: bool, cause: str) -> Installed:
     """Make our webhook or put it right, and bind it; with nothing to do, nothing is written.
 
     Args:
@@ -92,10 +90,10 @@ def install(
     Raises:
         SynclineError: Halo could not be asked, refused, or did not say what it did.
     """
-    key = _key(parts, line, rotate=rotate, dry_run=dry_run)
+    key = _key(line, rotate=rotate, dry_run=dry_run)
     secret = "(new)" if key is None else key.secret.get_secret_value()
     url = f"{public_url.rstrip('/')}{PATH}/{line.link.name}/{secret}"
-    work = _Work(parts, line, halo_gate(parts, line, Lane.UPKEEP), cause)
+    work = _Work(line, halo_gate(line, Lane.UPKEEP), cause)
     try:
         return _installed(work, url, key, dry_run=dry_run)
     except MissingScope as error:
@@ -104,20 +102,20 @@ def install(
         )
 
 
-def look(parts: Parts, line: Line) -> list[Seen]:
+def look(line: Line) -> list[Seen]:
     """Our webhooks as Halo shows them now; more than one where somebody copied it.
 
     Raises:
         SynclineError: Halo could not be asked.
     """
-    work = _Work(parts, line, halo_gate(parts, line, Lane.UPKEEP), "")
+    work = _Work(line, halo_gate(line, Lane.UPKEEP), "")
     return [
         Seen(row.id, row.url, row.active, tuple(one.name for one in work.bindings(row.id)))
         for row in work.ours()
     ]
 
 
-def remove(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> list[str]:
+def remove(line: Line, *, dry_run: bool, cause: str) -> list[str]:
     """Take our webhooks and what they are bound to away; returns the webhooks' ids.
 
     The keys stay until they are rotated away, so what is on its way still comes in.
@@ -125,31 +123,33 @@ def remove(parts: Parts, line: Line, *, dry_run: bool, cause: str) -> list[str]:
     Raises:
         SynclineError: Halo could not be asked, refused, or did not say what it did.
     """
-    work = _Work(parts, line, halo_gate(parts, line, Lane.UPKEEP), cause)
+    work = _Work(line, halo_gate(line, Lane.UPKEEP), cause)
     found = work.ours()
     if not dry_run:
         for row in found:
             work.unbind(row.id)
             work.delete(row.id)
-        parts.ledger.run(lambda connection: remember_bound(connection, line.link.id, None, ()))
+        line.worker.ledger.run(
+            lambda connection: remember_bound(connection, line.link.id, None, ())
+        )
     return [row.id for row in found]
 
 
-def _key(parts: Parts, line: Line, *, rotate: bool, dry_run: bool) -> InboundKey | None:
+def _key(line: Line, *, rotate: bool, dry_run: bool) -> InboundKey | None:
     """The newest key; made and kept before Halo learns of it, so that nothing is turned away."""
 
     def work(connection: Connection) -> InboundKey | None:
         capabilities.lock(connection, f"inbound:{line.link.id}")  # two would lose each other's key
-        keys = inbound_keys(connection, parts.sealer, line.link.id) or InboundKeys()
+        keys = inbound_keys(connection, line.worker.sealer, line.link.id) or InboundKeys()
         if keys.keys and not rotate:
             return keys.keys[0]
         if dry_run:
             return None
-        made = InboundKey.made(parts.now())
-        keep_inbound_keys(connection, parts.sealer, line.link.id, keys.with_new(made))
+        made = InboundKey.made(line.worker.now())
+        keep_inbound_keys(connection, line.worker.sealer, line.link.id, keys.with_new(made))
         return made
 
-    return parts.ledger.run(work)
+    return line.worker.ledger.run(work)
 
 
 def _installed(work: _Work, url: str, key: InboundKey | None, *, dry_run: bool) -> Installed:
@@ -216,11 +216,11 @@ def _differs(standing: WebhookRow, url: str) -> bool:
 class _Work:
     """Calls about our webhook, one at a time."""
 
-    def __init__(self, parts: Parts, line: Line, gate: Gate, cause: str) -> None:
-        self.parts = parts
+    def __init__(self, line: Line, gate: Gate, cause: str) -> None:
+        self.parts = line.worker
         self.line = line
         self._gate = gate
-        self._set_up = SetUp(parts, line, gate, flow=_FLOW, reference=name_of(line), cause=cause)
+        self._set_up = SetUp(line, gate, flow=_FLOW, reference=name_of(line), cause=cause)
 
     def ours(self) -> list[WebhookRow]:
         """Webhooks with our name, or that send to this connection's place."""

@@ -24,7 +24,7 @@ def ready(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureReques
         world.drive()
         sandbox.add_orders(1)
         world.pull()
-        send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+        send(world.parts.open_line(NAME), "highlevel.order")
         while world.counts().get(("orders", "due")) != 1:
             world.follow_all()
         return world
@@ -61,11 +61,11 @@ def test_it_is_not_even_looked_up_before_the_settle_time(
     sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
     ready.do("update tenant set settle_seconds = 3600")
     line = ready.reopened()
-    send(ready.parts, line, "order")
+    send(line, "order")
     assert ready.counts()["orders", "doubtful"] == 1
     seen = len(sandbox.calls())
-    assert look_up(ready.parts, line, "order").after is None
-    assert send(ready.parts, line, "order").after is None
+    assert look_up(line, "order").after is None
+    assert send(line, "order").after is None
     assert sandbox.calls(after=seen) == []
 
 

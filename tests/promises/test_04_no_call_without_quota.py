@@ -68,7 +68,7 @@ def test_a_429_freezes_the_key_for_all_workers(
     small(sandbox, profile=profile, halo_limit=slow)
     world = worlds(halo=(1000, 30))
     world.pull()
-    send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+    send(world.parts.open_line(NAME), "highlevel.order")
     sandbox.faults(side="halo", operation="*", kind="429", next=1)
     world.follow_all()
     seen = len(sandbox.calls("halo"))

@@ -108,7 +108,6 @@ def running(
     settings = Settings(data=tmp_path)
     port = free_port()
     install_webhook(
-        connected.parts,
         connected.reopened(),
         f"http://127.0.0.1:{port}",
         rotate=False,

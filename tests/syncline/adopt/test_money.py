@@ -52,7 +52,7 @@ def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict
 def held(world: World) -> dict[str, dict[str, Any]]:
     """All money that Halo holds; invoices and recurring invoices are of one sequence."""
     line = world.parts.open_line("acme")
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     found: dict[str, dict[str, Any]] = {}
     for resources, first in (
         ({"invoice": INVOICE, "recurring": RECURRING}, 400_001),
@@ -82,7 +82,7 @@ def wrong(sandbox: SandboxProcess) -> dict[str, Any]:
 
 def started(world: World) -> None:
     """Begin, and read and deliver all that there is."""
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     for kind in KINDS:
         world.owe_pull(kind)
@@ -171,7 +171,7 @@ def test_a_payment_providers_number_outlasts_a_refund(
     world = standing(worlds, style="summary")
     before = held(world)
     adopted(world)
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     refunded = sandbox.change_transactions(8, what="refund")
     kept = [
         f"payment {truth['payments'][one]}"
@@ -216,7 +216,7 @@ def test_near_misses_of_money_are_parked_and_never_made_a_second_time(
     assert set(truth["near_misses"]) <= asked
     for group, kind in (("invoices", "invoices"), ("payments", "payments"), ("credits", "credits")):
         assert pairs(done, group) <= set(truth[kind].values())
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     for _ in range(20):
         world.follow_all()
@@ -244,13 +244,13 @@ def test_a_person_decides_which_invoice_it_is_and_then_what_was_paid_on_it(
     doubt = adopted(world).money.groups["invoices"].doubtful[0]
     row = doubt.candidates[0].halo
     wanted = Wanted("invoice", doubt.source)
-    assert take(world.parts, world.reopened(), {wanted: row}, quiet) == 0
+    assert take(world.reopened(), {wanted: row}, quiet) == 0
     after = held(world)
     assert len(after) == len(before)
     assert after[f"invoice {row}"]["thirdpartyinvoicenumber"] == f"HL-{doubt.source}"
     assert after[f"invoice {row}"]["total"] == before[f"invoice {row}"]["total"]
     with pytest.raises(Refused, match="not open to be adopted"):
-        take(world.parts, world.reopened(), {wanted: row}, quiet)
+        take(world.reopened(), {wanted: row}, quiet)
 
 
 def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
@@ -263,7 +263,7 @@ def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
     before = held(world)
     done = adopted(world)
     assert list(done.money.billing) == sorted(truth["billing"])
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     sandbox.change_subscriptions(6, what="amount")
     world.reopened()
     world.owe_pull("subscription")
@@ -340,12 +340,12 @@ def test_an_older_order_that_later_money_belongs_to_is_taken_over_too(
     older = {order for order in named & set(created) if created[order] < today.isoformat()}
     assert older
     line = world.reopened()
-    done = settle(world.parts, line, survey(world.parts, line, today, quiet), quiet)
+    done = settle(line, survey(line, today, quiet), quiet)
     matched = {one.order: one.halo for one in done.found.matched}
     assert {order: matched.get(order) for order in older} == {
         order: truth["matches"][order] for order in older
     }
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     for kind in KINDS:
         world.owe_pull(kind, days=0)
@@ -363,7 +363,7 @@ def test_money_from_before_the_first_day_is_not_owed_any_more(
     surveyed(world)
     first = world.parts.now().date() - timedelta(days=9)
     line = world.reopened()
-    settle(world.parts, line, survey(world.parts, line, first, quiet), quiet)
+    settle(line, survey(line, first, quiet), quiet)
     old = world.rows(
         """
         select d.flow, d.source_id from delivery d
@@ -375,7 +375,7 @@ def test_money_from_before_the_first_day_is_not_owed_any_more(
     )
     assert old == []
     assert world.rows("select 1 from delivery where flow = 'payments'")
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     world.drive()
 
@@ -389,7 +389,7 @@ def test_an_invoice_that_was_changed_meanwhile_is_parked_and_not_overwritten(
     seen = surveyed(world)
     source, row = next(iter(truth["invoices"].items()))
     line = world.reopened()
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     old = gate.read("look", lambda permit: read_row(line.halo, permit, INVOICE, row))
     changed = [{"id": one.id, "name": one.name, "baseprice": 1} for one in old.lines]
     quietly = {"_dont_fire_automations": True}
@@ -399,7 +399,7 @@ def test_an_invoice_that_was_changed_meanwhile_is_parked_and_not_overwritten(
             line.halo, permit, INVOICE, [{"id": row, "lines": changed, **quietly}]
         ),
     )
-    settle(world.parts, world.reopened(), seen, quiet)
+    settle(world.reopened(), seen, quiet)
     [delivery] = world.rows(
         "select * from delivery where role = 'invoice' and source_id = :id", id=source
     )

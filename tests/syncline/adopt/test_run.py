@@ -45,7 +45,7 @@ def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
 def held(world: World) -> dict[int, dict[str, Any]]:
     """All orders that Halo holds, with lines and links."""
     line = world.parts.open_line("acme")
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     found: dict[int, dict[str, Any]] = {}
     row = 5001
     while True:
@@ -83,7 +83,7 @@ def test_all_that_halo_holds_is_taken_over_and_only_references_change(
     assert {one.order: one.halo for one in done.found.matched} == truth["matches"]
     assert sorted(done.found.rest) == sorted(truth["absent"])
     assert target_rows(world) == truth["matches"]
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     world.owe_pull()
     world.drive()
@@ -114,7 +114,7 @@ def test_a_change_in_highlevel_updates_an_adopted_order_as_any_other(
     truth = sandbox.post("/plant", {"near_misses": 0})
     world = standing(worlds)
     adopted(world)
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     [changed] = sandbox.change_orders(1, fields="amount")
     world.reopened()
     world.owe_pull()
@@ -148,7 +148,7 @@ def test_doubtful_orders_are_parked_with_their_candidates_and_never_created(
     world = standing(worlds)
     done = adopted(world)
     assert not {one.order for one in done.found.matched} & set(truth["near_misses"])
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     world.reopened()
     world.drive()
     parked = world.rows("select * from delivery where state = 'parked'")
@@ -167,7 +167,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     doubt = adopted(world).found.doubtful[0]
     row = doubt.candidates[0].halo
     before = held(world)
-    assert take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet) == 0
+    assert take(world.reopened(), {Wanted("order", doubt.order): row}, quiet) == 0
     after = held(world)
     assert len(after) == len(before)
     assert after[row]["po_number"] == f"HL-{doubt.order}"
@@ -178,7 +178,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     )
     assert (delivery.state, delivery.reason, delivery.field) == ("delivered", None, None)
     with pytest.raises(Refused, match="not open to be adopted"):
-        take(world.parts, world.reopened(), {Wanted("order", doubt.order): row}, quiet)
+        take(world.reopened(), {Wanted("order", doubt.order): row}, quiet)
 
 
 def test_a_row_that_belongs_to_another_order_is_not_taken(
@@ -190,7 +190,7 @@ def test_a_row_that_belongs_to_another_order_is_not_taken(
     adopted(world)
     row = next(iter(truth["matches"].values()))
     with pytest.raises(Refused, match="belongs to "):
-        take(world.parts, world.reopened(), {Wanted("order", truth["absent"][0]): row}, quiet)
+        take(world.reopened(), {Wanted("order", truth["absent"][0]): row}, quiet)
 
 
 def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(
@@ -208,9 +208,9 @@ def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(
     }
     old = {order for order, day in created.items() if day < first.isoformat()}
     line = world.reopened()
-    done = settle(world.parts, line, survey(world.parts, line, first, quiet), quiet)
+    done = settle(line, survey(line, first, quiet), quiet)
     assert done.forgotten == len(old)
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     assert world.reopened().link.start_from == first
     world.owe_pull(days=9)
     world.drive()
@@ -243,7 +243,7 @@ def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     other = worlds(joins=True)
     assert adopted(other).unwritten == 0
     assert target_rows(other) == truth["matches"]
-    begin(other.parts, other.reopened())
+    begin(other.reopened())
     other.reopened()
     other.drive()
     verdict = sandbox.audit()["counts"]
@@ -260,7 +260,7 @@ def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
     seen = surveyed(world)
     killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
-    begin(other.parts, other.reopened())
+    begin(other.reopened())
     other.reopened()
     other.drive()
     assert len(held(other)) == 5
@@ -274,7 +274,7 @@ def test_a_doubtful_order_that_changes_in_highlevel_waits_for_a_person_all_the_s
     sandbox.post("/plant", {"near_misses": 1})
     world = standing(worlds, style="summary")
     doubts = [one.order for one in adopted(world).found.doubtful]
-    begin(world.parts, world.reopened())
+    begin(world.reopened())
     sandbox.change_orders(ids=doubts)
     world.reopened()
     world.drive()

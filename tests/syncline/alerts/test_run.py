@@ -126,7 +126,7 @@ def test_an_answer_that_is_lost_makes_no_second_ticket_and_one_closed_by_hand_is
 
     sandbox.close_ticket(ticket["id"])
     before = sandbox.tickets()
-    watch(world.parts, world.parts.open_line(NAME), every=timedelta(0))
+    watch(world.parts.open_line(NAME), every=timedelta(0))
     [alert] = alerts(world)
     assert alert.acknowledged_by == "closed in Halo"
     [(subject,)] = world.rows(

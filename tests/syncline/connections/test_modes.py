@@ -62,7 +62,7 @@ def hasty(world: World) -> Parts:
 
 
 def go_live(world: World) -> None:
-    steps.switch(world.parts, world.reopened(), GREEN, "ada")
+    steps.switch(world.reopened(), GREEN, "ada")
     world.reopened()
     world.follow_all()
 
@@ -103,7 +103,7 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     world.drive()
     assert set(halo_orders(sandbox)) == tests | live
     with pytest.raises(Refused, match="live already"):
-        steps.switch(world.parts, world.reopened(), (Line("dump", "red", "none"),), "ada")
+        steps.switch(world.reopened(), (Line("dump", "red", "none"),), "ada")
 
     sandbox.change_orders(ids=sorted(live), fields="amount")
     in_hand = live_customers(world, live)
@@ -130,8 +130,8 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     assert (back.by, back.certificate["because"]) == ("ada", "wrong tax")
 
     old = world.reopened()
-    steps.switch(world.parts, old, GREEN, "ada")
-    send(world.parts, old, "order")
+    steps.switch(old, GREEN, "ada")
+    send(old, "order")
     world.reopened()
     world.drive()
     assert writes(sandbox, before)
@@ -204,7 +204,7 @@ def needs_nobody(world: World) -> None:
     period = period_of(world.parts, link, date(2026, 1, 1), None)
     reconcile.begin(world.parts, link, period, "test", sample=None)
     line = world.reopened()
-    while (came := reconcile.advance(world.parts, line, lambda *_: None)) and came.again_after:
+    while (came := reconcile.advance(line, lambda *_: None)) and came.again_after:
         pass
     assert (
         world.rows("select cause, field, ours, theirs from discrepancy where state = 'open'") == []
@@ -285,7 +285,7 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     settle(world)
     for target in ("order", "invoice", "fulfillment"):
         assert world.rows("select 1 from delivery where target = :t and state = 'due'", t=target)
-        send(world.parts, old, target)  # by a worker that has not noticed yet
+        send(old, target)  # by a worker that has not noticed yet
     assert writes(sandbox, before) == []
     assert fulfillments(sandbox, shipped) == []
     assert sandbox.calls("highlevel", before)
@@ -295,7 +295,6 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     quiet = last_call(sandbox)
     calls, kept = list[Call](), list[Kept]()
     plan = dry_run(
-        world.parts,
         world.reopened(),
         target=None,
         most=None,
@@ -327,8 +326,8 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
 def refused_by_the_clients(world: World) -> None:
     """Whatever forgets to ask for the state is kept back by the clients themselves."""
     line = world.reopened()
-    halo = halo_gate(world.parts, line, Lane.UPKEEP)
-    highlevel = highlevel_gate(world.parts, line, Lane.UPKEEP)
+    halo = halo_gate(line, Lane.UPKEEP)
+    highlevel = highlevel_gate(line, Lane.UPKEEP)
     with pytest.raises(Rehearsing, match="POST /Client was not sent"):
         halo.read("POST /Client", lambda permit: line.halo.post("/Client", [{}], permit))
     with pytest.raises(Rehearsing):
@@ -347,10 +346,10 @@ def test_what_was_adopted_in_sandbox_mode_is_neither_doubled_nor_rewritten_by_go
     world.do("update connection set state = 'stopped', note = 'adopt first'")
     line = as_live(world.reopened())
     since = world.parts.now().date() - timedelta(days=31)
-    seen = survey(world.parts, line, since, lambda *_: None)
+    seen = survey(line, since, lambda *_: None)
     assert len(seen.found.matched) == len(truth["matches"])
-    settle_adoption(world.parts, line, seen, lambda *_: None)
-    begin(world.parts, line)
+    settle_adoption(line, seen, lambda *_: None)
+    begin(line)
     world.reopened()
     world.owe_pull()
     world.drive()

@@ -68,7 +68,7 @@ def reads(world: World) -> bool:
 
     for _ in range(3):
         try:
-            gate = highlevel_gate(world.parts, line, Lane.PULLS)
+            gate = highlevel_gate(line, Lane.PULLS)
             gate.read("a read", one)
         except Again:
             continue

@@ -22,7 +22,7 @@ from tests.world import NAME, PROFILES, World, Worlds, small
 
 
 def installed(world: World, *, dry_run: bool = False) -> Installed:
-    return install(world.parts, world.parts.open_line(NAME), dry_run=dry_run, cause="a test")
+    return install(world.parts.open_line(NAME), dry_run=dry_run, cause="a test")
 
 
 def fates(result: Installed) -> dict[str, str]:
@@ -44,7 +44,7 @@ def last(sandbox: SandboxProcess) -> int:
 
 
 def shelf(world: World) -> Shelf:
-    return Shelf(world.parts, world.parts.open_line(NAME), "by hand", "a person")
+    return Shelf(world.parts.open_line(NAME), "by hand", "a person")
 
 
 def standing(world: World, kind: Resource[NamedRow]) -> list[NamedRow]:
@@ -88,7 +88,7 @@ def test_it_is_made_of_what_the_tenant_offers_and_a_second_run_writes_nothing(
     assert done.shows == {"generous": "table", "plain": "html", "awkward": None}[profile]
     lacking = [one for one in done.items if one.fate == "not offered"]
     assert all(one.why and one.remedy for one in lacking)
-    known = capabilities.known(world.parts, world.parts.open_line(NAME))
+    known = capabilities.known(world.parts.open_line(NAME))
     assert known.offers("reports") is (profile != "plain")
     assert known.offers("dashboards") is (profile != "awkward")
     audited = world.rows("select effect, cause from audit_entry where flow = 'dashboard'")
@@ -120,11 +120,11 @@ def test_it_is_made_of_what_the_tenant_offers_and_a_second_run_writes_nothing(
         assert "Last reconciliation never" in everything
         assert NAME in httpx.get(f"{sandbox.halo_url}/dashboards", trust_env=False).text
     line = world.parts.open_line(NAME)
-    gone = remove(world.parts, line, dry_run=True, cause="a test")
+    gone = remove(line, dry_run=True, cause="a test")
     assert len(gone) == sum(one.fate != "not offered" for one in done.items)
-    assert remove(world.parts, line, dry_run=False, cause="a test") == gone
-    assert remove(world.parts, line, dry_run=False, cause="a test") == []
-    assert refresh(world.parts, line, cause="a test") == "not installed"
+    assert remove(line, dry_run=False, cause="a test") == gone
+    assert remove(line, dry_run=False, cause="a test") == []
+    assert refresh(line, cause="a test") == "not installed"
 
 
 def bare(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
@@ -157,7 +157,7 @@ def test_what_was_edited_or_deleted_by_hand_is_put_right_and_the_rest_is_left_al
     assert {one.fate for one in installed(world).items} == {"unchanged"}
     [board] = standing(world, DASHBOARD)
     assert board.name == "syncline acme"
-    remove(world.parts, world.parts.open_line(NAME), dry_run=False, cause="a test")
+    remove(world.parts.open_line(NAME), dry_run=False, cause="a test")
     assert [row.id for row in standing(world, REPORT)] == [theirs.id]
 
 
@@ -169,7 +169,7 @@ def test_what_has_our_name_and_is_not_ours_is_not_touched(
     with pytest.raises(Refused, match="not ours"):
         installed(world)
     line = world.parts.open_line(NAME)
-    assert remove(world.parts, line, dry_run=False, cause="a test") == []
+    assert remove(line, dry_run=False, cause="a test") == []
     assert len(standing(world, DASHBOARD)) == 1
 
 
@@ -209,7 +209,7 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
 
     def refreshed() -> tuple[str, list[str]]:
         before = last(sandbox)
-        came = refresh(world.parts, line, cause="schedule")
+        came = refresh(line, cause="schedule")
         return came, [call["operation"] for call in sandbox.calls("halo", before)]
 
     assert refreshed() == ("unchanged", [])  # they were written with the installation
@@ -261,11 +261,11 @@ def test_figures_on_the_dashboard_itself_leave_what_a_person_added(
         select id, 'failed', 'x', 'warning', 'x', '{}' from connection
     """)
     before = last(sandbox)
-    assert refresh(world.parts, line, cause="schedule") == "written"
+    assert refresh(line, cause="schedule") == "written"
     assert len(sandbox.calls("halo", before)) == 2
     shown = page(sandbox, board.id)
     assert "Open alerts 1" in shown["figures"]
     assert "clock" in shown
     shelf(world).remove(DASHBOARD, board.id)
     world.do("delete from alert")
-    assert refresh(world.parts, line, cause="schedule") == "not installed"
+    assert refresh(line, cause="schedule") == "not installed"

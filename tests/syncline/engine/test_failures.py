@@ -58,7 +58,7 @@ def failed(
     def on_refused(_link: Link, _error: Refused) -> Refusal:
         return refusal
 
-    with put_back(world.parts, line, policy, batch, on_refused):
+    with put_back(line, policy, batch, on_refused):
         raise error
     return batch.next_run
 
@@ -140,7 +140,7 @@ def test_what_could_not_be_looked_up_stays_in_doubt(
     line = world.parts.open_line(NAME)
     lease = _doubtful(world)
     batch = Batch([lease])
-    with put_back(world.parts, line, LOOKING_UP, batch):
+    with put_back(line, LOOKING_UP, batch):
         raise error
     state, reason, left = rest(world)
     assert (state, reason) == ("doubtful", error.what)

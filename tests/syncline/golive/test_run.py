@@ -48,7 +48,7 @@ def all_the_way(world: World, line: Line) -> str:
     arrive(world, order_event(world.sandbox, order_id, "OrderCreate"))
     world.pull("transaction")
     world.drive()
-    hint(world, "consignment", end_to_end.consign(world.parts, line, order_id))
+    hint(world, "consignment", end_to_end.consign(line, order_id))
     world.drive()
     return order_id
 

@@ -29,7 +29,7 @@ from tests.world import NAME, PROFILES, World, Worlds
 
 def look(world: World) -> None:
     """One poll, and all that it leads to."""
-    assert poll(world.parts, world.parts.open_line(NAME)) is None
+    assert poll(world.parts.open_line(NAME)) is None
     world.drive()
 
 
@@ -90,7 +90,7 @@ def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
     paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
     sandbox.faults(side="halo", operation="GET /InvoicePayment", kind="500", next=1)
-    assert poll(world.parts, world.parts.open_line(NAME)) is not None
+    assert poll(world.parts.open_line(NAME)) is not None
     world.drive()
     assert order_row(world).state == "delivered"
     assert str(paid) not in [one.source_id for one in owed(world)]
@@ -144,9 +144,9 @@ def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     made = sandbox.consign(int(order_row(world).target_id))
     line = world.parts.open_line(NAME)
     for _ in range(2):
-        assert poll(world.parts, line) is None
+        assert poll(line) is None
         for target in ("halo.salesorder", "halo.consignment", "fulfillment"):
-            send(world.parts, line, target)
+            send(line, target)
     [held] = world.rows("select * from delivery where flow = 'fulfillments'")
     assert held.state == "due"
     sandbox.edit_consignment(made, note="Tracking: 1Z77")

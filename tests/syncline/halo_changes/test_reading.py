@@ -238,7 +238,7 @@ def test_the_mapping_of_the_connection_whose_order_it_is_decides(
     )
     sandbox.edit_halo_order(int(order.target_id), note="mine")
     world.hurry()
-    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    send(world.parts.open_line(NAME), "halo.salesorder")
     assert order_row(world).state == "parked"
 
 
@@ -252,10 +252,10 @@ def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(
     arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
     handling.handle(world.parts)
     line = world.parts.open_line(NAME)
-    assert send(world.parts, line, "halo.salesorder").after is None
+    assert send(line, "halo.salesorder").after is None
     assert sandbox.calls("halo", before) == []
     world.hurry()
-    send(world.parts, line, "halo.salesorder")
+    send(line, "halo.salesorder")
     assert [call["operation"] for call in sandbox.calls("halo", before)] == ["POST /Report"]
 
 
@@ -266,6 +266,6 @@ def test_what_was_written_long_ago_is_read_at_once(worlds: Worlds, sandbox: Sand
     sandbox.edit_halo_order(int(order.target_id), note="mine")
     arrive(world, hint("salesorder", int(order.target_id)), source="halo")
     handling.handle(world.parts)
-    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    send(world.parts.open_line(NAME), "halo.salesorder")
     assert order_row(world).cause.startswith("changed in Halo")
     assert order_row(world).state == "due"

@@ -74,7 +74,7 @@ def test_going_live_and_back_asks_for_nothing_that_was_read(
     in_line: World, sandbox: SandboxProcess
 ) -> None:
     seen = len(sandbox.calls())
-    golive.switch(in_line.parts, in_line.reopened(), (Line("state", "green", "at work"),), "ada")
+    golive.switch(in_line.reopened(), (Line("state", "green", "at work"),), "ada")
     in_line.reopened()
     in_line.follow_all()
     in_line.drive()
@@ -132,7 +132,7 @@ def test_a_pull_that_began_under_the_old_mapping_loses_nothing(
     follow(world, default_document("detail", INCLUDING_TESTS))
     today = world.parts.now().date()
     for kind in KINDS:
-        pull(world.parts, old, kind, today - timedelta(days=30), today, Lane.PULLS)
+        pull(old, kind, today - timedelta(days=30), today, Lane.PULLS)
     world.reopened()
     world.follow_all()
     world.drive()
@@ -173,7 +173,7 @@ def test_a_row_in_a_workers_hands_is_sent_once_more_under_the_new_mapping(
                 link = connections.by_name(connection, NAME)
                 document = default_document("summary", INCLUDING_TESTS)
                 mappings.replace(connection, link.id, document)
-            owe_again(other.parts, other.reopened())
+            owe_again(other.reopened())
 
     other = worlds(joins=True)
     Mortal(world, change_the_mapping)

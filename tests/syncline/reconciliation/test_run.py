@@ -57,7 +57,7 @@ def reconciled(world: World, *, sample: int | None = None) -> Run:
 
 def finished(world: World, run_id: int | None) -> Run:
     while True:
-        came = advance(world.parts, world.parts.open_line(NAME), lambda *_: None)
+        came = advance(world.parts.open_line(NAME), lambda *_: None)
         assert came is not None
         if came.again_after is None:
             break
@@ -255,9 +255,9 @@ def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
 
     before, mortal = last_call(sandbox), Mortal(world, die)
     with pytest.raises(Killed):
-        advance(world.parts, line, lambda *_: None)
+        advance(line, lambda *_: None)
     other = worlds(joins=True)
-    assert advance(other.parts, other.parts.open_line(NAME), lambda *_: None) is None
+    assert advance(other.parts.open_line(NAME), lambda *_: None) is None
     [running] = other.rows("select state, owner is null as free from reconciliation")
     assert (running.state, running.free) == ("running", False)
     mortal.silence()
@@ -284,7 +284,7 @@ def test_a_worker_that_was_thought_dead_writes_nothing_any_more(
             assert finished(other, run_id).found == 1
             world.do("delete from discrepancy")
 
-    came = advance(world.parts, line, taken)
+    came = advance(line, taken)
     assert came is not None
     assert came.again_after is not None
     assert pairs(world) == set()
@@ -334,6 +334,6 @@ def a_sample(world: World, sandbox: SandboxProcess) -> None:
         "0 of 20 sampled differ: with 95 % confidence under 13.91 % of all do"
     )
     line, before = world.parts.open_line(NAME), last_call(sandbox)
-    planned = plan(world.parts, line, (date(2026, 1, 1), date(2026, 12, 31)), None)
+    planned = plan(line, (date(2026, 1, 1), date(2026, 12, 31)), None)
     assert [one.what for one in planned][:2] == ["HighLevel's own counts", "list of orders"]
     assert last_call(sandbox) == before

@@ -24,8 +24,8 @@ def left(world: World, *numbers: int) -> Sequence[Acceptance]:
     """Accept parked deliveries; what was not accepted comes back with its reason."""
     line = world.parts.open_line(NAME)
     known = world.parts.ledger.run(lambda c: target_rows.of_ids(c, numbers))
-    plans = plan_parked(world.parts, line, list(known.values()))
-    done = accept(world.parts, line, plans, "parked accept", "ada")
+    plans = plan_parked(line, list(known.values()))
+    done = accept(line, plans, "parked accept", "ada")
     return [one for one in plans if one not in done]
 
 
@@ -34,7 +34,7 @@ def certificate(world: World) -> dict[str, Any]:
     line = world.reopened()
     period = period_of(world.parts, line.link, date(2026, 1, 1), None)
     run_id = begin(world.parts, line.link, period, "test")
-    while (came := advance(world.parts, line, lambda *_: None)) and came.again_after is not None:
+    while (came := advance(line, lambda *_: None)) and came.again_after is not None:
         pass
     run = world.parts.ledger.run(lambda c: queries.by_id(c, run_id))
     assert run is not None

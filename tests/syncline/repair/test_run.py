@@ -57,21 +57,21 @@ def chosen(world: World, *numbers: int) -> list[Discrepancy]:
 
 def planned(world: World, *numbers: int, **options: bool) -> list[repair.Plan]:
     line = world.parts.open_line(NAME)
-    return repair.plan(world.parts, line, chosen(world, *numbers), **options)
+    return repair.plan(line, chosen(world, *numbers), **options)
 
 
 def applied(world: World, *numbers: int, **options: bool) -> set[int]:
     line = world.parts.open_line(NAME)
     plans = planned(world, *numbers, **options)
-    left = repair_writing.apply(world.parts, line, plans, BY)
+    left = repair_writing.apply(line, plans, BY)
     wanted = {one.discrepancy.id for one in plans if one.act is not None}
     return wanted - left.keys()
 
 
 def accepted(world: World, *numbers: int) -> list[accepting.Acceptance]:
     line = world.parts.open_line(NAME)
-    plans = accepting.plan_differences(world.parts, line, chosen(world, *numbers))
-    return accepting.accept(world.parts, line, plans, "discrepancies accept", BY)
+    plans = accepting.plan_differences(line, chosen(world, *numbers))
+    return accepting.accept(line, plans, "discrepancies accept", BY)
 
 
 def state(world: World, number: int) -> Any:
@@ -227,7 +227,7 @@ def copied(sandbox: SandboxProcess, order_id: int) -> dict[str, Any]:
 def post(world: World, path: str, body: dict[str, Any]) -> int:
     """A row that a person makes in Halo."""
     line = world.parts.open_line(NAME)
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     made = gate.read(f"POST {path}", lambda permit: line.halo.post(path, [body], permit).document)
     return int(made[0]["id"] if isinstance(made, list) else made["id"])
 
@@ -251,9 +251,7 @@ def test_what_was_not_delivered_is_owed_again_and_what_was_not_read_is_read_agai
     world.drive()
     assert order_row(world).state == "delivered"
     # Theirs is nothing here, so it cannot be taken; a stranger's difference is only closed.
-    reasons = accepting.plan_differences(
-        world.parts, world.parts.open_line(NAME), chosen(world, late, unread)
-    )
+    reasons = accepting.plan_differences(world.parts.open_line(NAME), chosen(world, late, unread))
     assert all(one.why for one in reasons)
     assert len(accepted(world, stranger)) == 1
     taken = chosen(world, stranger)

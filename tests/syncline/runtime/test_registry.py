@@ -54,6 +54,6 @@ def test_nothing_is_asked_for_a_target_that_may_not_work(
     seen = len(sandbox.calls())
     line = world.reopened()
     for target in HANDLERS:
-        assert send(world.parts, line, target) == NextRun.when_due()
-        assert look_up(world.parts, line, target) == NextRun.when_due()
+        assert send(line, target) == NextRun.when_due()
+        assert look_up(line, target) == NextRun.when_due()
     assert sandbox.calls(after=seen) == []

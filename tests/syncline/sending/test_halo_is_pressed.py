@@ -38,7 +38,7 @@ def reading(world: World, target: str) -> Any:
 
 
 def look(world: World) -> None:
-    assert poll(world.parts, world.parts.open_line(NAME)) is None
+    assert poll(world.parts.open_line(NAME)) is None
     world.drive()
 
 
@@ -56,7 +56,7 @@ def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
     [used] = world.rows("select count(*) as number from call where quota_key like 'halo%'")
     world.do("update tenant set quota_calls = :calls, quota_seconds = 60", calls=used.number + 8)
     line = world.reopened()
-    assert send(world.parts, line, "halo.consignment").after is not None
+    assert send(line, "halo.consignment").after is not None
     [done] = world.rows(
         "select count(*) as number from delivery"
         " where target = 'halo.consignment' and state = 'delivered'"
@@ -73,7 +73,7 @@ def test_a_row_that_halo_cannot_show_is_asked_for_ever_more_seldom(
     sandbox.faults(side="halo", operation="GET /Consignment/{id}", kind="500", probability=1.0)
     for failures in range(1, 6):
         world.hurry()
-        send(world.parts, world.parts.open_line(NAME), "halo.consignment")
+        send(world.parts.open_line(NAME), "halo.consignment")
         assert reading(world, "halo.consignment").failures == failures
     assert reading(world, "halo.consignment").rest > 25
     sandbox.faults()
@@ -108,7 +108,7 @@ def test_a_row_whose_write_is_in_doubt_is_not_asked_for_all_the_time(
     arrive(world, hint("salesorder", int(order.target_id)), source="halo")
     handling.handle(world.parts)
     world.hurry()
-    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    send(world.parts.open_line(NAME), "halo.salesorder")
     asked = reading(world, "halo.salesorder")
     assert asked.state == "due"
     assert asked.rest > IN_DOUBT.total_seconds() / 2
@@ -198,13 +198,13 @@ def test_a_consignment_whose_mapping_was_unreadable_is_owed_once_it_is_corrected
     with world.parts.ledger.begin() as connection:
         notice(connection, link, [Hint("consignment", made)], "a test")
     line = world.parts.open_line(NAME)
-    send(world.parts, line, "halo.consignment")
+    send(line, "halo.consignment")
     assert reading(world, "halo.consignment").state == "parked"
     world.do(
         "update connection set mapping = :right where id = :id", right=link.mapping, id=other.id
     )
     retry_all(world)
-    send(world.parts, line, "halo.consignment")
+    send(line, "halo.consignment")
     [owed] = world.rows("select * from delivery where flow = 'fulfillments'")
     assert owed.connection_id == other.id
 
@@ -229,7 +229,7 @@ def test_what_a_stopped_connection_heard_is_read_by_one_that_works(
     handling.handle(world.parts)
     sweep(world.parts)
     world.hurry()
-    send(world.parts, world.parts.open_line(NAME), "halo.salesorder")
+    send(world.parts.open_line(NAME), "halo.salesorder")
     assert order_row(world).cause.startswith("changed in Halo")
 
 

@@ -49,7 +49,7 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
     sandbox.change_orders(3, fields="amount")
     world.pull()
     while ("details", "due") in world.counts():
-        send(world.parts, world.parts.open_line(NAME), "highlevel.order")
+        send(world.parts.open_line(NAME), "highlevel.order")
         world.hurry()
     return world
 
@@ -149,7 +149,7 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
 
     monkeypatch.setattr(look_up, "_read", no)
     _settled(ready)
-    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
 
 
@@ -166,7 +166,7 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
         line.halo_key, 1000, lane=Lane.DELIVERIES, connection=NAME, deadline=timedelta(seconds=5)
     ).tokens
     quota.give_back(line.halo_key, [last], sent=False)
-    after = look_up_target(world.parts, line, "order").after
+    after = look_up_target(line, "order").after
     assert after is not None
     assert after > PATIENCE
     assert world.counts()["orders", "doubtful"] == 2
@@ -187,11 +187,11 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     _send_all(ready)
     _settled(ready)
     _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
-    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3
     seen = len(sandbox.calls())
-    assert look_up_target(ready.parts, ready.reopened(), "order").after is None
+    assert look_up_target(ready.reopened(), "order").after is None
     assert sandbox.calls(after=seen) == []
 
 
@@ -202,7 +202,7 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_before")
     _send_all(ready)
     _settled(ready)
-    look_up_target(ready.parts, ready.parts.open_line(NAME), "order")
+    look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "parked"] == 3
 
 
@@ -213,8 +213,8 @@ def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
     first = min(row.source_id for row in world.rows(_CLIENTS))
     users, bare = mirror.users, first.removeprefix("email:")
 
-    def odd(parts: Any, line: Any, emails: Any) -> Any:
-        known, unsure = users(parts, line, emails)
+    def odd(line: Any, emails: Any) -> Any:
+        known, unsure = users(line, emails)
         return ({**known, bare: {"id": 7}} if bare in emails else known), unsure
 
     monkeypatch.setattr(mirror, "users", odd)
@@ -237,7 +237,7 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
 
     monkeypatch.setattr(mirror, "find", no_end)
     world.pull()
-    send(world.parts, world.parts.open_line(NAME), "client")
+    send(world.parts.open_line(NAME), "client")
     assert asked[-1] is FindWay.SEARCH
     assert [c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"] == []
     assert world.counts()["customers", "parked"] > 0
@@ -297,7 +297,7 @@ def test_a_tenant_that_does_not_show_our_first_row_gets_no_second_one(
     line = world.parts.open_line(NAME)
     for _ in range(4):
         world.hurry()
-        send(world.parts, line, "client")
+        send(line, "client")
     assert len([c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"]) == 1
     assert len(asked) > 1
     assert len(set(asked)) == 1
@@ -308,7 +308,7 @@ _CLIENTS = "select source_id from delivery where target = 'client' and source_id
 
 def _send_all(world: World) -> None:
     while world.rows("select 1 from delivery where flow = 'orders' and state = 'due'"):
-        send(world.parts, world.parts.open_line(NAME), "order")
+        send(world.parts.open_line(NAME), "order")
 
 
 def _settled(world: World) -> None:

@@ -24,12 +24,12 @@ def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
     small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
     line = world.parts.open_line(NAME)
-    assert pace.hold_back(world.parts, line, "order", TEN) == NextRun.when_due()
+    assert pace.hold_back(line, "order", TEN) == NextRun.when_due()
     world.pull()
-    assert pace.hold_back(world.parts, line, "order", TEN) is None
-    assert pace.hold_back(world.parts, line, "order", TEN) == NextRun.later(MINUTE)
-    assert pace.hold_back(world.parts, line, "order", FIVE) is None
-    assert pace.hold_back(world.parts, line, "order", ONE) is None
+    assert pace.hold_back(line, "order", TEN) is None
+    assert pace.hold_back(line, "order", TEN) == NextRun.later(MINUTE)
+    assert pace.hold_back(line, "order", FIVE) is None
+    assert pace.hold_back(line, "order", ONE) is None
 
 
 def test_a_size_that_is_not_proved_is_tried_by_one_sender(
@@ -39,5 +39,5 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     world = worlds(style="summary", halo=SLOW)
     line = world.parts.open_line(NAME)
     world.pull()
-    assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) is None
-    assert pace.hold_back(world.parts, line, "order", ArraySize(proved=2)) == NextRun.later(MINUTE)
+    assert pace.hold_back(line, "order", ArraySize(proved=2)) is None
+    assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(MINUTE)

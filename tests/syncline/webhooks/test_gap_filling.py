@@ -50,12 +50,13 @@ class Scene:
 
     def fill(self, more: timedelta = timedelta(0)) -> int:
         self.world.nudges.clear()
-        return fill_gaps(self.later(more), self.world.parts.open_line(NAME))
+        line = self.world.parts.open_line(NAME)
+        return fill_gaps(replace(line, worker=self.later(more)))
 
     def happen(self, times: int = 1) -> None:
         """New orders in Halo, and all of what Halo tells of them is under way no more."""
         line = self.world.parts.open_line(NAME)
-        gate = halo_gate(self.world.parts, line, Lane.UPKEEP)
+        gate = halo_gate(line, Lane.UPKEEP)
         clients = gate.read(
             "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
@@ -114,7 +115,7 @@ def make(worlds: Worlds, sandbox: SandboxProcess) -> Iterator[Callable[..., Scen
             opened.append(worlds())
             world = opened[0]
             line = world.parts.open_line(NAME)
-            install(world.parts, line, url, rotate=False, dry_run=False, cause="a test")
+            install(line, url, rotate=False, dry_run=False, cause="a test")
             return Scene(world, sandbox)
 
         yield scene
@@ -224,7 +225,7 @@ def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
     line = scene.world.parts.open_line(NAME)
     known = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
     assert known.webhook_id is not None
-    gate = halo_gate(scene.world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     if how == "deleted":
         path = f"/Webhook/{known.webhook_id}"
         gate.read("DELETE /Webhook", lambda permit: line.halo.delete(path, permit))
@@ -285,6 +286,6 @@ def test_a_log_that_cannot_be_read_is_told_and_read_from_the_same_place_later(
 def test_without_a_webhook_nothing_is_asked(worlds: Worlds, sandbox: SandboxProcess) -> None:
     small(sandbox, orders=2, transactions=0, subscriptions=0)
     world = worlds()
-    assert fill_gaps(world.parts, world.parts.open_line(NAME)) == 0
+    assert fill_gaps(world.parts.open_line(NAME)) == 0
     assert fill_due_gaps(world.parts) == 0
     assert sandbox.calls("halo") == []

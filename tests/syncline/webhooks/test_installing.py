@@ -35,7 +35,7 @@ def worlds_of(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
 
 def installed(world: World, url: str = PUBLIC, **options: Any) -> Installed:
     asked = {"rotate": False, "dry_run": False, "cause": "a test", **options}
-    return install(world.parts, world.reopened(), url, **asked)
+    return install(world.reopened(), url, **asked)
 
 
 def writes(sandbox: SandboxProcess, after: int = 0) -> list[str]:
@@ -53,7 +53,7 @@ def last(sandbox: SandboxProcess) -> int:
 def in_halo(world: World) -> tuple[list[Any], list[Any]]:
     """All webhooks of the tenant, and what the first is bound to."""
     line = world.parts.open_line(NAME)
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     hooks = gate.read("GET /Webhook", lambda permit: webhooks.list_webhooks(line.halo, permit))
     if not hooks:
         return [], []
@@ -109,7 +109,7 @@ def test_what_was_changed_by_hand_is_put_right(worlds: Worlds, sandbox: SandboxP
     world = worlds_of(worlds, sandbox)
     done = installed(world)
     line = world.parts.open_line(NAME)
-    gate = halo_gate(world.parts, line, Lane.UPKEEP)
+    gate = halo_gate(line, Lane.UPKEEP)
     off = {"id": done.webhook_id, "url": "https://elsewhere.example", "active": False}
     gate.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
     hooks, rows = in_halo(world)
@@ -130,7 +130,7 @@ def test_two_installations_at_once_use_one_key(worlds: Worlds, sandbox: SandboxP
     world = worlds_of(worlds, sandbox)
     with ThreadPoolExecutor(4) as pool:
         line = world.parts.open_line(NAME)
-        ask = partial(_key, world.parts, line, rotate=False, dry_run=False)
+        ask = partial(_key, line, rotate=False, dry_run=False)
         made = list(pool.map(lambda _: ask(), range(4)))
     kept = world.parts.ledger.run(lambda c: inbound_keys(c, world.parts.sealer, line.link.id))
     assert kept is not None
@@ -247,7 +247,7 @@ def test_what_halo_sends_to_it_is_let_in_and_says_which_row_to_read(
     with receiver_process(tmp_path / "data", env) as receiver:
         installed(world, receiver.url)
         line = world.parts.open_line(NAME)
-        gate = halo_gate(world.parts, line, Lane.UPKEEP)
+        gate = halo_gate(line, Lane.UPKEEP)
         listed = gate.read(
             "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
@@ -266,16 +266,16 @@ def test_it_is_shown_and_removed_with_its_bindings(worlds: Worlds, sandbox: Sand
     world = worlds_of(worlds, sandbox)
     done = installed(world)
     line = world.parts.open_line(NAME)
-    [seen] = look(world.parts, line)
+    [seen] = look(line)
     assert (seen.webhook_id, seen.active) == (done.webhook_id, True)
     assert len(seen.bound) == len(done.fitting)
 
-    assert remove(world.parts, line, dry_run=True, cause="a test") == [done.webhook_id]
+    assert remove(line, dry_run=True, cause="a test") == [done.webhook_id]
     assert len(in_halo(world)[0]) == 1
     sandbox.faults({"side": "halo", "operation": "DELETE /*", "kind": "cut_after", "next": 1})
-    assert remove(world.parts, line, dry_run=False, cause="a test") == [done.webhook_id]
+    assert remove(line, dry_run=False, cause="a test") == [done.webhook_id]
     assert in_halo(world) == ([], [])
     assert remembered(world).missing == WANTED
     assert ("delete", "webhook") in audited(world)
-    assert remove(world.parts, line, dry_run=False, cause="a test") == []
-    assert look(world.parts, line) == []
+    assert remove(line, dry_run=False, cause="a test") == []
+    assert look(line) == []
