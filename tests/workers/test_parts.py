@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
 
+import workers.parts
+from syncline.ledger.database import connect
 from syncline.sandbox.process import SandboxProcess
 from tests.receiving import stored, until
-from tests.world import Worlds, opening, small
+from tests.world import Worlds, small
 
 SESSIONS = """
     select count(*) from pg_stat_activity
@@ -18,10 +19,10 @@ SESSIONS = """
 """
 
 
-@pytest.fixture
-def worlds(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Worlds]:
-    with opening(database, redis_url, sandbox) as make:
-        yield make
+@pytest.fixture(autouse=True)
+def _engines_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests share engines, which outlive whoever closes them."""
+    monkeypatch.setattr(workers.parts, "connect", connect)
 
 
 def test_closing_ends_the_session_and_leaves_no_thread_and_no_connection(

@@ -96,11 +96,11 @@ def crew(
 
 @pytest.fixture
 def workers(crew: Supervisor, world: World, sandbox: SandboxProcess) -> Supervisor:
-    """Both workers at work: of the new orders something is delivered and much is not."""
+    """Both workers at work: of the new orders something is delivered and many are not."""
     before = delivered_orders(world)
     sandbox.add_orders(NEW_ORDERS)
     until(lambda: delivered_orders(world) >= before + 4)
-    assert delivered_orders(world) < before + NEW_ORDERS
+    sandbox.add_orders(NEW_ORDERS // 2)  # however quick they were with the first
     return crew
 
 

@@ -172,7 +172,7 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
     assert world.counts()["orders", "doubtful"] == 2
     later = """
         select 1 from delivery
-        where state = 'doubtful' and due_at > clock_timestamp() + make_interval(secs => :half)
+        where state = 'doubtful' and due_at > clock_timestamp() + cast(:half as interval)
     """
     assert len(world.rows(later, half=after / 2)) == 2
     quota.give_back(line.halo_key, others, sent=False)
