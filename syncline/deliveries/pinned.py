@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries.leases import Lease
+from syncline.deliveries.states import PINNED
 from syncline.ledger.connections import Link
 
 FIELD = "adopt"
@@ -25,10 +26,9 @@ FIELD = "adopt"
 OPEN = "d.target_id is null and d.sent_version is null"
 """SQL: a delivery that nothing was sent for."""
 
-_MARK = "adopting"
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
-_UNSENT = "(d.state = 'due' or (d.state = 'doubtful' and d.sent_version is null))"
-_PINNED = f"d.connection_id = :connection_id and d.target = :target and d.target_meta ? '{_MARK}'"
+_UNSENT = "d.state = 'doubtful' and d.sent_version is null"
+_PINNED = f"d.connection_id = :connection_id and d.target = :target and d.target_meta ? '{PINNED}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
             "id": one.delivery,
             "target_id": one.target_id,
             "holds": one.holds,
-            "meta": {_MARK: True, "change_seq": one.change_seq},
+            "meta": {PINNED: True, "change_seq": one.change_seq},
         }
         for one in pins
     ]
@@ -99,7 +99,8 @@ def claim(
     connection: Connection, owner: UUID, deliveries: Collection[int], most: int
 ) -> list[Lease]:
     """Take those of these deliveries that are due, or pinned and not sent yet: they are LEASED."""
-    found = _locked(connection, f"d.id = any(:ids) and {_UNSENT}", {"ids": list(deliveries)}, most)
+    which = f"d.id = any(:ids) and (d.state = 'due' or {_UNSENT})"
+    found = _locked(connection, which, {"ids": list(deliveries)}, most)
     return _lease(connection, owner, found)
 
 
