@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.deliveries.leases import Lease
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.states import PINNED
 from syncline.ledger.connections import Link
 
@@ -202,15 +203,23 @@ def unwritten(connection: Connection, link: Link, target: str) -> Unwritten:
     return Unwritten(row.many, max(float(row.rest), 0.0))
 
 
-def note_sequence(connection: Connection, delivery: int, change_seq: int | None) -> None:
-    """Keep the `change_seq` that a pinned row has now."""
-    connection.execute(
-        text(
-            """
-            update delivery
-            set target_meta = target_meta || jsonb_build_object('change_seq', cast(:seq as bigint))
-            where id = :id
-            """
-        ),
-        {"id": delivery, "seq": change_seq},
-    )
+def write_again(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
+    """CHECKING → DOUBTFUL, unsent: pinned rows that do not carry our reference, as they are now.
+
+    It is written to them once more. Returns the ids.
+    """
+    why = "looked up: not written, written again"
+    moved = leased.give_back(connection, [one.lease for one in news], why=why)
+    for one in news:
+        connection.execute(
+            text(
+                """
+                update delivery
+                set target_meta = target_meta
+                                  || jsonb_build_object('change_seq', cast(:seq as bigint))
+                where id = :id
+                """
+            ),
+            {"id": one.lease.id, "seq": (one.meta or {}).get("change_seq")},
+        )
+    return moved

@@ -24,10 +24,10 @@ class Recovered:
 def recover(connection: Connection, dead_after: timedelta, settle: timedelta) -> Recovered:
     """LEASED → DUE, SENDING or CHECKING → DOUBTFUL for the deliveries of dead sessions.
 
-    What was leased was never written: due at once, or in doubt as before where it is pinned to a row
-    that nobody has read whole. What was being sent may have been written:
-    looked up after the settle time. What was being looked up is looked up again at once. Silent
-    sessions are ended first.
+    What was leased was never written: due at once, or in doubt as before where it is pinned to a
+    row that nobody has read whole. What was being sent may have been written: looked up after the
+    settle time. What was being looked up is looked up again at once. Silent sessions are ended
+    first.
 
     Args:
         connection: the transaction.
