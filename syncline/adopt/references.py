@@ -36,8 +36,8 @@ from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
 from syncline.sending import batches
+from syncline.sending.decide import Write
 from syncline.sending.inputs import currency_of
-from syncline.sending.render import Write
 from syncline.sending.targets import TARGETS, Target
 from syncline.transport import Permit
 
