@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.actor import actor
-from syncline.calls.context import Parts
+from syncline.calls.context import Line
 from syncline.deliveries import parked, target_rows
 from syncline.deliveries.parked import ParkedDelivery
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import UnknownName
 from syncline.ledger import connections
-from syncline.repair.accept import Acceptance, accept, plan_parked
+from syncline.repair.accept import Acceptance, accept_or_plan, plan_parked
 from syncline.terminal.context import command_context
+from syncline.terminal.deciding import Deciding, report
 from syncline.terminal.messages import WRONG_DATA
-from syncline.terminal.output import AsJson, plain, show, stack, table
-from syncline.terminal.progress import progress_bars
-from syncline.terminal.prompts import agreed
+from syncline.terminal.output import AsJson, show
 
-BATCH = 100
-"""Deliveries that are looked at and written down together."""
-
-SHOWN = 50
-"""Rows of the table; `--json` has them all."""
-
+_DELIVERIES: Deciding[ParkedDelivery] = Deciding("delivery", "deliveries", lambda one: one.id)
 _MOVED_ON = "It has moved on meanwhile: see `syncline parked list`."
 
 
@@ -80,13 +73,25 @@ def accept_parked(
 
     Example: syncline parked accept c1f3a5b7d --dry-run
     """
+
+    def step(line: Line, batch: Sequence[ParkedDelivery]) -> list[_Accepted]:
+        known = line.worker.ledger.run(partial(target_rows.of_ids, ids=[one.id for one in batch]))
+        standings = [one for one in known.values() if one.state == "parked"]
+        plans = plan_parked(line, standings)
+        done = accept_or_plan(line, plans, "parked accept", moved_on=_MOVED_ON, dry_run=dry_run)
+        return [
+            _told(line, standing, plan, why)
+            for standing, (plan, why) in zip(standings, done, strict=True)
+        ]
+
     with command_context(context).open() as parts:
         found = parts.ledger.run(lambda database: _chosen(database, wanted, connection))
-        if not dry_run:
-            agreed(f"Leave {_several(len(found))} as the other side holds them?", yes=yes)
-        report = _all(parts, found, dry_run=dry_run)
-    show(as_json, report, lambda: _render(report))
-    if report.left:
+        ask = None if dry_run else "Leave {} as the other side holds them?"
+        told = _DELIVERIES.each(parts, found, step, ask=ask, yes=yes)
+    left = sum(bool(one.why) for one in told)
+    accepted = _Report(dry_run, len(told) - left, left, told)
+    show(as_json, accepted, lambda: _render(accepted))
+    if left:
         raise typer.Exit(WRONG_DATA)
 
 
@@ -101,56 +106,18 @@ def _chosen(database: Connection, wanted: str, name: str | None) -> list[ParkedD
     return found
 
 
-def _all(parts: Parts, found: Sequence[ParkedDelivery], *, dry_run: bool) -> _Report:
-    told: list[_Accepted] = []
-    ordered = sorted(found, key=lambda one: (one.connection, one.id))
-    with progress_bars() as tell:
-        for name, group in groupby(ordered, key=lambda one: one.connection):
-            ids = [one.id for one in group]
-            for at in range(0, len(ids), BATCH):
-                told += _batch(parts, name, ids[at : at + BATCH], dry_run=dry_run)
-                tell("deliveries", len(told), len(found))
-    left = sum(bool(one.why) for one in told)
-    return _Report(dry_run, len(told) - left, left, told)
-
-
-def _batch(parts: Parts, name: str, ids: Sequence[int], *, dry_run: bool) -> list[_Accepted]:
-    line = parts.open_line(name)
-    standings = parts.ledger.run(lambda database: _still_parked(database, ids))
-    plans = plan_parked(line, standings)
-    done = plans
-    if not dry_run:
-        done = accept(line, plans, "parked accept", actor(parts.settings))
-    return [
-        _told(name, standing, plan, plan.why or ("" if plan in done else _MOVED_ON))
-        for standing, plan in zip(standings, plans, strict=True)
-    ]
-
-
-def _still_parked(database: Connection, ids: Sequence[int]) -> list[TargetRow]:
-    known = target_rows.of_ids(database, ids)
-    return [one for one in known.values() if one.state == "parked"]
-
-
-def _told(name: str, one: TargetRow, plan: Acceptance, why: str) -> _Accepted:
+def _told(line: Line, one: TargetRow, plan: Acceptance, why: str) -> _Accepted:
     takes = "" if why else plan.takes
-    return _Accepted(one.id, name, one.flow, one.role, one.source_id, takes, why)
+    return _Accepted(one.id, line.link.name, one.flow, one.role, one.source_id, takes, why)
 
 
-def _render(report: _Report) -> RenderableType:
+def _render(told: _Report) -> RenderableType:
     rows = [
         [one.delivery, one.connection, f"{one.flow}/{one.role}", one.record, one.takes or one.why]
-        for one in report.deliveries
+        for one in told.deliveries
     ]
     columns = ["number#", "connection", "delivery", "record", "takes, or why not"]
-    first = f", the first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
-    will_be = "would be" if report.dry_run else "is" if report.accepted == 1 else "are"
-    left = f", {report.left} left alone" if report.left else ""
-    return stack(
-        table(f"Parked deliveries{first}", columns, rows[:SHOWN]),
-        plain(f"{_several(report.accepted)} {will_be} left as the other side has it{left}."),
+    counted = _DELIVERIES.sentence(
+        told.accepted, "left as the other side has it", dry_run=told.dry_run
     )
-
-
-def _several(many: int) -> str:
-    return "1 delivery" if many == 1 else f"{many} deliveries"
+    return report("Parked deliveries", columns, rows, counted, told.left)

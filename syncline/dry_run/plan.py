@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from syncline.halo.abilities import Abilities, ArraySize
-from syncline.halo.answers import Effect
-from syncline.halo.client import HaloClient, Received
+from syncline.halo.abilities import Abilities
+from syncline.sending import batches
+from syncline.sending.decide import Write
 from syncline.sending.targets import Target
-from syncline.transport import Permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,62 +86,23 @@ class Plan:
     minutes: float
 
 
-class _Overheard(HaloClient):
-    """Takes down what is to be posted, by the very functions that post it.
+def calls(target: Target, known: Abilities, writes: Iterable[Write]) -> Iterator[Call]:
+    """The calls that writes would leave in, as a tenant takes them: ever larger arrays.
 
-    It has no transport, so nothing can leave.
+    The first one of a kind that was never found again leaves alone.
     """
+    size = known.array_size(target.name)
+    is_proved = known.find_way(target.name) is not None
 
-    def __init__(self) -> None:
-        self.path = ""
-        self.elements: list[Mapping[str, Any]] = []
+    def most() -> int:
+        return size.next() if is_proved else 1
 
-    def post(
-        self,
-        path: str,
-        elements: Sequence[Mapping[str, Any]],
-        permit: Permit,  # noqa: ARG002 - nothing leaves
-        *,
-        effect: Effect = Effect.WRITE,  # noqa: ARG002 - as above
-    ) -> Received:
-        """Take it down; the answer shows nothing."""
-        self.path, self.elements = path, list(elements)
-        return Received([], 200, {})
-
-
-_NONE = Permit("", "", send_before=0, deadline=timedelta(0))
-"""Leave to make no call."""
-
-
-class Cutter:
-    """Cuts elements into arrays as a tenant takes them: the first alone, then ever larger ones."""
-
-    def __init__(self, target: Target, known: Abilities) -> None:
-        self._target = target
-        self._size: ArraySize = known.array_size(target.name)
-        self._is_proved = known.find_way(target.name) is not None
-        self._pending: list[tuple[str, Any]] = []
-        self.calls = 0
-
-    def cut(self, elements: Sequence[tuple[str, Any]]) -> Iterator[Call]:
-        """The arrays that are full."""
-        self._pending += elements
-        while len(self._pending) >= self._next():
-            yield self._call(self._next())
-
-    def rest(self) -> list[Call]:
-        """The last array."""
-        return [self._call(len(self._pending))] if self._pending else []
-
-    def _next(self) -> int:
-        return self._size.next() if self._is_proved else 1
-
-    def _call(self, many: int) -> Call:
-        taken, self._pending = self._pending[:many], self._pending[many:]
-        self._size, self._is_proved = self._size.matched(many), True
-        self.calls += 1
-        references = tuple(reference for reference, _ in taken)
-        overheard = _Overheard()
-        self._target.saves(overheard, _NONE, [body for _, body in taken])
-        path = f"/api{overheard.path}"
-        return Call(self._target.name, "POST", path, references, overheard.elements)
+    for array in batches.cut(writes, most):
+        size, is_proved = size.matched(len(array.writes)), True
+        yield Call(
+            target.name,
+            "POST",
+            f"/api{target.path}",
+            tuple(write.reference for write in array.writes),
+            [target.resource.outgoing(write.body) for write in array.writes],
+        )

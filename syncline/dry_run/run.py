@@ -7,6 +7,7 @@ it has a customer's address already, is counted and not known: a customer whom i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any, Final
 
@@ -20,21 +21,19 @@ from syncline.deliveries import outstanding
 from syncline.deliveries.leases import Lease
 from syncline.deliveries.outstanding import Counted
 from syncline.dry_run.placeholders import Id, Money, Unknown
-from syncline.dry_run.plan import Call, Count, Cutter, Kept, Plan
+from syncline.dry_run.plan import Call, Count, Kept, Plan, calls
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
-from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
-from syncline.flows.fulfillments import Shipment
+from syncline.flows.flow import Needs, TargetIds, refuse_live
 from syncline.fulfillments import cases as ship_cases
-from syncline.fulfillments.cases import Case
+from syncline.fulfillments.cases import Case, Parting
 from syncline.halo.abilities import Abilities
 from syncline.halo_changes import reading
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
 from syncline.ingest import readings
-from syncline.sending import inputs as sources
-from syncline.sending import render
 from syncline.sending.bodies import Inputs
+from syncline.sending.decide import Given, Write, decide, gather
 from syncline.sending.targets import Target
 
 PAGE: Final = 500
@@ -101,14 +100,11 @@ class _Run:
     def halo(self, target: Target) -> None:
         """What would be written to one kind of Halo's rows."""
         count = self._count(target.name)
-        cutter = Cutter(target, self._known)
-        for leases in self._pages(target.name, count):
-            elements = self._rendered(target, leases, count)
-            for call in cutter.cut(elements):
-                self._call(call)
-        for call in cutter.rest():
+        many = 0
+        for call in calls(target, self._known, self._writes(target, count)):
+            many += 1
             self._call(call)
-        self._estimate(count, cutter.calls)
+        self._estimate(count, many)
         if target.name in {"client", "user"}:
             self._asked += ceil(count.writes / self._parts.settings.send_batch)
 
@@ -178,61 +174,50 @@ class _Run:
         share = count.owed / count.looked_at if count.looked_at else 0
         count.calls = ceil(calls * share) if share > 1 else calls
 
-    def _rendered(self, target: Target, leases: list[Lease], count: Count) -> list[tuple[str, Any]]:
-        """(reference, element) of those of a page that would be written."""
-        unknown = Unknown()
-        loaded, ids, waiting = self._parts.ledger.run(
-            lambda connection: self._opened(connection, target, leases, unknown)
-        )
-        going, held = render.without_live(self._line, leases, loaded)
-        for lease, error in held:
-            self._settled(lease, count, error)
-        money = Money(self._known.currencies, unknown)
-        inputs = Inputs(self._line.document, ids, money, self._known)
-        elements: list[tuple[str, Any]] = []
-        for lease in going:
-            if lease.id in waiting:
+    def _writes(self, target: Target, count: Count) -> Iterator[Write]:
+        """What would be written, with names in place of the ids that are not known yet."""
+        for leases in self._pages(target.name, count):
+            unknown = Unknown()
+            given = self._parts.ledger.run(
+                lambda connection: self._given(connection, target, leases, unknown)  # noqa: B023 - run at once
+            )
+            money = Money(self._known.currencies, unknown)
+            inputs = Inputs(self._line.document, given.ids, money, self._known)
+            decision = decide(target, given, inputs)
+            for lease in decision.waiting:
                 self._settled(lease, count, None)
-                continue
-            source = loaded[lease.id]
-            try:
-                desired = target.renders(lease, source, inputs)
-            except Unmappable as error:
+            for lease, error in decision.parked:
                 self._settled(lease, count, error)
-                continue
-            self._note_invoice(lease, desired, unknown)
-            if render.is_unchanged(lease, desired):
-                count.as_it_is += 1
-                continue
-            count.writes += 1
-            element = render.element(lease, desired, self._known)
-            reference = target.reference(lease.source_id, lease.role)
-            elements.append((reference, unknown.shown(element)))
-        return elements
+            for lease, desired in decision.unchanged:
+                self._note_invoice(lease, desired.body, unknown)
+            for write in decision.writes:
+                self._note_invoice(write.lease, write.body, unknown)
+            count.as_it_is += len(decision.unchanged)
+            count.writes += len(decision.writes)
+            for write in decision.writes:
+                yield replace(write, body=unknown.shown(write.body))
 
-    def _opened(
+    def _given(
         self, connection: Connection, target: Target, leases: Sequence[Lease], unknown: Unknown
-    ) -> tuple[dict[int, sources.Source], dict[Needs, TargetIds], set[int]]:
-        """What deliveries are rendered from, the ids of what they need, and which of them wait."""
+    ) -> Given:
+        """What the ledger has for deliveries, as if what is on its way before them were there."""
+        given = gather(connection, self._line, target, leases)
+        edges = {(n.flow, n.source_id, n.role) for many in given.unmet.values() for n in many}
         tenant = self._line.link.tenant
-        loaded = sources.load(connection, leases, self._line.document)
-        needed = {
-            lease.id: target.needed(lease, loaded.get(lease.id), self._line.document)
-            for lease in leases
-        }
-        ids, unmet = sources.resolve(connection, tenant, needed)
-        edges = {(n.flow, n.source_id, n.role) for many in unmet.values() for n in many}
         states = outstanding.states(connection, tenant, sorted(edges)) if edges else {}
-        waiting = {lease.id for lease in leases if lease.id not in loaded}
-        for delivery, many in unmet.items():
+        ids = dict(given.ids)
+        unmet: dict[int, list[Needs]] = {
+            lease.id: [] for lease in given.leases if lease.id not in given.loaded
+        }
+        for delivery, many in given.unmet.items():
             for need in many:
                 edge = (need.flow, need.source_id, need.role)
                 on_its_way = states.get(edge) in {"due", "waiting", "leased"}
                 if need.flow == orders.DETAILS or edge in self._stuck or not on_its_way:
-                    waiting.add(delivery)
+                    unmet.setdefault(delivery, []).append(need)
                 else:
                     ids[need] = self._placeholder(need, unknown)
-        return loaded, ids, waiting
+        return replace(given, ids=ids, unmet=unmet)
 
     def _placeholder(self, need: Needs, unknown: Unknown) -> TargetIds:
         """The ids of a row that would have been made before."""
@@ -248,9 +233,9 @@ class _Run:
         client_id, site_id, currency_id = map(unknown.again, self._invoices.get(key, _NOT_SEEN))
         return TargetIds(own, client_id=client_id, site_id=site_id, currency_id=currency_id)
 
-    def _note_invoice(self, lease: Lease, desired: Desired, unknown: Unknown) -> None:
+    def _note_invoice(self, lease: Lease, body: Mapping[str, Any], unknown: Unknown) -> None:
         if lease.target == "invoice":
-            ids = (desired.body.get(name) for name in ("client_id", "sitenumber", "currency_code"))
+            ids = (body.get(name) for name in ("client_id", "sitenumber", "currency_code"))
             client_id, site_id, currency_id = map(unknown.kept, ids)
             self._invoices[lease.source_id] = (client_id, site_id, currency_id)
 
@@ -286,17 +271,11 @@ class _Run:
         if case.lease.target_id is not None or not case.order.get("items"):
             return None
         refuse_live(case.order, self._line.document)
-        rendered = fulfillments.render(
-            case.consignment.canonical,
-            case.order,
-            self._line.document,
-            [parse(Fulfillment, one, "A fulfillment") for one in shown.get("data") or ()],
-            now=self._parts.now(),
-            first_seen=case.consignment.noticed_at,
-        )
-        if not isinstance(rendered, Shipment):
+        rows = [parse(Fulfillment, one, "A fulfillment") for one in shown.get("data") or ()]
+        rendered = ship_cases.render(self._line, case, rows)
+        if not isinstance(rendered, Parting):
             return None
-        body = ship_cases.body_of(rendered).document()
+        body = rendered.body.document()
         path = path_of(case.order_id)
         outgoing = self._line.highlevel.outgoing("POST", path, body=body)
         content = jsontext.loads(outgoing.content or b"{}")

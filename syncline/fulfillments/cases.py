@@ -28,7 +28,7 @@ from syncline.errors import (
 )
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import refuse_live
-from syncline.flows.fulfillments import Hold, Shipment
+from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import shipments
 from syncline.fulfillments.shipments import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
@@ -114,23 +114,34 @@ def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
         return _shown_as(line, case, case.lease.target_id, shown)
     if not case.order.get("items"):
         return _await_items(line, case)
-    now = line.worker.now()
     try:
-        rendered = fulfillments.render(
-            case.consignment.canonical,
-            case.order,
-            line.document,
-            [row.model for row in shown],
-            now=now,
-            first_seen=case.consignment.noticed_at,
-        )
-        if isinstance(rendered, Shipment):
-            return Parting(case, rendered, body_of(rendered))
+        rendered = render(line, case, [row.model for row in shown])
     except Unmappable as error:
         return park(case.lease, error)
+    if isinstance(rendered, Parting):
+        return rendered
     if isinstance(rendered, Hold):
-        return _hold(case.lease, rendered.until, now)
+        return _hold(case.lease, rendered.until, line.worker.now())
     return _settle(case.lease)
+
+
+def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Hold | Nothing:
+    """What is to be posted for a case, if it is not held.
+
+    Raises:
+        Unmappable: a person must look at it.
+    """
+    rendered = fulfillments.render(
+        case.consignment.canonical,
+        case.order,
+        line.document,
+        shown,
+        now=line.worker.now(),
+        first_seen=case.consignment.noticed_at,
+    )
+    if isinstance(rendered, Shipment):
+        return Parting(case, rendered, _body(rendered))
+    return rendered
 
 
 def made_before(case: Case, shown: Shown, owned: Collection[str]) -> Row[Fulfillment] | None:
@@ -277,7 +288,7 @@ def _settle(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
     return lambda connection: leased.confirm(connection, [news], wrote=False)
 
 
-def body_of(shipment: Shipment) -> NewFulfillment:
+def _body(shipment: Shipment) -> NewFulfillment:
     """The fulfillment as HighLevel takes it.
 
     Raises:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from syncline.flows.flow import Difference
-
-FieldClass = Literal["amount", "status", "currency", "customer", "other"]
 
 ROW = "row"
 """The field of a difference that is about a row as a whole."""
@@ -26,13 +24,6 @@ COUNT = "count"
 
 _SUMS = ("total", "amount")
 _LINE = "line"
-_CLASSES: Mapping[str, FieldClass] = {
-    **dict.fromkeys(("total", "amount", "tax_total", "lines", COUNT), "amount"),
-    **dict.fromkeys(("status", "disabled", "voided"), "status"),
-    **dict.fromkeys(("include_in_autopay", "take_auto_payment"), "status"),
-    "currency_code": "currency",
-    **dict.fromkeys(("client_id", "site_id", "sitenumber", "user_id"), "customer"),
-}
 
 
 class Cause(StrEnum):
@@ -94,11 +85,6 @@ class Row:
     target_id: str | None
     delivered: Mapping[str, str] | None
     amount: Decimal | None
-
-
-def class_of(field: str) -> FieldClass:
-    """What a field is about."""
-    return _CLASSES.get(field, "amount" if field.startswith(_LINE) else "other")
 
 
 def undelivered(row: Row) -> Told:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from syncline.actor import actor
 from syncline.alerts.targets import TARGETS
 from syncline.calls.calls import highlevel_gate
 from syncline.calls.context import Line
@@ -107,6 +108,14 @@ def accept(line: Line, plans: Sequence[Acceptance], what: str, by: str) -> list[
     if not wanted:
         return []
     return line.worker.ledger.run(lambda connection: _accept(connection, line, wanted, what, by))
+
+
+def accept_or_plan(
+    line: Line, plans: Sequence[Acceptance], what: str, *, moved_on: str, dry_run: bool
+) -> list[tuple[Acceptance, str]]:
+    """Do what was planned, if this is no dry run; returns each plan with why nothing was done."""
+    done = plans if dry_run else accept(line, plans, what, actor(line.worker.settings))
+    return [(plan, plan.why or ("" if plan in done else moved_on)) for plan in plans]
 
 
 def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -49,6 +50,26 @@ def only(
         since=None if since is None else day(since),
         states=states,
     )
+
+
+def choice(
+    *,
+    numbers: list[int] | None,
+    connection: str | None,
+    cause: Cause | None,
+    flow: str | None,
+    since: str | None,
+    everything: bool,
+) -> Callable[[Connection], list[Discrepancy]]:
+    """What finds the undecided differences that options mean; it raises as `chosen` does."""
+
+    def find(database: Connection) -> list[Discrepancy]:
+        wanted = only(
+            database, connection=connection, cause=cause, flow=flow, since=since, ids=numbers
+        )
+        return chosen(database, wanted, everything=everything)
+
+    return find
 
 
 def chosen(database: Connection, wanted: Only, *, everything: bool) -> list[Discrepancy]:

@@ -21,9 +21,6 @@ from syncline.repair.reading import Seen, depending_on, differences, is_gone, lo
 from syncline.repair.rules import Act
 from syncline.sending.targets import TARGETS
 
-BATCH = 100
-"""Differences that are looked at and written down together."""
-
 MOVED_ON = "It has moved on meanwhile: see it again with `syncline discrepancies list`."
 
 _MOVING = "It is being written at this moment: try again in a minute."

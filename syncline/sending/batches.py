@@ -6,7 +6,7 @@ the calls; outcomes are judged and written in one that outlasts a restart of Pos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -22,23 +22,38 @@ from syncline.halo.abilities import Abilities, ArraySize
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
 from syncline.sending import currencies
+from syncline.sending.decide import Write
 from syncline.sending.outcomes import Array, Verdict, apply, is_stale, judge, made, rests
-from syncline.sending.render import Write
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
 
 def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
     """Cut writes into arrays: as large as is proved, smaller where one failed before."""
-    cut: list[Array] = []
+    most = size.next()
+    ordered = sorted(writes, key=lambda one: one.lease.array_limit or most)
+    return list(cut(ordered, lambda: most))
+
+
+def cut(writes: Iterable[Write], most: Callable[[], int]) -> Iterator[Array]:
+    """Cut writes into arrays, in their order.
+
+    Args:
+        writes: the elements.
+        most: how many go into the array that is being filled; asked for each array anew.
+    """
     group: list[Write] = []
-    for one in sorted(writes, key=lambda one: one.lease.array_limit or size.next()):
-        limit = min(size.next(), (group or [one])[0].lease.array_limit or size.next())
-        if len(group) == limit:
-            cut.append(Array(tuple(group)))
+    limit = 0
+    for one in writes:
+        if group and len(group) >= min(limit, one.lease.array_limit or limit):
+            yield Array(tuple(group))
             group = []
+        if not group:
+            limit = most()
+        limit = min(limit, one.lease.array_limit or limit)
         group.append(one)
-    return [*cut, Array(tuple(group))] if group else cut
+    if group:
+        yield Array(tuple(group))
 
 
 def write(

@@ -34,7 +34,7 @@ from syncline.halo.abilities import Abilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
 from syncline.sending import currencies
-from syncline.sending.render import Write
+from syncline.sending.decide import Write
 from syncline.sending.targets import Target
 
 ANSWERED_SETTLE = timedelta(seconds=1)

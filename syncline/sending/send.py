@@ -21,8 +21,8 @@ from syncline.engine.rounds import NextRun, in_rounds
 from syncline.halo.abilities import Abilities, ArraySize
 from syncline.quota.keys import Lane
 from syncline.sending import batches, pace, prove, render
+from syncline.sending.decide import Write
 from syncline.sending.outcomes import Array
-from syncline.sending.render import Write
 from syncline.sending.targets import Target
 
 _SOON = timedelta(seconds=1)

@@ -15,7 +15,7 @@ import pytest
 
 from syncline import jsontext
 from syncline.calls.calls import halo_gate
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Line, Nudge, Parts
 from syncline.errors import SynclineError
 from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
@@ -46,8 +46,12 @@ class Scene:
 
     def later(self, more: timedelta = timedelta(0)) -> Parts:
         """The parts when what was sent just now is ripe."""
-        lines: Any = lambda name: replace(self.world.parts.open_line(name), worker=ripe)  # noqa: E731 - it knows `ripe`
-        ripe = replace(
+
+        def open_line(name: str) -> Line:
+            return replace(self.world.parts.open_line(name), worker=ripe)
+
+        lines: Any = open_line
+        ripe: Parts = replace(
             self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more, open_line=lines
         )
         return ripe

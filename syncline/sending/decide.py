@@ -1,0 +1,217 @@
+"""What becomes of deliveries: written, left as it is, kept waiting or parked. Writes nothing.
+
+The decision is made from what is read before, so that whoever only wants to know what would be
+written decides in the same way as whoever writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls.context import Line
+from syncline.deliveries.leases import Lease
+from syncline.errors import SynclineError, Unmappable
+from syncline.flows import orders, payments, subscriptions
+from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
+from syncline.flows.lines import onto
+from syncline.halo.abilities import Abilities
+from syncline.mapping.document import Document
+from syncline.sending.bodies import Inputs
+from syncline.sending.inputs import Source, currency_of, load, resolve
+from syncline.sending.targets import Target
+
+_OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
+"""Flows whose records are in live or in test mode; customers follow them."""
+
+Parked = tuple[Lease, SynclineError]
+"""A delivery that needs a person, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One element to post.
+
+    Attributes:
+        lease: the delivery it is for.
+        reference: ours, by which its answer is recognised.
+        body: the element.
+        projection: the compared fields as they are wanted.
+        currency: ISO 4217 of its amounts; "" where it has none.
+    """
+
+    lease: Lease
+    reference: str
+    body: dict[str, Any]
+    projection: dict[str, str]
+    currency: str
+
+    def departed(self, call_id: UUID) -> Write:
+        """The same, with what its departure wrote into the ledger."""
+        lease = replace(self.lease, sent_version=self.lease.wanted_version, call_id=call_id)
+        return replace(self, lease=lease)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the ledger has for the deliveries of one target.
+
+    Attributes:
+        leases: the deliveries that may go in the connection's mode, each with the version that it
+            is rendered from.
+        loaded: what each is rendered from, by delivery id; not there for one that is not read yet.
+        ids: Halo's ids of the rows that are needed.
+        unmet: for each delivery that has to wait, what is not there.
+        parked: those that may not go.
+    """
+
+    leases: list[Lease]
+    loaded: Mapping[int, Source]
+    ids: dict[Needs, TargetIds]
+    unmet: dict[int, list[Needs]]
+    parked: list[Parked]
+
+    @property
+    def ready(self) -> list[Lease]:
+        """Those that need not wait."""
+        return [lease for lease in self.leases if lease.id not in self.unmet]
+
+    @property
+    def currencies(self) -> set[str]:
+        """The currencies of those that need not wait."""
+        return {currency_of(self.loaded[lease.id].canonical) for lease in self.ready}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of each delivery.
+
+    Attributes:
+        writes: what is to be posted.
+        unchanged: deliveries that need no call, with what Halo holds or shall not hold.
+        waiting: deliveries that need what is not there yet.
+        parked: deliveries that need a person.
+    """
+
+    writes: list[Write]
+    unchanged: list[tuple[Lease, Desired]]
+    waiting: list[Lease]
+    parked: list[Parked]
+
+
+def gather(connection: Connection, line: Line, target: Target, leases: Sequence[Lease]) -> Given:
+    """Read what deliveries are rendered from, and what they need of others."""
+    loaded = load(connection, leases, line.document)
+    going, parked = _without_live(leases, loaded, line.document)
+    needed = {
+        lease.id: target.needed(lease, loaded.get(lease.id), line.document) for lease in going
+    }
+    ids, unmet = resolve(connection, line.link.tenant, needed)
+    waiting = {delivery: needs for delivery, needs in unmet.items() if needs}
+    return Given([_latest(lease, loaded) for lease in going], loaded, ids, waiting, parked)
+
+
+def decide(
+    target: Target, given: Given, inputs: Inputs, settled: Collection[int] = frozenset()
+) -> Decision:
+    """Decide about each delivery.
+
+    Args:
+        target: what they make.
+        given: what the ledger has for them.
+        inputs: what they are rendered with.
+        settled: ids of deliveries that are decided about already.
+    """
+    waiting = [lease for lease in given.leases if lease.id in given.unmet]
+    decision = Decision([], [], waiting, [*given.parked])
+    for lease in given.ready:
+        if lease.id in settled:
+            continue
+        source = given.loaded[lease.id]
+        try:
+            desired = target.renders(lease, source, inputs)
+        except Unmappable as error:
+            decision.parked.append((lease, error))
+            continue
+        if _is_unchanged(lease, desired):
+            decision.unchanged.append((lease, desired))
+        else:
+            decision.writes.append(_write(target, lease, source, desired, inputs.known))
+    return decision
+
+
+def _latest(lease: Lease, loaded: Mapping[int, Source]) -> Lease:
+    if lease.id not in loaded:
+        return lease
+    return replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
+
+
+def _without_live(
+    leases: Sequence[Lease], loaded: Mapping[int, Source], document: Document
+) -> tuple[list[Lease], list[Parked]]:
+    """What may be delivered in the connection's mode, and what is kept back."""
+    going: list[Lease] = []
+    kept: list[Parked] = []
+    for lease in leases:
+        try:
+            if lease.id in loaded:
+                _refuse_erased(loaded[lease.id].canonical)
+            if lease.id in loaded and lease.flow in _OF_HIGHLEVEL:
+                refuse_live(loaded[lease.id].canonical, document)
+        except Unmappable as error:
+            kept.append((lease, error))
+        else:
+            going.append(lease)
+    return going, kept
+
+
+def _refuse_erased(canonical: Mapping[str, Any]) -> None:
+    """What was erased here is not overwritten with blanks there."""
+    if "erased" in canonical:
+        raise Unmappable(
+            "The personal data of this record was erased.",
+            field="contact",
+            remedy="Erase or correct the row in Halo by hand. If the contact is to come back, read "
+            "the record again.",
+        )
+
+
+def _is_unchanged(lease: Lease, desired: Desired) -> bool:
+    """Whether there is nothing to write: it was delivered so, or nothing is wanted at all.
+
+    Of a row that we never wrote, what it held when it was pinned says nothing.
+    """
+    if lease.target_id is None:
+        return not desired.body
+    was_delivered_so = lease.projection == desired.projection and not lease.is_pinned
+    return not desired.body or was_delivered_so
+
+
+def _write(
+    target: Target, lease: Lease, source: Source, desired: Desired, known: Abilities
+) -> Write:
+    return Write(
+        lease,
+        target.reference(lease.source_id, lease.role),
+        _element(lease, desired, known),
+        desired.projection,
+        currency_of(source.canonical),
+    )
+
+
+def _element(lease: Lease, desired: Desired, known: Abilities) -> dict[str, Any]:
+    """What is posted for a delivery: a new row, or a change of the one that is known."""
+    if lease.target_id is None:
+        return desired.for_create()
+    body = desired.for_update(int(lease.target_id))
+    meta = lease.target_meta or {}
+    if "lines" in body:
+        merges = known.lines_on_update == "merge"
+        body["lines"] = onto(body["lines"], meta.get("lines") or [], merges=merges)
+    if meta.get("change_seq") is not None and known.change_seq_enforced:
+        body["change_seq"] = meta["change_seq"]
+    return body
