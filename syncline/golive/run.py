@@ -21,7 +21,7 @@ from syncline.fingerprint import fingerprint
 from syncline.flows import payments
 from syncline.golive import queries as books
 from syncline.golive import rules as checks
-from syncline.golive.rules import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
+from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
 from syncline.halo.abilities import Abilities
 from syncline.halo.answers import listing
 from syncline.halo.entities.resources import ORDER

@@ -10,19 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.golive.rules import (
-    NAMES,
-    Acceptance,
-    Dump,
-    Facts,
-    Line,
-    Load,
-    Reconciled,
-    Side,
-    Tried,
-    lines,
-    red,
-)
+from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
+from syncline.golive.rules import NAMES, Line, lines, red
 from syncline.mapping.document import default_document, load
 
 DAY = timedelta(days=1)
