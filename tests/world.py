@@ -23,7 +23,7 @@ from syncline.ingest.pull import Finished, owe, pull
 from syncline.ingest.requests_again import owe_again
 from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.quota.keys import Lane
 from syncline.quota.nudges import Nudges
 from syncline.reconciliation.run import advance

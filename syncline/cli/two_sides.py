@@ -17,7 +17,7 @@ from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedDelivery, SourceRecord
 from syncline.ledger import connections
 from syncline.mapping.apply import Row
-from syncline.mapping.document import load
+from syncline.mapping.parsing import load
 from syncline.terminal.output import plain, stack, table
 
 MARK: Final = "►"

@@ -22,7 +22,8 @@ from syncline.engine.rules import begin
 from syncline.errors import Refused
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link, NewConnection
-from syncline.mapping.document import default_document, load
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 from syncline.quota.keys import HIGHLEVEL_LIVE, HIGHLEVEL_TRIAL
 from syncline.terminal.context import command_context
 from syncline.terminal.options import (

@@ -25,7 +25,7 @@ from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import Grant, OAuthDesk, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
-from syncline.mapping.document import load
+from syncline.mapping.parsing import load
 from syncline.quota.keys import Lane, QuotaKey
 from syncline.settings import Settings
 from syncline.terminal.context import command_context

@@ -11,7 +11,8 @@ from syncline.calls.context import Line
 from syncline.deliveries import unleased
 from syncline.ledger import connections, modes
 from syncline.ledger.connections import Link
-from syncline.mapping.document import Document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
 
 _WHY: Final = (
     "It was owed before its connection came into sandbox mode. Set the connection live with "

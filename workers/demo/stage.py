@@ -20,7 +20,7 @@ from syncline.credentials.stored import keep
 from syncline.errors import Refused
 from syncline.ledger import connections
 from syncline.ledger.connections import Link, NewConnection
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.quota.keys import Lane
 from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import (
     TRACKED,

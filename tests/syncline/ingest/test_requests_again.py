@@ -14,7 +14,7 @@ from syncline.golive.rules import Line
 from syncline.ingest.pull import pull
 from syncline.ingest.requests_again import owe_again
 from syncline.ledger import connections
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal
