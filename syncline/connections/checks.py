@@ -14,7 +14,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Gate
 from syncline.calls.context import Line
 from syncline.credentials import stored
-from syncline.credentials.highlevel_tokens import read_grant
+from syncline.credentials.oauth_grants import read_grant
 from syncline.credentials.scopes import (
     ALL,
     COMPANY_SCOPES,

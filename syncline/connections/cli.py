@@ -20,8 +20,9 @@ from syncline.credentials.stored import keep
 from syncline.credentials.stored import secret as known_secret
 from syncline.engine.rules import begin
 from syncline.errors import Refused
-from syncline.ledger import connections, effects
-from syncline.ledger.connections import Link, NewConnection
+from syncline.ledger import connections, effects, new_connections
+from syncline.ledger.connections import Link
+from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 from syncline.quota.keys import HIGHLEVEL_LIVE, HIGHLEVEL_TRIAL
@@ -178,7 +179,7 @@ def add(
 
         def work(database: Connection) -> None:
             with database.begin_nested() as attempt:
-                link = connections.add(database, new)
+                link = new_connections.add(database, new)
                 if wait is not None:
                     connections.stop(database, link, wait)
                 for purpose, value in given:

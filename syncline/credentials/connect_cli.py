@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from syncline.calls.calls import Gate, NoQuota
 from syncline.calls.context import Parts
 from syncline.credentials.callback import listening
-from syncline.credentials.highlevel_tokens import install
+from syncline.credentials.oauth_install import install
 from syncline.credentials.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
 from syncline.errors import Refused, SynclineError
 from syncline.highlevel.client import Counted

@@ -12,47 +12,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline import jsontext
-from syncline.actor import actor
 from syncline.calls.calls import Gate
 from syncline.calls.context import Parts
 from syncline.credentials import queries
 from syncline.credentials.halo_tokens import TWICE_WITHIN
+from syncline.credentials.oauth_grants import ends_soon, keep_grant, read_grant, usable_until
 from syncline.credentials.queries import OAUTH, REFRESH_INTENT
 from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
-from syncline.engine.rules import begin
-from syncline.errors import Again, BadCredentials, Refused, SynclineError, WrongPlace
+from syncline.errors import Again, BadCredentials, Refused, SynclineError
 from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, Grant, OAuthDesk
-from syncline.ledger import connections, effects
+from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.quota.keys import Lane
 from syncline.transport import Permit
 
-MARGIN = timedelta(seconds=30)
-"""How long before its end a token is no longer used, so that no call meets the end on its way."""
-
-AHEAD = timedelta(hours=1)
-"""A token with less than this, or than a tenth of its life, is renewed before anybody misses it."""
-
 DEADLINE = timedelta(seconds=8)
 """Longest a token call may take: PostgreSQL ends a transaction that stands still for 15 s, and
 with it the lock under which one process asks for all."""
-
-
-class _Kept(BaseModel):
-    access: str
-    refresh: str | None
-    got_at: datetime
-    expires_at: datetime
-    scopes: list[str]
-    location_id: str | None
-    company_id: str | None
 
 
 class InstalledTokens:
@@ -246,127 +228,6 @@ def refresh_due(parts: Parts) -> None:
         raise failures[0]
 
 
-def install(
-    parts: Parts,
-    link: Link,
-    desk: OAuthDesk,
-    counted: Counted,
-    code: SecretStr,
-    redirect: str,
-    *,
-    company: bool,
-) -> Grant:
-    """Make a code into the grant of a connection's location, and keep it.
-
-    Raises:
-        WrongPlace: the app was installed somewhere else; nothing is kept.
-        BadCredentials: the code is used up or too old, or the app's secret is wrong.
-    """
-    grant: Grant = counted(
-        TOKEN, lambda permit: desk.exchange(code, redirect, permit, company=company)
-    )
-    if company:
-        return _install_company(parts, link, desk, counted, grant)
-    if grant.location_id is None:
-        raise WrongPlace(
-            "HighLevel let syncline into a whole agency, not into one location.",
-            remedy=f"Choose the location {link.location_id}, or give --company.",
-        )
-    if grant.location_id != link.location_id:
-        raise WrongPlace(
-            f"The app was installed in the location {grant.location_id}, and {link.name} is kept "
-            f"in line with {link.location_id}.",
-            remedy=f"Run the command again and choose {link.location_id}.",
-        )
-
-    def work(connection: Connection) -> None:
-        queries.lock(connection, link.location_place)
-        keep_grant(connection, parts.sealer, link.location_place, grant)
-        _let_in(connection, link, None, actor(parts.settings))
-
-    parts.ledger.run(work)
-    return grant
-
-
-def _install_company(
-    parts: Parts, link: Link, desk: OAuthDesk, counted: Counted, company: Grant
-) -> Grant:
-    company_id = company.company_id
-    if company_id is None or company.location_id is not None:
-        raise WrongPlace(
-            "HighLevel let syncline into one location, not into a whole agency.",
-            remedy="Choose the agency, or leave out --company.",
-        )
-    place = f"company:{company_id}"
-
-    def work(connection: Connection) -> None:
-        queries.lock(connection, place)
-        keep_grant(connection, parts.sealer, place, company)
-
-    # The company's token is good for its other locations, even if this one turns out not to be.
-    parts.ledger.run(work)
-    grant: Grant = counted(
-        LOCATION_TOKEN,
-        lambda permit: desk.location_token(company.access, company_id, link.location_id, permit),
-    )
-
-    def let_in(connection: Connection) -> None:
-        queries.lock(connection, link.location_place)
-        own = replace(grant, refresh=None)
-        keep_grant(connection, parts.sealer, link.location_place, own)
-        _let_in(connection, link, company_id, actor(parts.settings))
-
-    parts.ledger.run(let_in)
-    return grant
-
-
-def read_grant(connection: Connection, sealer: Sealer, place: str) -> Grant | None:
-    """What a location or company was given last, if it was given anything."""
-    found = queries.find(connection, place, OAUTH)
-    if found is None:
-        return None
-    plain = sealer.open(found[0], f"{place}:{OAUTH}").get_secret_value()
-    kept = _Kept.model_validate_json(plain)
-    return Grant(
-        access=SecretStr(kept.access),
-        refresh=None if kept.refresh is None else SecretStr(kept.refresh),
-        got_at=kept.got_at,
-        expires_at=kept.expires_at,
-        scopes=frozenset(kept.scopes),
-        location_id=kept.location_id,
-        company_id=kept.company_id,
-    )
-
-
-def keep_grant(connection: Connection, sealer: Sealer, place: str, grant: Grant) -> None:
-    """Seal and store what was given; a refresh that was under way is over."""
-    plain = jsontext.dumps(
-        {
-            "access": grant.access.get_secret_value(),
-            "refresh": None if grant.refresh is None else grant.refresh.get_secret_value(),
-            "got_at": grant.got_at.isoformat(),
-            "expires_at": grant.expires_at.isoformat(),
-            "scopes": sorted(grant.scopes),
-            "location_id": grant.location_id,
-            "company_id": grant.company_id,
-        }
-    )
-    secret = SecretStr(plain.decode())
-    keep(connection, sealer, place, OAUTH, secret, expires_at=grant.expires_at)
-    queries.remove(connection, place, REFRESH_INTENT)
-
-
-def usable_until(grant: Grant) -> datetime:
-    """Until when a token is given out."""
-    return grant.expires_at - min(MARGIN, _life(grant) / 10)
-
-
-def ends_soon(grant: Grant, now: datetime) -> bool:
-    """Whether it is time to renew a token that can still be used."""
-    life = _life(grant)
-    return grant.expires_at - now < max(life / 10, min(AHEAD, life / 2))
-
-
 def _due(connection: Connection, parts: Parts) -> list[Link]:
     """Connections whose location's or company's token is to be renewed now."""
     now = parts.now()
@@ -388,22 +249,6 @@ def _due(connection: Connection, parts: Parts) -> list[Link]:
         and link.auth == "oauth"
         and (link.location_place in due or link.company_place in due)
     ]
-
-
-def _let_in(connection: Connection, link: Link, company_id: str | None, by: str) -> None:
-    after = {"auth": "oauth", "company": company_id}
-    what = "connect highlevel"
-    effects.decided(connection, link.id, what=what, subject=link.name, by=by, after=after)
-    connections.let_in(connection, link, auth="oauth", company_id=company_id)
-    queries.remove(connection, link.location_place, "private_token")
-    # It may have been stopped while a person chose the account in the browser.
-    link = connections.by_id(connection, link.id)
-    if link.state == "stopped" and f"syncline connect highlevel {link.name}" in (link.note or ""):
-        begin(connection, link)
-
-
-def _life(grant: Grant) -> timedelta:
-    return grant.expires_at - grant.got_at
 
 
 def _soon(permit: Permit) -> Permit:

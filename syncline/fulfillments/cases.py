@@ -33,7 +33,7 @@ from syncline.fulfillments import shipments
 from syncline.fulfillments.shipments import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
 from syncline.highlevel.models import Row, reasons
-from syncline.ingest import requests
+from syncline.ingest import rereading
 from syncline.ledger import records
 
 Move = Callable[[Connection], object]
@@ -262,7 +262,7 @@ def _await_items(line: Line, case: Case) -> Move:
             park(lease, Unmappable(what, field=fulfillments.ITEMS))(connection)
             return
         if need is None or need.ready:
-            requests.reread(connection, line.link, [case.order_id], ["detail"], lease.cause)
+            rereading.reread(connection, line.link, [case.order_id], ["detail"], lease.cause)
         waits.wait(connection, tenant, lease.owner, {lease.id: [edge]})
 
     return move

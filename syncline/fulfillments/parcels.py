@@ -10,7 +10,7 @@ from syncline.calls.context import Parts
 from syncline.engine.rules import rules_of
 from syncline.errors import BadDocument
 from syncline.flows import tracking
-from syncline.ingest import pulls, requests
+from syncline.ingest import pulls, rereading
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 
@@ -35,4 +35,4 @@ def owe_parcels(parts: Parts, connection: Connection, link: Link) -> frozenset[s
     if not pulls.due_readings(connection, link.id, {READING: parts.settings.pull_warm}):
         return frozenset()
     ids = records.sent_in_part(connection, link.location_place, OPEN_FOR, MOST)
-    return requests.reread(connection, link, ids, ["fulfillments"], f"cadence {parts.now():%H:%M}")
+    return rereading.reread(connection, link, ids, ["fulfillments"], f"cadence {parts.now():%H:%M}")

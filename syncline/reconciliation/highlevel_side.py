@@ -23,7 +23,7 @@ from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.payments import RECORDS, Span, get_record, list_records
-from syncline.ingest import pulls, requests
+from syncline.ingest import pulls, rereading
 from syncline.ingest.pull import PAGE, owe
 from syncline.ingest.record import PARTIALS
 from syncline.ledger import records
@@ -274,7 +274,7 @@ def _read_again(
 ) -> None:
     kind, record_id, facet = wanted
     if kind == "order":
-        requests.reread(connection, line.link, [record_id], [facet], "reconciliation")
+        rereading.reread(connection, line.link, [record_id], [facet], "reconciliation")
     elif created := held.get("created_at"):
         day = datetime.fromisoformat(str(created)).astimezone(UTC).date()
         windows = paging.windows(day, day, today=line.worker.now().date())

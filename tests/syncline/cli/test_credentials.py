@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 from syncline import encryption as rotation
 from syncline import private
 from syncline.credentials import cli, queries
-from syncline.credentials.highlevel_tokens import keep_grant
+from syncline.credentials.oauth_grants import keep_grant
 from syncline.credentials.stored import keep, secret
 from syncline.encryption import Sealer, load_key
 from syncline.errors import Refused

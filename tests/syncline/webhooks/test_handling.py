@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 from sqlalchemy.event import listen, remove
 
-from syncline.credentials.highlevel_tokens import keep_grant
+from syncline.credentials.oauth_grants import keep_grant
 from syncline.highlevel.oauth import Grant
 from syncline.ingest import missed
 from syncline.ingest.record import record as really_record
