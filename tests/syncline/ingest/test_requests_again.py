@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncline.connections import mappings
+from syncline.connections.run import replace_mapping
 from syncline.golive import run as golive
 from syncline.golive.rules import Line
 from syncline.ingest.pull import pull
@@ -39,7 +39,7 @@ def in_line(worlds: Worlds, sandbox: SandboxProcess) -> World:
 
 def follow(world: World, document: str) -> None:
     with world.parts.ledger.begin() as connection:
-        mappings.replace(connection, connections.by_name(connection, NAME).id, document)
+        replace_mapping(connection, connections.by_name(connection, NAME).id, document)
     world.reopened()
     world.follow_all()
     world.drive()
@@ -172,7 +172,7 @@ def test_a_row_in_a_workers_hands_is_sent_once_more_under_the_new_mapping(
             with other.parts.ledger.begin() as connection:
                 link = connections.by_name(connection, NAME)
                 document = default_document("summary", INCLUDING_TESTS)
-                mappings.replace(connection, link.id, document)
+                replace_mapping(connection, link.id, document)
             owe_again(other.reopened())
 
     other = worlds(joins=True)
