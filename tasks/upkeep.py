@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from tasks.context import parts
 from tasks.nudging import flag
 
@@ -64,7 +64,7 @@ def seal() -> None:
 @shared_task(name="syncline.upkeep.retain")
 def retain() -> None:
     """Drop what the settings do not want to be kept for longer."""
-    from syncline.privacy.retain import retain as retain_step
+    from syncline.privacy.retention import retain as retain_step
 
     retain_step(parts())
 

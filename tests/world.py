@@ -25,7 +25,7 @@ from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.shipped import default_document
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.quota.nudges import Nudges
 from syncline.reconciliation.run import advance
 from syncline.runtime.registry import look_up, send

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)

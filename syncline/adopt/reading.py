@@ -14,9 +14,8 @@ from syncline.adopt import money_queries, queries
 from syncline.adopt.queries import OpenOrder
 from syncline.adopt.rules import Held, Sold
 from syncline.calls import capabilities
-from syncline.calls.calls import halo_gate, highlevel_gate
+from syncline.calls.calls import halo_gate, highlevel_gate, patiently
 from syncline.calls.context import PARALLEL, Line
-from syncline.calls.patience import patiently
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Absent, MissingScope, Rejected, Unmappable
 from syncline.flows import customers, orders
@@ -30,7 +29,7 @@ from syncline.ingest import readings
 from syncline.ingest.pull import pull
 from syncline.ingest.record import record
 from syncline.money import decimal, minor_digits
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import currencies
 from syncline.transport import Permit
 

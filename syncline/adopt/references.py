@@ -18,12 +18,10 @@ from syncline.adopt.reading import Progress
 from syncline.adopt.rules import own_order
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
-from syncline.calls.context import PARALLEL, Line, Parts
-from syncline.calls.hold import in_hand
+from syncline.calls.context import PARALLEL, Line, Parts, in_hand
 from syncline.deliveries import leased, pinned
 from syncline.deliveries.leases import Lease
-from syncline.engine.failures import ADOPTING, Batch, put_back
-from syncline.engine.retries import BACKOFF, PARK_AFTER, backoff
+from syncline.engine.failures import ADOPTING, BACKOFF, PARK_AFTER, Batch, backoff, put_back
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, SynclineError, Unmappable
 from syncline.flows import payments
@@ -34,7 +32,7 @@ from syncline.ledger import records
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import batches
 from syncline.sending.inputs import currency_of
 from syncline.sending.render import Write

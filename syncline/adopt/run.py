@@ -30,8 +30,7 @@ from syncline.adopt.reading import (
 )
 from syncline.adopt.references import write_references
 from syncline.adopt.rules import Adoption, Held, Sold
-from syncline.calls.context import Line
-from syncline.calls.hold import in_hand
+from syncline.calls.context import Line, in_hand
 from syncline.deliveries import pinned, recovery
 from syncline.engine.rules import begin as start
 from syncline.errors import Again, Refused

@@ -15,10 +15,8 @@ from syncline.adopt.pins import THIRD_PARTY, pin_of
 from syncline.adopt.reading import Progress, currencies_of
 from syncline.adopt.references import write_references
 from syncline.adopt.rules import own_order
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line
-from syncline.calls.hold import in_hand
-from syncline.calls.patience import patiently
+from syncline.calls.calls import Gate, halo_gate, patiently
+from syncline.calls.context import Line, in_hand
 from syncline.deliveries import pinned
 from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
@@ -27,7 +25,7 @@ from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
 from syncline.halo.sql.holdings import of_row
 from syncline.halo.sql.invoicing import of_invoice, of_payment, of_template
 from syncline.ledger import effects
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import targets
 from syncline.sending.find import read_row
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from syncline.calls.context import Line
-from syncline.calls.hold import in_hand
+from syncline.calls.context import Line, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
 from syncline.engine.failures import READING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 
 def claim_urgent_first(line: Line, target: str, most: int) -> tuple[Lane, list[Lease]]:

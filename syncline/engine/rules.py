@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries import unleased
+from syncline.errors import Refused
 from syncline.ledger import connections, modes
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -72,3 +73,11 @@ def begin(connection: Connection, link: Link) -> None:
     """Let a connection that stood still, or rehearses, work for real in its mode."""
     hold_live(connection, link)
     connections.start(connection, link.id)
+
+
+def stop_connection(line: Line, error: Refused) -> None:
+    """Say why in the ledger, for `status`."""
+    line.worker.ledger.run_patiently(
+        lambda connection: connections.stop(connection, line.link, str(error)),
+        sleep=line.worker.sleep,
+    )

@@ -15,7 +15,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
-from syncline.engine.retries import BACKOFF, NOT_SENT_PAUSE
+from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE
 from syncline.errors import (
     Again,
     Doubtful,

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, Outcome, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Nudge
-from syncline.calls.hold import in_hand
+from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
 from syncline.deliveries.states import State
-from syncline.engine.failures import LOOKING_UP, Batch, put_back
-from syncline.engine.retries import PARK_AFTER
+from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, put_back
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent
 from syncline.flows import fulfillments
@@ -27,7 +25,7 @@ from syncline.fulfillments.cases import Case, Move
 from syncline.fulfillments.run import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import Row
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 
 def look_up_shipments(line: Line, target: str) -> NextRun:

@@ -16,13 +16,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, Outcome, Planned, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts
-from syncline.calls.hold import in_hand
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
-from syncline.engine.failures import SENDING, Batch, put_back
-from syncline.engine.retries import BACKOFF
+from syncline.engine.failures import BACKOFF, SENDING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders

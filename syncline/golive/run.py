@@ -28,7 +28,7 @@ from syncline.halo.entities.resources import ORDER
 from syncline.halo_changes.bound import bound
 from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 
 NOTICED_AFTER_S = 6.0

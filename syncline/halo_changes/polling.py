@@ -19,7 +19,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
 from syncline.calls.context import Line, Nudge, Parts
 from syncline.deliveries import requests, target_rows
-from syncline.engine.stop import stop_connection
+from syncline.engine.rules import stop_connection
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
 from syncline.halo.abilities import FindWay
@@ -35,7 +35,7 @@ from syncline.ingest import pulls
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
 from syncline.ledger.connections import Link
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 OVERLAP = timedelta(minutes=2)
 """How far before its newest known change a poll looks again: a row may be committed late."""

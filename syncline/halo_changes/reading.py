@@ -19,7 +19,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.retries import BACKOFF, backoff
+from syncline.engine.failures import BACKOFF, backoff
 from syncline.engine.rounds import NextRun
 from syncline.errors import (
     Absent,
@@ -53,7 +53,7 @@ from syncline.halo_changes.unit_of_work import FLOW, Book, Waits, owe_readings
 from syncline.ingest import pulls
 from syncline.ledger import database
 from syncline.ledger.connections import Link
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.transport import Permit
 
 __all__ = ["FLOW", "TARGETS", "notice", "read_halo"]

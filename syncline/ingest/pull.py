@@ -15,16 +15,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, NoQuota, highlevel_gate
-from syncline.calls.context import Line, Nudge
-from syncline.calls.hold import in_hand
-from syncline.engine.retries import BACKOFF, TROUBLED
-from syncline.engine.stop import stop_connection
+from syncline.calls.context import Line, Nudge, in_hand
+from syncline.engine.failures import BACKOFF, TROUBLED
+from syncline.engine.rules import stop_connection
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
 from syncline.highlevel.payments import RECORDS, Span, list_records
 from syncline.ingest import missed, pulls
 from syncline.ingest.record import Recorded, record
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.transport import Permit
 
 PAGE = 100

@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import NoQuota
-from syncline.calls.context import Line, Parts
-from syncline.calls.hold import in_hand
+from syncline.calls.context import Line, Parts, in_hand
 from syncline.errors import SynclineError
 from syncline.halo.paging import PAGE_SIZE
 from syncline.halo.sql.queries import ROWS_PER_REPORT

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import highlevel_gate
+from syncline.calls.calls import highlevel_gate, patiently
 from syncline.calls.context import Line
-from syncline.calls.patience import patiently
 from syncline.deliveries import unleased
 from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
@@ -25,7 +24,7 @@ from syncline.fulfillments import shipments
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
 from syncline.ledger import effects, records
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.reconciliation.rules import Cause

@@ -13,19 +13,17 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Nudge, Parts
-from syncline.calls.hold import in_hand
+from syncline.calls.context import Line, Nudge, Parts, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.states import State
-from syncline.engine.failures import LOOKING_UP, Batch, put_back
-from syncline.engine.retries import PARK_AFTER, backoff
+from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, backoff, put_back
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
 from syncline.halo.sql.finding import Found, FoundRow, ways_of
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import inputs
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target

@@ -26,8 +26,8 @@ from syncline.halo.webhooks import registration as webhooks
 from syncline.halo_changes.bound import bound, remember_bound
 from syncline.ingest import pulls
 from syncline.ledger import capabilities, connections
-from syncline.quota.keys import Lane
-from syncline.webhooks import arrivals, events
+from syncline.quota.lanes import Lane
+from syncline.webhooks import events
 from syncline.webhooks.events import Arrived
 
 EVERY = timedelta(minutes=5)
@@ -191,7 +191,7 @@ def _lost(connection: Connection, connection_id: int, entries: Sequence[_Entry])
         return failed
     first, last = min(entry.at for entry in taken), max(entry.at for entry in taken)
     came: dict[bytes, list[datetime]] = {}
-    for at, body in arrivals.came(connection, connection_id, first - _NEAR, last + _NEAR):
+    for at, body in events.came(connection, connection_id, first - _NEAR, last + _NEAR):
         came.setdefault(_mark(body), []).append(at)
     return failed + [
         entry

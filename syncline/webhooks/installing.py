@@ -24,7 +24,7 @@ from syncline.halo.webhooks.bindable import WANTED, BindableEvent
 from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
 from syncline.halo_changes.bound import bound, remember_bound
 from syncline.ledger import capabilities
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.webhooks.keys import inbound_keys, keep_inbound_keys
 
 PATH = "/webhooks/halo"

@@ -31,7 +31,7 @@ import yaml
 from typer.core import TyperGroup
 
 import celeryconfig
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import PREFIX, Settings
 from workers import processes
 from workers.console import main

@@ -15,7 +15,7 @@ from syncline.calls.context import Line
 from syncline.errors import Refused
 from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
 from syncline.halo.entities.rows import read_row, save_rows
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit

@@ -14,7 +14,7 @@ from syncline.calls.calls import halo_gate
 from syncline.errors import Absent, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests import world as worlds_of
 from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed

@@ -17,7 +17,7 @@ from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo.webhooks.hints import Hint, hints
 from syncline.halo_changes.bound import bound
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks.installing import Installed, _key, install, look, remove
 from syncline.webhooks.keys import inbound_keys
