@@ -46,7 +46,11 @@ class Scene:
 
     def later(self, more: timedelta = timedelta(0)) -> Parts:
         """The parts when what was sent just now is ripe."""
-        return replace(self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more)
+        lines: Any = lambda name: replace(self.world.parts.open_line(name), worker=ripe)  # noqa: E731 - it knows `ripe`
+        ripe = replace(
+            self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more, open_line=lines
+        )
+        return ripe
 
     def fill(self, more: timedelta = timedelta(0)) -> int:
         self.world.nudges.clear()
