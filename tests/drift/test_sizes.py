@@ -1,4 +1,4 @@
-"""The house stays in rooms that one can survey: small packages of modules that are not long."""
+"""Packages stay small and modules short, so that each can be surveyed."""
 
 from __future__ import annotations
 
