@@ -15,7 +15,7 @@ from typing import Any
 from syncline.adopt.run import settle, survey
 from syncline.calls.context import Parts
 from syncline.ledger import connections
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import Limit, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 from syncline.audit.anchor import anchor
 from syncline.audit.seal import seal
 from syncline.calls.context import Parts
-from syncline.ledger import connections
-from syncline.ledger.connections import Link, NewConnection
+from syncline.ledger import new_connections
+from syncline.ledger.connections import Link
+from syncline.ledger.new_connections import NewConnection
 
 VERSIONS = 20
 """Of each order; as many effects."""
@@ -46,7 +47,7 @@ def fill(parts: Parts, entries: int, progress: Progress) -> Link:
 
 
 def _connect(connection: Connection) -> Link:
-    return connections.add(
+    return new_connections.add(
         connection,
         NewConnection(
             name="bench",

@@ -29,7 +29,8 @@ from redis import Redis
 
 from bench.judge import Judge, Mode, serve
 from syncline.quota.bucket import Quota
-from syncline.quota.keys import Lane, Limit, QuotaKey
+from syncline.quota.keys import Limit, QuotaKey
+from syncline.quota.lanes import Lane
 
 CALLS = 100
 WINDOW = timedelta(seconds=2)

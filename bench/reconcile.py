@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from bench.reconcile_filling import NAME, fill, read_again, ship
 from syncline.calls.context import Parts
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings

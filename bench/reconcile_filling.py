@@ -30,7 +30,7 @@ from syncline.deliveries.leases import Confirmation
 from syncline.halo.client import HaloClient, Received
 from syncline.halo_changes.polling import poll
 from syncline.ingest.record import record
-from syncline.ingest.requests import reread
+from syncline.ingest.rereading import reread
 from syncline.runtime.registry import send
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess

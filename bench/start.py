@@ -27,7 +27,7 @@ from sqlalchemy import text
 from bench.processes import servers_in
 from bench.records import DAY
 from syncline.calls.context import Parts
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig, Token
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from syncline.calls.context import Nudge
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from tasks.context import parts
 from tasks.nudging import flag
 

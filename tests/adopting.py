@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from syncline.adopt.run import Adopted, Survey, settle, survey
+from syncline.calls.calls import halo_gate
+from syncline.calls.context import Line
+from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
+from syncline.halo.entities.rows import read_row
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
+from syncline.transport import Permit
 from tests.promises.mortal import Killed, Mortal
 from tests.world import World, Worlds
 
@@ -59,3 +66,35 @@ def posts(sandbox: SandboxProcess) -> list[str]:
         and call["operation"] not in {"POST /Report", "POST /auth"}
         and "token" not in call["operation"]
     ]
+
+
+IN_A_ROW = 16
+"""So many ids in a row are never without any money: nothing is deleted here."""
+
+
+def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict[str, Any]:
+    return read_row(line.halo, permit, resource, row_id).raw
+
+
+def money_held(world: World) -> dict[str, dict[str, Any]]:
+    """All money that Halo holds; invoices and recurring invoices are of one sequence."""
+    line = world.parts.open_line("acme")
+    gate = halo_gate(line, Lane.UPKEEP)
+    found: dict[str, dict[str, Any]] = {}
+    for resources, first in (
+        ({"invoice": INVOICE, "recurring": RECURRING}, 400_001),
+        ({"payment": PAYMENT}, 800_001),
+    ):
+        many = -1
+        while len(found) > many:  # until none of so many in a row is there
+            many = len(found)
+            wanted = [(table, row) for row in range(first, first + IN_A_ROW) for table in resources]
+            first += IN_A_ROW  # noqa: PLW2901 - where it goes on
+            while wanted:
+                makes = [partial(_raw, line, resources[table], row) for table, row in wanted]
+                outcomes = gate.read_many(["look"] * len(wanted), makes)
+                for (table, row), outcome in zip(wanted, outcomes, strict=False):
+                    if outcome.error is None:
+                        found[f"{table} {row}"] = outcome.result  # type: ignore[assignment]  # the row
+                wanted = wanted[len(outcomes) :]
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
 
+from syncline.ingest import missed
 from syncline.sandbox.config import LOCATION
 from syncline.sandbox.process import SandboxProcess
 from tests.world import World
@@ -63,3 +64,24 @@ def _location(body: bytes) -> str | None:
         return None
     found = document.get("locationId") if isinstance(document, dict) else None
     return found if isinstance(found, str) else None
+
+
+def order_ids(sandbox: SandboxProcess) -> list[str]:
+    found: list[str] = sandbox.get("/state/orders")["ids"]
+    return found
+
+
+def event_states(world: World) -> list[tuple[str, str | None]]:
+    return [(row.state, row.note) for row in world.rows("select * from event order by id")]
+
+
+def event_figures(world: World) -> missed.Figures:
+    link = world.reopened().link
+    with world.parts.ledger.begin() as connection:
+        return missed.figures(
+            connection,
+            link.id,
+            link.location,
+            period=timedelta(days=1),
+            given_up_after=timedelta(0),
+        )

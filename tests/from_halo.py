@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from syncline.calls.calls import halo_gate
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, World, Worlds, small
 

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from syncline.ledger import connections, sessions
-from syncline.ledger.connections import Link, NewConnection
+from syncline.ledger import new_connections, sessions
+from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
+from syncline.ledger.new_connections import NewConnection
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def link(ledger: Ledger) -> Link:
         mode="sandbox",
         start_from=date(2026, 1, 1),
     )
-    return ledger.run(lambda connection: connections.add(connection, new))
+    return ledger.run(lambda connection: new_connections.add(connection, new))
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import httpx
 from pydantic import SecretStr
 
 from syncline.calls.calls import Gate
-from syncline.calls.keys import highlevel_key
-from syncline.credentials import highlevel_tokens
+from syncline.calls.quota_keys import highlevel_key
+from syncline.credentials import oauth_install
 from syncline.highlevel.oauth import authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.config import APP_SCOPES, SandboxConfig
 from syncline.transport import Transport
 from tests.world import NAME, World
@@ -49,7 +49,7 @@ def install(world: World, *, company: bool = False, link: Link | None = None) ->
     assert desk is not None
     gate = Gate(world.parts, (link.id, link.name), highlevel_key(link), Lane.UPKEEP)
     try:
-        highlevel_tokens.install(
+        oauth_install.install(
             world.parts, link, desk, gate.read, SecretStr(code), REDIRECT, company=company
         )
     finally:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from syncline.adopt.order_matching import own_order
 from syncline.adopt.pins import SHAPES, THIRD_PARTY, compared
 from syncline.adopt.reading import Progress
-from syncline.adopt.rules import own_order
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import pinned
@@ -31,12 +31,12 @@ from syncline.halo.models import PaymentRow
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending.bodies import Inputs
 from syncline.sending.inputs import Source, currency_of
-from syncline.sending.look_up import look_up_claimed
 from syncline.sending.send import Sender, one_wave, send_claimed
 from syncline.sending.targets import TARGETS, Target, ask_nothing
+from syncline.sending.unknown_outcomes import look_up_claimed
 
 PATIENCE_S = 30.0
 """How long nothing may move, beyond the settle time, before the rest is left to another run."""

@@ -19,8 +19,12 @@ from syncline.calls.context import PARALLEL, Line, Parts
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
-from syncline.quota.keys import Lane, QuotaKey, halo_hint, highlevel_hint
+from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
+from syncline.quota.lanes import Lane
 from syncline.transport import Permit
+
+MOST_TRIES = 10
+"""Failures in a row of one reading that may heal by itself; waiting for quota is none."""
 
 T = TypeVar("T")
 
@@ -262,3 +266,16 @@ def _status(outcome: Outcome) -> int | None:
     if outcome.error is not None:
         return outcome.error.status
     return int(getattr(outcome.result, "status", 200))
+
+
+def patiently(parts: Parts, make: Callable[[], T]) -> T:
+    """A reading that waits for its turn, and is tried again where that may help."""
+    failures = 0
+    while True:
+        try:
+            return make()
+        except Again as error:
+            failures += not isinstance(error, NoQuota)
+            if failures >= MOST_TRIES:
+                raise
+            parts.sleep(max(error.after.total_seconds(), 0.05))

@@ -5,14 +5,16 @@ Put together once a process, in `workers/parts.py`; steps open nothing by themse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from syncline.quota.keys import Lane, QuotaKey
+from syncline.quota.keys import QuotaKey
+from syncline.quota.lanes import Lane
 
 if TYPE_CHECKING:  # who is handed these has imported them; who hands on a nudge needs none
     from syncline.encryption import Sealer
@@ -102,3 +104,16 @@ class Parts:
     open_line: Lines
     announce: Callable[[Iterable[Nudge]], None]
     close: Callable[[], None]
+
+
+@contextmanager
+def in_hand(parts: Parts) -> Iterator[None]:
+    """Give the session up on any error: it may own rows that this worker does not know of.
+
+    A claim whose commit was not answered is one; the sweep frees them all.
+    """
+    try:
+        yield
+    except BaseException:
+        parts.abandon()
+        raise

@@ -19,8 +19,9 @@ from syncline.flows import payments, subscriptions
 from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.describe import DescribedFlow, Examples, describe
-from syncline.mapping.document import default_document, load, problems
+from syncline.mapping.parsing import load, problems
 from syncline.mapping.shapes import FLOWS
+from syncline.mapping.shipped import default_document
 from syncline.mapping.show import (
     FILLED,
     OPTIONS,

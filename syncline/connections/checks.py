@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,17 +13,8 @@ import httpcore
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate
 from syncline.calls.context import Line
+from syncline.connections.scope_checks import Finding, halo_scopes, highlevel_scopes
 from syncline.credentials import stored
-from syncline.credentials.highlevel_tokens import read_grant
-from syncline.credentials.scopes import (
-    ALL,
-    COMPANY_SCOPES,
-    Need,
-    asked,
-    compare,
-    halo_needs,
-    highlevel_needs,
-)
 from syncline.errors import (
     BadCredentials,
     Doubtful,
@@ -49,30 +40,12 @@ from syncline.halo.entities.resources import (
 from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
-from syncline.highlevel.payments import RECORDS, Records, Span, list_records
-from syncline.highlevel.providers import list_providers
+from syncline.highlevel.records import RECORDS, Records, Span, list_records
 from syncline.mapping.document import Document
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.transport import Permit, Transport
 
 _CLIENTS = "select top 1 Aarea as id from AREA"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one question.
-
-    Attributes:
-        needed: whether the connection cannot work without it.
-        found: what is there, or what went wrong.
-        remedy: what to do where it does not work.
-    """
-
-    what: str
-    works: bool
-    needed: bool
-    found: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +84,6 @@ def inspect(
     """Ask both sides whatever the connection needs; nothing is changed there but by `probe`.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         probe: writes to Halo and takes it away again, if that is wanted.
         tell: hears what is asked next, since a side that is silent takes a minute.
@@ -127,11 +99,11 @@ def inspect(
         for answered, scopes in (
             (
                 _highlevel(line, highlevel, tell),
-                partial(_highlevel_scopes, line, highlevel),
+                partial(highlevel_scopes, line, highlevel),
             ),
             (
                 _asked(halo, _halo(line, desk, granted), tell),
-                partial(_halo_scopes, line, granted),
+                partial(halo_scopes, line, granted),
             ),
         ):
             wrong = False
@@ -189,86 +161,6 @@ def _explained(error: SynclineError) -> SynclineError:
 def _refusals(finding: Finding) -> list[SynclineError]:
     """The error that a missing scope will be once what it is for comes up."""
     return [] if finding.works else [MissingScope(finding.found, remedy=finding.remedy)]
-
-
-def _highlevel_scopes(line: Line, gate: Gate) -> Finding:
-    """What HighLevel's token may do and need not, as far as can be seen from here."""
-    link = line.link
-    needs = highlevel_needs(line.document)
-    if link.auth == "oauth":
-        grant = line.worker.ledger.run(
-            lambda connection: read_grant(connection, line.worker.sealer, link.location_place)
-        )
-        scopes = grant.scopes if grant is not None else frozenset[str]()
-        if link.company_id is not None:
-            scopes -= COMPANY_SCOPES
-        return _judged(
-            "HighLevel: scopes",
-            needs,
-            scopes,
-            missing=f"Give them to the app, then: syncline connect highlevel {link.name}",
-            unneeded="Take them from the app on HighLevel's marketplace.",
-        )
-    # A private token does not say what it may do. Reading was tried above; writing is not tried.
-    unseen = [need for need in needs if need.scopes[0].endswith(".write")]
-    seen = {scope for need in needs if need not in unseen for scope in need.scopes}
-    try:
-        gate.read(
-            "check providers",
-            lambda permit: list_providers(line.highlevel, permit, limit=1, offset=0),
-        )
-    except SynclineError:
-        extra = frozenset[str]()
-    else:
-        extra = frozenset({"payments/integration.readonly"})
-    finding = _judged(
-        "HighLevel: scopes",
-        [need for need in needs if need not in unseen],
-        seen | extra,
-        missing="",
-        unneeded="Take them from the private integration, unless `syncline provider` is used.",
-    )
-    hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
-    more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""
-    return replace(finding, found=f"{finding.found}{more}")
-
-
-def _halo_scopes(line: Line, granted: Sequence[Token]) -> Finding:
-    """What Halo's token may do and need not; where Halo does not say, what was asked for."""
-    said = granted[0].scope if granted else ""
-    scopes = (said or line.link.scope).split()
-    enough = " ".join(asked(halo_needs(line.document)))
-    return _judged(
-        "Halo: scopes" if said else "Halo: scopes, as asked for",
-        halo_needs(line.document),
-        scopes,
-        missing="Grant them to the API application in Halo, and ask for them.",
-        unneeded=f"These would do: {enough}. Grant the API application in Halo no more."
-        if ALL & set(scopes)
-        else "Take them from the API application in Halo.",
-    )
-
-
-def _judged(
-    what: str, needs: Sequence[Need], granted: Collection[str], *, missing: str, unneeded: str
-) -> Finding:
-    """The comparison in words; what is granted for nothing works, and is said all the same."""
-    compared = compare(needs, granted)
-    parts = [
-        f"{label}: " + ", ".join(f"{need.scopes[0]} ({need.reason})" for need in found)
-        for label, found in (("missing", compared.missing), ("would help", compared.wished))
-        if found
-    ]
-    if compared.unneeded:
-        parts.append(f"granted and not needed: {', '.join(compared.unneeded)}")
-    remedies = [missing if compared.missing else "", unneeded if compared.unneeded else ""]
-    return Finding(
-        what,
-        works=not compared.missing,
-        needed=True,
-        found="; ".join(parts) or "exactly what is needed",
-        remedy=" ".join(filter(None, remedies)),
-    )
 
 
 def _highlevel(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from syncline.actor import caused
 from syncline.calls.calls import Gate, Outcome
 from syncline.calls.context import Line
-from syncline.connections.checks import Finding
+from syncline.connections.scope_checks import Finding
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.flows.flow import external_link
 from syncline.halo.entities.resources import CLIENT, ORDER

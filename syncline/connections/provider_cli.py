@@ -28,11 +28,10 @@ from syncline.highlevel.providers import (
     list_providers,
 )
 from syncline.ledger import effects
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.messages import WRONG_DATA, by_hand
 from syncline.terminal.output import AsJson, group, plain, say, show, table
-from syncline.terminal.retrying import by_hand
 from syncline.transport import Permit
 
 app = group("provider", "Look at white-label payment providers in HighLevel, and register one.")

@@ -18,15 +18,16 @@ from pydantic import SecretStr
 from syncline.calls.calls import Gate, NoQuota
 from syncline.calls.context import Parts
 from syncline.credentials.callback import listening
-from syncline.credentials.highlevel_tokens import install
+from syncline.credentials.oauth_install import install
 from syncline.credentials.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
 from syncline.errors import Refused, SynclineError
 from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import Grant, OAuthDesk, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
-from syncline.mapping.document import load
-from syncline.quota.keys import Lane, QuotaKey
+from syncline.mapping.parsing import load
+from syncline.quota.keys import QuotaKey
+from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import one_line

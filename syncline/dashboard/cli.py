@@ -14,9 +14,8 @@ from syncline.dashboard.html import on_the_way, reconciled, sealed, unfulfilled
 from syncline.dashboard.objects import Item
 from syncline.dashboard.queries import Figures, figures
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_SETTINGS
+from syncline.terminal.messages import WRONG_SETTINGS, by_hand
 from syncline.terminal.output import AsJson, Commands, plain, show, stack, table
-from syncline.terminal.retrying import by_hand
 
 app = typer.Typer(
     name="dashboard",

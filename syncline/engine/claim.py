@@ -9,13 +9,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line
-from syncline.calls.hold import in_hand
+from syncline.calls.context import Line, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
 from syncline.engine.failures import READING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 
 class Claim(Protocol):

@@ -18,11 +18,24 @@ from syncline.calls.calls import NoQuota
 from syncline.calls.context import Line, Parts
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
-from syncline.engine.retries import BACKOFF, TROUBLED, backoff
 from syncline.engine.rounds import NextRun
 from syncline.errors import Again, Refused, SynclineError
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
+
+BACKOFF = timedelta(seconds=2)
+"""First pause after a failure that may heal by itself; doubles up to the longest."""
+
+LONGEST_BACKOFF = timedelta(minutes=5)
+
+NOT_SENT_PAUSE = timedelta(seconds=3)
+"""Pause after a call that could not leave. It says nothing about the row, so it is no failure."""
+
+TROUBLED = timedelta(seconds=30)
+"""Pause after a failure that another try at once does not heal."""
+
+PARK_AFTER = 12
+"""Failures in a row after which a person is asked, so that nothing is retried without limit."""
 
 
 class Refusal(StrEnum):
@@ -190,3 +203,8 @@ ADOPTING = Policy(_release, least=timedelta(0), tells=True)
 
 LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
 """The same, where it is looked up whether it was adopted."""
+
+
+def backoff(failures: int) -> timedelta:
+    """The pause after so many failures in a row."""
+    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)

@@ -11,7 +11,8 @@ from typing import Any, Literal, NoReturn
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows.flow import Desired, Needs, Owed, TargetIds, external_link
 from syncline.mapping.apply import apply, projected
-from syncline.mapping.document import CustomerOptions, Document
+from syncline.mapping.document import Document
+from syncline.mapping.options import CustomerOptions
 
 FLOW = "customers"
 SOURCE_KIND = "customer"

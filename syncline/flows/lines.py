@@ -13,7 +13,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows.flow import reference_of
-from syncline.mapping.document import OrderOptions
+from syncline.mapping.options import OrderOptions
 from syncline.money import Money, allocate, decimal, minor_digits, quantize, total
 
 PRICE_DIGITS = 5

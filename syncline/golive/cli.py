@@ -20,8 +20,9 @@ from syncline.errors import Again, Refused
 from syncline.golive import queries as books
 from syncline.golive import rules as checks
 from syncline.golive import run as steps
+from syncline.golive.facts import Side
 from syncline.golive.queries import Step, Went
-from syncline.golive.rules import Line, Side
+from syncline.golive.rules import Line
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
 from syncline.terminal.context import command_context

@@ -15,20 +15,20 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
 from syncline.calls.context import Line, Parts
 from syncline.deliveries import unleased
-from syncline.engine.rules import hold_live
+from syncline.engine.connection_rules import hold_live
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.flows import payments
 from syncline.golive import queries as books
 from syncline.golive import rules as checks
-from syncline.golive.rules import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
+from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
 from syncline.halo.abilities import Abilities
 from syncline.halo.answers import listing
 from syncline.halo.entities.resources import ORDER
-from syncline.halo_changes.bound import bound
+from syncline.halo_changes.installed_webhook import bound
 from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 
 NOTICED_AFTER_S = 6.0

@@ -20,9 +20,9 @@ from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
 from syncline.halo.sql.changes import moment
-from syncline.halo_changes.rows import being_written
+from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import Book, Waits
-from syncline.ingest import requests as owing
+from syncline.ingest import rereading
 from syncline.ledger import records
 from syncline.mapping.apply import plain
 
@@ -64,7 +64,7 @@ def record_consignments(
     if not order.get("items"):
         link, _ = book.opened(standing)
         cause = f"{lease.cause}, then Halo's consignment {row.id}"
-        targets = owing.reread(book.connection, link, [standing.source_id], ["detail"], cause)
+        targets = rereading.reread(book.connection, link, [standing.source_id], ["detail"], cause)
         book.wake(link, targets)
     _save(book, lease, standing, _canonical(row, sold, standing.source_id, order))
     return None

@@ -14,12 +14,12 @@ from syncline.deliveries import requests, target_rows
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.models import HaloRow
 from syncline.halo.sql.changes import Noun
-from syncline.ingest import requests as owing
+from syncline.ingest import rereading
 from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -121,7 +121,7 @@ class Book:
         link, _ = self.opened(standing)
         order_id = self._order_of(standing)
         if order_id is not None:
-            targets = owing.reread(self.connection, link, [order_id], _ROLES, cause)
+            targets = rereading.reread(self.connection, link, [order_id], _ROLES, cause)
             self.wake(link, targets)
 
     def order(self, row: Mapping[str, Any]) -> TargetRow | None:

@@ -18,11 +18,11 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.retries import backoff
+from syncline.engine.failures import backoff
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.payments import (
+from syncline.highlevel.records import (
     ORDERS,
     SUBSCRIPTIONS,
     TRANSACTIONS,
@@ -33,7 +33,7 @@ from syncline.highlevel.payments import (
 )
 from syncline.ingest.record import record
 from syncline.ledger import records
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.transport import Permit
 
 PAGE = 100

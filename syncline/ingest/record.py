@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.engine import rules
+from syncline.engine import connection_rules
 from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
-from syncline.ingest import requests
+from syncline.ingest import requests, rereading
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -125,7 +125,7 @@ def record(
                 with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
-    rules.owed_by(connection, link)
+    connection_rules.owed_by(connection, link)
     targets = requests.owe(
         connection,
         link,
@@ -139,8 +139,8 @@ def record(
     if facet == "event":
         quiet = {row.foreign_id for row in facet_rows} - {one.foreign_id for one in versions}
         told = {key: stored[key].canonical for key in quiet if key in stored}
-        targets |= requests.ask_for_money(connection, link, document, told, cause)
-    targets |= requests.ask(connection, link, disputed, ["detail"], cause)
+        targets |= rereading.ask_for_money(connection, link, document, told, cause)
+    targets |= rereading.ask(connection, link, disputed, ["detail"], cause)
     new = sum(1 for version in versions if version.version == 1)
     return Recorded(
         new,

@@ -14,14 +14,13 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import Owed, is_held
+from syncline.ingest.rereading import Canonical, reading_request
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 
 ORDER_MAY_COME = timedelta(seconds=90)
 """How long an order that a transaction names may still come with a pull, before it is asked for."""
-
-Canonical = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,96 +86,12 @@ def owe(
     return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
 
 
-def reread(
-    connection: Connection, link: Link, source_ids: Iterable[str], roles: Iterable[str], cause: str
-) -> frozenset[str]:
-    """Have HighLevel asked for what it holds now, though nothing was seen to change there.
-
-    Args:
-        connection: the transaction, which the caller commits.
-        link: whose records these are.
-        source_ids: orders; of the role `transactions` also invoices.
-        roles: `detail`, `transactions`, `fulfillments`.
-        cause: what asks for it.
-
-    Returns:
-        The targets of the readings that are due by it.
-    """
-    ids = sorted(set(source_ids))
-    known = records.versions(connection, link.location_place, orders.SOURCE_KIND, ids)
-    debts = [
-        _reading(link, source_id, role, known.get(source_id, 0))
-        for source_id in ids
-        for role in roles
-    ]
-    requests.enqueue(connection, link.id, link.tenant, debts, cause, again=True)
-    return frozenset(debt.target for debt in debts)
-
-
-def ask(
-    connection: Connection,
-    link: Link,
-    source_ids: Collection[str],
-    roles: Iterable[str],
-    cause: str | Mapping[str, str],
-) -> frozenset[str]:
-    """`reread` with a cause for each; returns the targets of the readings that are due by it."""
-    if isinstance(cause, str):
-        return reread(connection, link, source_ids, roles, cause) if source_ids else frozenset()
-    targets: frozenset[str] = frozenset()
-    for source_id in sorted(source_ids):
-        targets |= reread(connection, link, [source_id], roles, cause[source_id])
-    return targets
-
-
-def ask_for_money(
-    connection: Connection,
-    link: Link,
-    document: Document,
-    told: Mapping[str, Canonical],
-    cause: str | Mapping[str, str],
-) -> frozenset[str]:
-    """Have transactions read of orders of which an event told what was known: money may have come.
-
-    Args:
-        connection: the transaction, which the caller commits.
-        link: whose orders these are.
-        document: the connection's mapping.
-        told: the orders by their ids.
-        cause: the events.
-    """
-    if document.payments.into == "none":
-        return frozenset()
-    paid = [key for key, order in told.items() if orders.wanted(order, document)]
-    return ask(connection, link, paid, ["transactions"], cause)
-
-
-_READINGS = {
-    "detail": "highlevel.order",
-    "transactions": "highlevel.transactions",
-    "fulfillments": "highlevel.fulfillments",
-}
-"""Role of a reading of an order → its target."""
-
-
-def _reading(link: Link, order_id: str, role: str, version: int) -> DeliveryRequest:
-    return DeliveryRequest(
-        flow=orders.DETAILS,
-        source_kind=orders.SOURCE_KIND,
-        source_id=order_id,
-        role=role,
-        target=_READINGS[role],
-        place=link.location_place,
-        version=version,
-    )
-
-
 def _told(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """Readings that need not be made, since an event told all of the order."""
     if books.document.orders.lines != "detail":
         return []
     return [
-        _reading(books.link, one.foreign_id, "detail", one.version)
+        reading_request(books.link, one.foreign_id, "detail", one.version)
         for one in versions
         if one.foreign_id in books.detail_is_fresh and orders.wanted(one.canonical, books.document)
     ]
@@ -197,7 +112,7 @@ def _orders(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]
             owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
             debts += _own(books, owed, one)
         debts += [
-            _reading(books.link, one.foreign_id, role, one.version)
+            reading_request(books.link, one.foreign_id, role, one.version)
             for role in _asks_for(books, one.canonical)
             if role not in asked.get(one.foreign_id, ())
         ]
@@ -331,7 +246,7 @@ def _missing_orders(
 ) -> list[DeliveryRequest]:
     """Orders that are paid for and not known are read by id, unless a pull brings them first."""
     return [
-        replace(_reading(books.link, order_id, "detail", 0), after=ORDER_MAY_COME)
+        replace(reading_request(books.link, order_id, "detail", 0), after=ORDER_MAY_COME)
         for order_id in sorted({one for one in ids if one})
         if order_id not in known
     ]

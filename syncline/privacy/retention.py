@@ -8,12 +8,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from syncline.calls.context import Parts
 from syncline.ledger.partitions import month_after
+
+BATCH = 5000
+BATCHES = 50
+"""In one go; the next tick goes on."""
 
 Dropped = Literal["event", "call"]
 
@@ -97,3 +103,27 @@ def drop_month(connection: Connection, month: Month) -> bool:
             return False
         raise
     return True
+
+
+def retain(parts: Parts) -> list[str]:
+    """Empty and drop what is too old; returns the months that are gone."""
+    settings = parts.settings
+    if settings.keep_payloads is not None:
+        for _ in range(BATCHES):
+            work = partial(empty_bodies, older_than=settings.keep_payloads, most=BATCH)
+            if parts.ledger.run(work) < BATCH:
+                break
+    kept: dict[Dropped, timedelta | None] = {
+        "event": settings.keep_events,
+        "call": settings.keep_calls,
+    }
+    gone: list[str] = []
+    for table, age in kept.items():
+        if age is not None:
+            find = partial(old_months, table=table, older_than=age)
+            gone += [
+                month.table
+                for month in parts.ledger.run(find)
+                if parts.ledger.run(partial(drop_month, month=month))
+            ]
+    return gone

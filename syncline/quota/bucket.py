@@ -18,7 +18,8 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.quota.fairness import Fairness, queue_of
-from syncline.quota.keys import Hint, Lane, QuotaKey
+from syncline.quota.keys import Hint, QuotaKey
+from syncline.quota.lanes import Lane
 
 _ATTEMPTS = 3
 """Redis would have to be emptied between each two of our steps to need more."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 from syncline.errors import Refused
@@ -21,21 +20,6 @@ _LONGEST_REST = timedelta(days=1)
 _SHORTEST_REST = timedelta(seconds=1)
 _LONGEST_COUNT = 15
 """Digits: more than any limit or number of milliseconds has, and exact in Redis."""
-
-
-class Lane(StrEnum):
-    """A Celery queue with its own workers; calls are taken in its name."""
-
-    EVENTS = "events"
-    DELIVERIES = "deliveries"
-    PULLS = "pulls"
-    BACKFILL = "backfill"
-    UPKEEP = "upkeep"
-
-    @property
-    def queue(self) -> str:
-        """The name of its Celery queue."""
-        return f"syncline.{self}"
 
 
 @dataclass(frozen=True, slots=True)

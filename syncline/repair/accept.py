@@ -13,20 +13,19 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import highlevel_gate
+from syncline.calls.calls import highlevel_gate, patiently
 from syncline.calls.context import Line
-from syncline.calls.patience import patiently
 from syncline.deliveries import unleased
 from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
-from syncline.fulfillments import shipments
+from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
 from syncline.ledger import effects, records
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.reconciliation.rules import Cause
@@ -200,7 +199,7 @@ def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
         return Acceptance(standing, taking=taking, takes="Nothing is posted of this consignment.")
     place = line.link.tenant_place
     known = line.worker.ledger.run(
-        lambda connection: shipments.consignments(connection, place, [standing.source_id])
+        lambda connection: queries.consignments(connection, place, [standing.source_id])
     )
     consignment = known[standing.source_id].canonical
     order_id = str(consignment["order_id"])

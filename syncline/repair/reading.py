@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import Outcome, halo_gate
+from syncline.calls.calls import Outcome, halo_gate, patiently
 from syncline.calls.context import PARALLEL, Line
-from syncline.calls.patience import patiently
 from syncline.deliveries import target_rows
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Again, SynclineError
 from syncline.flows import payments, subscriptions
 from syncline.flows.flow import Difference
 from syncline.ledger import records
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import inputs
 from syncline.transport import Permit
 

@@ -12,7 +12,7 @@ from syncline.deliveries import needs, requests
 from syncline.deliveries.leases import Lease
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
-from syncline.ledger import records, transactions
+from syncline.ledger import records
 from syncline.mapping.document import Document
 
 Canonical = Mapping[str, Any]
@@ -94,7 +94,9 @@ def _transactions(
     of = [lease for lease in leases if lease.flow == orders.FLOW]
     if not of or not orders.status_depends_on_payments(document):
         return {}
-    return transactions.of_orders(connection, of[0].place, [lease.source_id for lease in of])
+    return records.transactions_of_orders(
+        connection, of[0].place, [lease.source_id for lease in of]
+    )
 
 
 def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[str]]:

@@ -17,8 +17,7 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
-from syncline.engine.failures import Refusal
-from syncline.engine.retries import BACKOFF, NOT_SENT_PAUSE
+from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal
 from syncline.errors import (
     Absent,
     Again,

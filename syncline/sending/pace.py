@@ -12,7 +12,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.engine.rounds import NextRun
 from syncline.halo.abilities import ArraySize
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 
 
 def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:

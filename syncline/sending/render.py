@@ -18,7 +18,7 @@ from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows import customers
 from syncline.halo.abilities import Abilities
-from syncline.sending import mirror
+from syncline.sending import existing_users
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Parked, Write, decide, gather
 from syncline.sending.targets import Target
@@ -78,7 +78,7 @@ def _adopt(
         if lease.target_id is None and lease.source_id.startswith("email:")
     ]
     emails = {lease.id: lease.source_id.removeprefix("email:") for lease in unknown}
-    users, unsure = mirror.users(line, list(emails.values()))
+    users, unsure = existing_users.users(line, list(emails.values()))
     adopted: dict[int, Confirmation] = {}
     for lease in unknown:
         user = users.get(emails[lease.id])

@@ -10,16 +10,14 @@ from uuid import UUID
 
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts
-from syncline.calls.hold import in_hand
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
 from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import Claim
-from syncline.engine.failures import SENDING, Batch, Policy, put_back
-from syncline.engine.retries import TROUBLED
+from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.halo.abilities import Abilities, ArraySize
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sending import batches, pace, prove, render
 from syncline.sending.decide import Write
 from syncline.sending.outcomes import Array

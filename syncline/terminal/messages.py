@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
 
-from syncline.errors import Refused, SynclineError
+from syncline.errors import Again, Refused, Rehearsing, SynclineError
 
 WRONG_DATA = 1
 """Exit code: something is wrong with what was asked about, or it may pass by itself."""
@@ -35,3 +38,16 @@ def one_line(text: str) -> str:
 def is_printable(character: str) -> bool:
     """Whether a character is shown as itself, and steers nothing."""
     return unicodedata.category(character)[0] != "C"
+
+
+@contextmanager
+def by_hand() -> Iterator[None]:
+    """What work in the ledger does by itself, a person does with a command: try again."""
+    try:
+        yield
+    except Rehearsing:
+        raise
+    except Again as error:
+        seconds = max(1, ceil(error.after.total_seconds()))
+        error.remedy = f"Run the command again in {seconds} s."
+        raise

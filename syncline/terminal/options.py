@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 import typer
@@ -35,6 +38,42 @@ class Mode(StrEnum):
 
     SANDBOX = "sandbox"
     LIVE = "live"
+
+
+_Options = TypeVar("_Options")
+
+
+def taking(
+    options: type[_Options],
+) -> Callable[[Callable[[typer.Context, _Options], None]], Callable[..., None]]:
+    """Make a command of a function that takes all its options as one dataclass, a field each.
+
+    Args:
+        options: the dataclass; its fields are annotated as the parameters of a command are.
+    """
+    hints = get_type_hints(options, include_extras=True)
+    keyword = Parameter.KEYWORD_ONLY
+    taken = [
+        Parameter(
+            one.name,
+            keyword,
+            default=Parameter.empty if one.default is MISSING else one.default,
+            annotation=hints[one.name],
+        )
+        for one in fields(options)  # type: ignore[arg-type]  # mypy cannot say "a dataclass"
+    ]
+    context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+    def around(run: Callable[[typer.Context, _Options], None]) -> Callable[..., None]:
+        def command(context: typer.Context, **given: Any) -> None:
+            run(context, options(**given))
+
+        command.__doc__ = run.__doc__
+        command.__name__ = run.__name__
+        command.__signature__ = Signature([context, *taken])  # type: ignore[attr-defined]
+        return command
+
+    return around
 
 
 def limit(option: str, text: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, text
@@ -107,3 +107,22 @@ def forget_seen(connection: Connection, max_age: timedelta, *, most: int = 10_00
         ),
         {"kept": max_age + SEEN_MARGIN, "most": most},
     ).rowcount
+
+
+def came(
+    connection: Connection, connection_id: int, first: datetime, last: datetime
+) -> list[tuple[datetime, bytes]]:
+    """When and with what body a connection's webhooks came, those taken from the log left out."""
+    found = connection.execute(
+        text(
+            """
+            select at, body from event
+            where source = 'halo' and connection_id = :connection_id
+              and at between :first and :last
+              and (webhook_id is null or webhook_id not like 'halo:%')
+            order by at
+            """
+        ),
+        {"connection_id": connection_id, "first": first, "last": last},
+    )
+    return [(row.at, bytes(row.body)) for row in found]

@@ -23,11 +23,11 @@ from syncline.halo.entities.resources import WEBHOOK, WEBHOOK_EVENT
 from syncline.halo.entities.rows import next_page, read_row
 from syncline.halo.models import WebhookEventRow
 from syncline.halo.webhooks import registration as webhooks
-from syncline.halo_changes.bound import bound, remember_bound
-from syncline.ingest import pulls
+from syncline.halo_changes.installed_webhook import bound, remember_bound
+from syncline.ingest import pull_windows
 from syncline.ledger import capabilities, connections
-from syncline.quota.keys import Lane
-from syncline.webhooks import arrivals, events
+from syncline.quota.lanes import Lane
+from syncline.webhooks import events
 from syncline.webhooks.events import Arrived
 
 EVERY = timedelta(minutes=5)
@@ -130,7 +130,7 @@ def _due(connection: Connection) -> list[str]:
     return [
         link.name
         for link in told
-        if pulls.due_readings(connection, link.id, {_CURSOR: EVERY * many[link.tenant]})
+        if pull_windows.due_readings(connection, link.id, {_CURSOR: EVERY * many[link.tenant]})
     ]
 
 
@@ -191,7 +191,7 @@ def _lost(connection: Connection, connection_id: int, entries: Sequence[_Entry])
         return failed
     first, last = min(entry.at for entry in taken), max(entry.at for entry in taken)
     came: dict[bytes, list[datetime]] = {}
-    for at, body in arrivals.came(connection, connection_id, first - _NEAR, last + _NEAR):
+    for at, body in events.came(connection, connection_id, first - _NEAR, last + _NEAR):
         came.setdefault(_mark(body), []).append(at)
     return failed + [
         entry

@@ -18,14 +18,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from syncline.calls.context import Nudge, Parts
 from syncline.deliveries.requests import cause_of_event
+from syncline.engine.connection_rules import rules_of
 from syncline.engine.rounds import ROUNDS
-from syncline.engine.rules import rules_of
 from syncline.errors import Again, BadDocument, Unreadable
 from syncline.halo.webhooks.hints import hints
 from syncline.halo_changes import reading
 from syncline.highlevel import events
 from syncline.highlevel.events import HighLevelEvent, app_of, read_event, sent_at
-from syncline.ingest import missed, requests
+from syncline.ingest import missed, rereading
 from syncline.ingest.record import PARTIALS, record
 from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
@@ -227,7 +227,7 @@ class _Book:
         elif not read.entity_id:
             self._close(event, "parked", note="the event names no invoice")
         else:
-            targets = requests.reread(
+            targets = rereading.reread(
                 self._connection,
                 link,
                 [read.entity_id],

@@ -7,19 +7,10 @@ is started without one.
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-import threading
-import time
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,27 +22,31 @@ import yaml
 from typer.core import TyperGroup
 
 import celeryconfig
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import PREFIX, Settings
+from tests.drift.container_files import (
+    COMPOSE,
+    DATA,
+    IMAGE,
+    LASTING,
+    OURS,
+    PYPROJECT,
+    ROOT,
+    SERVICES,
+    USER,
+    VARIABLE,
+    all_of,
+    environment_of,
+)
 from workers import processes
 from workers.console import main
 from workers.console.run import process_of
+from workers.crews import CREWS, EVERYTHING
 from workers.embedded import postgres
-from workers.embedded.ports import free_port
 from workers.embedded.redis_server import RedisServer
-from workers.lanes import CREWS, EVERYTHING
-from workers.supervisor import Supervisor, _tie_to
+from workers.supervisor import Supervisor
 
-ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-LASTING = {name: one for name, one in SERVICES.items() if one["restart"] == "unless-stopped"}
 WORKERS = [crew.name for crew in CREWS]
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-
-_VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:[-?][^}]*)?\}")
-_NEVER = threading.Event()
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_one_of_ours = pytest.mark.parametrize("name", OURS)
@@ -68,37 +63,11 @@ def _command(words: Sequence[str]) -> tuple[Any, list[str]]:
     return command, rest
 
 
-def _instructions() -> list[list[tuple[str, str]]]:
-    """The Dockerfile's instructions by stage."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    stages: list[list[tuple[str, str]]] = []
-    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
-        word, _, rest = line.partition(" ")
-        if word == "FROM":
-            stages.append([])
-        stages[-1].append((word, " ".join(rest.split())))
-    return stages
-
-
-def _all(stage: Sequence[tuple[str, str]], word: str) -> list[str]:
-    return [rest for found, rest in stage if found == word]
-
-
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    return dict(part.split("=", 1) for text in texts for part in shlex.split(text))
-
-
-BUILD, IMAGE = _instructions()
-USER = _all(IMAGE, "USER")[-1]
-DATA = _pairs(_all(IMAGE, "ENV"))["SYNCLINE_DATA"]
-
-
 # --- Commands -------------------------------------------------------------------------------------
 
 
 def test_every_command_exists_and_takes_its_options() -> None:
-    assert json_list(_all(IMAGE, "ENTRYPOINT")[-1]) == list(PYPROJECT["project"]["scripts"])
+    assert json_list(all_of(IMAGE, "ENTRYPOINT")[-1]) == list(PYPROJECT["project"]["scripts"])
     for service in OURS.values():
         assert "entrypoint" not in service
         if "command" in service:
@@ -178,7 +147,7 @@ def test_nobody_but_who_opens_credentials_holds_the_key() -> None:
 def test_a_secret_has_no_default_and_nothing_starts_without_it() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     secrets = {
-        name: rest for name, rest in _VARIABLE.findall(text) if re.search("PASSWORD|KEY", name)
+        name: rest for name, rest in VARIABLE.findall(text) if re.search("PASSWORD|KEY", name)
     }
     assert set(secrets) == {
         "POSTGRES_PASSWORD",
@@ -192,25 +161,16 @@ def test_a_secret_has_no_default_and_nothing_starts_without_it() -> None:
 
 @every_one_of_ours
 def test_the_addresses_lead_to_the_servers_with_their_own_passwords(name: str) -> None:
-    environment = _environment(name)
+    environment = environment_of(name)
     database = urlsplit(environment["SYNCLINE_DATABASE_URL"])
-    server = _environment("postgres")
+    server = environment_of("postgres")
     assert (database.hostname, database.port) == ("postgres", 5432)
     assert database.username == server["POSTGRES_USER"]
     assert database.path == f"/{server['POSTGRES_DB']}"
     assert database.password == server["POSTGRES_PASSWORD"] == "of POSTGRES_PASSWORD"
     redis = urlsplit(environment["SYNCLINE_REDIS_URL"])
     assert (redis.hostname, redis.port) == ("redis", 6379)
-    assert redis.password == _environment("redis")["REDISCLI_AUTH"] == "of REDIS_PASSWORD"
-
-
-def _environment(name: str) -> dict[str, str]:
-    """What a container is given when `.env` holds the secrets and nothing else."""
-    return {
-        variable: _VARIABLE.sub(lambda found: f"of {found[1]}", str(value))
-        for variable, value in SERVICES[name]["environment"].items()
-        if value is not None
-    }
+    assert redis.password == environment_of("redis")["REDISCLI_AUTH"] == "of REDIS_PASSWORD"
 
 
 def test_two_are_published_to_this_machine_alone_and_nothing_else_is() -> None:
@@ -298,79 +258,6 @@ def test_every_lasting_container_has_limits(name: str) -> None:
     assert SERVICES[name]["deploy"]["resources"]["limits"].keys() == {"memory", "pids"}
 
 
-# --- The image ------------------------------------------------------------------------------------
-
-
-def _context_holds(path: str) -> bool:
-    """Whether a path reaches the builder; the last line that matches decides."""
-    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    held = True
-    for line in (line for line in lines if line and not line.startswith("#")):
-        pattern = line.removeprefix("!")
-        parts = Path(path).parts
-        above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        if any(fnmatch(one, pattern) for one in above):
-            held = line.startswith("!")
-    return held
-
-
-def _copied() -> list[str]:
-    texts = [text for text in _all(BUILD, "COPY") if not text.startswith("--from")]
-    return [source for text in texts for source in text.split()[:-1]]
-
-
-def test_all_that_is_copied_is_there_and_reaches_the_builder() -> None:
-    assert [one for one in _copied() if not (ROOT / one).exists()] == []
-    assert [one for one in _copied() if not _context_holds(one)] == []
-    assert _context_holds("syncline/quota/bucket.lua")
-
-
-def test_all_that_is_ours_is_copied() -> None:
-    packages = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
-    modules = [f"{name}.py" for name in PYPROJECT["tool"]["setuptools"]["py-modules"]]
-    needed = [*(package.rstrip("*") for package in packages), *modules, "pyproject.toml"]
-    needed += [PYPROJECT["project"]["readme"]]
-    needed += PYPROJECT["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
-    assert set(needed) <= set(_copied())
-
-
-@pytest.mark.parametrize(
-    "path", [".venv/bin/python", ".git/HEAD", "data/key", ".env", "syncline/__pycache__/money.pyc"]
-)
-def test_nothing_private_or_made_reaches_the_builder(path: str) -> None:
-    assert not _context_holds(path)
-
-
-def test_the_image_holds_what_the_lock_names_and_no_tool_to_build_with() -> None:
-    installs = [text for text in _all(BUILD, "RUN") if "pip install" in text]
-    assert "--require-hashes --only-binary :all: -r requirements.lock" in installs[0]
-    assert "--no-deps --no-index" in installs[1]
-    assert "pip uninstall --yes pip" in installs[1]
-    assert not re.search(r"\b(pip|apt|apt-get|gcc|curl)\b", " ".join(_all(IMAGE, "RUN")))
-
-
-def test_the_image_runs_as_nobody_special_on_a_python_that_will_do() -> None:
-    made = " ".join(_all(IMAGE, "RUN"))
-    user, group = USER.split(":")
-    assert int(user) > 0
-    assert f"--uid {user} " in made
-    assert f"--gid {group} " in made
-    assert f"--mode 0700 {DATA}" in made
-    images = {text.split()[0] for text in [*_all(BUILD, "FROM"), *_all(IMAGE, "FROM")]}
-    minimum = PYPROJECT["project"]["requires-python"].removeprefix(">=")
-    assert images == {f"python:{minimum}-slim"}
-
-
-def test_the_labels_agree_with_the_project() -> None:
-    labels = _pairs(_all(IMAGE, "LABEL"))
-    project = PYPROJECT["project"]
-    version, licence = (labels[f"org.opencontainers.image.{n}"] for n in ("version", "licenses"))
-    assert (version, licence) == (project["version"], project["license"])
-    assert project["description"].startswith(
-        labels["org.opencontainers.image.description"].rstrip(".")
-    )
-
-
 # --- The manual -----------------------------------------------------------------------------------
 
 
@@ -404,85 +291,7 @@ def test_every_container_that_is_named_in_the_manual_exists() -> None:
 def test_the_manual_makes_every_secret_that_is_asked_for() -> None:
     text = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    asked = {name for name, rest in _VARIABLE.findall(compose) if rest.startswith(":?")}
+    asked = {name for name, rest in VARIABLE.findall(compose) if rest.startswith(":?")}
     loop = re.search(r"^for name in (.+?); do$", text.replace("\\\n", " "), flags=re.MULTILINE)
     assert loop is not None
     assert set(loop[1].split()) == asked
-
-
-# --- And it runs ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def given(database: str, redis_url: str, tmp_path: Path) -> Mapping[str, str]:
-    """What stands in for the containers' names and files; nothing of this process's own."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "SYNCLINE_DATABASE_URL": database,
-        "SYNCLINE_REDIS_URL": redis_url,
-        "SYNCLINE_DATA": str(tmp_path / "data"),
-        "SYNCLINE_FLOWER_PORT": str(free_port()),
-        "SYNCLINE_RECEIVER_PORT": str(free_port()),
-    }
-
-
-@contextmanager
-def _started(name: str, given: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """What a container runs; it outlives neither the block nor the tests, whatever fails."""
-    words = [word for word in SERVICES[name]["command"] if word not in {"--address", "0.0.0.0"}]  # noqa: S104 - left out here
-    key = {"SYNCLINE_KEY": "k" * 40} if "SYNCLINE_KEY" in SERVICES[name]["environment"] else {}
-    log = Path(given["SYNCLINE_DATA"]).with_name(f"{name}.log")
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(
-            [sys.executable, "-m", "workers.console.main", *words],
-            env={**_environment(name), **key, **given},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_tie_to(os.getpid()),  # noqa: PLW1509 - two system calls
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _log(name: str, given: Mapping[str, str]) -> str:
-    return Path(given["SYNCLINE_DATA"]).with_name(f"{name}.log").read_text()
-
-
-def _is_well(name: str, given: Mapping[str, str]) -> bool:
-    _, _, *words = SERVICES[name]["healthcheck"]["test"]
-    asked = subprocess.run(
-        [sys.executable, *words], env=given, cwd="/", capture_output=True, check=False
-    )
-    return asked.returncode == 0
-
-
-def test_what_the_containers_run_starts_gets_well_and_stops_when_told(
-    given: Mapping[str, str],
-) -> None:
-    with _started("migrate", given) as migrate:
-        assert migrate.wait(30) == 0, _log("migrate", given)
-    names = ["deliver", "beat", "receiver", "flower"]
-    assert not Path(given["SYNCLINE_DATA"]).exists()  # whoever is first makes it
-    assert not _is_well("deliver", given)
-    with ExitStack() as stack:
-        running = {name: stack.enter_context(_started(name, given)) for name in names}
-        give_up = time.monotonic() + 60
-        for name, process in running.items():
-            while not _is_well(name, given):
-                assert process.poll() is None, _log(name, given)
-                assert time.monotonic() < give_up, _log(name, given)
-                _NEVER.wait(0.5)  # asking takes from what is starting
-        for process in running.values():
-            process.send_signal(signal.SIGTERM)
-        ended = {name: process.wait(30) for name, process in running.items()}
-    assert ended == dict.fromkeys(names, 0)
-    written = [path.name for path in Path(given["SYNCLINE_DATA"]).iterdir()]
-    marks = ("users.lock", "beat.tick", "beat.schedule", "receiver.port")
-    assert [name for name in written if not name.startswith(marks)] == []

@@ -23,11 +23,11 @@ from typer.core import TyperGroup
 import tasks
 from schedules.ticks import ticks
 from syncline import errors
-from syncline.mapping import document
-from syncline.mapping.document import CustomerOptions, OrderOptions
+from syncline.mapping import parsing
+from syncline.mapping.options import CustomerOptions, OrderOptions
 from syncline.mapping.shapes import CUSTOM, FLOWS
 from syncline.mapping.transforms import TRANSFORMS
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import PREFIX, Settings
 from workers.console.main import app as commands
 
@@ -218,7 +218,7 @@ def test_every_option_of_a_mapping_is_documented_with_its_default(
 
 def test_every_key_of_a_row_is_documented() -> None:
     table = _doc("mapping.md").split("| key of a row |")[1].split("\n\n")[0]
-    assert list(_rows(table)) == list(document._FieldRow.model_fields)
+    assert list(_rows(table)) == list(parsing._FieldRow.model_fields)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -246,7 +246,7 @@ def _paths(shape: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def test_the_examples_of_a_mapping_are_one_document_that_loads() -> None:
-    loaded = document.load("\n".join(_blocks(_doc("mapping.md"), "toml")))
+    loaded = parsing.load("\n".join(_blocks(_doc("mapping.md"), "toml")))
     assert loaded.customers.without_email == "default-client"
     assert {row.target for row in loaded.rows["orders"]} >= {"title", "note"}
 

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 import celeryconfig
 from schedules.ticks import ticks
 from syncline.errors import Refused
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 from workers import flower, processes
-from workers.lanes import CREWS, EVERYTHING
+from workers.crews import CREWS, EVERYTHING
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from sqlalchemy import text
 from syncline.calls.context import Parts
 from syncline.credentials.stored import keep
 from syncline.errors import Refused
-from syncline.ledger import connections
-from syncline.ledger.connections import Link, NewConnection
-from syncline.mapping.document import default_document
-from syncline.quota.keys import Lane
+from syncline.ledger import new_connections
+from syncline.ledger.connections import Link
+from syncline.ledger.new_connections import NewConnection
+from syncline.mapping.shipped import default_document
+from syncline.quota.lanes import Lane
 from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings
@@ -150,7 +151,7 @@ def connect(
         start_from=datetime.now(UTC).date() - timedelta(days=config.days),
     )
     with parts.ledger.begin() as connection:
-        link = connections.add(connection, new)
+        link = new_connections.add(connection, new)
         keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
         secret = SecretStr(config.halo_client_secret)
         keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)

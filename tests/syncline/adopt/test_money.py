@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 
 from syncline.adopt.run import Adopted, begin, settle, survey
-from syncline.adopt.taking import Wanted, take
+from syncline.adopt.single_rows import Wanted, take
 from syncline.calls.calls import halo_gate
-from syncline.calls.context import Line
 from syncline.errors import Refused
-from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
+from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import read_row, save_rows
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
-from syncline.transport import Permit
-from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
+from tests.adopting import (
+    adopted,
+    killed_while_it_settles,
+    money_held,
+    posts,
+    quiet,
+    standing,
+    surveyed,
+)
 from tests.world import PROFILES, World, Worlds, small
 
 MONEY: dict[str, Any] = {
@@ -39,38 +44,6 @@ REFERENCES = {
     "last_modified",
     "payments",
 }
-
-
-IN_A_ROW = 16
-"""So many ids in a row are never without any money: nothing is deleted here."""
-
-
-def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict[str, Any]:
-    return read_row(line.halo, permit, resource, row_id).raw
-
-
-def held(world: World) -> dict[str, dict[str, Any]]:
-    """All money that Halo holds; invoices and recurring invoices are of one sequence."""
-    line = world.parts.open_line("acme")
-    gate = halo_gate(line, Lane.UPKEEP)
-    found: dict[str, dict[str, Any]] = {}
-    for resources, first in (
-        ({"invoice": INVOICE, "recurring": RECURRING}, 400_001),
-        ({"payment": PAYMENT}, 800_001),
-    ):
-        many = -1
-        while len(found) > many:  # until none of so many in a row is there
-            many = len(found)
-            wanted = [(table, row) for row in range(first, first + IN_A_ROW) for table in resources]
-            first += IN_A_ROW  # noqa: PLW2901 - where it goes on
-            while wanted:
-                makes = [partial(_raw, line, resources[table], row) for table, row in wanted]
-                outcomes = gate.read_many(["look"] * len(wanted), makes)
-                for (table, row), outcome in zip(wanted, outcomes, strict=False):
-                    if outcome.error is None:
-                        found[f"{table} {row}"] = outcome.result  # type: ignore[assignment]  # the row
-                wanted = wanted[len(outcomes) :]
-    return found
 
 
 def wrong(sandbox: SandboxProcess) -> dict[str, Any]:
@@ -115,7 +88,7 @@ def test_all_money_that_halo_holds_is_taken_over_and_the_rest_is_made(
     truth = sandbox.post("/plant", planting)["money"]
     assert min(map(len, (truth["invoices"], truth["payments"], truth["subscriptions"]))) > 1
     world = standing(worlds, style="summary")
-    before = held(world)
+    before = money_held(world)
     done = adopted(world)
     assert done.unwritten == 0
     assert done.money.doubtful == 0, done.money.groups
@@ -126,7 +99,7 @@ def test_all_money_that_halo_holds_is_taken_over_and_the_rest_is_made(
     assert pairs(done, "credits") == set(truth["credits"].values())
     assert pairs(done, "subscriptions") == set(truth["subscriptions"].values())
     started(world)
-    assert_only_references_changed(before, held(world))
+    assert_only_references_changed(before, money_held(world))
     assert wrong(sandbox) == {}
     for currency, sides in sandbox.audit()["sums"].items():
         assert sides["halo"] == sides["highlevel"], currency
@@ -138,9 +111,9 @@ def test_a_number_that_stood_there_is_kept_and_a_payment_providers_stays(
     small(sandbox, **MONEY)
     truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
     world = standing(worlds, style="summary")
-    before = held(world)
+    before = money_held(world)
     adopted(world)
-    after = held(world)
+    after = money_held(world)
     for source, row in truth["invoices"].items():
         was, now = before[f"invoice {row}"], after[f"invoice {row}"]
         assert now["thirdpartyinvoicenumber"] == f"HL-{source}"
@@ -169,7 +142,7 @@ def test_a_payment_providers_number_outlasts_a_refund(
     small(sandbox, **MONEY)
     truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
     world = standing(worlds, style="summary")
-    before = held(world)
+    before = money_held(world)
     adopted(world)
     begin(world.reopened())
     refunded = sandbox.change_transactions(8, what="refund")
@@ -183,7 +156,7 @@ def test_a_payment_providers_number_outlasts_a_refund(
     for kind in KINDS:
         world.owe_pull(kind)
     world.drive()
-    after = held(world)
+    after = money_held(world)
     assert {key: after[key]["intent_id"] for key in kept} == {
         key: before[key]["intent_id"] for key in kept
     }
@@ -240,12 +213,12 @@ def test_a_person_decides_which_invoice_it_is_and_then_what_was_paid_on_it(
     small(sandbox, **{**MONEY, "orders": 4, "transactions": 4, "subscriptions": 0})
     sandbox.post("/plant", {"near_misses": 0, "money": 1, "money_near_misses": 1})
     world = standing(worlds, style="summary")
-    before = held(world)
+    before = money_held(world)
     doubt = adopted(world).money.groups["invoices"].doubtful[0]
     row = doubt.candidates[0].halo
     wanted = Wanted("invoice", doubt.source)
     assert take(world.reopened(), {wanted: row}, quiet) == 0
-    after = held(world)
+    after = money_held(world)
     assert len(after) == len(before)
     assert after[f"invoice {row}"]["thirdpartyinvoicenumber"] == f"HL-{doubt.source}"
     assert after[f"invoice {row}"]["total"] == before[f"invoice {row}"]["total"]
@@ -260,7 +233,7 @@ def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
     truth = sandbox.post("/plant", {"near_misses": 0, "money": 1, "billing": 0.5})["money"]
     assert truth["billing"]
     world = standing(worlds, style="summary")
-    before = held(world)
+    before = money_held(world)
     done = adopted(world)
     assert list(done.money.billing) == sorted(truth["billing"])
     begin(world.reopened())
@@ -268,7 +241,7 @@ def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
     world.reopened()
     world.owe_pull("subscription")
     world.drive()
-    after = held(world)
+    after = money_held(world)
     for row in truth["billing"]:
         assert after[f"recurring {row}"] == before[f"recurring {row}"]
     assert sandbox.audit()["counts"]["duplicate_subscriptions"] == 0
@@ -298,10 +271,10 @@ def test_killed_anywhere_no_money_is_doubled(
     seen = surveyed(world)
     killed_while_it_settles(world, seen, lambda number, _: number == point)
     other = worlds(joins=True)
-    before = held(other)
+    before = money_held(other)
     assert adopted(other).unwritten == 0
     started(other)
-    assert_only_references_changed(before, held(other))
+    assert_only_references_changed(before, money_held(other))
     assert wrong(sandbox) == {}
 
 
@@ -315,9 +288,9 @@ def test_started_by_hand_after_a_death_in_the_middle_no_money_is_doubled(
     seen = surveyed(world)
     killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
-    before = held(other)
+    before = money_held(other)
     started(other)
-    assert len(held(other)) == len(before)
+    assert len(money_held(other)) == len(before)
     assert wrong(sandbox) == {}
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from syncline.adopt.run import begin, settle, survey
-from syncline.adopt.taking import Wanted, take
+from syncline.adopt.single_rows import Wanted, take
 from syncline.calls.calls import halo_gate
 from syncline.errors import Absent, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
-from syncline.quota.keys import Lane
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import targets
 from tests import world as worlds_of

@@ -26,8 +26,9 @@ from syncline.alerts.tickets import ACTION, TICKET, Desk, action_role, reference
 from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
 from syncline.ledger.calls import LastAnswer
-from syncline.mapping.document import default_document, load
 from syncline.mapping.options import AlertOptions, NewOrderRule
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 OPTIONS = AlertOptions()

@@ -24,7 +24,7 @@ from syncline.ingest.record import record
 from syncline.ledger import connections, sessions
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger, connect
-from syncline.mapping.document import load
+from syncline.mapping.parsing import load
 from syncline.sandbox.config import (
     LOCATION,
     TOKEN,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.credentials.scopes import asked, compare, halo_needs, highlevel_needs
-from syncline.mapping.document import default_document, load
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import READ_SCOPES, TOKEN, Token
 from syncline.sandbox.process import SandboxProcess
 from tests.syncline.cli.conftest import Person, Run, add_sandbox, document

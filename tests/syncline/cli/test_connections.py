@@ -244,7 +244,7 @@ def test_a_connection_starts_in_sandbox_mode_unless_somebody_knows_better(
 def test_a_connection_rehearses_and_goes_on(
     books: Books, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncline.connections.cli.NOTICED_AFTER_S", 0.0)
+    monkeypatch.setattr("syncline.connections.run.NOTICED_AFTER_S", 0.0)
     for name in ("rehearse", "stop"):
         assert "nothing was changed" in run("connection", name, "acme", "--dry-run").stdout
     assert books.ledger.run(connections.everyone)[0].state == "active"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from syncline.mapping.document import default_document
 from syncline.mapping.shapes import FLOWS
+from syncline.mapping.shipped import default_document
 from tests.syncline.cli.conftest import Books, Run, document
 
 WRONG = '[orders]\nlines = "lots"\n\n[[orders.field]]\ntarget = "note"\nsource = "statu"\n'

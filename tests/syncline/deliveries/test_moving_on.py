@@ -11,10 +11,11 @@ from sqlalchemy import text
 from syncline.deliveries import leased, unleased, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.states import State
-from syncline.ledger import connections
-from syncline.ledger.connections import Link, NewConnection
+from syncline.ledger import connections, new_connections
+from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.ledger.modes import HELD
+from syncline.ledger.new_connections import NewConnection
 from tests.syncline.deliveries.moving import claim, confirm, depart, enqueue, request, row
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
@@ -82,7 +83,7 @@ def test_what_a_tenant_shares_goes_on_under_another_connection_when_its_own_is_s
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     enqueue(ledger, link, request("x", flow="customers", role="client"), request("a"))
-    other = ledger.run(lambda c: connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, second(link)))
     ledger.run(lambda c: connections.hand_over(c, ["customers"]))
     assert row(ledger, "x").connection_id == link.id
     ledger.run(lambda c: connections.stop(c, link, "wrong token"))
@@ -100,7 +101,7 @@ def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_e
         request("y", flow="customers", role="client"),
     )
     enqueue(ledger, link, *mine)
-    other = ledger.run(lambda c: connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, second(link)))
     enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: connections.rehearse(c, link))
@@ -117,7 +118,7 @@ def test_what_is_held_until_live_goes_where_another_connection_waits_for_it(
         request("y", flow="customers", role="client"),
     )
     enqueue(ledger, link, *mine)
-    other = ledger.run(lambda c: connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, second(link)))
     enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: c.execute(text("update connection set mode = 'sandbox'")))

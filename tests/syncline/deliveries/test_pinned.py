@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from syncline.deliveries import leased, pinned, recovery, unleased
+from syncline.deliveries import dead_workers, leased, pinned, unleased
 from syncline.deliveries.leases import Confirmation
 from syncline.deliveries.pinned import Pin
 from syncline.deliveries.states import State
@@ -52,7 +52,7 @@ def test_a_pinned_delivery_is_read_before_it_is_written_whatever_became_of_who_h
                 text("update session set ended_at = now() where id = :id"), {"id": session}
             )
         )
-        ledger.run(lambda c: recovery.recover(c, timedelta(hours=1), timedelta(0)))
+        ledger.run(lambda c: dead_workers.recover(c, timedelta(hours=1), timedelta(0)))
     elif how == "releases it":
         ledger.run(lambda c: leased.release(c, [lease], after=timedelta(0), why=None))
     elif how == "is not let out":

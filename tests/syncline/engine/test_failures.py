@@ -12,15 +12,18 @@ from syncline.deliveries.leases import Lease
 from syncline.deliveries.states import State
 from syncline.engine.failures import (
     ADOPTING,
+    BACKOFF,
+    LONGEST_BACKOFF,
     LOOKING_UP,
     READING,
     SENDING,
+    TROUBLED,
     Batch,
     Policy,
     Refusal,
+    backoff,
     put_back,
 )
-from syncline.engine.retries import BACKOFF, LONGEST_BACKOFF, TROUBLED, backoff
 from syncline.engine.rounds import ROUNDS, NextRun, in_rounds
 from syncline.errors import (
     Again,

@@ -8,7 +8,9 @@ from syncline.errors import Unmappable, Unreadable
 from syncline.flows import customers
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Needs, TargetIds
-from syncline.mapping.document import Document, default_document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 ADA: dict[str, Any] = {
     "id": "c1",

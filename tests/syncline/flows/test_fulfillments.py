@@ -12,7 +12,9 @@ from syncline.errors import Unmappable
 from syncline.flows import fulfillments
 from syncline.flows.fulfillments import Hold, Nothing, Parcel, Shipment
 from syncline.highlevel.fulfillments import Fulfillment
-from syncline.mapping.document import Document, default_document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MUG = {"key": "p1", "price_id": "p1", "name": "Mug", "qty": "2"}

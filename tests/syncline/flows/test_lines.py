@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
 from syncline.flows.lines import is_nothing, lines_of, net_of, onto
-from syncline.mapping.document import OrderOptions
+from syncline.mapping.options import OrderOptions
 from syncline.money import minor_digits
 from tests.canonical_orders import item, order, orders
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from syncline.flows import order_status, orders
-from syncline.mapping.document import Document, default_document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 TABLE = """
 [[orders.status]]

@@ -7,7 +7,9 @@ import pytest
 from syncline.errors import Unmappable
 from syncline.flows import orders
 from syncline.flows.flow import Needs, TargetIds
-from syncline.mapping.document import Document, default_document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 ORDER: dict[str, Any] = {
     "id": "o1",

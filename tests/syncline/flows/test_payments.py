@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from syncline.errors import Unmappable
 from syncline.flows import customers, payments
 from syncline.flows.flow import Needs, Owed, TargetIds
-from syncline.mapping.document import Document, default_document, load
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 from syncline.money import minor_digits
 
 DOCUMENT = load(default_document("detail"))

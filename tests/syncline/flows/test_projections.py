@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from syncline import jsontext
 from syncline.flows.lines import lines_of
 from syncline.flows.projections import differences, projection
-from syncline.mapping.document import default_document, load
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 from tests.canonical_orders import orders
 
 DOCUMENT = load(default_document("detail"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import an_order, goods, halo_orders, hint, in_line, map_as
 from tests.world import INCLUDING_TESTS, PROFILES, Worlds, small

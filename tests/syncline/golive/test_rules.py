@@ -10,20 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.golive.rules import (
-    NAMES,
-    Acceptance,
-    Dump,
-    Facts,
-    Line,
-    Load,
-    Reconciled,
-    Side,
-    Tried,
-    lines,
-    red,
-)
-from syncline.mapping.document import default_document, load
+from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
+from syncline.golive.rules import NAMES, Line, lines, red
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 DAY = timedelta(days=1)
 MAPPING = load(default_document("detail"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.ledger import connections
+from syncline.ledger import new_connections
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks import handling
@@ -232,7 +232,7 @@ def test_the_mapping_of_the_connection_whose_order_it_is_decides(
     link = world.parts.open_line(NAME).link
     text = link.mapping.replace('changed_in_halo = "overwrite"', 'changed_in_halo = "report"')
     with world.parts.ledger.begin() as connection:
-        other = connections.add(connection, beside(link, text))
+        other = new_connections.add(connection, beside(link, text))
     world.do(
         "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
     )

@@ -8,7 +8,7 @@ import pytest
 
 from syncline.errors import Unmappable
 from syncline.mapping.apply import Mapped, apply, plain, projected
-from syncline.mapping.document import load
+from syncline.mapping.parsing import load
 
 ORDER: dict[str, Any] = {
     "id": "o1",

@@ -7,8 +7,9 @@ from typing import Any
 from typing_extensions import override
 
 from syncline.mapping.describe import DescribedFlow, Example, describe
-from syncline.mapping.document import default_document, load
+from syncline.mapping.parsing import load
 from syncline.mapping.shapes import FLOWS
+from syncline.mapping.shipped import default_document
 from syncline.mapping.show import html, markdown
 
 NASTY = "<script>alert('x')</script> | a`b\n*bold* [x](y) & _u_"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import BadDocument
-from syncline.mapping.document import default_document, load
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 
 GOOD_ROW = '[[orders.field]]\ntarget = "note"\nsource = "status"\n'
 

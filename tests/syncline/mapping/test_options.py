@@ -6,7 +6,8 @@ import pytest
 
 from syncline.errors import BadDocument
 from syncline.mapping.apply import apply
-from syncline.mapping.document import default_document, load, problems
+from syncline.mapping.parsing import load, problems
+from syncline.mapping.shipped import default_document
 
 TRANSACTION: dict[str, Any] = {
     "id": "t1",

@@ -4,7 +4,7 @@ import pytest
 
 from syncline.errors import BadDocument
 from syncline.mapping.describe import describe
-from syncline.mapping.document import load, problems
+from syncline.mapping.parsing import load, problems
 
 GOOD = '[[orders.status]]\norder = "completed"\npayment = "paid"\nhalo = 3\n'
 

@@ -15,7 +15,8 @@ from enum import Enum
 from redis import Redis
 
 from syncline.quota.bucket import Quota, Spent
-from syncline.quota.keys import Lane, Limit, QuotaKey
+from syncline.quota.keys import Limit, QuotaKey
+from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 DEADLINE = timedelta(seconds=4)

@@ -9,7 +9,8 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.quota.bucket import Grant, Quota, Spent
-from syncline.quota.keys import Hint, Lane, Limit, QuotaKey
+from syncline.quota.keys import Hint, Limit, QuotaKey
+from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 SECOND = timedelta(seconds=1)

@@ -10,7 +10,8 @@ from redis import Redis
 from syncline.errors import Refused
 from syncline.quota.bucket import Grant, Quota
 from syncline.quota.fairness import Fairness
-from syncline.quota.keys import Lane, Limit, QuotaKey
+from syncline.quota.keys import Limit, QuotaKey
+from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 SECOND = timedelta(seconds=1)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from syncline.deliveries import target_rows
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.reconciliation import queries
 from syncline.reconciliation.due import period_of
 from syncline.reconciliation.run import advance, begin

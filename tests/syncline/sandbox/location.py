@@ -68,3 +68,6 @@ def new_location(**config: Any) -> Location:
     """A small location of its own, for tests that write or want another config."""
     few = {"orders": 20, "transactions": 20, "subscriptions": 5, "customers": 10}
     return Location(SandboxConfig(**{**few, **config}))
+
+
+SMALL = {"orders": 30, "transactions": 0, "subscriptions": 0, "customers": 10}

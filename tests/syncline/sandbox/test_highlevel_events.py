@@ -1,37 +1,24 @@
-"""The emulated HighLevel's events: bodies, signatures, retries, and what the dial does to them."""
+"""The emulated HighLevel's events: signatures, retries, and what the dial does to them."""
 
 from __future__ import annotations
 
-import json
 import random
-import re
 import socket
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import ValidationError
 
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
-from syncline.sandbox.generating.orders import Generator
 from syncline.sandbox.highlevel.events.outbox import Answer, Dial
 from syncline.sandbox.highlevel.events.signing import SigningKeys
-from syncline.sandbox.highlevel.events.writer import TYPES, EventWriter, order_fields
 from syncline.sandbox.process import SandboxProcess
-from tests.syncline.sandbox.location import NOW
-from tests.syncline.sandbox.published import published
+from tests.syncline.sandbox.location import SMALL
+from tests.syncline.sandbox.signed_arrivals import signed_by_ed25519, signed_by_rsa
 from tests.syncline.sandbox.taking_in import Arrival, TakingIn, deliveries, taking_in
-
-SMALL = {"orders": 30, "transactions": 0, "subscriptions": 0, "customers": 10}
 
 
 @pytest.fixture
@@ -45,127 +32,6 @@ def running(sandbox_process: SandboxProcess) -> Iterator[SandboxProcess]:
 def receiver() -> Iterator[TakingIn]:
     with taking_in() as receiver:
         yield receiver
-
-
-@pytest.fixture(scope="module")
-def writer() -> EventWriter:
-    config = SandboxConfig(**SMALL)
-    generator = Generator(config, NOW)
-    generator.fill()
-    return EventWriter(config, generator, lambda: NOW)
-
-
-def signed_by_rsa(pem: str, arrival: Arrival) -> bool:
-    key = load_pem_public_key(pem.encode())
-    assert isinstance(key, RSAPublicKey)
-    return _fits(
-        lambda: key.verify(
-            b64decode(arrival.headers["x-wh-signature"]), arrival.body, PKCS1v15(), SHA256()
-        )
-    )
-
-
-def signed_by_ed25519(pem: str, arrival: Arrival) -> bool:
-    key = load_pem_public_key(pem.encode())
-    assert isinstance(key, Ed25519PublicKey)
-    signature = b64decode(arrival.headers["x-ghl-signature"])
-    return _fits(lambda: key.verify(signature, arrival.body))
-
-
-def _fits(verify: Any) -> bool:
-    try:
-        verify()
-    except InvalidSignature:
-        return False
-    return True
-
-
-# Bodies
-
-
-@pytest.mark.parametrize("kind", TYPES)
-def test_every_documented_event_is_one_flat_object_in_its_envelope(
-    writer: EventWriter, kind: str
-) -> None:
-    event = writer.sample(kind, "AnotherLocation00000")
-    body = json.loads(event.body)
-    keys = list(body)
-    assert keys[0] == "type"
-    assert keys[-2:] == ["timestamp", "webhookId"]
-    assert body["type"] == ("SMS" if kind == "ProviderOutboundMessage" else kind)
-    assert body["appId"] == body["versionId"] == writer.config.app_id
-    assert UUID(body["webhookId"]).version == 4
-    assert body["webhookId"] == event.webhook_id
-    about = body["id"] if kind.startswith("Location") else body["locationId"]
-    assert about == "AnotherLocation00000"
-    assert "data" not in body
-
-
-def test_there_are_58_types_and_none_of_a_transaction_subscription_or_fulfillment() -> None:
-    assert len(set(TYPES)) == len(TYPES) == 58
-    assert not [t for t in TYPES if re.search("Transaction|Subscription|Fulfil|Payment", t)]
-
-
-def test_a_body_is_written_as_javascript_writes_it(writer: EventWriter) -> None:
-    order = {**writer.generator.order(NOW)}
-    order |= {"amount": 1700, "contactSnapshot": {**order["contactSnapshot"], "first_name": "Zoë"}}
-    body = writer.of_order("OrderCreate", order).body.decode()
-    assert '"amount":1700,' in body
-    assert '"firstName":"Zoë"' in body
-    assert not re.search(r"\d\.0[,}]", body)
-    assert json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False) == body
-
-
-def test_an_order_is_whole_and_its_contact_in_camel_case(writer: EventWriter) -> None:
-    order = next(iter(writer.generator.store.orders.values()))
-    shown = order_fields(order)
-    assert list(shown)[:6] == [
-        "_id",
-        "altId",
-        "altType",
-        "status",
-        "taxSummary",
-        "fulfillmentStatus",
-    ]
-    assert set(shown["amountSummary"]) == {"subtotal", "discount", "tax", "shipping"}
-    assert shown["contactSnapshot"]["locationId"] == LOCATION
-    assert not [key for key in shown["contactSnapshot"] if "_" in key]
-    assert [item["qty"] for item in shown["items"]] == [item["qty"] for item in order["items"]]
-    assert all("variantOptionIds" in item["price"] for item in shown["items"])
-    assert not {"markAsTest", "trackingId", "coupon"} & set(shown)
-
-
-def test_an_order_has_the_published_fields_and_the_taxes_that_only_events_tell(
-    writer: EventWriter,
-) -> None:
-    schema = set(published("highlevel/payments.json").properties("GetOrderResponseSchema"))
-    order = order_fields(next(iter(writer.generator.store.orders.values())))
-    assert set(order) - schema == {"taxSummary"}
-
-
-def test_a_sample_of_an_order_is_in_no_list(writer: EventWriter) -> None:
-    before = set(writer.generator.store.orders)
-    body = json.loads(writer.sample("OrderStatusUpdate", LOCATION).body)
-    assert body["_id"] not in before
-    assert set(writer.generator.store.orders) == before
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "due"),
-    [
-        ("InvoicePaid", "paid", 0),
-        ("InvoiceVoid", "void", 1),
-        ("InvoicePartiallyPaid", "partially_paid", 0.6),
-    ],
-)
-def test_an_invoice_says_what_came_in(
-    writer: EventWriter, kind: str, status: str, due: float
-) -> None:
-    body = json.loads(writer.sample(kind, LOCATION).body)
-    assert body["status"] == status
-    assert body["amountPaid"] + body["amountDue"] == pytest.approx(body["total"])
-    assert body["amountDue"] == pytest.approx(body["total"] * due, abs=0.01)
-    assert isinstance(body["invoiceNumber"], str)
 
 
 # Signatures and policies

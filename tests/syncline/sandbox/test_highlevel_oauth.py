@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from syncline.sandbox.config import COMPANY, LOCATION, TOKEN, Limit, SandboxConfig
-from syncline.sandbox.generating.orders import Generator
-from syncline.sandbox.highlevel.service import HighLevelService
 from syncline.sandbox.process import SandboxProcess
-from syncline.sandbox.wire.faults import Faults
-from syncline.sandbox.wire.service import Reply, Request
-from tests.syncline.sandbox.location import NOW
+from syncline.sandbox.wire.service import Request
+from tests.syncline.sandbox.market import (
+    ALT,
+    REDIRECT,
+    SCOPES,
+    VERSION,
+    Market,
+    body,
+    refused,
+    sent_back,
+)
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.taking_in import taking_in
-
-REDIRECT = "http://127.0.0.1:8123/callback"
-VERSION = {"version": "2021-07-28"}
-ALT = {"altId": LOCATION, "altType": "location"}
-SCOPES = "payments/orders.readonly payments/transactions.readonly oauth.write oauth.readonly"
-
-
-@dataclass
-class Market:
-    """A location whose app can be installed, with a clock that a test moves."""
-
-    config: SandboxConfig = field(
-        default_factory=lambda: SandboxConfig(orders=3, transactions=0, subscriptions=0)
-    )
-    now: datetime = NOW
-    service: HighLevelService = field(init=False)
-
-    def __post_init__(self) -> None:
-        store = Generator(self.config, NOW).fill()
-        self.service = HighLevelService(self.config, store, Faults(), lambda: self.now)
-
-    def later(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    def page(self, **query: str) -> Reply:
-        asked = {"response_type": "code", "client_id": self.config.oauth_client_id,
-                 "redirect_uri": REDIRECT, "scope": SCOPES, "state": "s1"}  # fmt: skip
-        return self.service.oauth.choose_location({**asked, **query})
-
-    def code(self, **query: str) -> str:
-        return sent_back(self.page(**query))["code"]
-
-    def token(self, **form: str) -> Reply:
-        own = {"client_id": self.config.oauth_client_id,
-               "client_secret": self.config.oauth_client_secret}  # fmt: skip
-        return self.post("/oauth/token", {**own, **form})
-
-    def installed(self, user_type: str = "Location") -> dict[str, Any]:
-        return body(
-            self.token(grant_type="authorization_code", code=self.code(), user_type=user_type)
-        )
-
-    def refresh(self, value: str) -> Reply:
-        return self.token(grant_type="refresh_token", refresh_token=value)
-
-    def post(self, path: str, form: dict[str, str], **headers: str) -> Reply:
-        kind = {"content-type": "application/x-www-form-urlencoded"}
-        return self.service.handle(
-            Request("POST", path, {}, {**kind, **headers}, urlencode(form).encode())
-        )
-
-    def get(self, path: str, token: str, query: dict[str, str], **headers: str) -> Reply:
-        signed = {"authorization": f"Bearer {token}", **VERSION, **headers}
-        return self.service.handle(Request("GET", path, query, signed, b""))
-
-    def orders(self, token: str) -> Reply:
-        return self.get("/payments/orders", token, ALT)
-
-
-def body(reply: Reply) -> dict[str, Any]:
-    assert reply.status == 200, reply.body
-    told: dict[str, Any] = reply.body
-    return told
-
-
-def sent_back(reply: Reply) -> dict[str, str]:
-    """What a redirect brings to the app."""
-    assert reply.status == 302
-    assert reply.headers["location"].startswith(REDIRECT)
-    return {k: v[0] for k, v in parse_qs(urlsplit(reply.headers["location"]).query).items()}
-
-
-def refused(reply: Reply) -> tuple[int, Any]:
-    return reply.status, reply.body["message"]
-
 
 # The page
 
@@ -281,95 +209,10 @@ def test_uninstalling_kills_every_token_until_the_app_is_installed_again() -> No
     assert market.orders(market.installed()["access_token"]).status == 200
 
 
-# The agency's token
-
-
-def test_an_agencys_token_names_no_location_and_may_do_nothing_there() -> None:
-    market = Market()
-    told = market.installed("Company")
-    assert told["approvedLocations"] == [LOCATION]
-    assert "locationId" not in told
-    reply = market.orders(told["access_token"])
-    assert refused(reply) == (401, "The token is not authorized for this scope.")
-
-
-def test_an_agencys_token_gives_a_locations_token_without_a_refresh_token() -> None:
-    market = Market()
-    reply = _location_token(market, market.installed("Company")["access_token"])
-    told = body(reply)
-    schema = published("highlevel/oauth.json")
-    assert schema.misfits(told, "GetLocationAccessTokenSuccessfulResponseDto") == set()
-    assert told["locationId"] == LOCATION
-    assert "refresh_token" not in told
-    assert market.orders(told["access_token"]).status == 200
-
-
-@pytest.mark.parametrize(
-    ("wrong", "status"),
-    [
-        ({"companyId": ""}, 422),
-        ({"companyId": "AnotherCompany000000"}, 403),
-        ({"locationId": "AnotherLocation00000"}, 400),
-    ],
-)
-def test_a_location_token_of_what_is_not_there_is_refused(
-    wrong: dict[str, str], status: int
-) -> None:
-    market = Market()
-    assert _location_token(market, market.installed("Company")["access_token"], **wrong).status == (
-        status
-    )
-
-
-def test_only_an_agencys_token_gives_a_locations_token() -> None:
-    market = Market()
-    said = "This authClass type is not allowed to access this scope."
-    for token in (TOKEN, market.installed()["access_token"]):
-        assert refused(_location_token(market, token)) == (401, said)
-    assert refused(_location_token(market, "nobody's")) == (401, "Invalid JWT")
-
-
-def test_an_agencys_token_asks_for_its_scopes_and_a_version() -> None:
-    market = Market()
-    code = market.code(scope="payments/orders.readonly")
-    told = body(market.token(grant_type="authorization_code", code=code, user_type="Company"))
-    assert refused(_location_token(market, told["access_token"])) == (
-        401,
-        "The token is not authorized for this scope.",
-    )
-    form = {"companyId": COMPANY, "locationId": LOCATION}
-    signed = {"authorization": f"Bearer {market.installed('Company')['access_token']}"}
-    reply = market.post("/oauth/locationToken", form, **signed)
-    assert refused(reply) == (401, "version header was not found.")
-
-
-def test_the_locations_with_the_app_are_listed() -> None:
-    market = Market()
-    token = market.installed("Company")["access_token"]
-    asked = {"companyId": COMPANY, "appId": market.config.app_id}
-    told = body(market.get("/oauth/installedLocations", token, asked))
-    schema = published("highlevel/oauth.json")
-    assert schema.misfits(told, "GetInstalledLocationsSuccessfulResponseDto") == set()
-    assert [one["_id"] for one in told["locations"]] == [LOCATION]
-    assert told["count"] == 1
-    for none in ({"skip": "1"}, {"isInstalled": "false"}, {"locationId": "x"}, {"query": "zzz"}):
-        found = body(market.get("/oauth/installedLocations", token, {**asked, **none}))
-        assert found["locations"] == []
-    for wrong in ({"appId": ""}, {"limit": "many"}):
-        assert market.get("/oauth/installedLocations", token, {**asked, **wrong}).status == 422
-    other = {**asked, "companyId": "AnotherCompany000000"}
-    assert market.get("/oauth/installedLocations", token, other).status == 403
-
-
 def test_other_paths_are_not_there() -> None:
     market = Market()
     assert refused(market.post("/oauth/reconnect", {})) == (400, "API endpoint has been removed")
     assert market.post("/oauth/other", {}).status == 404
-
-
-def _location_token(market: Market, token: str, **other: str) -> Reply:
-    form = {"companyId": COMPANY, "locationId": LOCATION, **other}
-    return market.post("/oauth/locationToken", form, authorization=f"Bearer {token}", **VERSION)
 
 
 # Limits

@@ -13,9 +13,9 @@ from syncline.halo.webhooks.hints import Hint
 from syncline.halo_changes import polling
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import OWN_REST, notice
-from syncline.halo_changes.rows import IN_DOUBT, is_as_known
+from syncline.halo_changes.row_changes import IN_DOUBT, is_as_known
 from syncline.halo_changes.unit_of_work import Book
-from syncline.ledger import connections
+from syncline.ledger import new_connections
 from syncline.runtime.registry import send
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
@@ -190,7 +190,7 @@ def test_a_consignment_whose_mapping_was_unreadable_is_owed_once_it_is_corrected
     order = order_row(world)
     link = world.parts.open_line(NAME).link
     with world.parts.ledger.begin() as connection:
-        other = connections.add(connection, beside(link, "broken ["))
+        other = new_connections.add(connection, beside(link, "broken ["))
     world.do(
         "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
     )
@@ -216,7 +216,7 @@ def test_what_a_stopped_connection_heard_is_read_by_one_that_works(
     order = order_row(world)
     link = world.parts.open_line(NAME).link
     with world.parts.ledger.begin() as connection:
-        other = connections.add(connection, beside(link, link.mapping))
+        other = new_connections.add(connection, beside(link, link.mapping))
     world.do(
         "update connection set state = 'stopped', owed_under = null where id = :id", id=other.id
     )

@@ -19,12 +19,12 @@ from syncline.halo.entities import rows
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import save_rows
 from syncline.halo.sql.finding import Found
-from syncline.ingest import pull, pulls, readings
-from syncline.quota.keys import Lane
+from syncline.ingest import pull, pull_windows, readings
+from syncline.quota.lanes import Lane
 from syncline.runtime.registry import look_up as look_up_target
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import look_up, mirror, prove, targets
+from syncline.sending import existing_users, prove, targets, unknown_outcomes
 from syncline.sending.find import find
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
@@ -60,8 +60,8 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
     [
         (leased, "claim", "deliveries"),
         (leased, "release", "deliveries"),
-        (pulls, "open_window", "pulls"),
-        (pulls, "add_pages", "pulls"),
+        (pull_windows, "open_window", "pulls"),
+        (pull_windows, "add_pages", "pulls"),
     ],
 )
 def test_a_commit_whose_answer_is_lost_strands_nothing(
@@ -82,7 +82,7 @@ def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fail_once(monkeypatch, pull, "_wave", Again("PostgreSQL is away"))
-    _fail_once(monkeypatch, pulls, "leave", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pull_windows, "leave", Again("PostgreSQL is away"))
     world.owe_pull()
     world.drive(10)
     assert world.counts()["orders", "delivered"] == 8
@@ -216,13 +216,13 @@ def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
 ) -> None:
     world.pull()
     first = min(row.source_id for row in world.rows(_CLIENTS))
-    users, bare = mirror.users, first.removeprefix("email:")
+    users, bare = existing_users.users, first.removeprefix("email:")
 
     def odd(line: Any, emails: Any) -> Any:
         known, unsure = users(line, emails)
         return ({**known, bare: {"id": 7}} if bare in emails else known), unsure
 
-    monkeypatch.setattr(mirror, "users", odd)
+    monkeypatch.setattr(existing_users, "users", odd)
     while world.counts().get(("customers", "delivered"), 0) < 2:
         world.follow_all()
         assert not world.failures
@@ -240,7 +240,7 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
         asked.append(way)
         return Found({email: [] for email in wanted}, frozenset(wanted))
 
-    monkeypatch.setattr(mirror, "find", no_end)
+    monkeypatch.setattr(existing_users, "find", no_end)
     world.pull()
     send(world.parts.open_line(NAME), "client")
     assert asked[-1] is FindWay.SEARCH
@@ -270,7 +270,7 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
             return Found({name: [] for name in wanted}, frozenset())
         return real(line, gate, target, way, wanted)
 
-    monkeypatch.setattr(look_up, "find", no_links)
+    monkeypatch.setattr(unknown_outcomes, "find", no_links)
     world.drive()
     assert sandbox.audit()["clean"]
 

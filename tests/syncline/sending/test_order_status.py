@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncline.mapping.document import default_document
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import halo_orders, map_as
 from tests.world import INCLUDING_TESTS, Worlds, small

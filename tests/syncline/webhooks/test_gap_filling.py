@@ -22,9 +22,9 @@ from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.paging import PageWalk
 from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
-from syncline.halo_changes.bound import bound, remember_bound
-from syncline.ledger import connections
-from syncline.quota.keys import Lane
+from syncline.halo_changes.installed_webhook import bound, remember_bound
+from syncline.ledger import new_connections
+from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks import events, gap_filling
 from syncline.webhooks.events import Arrived
@@ -269,7 +269,7 @@ def test_webhooks_of_one_tenant_take_turns_so_that_many_cost_no_more_than_one(
             new = replace(
                 beside(link, link.mapping), name=f"other{at}", location_id=f"another-{at}"
             )
-            other = connections.add(connection, new)
+            other = new_connections.add(connection, new)
             remember_bound(connection, other.id, f"w{at}", ())
         assert len(gap_filling._due(connection)) == 4
         assert gap_filling._due(connection) == []

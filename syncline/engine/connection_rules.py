@@ -1,0 +1,83 @@
+"""The rules of a connection: its mapping document, under its mode, and what they hold back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from syncline.calls.context import Line
+from syncline.deliveries import unleased
+from syncline.errors import Refused
+from syncline.ledger import connections, modes
+from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
+from syncline.mapping.parsing import load
+
+_WHY: Final = (
+    "It was owed before its connection came into sandbox mode. Set the connection live with "
+    "`syncline golive switch`; it then goes by itself."
+)
+
+
+def rules_of(link: Link) -> Document:
+    """What a connection delivers, and how.
+
+    In sandbox mode only rows of HighLevel's test mode are let through. The emulation holds nothing
+    else than play money, so there the mapping alone decides.
+
+    Raises:
+        BadDocument: its mapping cannot be read.
+    """
+    document = load(link.mapping)
+    if link.mode == "sandbox" and not link.is_emulated:
+        return replace(document, only_test_rows=True)
+    return document
+
+
+def as_live(line: Line) -> Line:
+    """A line by whose rules live records are owed too: an adoption looks at what is to come."""
+    return replace(line, document=load(line.link.mapping))
+
+
+def hold_live(connection: Connection, link: Link) -> int:
+    """Hold back what sandbox mode does not let through, whoever owed it; returns how much.
+
+    It cannot be told of a customer whose it is, so all that is not sent yet is parked. What test
+    records owe is then owed again, and goes on.
+    """
+    if link.mode != "sandbox" or link.is_emulated:
+        return 0
+    held = unleased.hold_back(connection, link.id, reason=_WHY)
+    if held:
+        modes.forget_rules(connection, link)
+    return held
+
+
+def hold_or_let_go(connection: Connection, link: Link) -> None:
+    """Hold back or let go what its mode says, before all records are owed again under it."""
+    if link.mode == "live":
+        unleased.release_held(connection, link.id)
+    elif not link.is_emulated:
+        unleased.hold_back(connection, link.id, reason=_WHY)
+
+
+def owed_by(connection: Connection, link: Link) -> None:
+    """After records were owed by a link that may be old: what it let out wrongly is held back."""
+    if modes.owed_under_old_rules(connection, link):
+        hold_live(connection, connections.by_id(connection, link.id))
+
+
+def begin(connection: Connection, link: Link) -> None:
+    """Let a connection that stood still, or rehearses, work for real in its mode."""
+    hold_live(connection, link)
+    connections.start(connection, link.id)
+
+
+def stop_connection(line: Line, error: Refused) -> None:
+    """Say why in the ledger, for `status`."""
+    line.worker.ledger.run_patiently(
+        lambda connection: connections.stop(connection, line.link, str(error)),
+        sleep=line.worker.sleep,
+    )

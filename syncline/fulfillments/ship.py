@@ -1,0 +1,344 @@
+"""Shipped: consignments of Halo leave as fulfillments of HighLevel's orders, each one once.
+
+A repeated call makes a second fulfillment, and none can be taken back. So the fulfillments of an
+order go one after the other, each after a look at what HighLevel shows of that order; several
+orders go side by side. A call whose outcome is unknown is looked up (`ship_look_up`) before any
+other of its order may leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, Outcome, Planned, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Departure, Lease
+from syncline.engine.claim import claim_urgent_first
+from syncline.engine.failures import BACKOFF, SENDING, Batch, put_back
+from syncline.engine.rounds import NextRun, in_rounds
+from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
+from syncline.flows import fulfillments, orders
+from syncline.fulfillments import outcomes as ship_cases
+from syncline.fulfillments import queries
+from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
+from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
+from syncline.highlevel.models import Row
+from syncline.ingest.record import record
+from syncline.ledger import connections, database, records
+from syncline.transport import Permit
+
+TARGET = fulfillments.TARGET
+
+BUSY = timedelta(seconds=1)
+"""Rest of a consignment while another one of its order is on its way."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The consignments of one order, one after the other.
+
+    Attributes:
+        cases: those that were not posted yet, the oldest first.
+        shown: what HighLevel shows of the order.
+        read_at: since when it may show more.
+    """
+
+    cases: list[Case]
+    shown: list[Row[Fulfillment]]
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A fulfillment on its way."""
+
+    queue: _Queue
+    case: Case
+    projection: dict[str, str]
+
+
+def ship(line: Line, target: str) -> NextRun:
+    """Post the consignments that are due."""
+
+    def one_round() -> NextRun | None:
+        with in_hand(line.worker):
+            lane, leases = claim_urgent_first(line, target, PARALLEL)
+            if not leases:
+                return NextRun.when_due()
+            batch = Batch(leases)
+            with put_back(line, SENDING, batch):
+                _ship(line, highlevel_gate(line, lane), leases)
+            return batch.next_run
+
+    return in_rounds(one_round)
+
+
+def write(parts: Parts, moves: Sequence[Move]) -> None:
+    """Make moves in one transaction that outlasts a restart of PostgreSQL."""
+
+    def work(connection: Connection) -> None:
+        for move in moves:
+            move(connection)
+
+    if moves:
+        parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def keep(
+    connection: Connection, line: Line, order_id: str, shown: Iterable[Row[Fulfillment]], cause: str
+) -> frozenset[str]:
+    """Record what HighLevel shows of an order now; returns the targets that are due by it."""
+    payload = {"_id": order_id, "data": [row.payload for row in shown]}
+    recorded = record(
+        connection,
+        line.link,
+        line.document,
+        orders.SOURCE_KIND,
+        "fulfillments",
+        {order_id: payload},
+        cause,
+    )
+    return recorded.targets
+
+
+def read_order(line: Line, order_id: str) -> Callable[[Permit], list[Row[Fulfillment]]]:
+    """The call that reads the fulfillments of an order."""
+    return lambda permit: list_fulfillments(line.highlevel, permit, order_id)
+
+
+def _ship(line: Line, gate: Gate, leases: list[Lease]) -> None:
+    cases, strangers = line.worker.ledger.run(
+        lambda connection: ship_cases.opened(connection, line, leases)
+    )
+    moves: list[Move] = [ship_cases.unknown(lease) for lease in strangers]
+    waiting: dict[str, list[Case]] = {}
+    for case in cases:
+        move = ship_cases.without_call(line, case)
+        if move is None:
+            waiting.setdefault(case.order_id, []).append(case)
+        else:
+            moves.append(move)
+    write(line.worker, moves)
+    while waiting:
+        read_at = line.worker.ledger.run(database.now)
+        ids = list(waiting)
+        outcomes = gate.read_many(
+            ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
+        )
+        read = [waiting.pop(order_id) for order_id in ids[: len(outcomes)]]
+        _ship_orders(line, gate, _queues(line.worker, read, outcomes, read_at))
+
+
+def _queues(
+    parts: Parts, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
+) -> list[_Queue]:
+    """The orders that could be read; of one that is gone, all consignments are parked."""
+    queues: list[_Queue] = []
+    moves: list[Move] = []
+    failure: SynclineError | None = None
+    for cases, outcome in zip(read, outcomes, strict=True):
+        error = outcome.error
+        if error is None:
+            shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+            queues.append(_Queue(cases, list(shown), read_at))
+        elif isinstance(error, Absent):
+            moves += [ship_cases.gone(case) for case in cases]
+        elif isinstance(error, Again):
+            after = max(error.after, BACKOFF)
+            moves.append(ship_cases.release([case.lease for case in cases], after, error.what))
+        elif isinstance(error, Refused):
+            failure = error
+        else:
+            moves += [ship_cases.park(case.lease, error) for case in cases]
+    write(parts, moves)
+    if failure is not None:
+        raise failure
+    return queues
+
+
+def _ship_orders(line: Line, gate: Gate, queues: list[_Queue]) -> None:
+    """Post one consignment of each order side by side, then the next one of each."""
+    while queues := [queue for queue in queues if queue.cases]:
+        wave: list[tuple[_Queue, Parting]] = []
+        moves: list[Move] = []
+        for queue in queues:
+            decided = _decide(line, queue)
+            if isinstance(decided, Parting):
+                wave.append((queue, decided))
+            else:
+                queue.cases.pop(0)
+                moves.append(decided)
+        write(line.worker, moves)
+        if wave:
+            _post(line, gate, wave)
+
+
+def _decide(line: Line, queue: _Queue) -> Parting | Move:
+    case = queue.cases[0]
+    if case.lease.sent_projection is not None:
+        ids = [row.id for row in queue.shown]
+        owned = line.worker.ledger.run(
+            lambda connection: queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        )
+        row = ship_cases.made_before(case, queue.shown, owned)
+        if row is not None:
+            return ship_cases.confirm(case, row)
+    return ship_cases.decide(line, case, queue.shown)
+
+
+def _post(line: Line, gate: Gate, wave: list[tuple[_Queue, Parting]]) -> None:
+    """Post as many as there is quota for; a queue whose order is busy elsewhere is given back."""
+    tokens = gate.tokens(len(wave))
+    wave = wave[: len(tokens)]
+    began = line.worker.monotonic()
+    try:
+        going = line.worker.ledger.run(
+            lambda connection: _depart(connection, line, gate, list(zip(tokens, wave, strict=True)))
+        )
+    except BaseException:
+        gate.return_unused(tokens)
+        raise
+    gate.return_unused([token for token in tokens if token not in going])
+    busy = [queue for token, (queue, _) in zip(tokens, wave, strict=True) if token not in going]
+    write(line.worker, [_put_off(queue, BUSY) for queue in busy])
+    if not going:
+        return
+    sent = [
+        _sent(token, queue, parting)
+        for token, (queue, parting) in zip(tokens, wave, strict=True)
+        if token in going
+    ]
+    makes = [
+        _maker(line, parting)
+        for token, (_, parting) in zip(tokens, wave, strict=True)
+        if token in going
+    ]
+    try:
+        outcomes = gate.send(going, makes, began)
+        targets = line.worker.ledger.run_patiently(
+            lambda connection: _finish(line.worker, connection, line, gate, sent, outcomes),
+            sleep=line.worker.sleep,
+        )
+    except BaseException:
+        # Rows that have departed must not stay in the hands of a worker that lost track of them.
+        line.worker.abandon()
+        raise
+    line.worker.announce([Nudge(line.link.name, "send", name) for name in sorted(targets)])
+    _next(line.worker, sent, outcomes)
+
+
+def _depart(
+    connection: Connection,
+    line: Line,
+    gate: Gate,
+    wave: list[tuple[UUID, tuple[_Queue, Parting]]],
+) -> list[UUID]:
+    """LEASED → SENDING for those whose order nobody else is at; returns their tokens.
+
+    The lock makes others of the same order look when this one is committed; they then find it on
+    its way, or that HighLevel shows more than what they have read.
+    """
+    place = line.link.location_place
+    ids = sorted({parting.case.order_id for _, (_, parting) in wave})
+    for order_id in ids:
+        records.lock(connection, place, f"fulfillments of {order_id}")
+    busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
+    seen = queries.last_seen(connection, place, ids)
+    going = [
+        (token, queue, parting)
+        for token, (queue, parting) in wave
+        if parting.case.order_id not in busy
+        and seen.get(parting.case.order_id, queue.read_at) <= queue.read_at
+    ]
+    if not going:
+        return []
+    if not connections.is_as(connection, line.link):
+        raise NotSent("Its connection stands or works otherwise by now.")
+    tokens = [token for token, _, _ in going]
+    gate.begin(connection, tokens, [Planned("create fulfillment", 1)] * len(going))
+    departures = [
+        Departure(parting.case.lease, token, _projection(queue, parting))
+        for token, queue, parting in going
+    ]
+    if len(leased.depart(connection, departures)) < len(departures):
+        raise NotSent("Deliveries of this worker have gone on to another one.")
+    return tokens
+
+
+def _projection(queue: _Queue, parting: Parting) -> dict[str, str]:
+    """What is sent, and the ids that were there before it."""
+    there = " ".join(row.id for row in queue.shown)
+    return {**parting.shipment.projection(), THERE_BEFORE: there}
+
+
+def _sent(token: UUID, queue: _Queue, parting: Parting) -> _Sent:
+    lease = parting.case.lease
+    departed = replace(lease, sent_version=lease.wanted_version, call_id=token)
+    case = replace(parting.case, lease=departed)
+    return _Sent(queue, case, parting.shipment.projection())
+
+
+def _maker(line: Line, parting: Parting) -> Callable[[Permit], Row[Fulfillment]]:
+    order_id, body = parting.case.order_id, parting.body
+    return lambda permit: create_fulfillment(line.highlevel, permit, order_id, body)
+
+
+def _finish(
+    parts: Parts,
+    connection: Connection,
+    line: Line,
+    gate: Gate,
+    sent: Sequence[_Sent],
+    outcomes: Sequence[Outcome],
+) -> set[str]:
+    """Write what became of a wave; what was made is shown in Halo without being read again."""
+    targets: set[str] = set()
+    for one, outcome in zip(sent, outcomes, strict=True):
+        if outcome.error is None:
+            shown = [*one.queue.shown, _made(outcome)]
+            cause = f"fulfillment of Halo's consignment {one.case.lease.source_id}"
+            targets |= keep(connection, line, one.case.order_id, shown, cause)
+    gate.end(connection, outcomes)
+    for one, outcome in zip(sent, outcomes, strict=True):
+        settle = line.link.settle(parts.settings.settle)
+        ship_cases.ended(one.case, one.projection, outcome, settle)(connection)
+    return targets
+
+
+def _made(outcome: Outcome) -> Row[Fulfillment]:
+    row: Row[Fulfillment] = outcome.result  # type: ignore[assignment]  # what the call made
+    return row
+
+
+def _next(parts: Parts, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> None:
+    """Go on with the orders of which it is known what HighLevel shows.
+
+    Raises:
+        Refused: HighLevel lets nobody in.
+    """
+    read_at = parts.ledger.run(database.now)
+    moves: list[Move] = []
+    for one, outcome in zip(sent, outcomes, strict=True):
+        one.queue.cases.pop(0)
+        if outcome.error is None:
+            one.queue.shown.append(_made(outcome))
+            one.queue.read_at = read_at
+        else:
+            moves.append(_put_off(one.queue, BACKOFF))
+    write(parts, moves)
+    for outcome in outcomes:
+        if isinstance(outcome.error, Refused):
+            raise outcome.error
+
+
+def _put_off(queue: _Queue, after: timedelta) -> Move:
+    """Leave an order alone for a while, with all its consignments."""
+    leases = [case.lease for case in queue.cases]
+    queue.cases.clear()
+    return ship_cases.release(leases, after)

@@ -1,0 +1,106 @@
+"""Looked up: whether a fulfillment whose call was not answered was made after all.
+
+HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
+call and less what other deliveries made, is compared with what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Lease
+from syncline.deliveries.states import State
+from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, put_back
+from syncline.engine.rounds import NextRun
+from syncline.errors import Absent
+from syncline.flows import fulfillments
+from syncline.fulfillments import outcomes as ship_cases
+from syncline.fulfillments import queries
+from syncline.fulfillments.outcomes import Case, Move
+from syncline.fulfillments.ship import TARGET, keep, read_order, write
+from syncline.highlevel.fulfillments import Fulfillment
+from syncline.highlevel.models import Row
+from syncline.quota.lanes import Lane
+
+
+def look_up_shipments(line: Line, target: str) -> NextRun:
+    """Look up what is doubtful and settled."""
+    with in_hand(line.worker):
+        owner = line.worker.session()
+        leases = line.worker.ledger.run(
+            lambda connection: leased.claim(
+                connection, line.link.id, target, owner, PARALLEL, State.DOUBTFUL
+            )
+        )
+        return _look_up(line, leases) if leases else NextRun.when_due()
+
+
+def _look_up(line: Line, leases: list[Lease]) -> NextRun:
+    cases, strangers = line.worker.ledger.run(
+        lambda connection: ship_cases.opened(connection, line, leases)
+    )
+    write(line.worker, [ship_cases.unknown(lease) for lease in strangers])
+    left = {case.lease.id: case for case in cases}
+    batch = Batch([case.lease for case in cases])
+    with put_back(line, LOOKING_UP, batch):
+        gate = highlevel_gate(line, Lane.DELIVERIES)
+        while left:
+            for case in _some(line, gate, list(left.values())):
+                del left[case.lease.id]
+            batch.leases = [case.lease for case in left.values()]
+    if len(left) < len(cases):
+        line.worker.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
+    if batch.next_run is not None:
+        return batch.next_run
+    return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
+
+
+def _some(line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
+    """Look up as many as there is quota for, one call for each order; returns those."""
+    ids = list(dict.fromkeys(case.order_id for case in cases))
+    outcomes = gate.read_many(
+        ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
+    )
+    done: list[Case] = []
+    for order_id, outcome in zip(ids, outcomes, strict=False):
+        of_order = [case for case in cases if case.order_id == order_id]
+        if outcome.error is not None and not isinstance(outcome.error, Absent):
+            raise outcome.error
+        _decide(line, order_id, of_order, outcome)
+        done += of_order
+    return done
+
+
+def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
+    if outcome.error is not None:
+        write(line.worker, [ship_cases.gone(case) for case in cases])
+        return
+    shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+    ids = [row.id for row in shown]
+
+    def work(connection: Connection) -> None:
+        keep(connection, line, order_id, shown, f"look-up of order {order_id}")
+        owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        for case in cases:
+            row = ship_cases.made_before(case, shown, owned)
+            if row is not None:
+                owned.add(row.id)
+                ship_cases.confirm(case, row)(connection)
+            else:
+                _absent(case.lease)(connection)
+
+    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+
+
+def _absent(lease: Lease) -> Move:
+    if lease.failures >= PARK_AFTER:
+        reason = f"sent {PARK_AFTER} times in a row without effect"
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+    return lambda connection: leased.give_back(
+        connection, [lease], why="looked up: not there, sent again"
+    )

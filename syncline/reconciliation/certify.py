@@ -1,0 +1,223 @@
+"""What a run has found, written down, and the certificate that closes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import NoQuota
+from syncline.flows import fulfillments, orders, payments, subscriptions
+from syncline.ledger import database
+from syncline.money import minor_digits
+from syncline.reconciliation import queries, rules
+from syncline.reconciliation.compare_rows import Compared, Scope, Sum
+from syncline.reconciliation.paced_calls import Reader
+from syncline.reconciliation.queries import Found, Written
+from syncline.reconciliation.read_halo import Allowance
+from syncline.reconciliation.rules import Cause, Told
+
+MOST_READ = 200
+"""Rows that a run reads by id to be sure that they differ."""
+
+KIND_NAMES = {
+    "order": "orders",
+    "invoice": "invoices",
+    "payment": "payments",
+    "credit": "refunds",
+    "recurring": "subscriptions",
+    "fulfillment": "fulfillments",
+}
+"""Target → what it is called in a certificate."""
+
+
+class Judged(Allowance):
+    """What a run has found so far, and how many rows it may still read by their ids.
+
+    Attributes:
+        found: the differences.
+        unconfirmed: how many more there seem to be.
+        unread: deliveries among these; theirs that are known stay as they are.
+        cut: flows of which there were too many to look at all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(MOST_READ)
+        self.found: list[Found] = []
+        self.unconfirmed = 0
+        self.unread: list[int] = []
+        self.cut: set[str] = set()
+        self.sums: list[Sum] = []
+        self.left_out: Counter[str] = Counter()
+        self.on_the_way = 0
+        self.accepted = 0
+
+    def cut_off(self, flow: str, seen: int, every: int) -> None:
+        """Note that only so many were looked at."""
+        if every > seen:
+            self.unconfirmed += every - seen
+            self.cut.add(flow)
+
+    def add(self, one: Compared, told: Sequence[Told]) -> None:
+        """Take what a delivery differs in."""
+        for each in told:
+            self.found.append(_found(one, each))
+
+
+def close(
+    reader: Reader,
+    scope: Scope,
+    targets: Sequence[str],
+    progress: Mapping[str, Any],
+    judged: Judged,
+) -> None:
+    """Write the differences down, close those that are none any more, and the run.
+
+    Raises:
+        NoQuota: the run has gone on to another worker.
+    """
+    run, owner = scope.run, reader.parts.session()
+    flows = {"orders"} | {flow_of(target) for target in targets}
+    if scope.sample is None:
+        flows.add(fulfillments.FLOW)
+
+    def work(connection: Connection) -> None:
+        written = queries.write(connection, run, judged.found)
+        queries.heal(
+            connection,
+            run,
+            places=[scope.link.location_place, scope.link.tenant_place],
+            flows=flows - judged.cut,
+            unread=judged.unread,
+            sample=scope.sample,
+            known={one["kind"]: one["equal"] for one in progress["complete"]},
+        )
+        seconds = (database.now(connection) - run.started_at).total_seconds()
+        calls = progress.get("calls", 0) + reader.calls
+        certificate = _certificate(scope, progress, judged, written, seconds, calls)
+        closed = queries.finish(
+            connection,
+            run.id,
+            owner,
+            state="done",
+            found=certificate["differences"],
+            calls=reader.calls + progress["highlevel_calls"],
+            certificate=certificate,
+        )
+        if not closed:  # and what was written here is undone
+            raise NoQuota("This reconciliation has gone on to another worker.")
+
+    reader.parts.ledger.run(work)
+
+
+def _certificate(
+    scope: Scope,
+    progress: Mapping[str, Any],
+    judged: Judged,
+    written: Written,
+    seconds: float,
+    calls: int,
+) -> dict[str, Any]:
+    run = scope.run
+    standing_now = written.opened + written.again
+    causes = Counter(one.cause for one in judged.found)
+    return {
+        "connection": scope.link.name,
+        "period": rules.period_in_words(run.first, run.last),
+        "first": run.first.isoformat(),
+        "last": run.last.isoformat(),
+        "mode": run.mode,
+        "kinds": _kinds(judged),
+        "differences": standing_now,
+        "by_cause": {cause: many for cause in Cause if (many := causes[cause])},
+        "marked": written.marked,
+        "accepted": written.accepted + judged.accepted,
+        "left_out": [
+            {"what": what, "count": many} for what, many in sorted(judged.left_out.items()) if many
+        ],
+        "on_the_way": judged.on_the_way,
+        "unconfirmed": judged.unconfirmed,
+        "complete": progress["complete"],
+        "clean": not (
+            standing_now or judged.unconfirmed or any(not o["equal"] for o in progress["complete"])
+        ),
+        "read_again": progress.get("records", {}).get("read", 0),
+        "statement": _statement(scope, judged),
+        "calls": {"halo": calls, "highlevel": progress["highlevel_calls"]},
+        "ways": {kind: one["way"] for kind, one in progress["kinds"].items() if "way" in one},
+        "seconds": round(seconds, 3),
+    }
+
+
+def _kinds(judged: Judged) -> list[dict[str, Any]]:
+    """One entry for each kind and currency, the same set of deliveries on both sides."""
+    sides: dict[tuple[str, str], dict[str, tuple[int, Decimal]]] = {}
+    for one in judged.sums:
+        of = sides.setdefault((one.target, one.currency), {})
+        count, total = of.get(one.side, (0, Decimal(0)))
+        of[one.side] = (count + one.count, total + one.total)
+    differing = Counter((one.target, one.currency or "") for one in judged.found)
+    told = []
+    for (target, currency), of in sorted(
+        sides.items(), key=lambda one: (list(KIND_NAMES).index(one[0][0]), one[0][1])
+    ):
+        told.append(
+            {
+                "kind": KIND_NAMES[target],
+                "currency": currency,
+                "highlevel": _side(target, currency, of.get("highlevel")),
+                "halo": _side(target, currency, of.get("halo")),
+                "differences": differing[target, currency],
+            }
+        )
+    return told
+
+
+def _side(target: str, currency: str, told: tuple[int, Decimal] | None) -> dict[str, Any]:
+    count, total = told or (0, Decimal(0))
+    if target == fulfillments.TARGET:
+        return {"count": count, "total": None}
+    # What was given back is written below zero in Halo; a certificate says how much it was.
+    shown = -total if target == "credit" else total
+    digits = minor_digits(currency)
+    return {"count": count, "total": f"{shown + 0:.{digits}f}"}
+
+
+def _statement(scope: Scope, judged: Judged) -> str | None:
+    if scope.sample is None:
+        return None
+    many = len(scope.sample)
+    wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
+    share = rules.at_most(many, wrong)
+    if share is None:
+        return "Nothing was there to be sampled."
+    return (
+        f"{wrong} of {many} sampled differ: with 95 % confidence under "
+        f"{share * 100:.2f} % of all do"
+    )
+
+
+def _found(one: Compared, told: Told) -> Found:
+    return Found(
+        flow=one.flow,
+        source_kind=one.source_kind,
+        source_id=one.source_id,
+        role=one.role,
+        target=one.target,
+        target_id=one.target_id,
+        cause=told.cause,
+        field=told.field,
+        ours=told.ours,
+        theirs=told.theirs,
+        delivered=told.delivered,
+        currency=one.currency or None,
+    )
+
+
+def flow_of(target: str) -> str:
+    """The flow that makes a target's rows."""
+    named = {"order": orders.FLOW, "recurring": subscriptions.FLOW}
+    return named.get(target, payments.FLOW)

@@ -1,0 +1,175 @@
+"""How a reconciliation calls Halo: counted, at a small share of the quota, tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, NoQuota, halo_gate
+from syncline.calls.context import Line, Parts
+from syncline.errors import Absent, Again
+from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.entities.resources import AnyResource
+from syncline.halo.entities.rows import read_row
+from syncline.halo.sql import readback
+from syncline.halo.sql.queries import Query, ask
+from syncline.money import minor_digits
+from syncline.quota.lanes import Lane
+from syncline.transport import Permit
+
+MOST_TRIES = 5
+"""Failures in a row of one call that may heal by itself; waiting for quota is none."""
+
+LONGEST_PAUSE = timedelta(seconds=5)
+"""What a reading sleeps between two calls; for longer it goes back to the ledger."""
+
+SLICE = timedelta(seconds=20)
+"""How long one task reads lists before it lets others have its turn."""
+
+Tell = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+
+class Paused(Again):
+    """A run lets others go first; it goes on after `after`."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """The calls of one run to Halo: counted, paced, and tried again where that may help.
+
+    Attributes:
+        by_currency: Halo's id of a currency → ISO 4217.
+        reports: whether the tenant runs reports, as far as is known.
+        calls: made since they were last written down.
+        made: made in all by this reader.
+        patient: it waits for its turn, and does not go back to the ledger.
+    """
+
+    parts: Parts
+    line: Line
+    tell: Tell
+    by_currency: Mapping[int, str]
+    reports: bool
+    calls: int = 0
+    made: int = 0
+    patient: bool = False
+    _gate: Gate | None = None
+    _last: float | None = None
+    _began: float = 0.0
+
+    @classmethod
+    def of(cls, line: Line, tell: Tell, sold_in: Collection[str]) -> Reader:
+        """For a line's tenant, with what is known of it.
+
+        Args:
+            parts: the process's parts.
+            line: the connection.
+            tell: is told how far it came.
+            sold_in: the currencies of HighLevel's records: of two names for one id in Halo, such
+                as YEN and JPY, theirs counts.
+        """
+        known = capabilities.known(line)
+        named = sorted(known.currencies.items(), key=lambda one: one[0] in sold_in)
+        return cls(
+            line.worker,
+            line,
+            tell,
+            {code: iso for iso, code in named},
+            runs_reports(known),
+            _began=line.worker.monotonic(),
+        )
+
+    @property
+    def digits(self) -> dict[int, int]:
+        """Halo's id of a currency → digits after the point."""
+        return {code: minor_digits(iso) for code, iso in self.by_currency.items()}
+
+    @property
+    def pause(self) -> timedelta:
+        """Time between two calls that keeps to this run's share of the tenant's quota."""
+        limit = min(
+            self.line.halo_key.limits, key=lambda one: one.calls / one.window.total_seconds()
+        )
+        return limit.window / limit.calls / self.parts.settings.reconcile_share
+
+    def ask(self, query: Query) -> Any:
+        """Make one call.
+
+        Raises:
+            NoQuota: there is none for longer than a task may sleep.
+            SynclineError: the call failed.
+        """
+        return self._made(
+            f"{query.method} {query.path}", lambda permit: ask(self.line.halo, permit, query)
+        )
+
+    def row(self, kind: AnyResource, row_id: int) -> dict[str, Any] | None:
+        """One whole row by its id; None where there is none."""
+        self.rest()
+        try:
+            found = self._made(
+                f"GET {kind.path}/id",
+                lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
+            )
+        except Absent:
+            return None
+        return readback.shown(kind, found)
+
+    def rest(self) -> None:
+        """Keep to the share before the next call that is no report.
+
+        Raises:
+            Paused: the pause is longer than a task may sleep, or its time is over.
+        """
+        now = self.parts.monotonic()
+        left = 0.0 if self._last is None else self._last + self.pause.total_seconds() - now
+        if not self.patient and now - self._began > SLICE.total_seconds():
+            raise Paused("Others go first.", after=timedelta(seconds=max(left, 0.0)))
+        if not self.patient and left > LONGEST_PAUSE.total_seconds():
+            raise Paused("Its share of the quota is used up.", after=timedelta(seconds=left))
+        if left > 0:
+            self.parts.sleep(min(left, LONGEST_PAUSE.total_seconds()))
+
+    def _made(self, operation: str, make: Callable[[Permit], Any]) -> Any:
+        failures = 0
+        while True:
+            try:
+                if self._gate is None:
+                    self._sign_in()
+                assert self._gate is not None  # noqa: S101 - set right above
+                self.calls += 1
+                self.made += 1
+                self.tell("reading Halo, calls", self.made, 0)
+                return self._gate.read(operation, make)
+            except Again as error:
+                if isinstance(error, NoQuota):
+                    self._uncount()
+                    if not self.patient:
+                        raise
+                else:
+                    failures += 1
+                if failures >= MOST_TRIES:
+                    raise
+                after = max(error.after, timedelta(seconds=0.05))
+                self.parts.sleep(min(after, LONGEST_PAUSE).total_seconds())
+            finally:
+                self._last = self.parts.monotonic()
+
+    def _uncount(self) -> None:
+        """The call was not made."""
+        self.calls -= 1
+        self.made -= 1
+
+    def _sign_in(self) -> None:
+        fresh = not self.line.halo.signed_in
+        self._gate = halo_gate(self.line, Lane.BACKFILL)
+        self.calls += 2 if fresh else 0
+
+
+def runs_reports(known: Abilities) -> bool:
+    """Whether a tenant runs reports as far as is known: they are the best way to find rows."""
+    return known.find_way("order") in {None, FindWay.SQL}

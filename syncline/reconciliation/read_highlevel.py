@@ -1,0 +1,281 @@
+"""HighLevel's side of a reconciliation: counted by HighLevel itself, and of a sample read again.
+
+Where its count is not the ledger's, both ends of its list are looked at: by their rows it shows
+which of them HighLevel counts for these days, whatever zone its days are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.errors import Absent
+from syncline.flows import tracking
+from syncline.highlevel import paging
+from syncline.highlevel.fulfillments import list_fulfillments
+from syncline.highlevel.records import RECORDS, Span, get_record, list_records
+from syncline.ingest import pull_windows, rereading
+from syncline.ingest.pull import PAGE, owe
+from syncline.ingest.record import PARTIALS
+from syncline.ledger import records
+from syncline.mapping.document import Document
+from syncline.money import quantize
+from syncline.quota.lanes import Lane
+from syncline.reconciliation.rules import ROW
+from syncline.transport import Permit
+
+MOST_PAGES = 10
+"""Pages of one list that are looked at for its ends."""
+
+_COMPARED = ("amount", "currency", "status", "fulfillment_status")
+"""What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
+
+
+def grace(parts: Parts) -> timedelta:
+    """How old a change in HighLevel is before it should have been read: two turns of the pulls."""
+    return 2 * parts.settings.pull_hot
+
+
+@dataclass(slots=True)
+class _Ends:
+    """Both ends of a list: how many rows lie outside of what is compared, and the days inside.
+
+    Attributes:
+        outside: rows of the list that are not the ledger's to have.
+        first: creation of the oldest row inside.
+        last: and of the newest.
+    """
+
+    outside: int
+    first: datetime | None
+    last: datetime | None
+
+
+class Counting:
+    """Counts of one location, one call a kind where they agree.
+
+    Args:
+        parts: the process's parts.
+        line: the connection.
+        days: first and last day of creation, by UTC.
+    """
+
+    def __init__(self, line: Line, days: tuple[date, date]) -> None:
+        self._parts = line.worker
+        self._line = line
+        self._gate = highlevel_gate(line, Lane.BACKFILL)
+        # The days are asked for with a margin, as every window is.
+        self._first = max(days[0] - paging.MARGIN, line.link.start_from)
+        self._last = days[1] + paging.MARGIN
+        self.calls = 0
+
+    def count(self, kind: str) -> dict[str, Any]:
+        """HighLevel's own count of a kind against the ledger's, and whether it is being read.
+
+        Raises:
+            SynclineError: a list cannot be read.
+        """
+        theirs = int(self._page(kind, 1, 0).total_count)
+        ours = self._ledger(kind, None, None)
+        if theirs != ours and theirs:
+            head = self._page(kind, PAGE, 0)
+            theirs = int(head.total_count)
+            ends = self._ends(kind, head, theirs)
+            if ends is not None:
+                theirs -= ends.outside
+                ours = self._ledger(kind, ends.first, ends.last) if theirs else 0
+        told = {"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours}
+        return {**told, "being_read": theirs != ours and self._being_read(kind)}
+
+    def _ends(self, kind: str, head: Any, total: int) -> _Ends | None:
+        """What the list's ends show; None where they do not: it does not descend by creation."""
+        newest = self._parts.now() - grace(self._parts)
+        begins = datetime.combine(self._line.link.start_from, time(), UTC)
+        young, last = self._outside(kind, head, 0, total, lambda at: at > newest)
+        old, first = self._outside(kind, None, total, total, lambda at: at < begins)
+        if young is None or old is None:
+            return None
+        return _Ends(young + old, first, last)
+
+    def _outside(
+        self, kind: str, page: Any, start: int, total: int, is_outside: Callable[[datetime], bool]
+    ) -> tuple[int | None, datetime | None]:
+        """Rows outside at one end of a list, and the creation of the first one inside."""
+        outside, from_end = 0, start > 0
+        for turn in range(MOST_PAGES):
+            if from_end:
+                start = max(0, total - (turn + 1) * PAGE)
+                size = min(PAGE, total - turn * PAGE)
+                page = self._page(kind, size, start)
+            elif turn:
+                page = self._page(kind, PAGE, turn * PAGE)
+            made = [row.model.created_at for row in page.rows]
+            if page.total_count != total or any(a < b for a, b in pairwise(made)):
+                return None, None
+            for at in reversed(made) if from_end else made:
+                if not is_outside(at):
+                    return outside, at
+                outside += 1
+            if outside >= total or not made:
+                return outside, None
+        return None, None
+
+    def _page(self, kind: str, limit: int, offset: int) -> Any:
+        span = Span(limit, offset, self._first, self._last)
+
+        def make(permit: Permit) -> Any:
+            return list_records(self._line.highlevel, permit, RECORDS[kind], span)
+
+        self.calls += 1
+        return self._gate.read(f"list {kind}s", make)
+
+    def _being_read(self, kind: str) -> bool:
+        owner = self._line.link.id
+        return self._parts.ledger.run(
+            lambda c: pull_windows.are_owed(c, owner, kind, self._first, self._last)
+        )
+
+    def _ledger(self, kind: str, first: datetime | None, last: datetime | None) -> int:
+        first = first or datetime.combine(self._first, time(), UTC)
+        last = last or datetime.combine(self._last, time.max, UTC)
+        place = self._line.link.location_place
+        return self._parts.ledger.run(
+            partial(records.created, place=place, kind=kind, first=first, last=last)
+        )
+
+
+Wanted = tuple[str, str, str]
+"""A reading: kind, id, and whether of the record (`detail`) or of its parcels (`fulfillments`)."""
+
+
+def readings_of(document: Document, sampled: Iterable[tuple[str, str]]) -> list[Wanted]:
+    """What is read again of the records of a sample, given by kind and id."""
+    parcels = document.fulfillments.into != "none" or tracking.reads_fulfillments(document)
+    wanted: list[Wanted] = []
+    for kind, record_id in sampled:
+        wanted.append((kind, record_id, "detail"))
+        if kind == "order" and parcels:
+            wanted.append((kind, record_id, "fulfillments"))
+    return wanted
+
+
+def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str, Any]], int]:
+    """Read the next of them in HighLevel, and set them against the ledger.
+
+    What is not as the ledger has it is owed to be read again by those who record it.
+
+    Returns:
+        How many were read, what is not as it was read, and how many changed only just now.
+
+    Raises:
+        NoQuota: there is none for longer than a task may sleep.
+        SynclineError: one cannot be read.
+    """
+    gate: Gate = highlevel_gate(line, Lane.BACKFILL)
+    some = list(wanted[:PARALLEL])
+    outcomes = gate.read_many(
+        [f"read {kind} again" for kind, _, _ in some], [_maker(line, one) for one in some]
+    )
+    done = list(zip(some, outcomes, strict=False))
+    newest = line.worker.now() - grace(line.worker)
+
+    def work(connection: Connection) -> tuple[int, list[dict[str, Any]], int]:
+        place, young = line.link.location_place, 0
+        held = records.canonical(connection, [(place, kind, one) for (kind, one, _), _ in done])
+        differing: list[dict[str, Any]] = []
+        for one, outcome in done:
+            version = held.get((place, one[0], one[1]))
+            if version is None or "erased" in version[1]:
+                continue
+            told, changed_at = _differences(one, outcome, version[1])
+            if told and changed_at is not None and changed_at > newest:
+                young += 1
+            else:
+                differing += told
+            if told:
+                _read_again(connection, line, one, version[1])
+        return len(done), differing, young
+
+    return line.worker.ledger.run(work)
+
+
+def _maker(line: Line, wanted: Wanted) -> Callable[[Permit], dict[str, Any]]:
+    kind, record_id, facet = wanted
+    if facet == "detail":
+        return lambda permit: get_record(line.highlevel, permit, RECORDS[kind], record_id)
+
+    def listed(permit: Permit) -> dict[str, Any]:
+        rows = list_fulfillments(line.highlevel, permit, record_id)
+        return {"_id": record_id, "data": [row.payload for row in rows]}
+
+    return listed
+
+
+def _differences(
+    wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], datetime | None]:
+    """Where a record is not as the ledger has it, and when it was changed last."""
+    kind, record_id, facet = wanted
+    if isinstance(outcome.error, Absent):
+        gone = _told(kind, record_id, ROW, None, held.get("amount"))
+        return ([gone] if facet == "detail" else []), None
+    if outcome.error is not None:
+        raise outcome.error
+    payload: Any = outcome.result
+    now = PARTIALS[kind, facet](payload)
+    if facet == "fulfillments":
+        ours, theirs = _parcels(now), _parcels(held)
+        return ([_told(kind, record_id, facet, ours, theirs)] if ours != theirs else []), None
+    changed_at, known = _moment(now), _moment(held)
+    if changed_at is not None and known is not None and known > changed_at:
+        return [], None  # an event has told more meanwhile
+    both = {name: (now[name], held[name]) for name in _COMPARED if name in now and name in held}
+    if kind == "transaction":  # none is told before anything was given back
+        both["amount_refunded"] = _refunded(now, held), _refunded(held, held)
+    told = [
+        _told(kind, record_id, name, ours, theirs)
+        for name, (ours, theirs) in both.items()
+        if ours != theirs
+    ]
+    return told, changed_at
+
+
+def _refunded(canonical: Mapping[str, Any], held: Mapping[str, Any]) -> Decimal:
+    amount = Decimal(canonical.get("amount_refunded") or 0)
+    return quantize(amount, str(held.get("currency") or ""))
+
+
+def _moment(canonical: Mapping[str, Any]) -> datetime | None:
+    text = canonical.get("updated_at")
+    return None if text is None else datetime.fromisoformat(str(text))
+
+
+def _told(kind: str, record_id: str, field: str, ours: Any, theirs: Any) -> dict[str, Any]:
+    ours, theirs = (None if one in (None, "") else str(one) for one in (ours, theirs))
+    return {"kind": kind, "id": record_id, "field": field, "ours": ours, "theirs": theirs}
+
+
+def _parcels(canonical: Mapping[str, Any]) -> str:
+    """An order's fulfillments by their ids, as text."""
+    return ", ".join(sorted(str(one.get("id")) for one in canonical.get("fulfillments") or ()))
+
+
+def _read_again(
+    connection: Connection, line: Line, wanted: Wanted, held: Mapping[str, Any]
+) -> None:
+    kind, record_id, facet = wanted
+    if kind == "order":
+        rereading.reread(connection, line.link, [record_id], [facet], "reconciliation")
+    elif created := held.get("created_at"):
+        day = datetime.fromisoformat(str(created)).astimezone(UTC).date()
+        windows = paging.windows(day, day, today=line.worker.now().date())
+        owe(connection, line.link.id, kind, windows)

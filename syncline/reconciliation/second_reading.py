@@ -1,0 +1,310 @@
+"""What differs is read once more, judged, written down and certified."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from syncline.adopt.pins import SHAPES
+from syncline.deliveries import target_rows
+from syncline.flows import fulfillments, orders, payments, projections, subscriptions
+from syncline.flows.flow import Difference
+from syncline.halo.entities.resources import AnyResource
+from syncline.halo.sql.readback import KINDS, OURS
+from syncline.mapping.document import Document
+from syncline.money import quantize
+from syncline.reconciliation import compare_records, compare_rows, rules
+from syncline.reconciliation.certify import KIND_NAMES, Judged, close, flow_of
+from syncline.reconciliation.compare_rows import KIND_OF, Compared, Scope, Stranger, Sum
+from syncline.reconciliation.paced_calls import Reader
+from syncline.reconciliation.queries import Found
+from syncline.reconciliation.read_halo import LIST, compared, reread
+from syncline.reconciliation.rules import Cause, Told
+
+_FLOW_OF = {
+    "order": ("orders", "order"),
+    "transaction": ("payments", "payment"),
+    "subscription": ("subscriptions", "recurring"),
+}
+
+
+_HELD = "live {} held back until the connection is live"
+
+
+def certify(
+    reader: Reader, scope: Scope, targets: Sequence[str], progress: Mapping[str, Any]
+) -> None:
+    """Judge what was read, write the differences down, and close the run with its certificate.
+
+    Raises:
+        SynclineError: a row that seems to differ could not be read once more.
+    """
+    reader.patient = True
+    judged = Judged()
+    for kind in dict.fromkeys(KIND_OF[target] for target in targets):
+        of_kind = [target for target in targets if KIND_OF[target] == kind]
+        _judge(reader, scope, KINDS[kind], of_kind, progress, judged)
+    if scope.sample is None:
+        _strangers(reader, scope, targets, judged)
+        _never_owed(reader, scope, judged)
+        _parcels(reader, scope, progress, judged)
+    judged.found += [
+        _uncounted(one)
+        for one in progress["complete"]
+        if not one["equal"] and not one["being_read"]
+    ]
+    again = progress.get("records", {"differing": [], "young": 0})
+    judged.found += [_not_as_read(one) for one in again["differing"]]
+    judged.on_the_way += again["young"]
+    close(reader, scope, targets, progress, judged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspects:
+    """Deliveries of a target that seem to differ, and further rows with their references."""
+
+    target: str
+    ids: list[int]
+    own: set[int]
+    copies: Mapping[int, list[int]]
+    accepted: Mapping[int, Mapping[str, list[str]]]
+
+    @property
+    def wanted(self) -> set[int]:
+        """Rows of Halo to look at once more."""
+        return {*self.own, *(row for rows in self.copies.values() for row in rows)}
+
+
+def _judge(
+    reader: Reader,
+    scope: Scope,
+    kind: AnyResource,
+    targets: Sequence[str],
+    progress: Mapping[str, Any],
+    judged: Judged,
+) -> None:
+    """Read the rows of a kind that seem to differ once more, and judge them."""
+    run = reader.parts.ledger.run
+    suspects = []
+    for target in targets:
+        found, every = run(partial(compare_rows.differing, scope=scope, target=target))
+        judged.cut_off(flow_of(target), len(found), every)
+        copies, every = run(partial(compare_rows.copies, scope=scope, target=target))
+        judged.cut_off(flow_of(target), len(copies), every)
+        own = {int(one.target_id) for one in found if one.settled and one.target_id}
+        ids = sorted({*(o.id for o in found), *copies})
+        accepted = run(partial(target_rows.accepted_of, ids=ids))
+        suspects.append(_Suspects(target, ids, own, copies, accepted))
+    wanted = {row for one in suspects for row in one.wanted}
+    mine = progress["kinds"].get(kind.name, {})
+    rows, read = reread(reader, kind, mine, wanted, judged)
+    for one in suspects:
+        now = run(partial(compare_rows.again, scope=scope, target=one.target, ids=one.ids))
+        for each in now.values():
+            _judge_one(reader, kind, mine.get("way", LIST), one, each, rows, read, judged)
+        judged.sums += run(partial(compare_rows.sums, scope=scope, target=one.target))
+        moving, held = run(partial(compare_rows.on_the_way, scope=scope, target=one.target))
+        judged.on_the_way += moving
+        judged.left_out[_HELD.format(KIND_NAMES[one.target])] += held
+
+
+def _judge_one(
+    reader: Reader,
+    kind: AnyResource,
+    way: str,
+    suspects: _Suspects,
+    one: Compared,
+    rows: Mapping[int, Mapping[str, Any]],
+    read: Collection[int],
+    judged: Judged,
+) -> None:
+    row_id = int(one.target_id or 0)
+    others = [row for row in suspects.copies.get(one.id, ()) if row in rows]
+    if not one.settled:
+        judged.add(one, [rules.undelivered(_row(one))] if one.late else [])
+    elif row_id not in suspects.own:  # it agrees, and there are copies of it
+        judged.add(one, rules.judge(_row(one), {}, [], others) if others else [])
+    elif row_id not in read:
+        judged.unconfirmed += 1
+        judged.unread.append(one.id)
+    else:
+        document, row = reader.line.document, rows.get(row_id)
+        held = None if row is None else compared(document, kind, row, one.currency, way)
+        every = _different(one, held, row, document)
+        different = projections.remaining(every, suspects.accepted.get(one.id, {}))
+        judged.accepted += len(rules.by_line(every)) - len(rules.by_line(different))
+        told = rules.judge(_row(one), held, different, others)
+        late = [rules.undelivered(_row(one))] if one.late else []
+        judged.add(one, told or late)
+
+
+def _different(
+    one: Compared,
+    held: Mapping[str, str] | None,
+    row: Mapping[str, Any] | None,
+    document: Document,
+) -> list[Difference]:
+    """Where a row is not as it was delivered; its lines too, where it was read whole."""
+    if held is None or row is None or not one.projection:
+        return []
+    shape = SHAPES[one.target]
+    got = {**projections.projection(row, one.currency, document, shape), **held}
+    return projections.differences(one.projection, got, shape.proof)
+
+
+def _row(one: Compared) -> rules.Row:
+    return rules.Row(
+        state=one.state,
+        reason=one.reason,
+        target_id=one.target_id,
+        delivered=one.projection,
+        amount=None if one.amount is None else _exact(one.amount, one.currency),
+    )
+
+
+def _exact(amount: Decimal, currency: str) -> Decimal:
+    """With the currency's digits; an amount that has more is left for people to see."""
+    shown = quantize(amount, currency) + 0
+    return shown if shown == amount else amount
+
+
+def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Judged) -> None:
+    """Rows with our reference that nobody knows, told by the first connection of the tenant."""
+    run = reader.parts.ledger.run
+    if not run(lambda c: compare_records.answers_for_strangers(c, scope.link)):
+        return
+    for kind in dict.fromkeys(KIND_OF[target] for target in targets):
+        strangers, every = run(partial(compare_rows.unknown, scope=scope, kind=kind))
+        judged.cut_off(flow_of(kind), len(strangers), every)
+        for one in strangers:
+            target = _target_of(kind, one)
+            amount = one.projection.get("total", one.projection.get("amount"))
+            judged.found.append(
+                Found(
+                    flow=flow_of(target),
+                    source_kind="",
+                    source_id=one.reference.removeprefix(OURS),
+                    role=str(one.id),
+                    target=target,
+                    target_id=str(one.id),
+                    cause=Cause.UNKNOWN_IN_HALO,
+                    field=rules.ROW,
+                    ours=None,
+                    theirs=amount,
+                    delivered=None,
+                    currency=one.currency or None,
+                )
+            )
+            total = Decimal(amount or 0)
+            judged.sums.append(Sum(target, "halo", one.currency, 1, total))
+
+
+def _target_of(kind: str, one: Stranger) -> str:
+    is_credit = kind == "invoice" and "-R" in one.reference
+    return "credit" if is_credit else kind
+
+
+def _never_owed(reader: Reader, scope: Scope, judged: Judged) -> None:
+    """Records that the mapping leaves out are named; those that it lets in should be owed."""
+    document = reader.line.document
+    kinds = [one["kind"] for one in _kept_kinds(document)]
+    for kind in kinds:
+        found = reader.parts.ledger.run(partial(compare_records.unowed, scope=scope, kind=kind))
+        for group in found:
+            if not _wanted(kind, group.live, document):
+                name = "test " if group.live is False else "live "
+                judged.left_out[f"{name}{kind}s"] += group.count
+                continue
+            flow, target = _FLOW_OF[kind]
+            judged.cut_off(flow, len(group.ids), group.count)
+            judged.found += [
+                Found(
+                    flow, kind, source_id, target, target, None, Cause.NOT_DELIVERED,
+                    rules.ROW, None, "not owed", None, None,
+                )
+                for source_id in group.ids
+            ]  # fmt: skip
+
+
+def _kept_kinds(document: Document) -> list[dict[str, str]]:
+    kept = [{"kind": "order"}]
+    if document.payments.into != "none":
+        kept.append({"kind": "transaction"})
+    if document.subscriptions.into != "none":
+        kept.append({"kind": "subscription"})
+    return kept
+
+
+def _wanted(kind: str, live: bool | None, document: Document) -> bool:  # noqa: FBT001 - as HighLevel says it
+    record = {"id": "", "live_mode": live, "status": "paid", "amount": "1"}
+    if kind == "order":
+        return orders.wanted(record, document)
+    if kind == "transaction":
+        return payments.wanted(record, document)
+    return bool(subscriptions.owes(record, document))
+
+
+def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: Judged) -> None:
+    """Fulfillments: the consignment is still in Halo, and HighLevel still shows what was posted."""
+    if reader.line.document.fulfillments.into == "none":
+        return
+    run = reader.parts.ledger.run
+    kind = KINDS["consignment"]
+    astray, every = run(lambda c: compare_records.astray(c, scope))
+    judged.cut_off(fulfillments.FLOW, len(astray), every)
+    gone = {int(one.source_id) for one in astray if one.settled and not one.consigned}
+    rows, read = reread(reader, kind, progress["kinds"].get(kind.name, {}), gone, judged)
+    for one in astray:
+        told = _astray(one, int(one.source_id) in read and int(one.source_id) not in rows)
+        if told is not None:
+            judged.found.append(
+                Found(
+                    fulfillments.FLOW, fulfillments.SOURCE_KIND, one.source_id, one.role,
+                    fulfillments.TARGET, one.target_id, told.cause, told.field, told.ours,
+                    told.theirs, told.delivered, None,
+                )
+            )  # fmt: skip
+    unread = [one.id for one in astray if int(one.source_id) in gone.difference(read)]
+    judged.unconfirmed += len(unread)
+    judged.unread += unread
+    seen = run(lambda c: compare_records.parcels(c, scope))
+    judged.on_the_way += seen.on_the_way
+    if seen.posted:
+        nothing = Decimal(0)
+        judged.sums += [
+            Sum(fulfillments.TARGET, "highlevel", "", seen.shown, nothing),
+            Sum(fulfillments.TARGET, "halo", "", seen.consigned + len(rows), nothing),
+        ]
+
+
+def _astray(one: compare_records.Shipped, gone: bool) -> Told | None:  # noqa: FBT001 - a fact
+    if not one.settled:
+        row = rules.Row(one.state, one.reason, None, None, None)
+        return rules.undelivered(row)
+    if gone:
+        return Told(Cause.MISSING, "consignment", one.target_id, None, one.target_id)
+    if one.shown is False:
+        return Told(Cause.MISSING, "fulfillment", None, one.source_id, one.target_id)
+    if one.state == "parked":
+        row = rules.Row(one.state, one.reason, one.target_id, None, None)
+        return rules.undelivered(row)
+    return None
+
+
+def _uncounted(one: Mapping[str, Any]) -> Found:
+    flow, target = _FLOW_OF[one["kind"]]
+    return Found(
+        flow, one["kind"], one["kind"], rules.COUNT, target, None, Cause.NOT_IN_LEDGER,
+        rules.COUNT, str(one["highlevel"]), str(one["ledger"]), None, None,
+    )  # fmt: skip
+
+
+def _not_as_read(one: Mapping[str, Any]) -> Found:
+    flow, target = _FLOW_OF[one["kind"]]
+    return Found(
+        flow, one["kind"], one["id"], one["kind"], target, None, Cause.NOT_IN_LEDGER,
+        one["field"], one["ours"], one["theirs"], one["theirs"], None,
+    )  # fmt: skip

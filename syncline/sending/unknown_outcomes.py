@@ -1,0 +1,286 @@
+"""Looked up: what became of deliveries whose outcome is unknown, after their settle time.
+
+Only an absence that the answers prove lets a delivery be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from syncline.calls import capabilities
+from syncline.calls.calls import Gate, Outcome, halo_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.states import State
+from syncline.engine.claim import Claim
+from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, backoff, put_back
+from syncline.engine.rounds import NextRun, in_rounds
+from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
+from syncline.flows.flow import Difference
+from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.models import HaloRow
+from syncline.halo.sql.finding import Found, FoundRow, ways_of
+from syncline.sending import inputs
+from syncline.sending.find import find, read_row
+from syncline.sending.targets import Target
+from syncline.transport import Permit
+
+MOST = 100
+"""Doubtful deliveries of one look-up: with SQL, one call answers for all."""
+
+FOUND_AT_ONCE = 4
+"""Rows whose fate is written together: what was found is not lost with a worker that dies."""
+
+_GUESSED_TABLES = {"recurring"}
+"""Targets whose table is not documented: a report may look in the wrong one and find nothing."""
+
+Move = Callable[[Connection], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seek:
+    """Where and how one look-up looks."""
+
+    line: Line
+    gate: Gate
+    target: Target
+    known: Abilities
+
+
+def look_up(line: Line, target: Target) -> NextRun:
+    """Look up what is doubtful and settled at one kind of Halo's rows."""
+    claim = partial(
+        leased.claim, connection_id=line.link.id, target=target.name, state=State.DOUBTFUL
+    )
+    return in_rounds(partial(look_up_claimed, line, target, claim, LOOKING_UP))
+
+
+def look_up_claimed(line: Line, target: Target, claim: Claim, policy: Policy) -> NextRun | None:
+    """Claim once, and look that up; None: claim again.
+
+    Raises:
+        SynclineError: the policy has nothing to say about it.
+    """
+    with in_hand(line.worker):
+        take = partial(claim, owner=line.worker.session(), most=MOST)
+        leases = line.worker.ledger.run(take)
+        return _looked_up(line, target, leases, policy) if leases else NextRun.when_due()
+
+
+def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) -> NextRun | None:
+    """Look up what can be, and leave the rest in doubt."""
+    batch = Batch(list(leases))
+    with put_back(line, policy, batch, target.on_refused):
+        gate = halo_gate(line, line.lane)
+        _write_as_found(line.worker, batch, _moves(line, gate, target, leases))
+    if len(batch.leases) < len(leases):
+        names = (target.name, *target.wakes)
+        line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
+    return batch.next_run
+
+
+def _write_as_found(parts: Parts, batch: Batch, moves: Iterable[tuple[Lease, Move]]) -> None:
+    """Write what was found every few rows, and what was found before a failure too."""
+    found: dict[int, Move] = {}
+
+    def write() -> None:
+        if found:
+            _write(parts, list(found.values()))
+            batch.leases = [lease for lease in batch.leases if lease.id not in found]
+            found.clear()
+
+    try:
+        for lease, move in moves:
+            found[lease.id] = move
+            if len(found) == FOUND_AT_ONCE:
+                write()
+    except SynclineError:
+        write()
+        raise
+    write()
+
+
+def _write(parts: Parts, moves: Sequence[Move]) -> None:
+    def work(connection: Connection) -> None:
+        for move in moves:
+            move(connection)
+
+    parts.ledger.run_patiently(work, sleep=parts.sleep)
+
+
+def _moves(
+    line: Line, gate: Gate, target: Target, leases: list[Lease]
+) -> Iterator[tuple[Lease, Move]]:
+    """One move for each, as far as the look-up comes: what is known by then is not lost."""
+    known = capabilities.known(line)
+    loaded = line.worker.ledger.run(
+        lambda connection: inputs.load(connection, leases, line.document)
+    )
+    seek = _Seek(line, gate, target, known)
+    lost = [lease for lease in leases if lease.target_id is None]
+    one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
+    step = 1 if one_a_call else MOST
+    for at in range(0, len(lost), step):
+        group = lost[at : at + step]
+        found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
+        for lease in group:
+            yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
+    for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
+        row_id = lease.target_id or ""
+        whole = partial(_of, outcome)
+        yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
+
+
+def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
+    """Rows whose ids are known, read side by side; what could be read comes first."""
+    left = list(leases)
+    while left:
+        operations = [f"GET {seek.target.path}/id"] * min(len(left), PARALLEL)
+        makes = [_reader(seek, lease) for lease in left[:PARALLEL]]
+        outcomes = seek.gate.read_many(operations, makes)
+        read, left = left[: len(outcomes)], left[len(outcomes) :]
+        yield from sorted(
+            zip(read, outcomes, strict=True), key=lambda one: one[1].error is not None
+        )
+
+
+def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
+    return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
+
+
+def _of(outcome: Outcome) -> dict[str, Any]:
+    """The row that was read."""
+    if outcome.error is not None:
+        raise outcome.error
+    row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
+    return row.raw
+
+
+def _move(seek: _Seek, lease: Lease, found: Found, canonical: inputs.Canonical) -> Move:
+    reference = seek.target.reference(lease.source_id, lease.role)
+    rows = found.rows[reference]
+    if len(rows) > 1:
+        return _doubled(lease, reference, rows)
+    if rows:
+        row_id = str(rows[0].id)
+        return _found(seek, lease, row_id, partial(_whole, seek, row_id, rows[0].row), canonical)
+    return _unsure(lease) if reference in found.unsure else _absent(lease)
+
+
+def _find(seek: _Seek, references: list[str]) -> Found:
+    """By the proved way; before one is proved, by those that can prove an absence."""
+    line, gate, target = seek.line, seek.gate, seek.target
+    proved = seek.known.find_way(target.name)
+    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else ways_of(target.name)[0]
+    try:
+        found = find(line, gate, target, proved or unproved, references)
+        return _without_link(seek, found) if proved is FindWay.LINK else found
+    except (Rejected, Unreadable):
+        if proved is not None:
+            return Found({name: [] for name in references}, frozenset(references))
+    except (Absent, MissingScope):
+        pass  # that way is not offered, or not any more
+    return find(line, gate, target, FindWay.PAGES, references)
+
+
+def _without_link(seek: _Seek, found: Found) -> Found:
+    """A row may be there whose link was not made or does not show yet: asked in a second way."""
+    absent = [name for name, rows in found.rows.items() if not rows]
+    if not absent:
+        return found
+    again = find(seek.line, seek.gate, seek.target, FindWay.SEARCH, absent)
+    return Found({**found.rows, **again.rows}, again.unsure)
+
+
+def _found(
+    seek: _Seek,
+    lease: Lease,
+    target_id: str,
+    whole: Callable[[], dict[str, Any]],
+    canonical: inputs.Canonical,
+) -> Move:
+    """Its row is known: delivered if it holds what was sent, else due again as an update."""
+    target = seek.target
+    try:
+        row = whole()
+    except Absent:
+        return lambda connection: leased.park(
+            connection,
+            [lease],
+            reason=f"{target.name} {target_id} was there and is gone from Halo",
+            field=None,
+            gone=True,
+        )
+    except (Rejected, Unreadable):
+        return _unsure(lease)
+    different: list[Difference] = []
+    if lease.sent_projection and target.is_whole(row):
+        currency = inputs.currency_of(canonical)
+        wanted = lease.sent_projection
+        different = target.compares(wanted, row, seek.line.document, currency)
+        if not different:
+            done = target.confirmation(lease, {**row, "id": target_id}, wanted)
+            return lambda connection: leased.confirm(connection, [done], wrote=True)
+    if lease.failures >= PARK_AFTER:
+        return _in_vain(lease, different)
+    meta = target.meta({**row, "id": target_id}) if target.is_whole(row) else lease.target_meta
+    news = Confirmation(lease, target_id, meta, None)
+    return lambda connection: target.learns(connection, [news])
+
+
+def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with what is compared and needed, read by id where the finding did not show it.
+
+    An update that does not know which lines are there would add its own to them at some tenants.
+    """
+    target = seek.target
+    needs_sequence = target.name == "order" and seek.known.change_seq_enforced
+    if target.is_whole(row) and not needs_sequence:
+        return row
+    return read_row(seek.line, seek.gate, target, int(target_id))
+
+
+def _absent(lease: Lease) -> Move:
+    if lease.failures >= PARK_AFTER:
+        return _in_vain(lease, [])
+    return lambda connection: leased.give_back(
+        connection, [lease], why="looked up: not there, sent again"
+    )
+
+
+def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
+    field = different[0].field if different else None
+    holds = "".join(
+        f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
+    )
+    return lambda connection: leased.park(
+        connection,
+        [lease],
+        reason=f"sent {PARK_AFTER} times in a row without effect{holds}",
+        field=field,
+    )
+
+
+def _unsure(lease: Lease) -> Move:
+    return lambda connection: leased.doubt(
+        connection,
+        [lease],
+        settle=backoff(lease.failures),
+        why="looked up: Halo's answer proves neither presence nor absence",
+    )
+
+
+def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
+    ids = ", ".join(str(row.id) for row in rows)
+    return lambda connection: leased.park(
+        connection,
+        [lease],
+        reason=f"Halo holds several rows with reference {reference}: {ids}",
+        field=None,
+    )
