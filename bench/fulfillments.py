@@ -16,8 +16,8 @@ from typing import Any
 
 from syncline.sandbox.config import Limit, SandboxConfig
 from workers.console.main import this_installation
+from workers.crews import CREWS
 from workers.demo.stage import Stage, stage
-from workers.lanes import CREWS
 
 CONSIGNMENTS = 500
 PARTIAL = 166

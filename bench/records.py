@@ -24,8 +24,8 @@ from bench.loading import load_with_dlt
 from bench.processes import servers_in
 from syncline.sandbox.config import Limit, SandboxConfig
 from workers.console.main import this_installation
+from workers.crews import CREWS
 from workers.demo.stage import Stage, stage
-from workers.lanes import CREWS
 
 TRANSACTIONS = 20_000
 FEW = 2_000

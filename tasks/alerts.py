@@ -23,7 +23,7 @@ def evaluate() -> None:
 def tell(connection: str) -> None:
     """Send a connection's messages to channels, and look whether its tickets were closed."""
     from syncline.alerts.channels import notify
-    from syncline.alerts.ticketing import watch
+    from syncline.alerts.ticket_settings import watch
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("tell", ""))

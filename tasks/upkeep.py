@@ -21,7 +21,7 @@ def sweep() -> None:
 @shared_task(name="syncline.upkeep.schedule")
 def schedule() -> None:
     """Enqueue the pulls whose turn has come."""
-    from syncline.runtime.schedule import due_pulls
+    from syncline.runtime.pull_schedule import due_pulls
 
     here = parts()
     here.announce(due_pulls(here))
@@ -30,7 +30,7 @@ def schedule() -> None:
 @shared_task(name="syncline.upkeep.owe_again")
 def owe_again(connection: str) -> None:
     """Look at all records of a connection once more, under a mapping that has changed."""
-    from syncline.ingest.requests_again import owe_again as owe_again_step
+    from syncline.ingest.mapping_changed import owe_again as owe_again_step
 
     here = parts()
     here.nudges.clear(connection, Lane.UPKEEP, flag("owe_again", ""))
@@ -40,7 +40,7 @@ def owe_again(connection: str) -> None:
 @shared_task(name="syncline.upkeep.credentials")
 def credentials() -> None:
     """Renew the tokens of installed apps before they are missed."""
-    from syncline.credentials.highlevel_tokens import refresh_due
+    from syncline.credentials.oauth_refresh import refresh_due
 
     refresh_due(parts())
 

@@ -9,7 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from syncline.calls.calls import Gate
-from syncline.calls.keys import highlevel_key
+from syncline.calls.quota_keys import highlevel_key
 from syncline.credentials import oauth_install
 from syncline.highlevel.oauth import authorize_url
 from syncline.ledger import connections

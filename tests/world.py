@@ -19,8 +19,8 @@ from syncline.credentials.stored import keep
 from syncline.errors import SynclineError
 from syncline.halo_changes.polling import poll
 from syncline.highlevel import paging
+from syncline.ingest.mapping_changed import owe_again
 from syncline.ingest.pull import Finished, owe, pull
-from syncline.ingest.requests_again import owe_again
 from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
@@ -28,8 +28,8 @@ from syncline.mapping.shipped import default_document
 from syncline.quota.lanes import Lane
 from syncline.quota.nudges import Nudges
 from syncline.reconciliation.run import advance
+from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import look_up, send
-from syncline.runtime.schedule import due_pulls
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess

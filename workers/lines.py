@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line, Parts
-from syncline.calls.keys import halo_key, highlevel_key
+from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.credentials.halo_tokens import LedgerTokens
-from syncline.credentials.highlevel_tokens import InstalledTokens
+from syncline.credentials.oauth_refresh import InstalledTokens
 from syncline.credentials.stored import secret
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.errors import Refused
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from syncline.settings import Settings
-from workers.lanes import CREWS, Crew
+from workers.crews import CREWS, Crew
 from workers.supervisor import Process
 
 _CELERY = (sys.executable, "-m", "workers.celery_process", "-A", "workers.app")

@@ -14,11 +14,11 @@ from rich.console import RenderableType
 
 from syncline.adopt import run as step
 from syncline.adopt.money import KINDS, Money
-from syncline.adopt.money_rules import Group, Pair
-from syncline.adopt.rules import Adoption, Held, Match, Sold
+from syncline.adopt.money_matching import Group, Pair
+from syncline.adopt.order_matching import Adoption, Held, Match, Sold
 from syncline.adopt.run import Survey
-from syncline.adopt.taking import TARGETS, Wanted, take
-from syncline.engine.rules import as_live
+from syncline.adopt.single_rows import TARGETS, Wanted, take
+from syncline.engine.connection_rules import as_live
 from syncline.errors import Refused
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA

@@ -14,9 +14,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from syncline.adopt import money_queries, money_rules
-from syncline.adopt.money_queries import KnownRow, OpenMoney
-from syncline.adopt.money_rules import (
+from syncline.adopt import money_matching, money_queries
+from syncline.adopt.money_matching import (
     Bill,
     Booked,
     Charge,
@@ -27,15 +26,16 @@ from syncline.adopt.money_rules import (
     Standing,
     Template,
 )
+from syncline.adopt.money_queries import KnownRow, OpenMoney
+from syncline.adopt.order_matching import Adoption, Held, Sold
 from syncline.adopt.pins import park_doubtful, pin_of
 from syncline.adopt.reading import HaloSide, amount_of, as_sold
-from syncline.adopt.rules import Adoption, Held, Sold
 from syncline.calls.context import Line
 from syncline.deliveries import pinned, requests
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import customers, orders, payments
 from syncline.halo.models import HaloRow
-from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
 from syncline.mapping.document import Document
 
 KINDS = {"invoice": "invoices", "payment": "payments", "credit": "credits",
@@ -164,12 +164,12 @@ def match_money(
     subscribed = [
         as_sold(one.source_id, one.canonical) for one in rows if one.target == "recurring"
     ]
-    templates, billing = money_rules.match_templates(subscribed, free.templates())
+    templates, billing = money_matching.match_templates(subscribed, free.templates())
     return Money(
         {
             "invoices": invoices,
-            "payments": money_rules.match_charges(paid, free.payments(), standing, dated=True),
-            "credits": money_rules.match_charges(back, free.credits(), standing, dated=False),
+            "payments": money_matching.match_charges(paid, free.payments(), standing, dated=True),
+            "credits": money_matching.match_charges(back, free.credits(), standing, dated=False),
             "subscriptions": templates,
         },
         billing,
@@ -317,10 +317,10 @@ def _invoices(
         if _may_be_billed(one, line.document)
     ]
     pool = free.invoices()
-    first = money_rules.match_invoices(owed, pool)
+    first = money_matching.match_invoices(owed, pool)
     left = set(first.alone)
     rest = [one for one in pool if one.held.id in left]
-    second = money_rules.match_invoices(unpaid, rest, near=False)
+    second = money_matching.match_invoices(unpaid, rest, near=False)
     group = Group(
         first.matched + second.matched, first.doubtful + second.doubtful, first.rest, second.alone
     )

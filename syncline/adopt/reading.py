@@ -11,20 +11,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.adopt import money_queries, queries
+from syncline.adopt.order_matching import Held, Sold
 from syncline.adopt.queries import OpenOrder
-from syncline.adopt.rules import Held, Sold
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_gate, highlevel_gate, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Absent, MissingScope, Rejected, Unmappable
 from syncline.flows import customers, orders
-from syncline.halo.sql import holdings, invoicing
-from syncline.halo.sql.holdings import Holding
-from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.halo.sql import money_holdings, order_holdings
+from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
+from syncline.halo.sql.order_holdings import Holding
 from syncline.halo.sql.queries import Ask, Query, ask
 from syncline.highlevel import paging
-from syncline.highlevel.payments import ORDERS, get_record
+from syncline.highlevel.records import ORDERS, get_record
 from syncline.ingest import readings
 from syncline.ingest.pull import pull
 from syncline.ingest.record import record
@@ -132,24 +132,24 @@ def read_halo(
 
 
 def _by_report(asked: Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:
-    people = holdings.people_by_report(asked)
+    people = order_holdings.people_by_report(asked)
     paid = _keeps_payments(line)
     return HaloSide(
-        holdings.by_report(asked, since, digits, people),
-        invoicing.invoices_by_report(asked, since, digits, people) if paid else [],
-        invoicing.payments_by_report(asked, since) if paid else [],
-        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
+        order_holdings.by_report(asked, since, digits, people),
+        money_holdings.invoices_by_report(asked, since, digits, people) if paid else [],
+        money_holdings.payments_by_report(asked, since) if paid else [],
+        money_holdings.templates(asked, people) if _keeps_subscriptions(line) else [],
     )
 
 
 def _by_pages(asked: Ask, line: Line, since: date) -> HaloSide:
-    people = holdings.people_by_pages(asked)
+    people = order_holdings.people_by_pages(asked)
     paid = _keeps_payments(line)
     return HaloSide(
-        holdings.by_pages(asked, since, people),
-        invoicing.invoices_by_pages(asked, since, people) if paid else [],
-        invoicing.payments_by_pages(asked, since) if paid else [],
-        invoicing.templates(asked, people) if _keeps_subscriptions(line) else [],
+        order_holdings.by_pages(asked, since, people),
+        money_holdings.invoices_by_pages(asked, since, people) if paid else [],
+        money_holdings.payments_by_pages(asked, since) if paid else [],
+        money_holdings.templates(asked, people) if _keeps_subscriptions(line) else [],
     )
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.adopt.order_matching import own_order
 from syncline.adopt.pins import SHAPES, THIRD_PARTY, compared
 from syncline.adopt.reading import Progress
-from syncline.adopt.rules import own_order
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
 from syncline.calls.context import PARALLEL, Line, Parts, in_hand

@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.adopt import queries, rules
+from syncline.adopt import order_matching, queries
 from syncline.adopt.money import Money, MoneySide, match_money, settle_money
+from syncline.adopt.order_matching import Adoption, Held, Sold
 from syncline.adopt.pins import park_doubtful, pin_of
 from syncline.adopt.reading import (
     Progress,
@@ -29,13 +30,12 @@ from syncline.adopt.reading import (
     read_highlevel,
 )
 from syncline.adopt.references import write_references
-from syncline.adopt.rules import Adoption, Held, Sold
 from syncline.calls.context import Line, in_hand
-from syncline.deliveries import pinned, recovery
-from syncline.engine.rules import begin as start
+from syncline.deliveries import dead_workers, pinned
+from syncline.engine.connection_rules import begin as start
 from syncline.errors import Again, Refused
 from syncline.flows import customers, orders
-from syncline.halo.sql.holdings import Holding
+from syncline.halo.sql.order_holdings import Holding
 from syncline.ingest import requests
 from syncline.ledger import connections, effects, modes, records
 
@@ -109,7 +109,7 @@ def survey(line: Line, since: date, progress: Progress) -> Survey:
     def told(connection: Connection) -> tuple[Adoption, Money, int]:
         known = queries.known_orders(connection, line.link, orders.FLOW)
         pool = [one for one in held.values() if str(one.id) not in known]
-        found = rules.match(sold.values(), pool)
+        found = order_matching.match(sold.values(), pool)
         return found, match_money(connection, line, since, side, found, known), len(known)
 
     found, money, known = line.worker.ledger.run(told)
@@ -161,7 +161,9 @@ def _stands_still(line: Line) -> None:
     """
 
     def work(connection: Connection) -> tuple[str, int]:
-        recovery.recover(connection, line.worker.settings.dead_after, line.worker.settings.settle)
+        dead_workers.recover(
+            connection, line.worker.settings.dead_after, line.worker.settings.settle
+        )
         link = connections.by_name(connection, line.link.name)
         return link.state, queries.in_flight(connection, link)
 
@@ -216,7 +218,7 @@ def _settle(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption,
     known = queries.known_orders(connection, link, orders.FLOW)
     pool = [one for one in seen.held.values() if str(one.id) not in known]
     sold = (as_sold(one.order_id, one.canonical) for one in waiting.values())
-    found = rules.match(sold, pool)
+    found = order_matching.match(sold, pool)
     money = match_money(connection, line, since, seen.side, found, known)
     pinned.take_up(connection, [one.delivery for one in waiting.values()])
     pins = [

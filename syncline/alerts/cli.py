@@ -16,7 +16,7 @@ from syncline.alerts.messages import SeenMessage
 from syncline.alerts.queries import Alert
 from syncline.alerts.status import state_of
 from syncline.alerts.trial import Arrival, try_alerts
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.errors import UnknownName
 from syncline.ledger import connections, effects, history
 from syncline.ledger.history import SeenEffect

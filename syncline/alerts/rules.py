@@ -1,6 +1,6 @@
 """What people are told: which facts are alerts, and when each is told, pure.
 
-A fact becomes a `Signal` with a cause. The ledger keeps one open alert for each cause; `telling`
+A fact becomes a `Signal` with a cause. The ledger keeps one open alert for each cause; `requests`
 decides whether it is told now. What it looks like in Halo stands in `flows/alert_tickets.py`.
 """
 

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
-from syncline.alerts import facts, messages, raising, rules, signals, telling
+from syncline.alerts import facts, messages, raising, requests, rules, signals
 from syncline.alerts.facts import NewOrder
 from syncline.alerts.raising import Raised
 from syncline.alerts.rules import Signal
 from syncline.calls.context import Nudge, Parts
 from syncline.deliveries import parked
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError
 from syncline.flows import customers, orders
 from syncline.ingest.pull import KINDS
@@ -80,11 +80,11 @@ def evaluate(parts: Parts) -> list[Nudge]:
         raising.raise_all(connection, found, now)
         after = {one.link.id: duration(one.document.alerts.heals_after) for one in watched}
         raising.heal(connection, found, as_before, after, now)
-        told = telling.tell(
+        told = requests.tell(
             parts, connection, {one.link.id: (one.link, one.document) for one in watched}, now
         )
         nudges = [*told, *(Nudge(name, "tell") for name in messages.waiting(connection))]
-        return nudges, telling.with_tickets(connection)
+        return nudges, requests.with_tickets(connection)
 
     nudges, open_tickets = parts.ledger.run(work)
     looked = {one.link.name for one in watched if one.document.alerts.into == "ticket"}

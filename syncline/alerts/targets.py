@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from syncline.alerts import tickets
-from syncline.alerts.ticketing import desk_of, learn_desk, learn_hidden
+from syncline.alerts.ticket_settings import desk_of, learn_desk, learn_hidden
 from syncline.alerts.tickets import ACTION, INTEGRATION_ERROR, TICKET
 from syncline.deliveries.leases import Lease
 from syncline.engine.failures import Refusal

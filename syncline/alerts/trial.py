@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.alerts import messages, queries, raising, telling
+from syncline.alerts import messages, queries, raising, requests
 from syncline.alerts.channels import notify
 from syncline.alerts.queries import Alert
 from syncline.alerts.raising import Raised
@@ -25,8 +25,8 @@ from syncline.halo.entities.resources import TICKET as TICKETS
 from syncline.halo.entities.rows import read_row
 from syncline.ledger import connections, effects
 from syncline.quota.lanes import Lane
-from syncline.sending.look_up import look_up
 from syncline.sending.send import send
+from syncline.sending.unknown_outcomes import look_up
 
 PATIENCE = timedelta(seconds=90)
 """How long each step of a trial may take; more than the settle time of a doubtful write."""
@@ -152,7 +152,7 @@ def _tell(line: Line) -> None:
     def work(connection: Connection) -> bool:
         now = raising.begin(connection)
         if now is not None:
-            telling.tell(line.worker, connection, rules, now)
+            requests.tell(line.worker, connection, rules, now)
         return now is not None
 
     while not line.worker.ledger.run(work):

@@ -19,10 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
 from syncline.audit import anchor as anchoring
-from syncline.audit import chains, reading
+from syncline.audit import chains, queries
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES, Entry, Source
-from syncline.audit.reading import Place, Proved, Wanted
+from syncline.audit.queries import Place, Proved, Wanted
 from syncline.audit.seal import seal
 from syncline.audit.verify import Verified
 from syncline.audit.verify import verify as check
@@ -119,7 +119,7 @@ def list_entries(
     """
     with command_context(context).open() as parts:
         wanted = _wanted(parts, connection, record, since, until)
-        found = parts.ledger.run(lambda c: reading.listed(c, wanted, most))
+        found = parts.ledger.run(lambda c: queries.listed(c, wanted, most))
     show(as_json, found, lambda: _listed(found))
 
 
@@ -143,7 +143,7 @@ def show_entry(
         )
     kind: Source = "effect" if source == "effect" else "change"
     with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda c: reading.one(c, kind, entry_id))
+        found = parts.ledger.run(lambda c: queries.one(c, kind, entry_id))
     if found is None:
         raise UnknownName(
             f"There is no {source} {entry_id}.", remedy="See the numbers with syncline audit list."
@@ -175,8 +175,8 @@ def export(
     with command_context(context).open() as parts, _progress("entries") as told:
         wanted = _wanted(parts, connection, record, since, until)
         entries = _counting(
-            reading.proved(parts.ledger, wanted),
-            reading.counted(parts.ledger, wanted),
+            queries.proved(parts.ledger, wanted),
+            queries.counted(parts.ledger, wanted),
             told,
         )
         if dry_run:
@@ -244,7 +244,7 @@ def _from(text: str) -> datetime:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[reading.Told]:
+def _progress(what: str) -> Iterator[queries.Told]:
     """On standard error, so that --json and - print nothing else."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -252,9 +252,9 @@ def _progress(what: str) -> Iterator[reading.Told]:
         yield lambda done, of: bar.update(task, completed=done, total=of or None)
 
 
-def _counting(entries: Iterator[Proved], of: int, told: reading.Told) -> Iterator[Proved]:
+def _counting(entries: Iterator[Proved], of: int, told: queries.Told) -> Iterator[Proved]:
     for number, entry in enumerate(entries, start=1):
-        if number % reading.BATCH == 0:
+        if number % queries.BATCH == 0:
             told(number, of)
         yield entry
 

@@ -11,10 +11,10 @@ import os
 from datetime import timedelta
 from functools import partial
 
-from syncline.audit import chains, sealing
+from syncline.audit import chains, seal_queries
 from syncline.audit.anchor import EVERY, anchor
 from syncline.audit.entries import SOURCES
-from syncline.audit.sealing import Horizon
+from syncline.audit.seal_queries import Horizon
 from syncline.calls.context import Parts
 
 BATCH = 5000
@@ -37,7 +37,7 @@ def keep_log(parts: Parts) -> None:
     """
     to_seal, to_anchor = parts.ledger.run(
         lambda connection: (
-            sealing.is_waiting(connection, SWEEP_EVERY),
+            seal_queries.is_waiting(connection, SWEEP_EVERY),
             chains.is_to_be_anchored(connection, EVERY),
         )
     )
@@ -56,12 +56,14 @@ def seal(parts: Parts) -> int:
     for source in SOURCES:
         for _ in range(BATCHES):
             many = parts.ledger.run(
-                partial(sealing.seal, source=source, there=there, most=BATCH, salts=os.urandom)
+                partial(seal_queries.seal, source=source, there=there, most=BATCH, salts=os.urandom)
             )
             sealed += many or 0
             if many is None or many < BATCH:
                 break
-    late = parts.ledger.run(lambda c: sealing.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY))
+    late = parts.ledger.run(
+        lambda c: seal_queries.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY)
+    )
     for entry in late:
         _log.warning(
             "The audit log's %s %s of %s was sealed late: a clock was set back, or it was added "
@@ -72,9 +74,9 @@ def seal(parts: Parts) -> int:
 
 
 def _horizon(parts: Parts) -> Horizon | None:
-    there = parts.ledger.run(sealing.horizon)
+    there = parts.ledger.run(seal_queries.horizon)
     give_up = parts.monotonic() + PATIENCE
-    while not parts.ledger.run(lambda c: sealing.is_settled(c, there)):
+    while not parts.ledger.run(lambda c: seal_queries.is_settled(c, there)):
         if parts.monotonic() > give_up:
             return None
         parts.sleep(_PAUSE)

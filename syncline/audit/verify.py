@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, text
 
-from syncline.audit import sealing, verification
-from syncline.audit.anchors import against_anchors
+from syncline.audit import chain_verification, seal_queries
+from syncline.audit.anchor_check import against_anchors
+from syncline.audit.chain_verification import Checked, Finding, Stretch
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES
-from syncline.audit.verification import Checked, Finding, Stretch
 from syncline.calls.context import Parts
 from syncline.ledger.database import Ledger, connect
 
@@ -66,8 +67,10 @@ def verify(
         told: called with entries checked and entries in all.
     """
     # Counted first: what is sealed meanwhile is not looked at.
-    waiting = sum(parts.ledger.run(lambda c, s=source: sealing.waiting(c, s)) for source in SOURCES)  # type: ignore[misc]
-    todo = parts.ledger.run(lambda c: verification.stretches(c, chains, since, STRETCH))
+    waiting = sum(
+        parts.ledger.run(partial(seal_queries.waiting, source=source)) for source in SOURCES
+    )
+    todo = parts.ledger.run(lambda c: chain_verification.stretches(c, chains, since, STRETCH))
     of = sum(one.last - one.first + 1 for one in todo)
     entries, findings = 0, list[Finding]()
     with _checking(parts, len(todo)) as check:
@@ -107,11 +110,11 @@ def _across(
 ) -> list[Finding]:
     connection.execute(text("set local statement_timeout = 0"))  # a log may be of any length
     among = [
-        *verification.ends(connection, chains),
+        *chain_verification.ends(connection, chains),
         *against_anchors(connection, chains, anchors),
-        *verification.inserted(connection, since),
-        *verification.records_astray(connection, chains),
-        *verification.erasures(connection, chains),
+        *chain_verification.inserted(connection, since),
+        *chain_verification.records_astray(connection, chains),
+        *chain_verification.erasures(connection, chains),
     ]
     return [one for one in among if chains is None or one.chain in chains]
 
@@ -123,7 +126,7 @@ def _records(parts: Parts, places: Sequence[str]) -> list[Finding]:
         while after is not None:
             start = after
             found, after = parts.ledger.run(
-                lambda c, p=place, s=start: verification.record_forms(c, p, s, _PAGE)  # type: ignore[misc]
+                lambda c, p=place, s=start: chain_verification.record_forms(c, p, s, _PAGE)  # type: ignore[misc]
             )
             findings += found
     return findings
@@ -169,4 +172,4 @@ def _check_there(stretch: Stretch) -> Checked:
 
 
 def _check(ledger: Ledger, stretch: Stretch) -> Checked:
-    return ledger.run(lambda c: verification.check(c, stretch))
+    return ledger.run(lambda c: chain_verification.check(c, stretch))

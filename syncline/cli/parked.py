@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.cli import two_sides
+from syncline.cli import parked_sides
 from syncline.cli.parked_accept import accept_parked
-from syncline.cli.remedies import in_two
-from syncline.cli.two_sides import TwoSides, both_sides
+from syncline.cli.parked_remedies import in_two
+from syncline.cli.parked_sides import TwoSides, both_sides
 from syncline.deliveries import parked, unleased
 from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import Refused, UnknownName
@@ -310,7 +310,7 @@ def _render_records(found: _Records) -> RenderableType:
 
 def _render_shown(found: _ShownCause | list[TwoSides]) -> RenderableType:
     if isinstance(found, list):
-        return stack(*(two_sides.render(one) for one in found))
+        return stack(*(parked_sides.render(one) for one in found))
     cause = found.cause
     return stack(
         plain(
@@ -319,6 +319,6 @@ def _render_shown(found: _ShownCause | list[TwoSides]) -> RenderableType:
         ),
         plain(cause.reason),
         plain(f"One of them, delivery {cause.example}:"),
-        two_sides.render(found.example),
+        parked_sides.render(found.example),
         plain(f"Send all of them again with: {found.retry}"),
     )

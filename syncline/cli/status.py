@@ -13,11 +13,11 @@ from rich.live import Live
 from sqlalchemy import Connection
 
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
-from syncline.audit import sealing
+from syncline.audit import seal_queries
 from syncline.calls.context import Parts
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
-from syncline.deliveries import status
-from syncline.deliveries.status import KindStatus, PullStatus, WorkerStatus
+from syncline.deliveries import status_counts
+from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
 from syncline.ledger import connections
 from syncline.ledger.calls import LastAnswer, last_answer
@@ -114,13 +114,13 @@ def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
         )
         return (
             [
-                (link, status.kinds(connection, link), read_events(connection, link))
+                (link, status_counts.kinds(connection, link), read_events(connection, link))
                 for link in links
             ],
             read_secrets(connection, parts),
-            status.workers(connection, parts.settings.dead_after),
+            status_counts.workers(connection, parts.settings.dead_after),
             read_alerts(connection, None if name is None else links[0].id),
-            sealing.behind(connection),
+            seal_queries.behind(connection),
         )
 
     found, secrets, workers, alerts, unsealed = parts.ledger.run(work)

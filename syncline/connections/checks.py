@@ -40,7 +40,7 @@ from syncline.halo.entities.resources import (
 from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
-from syncline.highlevel.payments import RECORDS, Records, Span, list_records
+from syncline.highlevel.records import RECORDS, Records, Span, list_records
 from syncline.mapping.document import Document
 from syncline.quota.lanes import Lane
 from syncline.transport import Permit, Transport

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from syncline.actor import actor
 from syncline.calls.context import Parts
 from syncline.credentials.stored import keep, secret
-from syncline.engine.rules import begin
+from syncline.engine.connection_rules import begin
 from syncline.errors import Refused
 from syncline.ledger import connections, effects, new_connections
 from syncline.ledger.connections import Link

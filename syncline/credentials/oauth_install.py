@@ -11,7 +11,7 @@ from syncline.actor import actor
 from syncline.calls.context import Parts
 from syncline.credentials import queries
 from syncline.credentials.oauth_grants import keep_grant
-from syncline.engine.rules import begin
+from syncline.engine.connection_rules import begin
 from syncline.errors import WrongPlace
 from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, Grant, OAuthDesk

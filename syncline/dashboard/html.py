@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from syncline.dashboard.queries import Figures
-from syncline.reconciliation import certificates
+from syncline.reconciliation import certificate_text
 
 NEVER = "never"
 
@@ -41,9 +41,9 @@ def reconciled(certificate: Mapping[str, Any] | None) -> str:
     if certificate is None:
         return NEVER
     # The lines of kinds and currencies come first; what it rests on follows.
-    told = certificates.lines(certificate)[: max(1, len(certificate["kinds"]))]
+    told = certificate_text.lines(certificate)[: max(1, len(certificate["kinds"]))]
     sentence = "; ".join(told)
-    return sentence if len(sentence) <= _LONGEST_SENTENCE else certificates.summary(certificate)
+    return sentence if len(sentence) <= _LONGEST_SENTENCE else certificate_text.summary(certificate)
 
 
 def sealed(figures: Figures) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from syncline.audit import chains
 from syncline.audit.chains import Head
 from syncline.deliveries.states import NEEDS_A_PERSON
-from syncline.deliveries.status import KindStatus, kinds
+from syncline.deliveries.status_counts import KindStatus, kinds
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
 

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import NoQuota
 from syncline.calls.context import Line, Parts
+from syncline.dashboard import report_sql
 from syncline.dashboard import rules as flow
-from syncline.dashboard import statements
 from syncline.dashboard.html import cells, figures_html, figures_remark, reconciled
 from syncline.dashboard.objects import Kept, Shelf
 from syncline.dashboard.queries import Figures, figures, pressing, standing
@@ -26,7 +26,7 @@ from syncline.errors import Absent, SynclineError
 from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
 from syncline.halo.dashboards.differences import WIDGETS
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import connections
 
 MOST_ROWS = 10_000
@@ -93,7 +93,7 @@ def _due(connection: Connection) -> list[str]:
         for link in connections.everyone(connection)
         if link.state == "active"
         and standing(connection, link.id).get("ids")
-        and pulls.due_readings(connection, link.id, {_CURSOR: LOOK_EVERY})
+        and pull_windows.due_readings(connection, link.id, {_CURSOR: LOOK_EVERY})
     ]
 
 
@@ -116,7 +116,7 @@ def _into_table(shelf: Shelf, counted: Figures) -> Came:
     if table_id is None:
         remark = flow.remark_of(connection, "table")
         name = table_name("syncline", connection)
-        body = table_body(name, remark, len(statements.CELLS))
+        body = table_body(name, remark, len(report_sql.CELLS))
         listed = shelf.everything(CUSTOM_TABLE)
         found = shelf.find(CUSTOM_TABLE, "table", name, remark, listed)
         table_id = (found or shelf.save(CUSTOM_TABLE, "table", body, None, remark)).id

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from syncline.dashboard import statements as sql
+from syncline.dashboard import report_sql as sql
 from syncline.dashboard.html import figures_html, header_html
 from syncline.dashboard.queries import Figures
 from syncline.halo.dashboards.objects import (

@@ -13,8 +13,8 @@ from typing import Any
 
 from syncline.calls import capabilities
 from syncline.calls.context import Line
+from syncline.dashboard import report_sql
 from syncline.dashboard import rules as flow
-from syncline.dashboard import statements
 from syncline.dashboard.html import cells, reconciled
 from syncline.dashboard.objects import Item, Kept, Shelf, by_hand
 from syncline.dashboard.queries import Figures, figures
@@ -238,7 +238,7 @@ class _Install:
             return False
         name = table_name("syncline", self._connection)
         remark = flow.remark_of(self._connection, _TABLE_KEY)
-        body = table_body(name, remark, len(statements.CELLS))
+        body = table_body(name, remark, len(report_sql.CELLS))
         try:
             listed = self._listed(CUSTOM_TABLE, "custom_tables")
             item = self._kept_right(CUSTOM_TABLE, _TABLE_KEY, body, remark, listed)
@@ -278,7 +278,7 @@ class _Install:
         try:
             made = self._shelf.post(CUSTOM_TABLE, sent, None)
             db_name = db_name_of(self._shelf.read(CUSTOM_TABLE, made.id).raw)
-            shown = self._run(statements.newest_sql(db_name))
+            shown = self._run(report_sql.newest_sql(db_name))
         except (Rejected, Unreadable, MissingScope):
             return None
         self._shelf.kept.rows = 1

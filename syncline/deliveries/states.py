@@ -20,7 +20,7 @@
 Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of
 deliveries that a worker holds in `leased`, of those that none holds in `unleased`, of what records
 make due in `requests`, of what waits in `waits`, of what is adopted in `pinned`, of what
-the dead have left in `recovery`.
+the dead have left in `dead_workers`.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.fulfillments import Shipment
-from syncline.fulfillments import cases as ship_cases
-from syncline.fulfillments.cases import Case
+from syncline.fulfillments import outcomes as ship_cases
+from syncline.fulfillments.outcomes import Case
 from syncline.halo.abilities import Abilities
 from syncline.halo_changes import reading
 from syncline.highlevel.fulfillments import Fulfillment, path_of

@@ -15,7 +15,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
 from syncline.calls.context import Line, Parts
 from syncline.deliveries import unleased
-from syncline.engine.rules import hold_live
+from syncline.engine.connection_rules import hold_live
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.flows import payments
@@ -25,7 +25,7 @@ from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Sid
 from syncline.halo.abilities import Abilities
 from syncline.halo.answers import listing
 from syncline.halo.entities.resources import ORDER
-from syncline.halo_changes.bound import bound
+from syncline.halo_changes.installed_webhook import bound
 from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
 from syncline.quota.lanes import Lane

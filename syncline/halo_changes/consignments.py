@@ -20,7 +20,7 @@ from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
 from syncline.halo.sql.changes import moment
-from syncline.halo_changes.rows import being_written
+from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import Book, Waits
 from syncline.ingest import rereading
 from syncline.ledger import records

@@ -19,7 +19,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate
 from syncline.calls.context import Line, Nudge, Parts
 from syncline.deliveries import requests, target_rows
-from syncline.engine.rules import stop_connection
+from syncline.engine.connection_rules import stop_connection
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
 from syncline.halo.abilities import FindWay
@@ -27,11 +27,11 @@ from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
 from syncline.halo.sql.reports import run_sql
 from syncline.halo_changes import consignments
-from syncline.halo_changes.bound import bound
+from syncline.halo_changes.installed_webhook import bound
 from syncline.halo_changes.reading import POLLING, read_list
-from syncline.halo_changes.rows import is_as_known
+from syncline.halo_changes.row_changes import is_as_known
 from syncline.halo_changes.unit_of_work import FLOW, Book
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
 from syncline.ledger.connections import Link
@@ -111,7 +111,7 @@ def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nud
         told = any(not bound(connection, link.id).missing for link in sharing)
         every = parts.settings.pull_warm if told else parts.settings.poll_halo
         first = min(sharing, key=lambda link: link.id)
-        if pulls.due_readings(connection, first.id, {POLLING: every}):
+        if pull_windows.due_readings(connection, first.id, {POLLING: every}):
             nudges.append(Nudge(first.name, "poll_halo"))
     return nudges
 

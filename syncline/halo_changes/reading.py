@@ -42,7 +42,7 @@ from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
 from syncline.halo.sql.reports import run_sql
 from syncline.halo.webhooks.hints import Hint
 from syncline.halo_changes.consignments import consignment_gone, record_consignments
-from syncline.halo_changes.rows import (
+from syncline.halo_changes.row_changes import (
     is_as_known,
     judge_absent,
     judge_invoice,
@@ -50,7 +50,7 @@ from syncline.halo_changes.rows import (
     judge_payment,
 )
 from syncline.halo_changes.unit_of_work import FLOW, Book, Waits, owe_readings
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
 from syncline.quota.lanes import Lane
@@ -125,7 +125,7 @@ def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str
     """
     found = list(hints)
     if any(hint.id is None for hint in found):
-        pulls.hasten(connection, link.tenant, POLLING, POLL_AFTER)
+        pull_windows.hasten(connection, link.tenant, POLLING, POLL_AFTER)
     wanted = {
         (_NOUNS[hint.entity], hint.id)
         for hint in found

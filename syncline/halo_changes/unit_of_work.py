@@ -14,7 +14,7 @@ from syncline.deliveries import requests, target_rows
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.models import HaloRow

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import Body, Id, Part, Quantity, Record, Row
-from syncline.highlevel.requests import checked_id, each, naming, read_made, read_part
+from syncline.highlevel.resources import checked_id, each, naming, read_made, read_part
 from syncline.transport import Permit
 
 Text = Annotated[str, StringConstraints(min_length=1)]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from syncline.highlevel.client import HighLevelClient, Outgoing
 from syncline.highlevel.models import Body, Id, Instant, Part
-from syncline.highlevel.requests import each, naming, read_made, read_part
+from syncline.highlevel.resources import each, naming, read_made, read_part
 from syncline.transport import Permit
 
 PATH = "/payments/integrations/provider/whitelabel"

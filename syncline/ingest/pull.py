@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, NoQuota, highlevel_gate
 from syncline.calls.context import Line, Nudge, in_hand
+from syncline.engine.connection_rules import stop_connection
 from syncline.engine.failures import BACKOFF, TROUBLED
-from syncline.engine.rules import stop_connection
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
-from syncline.highlevel.payments import RECORDS, Span, list_records
-from syncline.ingest import missed, pulls
+from syncline.highlevel.records import RECORDS, Span, list_records
+from syncline.ingest import missed, pull_windows
 from syncline.ingest.record import Recorded, record
 from syncline.quota.lanes import Lane
 from syncline.transport import Permit
@@ -82,14 +82,14 @@ def owe(
 ) -> None:
     """Note the windows that must be read, in the caller's transaction."""
     days = [(window.since, window.until) for window in windows]
-    pulls.owe_windows(connection, connection_id, kind, days)
+    pull_windows.owe_windows(connection, connection_id, kind, days)
 
 
 def _read(line: Line, kind: str, window: paging.Window, lane: Lane) -> tuple[str, tuple[int, int]]:
     with in_hand(line.worker):
         owner = line.worker.session()
         opened = line.worker.ledger.run(
-            lambda connection: pulls.open_window(
+            lambda connection: pull_windows.open_window(
                 connection, line.link.id, kind, window.since, window.until, owner
             )
         )
@@ -101,7 +101,7 @@ def _read(line: Line, kind: str, window: paging.Window, lane: Lane) -> tuple[str
         after = _rest(error)
         with in_hand(line.worker):
             line.worker.ledger.run_patiently(
-                lambda connection: pulls.leave(connection, opened.id, owner, after),
+                lambda connection: pull_windows.leave(connection, opened.id, owner, after),
                 sleep=line.worker.sleep,
             )
         raise
@@ -119,7 +119,7 @@ def _pages(
     kind: str,
     window: paging.Window,
     lane: Lane,
-    opened: pulls.OpenPull,
+    opened: pull_windows.OpenPull,
     owner: UUID,
 ) -> tuple[str, tuple[int, int]]:
     gate = highlevel_gate(line, lane)
@@ -138,12 +138,12 @@ def _pages(
         rereads += 1
         why = verdict.reason
         line.worker.ledger.run(
-            lambda connection: pulls.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
+            lambda connection: pull_windows.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
         )
         walk = paging.Certificate(window, PAGE)
     state, note = _certificate(window, verdict)
     line.worker.ledger.run(
-        lambda connection: pulls.close(connection, opened.id, owner, state, note)
+        lambda connection: pull_windows.close(connection, opened.id, owner, state, note)
     )
     return state, (new, changed)
 
@@ -169,7 +169,7 @@ def _wave(
     outcomes = gate.read_many(
         [f"list {kind}s"] * len(offsets), [_maker(line, kind, window, at) for at in offsets]
     )
-    pages: list[pulls.PullPage] = []
+    pages: list[pull_windows.PullPage] = []
     inside: dict[str, Mapping[str, Any]] = {}
     unreadable = 0
     failure: SynclineError | None = None
@@ -181,7 +181,7 @@ def _wave(
             break
         page: Any = outcome.result
         walk.add(offset, page.total_count, page.ids)
-        pages.append(pulls.PullPage(offset, page.total_count, page.ids))
+        pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
         unreadable += len(page.unreadable)
         inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
     done = _recorded(line, kind, mine, pages, inside, unreadable)
@@ -199,7 +199,7 @@ def _recorded(
     line: Line,
     kind: str,
     mine: tuple[int, UUID],
-    pages: Sequence[pulls.PullPage],
+    pages: Sequence[pull_windows.PullPage],
     inside: Mapping[str, Mapping[str, Any]],
     unreadable: int,
 ) -> Recorded:
@@ -209,7 +209,7 @@ def _recorded(
 
     def write(connection: Connection) -> Recorded:
         done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
-        ours = pulls.add_pages(
+        ours = pull_windows.add_pages(
             connection,
             pull_id,
             owner,

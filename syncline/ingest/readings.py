@@ -22,7 +22,7 @@ from syncline.engine.failures import backoff
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.payments import (
+from syncline.highlevel.records import (
     ORDERS,
     SUBSCRIPTIONS,
     TRANSACTIONS,

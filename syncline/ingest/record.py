@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.engine import rules
+from syncline.engine import connection_rules
 from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
@@ -125,7 +125,7 @@ def record(
                 with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
-    rules.owed_by(connection, link)
+    connection_rules.owed_by(connection, link)
     targets = requests.owe(
         connection,
         link,

@@ -21,10 +21,10 @@ from syncline.actor import caused
 from syncline.calls.context import Line, Parts
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
-from syncline.reconciliation import certificates, queries
+from syncline.reconciliation import certificate_text, queries
 from syncline.reconciliation import run as step
 from syncline.reconciliation.due import asked, period_of
-from syncline.reconciliation.halo_calls import Tell
+from syncline.reconciliation.paced_calls import Tell
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.rules import period_in_words
 from syncline.terminal.context import command_context
@@ -198,7 +198,7 @@ def _write(done: Run, format_: Format, output: Path | None) -> None:
     elif format_ is Format.CSV:
         text = _as_csv(certificate)
     else:
-        text = "\n".join(certificates.lines(certificate))
+        text = "\n".join(certificate_text.lines(certificate))
     if output is None:
         typer.echo(text.rstrip("\n"))
         return
@@ -214,8 +214,8 @@ def _write(done: Run, format_: Format, output: Path | None) -> None:
 def _as_csv(certificate: Mapping[str, Any]) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(certificates.COLUMNS)
-    rows.writerows(certificates.rows(certificate))
+    rows.writerow(certificate_text.COLUMNS)
+    rows.writerows(certificate_text.rows(certificate))
     return out.getvalue()
 
 

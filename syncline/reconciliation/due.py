@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from syncline.calls.context import Nudge, Parts
 from syncline.errors import Refused
 from syncline.halo.abilities import Abilities, FindWay
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
 from syncline.reconciliation import queries
@@ -66,7 +66,7 @@ def due_runs(parts: Parts, connection: Connection, links: Sequence[Link]) -> lis
     """The runs whose turn has come: noted as owed, and nudged for with those that were cut."""
     for link in links:
         every = {DAILY: parts.settings.reconcile_every, WEEKLY: WEEK}
-        due = pulls.due_readings(
+        due = pull_windows.due_readings(
             connection, link.id, {(CURSOR, band): length for band, length in every.items()}
         )
         bands = {band for _, band in due}

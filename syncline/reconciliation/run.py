@@ -24,14 +24,13 @@ from syncline.ingest.pull import owe
 from syncline.ledger import database, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
-from syncline.reconciliation import comparing, comparing_records, queries
-from syncline.reconciliation import rows as reconciliation_rows
-from syncline.reconciliation.comparing import KIND_OF, Scope
-from syncline.reconciliation.halo_calls import Paused, Reader, Tell, runs_reports
-from syncline.reconciliation.halo_side import read_ids, read_kind
-from syncline.reconciliation.highlevel_side import Counting, read_some, readings_of
-from syncline.reconciliation.judging import certify
+from syncline.reconciliation import compare_records, compare_rows, observed_rows, queries
+from syncline.reconciliation.compare_rows import KIND_OF, Scope
+from syncline.reconciliation.paced_calls import Paused, Reader, Tell, runs_reports
 from syncline.reconciliation.queries import Run
+from syncline.reconciliation.read_halo import read_ids, read_kind
+from syncline.reconciliation.read_highlevel import Counting, read_some, readings_of
+from syncline.reconciliation.second_reading import certify
 
 IDS_PER_CALL = IDS_PER_REPORT
 """Rows that differ which one call reads once more, where the tenant runs reports."""
@@ -176,7 +175,7 @@ def _read(
     if progress["kinds"].get(kind, {}).get("done"):
         return
     if scope.sample is not None:
-        ids = parts.ledger.run(lambda c: comparing_records.rows_of(c, scope, kind))
+        ids = parts.ledger.run(lambda c: compare_records.rows_of(c, scope, kind))
         if ids:
             read_ids(reader, run, KINDS[kind], progress, ids)
         return
@@ -190,15 +189,15 @@ def _floor(connection: Connection, scope: Scope, kind: str) -> int | None:
     if scope.run.first <= scope.link.start_from and kind != "consignment":
         return 1
     if kind == "consignment":
-        return comparing_records.parcels(connection, scope).lowest
+        return compare_records.parcels(connection, scope).lowest
     targets = [target for target, of in KIND_OF.items() if of == kind]
-    return comparing.lowest(connection, scope, targets)
+    return compare_rows.lowest(connection, scope, targets)
 
 
 def _progress(parts: Parts, run: Run) -> dict[str, Any]:
     """How far the run came; anew where the rows that it had kept are not there any more."""
     progress = dict(run.progress or {})
-    kept = parts.ledger.run(lambda c: reconciliation_rows.counted(c, run.id))
+    kept = parts.ledger.run(lambda c: observed_rows.counted(c, run.id))
     read = {kind: one.get("rows", 0) for kind, one in progress.get("kinds", {}).items()}
     if not progress or any(many and not kept.get(kind) for kind, many in read.items()):
         began = parts.ledger.run(database.now)
@@ -222,7 +221,7 @@ def _sampled(
 ) -> Scope:
     if "sample" not in progress:
         progress["sample"] = parts.ledger.run(
-            lambda c: comparing_records.draw(c, scope, targets, most)
+            lambda c: compare_records.draw(c, scope, targets, most)
         )
         _note(parts, scope.run, progress)
     return replace(scope, sample=progress["sample"])
@@ -230,7 +229,7 @@ def _sampled(
 
 def _read_again(line: Line, scope: Scope, progress: dict[str, Any]) -> None:
     """The records of a sample, as HighLevel has them now."""
-    sampled = line.worker.ledger.run(lambda c: comparing_records.records_of(c, scope))
+    sampled = line.worker.ledger.run(lambda c: compare_records.records_of(c, scope))
     wanted = readings_of(line.document, sampled)
     read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
     while read["read"] < len(wanted):
@@ -272,7 +271,7 @@ def _planned(line: Line, period: tuple[date, date]) -> Scope:
 
 
 def _count(connection: Connection, scope: Scope, target: str) -> int:
-    found = comparing.sums(connection, scope, target)
+    found = compare_rows.sums(connection, scope, target)
     return sum(one.count for one in found if one.side == "highlevel")
 
 

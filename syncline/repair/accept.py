@@ -20,7 +20,7 @@ from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
-from syncline.fulfillments import shipments
+from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
 from syncline.ledger import effects, records
@@ -190,7 +190,7 @@ def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
         return Acceptance(standing, taking=taking, takes="Nothing is posted of this consignment.")
     place = line.link.tenant_place
     known = line.worker.ledger.run(
-        lambda connection: shipments.consignments(connection, place, [standing.source_id])
+        lambda connection: queries.consignments(connection, place, [standing.source_id])
     )
     consignment = known[standing.source_id].canonical
     order_id = str(consignment["order_id"])

@@ -8,12 +8,12 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls.context import Line
 from syncline.engine.handlers import Handler, Works
 from syncline.engine.rounds import NextRun
-from syncline.fulfillments import look_up as ship_look_up
-from syncline.fulfillments import run as ship
+from syncline.fulfillments import ship
+from syncline.fulfillments import unknown_outcomes as ship_look_up
 from syncline.halo_changes import reading
 from syncline.ingest import readings
-from syncline.sending import look_up as looking_up
 from syncline.sending import send as sending
+from syncline.sending import unknown_outcomes as looking_up
 
 
 def _write(line: Line, target: str) -> NextRun:

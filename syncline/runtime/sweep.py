@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from syncline.calls.context import Nudge, Parts
-from syncline.deliveries import recovery, unleased, waits
+from syncline.deliveries import dead_workers, unleased, waits
 from syncline.engine.handlers import Works
 from syncline.flows import customers
 from syncline.halo_changes import reading
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import connections, modes
 from syncline.runtime.registry import HANDLERS
 from syncline.webhooks import queue as event_queue
@@ -25,7 +25,7 @@ def sweep(parts: Parts) -> list[Nudge]:
     settings = parts.settings
 
     def work(connection: Connection) -> list[Nudge]:
-        recovery.recover(connection, settings.dead_after, settings.settle)
+        dead_workers.recover(connection, settings.dead_after, settings.settle)
         # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
         connections.hand_over(connection, [customers.FLOW], also_never_worked=[reading.FLOW])
         unleased.release_held_for_others(connection, [customers.FLOW])
@@ -77,7 +77,7 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
 
 
 def _pulls(connection: Connection) -> Iterable[Nudge]:
-    for name, kind, first, last in pulls.orphans(connection):
+    for name, kind, first, last in pull_windows.orphans(connection):
         yield Nudge(name, f"pull:{kind}:{first}:{last}")
 
 

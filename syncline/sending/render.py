@@ -21,7 +21,7 @@ from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.abilities import Abilities
-from syncline.sending import mirror
+from syncline.sending import existing_users
 from syncline.sending.bodies import Inputs
 from syncline.sending.inputs import Source, currency_of, load, resolve
 from syncline.sending.targets import Target
@@ -167,7 +167,7 @@ def _adopt(
         if lease.target_id is None and lease.source_id.startswith("email:")
     ]
     emails = {lease.id: lease.source_id.removeprefix("email:") for lease in unknown}
-    users, unsure = mirror.users(line, list(emails.values()))
+    users, unsure = existing_users.users(line, list(emails.values()))
     adopted: dict[int, Confirmation] = {}
     for lease in unknown:
         user = users.get(emails[lease.id])

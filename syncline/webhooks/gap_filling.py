@@ -23,8 +23,8 @@ from syncline.halo.entities.resources import WEBHOOK, WEBHOOK_EVENT
 from syncline.halo.entities.rows import next_page, read_row
 from syncline.halo.models import WebhookEventRow
 from syncline.halo.webhooks import registration as webhooks
-from syncline.halo_changes.bound import bound, remember_bound
-from syncline.ingest import pulls
+from syncline.halo_changes.installed_webhook import bound, remember_bound
+from syncline.ingest import pull_windows
 from syncline.ledger import capabilities, connections
 from syncline.quota.lanes import Lane
 from syncline.webhooks import events
@@ -130,7 +130,7 @@ def _due(connection: Connection) -> list[str]:
     return [
         link.name
         for link in told
-        if pulls.due_readings(connection, link.id, {_CURSOR: EVERY * many[link.tenant]})
+        if pull_windows.due_readings(connection, link.id, {_CURSOR: EVERY * many[link.tenant]})
     ]
 
 

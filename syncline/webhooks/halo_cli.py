@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from syncline.actor import caused
 from syncline.errors import Refused
 from syncline.halo.webhooks.bindable import WANTED
-from syncline.halo_changes.bound import bound
+from syncline.halo_changes.installed_webhook import bound
 from syncline.terminal import options
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_SETTINGS, by_hand

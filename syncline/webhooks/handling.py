@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from syncline.calls.context import Nudge, Parts
 from syncline.deliveries.requests import cause_of_event
+from syncline.engine.connection_rules import rules_of
 from syncline.engine.rounds import ROUNDS
-from syncline.engine.rules import rules_of
 from syncline.errors import Again, BadDocument, Unreadable
 from syncline.halo.webhooks.hints import hints
 from syncline.halo_changes import reading

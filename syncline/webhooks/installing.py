@@ -20,9 +20,9 @@ from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK
 from syncline.halo.entities.rows import delete_row, read_row, save_row
 from syncline.halo.models import NotificationRow, WebhookRow
 from syncline.halo.webhooks import registration as webhooks
+from syncline.halo.webhooks.authentication import InboundKey, InboundKeys
 from syncline.halo.webhooks.bindable import WANTED, BindableEvent
-from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
-from syncline.halo_changes.bound import bound, remember_bound
+from syncline.halo_changes.installed_webhook import bound, remember_bound
 from syncline.ledger import capabilities
 from syncline.quota.lanes import Lane
 from syncline.webhooks.keys import inbound_keys, keep_inbound_keys

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from syncline.credentials import stored
 from syncline.encryption import Sealer
 from syncline.errors import Refused
-from syncline.halo.webhooks.inbound import InboundKeys
+from syncline.halo.webhooks.authentication import InboundKeys
 from syncline.ledger import connections
 
 PURPOSE = "halo_webhook"

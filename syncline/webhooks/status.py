@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.halo_changes.bound import Bound, bound
+from syncline.halo_changes.installed_webhook import Bound, bound
 from syncline.ingest import missed
 from syncline.ingest.missed import Figures
 from syncline.ledger.connections import Link

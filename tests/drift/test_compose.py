@@ -41,9 +41,9 @@ from tests.drift.container_files import (
 from workers import processes
 from workers.console import main
 from workers.console.run import process_of
+from workers.crews import CREWS, EVERYTHING
 from workers.embedded import postgres
 from workers.embedded.redis_server import RedisServer
-from workers.lanes import CREWS, EVERYTHING
 from workers.supervisor import Supervisor
 
 WORKERS = [crew.name for crew in CREWS]

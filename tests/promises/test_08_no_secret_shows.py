@@ -26,8 +26,8 @@ from tests.promises.listening import Heard, listening, lying_in
 from tests.receiving import until
 from tests.world import World, Worlds, small
 from workers import processes
+from workers.crews import EVERYTHING
 from workers.embedded.ports import free_port
-from workers.lanes import EVERYTHING
 from workers.supervisor import Supervisor
 
 KEY = "kept-by-the-operator-and-by-nobody-else-1"

@@ -16,7 +16,7 @@ from syncline.errors import Refused
 from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 from workers import flower, processes
-from workers.lanes import CREWS, EVERYTHING
+from workers.crews import CREWS, EVERYTHING
 
 
 @pytest.fixture

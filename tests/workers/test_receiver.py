@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from syncline.encryption import Sealer
 from syncline.errors import Again
-from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
+from syncline.halo.webhooks.authentication import InboundKey, InboundKeys
 from syncline.webhooks import events
 from syncline.webhooks.events import Arrived
 from syncline.webhooks.keys import keep_inbound_keys

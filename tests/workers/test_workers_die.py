@@ -23,9 +23,9 @@ from syncline.settings import Settings
 from tests.sandboxes import SharedSandbox
 from tests.world import World, small
 from workers import processes
+from workers.crews import EVERYTHING
 from workers.embedded.postgres import Postgres
 from workers.embedded.server import ensure_running, ensure_stopped
-from workers.lanes import EVERYTHING
 from workers.supervisor import Backoff, Supervisor
 
 ENVIRONMENT = {

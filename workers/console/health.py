@@ -19,7 +19,7 @@ import typer
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from syncline.deliveries.status import workers
+from syncline.deliveries.status_counts import workers
 from syncline.errors import Again, Refused, SynclineError
 from syncline.ledger.database import Ledger, connect, is_prepared
 from syncline.settings import Settings

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from redis.exceptions import RedisError
 
 from syncline.calls.context import Nudge, Parts
-from syncline.calls.keys import halo_key, highlevel_key
+from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.errors import Again
 from syncline.ledger.connections import Link
 from syncline.ledger.migrate import is_made, upgrade

@@ -11,8 +11,8 @@ from syncline.errors import UnknownName
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from workers import flower, processes
+from workers.crews import CREWS, EVERYTHING
 from workers.embedded import ports
-from workers.lanes import CREWS, EVERYTHING
 from workers.supervisor import Process
 
 _WORKERS = {crew.name: crew for crew in (*CREWS, EVERYTHING)}

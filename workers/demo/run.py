@@ -20,15 +20,15 @@ from typing import Annotated, Any
 
 import typer
 
-from syncline.calls.keys import highlevel_key
+from syncline.calls.quota_keys import highlevel_key
 from syncline.sandbox.config import SandboxConfig
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import console, say
+from workers.crews import CREWS
 from workers.demo.stage import Stage, stage
 from workers.demo.view import Sight, View, report, sums
 from workers.installation import LOGS
-from workers.lanes import CREWS
 
 CHANGED = 10
 """Orders that change when both sides agree."""

@@ -15,7 +15,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from syncline.errors import Again
-from syncline.halo.webhooks.inbound import InboundKey, InboundKeys
+from syncline.halo.webhooks.authentication import InboundKey, InboundKeys
 from syncline.highlevel.envelope import read_envelope
 from syncline.highlevel.signatures import PublicKeys
 from syncline.settings import Settings

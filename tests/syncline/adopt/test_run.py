@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncline.adopt.run import begin, settle, survey
-from syncline.adopt.taking import Wanted, take
+from syncline.adopt.single_rows import Wanted, take
 from syncline.calls.calls import halo_gate
 from syncline.errors import Absent, Refused
 from syncline.halo.entities.resources import ORDER

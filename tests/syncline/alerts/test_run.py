@@ -12,7 +12,7 @@ from redis import Redis
 
 from syncline.alerts import queries as ledger
 from syncline.alerts.run import evaluate
-from syncline.alerts.ticketing import watch
+from syncline.alerts.ticket_settings import watch
 from syncline.alerts.trial import trial
 from syncline.calls.context import Nudge
 from syncline.ledger import connections

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncline.audit import anchor as anchoring
-from syncline.audit import chains, sealing
+from syncline.audit import chains, seal_queries
 from syncline.audit import seal as sealer
 from syncline.audit.chains import Head
 from syncline.audit.seal import seal
@@ -29,7 +29,7 @@ def world(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> World:
     """Six orders in line, and their log sealed and anchored."""
-    monkeypatch.setattr(sealing, "MARGIN", timedelta(0))
+    monkeypatch.setattr(seal_queries, "MARGIN", timedelta(0))
     monkeypatch.setattr(sealer, "PATIENCE", 0.1)
     small(sandbox, orders=6, customers=3, transactions=0, subscriptions=0)
     made = worlds(data=tmp_path)

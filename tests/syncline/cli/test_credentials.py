@@ -368,7 +368,7 @@ def waiting(ledger: Ledger) -> int:
 def test_a_trial_account_has_one_small_budget_for_all_its_locations(
     run: Run, ledger: Ledger
 ) -> None:
-    from syncline.calls.keys import highlevel_key  # noqa: PLC0415
+    from syncline.calls.quota_keys import highlevel_key  # noqa: PLC0415
 
     for number in (1, 2):
         options = {

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 
 from syncline.deliveries import waits
 from syncline.halo.webhooks.bindable import BindableEvent
-from syncline.halo_changes.bound import remember_bound
-from syncline.ingest import missed, pulls
+from syncline.halo_changes.installed_webhook import remember_bound
+from syncline.ingest import missed, pull_windows
 from syncline.ledger import calls, connections
 from syncline.settings import Settings
 from tests.syncline.cli.conftest import Books, Run, document, runner
@@ -63,17 +63,23 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
     day = books.link.start_from
 
     def read(connection: Connection) -> None:
-        pulls.owe_windows(connection, books.link.id, "order", [(day, day)])
-        first = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
+        pull_windows.owe_windows(connection, books.link.id, "order", [(day, day)])
+        first = pull_windows.open_window(
+            connection, books.link.id, "order", day, day, books.session
+        )
         assert first is not None
-        page = pulls.PullPage(0, 3, ("a", "b", "c"))
-        pulls.add_pages(connection, first.id, books.session, [page], new=3, changed=0, unreadable=0)
-        pulls.close(connection, first.id, books.session, "certified", None)
-        pulls.owe_windows(connection, books.link.id, "order", [(day, day)])
-        second = pulls.open_window(connection, books.link.id, "order", day, day, books.session)
+        page = pull_windows.PullPage(0, 3, ("a", "b", "c"))
+        pull_windows.add_pages(
+            connection, first.id, books.session, [page], new=3, changed=0, unreadable=0
+        )
+        pull_windows.close(connection, first.id, books.session, "certified", None)
+        pull_windows.owe_windows(connection, books.link.id, "order", [(day, day)])
+        second = pull_windows.open_window(
+            connection, books.link.id, "order", day, day, books.session
+        )
         assert second is not None
-        page = pulls.PullPage(0, 30, ("a", "b", "c"))
-        pulls.add_pages(
+        page = pull_windows.PullPage(0, 30, ("a", "b", "c"))
+        pull_windows.add_pages(
             connection, second.id, books.session, [page], new=0, changed=0, unreadable=0
         )
 
@@ -92,7 +98,7 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
 def test_windows_that_nobody_has_read_yet_are_counted(books: Books, run: Run) -> None:
     day = books.link.start_from
     windows = [(day, day), (day.replace(day=2), day.replace(day=3))]
-    books.ledger.run(lambda c: pulls.owe_windows(c, books.link.id, "order", windows))
+    books.ledger.run(lambda c: pull_windows.owe_windows(c, books.link.id, "order", windows))
     orders = kinds(run)["orders"]
     assert (orders["pull"], orders["running"], orders["unread"]) == (None, None, 2)
 

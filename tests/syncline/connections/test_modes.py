@@ -18,10 +18,10 @@ from syncline.alerts import facts
 from syncline.calls.calls import halo_gate, highlevel_gate
 from syncline.calls.context import Parts
 from syncline.dashboard.queries import pressing
-from syncline.deliveries import parked, status, unleased
+from syncline.deliveries import parked, status_counts, unleased
 from syncline.dry_run.plan import Call, Kept
 from syncline.dry_run.run import dry_run
-from syncline.engine.rules import as_live
+from syncline.engine.connection_rules import as_live
 from syncline.errors import Refused, Rehearsing
 from syncline.golive import queries
 from syncline.golive import run as steps
@@ -34,8 +34,8 @@ from syncline.ledger.modes import HELD
 from syncline.quota.lanes import Lane
 from syncline.reconciliation import run as reconcile
 from syncline.reconciliation.due import period_of
+from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import send
-from syncline.runtime.schedule import due_pulls
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive, order_event
 from tests.from_halo import last_call, writes
@@ -195,7 +195,7 @@ def needs_nobody(world: World) -> None:
         }
         assert unleased.retry(connection, None) == {}
         assert facts.parked_anew(connection, [link.id]) == set()
-        kinds = status.kinds(connection, link)
+        kinds = status_counts.kinds(connection, link)
         assert sum(kind.held for kind in kinds) > 0
         assert sum(kind.parked + kind.held_up for kind in kinds) == 0
         assert pressing(connection, link.id).failed == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from syncline.audit.chains import Head
 from syncline.dashboard import html as dashboard_html
-from syncline.dashboard import rules, statements
+from syncline.dashboard import report_sql, rules
 from syncline.dashboard.queries import Figures, Pressing, Sold
 from syncline.dashboard.rules import Frame
 from syncline.halo.dashboards.objects import COLUMNS
@@ -46,10 +46,10 @@ def test_every_statement_is_one_select_that_halo_can_wrap(key: rules.ReportKey) 
 def test_only_rows_with_our_reference_are_counted_and_digits_are_the_currencys() -> None:
     for key in rules.COUNTED:
         assert "LIKE N'HL-%'" in rules.report_of(key, FRAME)["sql"]
-    revenue = statements.revenue_sql({7: 0, 9: 3})
+    revenue = report_sql.revenue_sql({7: 0, 9: 3})
     assert "CASE OHcurrencycode WHEN 7 THEN 0 WHEN 9 THEN 3 ELSE 2 END" in revenue
     assert "DECIMAL(18, 3)" in revenue
-    assert "DECIMAL(18, 2)" in statements.revenue_sql({})
+    assert "DECIMAL(18, 2)" in report_sql.revenue_sql({})
 
 
 @pytest.mark.parametrize("reports", [ALL, rules.COUNTED, ("orders", "revenue"), ()])
@@ -81,7 +81,7 @@ def test_figures_of_several_connections_of_a_tenant_are_called_so() -> None:
 
 
 def test_the_row_of_the_table_has_a_cell_for_every_column() -> None:
-    cells = dict(zip(statements.CELLS, dashboard_html.cells(FIGURES), strict=True))
+    cells = dict(zip(report_sql.CELLS, dashboard_html.cells(FIGURES), strict=True))
     assert cells["at"] == "2026-11-28 14:02:03.000"
     told = [cells[name] for name in ("unfulfilled", "failed", "differences", "alerts", "orders")]
     assert told == ["4", "3", "2", "1", "12"]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from syncline.deliveries import leased, recovery, unleased, waits
+from syncline.deliveries import dead_workers, leased, unleased, waits
 from syncline.deliveries.states import MOVES, OWNED, State, sources_of
 from syncline.ledger import sessions
 from syncline.ledger.connections import Link
@@ -75,7 +75,9 @@ def test_late_news_of_a_worker_that_was_declared_dead_changes_nothing(
     [lease] = claim(ledger, link, session)
     depart(ledger, lease)
     ledger.run(lambda c: sessions.end(c, session))
-    recovered = ledger.run(lambda c: recovery.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    recovered = ledger.run(
+        lambda c: dead_workers.recover(c, timedelta(seconds=6), timedelta(hours=1))
+    )
     assert recovered.doubtful == 1
     assert confirm(ledger, lease) == set()
     assert row(ledger, "a").state == "doubtful"
@@ -88,7 +90,7 @@ def test_leased_rows_of_a_dead_session_are_due_at_once_and_sending_ones_only_aft
     unsent, sending = claim(ledger, link, session)
     depart(ledger, sending)
     ledger.run(lambda c: sessions.end(c, session))
-    ledger.run(lambda c: recovery.recover(c, timedelta(seconds=6), timedelta(hours=1)))
+    ledger.run(lambda c: dead_workers.recover(c, timedelta(seconds=6), timedelta(hours=1)))
     other = uuid4()
     ledger.run(lambda c: sessions.begin(c, other, "other"))
     assert [lease.id for lease in claim(ledger, link, other)] == [unsent.id]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from syncline.deliveries import leased, requests, target_rows, unleased
 from syncline.deliveries.states import MOVES, State
 from syncline.deliveries.target_rows import OVERWRITES, TargetRow
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
@@ -278,9 +278,9 @@ def test_a_reading_is_hastened_and_never_put_off(ledger: Ledger, link: Link) -> 
         seconds = "select extract(epoch from due_at - clock_timestamp()) from cursor"
         return float(ledger.run(lambda c: c.execute(text(seconds)).scalar_one()))
 
-    ledger.run(lambda c: pulls.due_readings(c, link.id, {key: timedelta(hours=1)}))
+    ledger.run(lambda c: pull_windows.due_readings(c, link.id, {key: timedelta(hours=1)}))
     minute = timedelta(minutes=1)
-    ledger.run(lambda c: pulls.hasten(c, link.tenant, key, minute))
+    ledger.run(lambda c: pull_windows.hasten(c, link.tenant, key, minute))
     assert left() <= minute.total_seconds()
-    ledger.run(lambda c: pulls.hasten(c, link.tenant, key, timedelta(minutes=30)))
+    ledger.run(lambda c: pull_windows.hasten(c, link.tenant, key, timedelta(minutes=30)))
     assert left() <= minute.total_seconds()

@@ -9,11 +9,11 @@ import pytest
 
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
-from syncline.halo_changes.bound import remember_bound
+from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import POLL_AFTER
+from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import send
-from syncline.runtime.schedule import due_pulls
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive
 from tests.from_halo import (

@@ -30,8 +30,8 @@ from syncline.highlevel.fulfillments import (
     create_fulfillment,
     list_fulfillments,
 )
-from syncline.highlevel.payments import ORDERS, Span, get_record, list_records
 from syncline.highlevel.providers import NewProvider, create_provider, creation, list_providers
+from syncline.highlevel.records import ORDERS, Span, get_record, list_records
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit, Transport
 from tests.syncline.highlevel.location import (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.flows.flow import Difference
-from syncline.reconciliation import certificates
+from syncline.reconciliation import certificate_text
 from syncline.reconciliation.rules import (
     Cause,
     Row,
@@ -144,12 +144,12 @@ def certificate(**changed: Any) -> dict[str, Any]:
 
 
 def test_a_clean_certificate_is_one_line_and_what_it_rests_on() -> None:
-    assert certificates.lines(certificate()) == [
+    assert certificate_text.lines(certificate()) == [
         "2026-11: 1,204 orders, USD 88,120.40 on both sides, 0 differences",
         "HighLevel: as its pulls and events were read, counted by itself",
         "full, 6 calls to Halo (order by report), 3 to HighLevel, 2 s",
     ]
-    assert certificates.rows(certificate()) == [
+    assert certificate_text.rows(certificate()) == [
         ("2026-11", "orders", "USD", 1204, "88120.40", 1204, "88120.40", 0)
     ]
 
@@ -159,7 +159,7 @@ def test_a_certificate_names_both_sides_and_what_was_left_out() -> None:
     refunds |= {"highlevel": side(2, "-0"), "halo": side(1, "1500")}
     parcels = {"kind": "fulfillments", "currency": "", "differences": 0}
     parcels |= {"highlevel": side(1, None), "halo": side(1, None)}
-    told = certificates.lines(
+    told = certificate_text.lines(
         certificate(
             kinds=[refunds, parcels],
             by_cause={"missing": 1},

@@ -9,11 +9,11 @@ import pytest
 
 from syncline.errors import SynclineError
 from syncline.halo import paging
-from syncline.reconciliation import certificates, comparing, queries
+from syncline.reconciliation import certificate_text, compare_rows, queries
 from syncline.reconciliation.due import period_of
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.run import advance, begin, plan
-from syncline.runtime.schedule import due_pulls
+from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from tests.from_halo import last_call, readings, writes
@@ -128,7 +128,7 @@ def test_what_people_did_is_found_and_nothing_is_invented(
         f"{float(done['order_price']['before']):.2f}",
     )
     assert price.ours == price.delivered
-    monkeypatch.setattr(comparing, "MOST", 2)
+    monkeypatch.setattr(compare_rows, "MOST", 2)
     cut = certified(reconciled(world))
     assert (cut["unconfirmed"] >= 3, cut["clean"], pairs(world)) == (True, False, wanted)
     monkeypatch.undo()
@@ -208,7 +208,7 @@ def test_what_is_on_its_way_is_none_and_what_is_owed_for_long_is_one(
     gone = {(row.source_id, "missing") for row in world.rows(_POSTED)}
     assert pairs(world) == gone | {("order", "not_in_ledger")}
     assert [one["equal"] for one in certificate["complete"]] == [False, True, True]
-    assert "orders of HighLevel: it has 7, 6 were read" in certificates.lines(certificate)
+    assert "orders of HighLevel: it has 7, 6 were read" in certificate_text.lines(certificate)
     world.drive()  # the window is owed again
     moved, late, lost = sandbox.change_orders(3)
     world.pull()

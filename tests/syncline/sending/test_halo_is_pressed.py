@@ -13,7 +13,7 @@ from syncline.halo.webhooks.hints import Hint
 from syncline.halo_changes import polling
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import OWN_REST, notice
-from syncline.halo_changes.rows import IN_DOUBT, is_as_known
+from syncline.halo_changes.row_changes import IN_DOUBT, is_as_known
 from syncline.halo_changes.unit_of_work import Book
 from syncline.ledger import new_connections
 from syncline.runtime.registry import send

@@ -18,12 +18,12 @@ from syncline.halo.abilities import FindWay
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import save_rows
 from syncline.halo.sql.finding import Found
-from syncline.ingest import pull, pulls, readings
+from syncline.ingest import pull, pull_windows, readings
 from syncline.quota.lanes import Lane
 from syncline.runtime.registry import look_up as look_up_target
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import look_up, mirror, prove, targets
+from syncline.sending import existing_users, prove, targets, unknown_outcomes
 from syncline.sending.find import find
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
@@ -59,8 +59,8 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
     [
         (leased, "claim", "deliveries"),
         (leased, "release", "deliveries"),
-        (pulls, "open_window", "pulls"),
-        (pulls, "add_pages", "pulls"),
+        (pull_windows, "open_window", "pulls"),
+        (pull_windows, "add_pages", "pulls"),
     ],
 )
 def test_a_commit_whose_answer_is_lost_strands_nothing(
@@ -81,7 +81,7 @@ def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fail_once(monkeypatch, pull, "_wave", Again("PostgreSQL is away"))
-    _fail_once(monkeypatch, pulls, "leave", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pull_windows, "leave", Again("PostgreSQL is away"))
     world.owe_pull()
     world.drive(10)
     assert world.counts()["orders", "delivered"] == 8
@@ -140,14 +140,14 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
     sandbox.faults()
     bad = ready.rows("select target_id from delivery where state = 'doubtful' order by id")
     assert len(bad) == 3
-    read = look_up._read
+    read = unknown_outcomes._read
 
     def no(seek: Any, order_id: int) -> dict[str, Any]:
         if order_id == int(bad[0].target_id):
             raise Rejected("no", text="you may not see this order")
         return read(seek, order_id)
 
-    monkeypatch.setattr(look_up, "_read", no)
+    monkeypatch.setattr(unknown_outcomes, "_read", no)
     _settled(ready)
     look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
@@ -186,7 +186,7 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(ready)
     _settled(ready)
-    _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
+    _fail_once(monkeypatch, unknown_outcomes, "_read", BadCredentials("no"))
     look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3
@@ -211,13 +211,13 @@ def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
 ) -> None:
     world.pull()
     first = min(row.source_id for row in world.rows(_CLIENTS))
-    users, bare = mirror.users, first.removeprefix("email:")
+    users, bare = existing_users.users, first.removeprefix("email:")
 
     def odd(line: Any, emails: Any) -> Any:
         known, unsure = users(line, emails)
         return ({**known, bare: {"id": 7}} if bare in emails else known), unsure
 
-    monkeypatch.setattr(mirror, "users", odd)
+    monkeypatch.setattr(existing_users, "users", odd)
     while world.counts().get(("customers", "delivered"), 0) < 2:
         world.follow_all()
         assert not world.failures
@@ -235,7 +235,7 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
         asked.append(way)
         return Found({email: [] for email in wanted}, frozenset(wanted))
 
-    monkeypatch.setattr(mirror, "find", no_end)
+    monkeypatch.setattr(existing_users, "find", no_end)
     world.pull()
     send(world.parts.open_line(NAME), "client")
     assert asked[-1] is FindWay.SEARCH
@@ -265,7 +265,7 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
             return Found({name: [] for name in wanted}, frozenset())
         return real(line, gate, target, way, wanted)
 
-    monkeypatch.setattr(look_up, "find", no_links)
+    monkeypatch.setattr(unknown_outcomes, "find", no_links)
     world.drive()
     assert sandbox.audit()["clean"]
 

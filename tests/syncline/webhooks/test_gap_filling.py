@@ -22,7 +22,7 @@ from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.paging import PageWalk
 from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
-from syncline.halo_changes.bound import bound, remember_bound
+from syncline.halo_changes.installed_webhook import bound, remember_bound
 from syncline.ledger import new_connections
 from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess

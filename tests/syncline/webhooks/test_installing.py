@@ -16,7 +16,7 @@ from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo.webhooks.hints import Hint, hints
-from syncline.halo_changes.bound import bound
+from syncline.halo_changes.installed_webhook import bound
 from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks.installing import Installed, _key, install, look, remove

@@ -11,9 +11,9 @@ import pytest
 
 from syncline import jsontext
 from syncline.errors import Unreadable
-from syncline.halo.sql import holdings, invoicing
-from syncline.halo.sql.holdings import MOST_USERS, Holding
-from syncline.halo.sql.invoicing import InvoiceHolding, PaymentHolding
+from syncline.halo.sql import money_holdings, order_holdings
+from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
+from syncline.halo.sql.order_holdings import MOST_USERS, Holding
 from syncline.halo.sql.queries import Ask, Query
 from tests.syncline.sandbox.tenant_calls import EUR, JPY, KWD, USD, TenantCalls, order, tenant
 
@@ -33,11 +33,11 @@ def asking(calls: TenantCalls) -> Ask:
 
 
 def by_report(ask: Ask, since: date, digits: dict[int, int]) -> list[Holding]:
-    return holdings.by_report(ask, since, digits, holdings.people_by_report(ask))
+    return order_holdings.by_report(ask, since, digits, order_holdings.people_by_report(ask))
 
 
 def by_pages(ask: Ask, since: date) -> list[Holding]:
-    return holdings.by_pages(ask, since, holdings.people_by_pages(ask))
+    return order_holdings.by_pages(ask, since, order_holdings.people_by_pages(ask))
 
 
 def told(holding: Holding) -> tuple[Any, ...]:
@@ -151,9 +151,9 @@ def of_payment(one: PaymentHolding) -> tuple[Any, ...]:
 
 def test_money_is_told_the_same_by_reports_and_by_lists() -> None:
     ask = asking(billed())
-    people = holdings.people_by_report(ask)
-    reported = invoicing.invoices_by_report(ask, LONG_AGO, DIGITS, people)
-    listed = invoicing.invoices_by_pages(ask, LONG_AGO, people)
+    people = order_holdings.people_by_report(ask)
+    reported = money_holdings.invoices_by_report(ask, LONG_AGO, DIGITS, people)
+    listed = money_holdings.invoices_by_pages(ask, LONG_AGO, people)
     assert sorted(map(of_invoice, reported)) == sorted(map(of_invoice, listed))
     assert [one.row.total for one in reported] == [
         Decimal("10.49"),
@@ -171,8 +171,8 @@ def test_money_is_told_the_same_by_reports_and_by_lists() -> None:
             for one in rows
         )
         for rows in (
-            invoicing.payments_by_report(ask, LONG_AGO),
-            invoicing.payments_by_pages(ask, LONG_AGO),
+            money_holdings.payments_by_report(ask, LONG_AGO),
+            money_holdings.payments_by_pages(ask, LONG_AGO),
         )
     ]
     assert paid[0] == paid[1]
@@ -188,10 +188,10 @@ def test_recurring_invoices_are_read_whole_where_the_list_is_not() -> None:
             document["invoices"] = document["invoices"][:2]
         return document
 
-    people = holdings.people_by_report(ask)
+    people = order_holdings.people_by_report(ask)
     for templates in (
-        invoicing.templates(ask, people),
-        invoicing.templates(short, people),
+        money_holdings.templates(ask, people),
+        money_holdings.templates(short, people),
     ):
         assert sorted((one.row.currency_code, one.bills) for one in templates) == [
             (USD, True),

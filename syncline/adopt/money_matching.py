@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from syncline.adopt import rules
-from syncline.adopt.rules import SAME_DAYS, Candidate, Held, Sold, own_order
+from syncline.adopt import order_matching
+from syncline.adopt.order_matching import SAME_DAYS, Candidate, Held, Sold, own_order
 
 _AN = {"invoice": "an invoice", "payment": "a payment", "recurring": "a recurring invoice"}
 _ANY_DAY = date(2000, 1, 1)
@@ -110,7 +110,7 @@ class Question:
     @property
     def reason(self) -> str:
         """The doubt in words."""
-        return rules.in_words(_AN.get(self.role, "a credit"), self.candidates)
+        return order_matching.in_words(_AN.get(self.role, "a credit"), self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,16 @@ def match_invoices(
             others.append(bill.sold)
             continue
         spoken_for.update(of_order)
-        equal = [row for row in of_order if rules.same_money(bill.sold, rows[row].held)]
+        equal = [row for row in of_order if order_matching.same_money(bill.sold, rows[row].held)]
         if bill.sure and len(equal) == 1:
             pairs[source] = Pair(source, "invoice", equal[0], "its order, amount and currency")
         else:
             doubts[source] = {row: _of_its_order(bill, rows[row].held) for row in equal or of_order}
     free = [_loose(one) for row, one in rows.items() if row not in spoken_for]
-    found = _group(rules.match(others, free, near=near), "invoice")
-    questions = [Question(key, "invoice", rules.candidates_of(doubts[key])) for key in doubts]
+    found = _group(order_matching.match(others, free, near=near), "invoice")
+    questions = [
+        Question(key, "invoice", order_matching.candidates_of(doubts[key])) for key in doubts
+    ]
     taken = {pair.halo for pair in pairs.values()} | {row for one in doubts.values() for row in one}
     return Group(
         tuple(sorted((*found.matched, *pairs.values()), key=_source)),
@@ -182,7 +184,7 @@ def match_templates(
     rows = {one.held.id: one for one in templates}
     ours = [replace(one, day=_ANY_DAY) for one in subscriptions]
     theirs = [replace(one.held, day=_ANY_DAY) for one in rows.values()]
-    found = _group(rules.match(ours, theirs, near=False), "recurring")
+    found = _group(order_matching.match(ours, theirs, near=False), "recurring")
     billing = [pair for pair in found.matched if rows[pair.halo].bills]
     questions = [
         Question(one.source, one.role, (Candidate(one.halo, f"{one.why}; {_BILLS}"),))
@@ -258,7 +260,9 @@ class _OnOneInvoice:
             Question(
                 one.sold.id,
                 one.role,
-                rules.candidates_of({row.held.id: _unlike(one, row) for row in self._rows}),
+                order_matching.candidates_of(
+                    {row.held.id: _unlike(one, row) for row in self._rows}
+                ),
             )
             for one in self._charges
         ]
@@ -274,7 +278,7 @@ class _OnOneInvoice:
     def _by_number(self) -> None:
         for charge in list(self._charges):
             rows = [row for row in self._rows if charge.numbers.intersection(row.held.texts)]
-            if len(rows) == 1 and rules.same_money(charge.sold, rows[0].held):
+            if len(rows) == 1 and order_matching.same_money(charge.sold, rows[0].held):
                 self._take(charge, rows[0], "the provider's number, amount and currency")
 
     def _in_turn(self, *, dated: bool) -> None:
@@ -283,7 +287,7 @@ class _OnOneInvoice:
         why = "its invoice, amount and date" if dated else "its invoice and amount"
         for charge in sorted(self._charges, key=lambda one: (one.sold.day or _ANY_DAY, one.role)):
             for row in rows:
-                if rules.same_money(charge.sold, row.held) and (
+                if order_matching.same_money(charge.sold, row.held) and (
                     not dated or _beside(charge.sold.day, row.held.day)
                 ):
                     rows.remove(row)
@@ -296,7 +300,7 @@ class _OnOneInvoice:
         self._pairs.append(Pair(charge.sold.id, charge.role, row.held.id, why))
 
 
-def _group(found: rules.Adoption, role: str) -> Group:
+def _group(found: order_matching.Adoption, role: str) -> Group:
     return Group(
         tuple(Pair(one.order, role, one.halo, one.why) for one in found.matched),
         tuple(Question(one.order, role, one.candidates) for one in found.doubtful),
@@ -317,7 +321,7 @@ def _source(one: Any) -> str:
 def _of_its_order(bill: Bill, row: Held) -> str:
     if not bill.sure:
         return "of an order that is doubtful itself"
-    differing = ", ".join(rules.money_differences(bill.sold, row))
+    differing = ", ".join(order_matching.money_differences(bill.sold, row))
     return f"of its order; {differing or 'equal, and not alone'}"
 
 
@@ -328,13 +332,13 @@ def _loose(one: Invoice) -> Held:
 
 def _unsure(charges: Sequence[Charge], rows: Sequence[Booked]) -> Group:
     why = "stands on an invoice that is doubtful itself"
-    candidates = rules.candidates_of({row.held.id: why for row in rows})
+    candidates = order_matching.candidates_of({row.held.id: why for row in rows})
     return Group(doubtful=tuple(Question(one.sold.id, one.role, candidates) for one in charges))
 
 
 def _unlike(charge: Charge, row: Booked) -> str:
-    differing = rules.money_differences(charge.sold, row.held)
-    differing += rules.day_differences(charge.sold, row.held)
+    differing = order_matching.money_differences(charge.sold, row.held)
+    differing += order_matching.day_differences(charge.sold, row.held)
     return "on its invoice; " + (", ".join(differing) or "equal, and not alone")
 
 

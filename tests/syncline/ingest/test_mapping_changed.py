@@ -11,8 +11,8 @@ import pytest
 from syncline.connections.run import replace_mapping
 from syncline.golive import run as golive
 from syncline.golive.rules import Line
+from syncline.ingest.mapping_changed import owe_again
 from syncline.ingest.pull import pull
-from syncline.ingest.requests_again import owe_again
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.quota.lanes import Lane

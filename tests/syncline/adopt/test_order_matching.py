@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.adopt.rules import MOST_CANDIDATES, Adoption, Held, Sold, match
+from syncline.adopt.order_matching import MOST_CANDIDATES, Adoption, Held, Sold, match
 
 DAY = date(2026, 3, 10)
 ORDER = Sold("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)

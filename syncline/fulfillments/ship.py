@@ -24,9 +24,9 @@ from syncline.engine.failures import BACKOFF, SENDING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
-from syncline.fulfillments import cases as ship_cases
-from syncline.fulfillments import shipments
-from syncline.fulfillments.cases import THERE_BEFORE, Case, Move, Parting
+from syncline.fulfillments import outcomes as ship_cases
+from syncline.fulfillments import queries
+from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.models import Row
 from syncline.ingest.record import record
@@ -184,7 +184,7 @@ def _decide(line: Line, queue: _Queue) -> Parting | Move:
     if case.lease.sent_projection is not None:
         ids = [row.id for row in queue.shown]
         owned = line.worker.ledger.run(
-            lambda connection: shipments.owned(connection, line.link.id, fulfillments.FLOW, ids)
+            lambda connection: queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
         )
         row = ship_cases.made_before(case, queue.shown, owned)
         if row is not None:
@@ -248,8 +248,8 @@ def _depart(
     ids = sorted({parting.case.order_id for _, (_, parting) in wave})
     for order_id in ids:
         records.lock(connection, place, f"fulfillments of {order_id}")
-    busy = shipments.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
-    seen = shipments.last_seen(connection, place, ids)
+    busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
+    seen = queries.last_seen(connection, place, ids)
     going = [
         (token, queue, parting)
         for token, (queue, parting) in wave

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.alerts import queries
-from syncline.alerts.telling import BY_HAND
+from syncline.alerts.requests import BY_HAND
 from syncline.alerts.tickets import Desk
 from syncline.calls import capabilities
 from syncline.calls.calls import Gate, halo_gate

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.audit.entries import COLUMNS, FROM, READ, SOURCES, Source, source_of
-from syncline.audit.seals import digest_of, digests, genesis, next_head, split
+from syncline.audit.hash_chain import digest_of, digests, genesis, next_head, split
 from syncline.fingerprint import fingerprint
 
 LATE = timedelta(minutes=2)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from syncline.audit.entries import FROM, READ, SELECT, SOURCES, Entry, Source, chain_of
-from syncline.audit.seals import RULE, SALT_BYTES, digests, genesis, next_head, split
+from syncline.audit.hash_chain import RULE, SALT_BYTES, digests, genesis, next_head, split
 
 MARGIN = timedelta(seconds=2)
 """Between an entry's stamp and its transaction's id a process may stand still for a moment."""

@@ -14,10 +14,10 @@ from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
 from syncline.reconciliation import queries, rules
-from syncline.reconciliation.comparing import Compared, Scope, Sum
-from syncline.reconciliation.halo_calls import Reader
-from syncline.reconciliation.halo_side import Allowance
+from syncline.reconciliation.compare_rows import Compared, Scope, Sum
+from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import Found, Written
+from syncline.reconciliation.read_halo import Allowance
 from syncline.reconciliation.rules import Cause, Told
 
 MOST_READ = 200

@@ -22,7 +22,7 @@ from syncline.highlevel.models import (
     page,
     parse,
 )
-from syncline.highlevel.requests import checked_id, naming
+from syncline.highlevel.resources import checked_id, naming
 from syncline.transport import Permit
 
 PaymentStatus = Literal["paid", "unpaid", "refunded", "partially_paid"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import syncline
-from syncline.cli.remedies import in_two
+from syncline.cli.parked_remedies import in_two
 from syncline.errors import Unmappable
 
 WHAT = "lines.baseprice: the table prices. Two has no row for 'Add. Set it.'."

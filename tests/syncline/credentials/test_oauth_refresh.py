@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import Gate, highlevel_gate
 from syncline.credentials import queries
-from syncline.credentials.highlevel_tokens import refresh_due
 from syncline.credentials.oauth_grants import ends_soon, keep_grant, read_grant, usable_until
+from syncline.credentials.oauth_refresh import refresh_due
 from syncline.credentials.stored import keep
 from syncline.errors import Again, BadCredentials, Refused, WrongPlace
 from syncline.highlevel.oauth import Grant

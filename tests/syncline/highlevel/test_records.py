@@ -21,7 +21,7 @@ from syncline.highlevel import canonical
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import Page, Row
 from syncline.highlevel.paging import Certificate, Certified, Window, windows
-from syncline.highlevel.payments import (
+from syncline.highlevel.records import (
     ORDERS,
     RECORDS,
     SUBSCRIPTIONS,

@@ -7,10 +7,10 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from syncline.calls.context import Parts
-from syncline.engine.rules import rules_of
+from syncline.engine.connection_rules import rules_of
 from syncline.errors import BadDocument
 from syncline.flows import tracking
-from syncline.ingest import pulls, rereading
+from syncline.ingest import pull_windows, rereading
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 
@@ -32,7 +32,7 @@ def owe_parcels(parts: Parts, connection: Connection, link: Link) -> frozenset[s
         return frozenset()  # whoever opens the connection is told
     if not tracking.reads_fulfillments(document):
         return frozenset()
-    if not pulls.due_readings(connection, link.id, {READING: parts.settings.pull_warm}):
+    if not pull_windows.due_readings(connection, link.id, {READING: parts.settings.pull_warm}):
         return frozenset()
     ids = records.sent_in_part(connection, link.location_place, OPEN_FOR, MOST)
     return rereading.reread(connection, link, ids, ["fulfillments"], f"cadence {parts.now():%H:%M}")

@@ -7,8 +7,8 @@ from itertools import islice
 
 from sqlalchemy import Connection, text
 
+from syncline.audit.chain_verification import Finding
 from syncline.audit.chains import Head
-from syncline.audit.verification import Finding
 
 _AT_ONCE = 1000
 

@@ -19,11 +19,10 @@ from syncline.halo.models import whole
 from syncline.halo.sql import readback
 from syncline.halo.sql.readback import ListReading
 from syncline.mapping.document import Document
-from syncline.reconciliation import queries
-from syncline.reconciliation import rows as reconciliation_rows
-from syncline.reconciliation.halo_calls import Reader
+from syncline.reconciliation import observed_rows, queries
+from syncline.reconciliation.observed_rows import RowRead
+from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import Run
-from syncline.reconciliation.rows import RowRead
 
 SQL, LIST, BY_ID = "report", "list", "id"
 
@@ -176,7 +175,7 @@ def _by_list(
         return
     state = mine.get("list") or {}
     seen = reader.parts.ledger.run(
-        lambda c: reconciliation_rows.ids_of(c, run.id, kind.name) if state else []
+        lambda c: observed_rows.ids_of(c, run.id, kind.name) if state else []
     )
     walk = ListReading(kind, floor, state, seen)
     while (query := walk.pending()) is not None:
@@ -224,7 +223,7 @@ def _keep(
     def work(connection: Connection) -> None:
         money = _currencies_of_payments(connection, run, kind, rows)
         told = (_read(reader, kind, row, mine["way"], money) for row in rows)
-        reconciliation_rows.keep(connection, run.id, kind.name, told)
+        observed_rows.keep(connection, run.id, kind.name, told)
         owner = reader.parts.session()
         if not queries.advance(connection, run.id, owner, progress, calls):
             raise NoQuota("This reconciliation has gone on to another worker.")
@@ -239,7 +238,7 @@ def _currencies_of_payments(
     if kind.name != "payment" or not rows or "currency_code" in rows[0]:
         return {}
     ids = {one for row in rows if (one := whole(row.get("invoice_id"))) is not None}
-    return reconciliation_rows.currencies(connection, run.id, "invoice", ids)
+    return observed_rows.currencies(connection, run.id, "invoice", ids)
 
 
 def _read(

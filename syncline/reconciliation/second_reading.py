@@ -16,12 +16,12 @@ from syncline.halo.entities.resources import AnyResource
 from syncline.halo.sql.readback import KINDS, OURS
 from syncline.mapping.document import Document
 from syncline.money import quantize
-from syncline.reconciliation import comparing, comparing_records, rules
-from syncline.reconciliation.certifying import KIND_NAMES, Judged, close, flow_of
-from syncline.reconciliation.comparing import KIND_OF, Compared, Scope, Stranger, Sum
-from syncline.reconciliation.halo_calls import Reader
-from syncline.reconciliation.halo_side import LIST, compared, reread
+from syncline.reconciliation import compare_records, compare_rows, rules
+from syncline.reconciliation.certify import KIND_NAMES, Judged, close, flow_of
+from syncline.reconciliation.compare_rows import KIND_OF, Compared, Scope, Stranger, Sum
+from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import Found
+from syncline.reconciliation.read_halo import LIST, compared, reread
 from syncline.reconciliation.rules import Cause, Told
 
 _FLOW_OF = {
@@ -90,9 +90,9 @@ def _judge(
     run = reader.parts.ledger.run
     suspects = []
     for target in targets:
-        found, every = run(partial(comparing.differing, scope=scope, target=target))
+        found, every = run(partial(compare_rows.differing, scope=scope, target=target))
         judged.cut_off(flow_of(target), len(found), every)
-        copies, every = run(partial(comparing.copies, scope=scope, target=target))
+        copies, every = run(partial(compare_rows.copies, scope=scope, target=target))
         judged.cut_off(flow_of(target), len(copies), every)
         own = {int(one.target_id) for one in found if one.settled and one.target_id}
         ids = sorted({*(o.id for o in found), *copies})
@@ -102,11 +102,11 @@ def _judge(
     mine = progress["kinds"].get(kind.name, {})
     rows, read = reread(reader, kind, mine, wanted, judged)
     for one in suspects:
-        now = run(partial(comparing.again, scope=scope, target=one.target, ids=one.ids))
+        now = run(partial(compare_rows.again, scope=scope, target=one.target, ids=one.ids))
         for each in now.values():
             _judge_one(reader, kind, mine.get("way", LIST), one, each, rows, read, judged)
-        judged.sums += run(partial(comparing.sums, scope=scope, target=one.target))
-        moving, held = run(partial(comparing.on_the_way, scope=scope, target=one.target))
+        judged.sums += run(partial(compare_rows.sums, scope=scope, target=one.target))
+        moving, held = run(partial(compare_rows.on_the_way, scope=scope, target=one.target))
         judged.on_the_way += moving
         judged.left_out[_HELD.format(KIND_NAMES[one.target])] += held
 
@@ -174,10 +174,10 @@ def _exact(amount: Decimal, currency: str) -> Decimal:
 def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Judged) -> None:
     """Rows with our reference that nobody knows, told by the first connection of the tenant."""
     run = reader.parts.ledger.run
-    if not run(lambda c: comparing_records.answers_for_strangers(c, scope.link)):
+    if not run(lambda c: compare_records.answers_for_strangers(c, scope.link)):
         return
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
-        strangers, every = run(partial(comparing.unknown, scope=scope, kind=kind))
+        strangers, every = run(partial(compare_rows.unknown, scope=scope, kind=kind))
         judged.cut_off(flow_of(kind), len(strangers), every)
         for one in strangers:
             target = _target_of(kind, one)
@@ -212,7 +212,7 @@ def _never_owed(reader: Reader, scope: Scope, judged: Judged) -> None:
     document = reader.line.document
     kinds = [one["kind"] for one in _kept_kinds(document)]
     for kind in kinds:
-        found = reader.parts.ledger.run(partial(comparing_records.unowed, scope=scope, kind=kind))
+        found = reader.parts.ledger.run(partial(compare_records.unowed, scope=scope, kind=kind))
         for group in found:
             if not _wanted(kind, group.live, document):
                 name = "test " if group.live is False else "live "
@@ -253,7 +253,7 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
         return
     run = reader.parts.ledger.run
     kind = KINDS["consignment"]
-    astray, every = run(lambda c: comparing_records.astray(c, scope))
+    astray, every = run(lambda c: compare_records.astray(c, scope))
     judged.cut_off(fulfillments.FLOW, len(astray), every)
     gone = {int(one.source_id) for one in astray if one.settled and not one.consigned}
     rows, read = reread(reader, kind, progress["kinds"].get(kind.name, {}), gone, judged)
@@ -270,7 +270,7 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
     unread = [one.id for one in astray if int(one.source_id) in gone.difference(read)]
     judged.unconfirmed += len(unread)
     judged.unread += unread
-    seen = run(lambda c: comparing_records.parcels(c, scope))
+    seen = run(lambda c: compare_records.parcels(c, scope))
     judged.on_the_way += seen.on_the_way
     if seen.posted:
         nothing = Decimal(0)
@@ -280,7 +280,7 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
         ]
 
 
-def _astray(one: comparing_records.Shipped, gone: bool) -> Told | None:  # noqa: FBT001 - a fact
+def _astray(one: compare_records.Shipped, gone: bool) -> Told | None:  # noqa: FBT001 - a fact
     if not one.settled:
         row = rules.Row(one.state, one.reason, None, None, None)
         return rules.undelivered(row)

@@ -19,10 +19,10 @@ from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, put_back
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent
 from syncline.flows import fulfillments
-from syncline.fulfillments import cases as ship_cases
-from syncline.fulfillments import shipments
-from syncline.fulfillments.cases import Case, Move
-from syncline.fulfillments.run import TARGET, keep, read_order, write
+from syncline.fulfillments import outcomes as ship_cases
+from syncline.fulfillments import queries
+from syncline.fulfillments.outcomes import Case, Move
+from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import Row
 from syncline.quota.lanes import Lane
@@ -85,7 +85,7 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
 
     def work(connection: Connection) -> None:
         keep(connection, line, order_id, shown, f"look-up of order {order_id}")
-        owned = shipments.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
         for case in cases:
             row = ship_cases.made_before(case, shown, owned)
             if row is not None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from syncline.errors import Refused
-from syncline.halo.webhooks.inbound import KEYS_KEPT, HmacKey, InboundKey, InboundKeys
+from syncline.halo.webhooks.authentication import KEYS_KEPT, HmacKey, InboundKey, InboundKeys
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 BODY = b'[{"object_id":7}]'

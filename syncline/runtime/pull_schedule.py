@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from syncline.calls.context import Nudge, Parts
-from syncline.fulfillments.parcels import owe_parcels
+from syncline.fulfillments.partial_shipments import owe_parcels
 from syncline.halo_changes import polling
 from syncline.highlevel import paging
-from syncline.ingest import pulls
+from syncline.ingest import pull_windows
 from syncline.ingest.pull import COLD, HOT, KINDS, WARM, owe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
@@ -43,7 +43,7 @@ def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
         "warm": settings.pull_warm,
         "hot": settings.pull_hot,
     }
-    due = pulls.due_readings(
+    due = pull_windows.due_readings(
         connection, link.id, {(kind, band): every[band] for kind in KINDS for band in every}
     )
     widest: dict[str, date] = {}

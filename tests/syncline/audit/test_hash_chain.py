@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.audit.seals import (
+from syncline.audit.hash_chain import (
     Split,
     digest_of,
     digests,

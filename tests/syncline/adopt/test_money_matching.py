@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.adopt.money_rules import (
+from syncline.adopt.money_matching import (
     Bill,
     Booked,
     Charge,
@@ -22,7 +22,7 @@ from syncline.adopt.money_rules import (
     match_invoices,
     match_templates,
 )
-from syncline.adopt.rules import Held, Sold
+from syncline.adopt.order_matching import Held, Sold
 
 DAY = date(2026, 3, 10)
 ORDER = Sold("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)

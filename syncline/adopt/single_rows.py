@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.adopt import money_queries, queries
+from syncline.adopt.order_matching import own_order
 from syncline.adopt.pins import THIRD_PARTY, pin_of
 from syncline.adopt.reading import Progress, currencies_of
 from syncline.adopt.references import write_references
-from syncline.adopt.rules import own_order
 from syncline.calls.calls import Gate, halo_gate, patiently
 from syncline.calls.context import Line, in_hand
 from syncline.deliveries import pinned
@@ -22,8 +22,8 @@ from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
-from syncline.halo.sql.holdings import of_row
-from syncline.halo.sql.invoicing import of_invoice, of_payment, of_template
+from syncline.halo.sql.money_holdings import of_invoice, of_payment, of_template
+from syncline.halo.sql.order_holdings import of_row
 from syncline.ledger import effects
 from syncline.quota.lanes import Lane
 from syncline.sending import targets

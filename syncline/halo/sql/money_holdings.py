@@ -14,7 +14,7 @@ from typing import Any
 from syncline.errors import Unreadable
 from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow, RecurringRow
-from syncline.halo.sql.holdings import People, day_of
+from syncline.halo.sql.order_holdings import People, day_of
 from syncline.halo.sql.queries import (
     ROWS_PER_REPORT,
     Ask,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.connections import Link
-from syncline.reconciliation.comparing import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
+from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:

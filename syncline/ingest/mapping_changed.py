@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line, Nudge
-from syncline.engine import rules
+from syncline.engine import connection_rules
 from syncline.fingerprint import fingerprint
 from syncline.ingest import requests
 from syncline.ledger import connections, modes, records
@@ -41,7 +41,7 @@ def _begin(connection: Connection, link: Link) -> tuple[str | None, bool]:
     since = modes.rules_mark(connection, link)
     gently = modes.goes_live_gently(connection, link)
     if connections.is_as(connection, link, hold=True):
-        rules.hold_or_let_go(connection, link)
+        connection_rules.hold_or_let_go(connection, link)
     return since, gently
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from syncline.highlevel.payments import Span, list_records
-from syncline.reconciliation import highlevel_side
-from syncline.reconciliation.highlevel_side import Counting
+from syncline.highlevel.records import Span, list_records
+from syncline.reconciliation import read_highlevel
+from syncline.reconciliation.read_highlevel import Counting
 from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, World, opening, small
 
@@ -48,7 +48,7 @@ def test_other_days_at_the_edges_are_no_difference_and_a_row_that_was_missed_is_
         moved = replace(span, start_at=span.start_at + one, end_at=span.end_at - one)
         return list_records(client, permit, records, moved)
 
-    monkeypatch.setattr(highlevel_side, "list_records", in_another_zone)
+    monkeypatch.setattr(read_highlevel, "list_records", in_another_zone)
     fewer, ours, calls = counted(world, first, last)
     assert (fewer == ours < theirs, calls) == (True, 3)
     new = sandbox.add_orders(2)

@@ -12,7 +12,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.cli.remedies import in_two
+from syncline.cli.parked_remedies import in_two
 from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedDelivery, SourceRecord
 from syncline.ledger import connections

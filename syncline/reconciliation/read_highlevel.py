@@ -22,8 +22,8 @@ from syncline.errors import Absent
 from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.payments import RECORDS, Span, get_record, list_records
-from syncline.ingest import pulls, rereading
+from syncline.highlevel.records import RECORDS, Span, get_record, list_records
+from syncline.ingest import pull_windows, rereading
 from syncline.ingest.pull import PAGE, owe
 from syncline.ingest.record import PARTIALS
 from syncline.ledger import records
@@ -141,7 +141,7 @@ class Counting:
     def _being_read(self, kind: str) -> bool:
         owner = self._line.link.id
         return self._parts.ledger.run(
-            lambda c: pulls.are_owed(c, owner, kind, self._first, self._last)
+            lambda c: pull_windows.are_owed(c, owner, kind, self._first, self._last)
         )
 
     def _ledger(self, kind: str, first: datetime | None, last: datetime | None) -> int:

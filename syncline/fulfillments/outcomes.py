@@ -29,8 +29,8 @@ from syncline.errors import (
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import refuse_live
 from syncline.flows.fulfillments import Hold, Shipment
-from syncline.fulfillments import shipments
-from syncline.fulfillments.shipments import Noticed
+from syncline.fulfillments import queries
+from syncline.fulfillments.queries import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
 from syncline.highlevel.models import Row, reasons
 from syncline.ingest import rereading
@@ -76,7 +76,7 @@ def opened(
     connection: Connection, line: Line, leases: Sequence[Lease]
 ) -> tuple[list[Case], list[Lease]]:
     """The cases of leases, and the leases whose consignment is not known."""
-    known = shipments.consignments(
+    known = queries.consignments(
         connection, line.link.tenant_place, [lease.source_id for lease in leases]
     )
     place = line.link.location_place

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.audit.chain_verification import ERASE, positions_digest
 from syncline.audit.entries import READ, SELECT, Entry, Source
-from syncline.audit.seals import EMAIL, ERASED, public_of, without_personal
-from syncline.audit.verification import ERASE, positions_digest
+from syncline.audit.hash_chain import EMAIL, ERASED, public_of, without_personal
 from syncline.deliveries.target_rows import ACCEPTED
 from syncline.fingerprint import fingerprint
 from syncline.privacy.texts import redacted, strip_texts

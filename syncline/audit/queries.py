@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.audit.entries import COLUMNS, FROM, READ, SELECT, SOURCES, Entry, Source, source_of
-from syncline.audit.seals import genesis, split
+from syncline.audit.hash_chain import genesis, split
 from syncline.ledger.database import Ledger
 
 BATCH = 2000
