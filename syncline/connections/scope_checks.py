@@ -17,9 +17,7 @@ from syncline.credentials.scopes import (
     halo_needs,
     highlevel_needs,
 )
-from syncline.errors import (
-    SynclineError,
-)
+from syncline.errors import SynclineError
 from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 

@@ -118,7 +118,7 @@ def listening(address: str, state: str) -> Iterator[Callback]:
     host, path = parts.hostname or "127.0.0.1", parts.path or "/"
     made: list[Callback] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class RedirectHandler(BaseHTTPRequestHandler):
         timeout = _STALLED_S
 
         def do_GET(self) -> None:
@@ -143,7 +143,7 @@ def listening(address: str, state: str) -> Iterator[Callback]:
             """Say nothing: the address holds the code."""
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", parts.port or 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", parts.port or 0), RedirectHandler)
     except OSError as error:
         raise Refused(
             f"Nothing can listen on port {parts.port} of this machine ({error.strerror}).",

@@ -11,8 +11,7 @@ back) is not removed but brought to nothing, so that the sums hold and the rows 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from syncline.errors import Unmappable
@@ -28,16 +27,19 @@ from syncline.flows.flow import (
     reference_of,
 )
 from syncline.flows.lines import lines_of, single_line
-from syncline.flows.projections import CREDIT, INVOICE, PAYMENT, projection
+from syncline.flows.projections import INVOICE, PAYMENT, projection
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
-from syncline.money import Money, decimal, quantize
+from syncline.money import Money, decimal
 
 FLOW = "payments"
 SOURCE_KIND = "transaction"
 
-_CREDIT = "credit:"
-_QUIET = {"_dont_fire_automations": True}
+CREDIT_ROLE = "credit:"
+"""What the role of a credit begins with; the cumulative amount follows, up to which it goes."""
+
+QUIET = {"_dont_fire_automations": True}
+"""What each row is written with, so that it starts nothing in Halo."""
 
 Record = Mapping[str, Any]
 Ids = Mapping[Needs, TargetIds]
@@ -73,11 +75,11 @@ def owes(transaction: Record, document: Document, standing: Collection[str] = ()
         return []
     source_id = transaction["id"]
     roles = {role for role in standing if role != "invoice"}
-    if _may_have_come_in(transaction, document) and _is_some(transaction.get("amount")):
+    if _may_have_come_in(transaction, document) and is_some(transaction.get("amount")):
         roles.add("payment")
     refunded = transaction.get("amount_refunded")
-    if _is_some(refunded) and _exceeds(refunded, standing):
-        roles.add(f"{_CREDIT}{refunded}")
+    if is_some(refunded) and _exceeds(refunded, standing):
+        roles.add(f"{CREDIT_ROLE}{refunded}")
     if not roles:
         return []
     order_id = order_of(transaction)
@@ -116,13 +118,13 @@ def needs(role: str, kind: str, record: Record, document: Document) -> list[Need
 
 def is_credit(role: str) -> bool:
     """Whether a role is a credit's."""
-    return role.startswith(_CREDIT)
+    return role.startswith(CREDIT_ROLE)
 
 
 def reference(source_id: str, role: str) -> str:
     """The text by which a row is found again in Halo."""
     text = reference_of(source_id)
-    return f"{text}-R{role.removeprefix(_CREDIT)}" if is_credit(role) else text
+    return f"{text}-R{role.removeprefix(CREDIT_ROLE)}" if is_credit(role) else text
 
 
 def render_invoice(
@@ -150,12 +152,12 @@ def render_invoice(
     body = {
         "thirdpartyinvoicenumber": reference_of(record["id"]),
         "currency_code": currency_id(currency, currencies),
-        **_party(customers.ids_for(record.get("contact"), document, ids)),
+        **party(customers.ids_for(record.get("contact"), document, ids)),
         **_of_order(record, ids),
         "lines": _invoice_lines(kind, record, document, currency),
-        **_QUIET,
+        **QUIET,
     }
-    return _finished(body, f"HighLevel {kind} {record['id']}", record, document, INVOICE)
+    return finished(body, f"HighLevel {kind} {record['id']}", record, document, INVOICE)
 
 
 def render_payment(
@@ -166,7 +168,7 @@ def render_payment(
     Raises:
         Unmappable: naming the field that cannot be rendered.
     """
-    invoice = _invoice(transaction, ids, currencies)
+    invoice = invoice_row(transaction, ids, currencies)
     currency = str(transaction["currency"])
     came_in = has_come_in(transaction, document)
     amount = Money.of(transaction.get("amount") if came_in else 0, currency)
@@ -184,59 +186,6 @@ def render_payment(
     return Desired(body, projection(body, currency, document, PAYMENT), at_create)
 
 
-def render_credit(
-    transaction: Record,
-    role: str,
-    standing: Iterable[str],
-    order: Record | None,
-    document: Document,
-    ids: Ids,
-    currencies: Mapping[str, int],
-) -> Desired:
-    """The credit note of one increase of what was refunded.
-
-    Args:
-        transaction: its canonical form.
-        role: the credit's, which carries the cumulative amount up to which it goes.
-        standing: the roles of all credits of this transaction.
-        order: the order's canonical form, for the share of its tax; None without one.
-        document: the connection's mapping.
-        ids: Halo's ids of what `needs` names.
-        currencies: ISO 4217 → Halo's id of it on this tenant.
-
-    Raises:
-        Unmappable: naming the field that cannot be rendered.
-    """
-    invoice = _invoice(transaction, ids, currencies)
-    currency = str(transaction["currency"])
-    refunded = Money.of(transaction.get("amount_refunded") or 0, currency, "amount_refunded")
-    upto = _cumulative(role, currency)
-    before = max(
-        (other for one in standing if (other := _cumulative(one, currency)) < upto),
-        default=Decimal(0),
-    )
-    upper, lower = min(upto, refunded.amount), min(before, refunded.amount)
-    share = _tax_share(order, document, currency)
-    tax = share(upper) - share(lower)
-    amount = Money(upper - lower, currency)
-    refund = {"amount": f"{amount.amount:f}", "cumulative": f"{upto:f}"}
-    record = {**transaction, "refund": refund, "refunded_at": transaction.get("updated_at")}
-    text = reference(transaction["id"], role)
-    line = single_line("HL-refund", "Refund", amount, Money(tax, currency))
-    body = {
-        "thirdpartyinvoicenumber": text,
-        "currency_code": invoice.currency_id,
-        **_party({"client_id": invoice.client_id, "site_id": invoice.site_id}),
-        "creditlinkedtoinvoiceid": invoice.id,
-        # The money has gone back to the buyer, so this credit must not stand open to be used.
-        "mark_credit_as_used": True,
-        # Halo writes a credit as a quantity taken back at the price it was sold for.
-        "lines": [{**line, "quantity": -line["quantity"], "tax": -line["tax"]}],
-        **_QUIET,
-    }
-    return _finished(body, f"HighLevel refund of {transaction['id']}", record, document, CREDIT)
-
-
 def has_come_in(transaction: Record, document: Document) -> bool:
     """Whether money came in with a transaction.
 
@@ -244,7 +193,7 @@ def has_come_in(transaction: Record, document: Document) -> bool:
         Unmappable: if its status is one that nobody has sorted yet.
     """
     status = str(transaction.get("status") or "").lower()
-    if status in document.payments.paid or _is_some(transaction.get("amount_refunded")):
+    if status in document.payments.paid or is_some(transaction.get("amount_refunded")):
         return True
     if status in document.payments.unpaid:
         return False
@@ -275,7 +224,7 @@ def _target(role: str) -> str:
     return "credit" if is_credit(role) else role
 
 
-def _is_some(amount: Any) -> bool:
+def is_some(amount: Any) -> bool:
     """Whether there is an amount; one that is nonsense counts, so that rendering can say so."""
     try:
         return amount is not None and decimal(amount, "amount") != 0
@@ -290,15 +239,18 @@ def _exceeds(refunded: Any, standing: Collection[str]) -> bool:
     except Unmappable:
         return True
     return all(
-        decimal(role.removeprefix(_CREDIT), role) < amount for role in standing if is_credit(role)
+        decimal(role.removeprefix(CREDIT_ROLE), role) < amount
+        for role in standing
+        if is_credit(role)
     )
 
 
-def _cumulative(role: str, currency: str) -> Decimal:
-    return Money.of(role.removeprefix(_CREDIT), currency, "amount_refunded").amount
+def invoice_row(transaction: Record, ids: Ids, currencies: Mapping[str, int]) -> TargetIds:
+    """Halo's row of the invoice that a transaction stands on.
 
-
-def _invoice(transaction: Record, ids: Ids, currencies: Mapping[str, int]) -> TargetIds:
+    Raises:
+        Unmappable: it is not there, or is in another currency.
+    """
     invoice = ids.get(Needs(FLOW, invoice_of(transaction), "invoice"))
     if invoice is None:
         raise Unmappable("The transaction's invoice is not in Halo yet.", field="invoice_id")
@@ -312,7 +264,7 @@ def _invoice(transaction: Record, ids: Ids, currencies: Mapping[str, int]) -> Ta
     return invoice
 
 
-def _party(ids: Mapping[str, int | None]) -> dict[str, int]:
+def party(ids: Mapping[str, int | None]) -> dict[str, int]:
     """Whose an invoice is; its field for the site has a name of its own in Halo."""
     named = {"client_id": ids.get("client_id"), "sitenumber": ids.get("site_id")}
     return {key: value for key, value in named.items() if value is not None}
@@ -334,19 +286,10 @@ def _invoice_lines(
     return [single_line("HL-transaction", name, amount, Money.of(0, currency))]
 
 
-def _tax_share(order: Record | None, document: Document, currency: str) -> Any:
-    """The tax in so much of an order's amount; nothing where it is not known or not wanted."""
-    split = document.payments.refund_tax == "proportional" and document.orders.lines == "detail"
-    if not split or order is None or not _is_some(order.get("amount")):
-        return lambda _: Decimal(0)
-    amount = Money.of(order["amount"], currency, "total").amount
-    tax = Money.of(order.get("tax") or 0, currency, "tax").amount
-    return lambda part: quantize(min(part, amount) * tax / amount, currency, "tax")
-
-
-def _finished(
+def finished(
     body: dict[str, Any], described: str, record: Record, document: Document, shape: Any
 ) -> Desired:
+    """An invoice or credit with the mapped fields of its record, and with its link."""
     currency = str(record["currency"])
     mapped = apply(document.rows[shape.rows], record, currency)
     body |= mapped.always

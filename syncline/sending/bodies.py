@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from syncline.deliveries.leases import Lease
-from syncline.flows import customers, order_status, orders, payments, subscriptions
+from syncline.flows import customers, order_status, orders, payments, refunds, subscriptions
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
 from syncline.halo.abilities import Abilities
@@ -64,7 +64,7 @@ def payment(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
 
 def credit(lease: Lease, source: Source, inputs: Inputs) -> Desired:
     """A credit note on its invoice."""
-    return payments.render_credit(
+    return refunds.render_credit(
         source.canonical,
         lease.role,
         source.credits,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from syncline.connections import cli as commands
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
@@ -112,7 +111,7 @@ def test_a_pair_that_is_none_is_refused(waiting: Run, text: str) -> None:
 def test_a_connection_is_stopped_by_hand_and_says_how_it_goes_on(
     run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "NOTICED_AFTER_S", 0.0)
+    monkeypatch.setattr("syncline.connections.run.NOTICED_AFTER_S", 0.0)
     assert run(*adding()).exit_code == 0
     assert run("connection", "stop", "acme").stdout == "acme stands still.\n"
     assert link(ledger).state == "stopped"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
-from syncline.flows import customers, payments
+from syncline.flows import customers, payments, refunds
 from syncline.flows.flow import Needs, Owed, TargetIds
 from syncline.mapping.document import Document
 from syncline.mapping.parsing import load
@@ -76,7 +76,7 @@ def total_of(body: Mapping[str, Any]) -> Decimal:
 def credit(record: dict[str, Any], role: str, standing: set[str], **options: Any) -> dict[str, Any]:
     document: Document = options.get("document", DOCUMENT)
     of = options.get("order")
-    desired = payments.render_credit(record, role, standing, of, document, invoiced(), CURRENCIES)
+    desired = refunds.render_credit(record, role, standing, of, document, invoiced(), CURRENCIES)
     return desired.for_create()
 
 
@@ -219,17 +219,17 @@ def histories(draw: st.DrawFn) -> tuple[str, str, list[str]]:
 def test_after_any_history_of_refunds_the_credits_sum_to_what_was_refunded_last(
     history: tuple[str, str, list[str]], tax: str
 ) -> None:
-    currency, amount, refunds = history
+    currency, amount, sums = history
     standing: set[str] = set()
     record = transaction(currency=currency, amount=amount)
-    for refunded in refunds:
+    for refunded in sums:
         record = {**record, "amount_refunded": refunded}
         standing |= {one.role for one in payments.owes(record, DOCUMENT, standing)}
     ids = invoiced(currency=CURRENCIES[currency])
     of = order(currency=currency, amount=amount, tax=tax if currency == "USD" else "0")
     credits_ = [role for role in standing if payments.is_credit(role)]
     bodies = [
-        payments.render_credit(record, role, credits_, of, DOCUMENT, ids, CURRENCIES).body
+        refunds.render_credit(record, role, credits_, of, DOCUMENT, ids, CURRENCIES).body
         for role in credits_
     ]
-    assert sum(map(total_of, bodies), Decimal(0)) == -Decimal(refunds[-1])
+    assert sum(map(total_of, bodies), Decimal(0)) == -Decimal(sums[-1])
