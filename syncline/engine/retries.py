@@ -19,6 +19,8 @@ PARK_AFTER = 12
 """Failures in a row after which a person is asked, so that nothing is retried without limit."""
 
 
-def backoff(failures: int) -> timedelta:
+def backoff(
+    failures: int, first: timedelta = BACKOFF, longest: timedelta = LONGEST_BACKOFF
+) -> timedelta:
     """The pause after so many failures in a row."""
-    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
+    return min(first * (1 << min(failures, 16)), longest)
