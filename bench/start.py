@@ -193,7 +193,7 @@ def _processes(up: psutil.Process, data: Path) -> Processes:
             "worker deliver": "-n deliver@",
             "worker pull": "-n pull@",
             "beat": " beat ",
-            "receiver": "workers.receiver.__main__",
+            "receiver": "-m workers.receiver",
             "flower": " flower",
         }
         name = next(name for name, mark in marks.items() if mark in line)

@@ -59,6 +59,8 @@ def flower(settings: Settings, at: int, address: str = LOOPBACK) -> Process:
             "FLOWER_UNAUTHENTICATED_API": "false",
             # Whoever may look may not revoke, send or shut down.
             "FLOWER_READ_ONLY": "true",
+            # Workers send events from their start, so nobody needs to ask them again every 5 s.
+            "FLOWER_ENABLE_EVENTS": "false",
             "FLOWER_MAX_TASKS": str(_TASKS_KEPT),
             "FLOWER_PURGE_OFFLINE_WORKERS": str(_FORGET_WORKERS_SECONDS),
             # Its file is a pickle, and history is the ledger's business.

@@ -9,6 +9,9 @@ from syncline.settings import Settings
 from workers.lanes import CREWS, Crew
 from workers.supervisor import Process
 
+_FLOWER_HEARTBEAT_SECONDS = 10
+"""Flower calls a worker offline when two are missed. The ledger keeps heartbeats of its own."""
+
 _CELERY = (sys.executable, "-m", "workers.celery_process", "-A", "workers.app")
 
 
@@ -24,6 +27,7 @@ def worker(crew: Crew, settings: Settings) -> Process:
             *("worker", "-n", f"{crew.name}@%h", "-P", "threads"),
             *("-c", str(crew.threads(settings.worker_threads)), "-Q", crew.queues),
             *("--without-gossip", "--without-mingle"),
+            *("--heartbeat-interval", str(_FLOWER_HEARTBEAT_SECONDS)),
         ),
         # SIGTERM then begins the soft shutdown, instead of a wait without end for running tasks.
         {**_environment(settings), "REMAP_SIGTERM": "SIGQUIT"},

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LARGEST_LOG_BYTES = 20_000_000
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        with self._change:
+            self._change.notify_all()
         if self._thread.ident:
             self._thread.join()
 

@@ -1,7 +1,7 @@
 """The second half of an adoption: our reference is written to each pinned row, and nothing else.
 
-Rows are pinned before, so a row whose outcome is unknown is read by its id, and writing to it once
-more does no harm.
+Sent and looked up like every delivery. What differs is data: which deliveries are claimed, that
+only our reference is rendered, and that a person waits for it and is told what goes wrong.
 """
 
 from __future__ import annotations
@@ -9,37 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
-
-from sqlalchemy import Connection
 
 from syncline.adopt.pins import SHAPES, THIRD_PARTY, compared
 from syncline.adopt.reading import Progress
 from syncline.adopt.rules import own_order
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
-from syncline.calls.context import PARALLEL, Line, Parts
-from syncline.calls.hold import in_hand
-from syncline.deliveries import leased, pinned
+from syncline.calls.context import Line
+from syncline.deliveries import pinned
 from syncline.deliveries.leases import Lease
-from syncline.engine.failures import ADOPTING, Batch, put_back
-from syncline.engine.retries import BACKOFF, PARK_AFTER, backoff
+from syncline.deliveries.pinned import Unwritten
+from syncline.engine.claim import Claim
+from syncline.engine.failures import ADOPTING, LOOKING_UP_ADOPTED
 from syncline.engine.rounds import NextRun
-from syncline.errors import Absent, SynclineError, Unmappable
+from syncline.errors import Unmappable
 from syncline.flows import payments
-from syncline.flows.flow import Difference, external_link
+from syncline.flows.flow import Desired, Difference, Needs, external_link
 from syncline.halo.entities.resources import PAYMENT
-from syncline.halo.models import HaloRow, PaymentRow
-from syncline.ledger import records
+from syncline.halo.models import PaymentRow
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 from syncline.quota.keys import Lane
-from syncline.sending import batches
-from syncline.sending.decide import Write
-from syncline.sending.inputs import currency_of
-from syncline.sending.targets import TARGETS, Target
-from syncline.transport import Permit
+from syncline.sending.bodies import Inputs
+from syncline.sending.inputs import Source, currency_of
+from syncline.sending.look_up import look_up_claimed
+from syncline.sending.send import Sender, one_wave, send_claimed
+from syncline.sending.targets import TARGETS, Target, ask_nothing
 
 PATIENCE_S = 30.0
 """How long nothing may move, beyond the settle time, before the rest is left to another run."""
@@ -64,135 +61,24 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**_PAYMENT.meta(row), "adopted": adopted}
 
 
-_WRITTEN: Mapping[str, Target] = {
-    **{name: TARGETS[name] for name in ("order", "invoice", "recurring")},
-    "payment": replace(
-        _PAYMENT,
-        resource=replace(PAYMENT, reference=THIRD_PARTY),
-        compares=_payment_differences,
-        meta=_payment_meta,
-    ),
-    "credit": TARGETS["credit"],
-}
-"""What is written to, in this order: what the rest stands on first."""
+def _no_needs(_lease: Lease, _source: Source, _document: Document) -> list[Needs]:
+    """Whatever its row stands on was there before us."""
+    return []
 
 
-def write_references(line: Line, progress: Progress, leases: Sequence[Lease] = ()) -> int:
-    """Write to all pinned rows; returns how many are not confirmed when it gives up.
-
-    Args:
-        parts: what a step is handed.
-        line: the connection, which may stand still.
-        progress: is told how far it is.
-        leases: pinned rows that are in this process's hands already.
-
-    Raises:
-        Refused: Halo lets nobody in.
-    """
-    return sum(
-        _write_all(line, target, progress, [one for one in leases if one.target == target.name])
-        for target in _WRITTEN.values()
-    )
-
-
-def _write_all(line: Line, target: Target, progress: Progress, given: list[Lease]) -> int:
-    what = f"writing references, {target.name}s"
-    total = max(_left(line, target), len(given))
-    waited = 0.0
-    patience = PATIENCE_S + line.link.settle(line.worker.settings.settle).total_seconds()
-    while left := _left(line, target):
-        progress(what, total - left, total)
-        pause = _round(line, target, given)
-        given = []
-        if pause is None:
-            waited = 0.0
-            continue
-        if waited > patience:
-            return left
-        line.worker.sleep(pause)
-        waited += pause
-    if total:
-        progress(what, total, total)
-    return 0
-
-
-def _left(line: Line, target: Target) -> int:
-    return line.worker.ledger.run(
-        lambda connection: pinned.unwritten(connection, line.link, target.name)
-    ).left
-
-
-def _round(line: Line, target: Target, given: list[Lease]) -> float | None:
-    """Write what is due and look at what is in doubt; the seconds to wait if there was neither."""
-    try:
-        gate = halo_gate(line, Lane.BACKFILL)
-        with in_hand(line.worker):
-            next_run = _written(line, target, gate, given)
-            if next_run is None:
-                return None
-            if next_run.after is not None:
-                return min(next_run.after.total_seconds(), 1.0)
-            if _checked(line, target, gate):
-                return None
-    except NoQuota as error:
-        return min(error.after.total_seconds(), 1.0)
-    rest = line.worker.ledger.run(
-        lambda connection: pinned.unwritten(connection, line.link, target.name)
-    ).next_in_s
-    return min(max(rest, 0.05), 1.0)
-
-
-def _written(line: Line, target: Target, gate: Gate, given: list[Lease]) -> NextRun | None:
-    """Write what is due; None: go on at once."""
-    known = capabilities.known(line)
-    size = known.array_size(target.name)
-    # A size that is not proved yet is tried on one array alone.
-    most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
-    leases = given or line.worker.ledger.run(
-        lambda connection: pinned.claim_unsent(
-            connection, line.link, target.name, line.worker.session(), most
-        )
-    )
-    if not leases:
-        return NextRun.when_due()
-    batch = Batch(leases)
-    with put_back(line, ADOPTING, batch):
-        arrays = batches.arrays(_writes(line, target, leases), size)
-        tokens = gate.tokens(len(arrays))
-    if batch.next_run is not None:
-        return batch.next_run
-    now, later = arrays[: len(tokens)], arrays[len(tokens) :]
-    _release(line.worker, [write.lease for array in later for write in array.writes])
-    batches.write(line, target, gate, known, tokens, now)
-    return None
-
-
-def _writes(line: Line, target: Target, leases: Sequence[Lease]) -> list[Write]:
-    found = line.worker.ledger.run(
-        lambda connection: records.canonical(
-            connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
-        )
-    )
-    return [
-        _write(line, target, lease, found[lease.place, lease.source_kind, lease.source_id][1])
-        for lease in leases
-    ]
-
-
-def _write(line: Line, target: Target, lease: Lease, canonical: Any) -> Write:
+def _reference_only(lease: Lease, source: Source, inputs: Inputs) -> Desired:
     """Our reference, and our link where the row can have one."""
     reference = payments.reference(lease.source_id, lease.role)
-    keys = compared(target.name)
+    keys = compared(lease.target)
     holds = {key: text for key, text in (lease.projection or {}).items() if key in keys}
-    body: dict[str, Any] = {"id": int(lease.target_id or 0)}
-    body |= _paid(lease, reference) if target.name == "payment" else _linked(lease, reference)
+    wanted = {**holds, SHAPES[lease.target].texts[0]: reference}
+    if lease.target == "payment":
+        mapped = _as_mapped(source.canonical, inputs.document)
+        return Desired(_paid(lease, reference), {**wanted, **mapped})
+    body = _linked(lease, reference)
     sequence = (lease.target_meta or {}).get("change_seq")
-    if sequence is not None:
-        body["change_seq"] = sequence
-    wanted = {**holds, SHAPES[target.name].texts[0]: reference}
-    if target.name == "payment":
-        wanted |= _as_mapped(canonical, line.document)
-    return Write(lease, reference, body, wanted, currency_of(canonical))
+    # Whether the tenant insists on it may not be known yet.
+    return Desired(body if sequence is None else {**body, "change_seq": sequence}, wanted)
 
 
 def _linked(lease: Lease, reference: str) -> dict[str, Any]:
@@ -230,81 +116,94 @@ def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, 
     return {}
 
 
-def _checked(line: Line, target: Target, gate: Gate) -> bool:
-    """Read rows whose outcome is unknown, by their ids."""
-    leases = line.worker.ledger.run(
-        lambda connection: pinned.claim_doubtful(
-            connection, line.link, target.name, line.worker.session(), PARALLEL
-        )
+def _adopted(name: str) -> Target:
+    """A kind of row, of which nothing but our reference is written."""
+    return replace(
+        TARGETS[name],
+        wakes=(),
+        needs=_no_needs,
+        renders=_reference_only,
+        asks=ask_nothing,
+        learns=pinned.write_again,
     )
-    if not leases:
-        return False
-    outcomes: list[Outcome] = []
-    try:
-        outcomes = gate.read_many(
-            [f"GET {target.path}/id"] * len(leases),
-            [_reader(line, target, lease) for lease in leases],
-        )
-    finally:
-        line.worker.ledger.run_patiently(
-            lambda connection: _concluded(connection, line, target, leases, outcomes),
-            sleep=line.worker.sleep,
-        )
-    return True
 
 
-def _reader(line: Line, target: Target, lease: Lease) -> Callable[[Permit], HaloRow]:
-    return lambda permit: target.reads(line.halo, permit, int(lease.target_id or 0))
+_WRITTEN: Mapping[str, Target] = {
+    **{name: _adopted(name) for name in ("order", "invoice", "recurring")},
+    "payment": replace(
+        _adopted("payment"),
+        resource=replace(PAYMENT, reference=THIRD_PARTY),
+        compares=_payment_differences,
+        meta=_payment_meta,
+    ),
+    "credit": _adopted("credit"),
+}
+"""What is written to, in this order: what the rest stands on first."""
 
 
-def _concluded(
-    connection: Connection,
-    line: Line,
-    target: Target,
-    leases: list[Lease],
-    outcomes: list[Outcome],
-) -> None:
-    places = [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
-    found = records.canonical(connection, places)
-    for lease, place, outcome in zip(leases, places, outcomes, strict=False):
-        _conclude(connection, line, target, lease, currency_of(found[place][1]), outcome)
-    unread = leases[len(outcomes) :]
-    leased.doubt(connection, unread, settle=BACKOFF, why="not looked up yet")
+def write_references(line: Line, progress: Progress, leases: Sequence[Lease] = ()) -> int:
+    """Write to all pinned rows; returns how many are not confirmed when it gives up.
+
+    Args:
+        parts: what a step is handed.
+        line: the connection, which may stand still.
+        progress: is told how far it is.
+        leases: pinned rows that are in this process's hands already.
+
+    Raises:
+        Refused: Halo lets nobody in.
+    """
+    line = replace(line, lane=Lane.BACKFILL)
+    return sum(
+        _write_all(line, target, progress, [one for one in leases if one.target == target.name])
+        for target in _WRITTEN.values()
+    )
 
 
-def _conclude(
-    connection: Connection,
-    line: Line,
-    target: Target,
-    lease: Lease,
-    currency: str,
-    outcome: Outcome,
-) -> None:
-    error: SynclineError | None = outcome.error
-    if isinstance(error, Absent):
-        reason = f"{target.name} {lease.target_id} was there and is gone from Halo"
-        leased.park(connection, [lease], reason=reason, field=pinned.FIELD)
-        return
-    if error is not None:
-        pause = backoff(lease.failures)
-        leased.doubt(connection, [lease], settle=pause, why=error.what)
-        return
-    row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-    wanted = lease.sent_projection or {}
-    if wanted and not target.compares(wanted, row.raw, line.document, currency):
-        done = target.confirmation(lease, row.raw, wanted)
-        leased.confirm(connection, [done], wrote=True)
-    elif lease.failures >= PARK_AFTER:
-        reason = f"our reference was written {PARK_AFTER} times without effect"
-        leased.park(connection, [lease], reason=reason, field=target.key)
-    else:
-        leased.give_back(connection, [lease], why="looked up: not written, written again")
-        pinned.note_sequence(connection, lease.id, row.raw.get("change_seq"))
+def _write_all(line: Line, target: Target, progress: Progress, given: list[Lease]) -> int:
+    what = f"writing references, {target.name}s"
+    total = max(_unwritten(line, target).left, len(given))
+    pinned_rows = partial(pinned.claim_unsent, link=line.link, target=target.name)
+    claim: Claim = pinned_rows if not given else lambda *_, **__: given
+    waited = 0.0
+    patience = PATIENCE_S + line.link.settle(line.worker.settings.settle).total_seconds()
+
+    def told() -> None:
+        progress(what, total - _unwritten(line, target).left, total)
+
+    while left := _unwritten(line, target).left:
+        progress(what, total - left, total)
+        pause = _round(line, target, claim, told)
+        claim = pinned_rows
+        if pause is None:
+            waited = 0.0
+            continue
+        if waited > patience:
+            return left
+        line.worker.sleep(pause)
+        waited += pause
+    if total:
+        progress(what, total, total)
+    return 0
 
 
-def _release(parts: Parts, leases: Sequence[Lease]) -> None:
-    if leases:
-        parts.ledger.run_patiently(
-            lambda connection: leased.release(connection, leases, after=BACKOFF * 0, why=None),
-            sleep=parts.sleep,
-        )
+def _unwritten(line: Line, target: Target) -> Unwritten:
+    return line.worker.ledger.run(
+        lambda connection: pinned.unwritten(connection, line.link, target.name)
+    )
+
+
+def _round(line: Line, target: Target, claim: Claim, told: Callable[[], None]) -> float | None:
+    """Write what is due, or look at what is in doubt; the seconds to wait if there was neither."""
+    known = capabilities.known(line)
+    most = one_wave(known.array_size(target.name))
+    sender = Sender(claim, most, ADOPTING, NextRun.when_due(), calls_in=False, told=told)
+    next_run = send_claimed(line, target, known, sender)
+    if next_run == NextRun.when_due():
+        doubtful = partial(pinned.claim_doubtful, link=line.link, target=target.name)
+        next_run = look_up_claimed(line, target, doubtful, LOOKING_UP_ADOPTED)
+    if next_run is None:
+        return None
+    if next_run.after is not None:
+        return min(next_run.after.total_seconds(), 1.0)
+    return min(max(_unwritten(line, target).next_in_s, 0.05), 1.0)

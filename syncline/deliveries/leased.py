@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.leases import Confirmation, Departure, Lease
-from syncline.deliveries.states import State
+from syncline.deliveries.states import PINNED, State
 from syncline.deliveries.waits import wake
 from syncline.ledger.modes import HELD
 
@@ -25,6 +25,10 @@ _OUTDATED = "d.wanted_version > told.version"
 _IS_HELD = f"d.field is not distinct from '{HELD}'"
 _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
 """DUE, but for what is not to leave any more since its connection went back to sandbox mode."""
+
+_BACK = f"""case when {_IS_HELD} then 'parked' when d.target_meta ? '{PINNED}' then 'doubtful'
+                 else 'due' end"""
+"""The same where its target row is not known any better: a pinned one is to be read before."""
 
 _NOTICES_WITHIN = timedelta(seconds=5)
 """By then a worker has read anew how its connection works."""
@@ -146,9 +150,10 @@ def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[in
         connection,
         State.DUE,
         [item.lease for item in news],
-        """target_id = told.target_id, target_meta = told.meta, projection = null,
-           due_at = clock_timestamp(), owner = null""",
+        f"""state = {_DUE}, target_id = told.target_id, target_meta = told.meta - '{PINNED}',
+           projection = null, due_at = clock_timestamp(), owner = null""",
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
+        sets_state=True,
     )
     made = [item for item in news if item.lease.id in moved and item.lease.target_id is None]
     audit_entries.write(connection, made)
@@ -165,13 +170,19 @@ def give_back(
     forget_target: bool = False,
     array_limit: int | None = None,
 ) -> set[int]:
-    """Any owned state → DUE, after a while: nothing was written, or its absence is proved."""
+    """Any owned state → DUE, after a while: nothing was written, or its absence is proved.
+
+    A pinned one is DOUBTFUL again, and unsent, as it was when it was pinned.
+    """
     return _move(
         connection,
         State.DUE,
         leases,
-        """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
+        f"""due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
            reason = told.why, failures = d.failures + told.failed,
+           sent_version = case when d.target_meta ? '{PINNED}' then null else d.sent_version end,
+           sent_projection = case when d.target_meta ? '{PINNED}' then null
+                                  else d.sent_projection end,
            target_meta = case when told.forget then null else d.target_meta end,
            array_limit = coalesce(told.array_limit, d.array_limit)""",
         [
@@ -190,7 +201,7 @@ def give_back(
 def release(
     connection: Connection, leases: Sequence[Lease], *, after: timedelta, why: str | None
 ) -> set[int]:
-    """LEASED → DUE only: rows that this worker took and has not begun to write."""
+    """LEASED → DUE, or DOUBTFUL for a pinned one: rows that this worker has not begun to write."""
     return _move(
         connection,
         State.DUE,
@@ -256,7 +267,7 @@ def park(
         f"""state = case when not {_OUTDATED} then 'parked'
                         when d.state = 'leased' or not told.forget
                              and coalesce(told.target_id, d.target_id) is not null
-                        then {_DUE} else 'doubtful' end,
+                        then {_BACK} else 'doubtful' end,
            reason = case when not {_OUTDATED} then told.why end,
            field = case when not {_OUTDATED} then told.field when {_IS_HELD} then d.field end,
            owner = null, array_limit = null, due_at = clock_timestamp(),
@@ -345,7 +356,7 @@ def _move(
         for lease, values in zip(leases, told, strict=True)
     ]
     columns = ", ".join(f"{name} {_TOLD[name]}" for name in told[0])
-    moved = _DUE if target is State.DUE else f"'{target}'"
+    moved = _BACK if target is State.DUE else f"'{target}'"
     state = "" if sets_state else f"state = {moved}, "
     allowed = ", ".join(f"'{source}'" for source in sources or _ALLOWED[target])
     result = connection.execute(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from syncline.deliveries.states import PINNED
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -34,6 +36,11 @@ class Lease:
     array_limit: int | None
     call_id: UUID | None
     cause: str
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it was pinned to a row that the other side held before, and not confirmed yet."""
+        return PINNED in (self.target_meta or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.deliveries.leases import Lease
+from syncline.deliveries import leased
+from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.states import PINNED
 from syncline.ledger.connections import Link
 
 FIELD = "adopt"
@@ -25,10 +27,9 @@ FIELD = "adopt"
 OPEN = "d.target_id is null and d.sent_version is null"
 """SQL: a delivery that nothing was sent for."""
 
-_MARK = "adopting"
 _LEASE = ", ".join(f"d.{name}" for name in Lease.__slots__)
-_UNSENT = "(d.state = 'due' or (d.state = 'doubtful' and d.sent_version is null))"
-_PINNED = f"d.connection_id = :connection_id and d.target = :target and d.target_meta ? '{_MARK}'"
+_UNSENT = "d.state = 'doubtful' and d.sent_version is null"
+_PINNED = f"d.connection_id = :connection_id and d.target = :target and d.target_meta ? '{PINNED}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
             "id": one.delivery,
             "target_id": one.target_id,
             "holds": one.holds,
-            "meta": {_MARK: True, "change_seq": one.change_seq},
+            "meta": {PINNED: True, "change_seq": one.change_seq},
         }
         for one in pins
     ]
@@ -99,7 +100,8 @@ def claim(
     connection: Connection, owner: UUID, deliveries: Collection[int], most: int
 ) -> list[Lease]:
     """Take those of these deliveries that are due, or pinned and not sent yet: they are LEASED."""
-    found = _locked(connection, f"d.id = any(:ids) and {_UNSENT}", {"ids": list(deliveries)}, most)
+    which = f"d.id = any(:ids) and (d.state = 'due' or {_UNSENT})"
+    found = _locked(connection, which, {"ids": list(deliveries)}, most)
     return _lease(connection, owner, found)
 
 
@@ -201,15 +203,23 @@ def unwritten(connection: Connection, link: Link, target: str) -> Unwritten:
     return Unwritten(row.many, max(float(row.rest), 0.0))
 
 
-def note_sequence(connection: Connection, delivery: int, change_seq: int | None) -> None:
-    """Keep the `change_seq` that a pinned row has now."""
-    connection.execute(
-        text(
-            """
-            update delivery
-            set target_meta = target_meta || jsonb_build_object('change_seq', cast(:seq as bigint))
-            where id = :id
-            """
-        ),
-        {"id": delivery, "seq": change_seq},
-    )
+def write_again(connection: Connection, news: Sequence[Confirmation]) -> set[int]:
+    """CHECKING → DOUBTFUL, unsent: pinned rows that do not carry our reference, as they are now.
+
+    It is written to them once more. Returns the ids.
+    """
+    why = "looked up: not written, written again"
+    moved = leased.give_back(connection, [one.lease for one in news], why=why)
+    for one in news:
+        connection.execute(
+            text(
+                """
+                update delivery
+                set target_meta = target_meta
+                                  || jsonb_build_object('change_seq', cast(:seq as bigint))
+                where id = :id
+                """
+            ),
+            {"id": one.lease.id, "seq": (one.meta or {}).get("change_seq")},
+        )
+    return moved

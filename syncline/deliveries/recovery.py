@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import PINNED
 from syncline.ledger import sessions
 from syncline.ledger.modes import HELD
 
@@ -23,9 +24,10 @@ class Recovered:
 def recover(connection: Connection, dead_after: timedelta, settle: timedelta) -> Recovered:
     """LEASED → DUE, SENDING or CHECKING → DOUBTFUL for the deliveries of dead sessions.
 
-    What was leased was never written: due at once. What was being sent may have been written:
-    looked up after the settle time. What was being looked up is looked up again at once. Silent
-    sessions are ended first.
+    What was leased was never written: due at once, or in doubt as before where it is pinned to a
+    row that nobody has read whole. What was being sent may have been written: looked up after the
+    settle time. What was being looked up is looked up again at once. Silent sessions are ended
+    first.
 
     Args:
         connection: the transaction.
@@ -44,7 +46,8 @@ def recover(connection: Connection, dead_after: timedelta, settle: timedelta) ->
                 )
                 update delivery d
                 set state = case when d.state <> 'leased' then 'doubtful'
-                                 when d.field = :held then 'parked' else 'due' end,
+                                 when d.field = :held then 'parked'
+                                 when d.target_meta ? :pinned then 'doubtful' else 'due' end,
                     due_at = clock_timestamp() + case d.state when 'sending'
                         then make_interval(secs => coalesce(
                             (select settle_seconds from tenant where tenant.id = d.tenant_id),
@@ -56,7 +59,7 @@ def recover(connection: Connection, dead_after: timedelta, settle: timedelta) ->
                 returning d.state
                 """
             ),
-            {"settle": settle.total_seconds(), "held": HELD},
+            {"settle": settle.total_seconds(), "held": HELD, "pinned": PINNED},
         ).scalars()
     )
     return Recovered(sessions=ended, due=states.count("due"), doubtful=states.count("doubtful"))

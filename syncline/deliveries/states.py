@@ -15,7 +15,8 @@
     What asked for it is gone: due, waiting or delivered ──cancel──► parked.
     A person decided: delivered or parked ──write again──► due, ──make again──► doubtful;
     parked ──accept──► delivered, as the other side holds it.
-    The other side holds a row for it that we never sent: due ──pin──► doubtful.
+    The other side holds a row for it that we never sent: due ──pin──► doubtful. Until that row is
+    read whole it is never due: leased, sending, checking or parked ──give back──► doubtful.
 
 Every move is one conditional UPDATE … RETURNING, and all of them stand in this package: of
 deliveries that a worker holds in `leased`, of those that none holds in `unleased`, of what records
@@ -34,6 +35,10 @@ NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HEL
 """SQL: parked, and not only until its connection is live."""
 
 
+PINNED: Final = "adopting"
+"""The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
+
+
 class State(StrEnum):
     """Where a delivery stands."""
 
@@ -50,7 +55,10 @@ class State(StrEnum):
 MOVES: dict[State, frozenset[State]] = {
     State.DUE: frozenset({State.LEASED, State.DELIVERED, State.PARKED, State.DOUBTFUL}),
     State.LEASED: frozenset(
-        {State.DUE, State.WAITING, State.SENDING, State.DELIVERED, State.PARKED}
+        {
+            *(State.DUE, State.WAITING, State.SENDING, State.DELIVERED),
+            *(State.PARKED, State.DOUBTFUL),
+        }
     ),
     State.SENDING: frozenset({State.DELIVERED, State.DUE, State.DOUBTFUL, State.PARKED}),
     State.WAITING: frozenset({State.DUE, State.DELIVERED, State.PARKED}),

@@ -14,16 +14,17 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import causes
-from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.deliveries.states import NEEDS_A_PERSON, PINNED
 from syncline.deliveries.target_rows import ACCEPTED, TargetRow
 from syncline.deliveries.waits import wake
 from syncline.ledger.modes import HELD
 
-UNPARKED = """
+UNPARKED = f"""
     case when delivery.target_id is null and delivery.sent_version is not null
+              or delivery.target_meta ? '{PINNED}'
          then 'doubtful' else 'due' end"""
 """Where an unleased delivery goes on. One that was written once and has no known target row may
-have made one, so it is looked up before it is sent again."""
+have made one, so it is looked up before it is sent again; so is one whose row was never read."""
 
 
 @dataclass(frozen=True, slots=True)

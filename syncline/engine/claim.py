@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.calls.hold import in_hand
@@ -12,6 +16,13 @@ from syncline.deliveries.leases import Lease
 from syncline.engine.failures import READING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.quota.keys import Lane
+
+
+class Claim(Protocol):
+    """Takes deliveries, in one transaction."""
+
+    def __call__(self, connection: Connection, *, owner: UUID, most: int) -> list[Lease]:
+        """What is the owner's from now on."""
 
 
 def claim_urgent_first(line: Line, target: str, most: int) -> tuple[Lane, list[Lease]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -58,6 +58,7 @@ class Policy:
         refused: the pause after a refusal, by what is done about it; where it is not said,
             that of any other failure.
         parks: whether deliveries can be parked where a person must be asked.
+        tells: whether a refusal is raised, since a person waits for what is done.
     """
 
     puts_back: PutBack
@@ -65,6 +66,7 @@ class Policy:
     otherwise: Callable[[Sequence[Lease]], timedelta] | None = None
     refused: Mapping[Refusal, timedelta] = field(default_factory=dict)
     parks: bool = False
+    tells: bool = False
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: 
         return
     pause = policy.refused.get(refusal)
     if pause is None:
-        if policy.otherwise is None:
+        if policy.tells or policy.otherwise is None:
             raise error
         pause = policy.otherwise(batch.leases)
     stopped = line.link if refusal is Refusal.STOP else None
@@ -180,8 +182,11 @@ SENDING = Policy(
 READING = Policy(_release, refused={Refusal.STOP: _WHILE_STOPPING})
 """Readings become due again. A failure that nobody foresaw ends the task."""
 
-ADOPTING = Policy(_release, least=timedelta(0))
-"""Somebody waits for what is adopted, and is told what goes wrong."""
-
 LOOKING_UP = Policy(_leave_doubtful, otherwise=_by_failures)
 """What could not be looked up stays in doubt."""
+
+ADOPTING = Policy(_release, least=timedelta(0), tells=True)
+"""Somebody waits for what is adopted, and is told what goes wrong."""
+
+LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
+"""The same, where it is looked up whether it was adopted."""

@@ -37,6 +37,8 @@ def connect(url: str, *, connections: int = 20) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
+        # The connection used last is the next one used: its server process has plans and caches.
+        pool_use_lifo=True,
         hide_parameters=True,  # an error's text goes into logs; parameters hold people's data
         json_serializer=_dumps,
         json_deserializer=jsontext.loads,

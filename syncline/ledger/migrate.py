@@ -53,6 +53,18 @@ def pending(database_url: str) -> list[str]:
         return _missing(connection)
 
 
+def is_made(connection: Connection) -> bool:
+    """Whether the database holds a ledger of ours; a new installation's is empty.
+
+    Raises:
+        Refused: the ledger is from before the first version, or from a newer syncline.
+    """
+    at = _revision(connection)
+    if at is not None and at not in revisions():
+        raise _refusal(at, connection.engine)
+    return at is not None
+
+
 def upgrade(database_url: str) -> None:
     """Make the ledger or bring it up to date, and make the months ahead ready to be written.
 

@@ -181,10 +181,14 @@ def _refuse_erased(canonical: Mapping[str, Any]) -> None:
 
 
 def _is_unchanged(lease: Lease, desired: Desired) -> bool:
-    """Whether there is nothing to write: it was delivered so, or nothing is wanted at all."""
+    """Whether there is nothing to write: it was delivered so, or nothing is wanted at all.
+
+    Of a row that we never wrote, what it held when it was pinned says nothing.
+    """
     if lease.target_id is None:
         return not desired.body
-    return not desired.body or lease.projection == desired.projection
+    was_delivered_so = lease.projection == desired.projection and not lease.is_pinned
+    return not desired.body or was_delivered_so
 
 
 def _write(

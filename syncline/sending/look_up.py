@@ -7,28 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.calls import Gate, Outcome, halo_gate
+from syncline.calls.context import PARALLEL, Line, Nudge, Parts
 from syncline.calls.hold import in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.states import State
-from syncline.engine.failures import LOOKING_UP, Batch, put_back
+from syncline.engine.claim import Claim
+from syncline.engine.failures import LOOKING_UP, Batch, Policy, put_back
 from syncline.engine.retries import PARK_AFTER, backoff
-from syncline.engine.rounds import NextRun
+from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.flows.flow import Difference
 from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import Found, FoundRow, ways_of
-from syncline.quota.keys import Lane
 from syncline.sending import inputs
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
+from syncline.transport import Permit
 
 MOST = 100
 """Doubtful deliveries of one look-up: with SQL, one call answers for all."""
@@ -54,28 +57,34 @@ class _Seek:
 
 def look_up(line: Line, target: Target) -> NextRun:
     """Look up what is doubtful and settled at one kind of Halo's rows."""
+    claim = partial(
+        leased.claim, connection_id=line.link.id, target=target.name, state=State.DOUBTFUL
+    )
+    return in_rounds(partial(look_up_claimed, line, target, claim, LOOKING_UP))
+
+
+def look_up_claimed(line: Line, target: Target, claim: Claim, policy: Policy) -> NextRun | None:
+    """Claim once, and look that up; None: claim again.
+
+    Raises:
+        SynclineError: the policy has nothing to say about it.
+    """
     with in_hand(line.worker):
-        owner = line.worker.session()
-        leases = line.worker.ledger.run(
-            lambda connection: leased.claim(
-                connection, line.link.id, target.name, owner, MOST, State.DOUBTFUL
-            )
-        )
-        return _looked_up(line, target, leases) if leases else NextRun.when_due()
+        take = partial(claim, owner=line.worker.session(), most=MOST)
+        leases = line.worker.ledger.run(take)
+        return _looked_up(line, target, leases, policy) if leases else NextRun.when_due()
 
 
-def _looked_up(line: Line, target: Target, leases: list[Lease]) -> NextRun:
+def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) -> NextRun | None:
     """Look up what can be, and leave the rest in doubt."""
     batch = Batch(list(leases))
-    with put_back(line, LOOKING_UP, batch, target.on_refused):
-        gate = halo_gate(line, Lane.DELIVERIES)
+    with put_back(line, policy, batch, target.on_refused):
+        gate = halo_gate(line, line.lane)
         _write_as_found(line.worker, batch, _moves(line, gate, target, leases))
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
         line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
-    if batch.next_run is not None:
-        return batch.next_run
-    return NextRun.at_once() if len(leases) == MOST else NextRun.when_due()
+    return batch.next_run
 
 
 def _write_as_found(parts: Parts, batch: Batch, moves: Iterable[tuple[Lease, Move]]) -> None:
@@ -124,9 +133,35 @@ def _moves(
         found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
         for lease in group:
             yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
-    for lease in leases:
-        if lease.target_id is not None:
-            yield lease, _found(seek, lease, lease.target_id, {}, loaded[lease.id].canonical)
+    for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
+        row_id = lease.target_id or ""
+        whole = partial(_of, outcome)
+        yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
+
+
+def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
+    """Rows whose ids are known, read side by side; what could be read comes first."""
+    left = list(leases)
+    while left:
+        operations = [f"GET {seek.target.path}/id"] * min(len(left), PARALLEL)
+        makes = [_reader(seek, lease) for lease in left[:PARALLEL]]
+        outcomes = seek.gate.read_many(operations, makes)
+        read, left = left[: len(outcomes)], left[len(outcomes) :]
+        yield from sorted(
+            zip(read, outcomes, strict=True), key=lambda one: one[1].error is not None
+        )
+
+
+def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
+    return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
+
+
+def _of(outcome: Outcome) -> dict[str, Any]:
+    """The row that was read."""
+    if outcome.error is not None:
+        raise outcome.error
+    row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
+    return row.raw
 
 
 def _move(seek: _Seek, lease: Lease, found: Found, canonical: inputs.Canonical) -> Move:
@@ -135,7 +170,8 @@ def _move(seek: _Seek, lease: Lease, found: Found, canonical: inputs.Canonical) 
     if len(rows) > 1:
         return _doubled(lease, reference, rows)
     if rows:
-        return _found(seek, lease, str(rows[0].id), rows[0].row, canonical)
+        row_id = str(rows[0].id)
+        return _found(seek, lease, row_id, partial(_whole, seek, row_id, rows[0].row), canonical)
     return _unsure(lease) if reference in found.unsure else _absent(lease)
 
 
@@ -168,13 +204,13 @@ def _found(
     seek: _Seek,
     lease: Lease,
     target_id: str,
-    row: dict[str, Any],
+    whole: Callable[[], dict[str, Any]],
     canonical: inputs.Canonical,
 ) -> Move:
     """Its row is known: delivered if it holds what was sent, else due again as an update."""
     target = seek.target
     try:
-        row = _whole(seek, lease, target_id, row)
+        row = whole()
     except Absent:
         return lambda connection: leased.park(
             connection,
@@ -197,22 +233,19 @@ def _found(
         return _in_vain(lease, different)
     meta = target.meta({**row, "id": target_id}) if target.is_whole(row) else lease.target_meta
     news = Confirmation(lease, target_id, meta, None)
-    return lambda connection: leased.learn_target(connection, [news])
+    return lambda connection: target.learns(connection, [news])
 
 
-def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
+def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
     """The row with what is compared and needed, read by id where the finding did not show it.
 
     An update that does not know which lines are there would add its own to them at some tenants.
     """
     target = seek.target
-    fresh = lease.target_id is None and target.is_whole(row)
     needs_sequence = target.name == "order" and seek.known.change_seq_enforced
-    return row if fresh and not needs_sequence else _read(seek, int(target_id))
-
-
-def _read(seek: _Seek, row_id: int) -> dict[str, Any]:
-    return read_row(seek.line, seek.gate, seek.target, row_id)
+    if target.is_whole(row) and not needs_sequence:
+        return row
+    return read_row(seek.line, seek.gate, target, int(target_id))
 
 
 def _absent(lease: Lease) -> Move:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -14,10 +14,11 @@ from syncline.calls.context import PARALLEL, Line, Nudge, Parts
 from syncline.calls.hold import in_hand
 from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.leases import Confirmation, Lease
-from syncline.engine.failures import SENDING, Batch, put_back
+from syncline.engine.claim import Claim
+from syncline.engine.failures import SENDING, Batch, Policy, put_back
 from syncline.engine.retries import TROUBLED
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.halo.abilities import Abilities
+from syncline.halo.abilities import Abilities, ArraySize
 from syncline.quota.keys import Lane
 from syncline.sending import batches, pace, prove, render
 from syncline.sending.decide import Write
@@ -26,6 +27,31 @@ from syncline.sending.targets import Target
 
 _SOON = timedelta(seconds=1)
 """Rest of rows that wait until the first one of their kind is found again."""
+
+
+def _tell_nobody() -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Which deliveries of a target are sent, and what their failure means.
+
+    Attributes:
+        claim: takes them.
+        most: of one claim.
+        policy: what a failure means for them.
+        when_idle: when to go on where there are none; None: claim again.
+        calls_in: whether another sender is called in where more than these are due.
+        told: is called after each wave.
+    """
+
+    claim: Claim
+    most: int
+    policy: Policy
+    when_idle: NextRun | None
+    calls_in: bool = True
+    told: Callable[[], object] = _tell_nobody
 
 
 def send(line: Line, target: Target) -> NextRun:
@@ -37,9 +63,6 @@ def _round(line: Line, target: Target) -> NextRun | None:
     """One claim to its end; None: claim again."""
     known = capabilities.known(line)
     size = known.array_size(target.name)
-    # A size that is not proved yet is tried on one array, and not on many side by side.
-    most = PARALLEL * size.next() if size.next() <= size.proved else size.next()
-    most = min(most, line.worker.settings.send_batch)
     urgent = line.worker.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
@@ -47,37 +70,39 @@ def _round(line: Line, target: Target) -> NextRun | None:
         wait = pace.hold_back(line, target.name, size)
         if wait is not None:
             return wait
+    claim = partial(leased.claim, connection_id=line.link.id, target=target.name, urgent=urgent)
+    most = min(one_wave(size), line.worker.settings.send_batch)
+    when_idle = None if urgent else NextRun.when_due()
+    return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle))
+
+
+def one_wave(size: ArraySize) -> int:
+    """How many rows may leave side by side."""
+    # A size that is not proved yet is tried on one array, and not on many side by side.
+    return PARALLEL * size.next() if size.next() <= size.proved else size.next()
+
+
+def send_claimed(line: Line, target: Target, known: Abilities, sender: Sender) -> NextRun | None:
+    """Claim once, deliver, and give back what could not be sent; None: claim again.
+
+    Raises:
+        SynclineError: the sender's policy has nothing to say about it.
+    """
     with in_hand(line.worker):
-        owner = line.worker.session()
-        leases = line.worker.ledger.run(
-            partial(
-                leased.claim,
-                connection_id=line.link.id,
-                target=target.name,
-                owner=owner,
-                most=most,
-                urgent=urgent,
-            )
-        )
+        take = partial(sender.claim, owner=line.worker.session(), most=sender.most)
+        leases = line.worker.ledger.run(take)
         if not leases:
-            return None if urgent else NextRun.when_due()
-        return _tried(line, target, known, leases, more=len(leases) == most)
-
-
-def _tried(
-    line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
-) -> NextRun | None:
-    """Deliver, and give back what could not be sent."""
-    batch = Batch(leases)
-    with put_back(line, SENDING, batch, target.on_refused):
-        return _deliver(line, target, known, leases, more=more)
-    return batch.next_run
+            return sender.when_idle
+        batch = Batch(leases)
+        with put_back(line, sender.policy, batch, target.on_refused):
+            return _deliver(line, target, known, leases, sender)
+        return batch.next_run
 
 
 def _deliver(
-    line: Line, target: Target, known: Abilities, leases: list[Lease], *, more: bool
+    line: Line, target: Target, known: Abilities, leases: list[Lease], sender: Sender
 ) -> NextRun | None:
-    """Render and send; with `more` due, another sender is called in once there is quota.
+    """Render and send; where more is due, another sender is called in once there is quota.
 
     Called in before, it would find no quota either, and so on through all that is due.
     """
@@ -90,6 +115,7 @@ def _deliver(
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
         return _prove_first(line, target, gate, known, writes)
+    more = sender.calls_in and len(leases) == sender.most
     pending = batches.arrays(writes, known.array_size(target.name))
     while pending:
         tokens = gate.tokens(len(pending))
@@ -98,6 +124,7 @@ def _deliver(
             more = False
         wave, pending = pending[: len(tokens)], pending[len(tokens) :]
         _wave(line, target, gate, known, tokens, wave)
+        sender.told()
     return None
 
 

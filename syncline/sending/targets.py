@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from syncline.calls.context import Line
+from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.failures import OnRefused, always_stop
 from syncline.engine.handlers import Works
@@ -36,6 +39,7 @@ from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Ask = Callable[[Line, Abilities, Collection[str]], Abilities]
+Learn = Callable[[Connection, Sequence[Confirmation]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Target:
         renders: what Halo shall hold.
         asks: (parts, line, what is known, currencies) → what is known of the tenant after it was
             asked for what rendering needs and does not know yet.
+        learns: what becomes of deliveries whose rows were looked up and do not hold what was sent.
         may_work: while its connection does what.
         on_refused: what is done where Halo refuses.
         vital: whether a connection that may not write it cannot do its work.
@@ -71,6 +76,7 @@ class Target:
     needs: FindNeeds
     renders: Render
     asks: Ask
+    learns: Learn = leased.learn_target
     may_work: Works = Works.WRITES
     on_refused: OnRefused = always_stop
     vital: bool = True

@@ -32,10 +32,10 @@ from workers.embedded.servers import Servers
 _USE_AND_HANG = """
 import sys
 from syncline.settings import Settings
-from workers import embedded, server
+from workers.embedded import server, servers
 settings = Settings.load()
 held = server.hold(settings)
-print(embedded.ensure(settings).database_url, flush=True)
+print(servers.ensure(settings).database_url, flush=True)
 sys.stdin.read()
 """
 

@@ -1,4 +1,4 @@
-"""A ledger that no migration brings up to date: every command that would says so in one line."""
+"""A ledger that this version cannot work with: every command says so in one line."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _OLDER = "add each connection there with --adopt"
     [
         (("migrate",), "0007", _OLDER),
         (("up",), "0007", _OLDER),
+        (("status",), "0007", _OLDER),
         (("migrate", "--dry-run"), "9999_newer", "a newer one made it"),
     ],
 )

@@ -191,7 +191,7 @@ def main() -> None:
     # With standard input closed there is none at all; an empty one says so in every prompt.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
     # Imports leave much that lasts: to search it for garbage at every turn is a tenth of a start.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     if "_SYNCLINE_COMPLETE" in os.environ:
         # Typer learns the shells here, which otherwise takes options of its own.
         get_completion_inspect_parameters()
@@ -199,6 +199,9 @@ def main() -> None:
         app()
     except SynclineError as error:
         sys.exit(complain(error))
+    finally:
+        # The interpreter searches everything once more as it ends, which is another tenth.
+        gc.freeze()
 
 
 if __name__ == "__main__":

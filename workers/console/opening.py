@@ -11,7 +11,7 @@ from syncline.calls.context import Nudge, Parts
 from syncline.calls.keys import halo_key, highlevel_key
 from syncline.errors import Again
 from syncline.ledger.connections import Link
-from syncline.ledger.database import is_prepared
+from syncline.ledger.migrate import is_made, upgrade
 from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
@@ -43,16 +43,14 @@ def opened(settings: Settings) -> Iterator[Parts]:
     """The parts of a command; embedded servers run for its length at least.
 
     Raises:
-        Refused: a server of the settings does not answer, or the sealing key is wrong.
+        Refused: a server of the settings does not answer, the sealing key is wrong, or the ledger
+            is not one of this version.
         Again: Redis went away during the block.
     """
     with _redis_in_reach(), embedded.using(settings) as servers:
         parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         try:
-            if not parts.ledger.run(is_prepared):
-                # Alembic is slow to import, and nearly every ledger is prepared.
-                from syncline.ledger.migrate import upgrade  # noqa: PLC0415
-
+            if not parts.ledger.run(is_made):
                 upgrade(servers.database_url)
             yield parts
         finally:

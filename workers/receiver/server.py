@@ -10,8 +10,10 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
+from types import FrameType
 from typing import ClassVar
 
 import uvicorn
@@ -29,6 +31,7 @@ IDLE = timedelta(seconds=75)
 
 _BACKLOG = 2048
 _ANSWERING_SECONDS = 10
+_TICK_SECONDS = 1
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -109,15 +112,33 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Tells when it listens."""
+    """Tells when it listens, and sleeps while nothing comes.
+
+    uvicorn's own loop wakes ten times a second to see whether it shall end. Here the signal wakes
+    it, and it ticks once a second, which keeps the date in its answers right.
+    """
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._ending = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._on_listening()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(counter=0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._ending.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
 
 
 def serve(app: ASGIApp, settings: Settings, on_listening: Callable[[int], None]) -> None:

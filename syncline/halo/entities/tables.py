@@ -56,6 +56,17 @@ class Table:
         """The column of the id."""
         return self.columns["id"]
 
+    @property
+    def known_lines(self) -> Lines:
+        """The table of the lines, of rows that have lines.
+
+        Raises:
+            LookupError: they have none.
+        """
+        if self.lines is None:
+            raise LookupError(f"No lines are known of {self.name}.")
+        return self.lines
+
     def select(
         self,
         fields: Iterable[str],

@@ -37,12 +37,6 @@ _HEAD = (
     *("id", "po_number", *_TEXTS, "date", "currency_code"),
     *("user_id", "site_id", "client_id", "change_seq"),
 )
-_SUMS = """
-    SELECT OLid AS id, SUM(ROUND(OLorderqty * OLSellingPrice * (1 - oldiscount / 100.0), {digits}))
-           AS revenue, SUM(OLtax) AS tax_total
-    FROM ORDERLINE INNER JOIN ORDERHEAD ON OHid = OLid
-    WHERE OLid >= {first} AND OLid <= {last} GROUP BY OLid
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +167,19 @@ def _sums(
     ask: Ask, orders: list[dict[str, str]], digits: Mapping[int, int]
 ) -> dict[str, dict[str, str]]:
     """Net and tax by order, summed from its lines as Halo sums them; one without lines has none."""
+    table = ORDER.known_table
+    lines = table.known_lines
     currency = {row["id"]: OrderRow.of(row).currency_code for row in orders}
     ids = [int(one) for one in currency]
-    by_currency = currency_digits("OHcurrencycode", digits, DIGITS)
-    text = _SUMS.format(digits=by_currency, first=min(ids), last=max(ids))
+    sums = lines.sums(currency_digits(table.columns["currency_code"], digits, DIGITS))
+    statement = (
+        f"SELECT {lines.owner} AS id, {sums} FROM {lines.table}"  # noqa: S608 - names of our own table
+        f" INNER JOIN {table.name} ON {table.id} = {lines.owner}"
+        f" WHERE {lines.owner} >= {min(ids)} AND {lines.owner} <= {max(ids)}"
+        f" GROUP BY {lines.owner}"
+    )
     found = {}
-    for row in reported(ask, " ".join(text.split())):
+    for row in reported(ask, statement):
         unit = unit_of(currency.get(row["id"]), digits)
         found[row["id"]] = {
             name: f"{rounded(row[name], unit):f}" for name in ("revenue", "tax_total")

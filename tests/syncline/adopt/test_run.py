@@ -11,11 +11,12 @@ import pytest
 from syncline.adopt.run import begin, settle, survey
 from syncline.adopt.taking import Wanted, take
 from syncline.calls.calls import halo_gate
-from syncline.errors import Absent, Refused
+from syncline.errors import Absent, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
 from syncline.quota.keys import Lane
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import targets
 from tests import world as worlds_of
 from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
 from tests.world import PROFILES, World, Worlds
@@ -250,21 +251,81 @@ def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     assert (verdict["missing"], verdict["duplicates"]) == (0, 0)
 
 
+@pytest.mark.parametrize("when", ["sent", "taken and not sent"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
-    worlds: Worlds, sandbox: SandboxProcess, profile: str
+    worlds: Worlds, sandbox: SandboxProcess, profile: str, when: str
 ) -> None:
     small(sandbox, profile=profile, orders=5, details=False)
     sandbox.post("/plant", {"near_misses": 0})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-    killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
+    state = {"sent": "sending", "taken and not sent": "leased"}[when]
+    killed_while_it_settles(
+        world,
+        seen,
+        lambda *_: bool(
+            other.rows(
+                "select 1 from delivery where state = :state and cause = 'adopt'", state=state
+            )
+        ),
+    )
     begin(other.reopened())
     other.reopened()
     other.drive()
     assert len(held(other)) == 5
     assert sandbox.audit()["clean"]
+
+
+WRITE = "POST /SalesOrder"
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "500_after", "cut_before", "cut_after", "too_few"])
+def test_whatever_goes_wrong_with_a_write_each_reference_comes_once_and_nothing_else(
+    worlds: Worlds, sandbox: SandboxProcess, kind: str
+) -> None:
+    small(sandbox, orders=6, details=False)
+    truth = sandbox.post("/plant", {"near_misses": 0})
+    world = standing(worlds, style="summary")
+    before = held(world)
+    seen = surveyed(world)
+    sandbox.faults(side="halo", operation=WRITE, kind=kind, skip=1, next=2)
+    assert settle(world.reopened(), seen, quiet).unwritten == 0
+    assert sandbox.faults()["fired"][kind] == 2
+    after = held(world)
+    assert len(after) == len(before)
+    for order, row in truth["matches"].items():
+        assert after[row]["po_number"] == f"HL-{order}"
+        assert len(after[row]["external_links"]) == 1
+        assert {key: after[row].get(key) for key in UNTOUCHED} == {
+            key: before[row].get(key) for key in UNTOUCHED
+        }
+
+
+@pytest.mark.parametrize("refused", ["save_rows", "read_row"])
+def test_what_halo_refuses_is_told_and_the_adoption_goes_on_when_it_is_run_again(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    small(sandbox, orders=4, details=False)
+    truth = sandbox.post("/plant", {"near_misses": 0})
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+    if refused == "read_row":
+        sandbox.faults(side="halo", operation=WRITE, kind="cut_after", next=1)
+
+    def no(*_: Any) -> Any:
+        raise MissingScope("Our application may not.")
+
+    line = world.reopened()
+    with monkeypatch.context() as patch:
+        patch.setattr(targets, refused, no)
+        with pytest.raises(MissingScope, match="may not"):
+            settle(line, seen, quiet)
+    assert world.rows("select note from connection")[0].note == "adopt first"
+    assert adopted(world).unwritten == 0
+    assert target_rows(world) == truth["matches"]
+    assert all(len(held(world)[row]["external_links"]) == 1 for row in truth["matches"].values())
 
 
 def test_a_doubtful_order_that_changes_in_highlevel_waits_for_a_person_all_the_same(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from syncline.deliveries import leased, pinned
+import pytest
+from sqlalchemy import text
+
+from syncline.deliveries import leased, pinned, recovery, unleased
+from syncline.deliveries.leases import Confirmation
 from syncline.deliveries.pinned import Pin
 from syncline.deliveries.states import State
 from syncline.ledger.connections import Link
@@ -29,6 +33,51 @@ def test_a_pinned_delivery_is_read_before_a_worker_that_comes_upon_it_writes_it(
     assert claim(ledger, link, session) == []
     [lease] = claim(ledger, link, session, state=State.DOUBTFUL)
     assert (lease.target_id, row(ledger, "a").state) == ("70", "checking")
+
+
+HOW = ["dies", "dies while sending", "releases it", "is not let out", "is refused", "gives up"]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_pinned_delivery_is_read_before_it_is_written_whatever_became_of_who_held_it(
+    ledger: Ledger, link: Link, session: UUID, how: str
+) -> None:
+    pin(ledger, link, "a")
+    [lease] = ledger.run(lambda c: pinned.claim_unsent(c, link, "order", session, 10))
+    if how in {"dies while sending", "is not let out", "is refused"}:
+        depart(ledger, lease)
+    if how.startswith("dies"):
+        ledger.run(
+            lambda c: c.execute(
+                text("update session set ended_at = now() where id = :id"), {"id": session}
+            )
+        )
+        ledger.run(lambda c: recovery.recover(c, timedelta(hours=1), timedelta(0)))
+    elif how == "releases it":
+        ledger.run(lambda c: leased.release(c, [lease], after=timedelta(0), why=None))
+    elif how == "is not let out":
+        ledger.run(lambda c: leased.give_back(c, [lease], why="429"))
+    else:
+        ledger.run(lambda c: leased.park(c, [lease], reason="no", field=None))
+        ledger.run(lambda c: unleased.retry(c, link.id))
+    assert claim(ledger, link, session) == []
+    [checked] = claim(ledger, link, session, state=State.DOUBTFUL)
+    held = Confirmation(checked, "70", {**(checked.target_meta or {}), "lines": []}, None)
+    ledger.run(lambda c: leased.learn_target(c, [held]))
+    [due] = claim(ledger, link, session)
+    assert (due.is_pinned, due.target_meta) == (False, {"lines": [], "change_seq": 70})
+
+
+def test_what_was_not_let_out_is_written_again_without_being_looked_up(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    pin(ledger, link, "a")
+    leases = ledger.run(lambda c: pinned.claim_unsent(c, link, "order", session, 10))
+    depart(ledger, *leases)
+    ledger.run(lambda c: leased.give_back(c, leases, why="429"))
+    assert ledger.run(lambda c: pinned.claim_doubtful(c, link, "order", session, 10)) == []
+    [again] = ledger.run(lambda c: pinned.claim_unsent(c, link, "order", session, 10))
+    assert (again.attempt, again.sent_projection, again.is_pinned) == (2, None, True)
 
 
 def test_what_was_sent_for_already_is_not_pinned(ledger: Ledger, link: Link, session: UUID) -> None:

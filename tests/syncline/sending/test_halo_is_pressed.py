@@ -54,7 +54,7 @@ def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
     arrive(world, *(hint("consignment", 900_000 + at) for at in range(20)), source="halo")
     handling.handle(world.parts)
     [used] = world.rows("select count(*) as number from call where quota_key like 'halo%'")
-    world.do("update tenant set quota_calls = :calls, quota_seconds = 60", calls=used.number + 8)
+    world.do("update tenant set quota_calls = :calls, quota_seconds = 3600", calls=used.number + 8)
     line = world.reopened()
     assert send(line, "halo.consignment").after is not None
     [done] = world.rows(

@@ -15,6 +15,7 @@ from syncline.calls.context import Nudge
 from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
+from syncline.halo.entities import rows
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import save_rows
 from syncline.halo.sql.finding import Found
@@ -140,14 +141,14 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
     sandbox.faults()
     bad = ready.rows("select target_id from delivery where state = 'doubtful' order by id")
     assert len(bad) == 3
-    read = look_up._read
+    read = rows.read_row
 
-    def no(seek: Any, order_id: int) -> dict[str, Any]:
+    def no(client: Any, permit: Any, resource: Any, order_id: int) -> Any:
         if order_id == int(bad[0].target_id):
             raise Rejected("no", text="you may not see this order")
-        return read(seek, order_id)
+        return read(client, permit, resource, order_id)
 
-    monkeypatch.setattr(look_up, "_read", no)
+    monkeypatch.setattr(targets, "read_row", no)
     _settled(ready)
     look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
@@ -186,7 +187,11 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(ready)
     _settled(ready)
-    _fail_once(monkeypatch, look_up, "_read", BadCredentials("no"))
+
+    def no(*_: Any) -> Any:
+        raise BadCredentials("no")
+
+    monkeypatch.setattr(targets, "read_row", no)
     look_up_target(ready.parts.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3

@@ -15,7 +15,7 @@ import pytest
 
 from syncline import jsontext
 from syncline.calls.calls import halo_gate
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Line, Nudge, Parts
 from syncline.errors import SynclineError
 from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
@@ -46,7 +46,15 @@ class Scene:
 
     def later(self, more: timedelta = timedelta(0)) -> Parts:
         """The parts when what was sent just now is ripe."""
-        return replace(self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more)
+
+        def open_line(name: str) -> Line:
+            return replace(self.world.parts.open_line(name), worker=ripe)
+
+        lines: Any = open_line
+        ripe: Parts = replace(
+            self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more, open_line=lines
+        )
+        return ripe
 
     def fill(self, more: timedelta = timedelta(0)) -> int:
         self.world.nudges.clear()

@@ -79,6 +79,16 @@ def test_reports_and_lists_tell_the_same_in_every_currency() -> None:
     assert "by hand" in reported[0].texts
 
 
+def test_a_line_whose_discount_was_never_set_counts_whole() -> None:
+    calls = filled()
+    [first] = calls.get("SalesOrder", search="PO-0")["salesorders"]
+    calls.halo.orders[first["id"]]["lines"][1]["discount_perc"] = None
+    reported = {
+        one.row.po_number: one.row.total for one in by_report(asking(calls), LONG_AGO, DIGITS)
+    }
+    assert reported["PO-0"] == Decimal("7.18")
+
+
 def test_what_is_dated_before_the_first_day_is_left_out() -> None:
     ask = asking(filled())
     for held in (by_report(ask, date(2026, 2, 4), DIGITS), by_pages(ask, date(2026, 2, 4))):
