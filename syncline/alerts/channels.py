@@ -17,6 +17,7 @@ from syncline.alerts import messages as alert_messages
 from syncline.alerts.messages import Message
 from syncline.calls.context import Parts
 from syncline.credentials.stored import ALERT_URLS, secret
+from syncline.engine.retries import backoff
 from syncline.ledger.connections import Link
 
 MOST = 20
@@ -56,7 +57,7 @@ def _note(parts: Parts, message: Message, wrong: str | None) -> None:
         if wrong is None:
             alert_messages.sent(connection, message)
         else:
-            after = min(BACKOFF * 2 ** (message.attempts - 1), LONGEST_BACKOFF)
+            after = backoff(message.attempts - 1, BACKOFF, LONGEST_BACKOFF)
             alert_messages.not_sent(connection, message, after=after, why=wrong)
 
     parts.ledger.run_patiently(work, sleep=parts.sleep)
