@@ -145,7 +145,6 @@ def write_references(line: Line, progress: Progress, leases: Sequence[Lease] = (
     """Write to all pinned rows; returns how many are not confirmed when it gives up.
 
     Args:
-        parts: what a step is handed.
         line: the connection, which may stand still.
         progress: is told how far it is.
         leases: pinned rows that are in this process's hands already.

@@ -273,12 +273,16 @@ def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
     )
     begin(other.reopened())
     other.reopened()
+    before = len(sandbox.calls())
     other.drive()
+    operations = [call["operation"] for call in sandbox.calls("halo", after=before)]
+    if WRITE in operations:
+        assert READ in operations[: operations.index(WRITE)]
     assert len(held(other)) == 5
     assert sandbox.audit()["clean"]
 
 
-WRITE = "POST /SalesOrder"
+READ, WRITE = "GET /SalesOrder/{id}", "POST /SalesOrder"
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "500_after", "cut_before", "cut_after", "too_few"])
