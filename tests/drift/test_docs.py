@@ -251,8 +251,16 @@ def test_the_examples_of_a_mapping_are_one_document_that_loads() -> None:
     assert {row.target for row in loaded.rows["orders"]} >= {"title", "note"}
 
 
-def test_every_file_that_the_architecture_names_is_there() -> None:
-    text = _FENCE.sub("", _doc("architecture.md"))
-    named = re.findall(r"`((?:syncline|workers|schedules|tasks|migrations)/[\w./]*)`", text)
-    assert named
+@a_page
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`((?:syncline|workers|schedules|tasks|migrations|tests|bench)/[\w./-]*)`", text
+    )
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_every_package() -> None:
+    rows = _rows(_doc("architecture.md").split("## The packages")[1])
+    packages = {f"syncline/{one.parent.name}" for one in ROOT.glob("syncline/*/__init__.py")}
+    assert packages == {name for name in rows if name.startswith("syncline/")}
