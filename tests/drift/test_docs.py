@@ -8,6 +8,7 @@ import json
 import pkgutil
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -251,8 +252,28 @@ def test_the_examples_of_a_mapping_are_one_document_that_loads() -> None:
     assert {row.target for row in loaded.rows["orders"]} >= {"title", "note"}
 
 
-def test_every_file_that_the_architecture_names_is_there() -> None:
-    text = _FENCE.sub("", _doc("architecture.md"))
-    named = re.findall(r"`((?:syncline|workers|schedules|tasks|migrations)/[\w./]*)`", text)
-    assert named
+@a_page
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`((?:syncline|workers|schedules|tasks|migrations|tests|bench)/[\w./-]*)`", text
+    )
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_every_package() -> None:
+    rows = _rows(_doc("architecture.md").split("## The packages")[1])
+    packages = {f"syncline/{one.parent.name}" for one in ROOT.glob("syncline/*/__init__.py")}
+    assert packages == {name for name in rows if name.startswith("syncline/")}
+
+
+def test_the_architecture_shows_the_layers_of_the_import_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    _, shown = _blocks(_doc("architecture.md"), "")
+    packages = [_names(line) for line in shown.splitlines()[:-1]]
+    assert packages == [_names(line) for line in layers[: len(packages)]]
+
+
+def _names(layer: str) -> set[str]:
+    return {name.strip().removeprefix("syncline.") for name in layer.split("|")}
