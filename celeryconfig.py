@@ -86,6 +86,8 @@ broker_transport_options: dict[str, Any] = {
     # Look every 2 s, every time. By default a scan happens only once in about 100 s.
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
+    # No message has a priority, so a worker waits at one list for each queue and not at four.
+    "priority_steps": [0],
     # Without a time-out, a publish or an acknowledgement on a half-open connection blocks for ever.
     # It must be well above the 1 s for which the server holds each BRPOP.
     "socket_timeout": 30,
@@ -113,6 +115,7 @@ worker_enable_soft_shutdown_on_idle = False
 worker_cancel_long_running_tasks_on_connection_loss = True
 
 # Flower asks workers for their state, and listens to their events. Arguments are ids, never data.
+# Ticks send none: see `workers/app.py`.
 worker_enable_remote_control = True
 worker_send_task_events = True
 task_send_sent_event = True

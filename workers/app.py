@@ -18,7 +18,7 @@ from celery.signals import (
 )
 
 import tasks
-from schedules.ticks import beat_schedule
+from schedules.ticks import beat_schedule, ticks
 from syncline.calls.context import Parts
 from syncline.settings import Settings
 from tasks import context
@@ -37,6 +37,8 @@ app = Celery(
 )
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = beat_schedule(settings)
+# Flower keeps 10,000 tasks. Ticks would push all others out of it within three hours.
+app.conf.task_annotations = {tick.task: {"send_events": False} for tick in ticks(settings)}
 app.set_default()
 
 
@@ -69,8 +71,10 @@ def _hold(**_: Any) -> None:
 
 
 @beat_init.connect(weak=False)
-def _mark_each_tick(**_: Any) -> None:
+def _begin_to_tick(**_: Any) -> None:
     after_task_publish.connect(_mark, weak=False)
+    # It sends nothing but ticks.
+    app.conf.task_send_sent_event = False
 
 
 def _mark(**_: Any) -> None:
