@@ -15,9 +15,8 @@ from syncline.calls.context import Nudge
 from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
 from syncline.halo.abilities import FindWay
-from syncline.halo.entities import rows
 from syncline.halo.entities.resources import ORDER as ORDERS
-from syncline.halo.entities.rows import save_rows
+from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.sql.finding import Found
 from syncline.ingest import pull, pull_windows, readings
 from syncline.quota.lanes import Lane
@@ -141,12 +140,11 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
     sandbox.faults()
     bad = ready.rows("select target_id from delivery where state = 'doubtful' order by id")
     assert len(bad) == 3
-    read = rows.read_row
 
     def no(client: Any, permit: Any, resource: Any, order_id: int) -> Any:
         if order_id == int(bad[0].target_id):
             raise Rejected("no", text="you may not see this order")
-        return read(client, permit, resource, order_id)
+        return read_row(client, permit, resource, order_id)
 
     monkeypatch.setattr(targets, "read_row", no)
     _settled(ready)
