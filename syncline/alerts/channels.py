@@ -17,7 +17,7 @@ from syncline.alerts import messages as alert_messages
 from syncline.alerts.messages import Message
 from syncline.calls.context import Parts
 from syncline.credentials.stored import ALERT_URLS, secret
-from syncline.engine.retries import backoff
+from syncline.engine.failures import backoff
 from syncline.ledger.connections import Link
 
 MOST = 20

@@ -205,6 +205,8 @@ LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
 """The same, where it is looked up whether it was adopted."""
 
 
-def backoff(failures: int) -> timedelta:
+def backoff(
+    failures: int, first: timedelta = BACKOFF, longest: timedelta = LONGEST_BACKOFF
+) -> timedelta:
     """The pause after so many failures in a row."""
-    return min(BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
+    return min(first * (1 << min(failures, 16)), longest)
