@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from syncline.adopt.run import settle, survey
-from syncline.calls.context import Parts
+from syncline.adopt.run import apply_survey, survey
+from syncline.calls.context import WorkerContext
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import Limit, SandboxConfig
@@ -45,23 +45,23 @@ def run(progress: Progress) -> dict[str, Any]:
             highlevel_limit=ROOMY,
             halo_limit=ROOMY,
         ) as sandbox,
-        opened(Settings(data=Path(folder) / "data", quota_reserve=0.0)) as parts,
+        opened(Settings(data=Path(folder) / "data", quota_reserve=0.0)) as worker,
     ):
-        _connect(parts, sandbox)
+        _connect(worker, sandbox)
         progress(f"planting {ORDERS} orders")
         truth = sandbox.post("/plant", {"near_misses": NEAR_MISSES})
         progress(f"{len(truth['matches'])} true, {len(truth['near_misses'])} near-misses")
-        return _measure(parts, sandbox, truth, progress)
+        return _measure(worker, sandbox, truth, progress)
 
 
 def _measure(
-    parts: Parts, sandbox: SandboxProcess, truth: dict[str, Any], progress: Progress
+    worker: WorkerContext, sandbox: SandboxProcess, truth: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    line = parts.open_line(NAME)
+    line = worker.open_line(NAME)
     started = time.monotonic()
     seen = survey(line, line.link.start_from, _silent)
     progress(f"dry run: {time.monotonic() - started:.1f} s")
-    done = settle(line, seen, _silent)
+    done = apply_survey(line, seen, _silent)
     seconds = time.monotonic() - started
     pairs = {one.order: one.halo for one in done.found.matched}
     true = {order: row for order, row in pairs.items() if truth["matches"].get(order) == row}
@@ -82,11 +82,11 @@ def _silent(_what: str, _done: int, _of: int) -> None:
     """The figures say it all."""
 
 
-def _connect(parts: Parts, sandbox: SandboxProcess) -> None:
+def _connect(worker: WorkerContext, sandbox: SandboxProcess) -> None:
     roomy = Limit(**ROOMY)
     config = SandboxConfig(highlevel_limit=roomy, halo_limit=roomy)
     mapping = default_document("summary", {"orders": {"test_mode": "include"}})
-    connect(parts, sandbox, config, mapping, name=NAME)
-    with parts.ledger.begin() as connection:
+    connect(worker, sandbox, config, mapping, name=NAME)
+    with worker.ledger.begin() as connection:
         # Read anew: one whose secrets came after it was read is not stopped.
         connections.stop(connection, connections.by_name(connection, NAME), "adopt first")

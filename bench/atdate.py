@@ -36,10 +36,10 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
     """Fill, then ask some times, each time in a new process."""
     with (
         tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
-        opened(Settings(data=Path(folder) / "data")) as parts,
+        opened(Settings(data=Path(folder) / "data")) as worker,
     ):
-        fill(parts, entries, progress)
-        at: datetime = parts.ledger.run(
+        fill(worker, entries, progress)
+        at: datetime = worker.ledger.run(
             lambda c: c.execute(
                 text("select at from change where foreign_id = :id and version = :version"),
                 {"id": ORDER, "version": VERSIONS // 2},
@@ -47,7 +47,7 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
         )
         seconds = [_command(at, Path(folder) / "data") for _ in range(TIMES)]
         started = time.monotonic()
-        found = parts.ledger.run(lambda c: history.at(c, "order", ORDER, at))
+        found = worker.ledger.run(lambda c: history.at(c, "order", ORDER, at))
         read = time.monotonic() - started
         if found is None or (found.version, found.proof) != (VERSIONS // 2, "proved"):
             raise RuntimeError(f"Not what it was: {found}")

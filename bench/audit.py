@@ -18,7 +18,7 @@ from bench.audit_filling import fill
 from syncline.audit import anchor as anchoring
 from syncline.audit.chains import Head
 from syncline.audit.verify import Verified, verify
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.settings import Settings
 from workers.console.opening import opened
 
@@ -33,20 +33,20 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
     """Fill, check, plant, check again."""
     with (
         tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
-        opened(Settings(data=Path(folder) / "data")) as parts,
+        opened(Settings(data=Path(folder) / "data")) as worker,
     ):
-        link = fill(parts, entries, progress)
-        heads = list(anchoring.read(anchoring.anchor_file(parts.settings)))
-        whole, seconds = _checked(parts, heads)
+        link = fill(worker, entries, progress)
+        heads = list(anchoring.read(anchoring.anchor_file(worker.settings)))
+        whole, seconds = _checked(worker, heads)
         progress(f"{whole.entries} entries checked in {seconds:.1f} s")
         if whole.findings:
             raise RuntimeError(
                 f"The log is not whole before anything is planted: {whole.findings[:3]}"
             )
-        planted = parts.ledger.run(
+        planted = worker.ledger.run(
             lambda c: list(_plant(c, f"connection:{link.id}", link.location_place))
         )
-        tampered, again = _checked(parts, heads)
+        tampered, again = _checked(worker, heads)
         progress(f"with what was planted: {again:.1f} s, {len(tampered.findings)} findings")
         named = {(one.chain, one.position) for one in tampered.findings}
         explained = {place for places in planted for place in places}
@@ -60,9 +60,9 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
         }
 
 
-def _checked(parts: Parts, heads: list[Head]) -> tuple[Verified, float]:
+def _checked(worker: WorkerContext, heads: list[Head]) -> tuple[Verified, float]:
     started = time.monotonic()
-    found = verify(parts, None, None, heads, lambda _done, _of: None)
+    found = verify(worker, None, None, heads, lambda _done, _of: None)
     return found, time.monotonic() - started
 
 

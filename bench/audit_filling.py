@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from syncline.audit.anchor import anchor
 from syncline.audit.seal import seal
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.ledger import new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
@@ -25,23 +25,23 @@ VERSIONS = 20
 Progress = Callable[[str], None]
 
 
-def fill(parts: Parts, entries: int, progress: Progress) -> Link:
+def fill(worker: WorkerContext, entries: int, progress: Progress) -> Link:
     """Make a connection and its log, and seal and anchor it."""
     orders = max(1, entries // (2 * VERSIONS))
     started = time.monotonic()
-    link = parts.ledger.run(_connect)
+    link = worker.ledger.run(_connect)
     values = {"orders": orders, "versions": VERSIONS, "place": link.location_place, "id": link.id}
     for statement in (_CHANGES, _RECORDS, _EFFECTS, "analyze"):
-        with parts.ledger.engine.begin() as connection:
+        with worker.ledger.engine.begin() as connection:
             connection.execute(text("set local statement_timeout = 0"))
             connection.execute(text(statement), values)
     progress(f"{2 * orders * VERSIONS} entries made in {time.monotonic() - started:.1f} s")
     started, sealed = time.monotonic(), 0
     while sealed < 2 * orders * VERSIONS:
-        sealed += seal(parts)
+        sealed += seal(worker)
     progress(f"sealed in {time.monotonic() - started:.1f} s")
-    anchor(parts)
-    with parts.ledger.engine.begin() as connection:
+    anchor(worker)
+    with worker.ledger.engine.begin() as connection:
         connection.execute(text("analyze"))
     return link
 

@@ -119,7 +119,7 @@ def _halves(lines: Lines) -> Iterator[Lines]:
     yield [*([(first, quantity - 1)] if quantity > 1 else []), *others]
 
 
-def _until(on: Stage, flow: str, owed: int, kills: int = 0) -> int:
+def _until(on: Stage, flow: str, expected: int, kills: int = 0) -> int:
     """Wait until a flow has delivered everything; kill workers on the way, and say how many."""
     give_up = time.monotonic() + GIVE_UP_SECONDS
     killed = 0
@@ -130,12 +130,14 @@ def _until(on: Stage, flow: str, owed: int, kills: int = 0) -> int:
             )
         )
         done = counts.get("delivered", 0)
-        if counts == {"delivered": owed}:
+        if counts == {"delivered": expected}:
             return killed
         if time.monotonic() > give_up:
-            raise RuntimeError(f"Not in line after {GIVE_UP_SECONDS:.0f} s: {counts} of {owed}.")
+            raise RuntimeError(
+                f"Not in line after {GIVE_UP_SECONDS:.0f} s: {counts} of {expected}."
+            )
         # Spread over the way, so that each time another part of the work is hit.
-        if killed < kills and done >= owed * killed / (kills + 1):
+        if killed < kills and done >= expected * killed / (kills + 1):
             killed += _strike(on)
             time.sleep(0.005)
         else:

@@ -98,7 +98,7 @@ def _until_in_line(on: Stage) -> None:
     """Until every order of the sandbox is delivered and nothing is on its way."""
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while True:
-        owed = len(on.sandbox.get("/state/orders")["ids"])
+        expected = len(on.sandbox.get("/state/orders")["ids"])
         [(delivered, unfinished)] = on.rows(
             """
             select count(*) filter (where flow = 'orders' and state = 'delivered'),
@@ -107,8 +107,8 @@ def _until_in_line(on: Stage) -> None:
             from delivery
             """
         )
-        if delivered == owed and not unfinished:
+        if delivered == expected and not unfinished:
             return
         if time.monotonic() > give_up:
-            raise RuntimeError(f"{delivered} of {owed} in line, {unfinished} open: given up")
+            raise RuntimeError(f"{delivered} of {expected} in line, {unfinished} open: given up")
         time.sleep(0.2)

@@ -2,7 +2,7 @@
 
 Real processes: two warm workers, beat, embedded servers, and both APIs emulated at 100 calls in
 10 s. Each case has an installation of its own. Before the tick, other orders of the same customers
-are brought over, which makes customers and abilities known; then the limits' windows may pass.
+are brought over, which makes customers and capabilities known; then the limits' windows may pass.
 """
 
 from __future__ import annotations
@@ -123,14 +123,16 @@ def _measure(on: Stage) -> Measured:
 
 
 def _until_in_line(on: Stage) -> None:
-    owed = len(on.sandbox.get("/state/orders")["ids"])
+    expected = len(on.sandbox.get("/state/orders")["ids"])
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while True:
         counts = dict(
             on.rows("select state, count(*) from delivery where flow = 'orders' group by state")
         )
-        if counts == {"delivered": owed}:
+        if counts == {"delivered": expected}:
             return
         if time.monotonic() > give_up:
-            raise RuntimeError(f"Not in line after {GIVE_UP_SECONDS:.0f} s: {counts} of {owed}.")
+            raise RuntimeError(
+                f"Not in line after {GIVE_UP_SECONDS:.0f} s: {counts} of {expected}."
+            )
         time.sleep(0.1)

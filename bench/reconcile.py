@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.reconcile_filling import NAME, fill, read_again, ship
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
@@ -91,18 +91,18 @@ def run(progress: Progress, orders: int = ORDERS) -> dict[str, Any]:
         SandboxProcess(**config.model_dump(mode="json")) as sandbox,
     ):
         settings = Settings(data=Path(folder) / "data", quota_reserve=0.0, send_batch=1000)
-        with opened(settings) as parts:
-            _connect(parts, sandbox, config)
+        with opened(settings) as worker:
+            _connect(worker, sandbox, config)
             counts = {
                 "order": config.orders,
                 "transaction": config.transactions,
                 "subscription": config.subscriptions,
             }
-            fill(settings, parts, sandbox, counts, progress)
-            progress(f"{ship(parts, sandbox, SHIPPED)} orders shipped")
+            fill(settings, worker, sandbox, counts, progress)
+            progress(f"{ship(worker, sandbox, SHIPPED)} orders shipped")
             planted = _plant(sandbox, progress)
-            read_again(parts)
-            return _measure(settings, parts, sandbox, planted, progress)
+            read_again(worker)
+            return _measure(settings, worker, sandbox, planted, progress)
 
 
 def _plant(sandbox: SandboxProcess, progress: Progress) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def _plant(sandbox: SandboxProcess, progress: Progress) -> list[tuple[str, str]]
 
 def _measure(
     settings: Settings,
-    parts: Parts,
+    worker: WorkerContext,
     sandbox: SandboxProcess,
     planted: list[tuple[str, str]],
     progress: Progress,
@@ -129,7 +129,7 @@ def _measure(
         "SYNCLINE_LOG_LEVEL": "warning",
     }
     command = [sys.executable, "-m", "workers.console.main", "reconcile", "run", NAME, "--json"]
-    command += ["--since", str(parts.open_line(NAME).link.start_from)]
+    command += ["--since", str(worker.open_line(NAME).link.start_from)]
     began = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         told = "" if process.stdout is None else process.stdout.read()
@@ -138,7 +138,7 @@ def _measure(
     seconds = time.monotonic() - began
     certificate = json.loads(told)
     calls = {side: len(sandbox.calls(side)) - many for side, many in before.items()}
-    found = parts.ledger.run(
+    found = worker.ledger.run(
         lambda c: c.execute(
             text(
                 """
@@ -168,6 +168,6 @@ def _measure(
     }
 
 
-def _connect(parts: Parts, sandbox: SandboxProcess, config: SandboxConfig) -> None:
+def _connect(worker: WorkerContext, sandbox: SandboxProcess, config: SandboxConfig) -> None:
     mapping = default_document("detail", PLAY_MONEY) + STATUSES
-    connect(parts, sandbox, config, mapping, name=NAME)
+    connect(worker, sandbox, config, mapping, name=NAME)

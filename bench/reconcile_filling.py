@@ -1,9 +1,9 @@
 """Two sides in line, made fast: HighLevel's records read, and Halo's rows of them confirmed.
 
-What is recorded, owed, rendered, judged and kept of an answer is done by the steps themselves, and
-the emulation saves each row as it saves one that is posted. What is spared is the way in between:
-rows come and go by thousands and not by pages, without calls, and what they came to is copied into
-the ledger. Each processor has a process of its own.
+What is recorded, requested, rendered, judged and kept of an answer is done by the steps themselves,
+and the emulation saves each row as it saves one that is posted. What is spared is the way in
+between: rows come and go by thousands and not by pages, without calls, and what they came to is
+copied into the ledger. Each processor has a process of its own.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sqlalchemy import Connection, text
 from syncline import jsontext
 from syncline.calls import capabilities
 from syncline.calls.calls import Outcome
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation
-from syncline.halo.client import HaloClient, Received
+from syncline.halo.client import HaloClient, HaloResponse
 from syncline.halo_changes.polling import poll
 from syncline.ingest.record import record
 from syncline.ingest.rereading import reread
@@ -48,7 +48,7 @@ AT_ONCE = 2_000
 
 SHOWN = {"order": "single", "transaction": "list", "subscription": "list"}
 FACETS = {"single": "event", "list": "list"}
-"""An event tells the whole of an order, so that no detail is owed."""
+"""An event tells the whole of an order, so that no detail is requested."""
 SENT = ("highlevel.subscription", "client", "user", "recurring")
 """Of these there are few: they are read and sent as ever."""
 SAVED = ("order", "invoice", "payment", "credit")
@@ -58,7 +58,7 @@ Progress = Callable[[str], None]
 
 def fill(
     settings: Settings,
-    parts: Parts,
+    worker: WorkerContext,
     sandbox: SandboxProcess,
     counts: dict[str, int],
     progress: Progress,
@@ -67,7 +67,7 @@ def fill(
 
     Args:
         settings: of the installation, which the processes share.
-        parts: of this process.
+        worker: of this process.
         sandbox: both sides.
         counts: how many records there are of each kind.
         progress: is told how far it came.
@@ -93,31 +93,31 @@ def fill(
             some = ranges[at : max(2 * PROCESSES, 2 * at)]
             list(pool.map(_read, some))
             at += len(some)
-            _analyze(parts)
+            _analyze(worker)
         done("read")
-        parts.ledger.run(_nothing_else_to_read)
-        _analyze(parts)
+        worker.ledger.run(_nothing_else_to_read)
+        _analyze(worker)
         for target in SENT[:-1]:
-            _sent(parts, target)
+            _sent(worker, target)
         done("customers sent")
         for target in SAVED:
-            sweep(parts)
+            sweep(worker)
             many = sum(pool.map(_save, [target] * PROCESSES))
             done(f"{many} {target}s saved")
-            _analyze(parts)
-        _sent(parts, SENT[-1])
-    _drive(parts)
+            _analyze(worker)
+        _sent(worker, SENT[-1])
+    _drive(worker)
 
 
-def ship(parts: Parts, sandbox: SandboxProcess, orders: int) -> int:
+def ship(worker: WorkerContext, sandbox: SandboxProcess, orders: int) -> int:
     """Let goods of so many orders leave in Halo, and be told to HighLevel; returns how many were.
 
     Raises:
         RuntimeError: not all of them were.
     """
-    line = parts.open_line(NAME)
+    line = worker.open_line(NAME)
     poll(line)  # what there is by now is not new
-    sold = parts.ledger.run(
+    sold = worker.ledger.run(
         lambda c: c.execute(
             text(
                 """
@@ -133,14 +133,14 @@ def ship(parts: Parts, sandbox: SandboxProcess, orders: int) -> int:
     for at, order_id in enumerate(sold):
         sandbox.consign(order_id, note=f"Tracking: 1Z{at:06}\nCarrier: UPS")
     poll(line)
-    _drive(parts)
+    _drive(worker)
     shipped = "select count(*) from delivery where target = 'fulfillment'"
-    return int(parts.ledger.run(lambda c: c.execute(text(shipped)).scalar_one()))
+    return int(worker.ledger.run(lambda c: c.execute(text(shipped)).scalar_one()))
 
 
-def read_again(parts: Parts) -> None:
+def read_again(worker: WorkerContext) -> None:
     """Have read what HighLevel shows of the orders that were shipped, as a cadence does."""
-    link = parts.open_line(NAME).link
+    link = worker.open_line(NAME).link
     shipped = """
         select canonical ->> 'order_id' from record
         where kind = 'consignment' and canonical ? 'order_id'"""
@@ -149,16 +149,16 @@ def read_again(parts: Parts) -> None:
         ids = connection.execute(text(shipped)).scalars()
         reread(connection, link, sorted(ids), ["fulfillments"], "cadence")
 
-    parts.ledger.run(work)
-    _drive(parts)
+    worker.ledger.run(work)
+    _drive(worker)
 
 
-def _drive(parts: Parts) -> None:
+def _drive(worker: WorkerContext) -> None:
     """Do what is due, until nothing is."""
-    while nudges := sweep(parts):
+    while nudges := sweep(worker):
         for nudge in nudges:
-            send(parts.open_line(NAME), nudge.target)
-    if left := parts.ledger.run(_left):
+            send(worker.open_line(NAME), nudge.target)
+    if left := worker.ledger.run(_left):
         raise RuntimeError(f"Not in line: {left}")
 
 
@@ -185,9 +185,11 @@ def _posted(path: str, body: dict[str, Any]) -> Any:
 class _Door:
     """Takes arrays as a client of Halo does, and gives them in by the emulation's own door."""
 
-    def post(self, path: str, elements: Sequence[Mapping[str, Any]], _permit: Permit) -> Received:
+    def post(
+        self, path: str, elements: Sequence[Mapping[str, Any]], _permit: Permit
+    ) -> HaloResponse:
         saved = _posted("/halo/save", {"path": path, "elements": list(elements)})
-        return Received(saved["rows"], 201, {})
+        return HaloResponse(saved["rows"], 201, {})
 
 
 _DOOR = cast("HaloClient", _Door())
@@ -198,21 +200,23 @@ _PERMIT = Permit("", "", 0.0, timedelta(0))
 def _read(wanted: tuple[str, int]) -> None:
     """Record some documents of a kind."""
     kind, first = wanted
-    parts: Parts = _here["parts"]
-    line = parts.open_line(NAME)
+    worker: WorkerContext = _here["parts"]
+    line = worker.open_line(NAME)
     asked = {"kind": f"{kind}s", "first": first, "count": AT_ONCE, "shown": SHOWN[kind]}
     payloads = {one["_id"]: one for one in _posted("/documents", asked)["documents"]}
     facet = FACETS[SHOWN[kind]]
-    parts.ledger.run(lambda c: record(c, line.link, line.document, kind, facet, payloads, "pull 0"))
+    worker.ledger.run(
+        lambda c: record(c, line.link, line.document, kind, facet, payloads, "pull 0")
+    )
 
 
 def _save(target_name: str) -> int:
     """Save what is due to a target, until nothing is."""
-    parts: Parts = _here["parts"]
-    line, target, many = parts.open_line(NAME), TARGETS[target_name], 0
+    worker: WorkerContext = _here["parts"]
+    line, target, many = worker.open_line(NAME), TARGETS[target_name], 0
     while True:
-        leases = parts.ledger.run(
-            lambda c: leased.claim(c, line.link.id, target_name, parts.session(), AT_ONCE)
+        leases = worker.ledger.run(
+            lambda c: leased.claim(c, line.link.id, target_name, worker.session(), AT_ONCE)
         )
         if not leases:
             return many
@@ -224,7 +228,7 @@ def _save(target_name: str) -> int:
         verdict = judge(line, target, known, Array(tuple(writes)), Outcome(uuid4(), rows, None))
         if len(verdict.confirmed) < len(writes):
             raise RuntimeError(f"Halo holds other {target_name}s: {verdict.differing[:2]}")
-        parts.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once
+        worker.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once
         many += len(writes)
 
 
@@ -267,12 +271,12 @@ def _nothing_else_to_read(connection: Connection) -> None:
     )
 
 
-def _sent(parts: Parts, target: str) -> None:
-    """Send what is owed to a target; what waits for the first row to be found is not due yet."""
-    sweep(parts)
-    while parts.ledger.run(lambda c: c.execute(text(_OPEN), {"target": target}).scalar_one()):
-        after = send(parts.open_line(NAME), target).after
-        parts.sleep(0.1 if after is None else min(after.total_seconds(), 0.1))
+def _sent(worker: WorkerContext, target: str) -> None:
+    """Send what is due to a target; what waits for the first row is not due yet."""
+    sweep(worker)
+    while worker.ledger.run(lambda c: c.execute(text(_OPEN), {"target": target}).scalar_one()):
+        after = send(worker.open_line(NAME), target).after
+        worker.sleep(0.1 if after is None else min(after.total_seconds(), 0.1))
 
 
 _OPEN = """
@@ -280,8 +284,8 @@ _OPEN = """
                    where target = :target and state not in ('delivered', 'parked'))"""
 
 
-def _analyze(parts: Parts) -> None:
-    with parts.ledger.engine.begin() as connection:
+def _analyze(worker: WorkerContext) -> None:
+    with worker.ledger.engine.begin() as connection:
         connection.execute(text("analyze delivery, record, facet, change, wait"))
 
 

@@ -77,7 +77,7 @@ def run(progress: Progress) -> dict[str, Any]:
         many = _measured(on, TRANSACTIONS, progress)
         again = _unchanged(on, progress)
         progress("dlt: the same list into PostgreSQL")
-        dlt = load_with_dlt(on.sandbox.highlevel_url, on.parts.ledger.engine.url)
+        dlt = load_with_dlt(on.sandbox.highlevel_url, on.worker.ledger.engine.url)
     return {
         "records_per_second": round(TRANSACTIONS / many["seconds"], 1),
         "unchanged_records_per_second": round(again["records"] / again["seconds"], 1),
@@ -96,14 +96,14 @@ def run(progress: Progress) -> dict[str, Any]:
 
 
 def _measured(on: Stage, count: int, progress: Progress) -> dict[str, Any]:
-    """New transactions, created now, until Halo has confirmed everything that they owe."""
+    """New transactions, created now, until Halo has confirmed everything that they ask for."""
     progress(f"{count} new transactions")
     on.sandbox.add_transactions(count)
     with _watched(on) as watch:
         [(began,)] = on.rows("select clock_timestamp()")
         seen = _seen(on)
         on.publish_pull("transaction", datetime.now(UTC).date())
-        _until(on, lambda: _seen(on) >= seen + count and _owed(on) == 0)
+        _until(on, lambda: _seen(on) >= seen + count and _undelivered(on) == 0)
         # What is left of the reading: a certificate. The last confirmation is the end.
         [(ended,)] = on.rows("select max(confirmed_at) from delivery where flow = 'payments'")
         [(recorded,)] = on.rows("select max(noticed_at) from record where kind = 'transaction'")
@@ -179,7 +179,7 @@ def _seen(on: Stage) -> int:
     return int(many)
 
 
-def _owed(on: Stage) -> int:
+def _undelivered(on: Stage) -> int:
     [(many,)] = on.rows(
         """
         select count(*) from (
@@ -191,7 +191,7 @@ def _owed(on: Stage) -> int:
 
 def _all_in_line(on: Stage) -> bool:
     [(orders,)] = on.rows("select count(*) from record where kind = 'order'")
-    return orders == ORDERS and _seen(on) == WARM_UP and _owed(on) == 0
+    return orders == ORDERS and _seen(on) == WARM_UP and _undelivered(on) == 0
 
 
 def _until(on: Stage, done: Callable[[], bool]) -> None:

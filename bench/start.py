@@ -26,7 +26,7 @@ from sqlalchemy import text
 
 from bench.processes import servers_in
 from bench.records import DAY
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig, Token
 from syncline.sandbox.process import SandboxProcess
@@ -141,11 +141,11 @@ def _connected(settings: Settings, progress: Progress) -> Iterator[str]:
         for number in range(1, CONNECTIONS + 1):
             config = _config(f"{LOCATION[:-1]}{number}")
             sandbox = stack.enter_context(SandboxProcess(**config.model_dump(mode="json")))
-            with opened(settings) as parts:
-                connect(parts, sandbox, config, mapping, name=f"shop-{number}")
+            with opened(settings) as worker:
+                connect(worker, sandbox, config, mapping, name=f"shop-{number}")
         progress(f"{CONNECTIONS} connections read what there is")
-        with opened(settings) as parts:
-            order = _when_read(parts)
+        with opened(settings) as worker:
+            order = _when_read(worker)
         yield order
 
 
@@ -161,11 +161,11 @@ def _config(location: str) -> SandboxConfig:
     )
 
 
-def _when_read(parts: Parts) -> str:
+def _when_read(worker: WorkerContext) -> str:
     """Wait until every connection has read and delivered; returns the id of an order."""
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
-        with parts.ledger.begin() as connection:
+        with worker.ledger.begin() as connection:
             found = connection.execute(
                 text(
                     """
@@ -177,8 +177,8 @@ def _when_read(parts: Parts) -> str:
                     """
                 )
             ).one()
-        order, read, owed = found
-        if order is not None and read == CONNECTIONS and owed == 0:
+        order, read, expected = found
+        if order is not None and read == CONNECTIONS and expected == 0:
             return str(order)
         time.sleep(0.5)
     raise RuntimeError(f"Not read after {GIVE_UP_SECONDS:.0f} s: {tuple(found)}.")

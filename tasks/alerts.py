@@ -6,16 +6,16 @@ from celery import shared_task
 
 from syncline.calls.context import Nudge
 from syncline.quota.lanes import Lane
-from tasks.context import parts
+from tasks.context import worker
 from tasks.nudging import flag
 
 
 @shared_task(name="syncline.upkeep.alerts")
 def evaluate() -> None:
-    """Open, update and close alerts, and owe what people shall be told."""
+    """Open, update and close alerts, and request what people shall be told."""
     from syncline.alerts.run import evaluate as evaluate_step
 
-    here = parts()
+    here = worker()
     here.announce(evaluate_step(here))
 
 
@@ -25,7 +25,7 @@ def tell(connection: str) -> None:
     from syncline.alerts.channels import notify
     from syncline.alerts.ticket_settings import watch
 
-    here = parts()
+    here = worker()
     here.nudges.clear(connection, Lane.UPKEEP, flag("tell", ""))
     line = here.open_line(connection)
     after = notify(here, line.link)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.errors import Broken
 
-_parts: Parts | None = None
-_make: Callable[[], Parts] | None = None
+_worker: WorkerContext | None = None
+_make: Callable[[], WorkerContext] | None = None
 
 
-def install(make: Callable[[], Parts]) -> None:
-    """Say how the parts are made, at the first task or the worker's start."""
-    global _make, _parts
-    _make, _parts = make, None
+def install(make: Callable[[], WorkerContext]) -> None:
+    """Say how the context is made, at the first task or the worker's start."""
+    global _make, _worker
+    _make, _worker = make, None
 
 
-def parts() -> Parts:
-    """The parts of this process."""
-    global _parts  # noqa: PLW0603 - one process, one set of parts
-    if _parts is None:
+def worker() -> WorkerContext:
+    """The context of this process."""
+    global _worker  # noqa: PLW0603 - one process, one context
+    if _worker is None:
         if _make is None:
             raise Broken("A task ran before its process was put together.")
-        _parts = _make()
-    return _parts
+        _worker = _make()
+    return _worker

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from syncline.calls.context import Nudge
 from syncline.quota.lanes import Lane
-from tasks.context import parts
+from tasks.context import worker
 from tasks.nudging import flag
 
 
@@ -15,7 +15,7 @@ def send(connection: str, target: str) -> None:
     """Deliver what is due to one target of a connection."""
     from syncline.runtime.registry import send as send_step
 
-    here = parts()
+    here = worker()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("send", target))
     after = send_step(here.open_line(connection), target).after
     if after is not None:
@@ -27,7 +27,7 @@ def look_up(connection: str, target: str) -> None:
     """Find out what became of doubtful deliveries whose settle time has passed."""
     from syncline.runtime.registry import look_up as look_up_step
 
-    here = parts()
+    here = worker()
     here.nudges.clear(connection, Lane.DELIVERIES, flag("look_up", target))
     after = look_up_step(here.open_line(connection), target).after
     if after is not None:

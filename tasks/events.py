@@ -6,7 +6,7 @@ from celery import shared_task
 
 from syncline.calls.context import Nudge
 from syncline.quota.lanes import Lane
-from tasks.context import parts
+from tasks.context import worker
 from tasks.nudging import flag
 
 
@@ -15,7 +15,7 @@ def handle() -> None:
     """Handle the webhooks that are stored and not handled yet."""
     from syncline.webhooks.handling import handle as handle_step
 
-    here = parts()
+    here = worker()
     here.nudges.clear("", Lane.EVENTS, flag("events", ""))
     after = handle_step(here)
     if after is not None:

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from syncline.calls.context import Nudge
 from syncline.quota.lanes import Lane
-from tasks.context import parts
+from tasks.context import worker
 from tasks.nudging import day, flag
 
 
@@ -33,7 +33,7 @@ def halo(connection: str) -> None:
     """Look what changed in a connection's Halo since the last look."""
     from syncline.halo_changes.polling import poll
 
-    here = parts()
+    here = worker()
     here.nudges.clear(connection, Lane.PULLS, flag("poll_halo", ""))
     after = poll(here.open_line(connection))
     if after is not None:
@@ -43,10 +43,10 @@ def halo(connection: str) -> None:
 def _pull(connection: str, kind: str, since: str | None, until: str | None) -> None:
     from syncline.ingest.pull import pull
 
-    here = parts()
+    here = worker()
     line = here.open_line(connection)
     if not line.link.reads:
-        return  # its note says why; the windows that are owed are read once it is started
+        return  # its note says why; the windows that are requested are read once it is started
     first = day(since, line.link.start_from)
     last = day(until, here.now().date())
     here.nudges.clear(connection, Lane.PULLS, flag(f"pull:{kind}:{first}:{last}", ""))

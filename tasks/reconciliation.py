@@ -6,7 +6,7 @@ from celery import shared_task
 
 from syncline.calls.context import Nudge
 from syncline.quota.lanes import Lane
-from tasks.context import parts
+from tasks.context import worker
 from tasks.nudging import flag
 
 
@@ -14,12 +14,12 @@ from tasks.nudging import flag
 def run(connection: str, period: str | None = None) -> None:
     """Go on with a connection's run, or begin one of a period: `2026`, `2026-11`, `last`.
 
-    Without a period only a run that is owed goes on.
+    Without a period only a run that is requested goes on.
     """
     from syncline.reconciliation.due import asked, period_of
     from syncline.reconciliation.run import advance, begin
 
-    here = parts()
+    here = worker()
     here.nudges.clear(connection, Lane.BACKFILL, flag("reconcile", ""))
     line = here.open_line(connection)
     if period is not None:

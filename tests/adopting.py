@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from syncline.adopt.run import Adopted, Survey, settle, survey
-from syncline.calls.calls import halo_gate
+from syncline.adopt.run import AdoptionResult, Survey, apply_survey, survey
+from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
 from syncline.halo.entities.rows import read_row
@@ -34,18 +34,18 @@ def standing(make: Worlds, **options: Any) -> World:
 
 
 def since(world: World) -> date:
-    return world.parts.now().date() - timedelta(days=31)
+    return world.worker.now().date() - timedelta(days=31)
 
 
 def surveyed(world: World) -> Survey:
     return survey(world.reopened(), since(world), quiet)
 
 
-def adopted(world: World) -> Adopted:
-    return settle(world.reopened(), surveyed(world), quiet)
+def adopted(world: World) -> AdoptionResult:
+    return apply_survey(world.reopened(), surveyed(world), quiet)
 
 
-def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str], bool]) -> None:
+def killed_while_it_applies(world: World, seen: Survey, at: Callable[[int, str], bool]) -> None:
     """An adoption that dies at the point, by number and name, that `at` chooses."""
 
     def strike(number: int, name: str) -> None:
@@ -54,7 +54,7 @@ def killed_while_it_settles(world: World, seen: Survey, at: Callable[[int, str],
 
     mortal = Mortal(world, strike)
     with pytest.raises(Killed):
-        settle(world.reopened(), seen, quiet)
+        apply_survey(world.reopened(), seen, quiet)
     mortal.silence()
 
 
@@ -78,8 +78,8 @@ def _raw(line: Line, resource: AnyResource, row_id: int, permit: Permit) -> dict
 
 def money_held(world: World) -> dict[str, dict[str, Any]]:
     """All money that Halo holds; invoices and recurring invoices are of one sequence."""
-    line = world.parts.open_line("acme")
-    gate = halo_gate(line, Lane.UPKEEP)
+    line = world.worker.open_line("acme")
+    api = halo_calls(line, Lane.UPKEEP)
     found: dict[str, dict[str, Any]] = {}
     for resources, first in (
         ({"invoice": INVOICE, "recurring": RECURRING}, 400_001),
@@ -92,7 +92,7 @@ def money_held(world: World) -> dict[str, dict[str, Any]]:
             first += IN_A_ROW  # noqa: PLW2901 - where it goes on
             while wanted:
                 makes = [partial(_raw, line, resources[table], row) for table, row in wanted]
-                outcomes = gate.read_many(["look"] * len(wanted), makes)
+                outcomes = api.read_many(["look"] * len(wanted), makes)
                 for (table, row), outcome in zip(wanted, outcomes, strict=False):
                     if outcome.error is None:
                         found[f"{table} {row}"] = outcome.result  # type: ignore[assignment]  # the row

@@ -19,14 +19,14 @@ def refuse(sandbox: SandboxProcess, ids: list[str]) -> None:
 def accept(world: World, sandbox: SandboxProcess) -> None:
     """Let Halo take all orders, and send those again that were parked."""
     refuse(sandbox, [])
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         unleased.retry(connection, None)
     world.drive()
 
 
 def tell(world: World) -> None:
-    """One evaluation, and what it owes brought to Halo."""
-    evaluate(world.parts)
+    """One evaluation, and what it asks for brought to Halo."""
+    evaluate(world.worker)
     world.drive()
 
 

@@ -82,12 +82,12 @@ def _command_line_is_built_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _engines() -> Iterator[Engines]:
-    import workers.parts  # noqa: PLC0415
+    import workers.context  # noqa: PLC0415
     from syncline.ledger.database import connect  # noqa: PLC0415
     from tests.engines import Engines  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patched, Engines(connect) as engines:
-        patched.setattr(workers.parts, "connect", engines.connect)
+        patched.setattr(workers.context, "connect", engines.connect)
         yield engines
 
 

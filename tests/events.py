@@ -53,7 +53,7 @@ def arrive(world: World, *bodies: bytes, source: str = "highlevel") -> None:
         }
         for body in bodies
     ]
-    with world.parts.ledger.engine.begin() as connection:
+    with world.worker.ledger.engine.begin() as connection:
         connection.execute(insert, came)
 
 
@@ -75,9 +75,9 @@ def event_states(world: World) -> list[tuple[str, str | None]]:
     return [(row.state, row.note) for row in world.rows("select * from event order by id")]
 
 
-def event_figures(world: World) -> missed.Figures:
+def event_figures(world: World) -> missed.MissedEvents:
     link = world.reopened().link
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         return missed.figures(
             connection,
             link.id,

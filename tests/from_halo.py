@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from syncline.calls.calls import halo_gate
+from syncline.calls.calls import halo_calls
 from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, World, Worlds, small
@@ -69,9 +69,9 @@ def money_row(world: World, target: str = "payment") -> Any:
 
 def delete(world: World, path: str) -> None:
     """What a person does in Halo's own screens, by its API."""
-    line = world.parts.open_line(NAME)
-    gate = halo_gate(line, Lane.UPKEEP)
-    gate.read(f"DELETE {path}", lambda permit: line.halo.delete(path, permit))
+    line = world.worker.open_line(NAME)
+    api = halo_calls(line, Lane.UPKEEP)
+    api.read(f"DELETE {path}", lambda permit: line.halo.delete(path, permit))
 
 
 def tracked(world: World) -> None:

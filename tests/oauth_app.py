@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import SecretStr
 
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.quota_keys import highlevel_key
 from syncline.credentials import oauth_install
 from syncline.highlevel.oauth import authorize_url
@@ -18,7 +18,7 @@ from syncline.quota.lanes import Lane
 from syncline.sandbox.config import APP_SCOPES, SandboxConfig
 from syncline.transport import Transport
 from tests.world import NAME, World
-from workers.lines import oauth_desk
+from workers.lines import oauth_endpoint
 
 REDIRECT = "http://127.0.0.1:8734/callback"
 
@@ -30,7 +30,7 @@ APP: dict[str, Any] = {
 
 
 def link_of(world: World) -> Link:
-    return world.parts.ledger.run(lambda c: connections.by_name(c, NAME))
+    return world.worker.ledger.run(lambda c: connections.by_name(c, NAME))
 
 
 def install(world: World, *, company: bool = False, link: Link | None = None) -> None:
@@ -45,12 +45,12 @@ def install(world: World, *, company: bool = False, link: Link | None = None) ->
     code = parse_qs(urlsplit(httpx.get(page).headers["location"]).query)["code"][0]
     link = link or link_of(world)
     transport = Transport(connections=1)
-    desk = oauth_desk(world.settings, transport, link, world.parts.now)
-    assert desk is not None
-    gate = Gate(world.parts, (link.id, link.name), highlevel_key(link), Lane.UPKEEP)
+    endpoint = oauth_endpoint(world.settings, transport, link, world.worker.now)
+    assert endpoint is not None
+    api = ApiCalls(world.worker, (link.id, link.name), highlevel_key(link), Lane.UPKEEP)
     try:
         oauth_install.install(
-            world.parts, link, desk, gate.read, SecretStr(code), REDIRECT, company=company
+            world.worker, link, endpoint, api.read, SecretStr(code), REDIRECT, company=company
         )
     finally:
         transport.close()

@@ -80,7 +80,7 @@ def noticed(world: World) -> None:
         """
     ):
         world.hurry()
-        for nudge in sweep(world.parts):
+        for nudge in sweep(world.worker):
             if nudge.target != "fulfillment":
                 world.follow(nudge)
         if time.monotonic() > give_up:

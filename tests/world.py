@@ -14,13 +14,13 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.credentials.stored import keep
 from syncline.errors import SynclineError
 from syncline.halo_changes.polling import poll
 from syncline.highlevel import paging
-from syncline.ingest.mapping_changed import owe_again
-from syncline.ingest.pull import Finished, owe, pull
+from syncline.ingest.mapping_changed import request_again
+from syncline.ingest.pull import Finished, pull, request_windows
 from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
@@ -37,7 +37,7 @@ from syncline.settings import Settings
 from syncline.webhooks.handling import handle
 from tests.installations import Installations
 from tests.moves import by_hand
-from workers.parts import make_parts
+from workers.context import make_context
 
 NAME = "acme"
 PROFILES = ("generous", "plain", "awkward")
@@ -93,7 +93,9 @@ class World:
             "settle": timedelta(seconds=settle),
         }
         self.settings = Settings(**{**defaults, **settings})
-        self.parts: Parts = make_parts(self.settings, database_url, redis_url, self._announce)
+        self.worker: WorkerContext = make_context(
+            self.settings, database_url, redis_url, self._announce
+        )
         self.nudges: list[Nudge] = []
         self.failures: list[SynclineError] = []
         self.closed = False
@@ -104,26 +106,26 @@ class World:
     def close(self) -> None:
         """End the session and close every socket, so that no test inherits one."""
         self.closed = True
-        vars(self.parts.ledger).pop("begin", None)  # a test may have let it die
-        self.parts.close()
+        vars(self.worker.ledger).pop("begin", None)  # a test may have let it die
+        self.worker.close()
 
     def pull(self, kind: str = "order", since: date | None = None) -> Finished:
-        today = self.parts.now().date()
+        today = self.worker.now().date()
         return pull(
-            self.parts.open_line(NAME),
+            self.worker.open_line(NAME),
             kind,
             since or today - timedelta(days=30),
             today,
             Lane.PULLS,
         )
 
-    def owe_pull(self, kind: str = "order", days: int = 30) -> None:
+    def request_pull(self, kind: str = "order", days: int = 30) -> None:
         """Note a window to be read, as beat does; `drive` reads it, whatever fails meanwhile."""
-        today = self.parts.now().date()
-        with self.parts.ledger.begin() as connection:
+        today = self.worker.now().date()
+        with self.worker.ledger.begin() as connection:
             link = connections.by_name(connection, NAME)
             windows = paging.windows(today - timedelta(days=days), today, today=today)
-            owe(connection, link.id, kind, windows)
+            request_windows(connection, link.id, kind, windows)
 
     def drive(self, seconds: float = 20) -> None:
         """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
@@ -138,7 +140,7 @@ class World:
     def follow_all(self) -> bool:
         """One sweep, and what it asks for; returns whether that was anything."""
         self.hurry()
-        nudges = sweep(self.parts)
+        nudges = sweep(self.worker)
         for nudge in nudges:
             self.follow(nudge)
         return bool(nudges)
@@ -147,15 +149,15 @@ class World:
         """Do what a worker does with a nudge; an error ends the task and not the worker."""
         try:
             if nudge.task == "events":
-                handle(self.parts)
+                handle(self.worker)
                 return
-            line = self.parts.open_line(nudge.connection)
+            line = self.worker.open_line(nudge.connection)
             if nudge.task == "send":
                 send(line, nudge.target)
             elif nudge.task == "look_up":
                 look_up(line, nudge.target)
             elif nudge.task == "owe_again":
-                owe_again(line)
+                request_again(line)
             elif nudge.task == "poll_halo":
                 poll(line)
             elif nudge.task == "reconcile":
@@ -169,13 +171,13 @@ class World:
 
     def schedule(self) -> None:
         """One tick of the schedule, and what it asks for."""
-        for nudge in due_pulls(self.parts):
+        for nudge in due_pulls(self.worker):
             self.follow(nudge)
 
     def reopened(self) -> Line:
         """The connection as the ledger says it now, not as it was a second ago."""
-        self.parts.open_line.forget()
-        return self.parts.open_line(NAME)
+        self.worker.open_line.forget()
+        return self.worker.open_line(NAME)
 
     def hurry(self) -> None:
         """Spare the pauses that are only politeness; the settle time of doubtful writes stays."""
@@ -212,11 +214,11 @@ class World:
         }
 
     def rows(self, sql: str, **parameters: Any) -> list[Any]:
-        with self.parts.ledger.engine.begin() as connection:
+        with self.worker.ledger.engine.begin() as connection:
             return list(connection.execute(text(sql), parameters))
 
     def do(self, sql: str, **parameters: Any) -> None:
-        with self.parts.ledger.engine.begin() as connection:
+        with self.worker.ledger.engine.begin() as connection:
             by_hand(connection, sql, parameters)
 
     def _announce(self, _: Nudges, wanted: Iterable[Nudge]) -> None:
@@ -242,9 +244,9 @@ class World:
             mode="sandbox",
             start_from=date(2026, 1, 1),
         )
-        with self.parts.ledger.begin() as connection:
+        with self.worker.ledger.begin() as connection:
             link = new_connections.add(connection, new)
-            sealer = self.parts.sealer
+            sealer = self.worker.sealer
             keep(connection, sealer, link.location_place, "private_token", SecretStr(TOKEN))
             secret = SecretStr(sandbox_defaults.halo_client_secret)
             keep(connection, sealer, link.tenant_place, "client_secret", secret)

@@ -1,1 +1,1 @@
-"""Processes, and the one place where the parts are put together."""
+"""Processes, and the one place where their context is put together."""

@@ -19,7 +19,7 @@ from celery.signals import (
 
 import tasks
 from schedules.ticks import beat_schedule, ticks
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.settings import Settings
 from tasks import context
 from tasks.nudging import publish
@@ -42,14 +42,14 @@ app.conf.task_annotations = {tick.task: {"send_events": False} for tick in ticks
 app.set_default()
 
 
-def put_together() -> Parts:
-    """The parts of this process, over the servers of this installation."""
+def put_together() -> WorkerContext:
+    """The context of this process, over the servers of this installation."""
     # Beat and Flower load this app too, and never ask for any.
+    from workers.context import make_context  # noqa: PLC0415
     from workers.embedded.servers import ensure  # noqa: PLC0415
-    from workers.parts import make_parts  # noqa: PLC0415
 
     servers = ensure(settings)
-    return make_parts(settings, servers.database_url, servers.redis_url, publish)
+    return make_context(settings, servers.database_url, servers.redis_url, publish)
 
 
 def use_broker() -> None:
@@ -84,12 +84,12 @@ def _mark(**_: Any) -> None:
 @worker_init.connect(weak=False)
 def _begin(**_: Any) -> None:
     context.install(put_together)
-    context.parts().session()
+    context.worker().session()
 
 
 @worker_shutdown.connect(weak=False)
 def _end(**_: Any) -> None:
-    context.parts().close()
+    context.worker().close()
 
 
 use_broker()

@@ -31,7 +31,7 @@ class Crew:
         return ",".join(lane.queue for lane in self.lanes)
 
 
-# Reading has a crew of its own, so that a long backfill never delays what is owed to the other
+# Reading has a crew of its own, so that a long backfill never delays what is due to the other
 # side. Upkeep belongs to both: the sweep goes on while either lives.
 CREWS = (
     Crew("deliver", (Lane.EVENTS, Lane.DELIVERIES, Lane.UPKEEP)),

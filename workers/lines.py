@@ -10,7 +10,7 @@ from threading import Lock
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.credentials.halo_tokens import LedgerTokens
 from syncline.credentials.oauth_refresh import InstalledTokens
@@ -19,7 +19,7 @@ from syncline.engine.connection_rules import rules_of
 from syncline.errors import Refused
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient, PrivateToken, TokenSource
-from syncline.highlevel.oauth import OAuthDesk
+from syncline.highlevel.oauth import OAuthEndpoint
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.settings import Settings
@@ -32,7 +32,7 @@ LINE_KEPT = 5.0
 class KeptLines:
     """The lines of a process, over one transport: see `Lines`."""
 
-    def __init__(self, worker: Parts, transport: Transport) -> None:
+    def __init__(self, worker: WorkerContext, transport: Transport) -> None:
         self._worker = worker
         self._transport = transport
         self._lock = Lock()
@@ -97,9 +97,11 @@ class KeptLines:
             return PrivateToken(token)
         key = (link.name, link.location_place, link.company_id, link.highlevel_url)
         if key not in self._installed:
-            desk = oauth_desk(self._worker.settings, self._transport, link, self._worker.now)
+            endpoint = oauth_endpoint(
+                self._worker.settings, self._transport, link, self._worker.now
+            )
             self._installed[key] = InstalledTokens(
-                self._worker.ledger, self._worker.sealer, link, desk, self._worker.now
+                self._worker.ledger, self._worker.sealer, link, endpoint, self._worker.now
             )
         return self._installed[key]
 
@@ -114,13 +116,13 @@ class KeptLines:
         return found
 
 
-def oauth_desk(
+def oauth_endpoint(
     settings: Settings, transport: Transport, link: Link, now: Callable[[], datetime]
-) -> OAuthDesk | None:
+) -> OAuthEndpoint | None:
     """Asks for the tokens of the app in the settings; None where there is none."""
     if settings.highlevel_client_id is None or settings.highlevel_client_secret is None:
         return None
-    return OAuthDesk(
+    return OAuthEndpoint(
         transport,
         base_url=link.highlevel_url,
         client_id=settings.highlevel_client_id,

@@ -57,7 +57,7 @@ class SessionKeeper:
             )
 
     def close(self) -> None:
-        """End the session of a process that stops, and wait until its heart stands still."""
+        """End the session of a process that stops, and wait until its heartbeat has stopped."""
         self._stop.set()
         self.abandon()
         if self._thread is not None:

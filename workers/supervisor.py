@@ -44,14 +44,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long a process that died rests: `first`, doubled each time up to `longest`.
+    """How long a process that died waits: `first`, doubled each time up to `longest`.
 
-    One that had lived for `settled` begins at `first` again.
+    One that had lived for `stable` begins at `first` again.
     """
 
     first: timedelta = timedelta(seconds=0.2)
     longest: timedelta = timedelta(seconds=30)
-    settled: timedelta = timedelta(seconds=20)
+    stable: timedelta = timedelta(seconds=20)
 
     def rest(self, deaths: int) -> timedelta:
         """The rest after so many deaths in a row."""
@@ -74,7 +74,7 @@ class Supervisor:
     Args:
         logs: the folder in which each process writes NAME.log.
         grace: how long `stop` waits after SIGTERM before it kills.
-        backoff: how long a process that died rests.
+        backoff: how long a process that died waits.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Supervisor:
     def _bury(self, child: _Child, why: str, now: float) -> None:
         lived = now - child.started
         child.running = None
-        child.deaths = 1 if lived > self._backoff.settled.total_seconds() else child.deaths + 1
+        child.deaths = 1 if lived > self._backoff.stable.total_seconds() else child.deaths + 1
         rest = self._backoff.rest(child.deaths)
         child.start_at = now + rest.total_seconds()
         if not self._stopping:

@@ -13,11 +13,11 @@ import typer
 from rich.console import RenderableType
 
 from syncline.adopt import run as step
-from syncline.adopt.money import KINDS, Money
-from syncline.adopt.money_matching import Group, Pair
-from syncline.adopt.order_matching import Adoption, Held, Match, Sold
+from syncline.adopt.money import KINDS, AdoptedMoney
+from syncline.adopt.money_matching import Group, MatchedRow
+from syncline.adopt.order_matching import Adoption, HaloOrder, Match, UnmatchedOrder
 from syncline.adopt.run import Survey
-from syncline.adopt.single_rows import TARGETS, Wanted, take
+from syncline.adopt.single_rows import TARGETS, ChosenRow, take
 from syncline.engine.connection_rules import as_live
 from syncline.errors import Refused
 from syncline.terminal.context import command_context
@@ -37,8 +37,8 @@ _PAIR = re.compile(r"(?:(" + "|".join(TARGETS) + r"):)?([^=:\s]+(?::[^=:\s]+)*)=
 class _Likely:
     """What HighLevel has and a row of Halo that may be it, side by side."""
 
-    order: Sold
-    halo: Held
+    order: UnmatchedOrder
+    halo: HaloOrder
     why: str
     target: str = "order"
 
@@ -47,14 +47,14 @@ class _Likely:
 class _Kind:
     """What was found of one kind of money."""
 
-    matched: list[Pair]
+    matched: list[MatchedRow]
     doubtful: list[_Likely]
     rest: list[str]
     unmatched: list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _AdoptionReport:
     """What was found, and what was done about it; the lists at the top are those of orders.
 
     `bills_by_itself` are recurring invoices of our subscriptions that Halo still makes invoices
@@ -116,8 +116,8 @@ def adopt(
 
     Example: syncline adopt acme --start-from 2026-01-01 --doubtful doubtful.csv
     """
-    with command_context(context).open() as parts, progress_bars() as progress:
-        line = as_live(parts.open_line(name))
+    with command_context(context).open() as worker, progress_bars() as progress:
+        line = as_live(worker.open_line(name))
         if decided:
             left = take(line, _pairs(decided), progress)
             say(f"{len(decided) - left} of {len(decided)} adopted.")
@@ -132,7 +132,7 @@ def adopt(
         if apply:
             many = len(seen.found.matched) + seen.money.matched
             agreed(f"Write our reference to {many} rows in Halo?", yes=yes)
-            done = step.settle(line, seen, progress)
+            done = step.apply_survey(line, seen, progress)
             started = not done.unwritten and not keep_stopped
             if started:
                 step.begin(line)
@@ -158,14 +158,14 @@ def _report(
     name: str,
     seen: Survey,
     found: Adoption,
-    money: Money,
+    money: AdoptedMoney,
     *,
     applied: bool = False,
     started: bool = False,
     forgotten: int = 0,
     unwritten: int = 0,
-) -> _Report:
-    return _Report(
+) -> _AdoptionReport:
+    return _AdoptionReport(
         connection=name,
         start_from=seen.since.isoformat(),
         applied=applied,
@@ -193,7 +193,7 @@ def _likely(seen: Survey, found: Adoption) -> list[_Likely]:
     ]
 
 
-def _kind(seen: Survey, money: Money, target: str) -> _Kind:
+def _kind(seen: Survey, money: AdoptedMoney, target: str) -> _Kind:
     group = money.groups[KINDS[target]]
     return _Kind(
         list(group.matched),
@@ -203,7 +203,7 @@ def _kind(seen: Survey, money: Money, target: str) -> _Kind:
     )
 
 
-def _likely_money(seen: Survey, money: Money, target: str, group: Group) -> list[_Likely]:
+def _likely_money(seen: Survey, money: AdoptedMoney, target: str, group: Group) -> list[_Likely]:
     return [
         _Likely(
             money.sold[doubt.source, doubt.role], seen.side.held(target, one.halo), one.why, target
@@ -222,9 +222,9 @@ def _all_likely(seen: Survey) -> list[_Likely]:
     ]
 
 
-def _pairs(texts: Sequence[str]) -> Mapping[Wanted, int]:
+def _pairs(texts: Sequence[str]) -> Mapping[ChosenRow, int]:
     found = [_PAIR.fullmatch(text.strip()) for text in texts]
-    pairs = {Wanted(one[1] or "order", one[2]): int(one[3]) for one in found if one is not None}
+    pairs = {ChosenRow(one[1] or "order", one[2]): int(one[3]) for one in found if one is not None}
     rows = {(wanted.target, row) for wanted, row in pairs.items()}
     if len(pairs) < len(texts) or len(rows) < len(texts):
         raise Refused(
@@ -264,7 +264,7 @@ def _harmless(cell: object) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _done(report: _Report) -> str:
+def _done(report: _AdoptionReport) -> str:
     many = len(report.matched) + sum(len(one.matched) for one in _kinds(report).values())
     taken = f"{many - report.unwritten} rows are adopted, "
     if report.unwritten:
@@ -276,7 +276,7 @@ def _done(report: _Report) -> str:
     return f"{warned}{taken}{doubts} doubtful ones are parked. {go_on}"
 
 
-def _kinds(report: _Report) -> dict[str, _Kind]:
+def _kinds(report: _AdoptionReport) -> dict[str, _Kind]:
     return {
         "invoices": report.invoices,
         "payments": report.payments,
@@ -289,7 +289,7 @@ def _doubts(likely: Sequence[_Likely]) -> int:
     return len({(one.order.id, one.order.amount) for one in likely})
 
 
-def _warnings(report: _Report) -> list[str]:
+def _warnings(report: _AdoptionReport) -> list[str]:
     if not report.bills_by_itself:
         return []
     listed = ", ".join(map(str, report.bills_by_itself[:SHOWN]))
@@ -297,7 +297,7 @@ def _warnings(report: _Report) -> list[str]:
     return [f"{said}: {listed}. They are left as they are."]
 
 
-def _render(report: _Report) -> RenderableType:
+def _render(report: _AdoptionReport) -> RenderableType:
     kinds = _kinds(report)
     each = list(kinds.values())
     figures = [

@@ -21,13 +21,13 @@ from syncline.adopt.money_matching import (
     Charge,
     Group,
     Invoice,
-    Pair,
-    Question,
-    Standing,
+    InvoiceMatch,
+    MatchedRow,
     Template,
+    UnmatchedRow,
 )
 from syncline.adopt.money_queries import KnownRow, OpenMoney
-from syncline.adopt.order_matching import Adoption, Held, Sold
+from syncline.adopt.order_matching import Adoption, HaloOrder, UnmatchedOrder
 from syncline.adopt.pins import park_doubtful, pin_of
 from syncline.adopt.reading import HaloSide, amount_of, as_sold
 from syncline.calls.context import Line
@@ -81,17 +81,17 @@ class MoneySide:
             code = held[row_id].row.currency_code
         return self.by_currency.get(code or 0, "")
 
-    def held(self, target: str, row_id: int) -> Held:
+    def held(self, target: str, row_id: int) -> HaloOrder:
         """A row as it is matched."""
         currency = self.currency(target, row_id)
         if target == "payment":
             paid = self.payments[row_id]
             texts = (paid.row.intent_id.strip(), paid.row.thirdpartyid.strip())
             amount = paid.row.amount
-            return Held(row_id, texts[0], texts, currency, amount, frozenset(), paid.day)
+            return HaloOrder(row_id, texts[0], texts, currency, amount, frozenset(), paid.day)
         one = (self.templates if target == "recurring" else self.invoices)[row_id]
         number = one.row.thirdpartyinvoicenumber.strip()
-        return Held(
+        return HaloOrder(
             id=row_id,
             reference=number,
             texts=(number,) if target == "credit" else one.texts,
@@ -103,7 +103,7 @@ class MoneySide:
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class AdoptedMoney:
     """What belongs together of money.
 
     Attributes:
@@ -114,7 +114,7 @@ class Money:
 
     groups: Mapping[str, Group]
     billing: tuple[int, ...]
-    sold: Mapping[tuple[str, str], Sold]
+    sold: Mapping[tuple[str, str], UnmatchedOrder]
 
     @property
     def matched(self) -> int:
@@ -134,7 +134,7 @@ def match_money(
     side: MoneySide,
     found: Adoption,
     known_orders: Mapping[str, str],
-) -> Money:
+) -> AdoptedMoney:
     """Tell for all money from a day on whether Halo holds it.
 
     Args:
@@ -150,13 +150,13 @@ def match_money(
     free = _Free(side, known)
     invoices, billed = _invoices(connection, line, since, rows, free, _Orders(found, known_orders))
     standing = {
-        one.source_id: Standing(frozenset({one.target_id}), sure=True)
+        one.source_id: InvoiceMatch(frozenset({one.target_id}), sure=True)
         for one in known
         if one.target == "invoice"
     }
-    standing |= {one.source: Standing(frozenset({one.halo}), True) for one in invoices.matched}
+    standing |= {one.source: InvoiceMatch(frozenset({one.halo}), True) for one in invoices.matched}
     standing |= {
-        one.source: Standing(frozenset(row.halo for row in one.candidates), sure=False)
+        one.source: InvoiceMatch(frozenset(row.halo for row in one.candidates), sure=False)
         for one in invoices.doubtful
     }
     paid = [_payment(one) for one in rows if one.target == "payment"]
@@ -165,7 +165,7 @@ def match_money(
         as_sold(one.source_id, one.canonical) for one in rows if one.target == "recurring"
     ]
     templates, billing = money_matching.match_templates(subscribed, free.templates())
-    return Money(
+    return AdoptedMoney(
         {
             "invoices": invoices,
             "payments": money_matching.match_charges(paid, free.payments(), standing, dated=True),
@@ -181,13 +181,13 @@ def match_money(
     )
 
 
-def settle_money(
-    connection: Connection, line: Line, since: date, side: MoneySide, money: Money
+def apply_money(
+    connection: Connection, line: Line, since: date, side: MoneySide, money: AdoptedMoney
 ) -> None:
     """Pin what matched and park what is doubtful, in the caller's transaction."""
     pairs = [(name, one) for name in KINDS for one in money.groups[KINDS[name]].matched]
     questions = [one for group in money.groups.values() for one in group.doubtful]
-    _owe_bills(connection, line, since, [*money.groups["invoices"].matched, *questions])
+    _request_bills(connection, line, since, [*money.groups["invoices"].matched, *questions])
     rows = money_queries.open_money(connection, line.link, since)
     numbers = {(one.source_id, one.role): one.delivery or 0 for one in rows}
     decided = {(one.source, one.role) for _, one in pairs}
@@ -217,12 +217,12 @@ def settle_money(
     park_doubtful(connection, line.worker, reasons)
 
 
-def _owe_bills(
-    connection: Connection, line: Line, since: date, decided: Iterable[Pair | Question]
+def _request_bills(
+    connection: Connection, line: Line, since: date, decided: Iterable[MatchedRow | UnmatchedRow]
 ) -> None:
-    """Owe the invoices that Halo has, or may have, of orders that nobody has paid yet."""
+    """Request the invoices that Halo has, or may have, of orders that nobody has paid yet."""
     sources = {one.source for one in decided if one.role == "invoice"}
-    debts = [
+    requests_made = [
         DeliveryRequest(
             flow=payments.FLOW,
             source_kind=one.kind,
@@ -235,7 +235,7 @@ def _owe_bills(
         for one in money_queries.unbilled(connection, line.link, since)
         if one.source_id in sources
     ]
-    requests.enqueue(connection, line.link.id, line.link.tenant, debts, "adopt")
+    requests.enqueue(connection, line.link.id, line.link.tenant, requests_made, "adopt")
 
 
 class _Orders:
@@ -305,26 +305,26 @@ def _invoices(
     rows: Iterable[OpenMoney],
     free: _Free,
     known: _Orders,
-) -> tuple[Group, list[Sold]]:
-    """The invoices that are owed, then those of orders that nobody has paid yet, on what is left.
+) -> tuple[Group, list[UnmatchedOrder]]:
+    """The requested invoices, then those of orders that nobody has paid yet, on what is left.
 
     In the second place all that was looked for.
     """
-    owed = [known.bill(one) for one in rows if one.target == "invoice"]
+    bills = [known.bill(one) for one in rows if one.target == "invoice"]
     unpaid = [
         known.bill(one)
         for one in money_queries.unbilled(connection, line.link, since)
         if _may_be_billed(one, line.document)
     ]
     pool = free.invoices()
-    first = money_matching.match_invoices(owed, pool)
+    first = money_matching.match_invoices(bills, pool)
     left = set(first.alone)
     rest = [one for one in pool if one.held.id in left]
     second = money_matching.match_invoices(unpaid, rest, near=False)
     group = Group(
         first.matched + second.matched, first.doubtful + second.doubtful, first.rest, second.alone
     )
-    return group, [one.sold for one in (*owed, *unpaid)]
+    return group, [one.sold for one in (*bills, *unpaid)]
 
 
 def _may_be_billed(one: OpenMoney, document: Document) -> bool:
@@ -351,7 +351,7 @@ def _credits(connection: Connection, line: Line, rows: Iterable[OpenMoney]) -> l
         sold = as_sold(one.source_id, one.canonical)
         found.append(
             Charge(
-                Sold(
+                UnmatchedOrder(
                     sold.id,
                     sold.currency,
                     _given_back(one.role, standing.get(one.source_id, set())),

@@ -1,7 +1,7 @@
 """Adoption of money: which invoice, payment, credit and recurring invoice of Halo is which of ours.
 
 As with orders, what is likely and not sure is doubtful, and is not created meanwhile: an amount
-that stands twice in the books is worse than a question.
+that exists twice in the books is worse than a question.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from syncline.adopt import order_matching
-from syncline.adopt.order_matching import SAME_DAYS, Candidate, Held, Sold, own_order
+from syncline.adopt.order_matching import SAME_DAYS, Candidate, HaloOrder, UnmatchedOrder, own_order
 
 _AN = {"invoice": "an invoice", "payment": "a payment", "recurring": "a recurring invoice"}
 _ANY_DAY = date(2000, 1, 1)
@@ -30,7 +30,7 @@ class Bill:
         sure: whether that sales order is known, and not only likely.
     """
 
-    sold: Sold
+    sold: UnmatchedOrder
     orders: frozenset[int] = frozenset()
     sure: bool = True
 
@@ -39,7 +39,7 @@ class Bill:
 class Invoice:
     """An invoice of Halo, and Halo's id of the sales order that it is of."""
 
-    held: Held
+    held: HaloOrder
     order: int | None = None
 
 
@@ -55,7 +55,7 @@ class Charge:
         numbers: by which the payment provider knows it.
     """
 
-    sold: Sold
+    sold: UnmatchedOrder
     role: str
     bill: str
     reference: str
@@ -69,12 +69,12 @@ class Booked:
     What its fields for references say stands in `held.texts`.
     """
 
-    held: Held
+    held: HaloOrder
     invoice: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class InvoiceMatch:
     """Halo's invoices that a bill's is or, where that is not sure, may be."""
 
     invoices: frozenset[int]
@@ -85,12 +85,12 @@ class Standing:
 class Template:
     """A recurring invoice of Halo, and whether it makes invoices by itself."""
 
-    held: Held
+    held: HaloOrder
     bills: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class MatchedRow:
     """A row of ours by its source and role, and the row of Halo that surely is it."""
 
     source: str
@@ -100,7 +100,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UnmatchedRow:
     """A row of ours that Halo may hold already."""
 
     source: str
@@ -117,8 +117,8 @@ class Question:
 class Group:
     """What belongs together of one kind; `alone` are rows of Halo that nothing comes near."""
 
-    matched: tuple[Pair, ...] = ()
-    doubtful: tuple[Question, ...] = ()
+    matched: tuple[MatchedRow, ...] = ()
+    doubtful: tuple[UnmatchedRow, ...] = ()
     rest: tuple[str, ...] = ()
     alone: tuple[int, ...] = ()
 
@@ -142,10 +142,10 @@ def match_invoices(
     for one in rows.values():
         if own_order(one.held.reference) is None:
             by_order[one.order or None].append(one.held.id)
-    pairs: dict[str, Pair] = {}
+    pairs: dict[str, MatchedRow] = {}
     doubts: dict[str, dict[int, str]] = {}
     spoken_for: set[int] = set()
-    others: list[Sold] = []
+    others: list[UnmatchedOrder] = []
     for bill in sorted(bills, key=lambda one: one.sold.id):
         source = bill.sold.id
         of_order = [row for order in sorted(bill.orders) for row in by_order.get(order, ())]
@@ -155,13 +155,15 @@ def match_invoices(
         spoken_for.update(of_order)
         equal = [row for row in of_order if order_matching.same_money(bill.sold, rows[row].held)]
         if bill.sure and len(equal) == 1:
-            pairs[source] = Pair(source, "invoice", equal[0], "its order, amount and currency")
+            pairs[source] = MatchedRow(
+                source, "invoice", equal[0], "its order, amount and currency"
+            )
         else:
             doubts[source] = {row: _of_its_order(bill, rows[row].held) for row in equal or of_order}
     free = [_loose(one) for row, one in rows.items() if row not in spoken_for]
     found = _group(order_matching.match(others, free, near=near), "invoice")
     questions = [
-        Question(key, "invoice", order_matching.candidates_of(doubts[key])) for key in doubts
+        UnmatchedRow(key, "invoice", order_matching.candidates_of(doubts[key])) for key in doubts
     ]
     taken = {pair.halo for pair in pairs.values()} | {row for one in doubts.values() for row in one}
     return Group(
@@ -173,7 +175,7 @@ def match_invoices(
 
 
 def match_templates(
-    subscriptions: Iterable[Sold], templates: Iterable[Template]
+    subscriptions: Iterable[UnmatchedOrder], templates: Iterable[Template]
 ) -> tuple[Group, tuple[int, ...]]:
     """Tell for every subscription whether Halo holds its recurring invoice.
 
@@ -187,7 +189,7 @@ def match_templates(
     found = _group(order_matching.match(ours, theirs, near=False), "recurring")
     billing = [pair for pair in found.matched if rows[pair.halo].bills]
     questions = [
-        Question(one.source, one.role, (Candidate(one.halo, f"{one.why}; {_BILLS}"),))
+        UnmatchedRow(one.source, one.role, (Candidate(one.halo, f"{one.why}; {_BILLS}"),))
         for one in billing
     ]
     doubtful = sorted((*found.doubtful, *questions), key=_source)
@@ -204,7 +206,7 @@ def match_templates(
 def match_charges(
     charges: Iterable[Charge],
     booked: Iterable[Booked],
-    standing: Mapping[str, Standing],
+    standing: Mapping[str, InvoiceMatch],
     *,
     dated: bool,
 ) -> Group:
@@ -247,7 +249,7 @@ class _OnOneInvoice:
     def __init__(self, charges: Sequence[Charge], rows: Sequence[Booked], *, dated: bool) -> None:
         self._charges = list(charges)
         self._rows = list(rows)
-        self._pairs: list[Pair] = []
+        self._pairs: list[MatchedRow] = []
         self._by_reference()
         self._by_number()
         self._in_turn(dated=dated)
@@ -257,7 +259,7 @@ class _OnOneInvoice:
         if not self._rows:
             return Group(tuple(self._pairs), rest=tuple(one.sold.id for one in self._charges))
         questions = [
-            Question(
+            UnmatchedRow(
                 one.sold.id,
                 one.role,
                 order_matching.candidates_of(
@@ -297,13 +299,13 @@ class _OnOneInvoice:
     def _take(self, charge: Charge, row: Booked, why: str) -> None:
         self._charges.remove(charge)
         self._rows.remove(row)
-        self._pairs.append(Pair(charge.sold.id, charge.role, row.held.id, why))
+        self._pairs.append(MatchedRow(charge.sold.id, charge.role, row.held.id, why))
 
 
 def _group(found: order_matching.Adoption, role: str) -> Group:
     return Group(
-        tuple(Pair(one.order, role, one.halo, one.why) for one in found.matched),
-        tuple(Question(one.order, role, one.candidates) for one in found.doubtful),
+        tuple(MatchedRow(one.order, role, one.halo, one.why) for one in found.matched),
+        tuple(UnmatchedRow(one.order, role, one.candidates) for one in found.doubtful),
         found.rest,
         found.unmatched,
     )
@@ -318,14 +320,14 @@ def _source(one: Any) -> str:
     return source
 
 
-def _of_its_order(bill: Bill, row: Held) -> str:
+def _of_its_order(bill: Bill, row: HaloOrder) -> str:
     if not bill.sure:
         return "of an order that is doubtful itself"
     differing = ", ".join(order_matching.money_differences(bill.sold, row))
     return f"of its order; {differing or 'equal, and not alone'}"
 
 
-def _loose(one: Invoice) -> Held:
+def _loose(one: Invoice) -> HaloOrder:
     """One of a sales order that is none of ours is told by a number alone, and not by likeness."""
     return replace(one.held, day=None) if one.order else one.held
 
@@ -333,7 +335,7 @@ def _loose(one: Invoice) -> Held:
 def _unsure(charges: Sequence[Charge], rows: Sequence[Booked]) -> Group:
     why = "stands on an invoice that is doubtful itself"
     candidates = order_matching.candidates_of({row.held.id: why for row in rows})
-    return Group(doubtful=tuple(Question(one.sold.id, one.role, candidates) for one in charges))
+    return Group(doubtful=tuple(UnmatchedRow(one.sold.id, one.role, candidates) for one in charges))
 
 
 def _unlike(charge: Charge, row: Booked) -> str:

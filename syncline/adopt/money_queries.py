@@ -23,7 +23,7 @@ class OpenMoney:
     """A row that nothing was sent of yet.
 
     Attributes:
-        delivery: its number; None for one that is not owed yet.
+        delivery: its number; None for one that is not requested yet.
         target: invoice, payment, credit or recurring.
         role: the delivery's.
         kind: of the record that it is made from.
@@ -73,7 +73,7 @@ def open_money(connection: Connection, link: Link, since: date) -> list[OpenMone
 
 
 def unbilled(connection: Connection, link: Link, since: date) -> list[OpenMoney]:
-    """Orders from a day on that owe no invoice yet, since nobody has paid.
+    """Orders from a day on that ask for no invoice yet, since nobody has paid.
 
     Halo may hold one all the same: others write an invoice before it is paid.
     """

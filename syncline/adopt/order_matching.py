@@ -34,7 +34,7 @@ _WORD = re.compile(r"[0-9a-z]{8,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class UnmatchedOrder:
     """An order of HighLevel that has no row in Halo yet, as far as we know.
 
     `amount` is in major units of `currency` (ISO 4217); `customer` is the normalised e-mail
@@ -49,7 +49,7 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HaloOrder:
     """A sales order of Halo.
 
     Attributes:
@@ -115,7 +115,9 @@ class Adoption:
     unmatched: tuple[int, ...]
 
 
-def match(sold: Iterable[Sold], held: Iterable[Held], *, near: bool = True) -> Adoption:
+def match(
+    sold: Iterable[UnmatchedOrder], held: Iterable[HaloOrder], *, near: bool = True
+) -> Adoption:
     """Tell for every order whether Halo holds it: surely, perhaps, or not.
 
     Sure is, one to one: our reference; else its number with equal amount and currency; else equal
@@ -147,7 +149,9 @@ def own_order(reference: str) -> str | None:
 class _Matching:
     """One run, stage by stage: each stage sees what the one before has left."""
 
-    def __init__(self, ours: Sequence[Sold], theirs: Sequence[Held], *, near: bool) -> None:
+    def __init__(
+        self, ours: Sequence[UnmatchedOrder], theirs: Sequence[HaloOrder], *, near: bool
+    ) -> None:
         self._ours = {one.id: one for one in ours}
         self._matched: dict[str, Match] = {}
         self._doubts: dict[str, dict[int, str]] = defaultdict(dict)
@@ -172,10 +176,10 @@ class _Matching:
             unmatched=tuple(row for row in self._pool if row not in near),
         )
 
-    def _by_reference(self, theirs: Sequence[Held]) -> dict[int, Held]:
+    def _by_reference(self, theirs: Sequence[HaloOrder]) -> dict[int, HaloOrder]:
         """Match what carries our reference; returns what carries none."""
         carrying: dict[str, list[int]] = defaultdict(list)
-        pool: dict[int, Held] = {}
+        pool: dict[int, HaloOrder] = {}
         for row in theirs:
             order = own_order(row.reference)
             if order is None:
@@ -261,10 +265,10 @@ class _Matching:
                 row: _differences(order, self._pool[row]) for row in sorted(near)
             }
 
-    def _open(self) -> list[Sold]:
+    def _open(self) -> list[UnmatchedOrder]:
         return [one for one in self._ours.values() if one.id not in self._matched]
 
-    def _free(self) -> Iterator[tuple[Held, str]]:
+    def _free(self) -> Iterator[tuple[HaloOrder, str]]:
         """What is not matched, once for each customer that it may belong to."""
         return ((row, person) for row in self._pool.values() for person in sorted(row.customers))
 
@@ -277,19 +281,19 @@ class _Matching:
 _Key = tuple[Any, ...] | None
 
 
-def _likeness(one: Sold | Held, customer: str | None) -> _Key:
+def _likeness(one: UnmatchedOrder | HaloOrder, customer: str | None) -> _Key:
     return _whole(one.currency or None, one.amount, customer)
 
 
-def _but_amount(one: Sold | Held, customer: str | None) -> _Key:
+def _but_amount(one: UnmatchedOrder | HaloOrder, customer: str | None) -> _Key:
     return _whole(one.currency or None, customer)
 
 
-def _but_currency(one: Sold | Held, customer: str | None) -> _Key:
+def _but_currency(one: UnmatchedOrder | HaloOrder, customer: str | None) -> _Key:
     return _whole(one.amount, customer)
 
 
-def _but_customer(one: Sold | Held, _customer: str | None) -> _Key:
+def _but_customer(one: UnmatchedOrder | HaloOrder, _customer: str | None) -> _Key:
     return _whole(one.currency or None, one.amount)
 
 
@@ -322,7 +326,7 @@ def _beside(
     return list(found)
 
 
-def _numbers(orders: Iterable[Sold]) -> dict[str, set[str]]:
+def _numbers(orders: Iterable[UnmatchedOrder]) -> dict[str, set[str]]:
     """Number → the orders that it may stand for: the whole id, or its end."""
     numbers: dict[str, set[str]] = defaultdict(set)
     for order in orders:
@@ -333,7 +337,7 @@ def _numbers(orders: Iterable[Sold]) -> dict[str, set[str]]:
     return numbers
 
 
-def _mentioned(row: Held, numbers: dict[str, set[str]], lengths: Sequence[int]) -> set[str]:
+def _mentioned(row: HaloOrder, numbers: dict[str, set[str]], lengths: Sequence[int]) -> set[str]:
     """The orders whose number a row's texts name; letters right before a number do not hide it."""
     found: set[str] = set()
     for text in (row.reference, *row.texts):
@@ -344,7 +348,7 @@ def _mentioned(row: Held, numbers: dict[str, set[str]], lengths: Sequence[int]) 
     return found
 
 
-def same_money(order: Sold, row: Held) -> bool:
+def same_money(order: UnmatchedOrder, row: HaloOrder) -> bool:
     """Whether amount and currency are known and equal."""
     return (
         order.amount is not None
@@ -354,7 +358,7 @@ def same_money(order: Sold, row: Held) -> bool:
     )
 
 
-def _differences(order: Sold, row: Held) -> str:
+def _differences(order: UnmatchedOrder, row: HaloOrder) -> str:
     """In what a row is another one, in words."""
     found = money_differences(order, row)
     if order.customer is None or order.customer not in row.customers:
@@ -362,7 +366,7 @@ def _differences(order: Sold, row: Held) -> str:
     return ", ".join(found + day_differences(order, row)) or "equal"
 
 
-def money_differences(order: Sold, row: Held) -> list[str]:
+def money_differences(order: UnmatchedOrder, row: HaloOrder) -> list[str]:
     """What is not equal of amount and currency, in words."""
     found = []
     if order.amount is None or row.amount is None:
@@ -374,7 +378,7 @@ def money_differences(order: Sold, row: Held) -> list[str]:
     return found
 
 
-def day_differences(order: Sold, row: Held) -> list[str]:
+def day_differences(order: UnmatchedOrder, row: HaloOrder) -> list[str]:
     """How far the days are apart, in words, where that is more than clocks may differ."""
     apart = 0 if order.day is None or row.day is None else abs((order.day - row.day).days)
     return [f"{apart} days apart"] if apart > SAME_DAYS else []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.deliveries import leased, pinned
 from syncline.deliveries.pinned import Pin
 from syncline.flows import projections
@@ -52,8 +52,10 @@ def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Do
     return Pin(delivery, str(row.id), holds, sequence)
 
 
-def park_doubtful(connection: Connection, parts: Parts, reasons: Mapping[int, str]) -> None:
+def park_doubtful(
+    connection: Connection, worker: WorkerContext, reasons: Mapping[int, str]
+) -> None:
     """Due → parked for these deliveries, each with its reason."""
-    for lease in pinned.claim(connection, parts.session(), reasons, len(reasons)):
+    for lease in pinned.claim(connection, worker.session(), reasons, len(reasons)):
         reason = reasons[lease.id]
         leased.park(connection, [lease], reason=reason, field=pinned.FIELD)

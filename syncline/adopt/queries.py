@@ -160,7 +160,7 @@ _FORGET_CUSTOMERS = f"""
 def forget_before(
     connection: Connection, link: Link, since: date, kept_customers: Collection[str]
 ) -> int:
-    """Owe nothing for what is older than a day and was not sent; returns how many orders.
+    """Request nothing for what is older than a day and was not sent; returns how many orders.
 
     Nor for customers whom nobody else needs. An older order is kept where later money needs it.
     """

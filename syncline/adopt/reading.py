@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.adopt import money_queries, queries
-from syncline.adopt.order_matching import Held, Sold
+from syncline.adopt.order_matching import HaloOrder, UnmatchedOrder
 from syncline.adopt.queries import OpenOrder
 from syncline.calls import capabilities
-from syncline.calls.calls import halo_gate, highlevel_gate, patiently
+from syncline.calls.calls import halo_calls, highlevel_calls, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Absent, MissingScope, Rejected, Unmappable
@@ -85,13 +85,13 @@ def _read_missing(line: Line, progress: Progress) -> None:
     missing = line.worker.ledger.run(
         lambda connection: queries.missing_orders(connection, line.link)
     )
-    gate = highlevel_gate(line, Lane.BACKFILL)
+    api = highlevel_calls(line, Lane.BACKFILL)
     done = 0
     while done < len(missing):
         progress("reading further orders of HighLevel", done, len(missing))
         ids = missing[done : done + PARALLEL]
         makes = [_order_reader(line, order) for order in ids]
-        outcomes = patiently(line.worker, lambda: gate.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
+        outcomes = patiently(line.worker, lambda: api.read_many(["get order"] * len(ids), makes))  # noqa: B023 - called at once
         read: dict[str, Any] = {
             order: outcome.result
             for order, outcome in zip(ids, outcomes, strict=False)
@@ -111,7 +111,7 @@ def read_halo(
     line: Line, since: date, by_currency: Mapping[int, str], progress: Progress
 ) -> HaloSide:
     """By reports where the tenant runs them, else by lists."""
-    gate = patiently(line.worker, lambda: halo_gate(line, Lane.BACKFILL))
+    api = patiently(line.worker, lambda: halo_calls(line, Lane.BACKFILL))
     calls = 0
 
     def asked(query: Query) -> object:
@@ -122,7 +122,7 @@ def read_halo(
         def make(permit: Permit) -> object:
             return ask(line.halo, permit, query)
 
-        return patiently(line.worker, lambda: gate.read(f"{query.method} {query.path}", make))
+        return patiently(line.worker, lambda: api.read(f"{query.method} {query.path}", make))
 
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
     try:
@@ -196,11 +196,11 @@ def open_orders(line: Line, since: date) -> list[OpenOrder]:
     return line.worker.ledger.run(lambda c: queries.open_orders(c, line.link, orders.FLOW, since))
 
 
-def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:
+def as_sold(source_id: str, canonical: Mapping[str, Any]) -> UnmatchedOrder:
     """A record of HighLevel as it is matched."""
     email = (canonical.get("contact") or {}).get("email")
     created = canonical.get("created_at")
-    return Sold(
+    return UnmatchedOrder(
         id=source_id,
         currency=str(canonical.get("currency") or ""),
         amount=amount_of(canonical.get("amount")),
@@ -209,10 +209,10 @@ def as_sold(source_id: str, canonical: Mapping[str, Any]) -> Sold:
     )
 
 
-def as_held(one: Holding, by_currency: Mapping[int, str]) -> Held:
+def as_held(one: Holding, by_currency: Mapping[int, str]) -> HaloOrder:
     """An order of Halo as it is matched; `by_currency` is Halo's id → ISO 4217."""
     row = one.row
-    return Held(
+    return HaloOrder(
         id=row.id,
         reference=row.po_number,
         texts=one.texts,

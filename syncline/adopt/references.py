@@ -33,7 +33,7 @@ from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 from syncline.quota.lanes import Lane
 from syncline.sending.bodies import Inputs
-from syncline.sending.inputs import Source, currency_of
+from syncline.sending.inputs import RenderInput, currency_of
 from syncline.sending.send import Sender, one_wave, send_claimed
 from syncline.sending.targets import TARGETS, Target, ask_nothing
 from syncline.sending.unknown_outcomes import look_up_claimed
@@ -61,12 +61,12 @@ def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**_PAYMENT.meta(row), "adopted": adopted}
 
 
-def _no_needs(_lease: Lease, _source: Source, _document: Document) -> list[Needs]:
+def _no_needs(_lease: Lease, _source: RenderInput, _document: Document) -> list[Needs]:
     """Whatever its row stands on was there before us."""
     return []
 
 
-def _reference_only(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def _reference_only(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """Our reference, and our link where the row can have one."""
     reference = payments.reference(lease.source_id, lease.role)
     keys = compared(lease.target)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.adopt import order_matching, queries
-from syncline.adopt.money import Money, MoneySide, match_money, settle_money
-from syncline.adopt.order_matching import Adoption, Held, Sold
+from syncline.adopt.money import AdoptedMoney, MoneySide, apply_money, match_money
+from syncline.adopt.order_matching import Adoption, HaloOrder, UnmatchedOrder
 from syncline.adopt.pins import park_doubtful, pin_of
 from syncline.adopt.reading import (
     Progress,
@@ -62,27 +62,27 @@ class Survey:
 
     since: date
     found: Adoption
-    sold: Mapping[str, Sold]
-    held: Mapping[int, Held]
+    sold: Mapping[str, UnmatchedOrder]
+    held: Mapping[int, HaloOrder]
     holdings: Mapping[int, Holding]
     side: MoneySide
-    money: Money
+    money: AdoptedMoney
     known: int
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
-    """What settling a survey came to.
+class AdoptionResult:
+    """What applying a survey came to.
 
     Attributes:
-        found: the matches as they were settled.
+        found: the matches as they were applied.
         money: those of money.
-        forgotten: orders from before the first day, for which nothing is owed any more.
+        forgotten: orders from before the first day, for which nothing is requested any more.
         unwritten: pinned rows whose reference is not confirmed yet: run it again.
     """
 
     found: Adoption
-    money: Money
+    money: AdoptedMoney
     forgotten: int
     unwritten: int
 
@@ -106,7 +106,7 @@ def survey(line: Line, since: date, progress: Progress) -> Survey:
     held = {key: as_held(one, by_currency) for key, one in holdings.items()}
     side = MoneySide.of(halo, by_currency)
 
-    def told(connection: Connection) -> tuple[Adoption, Money, int]:
+    def told(connection: Connection) -> tuple[Adoption, AdoptedMoney, int]:
         known = queries.known_orders(connection, line.link, orders.FLOW)
         pool = [one for one in held.values() if str(one.id) not in known]
         found = order_matching.match(sold.values(), pool)
@@ -116,7 +116,7 @@ def survey(line: Line, since: date, progress: Progress) -> Survey:
     return Survey(since, found, sold, held, holdings, side, money, known)
 
 
-def settle(line: Line, seen: Survey, progress: Progress) -> Adopted:
+def apply_survey(line: Line, seen: Survey, progress: Progress) -> AdoptionResult:
     """Pin what matched, park what is doubtful, and write our references to what is pinned.
 
     Raises:
@@ -125,11 +125,11 @@ def settle(line: Line, seen: Survey, progress: Progress) -> Adopted:
     """
     _stands_still(line)
     forgotten = line.worker.ledger.run(lambda connection: _begin(connection, line, seen.since))
-    # Read after the matches were settled, a detail would be a change that is sent to Halo.
+    # Read after the matches were applied, a detail would be a change that is sent to Halo.
     read_details(line, len(seen.sold), progress)
     with in_hand(line.worker):
-        found, money = line.worker.ledger.run(lambda connection: _settle(connection, line, seen))
-    return Adopted(found, money, forgotten, write_references(line, progress))
+        found, money = line.worker.ledger.run(lambda connection: _apply(connection, line, seen))
+    return AdoptionResult(found, money, forgotten, write_references(line, progress))
 
 
 def begin(line: Line) -> None:
@@ -137,7 +137,7 @@ def begin(line: Line) -> None:
 
     def work(connection: Connection) -> None:
         mark = modes.rules_mark(connection, line.link)
-        modes.owed_under(connection, line.link, mark)
+        modes.requested_under(connection, line.link, mark)
         start(connection, line.link)
         effects.decided(
             connection,
@@ -209,7 +209,7 @@ def _records(
         after = page[-1][0]
 
 
-def _settle(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption, Money]:
+def _apply(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption, AdoptedMoney]:
     """Matched anew with what the ledger knows by now, and written down in one transaction."""
     link, since = line.link, seen.since
     waiting = {
@@ -234,5 +234,5 @@ def _settle(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption,
     pinned.pin(connection, pins)
     reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
     park_doubtful(connection, line.worker, reasons)
-    settle_money(connection, line, since, seen.side, money)
+    apply_money(connection, line, since, seen.side, money)
     return found, money

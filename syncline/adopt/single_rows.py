@@ -15,13 +15,13 @@ from syncline.adopt.order_matching import own_order
 from syncline.adopt.pins import THIRD_PARTY, pin_of
 from syncline.adopt.reading import Progress, currencies_of
 from syncline.adopt.references import write_references
-from syncline.calls.calls import Gate, halo_gate, patiently
+from syncline.calls.calls import ApiCalls, halo_calls, patiently
 from syncline.calls.context import Line, in_hand
 from syncline.deliveries import pinned
 from syncline.deliveries.leases import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
-from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow
 from syncline.halo.sql.money_holdings import of_invoice, of_payment, of_template
 from syncline.halo.sql.order_holdings import of_row
 from syncline.ledger import effects
@@ -41,7 +41,7 @@ TARGETS = tuple(_READ)
 """What can be taken."""
 
 
-class Wanted(NamedTuple):
+class ChosenRow(NamedTuple):
     """What a row of Halo is to be: its target, and our reference without its prefix."""
 
     target: str
@@ -49,18 +49,17 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Books:
+class _OpenRows:
     """What is open to be adopted, by what it is, and what is known to be of ours already."""
 
-    open: Mapping[Wanted, int]
+    open: Mapping[ChosenRow, int]
     known: Mapping[tuple[str, int], str]
 
 
-def take(line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
+def take(line: Line, pairs: Mapping[ChosenRow, int], progress: Progress) -> int:
     """Adopt single rows as a person has decided; returns how many are not confirmed yet.
 
     Args:
-        parts: what a step is handed.
         line: the connection.
         pairs: what it is to be → Halo's id.
         progress: is told how far it is.
@@ -70,9 +69,9 @@ def take(line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
         Absent: there is no such row in Halo.
     """
     by_currency = currencies_of(line, line.link.start_from)
-    gate = patiently(line.worker, lambda: halo_gate(line, Lane.DELIVERIES))
+    api = patiently(line.worker, lambda: halo_calls(line, Lane.DELIVERIES))
     read = {
-        wanted: _READ[wanted.target](_read(line, gate, wanted.target, row_id))
+        wanted: _READ[wanted.target](_read(line, api, wanted.target, row_id))
         for wanted, row_id in pairs.items()
     }
     currencies = {
@@ -80,15 +79,17 @@ def take(line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
     }
 
     def claimed(connection: Connection) -> list[Lease]:
-        books = _books(connection, line)
+        rows_open = _open_rows(connection, line)
         for wanted, row in read.items():
-            _may_take(wanted, row, books)
-        taken = [books.open[wanted] for wanted in read]
+            _may_take(wanted, row, rows_open)
+        taken = [rows_open.open[wanted] for wanted in read]
         pinned.take_up(connection, taken)
         pinned.pin(
             connection,
             [
-                pin_of(wanted.target, books.open[wanted], row, currencies[wanted], line.document)
+                pin_of(
+                    wanted.target, rows_open.open[wanted], row, currencies[wanted], line.document
+                )
                 for wanted, row in read.items()
             ],
         )
@@ -108,37 +109,37 @@ def take(line: Line, pairs: Mapping[Wanted, int], progress: Progress) -> int:
     return write_references(line, progress, leases)
 
 
-def _read(line: Line, gate: Gate, target: str, row_id: int) -> dict[str, Any]:
-    return patiently(line.worker, lambda: read_row(line, gate, targets.TARGETS[target], row_id))
+def _read(line: Line, api: ApiCalls, target: str, row_id: int) -> dict[str, Any]:
+    return patiently(line.worker, lambda: read_row(line, api, targets.TARGETS[target], row_id))
 
 
 def _currency(line: Line, row: HaloRow) -> int | None:
     """Halo's id of a row's currency; a payment is in that of its invoice."""
-    if isinstance(row, (OrderRow, InvoiceRow)):
+    if isinstance(row, (HaloOrderRow, InvoiceRow)):
         return row.currency_code
     invoice_id = getattr(row, "invoice_id", None)
     if invoice_id is None:
         return None
-    gate = patiently(line.worker, lambda: halo_gate(line, Lane.DELIVERIES))
-    invoice = _read(line, gate, "invoice", invoice_id)
+    api = patiently(line.worker, lambda: halo_calls(line, Lane.DELIVERIES))
+    invoice = _read(line, api, "invoice", invoice_id)
     return InvoiceRow.of(invoice).currency_code
 
 
-def _books(connection: Connection, line: Line) -> _Books:
+def _open_rows(connection: Connection, line: Line) -> _OpenRows:
     waiting = {
-        Wanted("order", one.order_id): one.delivery
+        ChosenRow("order", one.order_id): one.delivery
         for one in queries.open_orders(connection, line.link, orders.FLOW, date.min)
     }
     for one in money_queries.open_money(connection, line.link, date.min):
         if one.delivery is not None:
-            waiting[Wanted(one.target, _number(one.source_id, one.role))] = one.delivery
+            waiting[ChosenRow(one.target, _number(one.source_id, one.role))] = one.delivery
     known = {
         ("order", int(row)): order
         for row, order in queries.known_orders(connection, line.link, orders.FLOW).items()
     }
     for row in money_queries.known_money(connection, line.link):
         known[_table(row.target), row.target_id] = _number(row.source_id, row.role)
-    return _Books(waiting, known)
+    return _OpenRows(waiting, known)
 
 
 def _number(source_id: str, role: str) -> str:
@@ -150,13 +151,13 @@ def _table(target: str) -> str:
     return "invoice" if target == "credit" else target
 
 
-def _may_take(wanted: Wanted, row: HaloRow, books: _Books) -> None:
-    if wanted not in books.open:
+def _may_take(wanted: ChosenRow, row: HaloRow, rows_open: _OpenRows) -> None:
+    if wanted not in rows_open.open:
         raise Refused(
             f"The {wanted.target} of {wanted.number} is not open to be adopted.",
             remedy="See `syncline show order ID`: it may be in line already, or not read yet.",
         )
-    other = books.known.get((_table(wanted.target), row.id)) or _carried(row)
+    other = rows_open.known.get((_table(wanted.target), row.id)) or _carried(row)
     if other not in {None, wanted.number}:
         raise Refused(
             f"Halo's {wanted.target} {row.id} belongs to {other} already.",

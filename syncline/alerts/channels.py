@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from syncline.alerts import messages as alert_messages
 from syncline.alerts.messages import Message
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials.stored import ALERT_URLS, secret
 from syncline.engine.failures import backoff
 from syncline.ledger.connections import Link
@@ -29,12 +29,12 @@ LONGEST_BACKOFF = timedelta(hours=1)
 _TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
 
 
-def names(parts: Parts, connection: Connection, link: Link) -> list[str]:
+def names(worker: WorkerContext, connection: Connection, link: Link) -> list[str]:
     """The names of a connection's channels: their scheme and number, never their address."""
-    return list(_addresses(parts, connection, link))
+    return list(_addresses(worker, connection, link))
 
 
-def notify(parts: Parts, link: Link) -> float | None:
+def notify(worker: WorkerContext, link: Link) -> float | None:
     """Send the messages of a connection whose time has come.
 
     Returns:
@@ -43,16 +43,16 @@ def notify(parts: Parts, link: Link) -> float | None:
 
     def work(connection: Connection) -> tuple[list[Message], dict[str, SecretStr]]:
         taken = alert_messages.take(connection, link.id, MOST)
-        return taken, _addresses(parts, connection, link) if taken else {}
+        return taken, _addresses(worker, connection, link) if taken else {}
 
-    messages, addresses = parts.ledger.run(work)
+    messages, addresses = worker.ledger.run(work)
     for message in messages:
         wrong = _send(addresses.get(message.channel), message)
-        _note(parts, message, wrong)
+        _note(worker, message, wrong)
     return 0.05 if len(messages) == MOST else None
 
 
-def _note(parts: Parts, message: Message, wrong: str | None) -> None:
+def _note(worker: WorkerContext, message: Message, wrong: str | None) -> None:
     def work(connection: Connection) -> None:
         if wrong is None:
             alert_messages.sent(connection, message)
@@ -60,13 +60,13 @@ def _note(parts: Parts, message: Message, wrong: str | None) -> None:
             after = backoff(message.attempts - 1, BACKOFF, LONGEST_BACKOFF)
             alert_messages.not_sent(connection, message, after=after, why=wrong)
 
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
-def _addresses(parts: Parts, connection: Connection, link: Link) -> dict[str, SecretStr]:
+def _addresses(worker: WorkerContext, connection: Connection, link: Link) -> dict[str, SecretStr]:
     """The channels by name: those of the connection, else those of the installation."""
-    own = secret(connection, parts.sealer, link.own_place, ALERT_URLS)
-    given = own or parts.settings.alert_urls
+    own = secret(connection, worker.sealer, link.own_place, ALERT_URLS)
+    given = own or worker.settings.alert_urls
     if given is None:
         return {}
     return {

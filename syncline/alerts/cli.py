@@ -45,7 +45,7 @@ class _Alerts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownAlert:
     alert: Alert
     messages: list[SeenMessage]
     effects: list[SeenEffect]
@@ -82,8 +82,8 @@ def list_alerts(
         only = None if connection is None else connections.by_name(database, connection).id
         return alerts.listed(database, connection_id=only, everything=everything, most=most)
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     show(as_json, _Alerts(found), lambda: _render(found))
 
 
@@ -94,14 +94,14 @@ def show_alert(context: typer.Context, number: Number, *, as_json: AsJson = Fals
     Example: syncline alerts show 17
     """
 
-    def work(database: Connection) -> _Shown:
+    def work(database: Connection) -> _ShownAlert:
         alert = _known(database, number)
         told = history.of(database, "alert", alert.source_id)
         messages = alert_messages.of_alert(database, number)
-        return _Shown(alert, messages, [] if told is None else list(told.audit))
+        return _ShownAlert(alert, messages, [] if told is None else list(told.audit))
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     show(as_json, found, lambda: _render_shown(found))
 
 
@@ -124,7 +124,7 @@ def acknowledge(
         found = [_known(database, number) for number in numbers]
         news = [one for one in found if one.state == "open" and one.acknowledged_at is None]
         if not dry_run:
-            by = actor(parts.settings)
+            by = actor(worker.settings)
             alerts.acknowledge(database, [one.id for one in news], by)
             for one in news:
                 effects.decided(
@@ -136,8 +136,8 @@ def acknowledge(
                 )
         return [one.id for one in news]
 
-    with command_context(context).open() as parts:
-        done = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        done = worker.ledger.run(work)
     if not done:
         say("None of them is open and unknown.")
         return
@@ -156,8 +156,8 @@ def rules(
 
     Example: syncline alerts rules acme
     """
-    with command_context(context).open() as parts:
-        link = parts.ledger.run(lambda database: connections.by_name(database, connection))
+    with command_context(context).open() as worker:
+        link = worker.ledger.run(lambda database: connections.by_name(database, connection))
     [found] = describe(rules_of(link), {}, ["alerts"])
     show(as_json, found, lambda: _render_rules(connection, found))
 
@@ -176,8 +176,8 @@ def try_out(
 
     Example: syncline alerts test acme
     """
-    with command_context(context).open() as parts:
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker:
+        line = worker.open_line(connection)
         if dry_run:
             ticket = "make a ticket in Halo, read it back, close it, and "
             made = ticket if line.document.alerts.into == "ticket" else "make no ticket, and "
@@ -216,7 +216,7 @@ def _render(found: list[Alert]) -> RenderableType:
     )
 
 
-def _render_shown(found: _Shown) -> RenderableType:
+def _render_shown(found: _ShownAlert) -> RenderableType:
     one = found.alert
     parts: list[RenderableType] = [
         plain(f"Alert {one.id} of {one.connection}: {one.title} ({one.severity})"),

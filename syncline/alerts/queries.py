@@ -68,7 +68,7 @@ _SELECT = """
                         and d.source_id = a.source_id and d.role = 'ticket'"""
 
 
-def unsettled(connection: Connection) -> list[Alert]:
+def untold(connection: Connection) -> list[Alert]:
     """Alerts that are open, and those of which something is to be told yet."""
     found = connection.execute(
         text(

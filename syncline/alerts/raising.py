@@ -38,7 +38,7 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notification:
     """What was told of an alert: its state and count by then."""
 
     id: int
@@ -210,8 +210,8 @@ def heal(
     )
 
 
-def note_told(connection: Connection, told: Sequence[Told], now: datetime) -> None:
-    """Note what was told, in the transaction that owes it to Halo and to the channels."""
+def note_told(connection: Connection, told: Sequence[Notification], now: datetime) -> None:
+    """Note what was told, in the transaction that requests it of Halo and of the channels."""
     if not told:
         return
     news = [{"id": one.id, "state": one.state, "count": one.count} for one in told]

@@ -1,4 +1,4 @@
-"""Told: what is owed to Halo and to the channels of alerts, in the transaction that says so."""
+"""Told: what Halo and the channels of alerts are sent, requested in one transaction."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from syncline.alerts import channels, messages, raising
 from syncline.alerts import queries as ledger
 from syncline.alerts.messages import NewMessage
 from syncline.alerts.queries import Alert
-from syncline.alerts.raising import Told
-from syncline.alerts.rules import FLOW, SOURCE_KIND, Standing, What, is_quiet, quiet_ends, telling
+from syncline.alerts.raising import Notification
+from syncline.alerts.rules import (
+    FLOW,
+    SOURCE_KIND,
+    Notice,
+    StoredAlert,
+    is_quiet,
+    quiet_ends,
+    telling,
+)
 from syncline.alerts.tickets import ACTION, INTEGRATION_ERROR, TICKET, action_role, text_of
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import requests, target_rows
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.errors import Broken
@@ -45,37 +53,37 @@ class _Telling:
     """
 
     alert: Alert
-    what: What | None
+    what: Notice | None
     order_ticket: str | None = None
 
 
 def tell(
-    parts: Parts,
+    worker: WorkerContext,
     connection: Connection,
     rules: Mapping[int, tuple[Link, Document]],
     now: datetime,
 ) -> list[Nudge]:
-    """Owe what is to be told now; returns the deliveries that are due by it.
+    """Request what is to be told now; returns the deliveries that are due by it.
 
     Args:
-        parts: the process's parts, for the addresses of channels.
+        worker: the process's context, for the addresses of channels.
         connection: the transaction of the evaluation.
         rules: connections with their mapping, by id.
         now: the database's time.
     """
     by_connection: dict[int, list[Alert]] = {}
-    for alert in ledger.unsettled(connection):
+    for alert in ledger.untold(connection):
         if alert.connection_id in rules:
             by_connection.setdefault(alert.connection_id, []).append(alert)
     nudges: list[Nudge] = []
     for key, found in by_connection.items():
         link, document = rules[key]
         wanted = _wanted(connection, link, document, found, now)
-        targets = _owe(connection, link, document, wanted)
+        targets = _request(connection, link, document, wanted)
         nudges += [Nudge(link.name, "send", target) for target in sorted(targets)]
-        messages.add(connection, _messages(parts, connection, link, document, wanted, now))
+        messages.add(connection, _messages(worker, connection, link, document, wanted, now))
         told = [
-            Told(one.alert.id, one.alert.state, one.alert.count)
+            Notification(one.alert.id, one.alert.state, one.alert.count)
             for one in wanted
             if one.what is not None
         ]
@@ -117,8 +125,8 @@ def _wanted(
     return wanted
 
 
-def _standing(alert: Alert, *, ready: bool) -> Standing:
-    return Standing(
+def _standing(alert: Alert, *, ready: bool) -> StoredAlert:
+    return StoredAlert(
         alert.kind,
         alert.severity,
         alert.state,
@@ -145,16 +153,16 @@ def _is_stale(alert: Alert, now: datetime) -> bool:
     )
 
 
-def _owe(
+def _request(
     connection: Connection, link: Link, document: Document, wanted: Sequence[_Telling]
 ) -> set[str]:
-    """New versions of the alerts' records, and what they owe; returns the targets."""
+    """New versions of the alerts' records, and what they ask for; returns the targets."""
     if document.alerts.into == "none" or not wanted:
         return set()
     versions = [_version(one) for one in wanted]
     causes = {one.alert.source_id: f"alert {one.alert.id}" for one in wanted}
     records.save_versions(connection, link.location_place, SOURCE_KIND, versions, causes)
-    debts = [
+    requested = [
         DeliveryRequest(
             flow=FLOW,
             source_kind=SOURCE_KIND,
@@ -168,20 +176,20 @@ def _owe(
         for one, version in zip(wanted, versions, strict=True)
         for target, role in _roles(one, document)
     ]
-    requests.enqueue(connection, link.id, link.tenant, debts, "alerts")
-    return {debt.target for debt in debts}
+    requests.enqueue(connection, link.id, link.tenant, requested, "alerts")
+    return {request.target for request in requested}
 
 
 def _roles(one: _Telling, document: Document) -> list[tuple[str, str]]:
     """The rows of Halo that a telling makes or changes: (target, role)."""
     alert = one.alert
-    if one.what is What.NOTICE and one.order_ticket is not None:
+    if one.what is Notice.NOTICE and one.order_ticket is not None:
         return [(ACTION, action_role(1, one.order_ticket))]
     found = [(TICKET, TICKET)]
-    if one.what in {What.GREW, What.STILL} and alert.ticket_id is not None:
+    if one.what in {Notice.GREW, Notice.STILL} and alert.ticket_id is not None:
         found.append((ACTION, action_role(alert.tellings + 1, alert.ticket_id)))
     if (
-        one.what is What.OPENED
+        one.what is Notice.OPENED
         and alert.kind in _TELLS_ERRORS
         and document.alerts.integration_errors
     ):
@@ -226,7 +234,7 @@ def _canonical(one: _Telling) -> dict[str, Any]:
 
 
 def _messages(
-    parts: Parts,
+    worker: WorkerContext,
     connection: Connection,
     link: Link,
     document: Document,
@@ -250,12 +258,12 @@ def _messages(
             if is_quiet(now, one.alert.severity, document.alerts) and one.alert.kind != "test"
             else None,
         )
-        for channel in channels.names(parts, connection, link)
+        for channel in channels.names(worker, connection, link)
         for one in news
     ]
 
 
-def _said(what: What | None) -> str:
+def _said(what: Notice | None) -> str:
     if what is None:
         raise Broken("A message was made of a telling that tells nothing.")
     return str(what)

@@ -50,7 +50,7 @@ _MOST_ITEMS = 20
 _LONGEST_NAME = 100
 
 
-class What(StrEnum):
+class Notice(StrEnum):
     """What is told of an alert."""
 
     OPENED = "opened"
@@ -91,7 +91,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoredAlert:
     """An alert as the ledger keeps it.
 
     Attributes:
@@ -113,30 +113,30 @@ class Standing:
     ready: bool = True
 
 
-def telling(alert: Standing, now: datetime, options: AlertOptions) -> What | None:
+def telling(alert: StoredAlert, now: datetime, options: AlertOptions) -> Notice | None:
     """What is to be told of an alert now, if anything.
 
     An acknowledged alert is not told again until it heals. What must not be told in quiet hours is
     told when they are over, if it still is so then.
     """
     if alert.state == "closed":
-        return What.CLOSED if alert.told_state == "open" else None
+        return Notice.CLOSED if alert.told_state == "open" else None
     if is_quiet(now, alert.severity, options) and alert.kind != "test":
         return None
     if alert.state == "notice":
         waited = now - alert.first_at >= ORDER_MAY_ARRIVE
-        return What.NOTICE if alert.told_at is None and (alert.ready or waited) else None
+        return Notice.NOTICE if alert.told_at is None and (alert.ready or waited) else None
     return None if alert.acknowledged_at is not None else _of_open(alert, now, options)
 
 
-def _of_open(alert: Standing, now: datetime, options: AlertOptions) -> What | None:
+def _of_open(alert: StoredAlert, now: datetime, options: AlertOptions) -> Notice | None:
     if alert.told_at is None:
         least, held = _threshold(alert.kind, options)
-        return What.OPENED if alert.count >= least and now - alert.first_at >= held else None
+        return Notice.OPENED if alert.count >= least and now - alert.first_at >= held else None
     silent = now - alert.told_at
     if silent >= GREW_AFTER and alert.count >= 2 * alert.told_count:
-        return What.GREW
-    return What.STILL if silent >= duration(options.repeat) else None
+        return Notice.GREW
+    return Notice.STILL if silent >= duration(options.repeat) else None
 
 
 def _threshold(kind: str, options: AlertOptions) -> tuple[int, timedelta]:

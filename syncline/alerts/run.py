@@ -1,4 +1,4 @@
-"""Alerts: what is so is compared with what is open, and what people shall be told is owed.
+"""Alerts: what is so is compared with what is open, and what people shall be told is requested.
 
 One evaluation at a time, in one transaction: an alert, what is told of it in Halo and the messages
 to channels stand or fall together, so that nothing is told twice, whatever crashes.
@@ -17,7 +17,7 @@ from syncline.alerts import facts, messages, raising, requests, rules, signals
 from syncline.alerts.facts import NewOrder
 from syncline.alerts.raising import Raised
 from syncline.alerts.rules import Signal
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import parked
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError
@@ -44,7 +44,7 @@ _PARKED = ("parked", "fulfillment")
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _QuotaSide:
     """One side of a connection: the name of its quota, and what is left of it, where known."""
 
     name: str
@@ -58,17 +58,17 @@ class _Watched:
 
     link: Link
     document: Document
-    sides: tuple[_Side, ...]
+    sides: tuple[_QuotaSide, ...]
 
 
-def evaluate(parts: Parts) -> list[Nudge]:
-    """Open, update and close alerts, and owe what is to be told of them.
+def evaluate(worker: WorkerContext) -> list[Nudge]:
+    """Open, update and close alerts, and request what is to be told of them.
 
     Returns:
         What there is to do by it: deliveries of alerts, and messages to channels.
     """
-    links = parts.ledger.run(connections.everyone)
-    watched = [one for link in links if (one := _watched(parts, link)) is not None]
+    links = worker.ledger.run(connections.everyone)
+    watched = [one for link in links if (one := _watched(worker, link)) is not None]
 
     def work(connection: Connection) -> tuple[list[Nudge], frozenset[str]]:
         now = raising.begin(connection)
@@ -76,41 +76,41 @@ def evaluate(parts: Parts) -> list[Nudge]:
             return [], frozenset()
         most = {one.link.id: one.document.alerts.new_orders_an_hour for one in watched}
         raising.note_once(connection, _new_orders(connection, watched), most, now)
-        found, as_before = _raised(parts, connection, watched, now)
+        found, as_before = _raised(worker, connection, watched, now)
         raising.raise_all(connection, found, now)
         after = {one.link.id: duration(one.document.alerts.heals_after) for one in watched}
         raising.heal(connection, found, as_before, after, now)
         told = requests.tell(
-            parts, connection, {one.link.id: (one.link, one.document) for one in watched}, now
+            worker, connection, {one.link.id: (one.link, one.document) for one in watched}, now
         )
         nudges = [*told, *(Nudge(name, "tell") for name in messages.waiting(connection))]
         return nudges, requests.with_tickets(connection)
 
-    nudges, open_tickets = parts.ledger.run(work)
+    nudges, open_tickets = worker.ledger.run(work)
     looked = {one.link.name for one in watched if one.document.alerts.into == "ticket"}
     asked = {nudge.connection for nudge in nudges if nudge.task == "tell"}
     return [*nudges, *(Nudge(name, "tell") for name in sorted((looked & open_tickets) - asked))]
 
 
-def _watched(parts: Parts, link: Link) -> _Watched | None:
+def _watched(worker: WorkerContext, link: Link) -> _Watched | None:
     """None where the mapping cannot be read: then nobody can say what is to be told."""
     try:
         document = rules_of(link)
-        line = parts.open_line(link.name)
+        line = worker.open_line(link.name)
     except SynclineError:
         return _without_sides(link)
     sides = []
     for name, key in (("highlevel", line.highlevel_key), ("halo", line.halo_key)):
         try:
-            left = parts.quota.left(key)
+            left = worker.quota.left(key)
         except RedisError:
             left = None  # without Redis nothing is sent at all, which health tells
-        sides.append(_Side(name, key.name, left))
+        sides.append(_QuotaSide(name, key.name, left))
     return _Watched(link, document, tuple(sides))
 
 
 def _without_sides(link: Link) -> _Watched | None:
-    """A connection that cannot be opened, for a secret that is missing: it stands still."""
+    """A connection that cannot be opened, for a secret that is missing: it is stopped."""
     try:
         return _Watched(link, rules_of(link), ())
     except SynclineError:
@@ -118,7 +118,7 @@ def _without_sides(link: Link) -> _Watched | None:
 
 
 def _raised(
-    parts: Parts, connection: Connection, watched: Iterable[_Watched], now: datetime
+    worker: WorkerContext, connection: Connection, watched: Iterable[_Watched], now: datetime
 ) -> tuple[list[Raised], set[tuple[int, str]]]:
     """Everything that is so now and is to be told under the rules of its connection.
 
@@ -147,7 +147,7 @@ def _raised(
         found.append((missing.connection_id, signals.missed(missing, least)))
     for reading in facts.readings(connection, working, list(KINDS)):
         late = duration(by_id[reading.connection_id].document.alerts.pulls_late_after)
-        late = max(late, 2 * parts.settings.pull_hot)
+        late = max(late, 2 * worker.settings.pull_hot)
         found += [(reading.connection_id, one) for one in signals.pulls(reading, late, now)]
     for many in facts.gathered(connection, by_id, now):
         link, options = by_id[many.connection_id].link, by_id[many.connection_id].document.alerts
@@ -174,7 +174,7 @@ def _is_told(one: _Watched, signal: Signal) -> bool:
 
 
 def _of_sides(connection: Connection, one: _Watched) -> list[Signal | None]:
-    """Whether a connection stands still, and how its two sides answer."""
+    """Whether a connection is stopped, and how its two sides answer."""
     link = one.link
     if not link.reads:
         return [signals.stopped(link.name, link.note or "")] if link.stopped_by_itself else []

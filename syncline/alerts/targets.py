@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from syncline.alerts import tickets
-from syncline.alerts.ticket_settings import desk_of, learn_desk, learn_hidden
+from syncline.alerts.ticket_settings import learn_hidden, learn_ticket_settings, ticket_settings_of
 from syncline.alerts.tickets import ACTION, INTEGRATION_ERROR, TICKET
 from syncline.deliveries.leases import Lease
 from syncline.engine.failures import Refusal
@@ -23,22 +23,22 @@ from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.sending import targets
 from syncline.sending.bodies import Inputs
-from syncline.sending.inputs import Source
+from syncline.sending.inputs import RenderInput
 from syncline.sending.targets import Compare, Target, ask_nothing
 
 
-def _render(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def _render(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     return tickets.render(
         source.canonical,
         lease.role,
         lease.target,
         inputs.document,
-        desk_of(inputs.known),
+        ticket_settings_of(inputs.known),
         exists=lease.target_id is not None,
     )
 
 
-def _needs(_lease: Lease, _source: Source, _document: Document) -> list[Needs]:
+def _needs(_lease: Lease, _source: RenderInput, _document: Document) -> list[Needs]:
     return []
 
 
@@ -87,7 +87,7 @@ ALERTS: dict[str, Target] = {
         must_have=("status_id",),
         compares=_differences(TICKET),
         meta=_ticket_meta,
-        asks=learn_desk,
+        asks=learn_ticket_settings,
     ),
     ACTION: _of_alerts(
         name="alert_action",

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from syncline.alerts import queries
 from syncline.alerts.requests import BY_HAND
-from syncline.alerts.tickets import Desk
+from syncline.alerts.tickets import TicketSettings
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.errors import Absent
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import TICKET, TICKET_STATUS, TICKET_TYPE
 from syncline.halo.entities.rows import list_rows, read_row
 from syncline.halo.models import LookupRow
@@ -36,16 +36,20 @@ _CLOSED = ("closed", "completed", "resolved", "cancelled", "canceled")
 """Names of statuses in which a ticket is done with; the first one there is closes ours."""
 
 
-def desk_of(known: Abilities) -> Desk:
+def ticket_settings_of(known: Capabilities) -> TicketSettings:
     """How a tenant keeps tickets, as far as it is known."""
     shows_errors = known.shows_integration_errors is not False
     kept = known.tickets
     if kept is None:
-        return Desk(shows_errors=shows_errors)
-    return Desk(kept["type"], kept["closed_status"], frozenset(kept["closed"]), shows_errors)
+        return TicketSettings(shows_errors=shows_errors)
+    return TicketSettings(
+        kept["type"], kept["closed_status"], frozenset(kept["closed"]), shows_errors
+    )
 
 
-def learn_desk(line: Line, known: Abilities, _currencies: Collection[str] = ()) -> Abilities:
+def learn_ticket_settings(
+    line: Line, known: Capabilities, _currencies: Collection[str] = ()
+) -> Capabilities:
     """What is known of a tenant, after it was asked how it keeps tickets where that is old.
 
     Raises:
@@ -65,10 +69,10 @@ def learn_hidden(line: Line, how: str) -> None:
     )
 
 
-def _asked(line: Line) -> Abilities:
-    gate = halo_gate(line, Lane.UPKEEP)
-    types = gate.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
-    statuses = gate.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
+def _asked(line: Line) -> Capabilities:
+    api = halo_calls(line, Lane.UPKEEP)
+    types = api.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
+    statuses = api.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
     kept: dict[str, Any] = {
         "type": _first(types, _TYPES),
         "closed_status": _first(statuses, _CLOSED),
@@ -102,19 +106,19 @@ def watch(line: Line, *, every: timedelta = WATCH_EVERY) -> None:
     )
     if not taken:
         return
-    gate = halo_gate(line, Lane.UPKEEP)
-    desk = desk_of(learn_desk(line, capabilities.known(line)))
+    api = halo_calls(line, Lane.UPKEEP)
+    ticket_settings = ticket_settings_of(learn_ticket_settings(line, capabilities.known(line)))
     for number, ticket_id in taken:
-        by = _done_by(line, gate, int(ticket_id), desk.closed)
+        by = _done_by(line, api, int(ticket_id), ticket_settings.closed)
         if by is not None:
             _acknowledge(line, number, by)
 
 
-def _done_by(line: Line, gate: Gate, ticket_id: int, closed: frozenset[int]) -> str | None:
+def _done_by(line: Line, api: ApiCalls, ticket_id: int, closed: frozenset[int]) -> str | None:
     """How a person ended a ticket; None where it is open."""
     done = closed | {line.document.alerts.closed_status}
     try:
-        row = gate.read(
+        row = api.read(
             "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKET, ticket_id)
         )
     except Absent:

@@ -29,7 +29,7 @@ _LONGEST_ENDPOINT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class TicketSettings:
     """How a tenant keeps tickets, as far as it was found out.
 
     Attributes:
@@ -81,7 +81,7 @@ def render(
     role: str,
     target: str,
     document: Document,
-    desk: Desk,
+    ticket_settings: TicketSettings,
     *,
     exists: bool,
 ) -> Desired:
@@ -92,7 +92,7 @@ def render(
         role: which of its rows.
         target: as `TARGETS` names them.
         document: the connection's mapping.
-        desk: how the tenant keeps tickets.
+        ticket_settings: how the tenant keeps tickets.
         exists: whether Halo has it already.
 
     Raises:
@@ -101,14 +101,16 @@ def render(
     if target == ACTION:
         return _action(alert, role)
     if target == INTEGRATION_ERROR:
-        return _integration_error(alert) if desk.shows_errors else Desired({}, {})
+        return _integration_error(alert) if ticket_settings.shows_errors else Desired({}, {})
     # What a person closed or removed is left alone, and what healed before it was told is no news.
     if alert.get("closed_by_hand") or (alert["state"] == "closed" and not exists):
         return Desired({}, {})
-    return _ticket(alert, document, desk)
+    return _ticket(alert, document, ticket_settings)
 
 
-def _ticket(alert: Mapping[str, Any], document: Document, desk: Desk) -> Desired:
+def _ticket(
+    alert: Mapping[str, Any], document: Document, ticket_settings: TicketSettings
+) -> Desired:
     options, ref = document.alerts, str(alert["id"])
     mapped = apply(document.rows[FLOW], alert)
     body = {
@@ -122,9 +124,9 @@ def _ticket(alert: Mapping[str, Any], document: Document, desk: Desk) -> Desired
         **mapped.always,
     }
     if alert["state"] == "closed":
-        body["status_id"] = _closed_status(document, desk)
+        body["status_id"] = _closed_status(document, ticket_settings)
     chosen = {
-        "tickettype_id": options.ticket_type or desk.ticket_type,
+        "tickettype_id": options.ticket_type or ticket_settings.ticket_type,
         "status_id": options.new_status,
         "priority_id": options.priority,
         "client_id": options.client,
@@ -139,8 +141,8 @@ def _ticket(alert: Mapping[str, Any], document: Document, desk: Desk) -> Desired
     )
 
 
-def _closed_status(document: Document, desk: Desk) -> int:
-    found = document.alerts.closed_status or desk.closed_status
+def _closed_status(document: Document, ticket_settings: TicketSettings) -> int:
+    found = document.alerts.closed_status or ticket_settings.closed_status
     if found is None:
         raise Unmappable(
             "Halo names none of its ticket statuses Closed.",

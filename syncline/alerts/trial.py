@@ -18,8 +18,8 @@ from syncline.alerts.queries import Alert
 from syncline.alerts.raising import Raised
 from syncline.alerts.targets import TARGETS
 from syncline.alerts.tickets import TICKET
-from syncline.calls.calls import halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.calls import halo_calls
+from syncline.calls.context import Line, WorkerContext
 from syncline.errors import Again, Refused, SynclineError
 from syncline.halo.entities.resources import TICKET as TICKETS
 from syncline.halo.entities.rows import read_row
@@ -32,7 +32,7 @@ PATIENCE = timedelta(seconds=90)
 """How long each step of a trial may take; more than the settle time of a doubtful write."""
 
 _PAUSE_S = 0.1
-_SETTLED = frozenset({"delivered", "parked"})
+_DONE = frozenset({"delivered", "parked"})
 
 Tell = Callable[[str], None]
 
@@ -50,7 +50,6 @@ def try_alerts(line: Line, tell: Tell) -> list[Arrival]:
     """Tell a trial alert by every way of a connection, and close it.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         tell: is told what is being done.
 
@@ -111,7 +110,7 @@ def _ticket(line: Line, number: int, tell: Tell) -> Arrival:
     """Make the ticket, read it back, close it, read that back."""
     tell("making a ticket in Halo")
     _tell(line)
-    made = _settled(line, number)
+    made = _ticket_done(line, number)
     if made.ticket_state != "delivered" or made.ticket_id is None:
         return Arrival("Halo ticket", arrived=False, what=_why(line, made))
     ticket_id = int(made.ticket_id)
@@ -120,7 +119,7 @@ def _ticket(line: Line, number: int, tell: Tell) -> Arrival:
         _read_back(line, ticket_id, made.source_id)
         tell(f"closing ticket {ticket_id}")
         _close(line, number)
-        closed = _settled(line, number)
+        closed = _ticket_done(line, number)
         if closed.ticket_state != "delivered":
             return Arrival("Halo ticket", arrived=False, what=_why(line, closed))
         _read_back(line, ticket_id, made.source_id)
@@ -132,8 +131,8 @@ def _ticket(line: Line, number: int, tell: Tell) -> Arrival:
 
 
 def _read_back(line: Line, ticket_id: int, reference: str) -> None:
-    gate = halo_gate(line, Lane.DELIVERIES)
-    row = gate.read(
+    api = halo_calls(line, Lane.DELIVERIES)
+    row = api.read(
         "GET /Tickets/id", lambda permit: read_row(line.halo, permit, TICKETS, ticket_id)
     )
     field = TICKETS.reference
@@ -166,7 +165,7 @@ def _close(line: Line, number: int) -> None:
     _tell(line)
 
 
-def _settled(line: Line, number: int) -> Alert:
+def _ticket_done(line: Line, number: int) -> Alert:
     """The alert once its ticket is delivered or parked, sent by us or by a worker."""
     give_up = line.worker.monotonic() + PATIENCE.total_seconds()
     while True:
@@ -175,7 +174,7 @@ def _settled(line: Line, number: int) -> Alert:
         [alert] = line.worker.ledger.run(
             lambda c: queries.listed(c, everything=True, number=number)
         )
-        if alert.ticket_state in _SETTLED or line.worker.monotonic() > give_up:
+        if alert.ticket_state in _DONE or line.worker.monotonic() > give_up:
             return alert
         line.worker.sleep(_PAUSE_S)
 
@@ -192,9 +191,9 @@ def _why(line: Line, alert: Alert) -> str:
     return f"it is {alert.ticket_state or 'not owed'} after {PATIENCE.total_seconds():.0f} s"
 
 
-def _messages(parts: Parts, number: int) -> list[Arrival]:
+def _messages(worker: WorkerContext, number: int) -> list[Arrival]:
     """What became of the message that the trial was opened; that it healed may come later."""
-    found = parts.ledger.run(lambda connection: messages.of_alert(connection, number))
+    found = worker.ledger.run(lambda connection: messages.of_alert(connection, number))
     return [
         Arrival(
             one.channel,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.audit import chains
 from syncline.audit.chains import Head
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.errors import Refused
 from syncline.settings import Settings
 
@@ -32,7 +32,7 @@ def anchor_file(settings: Settings) -> Path:
     return settings.anchor_file or settings.data / FILE
 
 
-def anchor(parts: Parts, every: timedelta = EVERY) -> int:
+def anchor(worker: WorkerContext, every: timedelta = EVERY) -> int:
     """Append the heads that moved to the file; returns how many.
 
     They are noted as anchored only when they are on the disk: after a crash between both, a head
@@ -41,7 +41,7 @@ def anchor(parts: Parts, every: timedelta = EVERY) -> int:
     Raises:
         Refused: the file cannot be written.
     """
-    path = anchor_file(parts.settings)
+    path = anchor_file(worker.settings)
 
     def work(connection: Connection) -> int:
         moved = chains.to_anchor(connection, every)
@@ -50,7 +50,7 @@ def anchor(parts: Parts, every: timedelta = EVERY) -> int:
             chains.anchored(connection, moved)
         return len(moved)
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
 def line_of(head: Head) -> str:

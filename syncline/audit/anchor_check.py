@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, text
 
-from syncline.audit.chain_verification import Finding
+from syncline.audit.chain_verification import AuditFinding
 from syncline.audit.chains import Head
 
 _AT_ONCE = 1000
@@ -15,7 +15,7 @@ _AT_ONCE = 1000
 
 def against_anchors(
     connection: Connection, chains: Sequence[str] | None, anchors: Iterable[Head]
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     """Heads that stand outside and are not those of the ledger.
 
     Each is compared, since files may contradict each other, and some at a time, since a file has a
@@ -33,11 +33,11 @@ def against_anchors(
             elif not head.startswith(one.head) and (one.chain, one.position) not in wrong:
                 wrong.add((one.chain, one.position))
                 other = "Its head is another one than the anchor says: the chain was built anew."
-                yield Finding(one.chain, one.position, "", one.at, "rewritten", other)
+                yield AuditFinding(one.chain, one.position, "", one.at, "rewritten", other)
     for one in cut.values():
         on = "" if one.at is None else f" on {one.at:%Y-%m-%d %H:%M} UTC"
         missing = f"It had at least {one.position} entries{on}."
-        yield Finding(one.chain, one.position, "", one.at, "cut", missing)
+        yield AuditFinding(one.chain, one.position, "", one.at, "cut", missing)
 
 
 def _heads_at(connection: Connection, wanted: Sequence[Head]) -> Sequence[str | None]:

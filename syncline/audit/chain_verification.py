@@ -25,7 +25,7 @@ MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """One thing that is wrong.
 
     Attributes:
@@ -59,7 +59,7 @@ class Checked:
     """What the check of a stretch brought."""
 
     entries: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[AuditFinding] = field(default_factory=list)
 
 
 def stretches(
@@ -221,11 +221,11 @@ class _Judge:
 
     def _find(self, position: int, entry: str, at: datetime | None, what: str, detail: str) -> None:
         self.checked.findings.append(
-            Finding(self._stretch.chain, position, entry, at, what, detail)
+            AuditFinding(self._stretch.chain, position, entry, at, what, detail)
         )
 
 
-def ends(connection: Connection, chains: Sequence[str] | None) -> Iterator[Finding]:
+def ends(connection: Connection, chains: Sequence[str] | None) -> Iterator[AuditFinding]:
     """Chains whose length or head is not that of their last seal."""
     found = connection.execute(
         text(
@@ -243,14 +243,14 @@ def ends(connection: Connection, chains: Sequence[str] | None) -> Iterator[Findi
     for row in found:
         if row.position is not None and row.position > row.length:
             told = f"It says that it has {row.length} entries, and has {row.position}."
-            yield Finding(row.name, row.position, "", row.entry_at, "head", told)
+            yield AuditFinding(row.name, row.position, "", row.entry_at, "head", told)
         elif row.position == row.length:
             told = "The chain's head is not that of its last seal."
-            yield Finding(row.name, row.length, "", row.entry_at, "head", told)
+            yield AuditFinding(row.name, row.length, "", row.entry_at, "head", told)
     # A chain that is shorter than it says is found as a gap.
 
 
-def inserted(connection: Connection, since: datetime | None) -> Iterator[Finding]:
+def inserted(connection: Connection, since: datetime | None) -> Iterator[AuditFinding]:
     """Entries among the sealed ones that have no seal."""
     for source in SOURCES:
         found = connection.execute(
@@ -270,13 +270,13 @@ def inserted(connection: Connection, since: datetime | None) -> Iterator[Finding
         )
         for entry_id, at, chain in found:
             detail = "It has no seal: added afterwards, or its seal was taken away."
-            yield Finding(chain, 0, f"{source} {entry_id}", at, "inserted", detail)
+            yield AuditFinding(chain, 0, f"{source} {entry_id}", at, "inserted", detail)
 
 
 _CHAIN: dict[Source, str] = {"effect": "'connection:' || e.connection_id", "change": "e.place"}
 
 
-def records_astray(connection: Connection, places: Sequence[str] | None) -> Iterator[Finding]:
+def records_astray(connection: Connection, places: Sequence[str] | None) -> Iterator[AuditFinding]:
     """Records that are not what their last change left."""
     found = connection.execute(
         text(
@@ -298,12 +298,12 @@ def records_astray(connection: Connection, places: Sequence[str] | None) -> Iter
             if row.told is None
             else f"The {row.kind} {row.foreign_id} is not what its last change left."
         )
-        yield Finding(row.place, 0, "", row.changed_at, "record", detail)
+        yield AuditFinding(row.place, 0, "", row.changed_at, "record", detail)
 
 
 def record_forms(
     connection: Connection, place: str, after: tuple[str, str], most: int
-) -> tuple[list[Finding], tuple[str, str] | None]:
+) -> tuple[list[AuditFinding], tuple[str, str] | None]:
     """Records of a place whose canonical form does not have its fingerprint, a page at a time."""
     rows = connection.execute(
         text(
@@ -316,7 +316,7 @@ def record_forms(
         {"place": place, "kind": after[0], "id": after[1], "most": most},
     ).all()
     findings = [
-        Finding(
+        AuditFinding(
             *(place, 0, "", row.changed_at, "record"),
             f"The {row.kind} {row.foreign_id} was changed and its fingerprint was not.",
         )
@@ -331,7 +331,7 @@ def positions_digest(positions: Iterable[int]) -> str:
     return sha256(",".join(str(one) for one in sorted(positions)).encode()).hexdigest()
 
 
-def erasures(connection: Connection, chains: Sequence[str] | None) -> Iterator[Finding]:
+def erasures(connection: Connection, chains: Sequence[str] | None) -> Iterator[AuditFinding]:
     """Personal data that is gone from positions that its erasure's entry does not tell.
 
     Read at once and not with the stretches: an erasure may end while these are checked.
@@ -356,7 +356,7 @@ def erasures(connection: Connection, chains: Sequence[str] | None) -> Iterator[F
                 f"Personal data is gone from {len(row.positions)} entries, and the erasure "
                 f"(effect {row.erased_by}) does not say so."
             )
-            yield Finding(row.chain, min(row.positions), "", None, "bared", detail)
+            yield AuditFinding(row.chain, min(row.positions), "", None, "bared", detail)
 
 
 ERASE = "audit erase"

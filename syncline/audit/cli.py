@@ -22,11 +22,11 @@ from syncline.audit import anchor as anchoring
 from syncline.audit import chains, queries
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES, Entry, Source
-from syncline.audit.queries import Place, Proved, Wanted
+from syncline.audit.queries import EntryFilter, Place, Proved
 from syncline.audit.seal import seal
 from syncline.audit.verify import Verified
 from syncline.audit.verify import verify as check
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
 from syncline.terminal.context import command_context
@@ -51,7 +51,7 @@ _SHOWN = 50
 """Findings in the table; `--json` has them all."""
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """How an export is written."""
 
     JSONL = "jsonl"
@@ -93,10 +93,10 @@ def verify(
     """
     typed = [head for text in expect or [] for head in chains.expected(text)]
     start = None if since is None else _from(since)
-    with command_context(context).open() as parts, _progress("checked") as told:
-        names = _chains(parts, connection)
-        kept = chain(typed, _heads(parts, anchors or []))
-        found = check(parts, names, start, kept, told)
+    with command_context(context).open() as worker, _progress("checked") as told:
+        names = _chains(worker, connection)
+        kept = chain(typed, _heads(worker, anchors or []))
+        found = check(worker, names, start, kept, told)
     show(as_json, found, lambda: _verdict(found))
     if found.findings:
         raise typer.Exit(WRONG_DATA)
@@ -117,9 +117,9 @@ def list_entries(
 
     Example: syncline audit list --since 2026-11-01 --connection acme
     """
-    with command_context(context).open() as parts:
-        wanted = _wanted(parts, connection, record, since, until)
-        found = parts.ledger.run(lambda c: queries.listed(c, wanted, most))
+    with command_context(context).open() as worker:
+        wanted = _wanted(worker, connection, record, since, until)
+        found = worker.ledger.run(lambda c: queries.listed(c, wanted, most))
     show(as_json, found, lambda: _listed(found))
 
 
@@ -142,8 +142,8 @@ def show_entry(
             f"{source!r} is no kind of entry.", remedy="Give effect or change, and its number."
         )
     kind: Source = "effect" if source == "effect" else "change"
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda c: queries.one(c, kind, entry_id))
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(lambda c: queries.one(c, kind, entry_id))
     if found is None:
         raise UnknownName(
             f"There is no {source} {entry_id}.", remedy="See the numbers with syncline audit list."
@@ -158,8 +158,8 @@ def export(
     *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.")],
     form: Annotated[
-        Format, typer.Option("--format", help="JSON Lines, or CSV with the same columns.")
-    ] = Format.JSONL,
+        ExportFormat, typer.Option("--format", help="JSON Lines, or CSV with the same columns.")
+    ] = ExportFormat.JSONL,
     connection: Only = None,
     record: OfRecord = None,
     since: Since = None,
@@ -172,11 +172,11 @@ def export(
 
     Example: syncline audit export acme.jsonl --connection acme --since 2026-11-01
     """
-    with command_context(context).open() as parts, _progress("entries") as told:
-        wanted = _wanted(parts, connection, record, since, until)
+    with command_context(context).open() as worker, _progress("entries") as told:
+        wanted = _wanted(worker, connection, record, since, until)
         entries = _counting(
-            queries.proved(parts.ledger, wanted),
-            queries.counted(parts.ledger, wanted),
+            queries.proved(worker.ledger, wanted),
+            queries.counted(worker.ledger, wanted),
             told,
         )
         if dry_run:
@@ -203,33 +203,37 @@ def anchor(
 
     Example: syncline audit anchor > heads-2026-11-28.jsonl
     """
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
         if not dry_run:
-            seal(parts)
-            anchoring.anchor(parts, timedelta(0))
-        heads = parts.ledger.run(chains.heads)
+            seal(worker)
+            anchoring.anchor(worker, timedelta(0))
+        heads = worker.ledger.run(chains.heads)
     for head in heads:
         typer.echo(anchoring.line_of(head))
 
 
-def _chains(parts: Parts, name: str | None) -> tuple[str, ...] | None:
+def _chains(worker: WorkerContext, name: str | None) -> tuple[str, ...] | None:
     if name is None:
         return None
-    return chains.of_link(parts.ledger.run(lambda c: connections.by_name(c, name)))
+    return chains.of_link(worker.ledger.run(lambda c: connections.by_name(c, name)))
 
 
-def _heads(parts: Parts, files: Sequence[Path]) -> Iterator[Head]:
+def _heads(worker: WorkerContext, files: Sequence[Path]) -> Iterator[Head]:
     """Of the files that were named, and of this installation's own if it is there."""
-    own = anchoring.anchor_file(parts.settings)
+    own = anchoring.anchor_file(worker.settings)
     read = [*files, *([own] if own.exists() and own not in files else [])]
     return chain.from_iterable(map(anchoring.read, read))
 
 
 def _wanted(
-    parts: Parts, connection: str | None, record: str | None, since: str | None, until: str | None
-) -> Wanted:
-    return Wanted(
-        chains=_chains(parts, connection),
+    worker: WorkerContext,
+    connection: str | None,
+    record: str | None,
+    since: str | None,
+    until: str | None,
+) -> EntryFilter:
+    return EntryFilter(
+        chains=_chains(worker, connection),
         record=record,
         since=None if since is None else _from(since),
         until=None if until is None else moment(until),
@@ -259,7 +263,7 @@ def _counting(entries: Iterator[Proved], of: int, told: queries.Told) -> Iterato
         yield entry
 
 
-def _write_file(entries: Iterator[Proved], form: Format, path: Path) -> int:
+def _write_file(entries: Iterator[Proved], form: ExportFormat, path: Path) -> int:
     try:
         with path.open("w", encoding="utf-8", newline="") as out:
             return _write(entries, form, out)
@@ -269,9 +273,9 @@ def _write_file(entries: Iterator[Proved], form: Format, path: Path) -> int:
         ) from error
 
 
-def _write(entries: Iterator[Proved], form: Format, out: IO[str]) -> int:
+def _write(entries: Iterator[Proved], form: ExportFormat, out: IO[str]) -> int:
     many = 0
-    if form is Format.JSONL:
+    if form is ExportFormat.JSONL:
         for many, entry in enumerate(entries, start=1):  # noqa: B007 - counted
             out.write(jsontext.dumps(entry).decode() + "\n")
         return many

@@ -20,7 +20,7 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntryFilter:
     """Which entries: of these chains, of one record, of a time; None is any."""
 
     chains: Sequence[str] | None = None
@@ -70,7 +70,7 @@ _OF_CHAIN: dict[Source, str] = {
 }
 
 
-def listed(connection: Connection, wanted: Wanted, most: int) -> list[Entry]:
+def listed(connection: Connection, wanted: EntryFilter, most: int) -> list[Entry]:
     """The newest entries first, sealed or not."""
     found: list[Entry] = []
     for source in SOURCES:
@@ -101,7 +101,7 @@ def one(connection: Connection, source: Source, entry_id: int) -> tuple[Entry, P
     return READ[source](tuple(row)), None if sealed is None else Place(*sealed)
 
 
-def counted(ledger: Ledger, wanted: Wanted) -> int:
+def counted(ledger: Ledger, wanted: EntryFilter) -> int:
     """How many sealed entries `proved` gives at most."""
     if wanted.record is not None:
         return 0
@@ -120,7 +120,7 @@ def counted(ledger: Ledger, wanted: Wanted) -> int:
     )
 
 
-def proved(ledger: Ledger, wanted: Wanted) -> Iterator[Proved]:
+def proved(ledger: Ledger, wanted: EntryFilter) -> Iterator[Proved]:
     """The sealed entries, chain by chain in their order, a batch a transaction."""
     for chain in ledger.run(lambda connection: _chains(connection, wanted)):
         after = 0
@@ -132,7 +132,7 @@ def proved(ledger: Ledger, wanted: Wanted) -> Iterator[Proved]:
             after = batch[-1].position
 
 
-def _chains(connection: Connection, wanted: Wanted) -> list[str]:
+def _chains(connection: Connection, wanted: EntryFilter) -> list[str]:
     found = connection.execute(
         text(
             """
@@ -145,7 +145,7 @@ def _chains(connection: Connection, wanted: Wanted) -> list[str]:
     return list(found.scalars())
 
 
-def _reading(chain: str, wanted: Wanted, after: int) -> Callable[[Connection], list[Proved]]:
+def _reading(chain: str, wanted: EntryFilter, after: int) -> Callable[[Connection], list[Proved]]:
     source = source_of(chain)
     where, values = _conditions(source, wanted, by_chain=False)
 
@@ -184,7 +184,9 @@ def _proved(chain: str, source: Source, row: tuple[Any, ...]) -> Proved:
     )
 
 
-def _conditions(source: Source, wanted: Wanted, *, by_chain: bool) -> tuple[str, dict[str, Any]]:
+def _conditions(
+    source: Source, wanted: EntryFilter, *, by_chain: bool
+) -> tuple[str, dict[str, Any]]:
     conditions, values = ["true"], dict[str, Any]()
     if wanted.record is not None:
         conditions.append(_OF_RECORD[source])

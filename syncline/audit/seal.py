@@ -15,7 +15,7 @@ from syncline.audit import chains, seal_queries
 from syncline.audit.anchor import EVERY, anchor
 from syncline.audit.entries import SOURCES
 from syncline.audit.seal_queries import Horizon
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 
 BATCH = 5000
 BATCHES = 200
@@ -30,38 +30,38 @@ _PAUSE = 0.05
 _log = logging.getLogger(__name__)
 
 
-def keep_log(parts: Parts) -> None:
+def keep_log(worker: WorkerContext) -> None:
     """The tick of the audit log: seal and anchor, each where there is something to do.
 
     One look tells, since it comes every few seconds and mostly there is nothing.
     """
-    to_seal, to_anchor = parts.ledger.run(
+    to_seal, to_anchor = worker.ledger.run(
         lambda connection: (
             seal_queries.is_waiting(connection, SWEEP_EVERY),
             chains.is_to_be_anchored(connection, EVERY),
         )
     )
     if to_seal:
-        seal(parts)
+        seal(worker)
     if to_seal or to_anchor:
-        anchor(parts)
+        anchor(worker)
 
 
-def seal(parts: Parts) -> int:
+def seal(worker: WorkerContext) -> int:
     """Seal what may be sealed; returns how many entries were."""
-    there = _horizon(parts)
+    there = _horizon(worker)
     if there is None:
         return 0
     sealed = 0
     for source in SOURCES:
         for _ in range(BATCHES):
-            many = parts.ledger.run(
+            many = worker.ledger.run(
                 partial(seal_queries.seal, source=source, there=there, most=BATCH, salts=os.urandom)
             )
             sealed += many or 0
             if many is None or many < BATCH:
                 break
-    late = parts.ledger.run(
+    late = worker.ledger.run(
         lambda c: seal_queries.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY)
     )
     for entry in late:
@@ -73,11 +73,11 @@ def seal(parts: Parts) -> int:
     return sealed + len(late)
 
 
-def _horizon(parts: Parts) -> Horizon | None:
-    there = parts.ledger.run(seal_queries.horizon)
-    give_up = parts.monotonic() + PATIENCE
-    while not parts.ledger.run(lambda c: seal_queries.is_settled(c, there)):
-        if parts.monotonic() > give_up:
+def _horizon(worker: WorkerContext) -> Horizon | None:
+    there = worker.ledger.run(seal_queries.horizon)
+    give_up = worker.monotonic() + PATIENCE
+    while not worker.ledger.run(lambda c: seal_queries.is_past(c, there)):
+        if worker.monotonic() > give_up:
             return None
-        parts.sleep(_PAUSE)
+        worker.sleep(_PAUSE)
     return there

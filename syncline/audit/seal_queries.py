@@ -73,7 +73,7 @@ def is_waiting(connection: Connection, every: timedelta) -> bool:
 
 
 def horizon(connection: Connection) -> Horizon:
-    """The moment up to which entries may be sealed once `is_settled` says so."""
+    """The moment up to which entries may be sealed once `is_past` says so."""
     at, xid = connection.execute(
         text(
             """
@@ -86,7 +86,7 @@ def horizon(connection: Connection) -> Horizon:
     return Horizon(at, xid)
 
 
-def is_settled(connection: Connection, there: Horizon) -> bool:
+def is_past(connection: Connection, there: Horizon) -> bool:
     """Whether every transaction that writes and had begun at the horizon has ended."""
     found = connection.execute(
         text("select pg_snapshot_xmin(pg_current_snapshot()) >= cast(:xid as xid8)"),
@@ -98,12 +98,12 @@ def is_settled(connection: Connection, there: Horizon) -> bool:
 def seal(
     connection: Connection, source: Source, there: Horizon, most: int, salts: Callable[[int], bytes]
 ) -> int | None:
-    """Seal the next entries of one source up to a settled horizon; returns how many.
+    """Seal the next entries of one source up to a horizon that has passed; returns how many.
 
     Args:
         connection: the transaction.
         source: effects or changes.
-        there: a horizon of which `is_settled` was true.
+        there: a horizon of which `is_past` was true.
         most: entries in one go.
         salts: random bytes, so many.
 

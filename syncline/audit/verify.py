@@ -16,10 +16,10 @@ from sqlalchemy import Connection, text
 
 from syncline.audit import chain_verification, seal_queries
 from syncline.audit.anchor_check import against_anchors
-from syncline.audit.chain_verification import Checked, Finding, Stretch
+from syncline.audit.chain_verification import AuditFinding, Checked, Stretch
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.ledger.database import Ledger, connect
 
 STRETCH = 10_000
@@ -47,11 +47,11 @@ class Verified:
     chains: int
     anchors: int
     waiting: int
-    findings: list[Finding]
+    findings: list[AuditFinding]
 
 
 def verify(
-    parts: Parts,
+    worker: WorkerContext,
     chains: Sequence[str] | None,
     since: datetime | None,
     anchors: Iterable[Head],
@@ -60,7 +60,7 @@ def verify(
     """Check the log, or some chains of it, and go on after whatever is found.
 
     Args:
-        parts: what the process works with.
+        worker: what the process works with.
         chains: their names; None for all.
         since: only entries from then on.
         anchors: heads that were kept outside; gone through once.
@@ -68,22 +68,22 @@ def verify(
     """
     # Counted first: what is sealed meanwhile is not looked at.
     waiting = sum(
-        parts.ledger.run(partial(seal_queries.waiting, source=source)) for source in SOURCES
+        worker.ledger.run(partial(seal_queries.waiting, source=source)) for source in SOURCES
     )
-    todo = parts.ledger.run(lambda c: chain_verification.stretches(c, chains, since, STRETCH))
+    todo = worker.ledger.run(lambda c: chain_verification.stretches(c, chains, since, STRETCH))
     of = sum(one.last - one.first + 1 for one in todo)
-    entries, findings = 0, list[Finding]()
-    with _checking(parts, len(todo)) as check:
+    entries, findings = 0, list[AuditFinding]()
+    with _checking(worker, len(todo)) as check:
         for checked in check(todo):
             entries += checked.entries
             findings += checked.findings
             told(entries, of)
     compared = _Counting(one for one in anchors if chains is None or one.chain in chains)
     # Not `run`, which might go through the anchors again.
-    with parts.ledger.begin() as connection:
+    with worker.ledger.begin() as connection:
         findings += _across(connection, chains, since, compared)
     places = {one.chain for one in todo if not one.chain.startswith("connection:")}
-    findings += _records(parts, sorted(places))
+    findings += _records(worker, sorted(places))
     return Verified(
         entries, len({one.chain for one in todo}), compared.many, waiting, _in_order(findings)
     )
@@ -107,7 +107,7 @@ def _across(
     chains: Sequence[str] | None,
     since: datetime | None,
     anchors: Iterable[Head],
-) -> list[Finding]:
+) -> list[AuditFinding]:
     connection.execute(text("set local statement_timeout = 0"))  # a log may be of any length
     among = [
         *chain_verification.ends(connection, chains),
@@ -119,20 +119,20 @@ def _across(
     return [one for one in among if chains is None or one.chain in chains]
 
 
-def _records(parts: Parts, places: Sequence[str]) -> list[Finding]:
-    findings: list[Finding] = []
+def _records(worker: WorkerContext, places: Sequence[str]) -> list[AuditFinding]:
+    findings: list[AuditFinding] = []
     for place in places:
         after: tuple[str, str] | None = ("", "")
         while after is not None:
             start = after
-            found, after = parts.ledger.run(
+            found, after = worker.ledger.run(
                 lambda c, p=place, s=start: chain_verification.record_forms(c, p, s, _PAGE)  # type: ignore[misc]
             )
             findings += found
     return findings
 
 
-def _in_order(findings: Sequence[Finding]) -> list[Finding]:
+def _in_order(findings: Sequence[AuditFinding]) -> list[AuditFinding]:
     return sorted(findings, key=lambda one: (one.chain, one.position, one.entry, one.what))
 
 
@@ -140,18 +140,18 @@ Check = Callable[[Sequence[Stretch]], Iterator[Checked]]
 
 
 @contextmanager
-def _checking(parts: Parts, stretches: int) -> Iterator[Check]:
+def _checking(worker: WorkerContext, stretches: int) -> Iterator[Check]:
     if stretches < PARALLEL_FROM or (os.cpu_count() or 1) == 1:
-        yield lambda todo: (_check(parts.ledger, one) for one in todo)
+        yield lambda todo: (_check(worker.ledger, one) for one in todo)
         return
     # A worker never needs these, and this module is never far from one.
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
     from multiprocessing import get_context  # noqa: PLC0415
 
-    url = parts.ledger.engine.url.render_as_string(hide_password=False)
+    url = worker.ledger.engine.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(
         min(os.cpu_count() or 1, 8),
-        # Threads of this process hold locks that a fork would inherit for ever.
+        # Threads of this process hold locks that a fork would inherit forever.
         mp_context=get_context("spawn"),
         initializer=_begin,
         initargs=(url,),

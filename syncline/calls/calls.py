@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.context import PARALLEL, Line, WorkerContext
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
@@ -42,7 +42,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one call of a wave ended: a result, or the error that says what to do next."""
+    """How one call of a batch ended: a result, or the error that says what to do next."""
 
     call_id: UUID
     result: object
@@ -53,13 +53,13 @@ class NoQuota(Again):
     """The budget is used up for longer than a task may sleep; `after` says for how long."""
 
 
-class Gate:
+class ApiCalls:
     """The way out to one side of a connection, for one lane."""
 
     def __init__(
-        self, parts: Parts, connection: tuple[int, str], key: QuotaKey, lane: Lane
+        self, worker: WorkerContext, connection: tuple[int, str], key: QuotaKey, lane: Lane
     ) -> None:
-        self._parts = parts
+        self._worker = worker
         self._connection_id, self._connection = connection
         self._key = key
         self._lane = lane
@@ -72,25 +72,25 @@ class Gate:
         """
         waited = timedelta(0)
         while True:
-            grant = self._parts.quota.take(
+            grant = self._worker.quota.take(
                 self._key,
                 min(wanted, PARALLEL),
                 lane=self._lane,
                 connection=self._connection,
-                deadline=self._parts.settings.deadline,
+                deadline=self._worker.settings.deadline,
             )
             if grant.tokens:
                 return [UUID(token) for token in grant.tokens]
             if grant.wait + waited > PATIENCE:
                 raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
             pause = max(grant.wait, timedelta(milliseconds=2))
-            self._parts.sleep(pause.total_seconds())
+            self._worker.sleep(pause.total_seconds())
             waited += pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
         """Tokens that were taken and are not needed."""
         if tokens:
-            self._parts.quota.give_back(self._key, [str(token) for token in tokens], sent=False)
+            self._worker.quota.give_back(self._key, [str(token) for token in tokens], sent=False)
 
     def begin(
         self, connection: Connection, tokens: Sequence[UUID], planned: Sequence[Planned]
@@ -100,8 +100,8 @@ class Gate:
         Raises:
             NotSent: this process has been declared dead; it must not write anything any more.
         """
-        session = self._parts.session()
-        if not sessions.alive(connection, session, self._parts.settings.dead_after):
+        session = self._worker.session()
+        if not sessions.alive(connection, session, self._worker.settings.dead_after):
             raise NotSent("This worker was declared dead, so it sends nothing any more.")
         calls.begin(
             connection,
@@ -116,21 +116,21 @@ class Gate:
                 )
                 for token, call in zip(tokens, planned, strict=True)
             ],
-            self._parts.settings.deadline,
+            self._worker.settings.deadline,
         )
 
     def send(
         self, tokens: Sequence[UUID], makes: Sequence[Callable[[Permit], T]], began: float
     ) -> list[Outcome]:
-        """Make a wave of begun calls side by side; every error becomes an outcome.
+        """Make a batch of begun calls side by side; every error becomes an outcome.
 
         Args:
             tokens: the calls' tokens, whose rows are committed.
             makes: one function for each token that makes the call.
             began: monotonic time at which the transaction of the rows was begun.
         """
-        held = self._parts.quota.hold(
-            self._key, [str(token) for token in tokens], self._parts.settings.deadline
+        held = self._worker.quota.hold(
+            self._key, [str(token) for token in tokens], self._worker.settings.deadline
         )
         if not held:
             self.return_unused(tokens)
@@ -141,13 +141,13 @@ class Gate:
                 call_id=str(token),
                 token=str(token),
                 send_before=began + calls.SEND_WITHIN.total_seconds(),
-                deadline=self._parts.settings.deadline,
+                deadline=self._worker.settings.deadline,
             )
             for token in tokens
         ]
         if len(tokens) == 1:
             return [self._one(permits[0], makes[0])]
-        return list(self._parts.workers.map(self._one, permits, makes))
+        return list(self._worker.workers.map(self._one, permits, makes))
 
     def read(self, operation: str, make: Callable[[Permit], T]) -> T:
         """One call that changes nothing on the other side; its errors are raised."""
@@ -165,16 +165,16 @@ class Gate:
             if len(tokens) == 1:
                 tokens += self.tokens(1)
             planned = [Planned("GET /authinfo"), Planned("POST /token")]
-            began = self._parts.monotonic()
-            self._parts.ledger.run(lambda connection: self.begin(connection, tokens, planned))
+            began = self._worker.monotonic()
+            self._worker.ledger.run(lambda connection: self.begin(connection, tokens, planned))
         except SynclineError:
             self.return_unused(tokens)
             raise
         first, second = tokens
         outcome = self.send([first], [halo.sign_in], began)[0]
-        self._settle(str(second), outcome.error)
+        self._give_back(str(second), outcome.error)
         ends = [outcome, Outcome(second, None, outcome.error)]
-        self._parts.ledger.run(lambda connection: self.end(connection, ends))
+        self._worker.ledger.run(lambda connection: self.end(connection, ends))
         if outcome.error is not None:
             raise outcome.error
 
@@ -189,65 +189,65 @@ class Gate:
         tokens = self.tokens(len(makes))
         makes = makes[: len(tokens)]
         planned = [Planned(operation) for operation in operations[: len(tokens)]]
-        began = self._parts.monotonic()
+        began = self._worker.monotonic()
         try:
-            self._parts.ledger.run(lambda connection: self.begin(connection, tokens, planned))
+            self._worker.ledger.run(lambda connection: self.begin(connection, tokens, planned))
         except SynclineError:
             self.return_unused(tokens)
             raise
         outcomes = self.send(tokens, makes, began)
-        self._parts.ledger.run(lambda connection: self.end(connection, outcomes))
+        self._worker.ledger.run(lambda connection: self.end(connection, outcomes))
         return outcomes
 
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Write how a wave's calls ended, in the caller's transaction."""
+        """Write how a batch's calls ended, in the caller's transaction."""
         calls.end(connection, [_end(outcome) for outcome in outcomes])
 
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
-        started = self._parts.monotonic()
+        started = self._worker.monotonic()
         try:
             result = make(permit)
         except SynclineError as failure:
             error = failure
-        self._settle(permit.token, error)
+        self._give_back(permit.token, error)
         headers = getattr(result, "headers", None)
         if headers:
-            took = timedelta(seconds=self._parts.monotonic() - started)
-            hint = highlevel_hint(headers, now=self._parts.now(), took=took)
-            self._parts.quota.learn(self._key, hint)
+            took = timedelta(seconds=self._worker.monotonic() - started)
+            hint = highlevel_hint(headers, now=self._worker.now(), took=took)
+            self._worker.quota.learn(self._key, hint)
         return Outcome(UUID(permit.call_id), result, error)
 
-    def _settle(self, token: str, error: SynclineError | None) -> None:
+    def _give_back(self, token: str, error: SynclineError | None) -> None:
         if isinstance(error, RateLimited):
-            self._parts.quota.freeze(self._key, error.after)
-            said = halo_hint(error.what, {}, now=self._parts.now())
-            self._parts.quota.learn(self._key, said)
+            self._worker.quota.freeze(self._key, error.after)
+            said = halo_hint(error.what, {}, now=self._worker.now())
+            self._worker.quota.learn(self._key, said)
         sent = not isinstance(error, NotSent)
-        self._parts.quota.give_back(self._key, [token], sent=sent)
+        self._worker.quota.give_back(self._key, [token], sent=sent)
 
 
-def halo_gate(line: Line, lane: Lane) -> Gate:
+def halo_calls(line: Line, lane: Lane) -> ApiCalls:
     """The way out to a line's Halo tenant, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    gate = Gate(line.worker, (line.link.id, line.link.name), line.halo_key, lane)
-    gate.sign_in(line.halo)
-    return gate
+    api = ApiCalls(line.worker, (line.link.id, line.link.name), line.halo_key, lane)
+    api.sign_in(line.halo)
+    return api
 
 
-def highlevel_gate(line: Line, lane: Lane) -> Gate:
+def highlevel_calls(line: Line, lane: Lane) -> ApiCalls:
     """The way out to a line's HighLevel location, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    gate = Gate(line.worker, (line.link.id, line.link.name), line.highlevel_key, lane)
-    line.highlevel.sign_in(gate.read)
-    return gate
+    api = ApiCalls(line.worker, (line.link.id, line.link.name), line.highlevel_key, lane)
+    line.highlevel.sign_in(api.read)
+    return api
 
 
 def _end(outcome: Outcome) -> calls.CallEnd:
@@ -268,7 +268,7 @@ def _status(outcome: Outcome) -> int | None:
     return int(getattr(outcome.result, "status", 200))
 
 
-def patiently(parts: Parts, make: Callable[[], T]) -> T:
+def patiently(worker: WorkerContext, make: Callable[[], T]) -> T:
     """A reading that waits for its turn, and is tried again where that may help."""
     failures = 0
     while True:
@@ -278,4 +278,4 @@ def patiently(parts: Parts, make: Callable[[], T]) -> T:
             failures += not isinstance(error, NoQuota)
             if failures >= MOST_TRIES:
                 raise
-            parts.sleep(max(error.after.total_seconds(), 0.05))
+            worker.sleep(max(error.after.total_seconds(), 0.05))

@@ -1,4 +1,4 @@
-"""Asking and teaching a tenant's abilities, which all processes share through the ledger."""
+"""Asking and teaching a tenant's capabilities, which all processes share through the ledger."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.ledger import capabilities
 
 
-def known(line: Line) -> Abilities:
+def known(line: Line) -> Capabilities:
     """What is known of the line's tenant now."""
     return line.worker.ledger.run(
-        lambda connection: Abilities.from_rows(
+        lambda connection: Capabilities.from_rows(
             capabilities.read(connection, line.link.tenant_place)
         )
     )
 
 
-def teach(line: Line, change: Callable[[Abilities], Abilities]) -> Abilities:
+def teach(line: Line, change: Callable[[Capabilities], Capabilities]) -> Capabilities:
     """Change what is known, one process at a time; returns the new whole."""
     owner = line.link.tenant_place
 
-    def work(connection: Connection) -> Abilities:
+    def work(connection: Connection) -> Capabilities:
         capabilities.lock(connection, owner)
-        before = Abilities.from_rows(capabilities.read(connection, owner))
+        before = Capabilities.from_rows(capabilities.read(connection, owner))
         after = change(before)
         if after != before:
             capabilities.write(connection, owner, after.to_rows())

@@ -1,6 +1,6 @@
 """What a step is handed: the ledger, the quota, the two clients of a connection, and the clock.
 
-Put together once a process, in `workers/parts.py`; steps open nothing by themselves.
+Put together once a process, in `workers/context.py`; steps open nothing by themselves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # who is handed these has imported them; who hands on a nudge
     from syncline.settings import Settings
 
 PARALLEL = 32
-"""Most calls of one wave; one transaction covers a wave's beginning and one its end."""
+"""Most calls of one batch; one transaction covers a batch's beginning and one its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Line:
     halo: HaloClient
     highlevel_key: QuotaKey
     halo_key: QuotaKey
-    worker: Parts
+    worker: WorkerContext
     lane: Lane = Lane.DELIVERIES
 
 
@@ -82,12 +82,12 @@ class Lines(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkerContext:
     """Everything that comes into a step from outside.
 
     `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
     then frees its rows as those of a dead worker, and the process goes on under a new one. `close`
-    ends the session and closes whatever was opened for these parts; closing twice is harmless.
+    ends the session and closes whatever was opened for this context; closing twice is harmless.
     """
 
     settings: Settings
@@ -107,7 +107,7 @@ class Parts:
 
 
 @contextmanager
-def in_hand(parts: Parts) -> Iterator[None]:
+def in_hand(worker: WorkerContext) -> Iterator[None]:
     """Give the session up on any error: it may own rows that this worker does not know of.
 
     A claim whose commit was not answered is one; the sweep frees them all.
@@ -115,5 +115,5 @@ def in_hand(parts: Parts) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        parts.abandon()
+        worker.abandon()
         raise

@@ -51,7 +51,7 @@ Which = Annotated[
 ]
 
 
-class Format(StrEnum):
+class DocumentFormat(StrEnum):
     """What a shown document is written as."""
 
     TABLE = "table"
@@ -68,7 +68,7 @@ class _Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _CheckedDocument:
     document: str
     works: bool
     problems: list[_Wrong]
@@ -93,7 +93,7 @@ def check(context: typer.Context, *, document: Which, as_json: AsJson = False) -
     wrong = [
         _Wrong(one.line, _line_of(lines, one.line), one.what, one.remedy) for one in problems(text)
     ]
-    checked = _Checked(document, not wrong, wrong)
+    checked = _CheckedDocument(document, not wrong, wrong)
     show(as_json, checked, lambda: _render_check(checked))
     if wrong:
         raise typer.Exit(WRONG_SETTINGS)
@@ -107,7 +107,9 @@ def show_mapping(
     flow: Annotated[
         str | None, typer.Option(metavar="FLOW", help=f"Only this one of {', '.join(FLOWS)}.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    form: Annotated[
+        DocumentFormat, typer.Option("--format", help="How it is written.")
+    ] = DocumentFormat.TABLE,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it to this file.")
     ] = None,
@@ -124,7 +126,7 @@ def show_mapping(
         show(as_json, described, stack)
         return
     title = f"How {document} is mapped"
-    pages = {Format.MARKDOWN: markdown, Format.HTML: html}
+    pages = {DocumentFormat.MARKDOWN: markdown, DocumentFormat.HTML: html}
     if output is not None:
         page = pages.get(form, _as_text)(title, described)
         _write(output, page)
@@ -159,8 +161,8 @@ def _find(context: typer.Context, which: str, *, with_examples: bool) -> _Found:
         link = connections.by_name(database, which)
         return _Found(link.mapping, _examples(database, link) if with_examples else {})
 
-    with command_context(context).open() as parts:
-        return parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        return worker.ledger.run(work)
 
 
 def _examples(database: Connection, link: Link) -> Examples:
@@ -219,7 +221,7 @@ def _as_text(title: str, flows: Iterable[DescribedFlow]) -> str:
     return written.getvalue()
 
 
-def _render_check(checked: _Checked) -> RenderableType:
+def _render_check(checked: _CheckedDocument) -> RenderableType:
     if checked.works:
         return plain(f"{checked.document}: nothing is wrong.")
     many = len(checked.problems)

@@ -88,8 +88,8 @@ def list_parked(
             return _records(database, only, cause, most)
         return _causes(database, only, most)
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     show(as_json, found, lambda: _render(found))
 
 
@@ -120,8 +120,8 @@ def show_parked(
             return [both_sides(database, one) for one in found]
         return _shown_cause(database, only, wanted)
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     show(as_json, found, lambda: _render_shown(found))
 
 
@@ -153,19 +153,19 @@ def retry_parked(
         if record is not None:
             many = _again(database, only, record, dry_run=dry_run)
             if not dry_run:
-                _note(database, parts.settings, only, record, many)
+                _note(database, worker.settings, only, record, many)
             return many
         if dry_run:
             many = parked.counts(database, connection_id=only, cause=cause)
         else:
             many = unleased.retry(database, only, cause=cause)
-            _note(database, parts.settings, only, cause or "all", many)
+            _note(database, worker.settings, only, cause or "all", many)
         if cause is not None and not many:
             raise _unknown(cause)
         return many
 
-    with command_context(context).open() as parts:
-        many = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        many = worker.ledger.run(work)
     say(_sentence(many, "would be" if dry_run else "will be"))
 
 

@@ -17,7 +17,7 @@ from syncline.deliveries.parked import ParkedDelivery
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import UnknownName
 from syncline.ledger import connections
-from syncline.repair.accept import Acceptance, accept_or_plan, plan_parked
+from syncline.repair.accept import AcceptancePlan, accept_or_plan, plan_parked
 from syncline.terminal.context import command_context
 from syncline.terminal.deciding import Deciding, report
 from syncline.terminal.messages import WRONG_DATA
@@ -41,7 +41,7 @@ class _Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _AcceptReport:
     dry_run: bool
     accepted: int
     left: int
@@ -84,12 +84,12 @@ def accept_parked(
             for standing, (plan, why) in zip(standings, done, strict=True)
         ]
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda database: _chosen(database, wanted, connection))
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(lambda database: _chosen(database, wanted, connection))
         ask = None if dry_run else "Leave {} as the other side holds them?"
-        told = _DELIVERIES.each(parts, found, step, ask=ask, yes=yes)
+        told = _DELIVERIES.each(worker, found, step, ask=ask, yes=yes)
     left = sum(bool(one.why) for one in told)
-    accepted = _Report(dry_run, len(told) - left, left, told)
+    accepted = _AcceptReport(dry_run, len(told) - left, left, told)
     show(as_json, accepted, lambda: _render(accepted))
     if left:
         raise typer.Exit(WRONG_DATA)
@@ -106,12 +106,12 @@ def _chosen(database: Connection, wanted: str, name: str | None) -> list[ParkedD
     return found
 
 
-def _told(line: Line, one: TargetRow, plan: Acceptance, why: str) -> _Accepted:
+def _told(line: Line, one: TargetRow, plan: AcceptancePlan, why: str) -> _Accepted:
     takes = "" if why else plan.takes
     return _Accepted(one.id, line.link.name, one.flow, one.role, one.source_id, takes, why)
 
 
-def _render(told: _Report) -> RenderableType:
+def _render(told: _AcceptReport) -> RenderableType:
     rows = [
         [one.delivery, one.connection, f"{one.flow}/{one.role}", one.record, one.takes or one.why]
         for one in told.deliveries

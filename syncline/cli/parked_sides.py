@@ -16,7 +16,7 @@ from syncline.cli.parked_remedies import in_two
 from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedDelivery, SourceRecord
 from syncline.ledger import connections
-from syncline.mapping.apply import Row
+from syncline.mapping.apply import MappingRow
 from syncline.mapping.parsing import load
 from syncline.terminal.output import plain, stack, table
 
@@ -120,7 +120,7 @@ def _marked(database: Connection, delivery: ParkedDelivery, source: SourceRecord
 
 
 def _sources(
-    rows: Mapping[str, tuple[Row, ...]], delivery: ParkedDelivery, field: str
+    rows: Mapping[str, tuple[MappingRow, ...]], delivery: ParkedDelivery, field: str
 ) -> Iterator[str]:
     """The record's fields that the mapping's row for this field reads."""
     own = (*rows.get(delivery.flow, ()), *rows.get(f"{delivery.flow}.{delivery.target}", ()))

@@ -15,7 +15,7 @@ from syncline.deliveries.states import State
 from syncline.errors import UnknownName
 from syncline.flows import payments
 from syncline.flows.flow import reference_of
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.ledger import capabilities, history
 from syncline.ledger.history import History, SeenDelivery, SeenTransaction
 from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
@@ -30,7 +30,7 @@ _LINE = "line "
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class FieldPair:
     """One field as both sides hold it; None where a side was not heard about it."""
 
     field: str
@@ -39,21 +39,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _RecordSide:
     connection: str
     state: str
     held_until_live: bool
     target: str
     target_id: str | None
     reason: str | None
-    fields: list[Pair]
+    fields: list[FieldPair]
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownRecord:
     kind: str
     id: str
-    sides: list[_Side]
+    sides: list[_RecordSide]
     transactions: tuple[SeenTransaction, ...]
     history: History
 
@@ -114,7 +114,7 @@ def _show(
         show_at(context, kind, record_id, at, as_json=as_json)
         return
 
-    def work(connection: Connection) -> _Shown:
+    def work(connection: Connection) -> _ShownRecord:
         found = history.of(connection, kind, record_id)
         if found is None:
             raise UnknownName(
@@ -122,18 +122,18 @@ def _show(
                 remedy=f"Check the id, or read its day with `syncline enqueue pull-{kind}s`.",
             )
         money = history.transactions_of(connection, record_id) if kind == "order" else ()
-        return _Shown(kind, record_id, _sides(connection, found), money, found)
+        return _ShownRecord(kind, record_id, _sides(connection, found), money, found)
 
-    with command_context(context).open() as parts:
-        shown = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        shown = worker.ledger.run(work)
     show(as_json, shown, lambda: _render(shown))
 
 
-def _sides(connection: Connection, found: History) -> list[_Side]:
+def _sides(connection: Connection, found: History) -> list[_RecordSide]:
     tenants = {delivery.tenant for delivery in found.deliveries}
     currencies = {tenant: _currencies(connection, tenant) for tenant in tenants}
     return [
-        _Side(
+        _RecordSide(
             delivery.connection,
             delivery.state,
             _is_held(delivery),
@@ -151,7 +151,7 @@ def _is_held(delivery: SeenDelivery) -> bool:
     return delivery.state == State.PARKED and delivery.field == HELD
 
 
-def _fields(delivery: SeenDelivery, found: History, currencies: dict[int, str]) -> list[Pair]:
+def _fields(delivery: SeenDelivery, found: History, currencies: dict[int, str]) -> list[FieldPair]:
     if delivery.target == "order":
         return beside(found.record.canonical, delivery.projection, currencies)
     return money_beside(delivery.role, found.record.canonical, delivery.projection, currencies)
@@ -162,7 +162,7 @@ def money_beside(
     canonical: dict[str, Any],
     confirmed: dict[str, Any] | None,
     currencies: dict[int, str],
-) -> list[Pair]:
+) -> list[FieldPair]:
     """An invoice, payment, credit or recurring invoice next to what HighLevel says.
 
     Args:
@@ -179,18 +179,18 @@ def money_beside(
     refund = payments.is_credit(role)
     said = canonical.get("amount_refunded") if refund else canonical.get("amount")
     pairs = [
-        Pair("reference", wanted, given),
-        Pair("currency", canonical.get("currency"), _iso(currency, currencies)),
-        Pair("refunded in all" if refund else "amount", _text(said), amount),
-        Pair("status", _text(canonical.get("status")), None),
+        FieldPair("reference", wanted, given),
+        FieldPair("currency", canonical.get("currency"), _iso(currency, currencies)),
+        FieldPair("refunded in all" if refund else "amount", _text(said), amount),
+        FieldPair("status", _text(canonical.get("status")), None),
     ]
     rest = sorted(key for key in held if not key.startswith(_LINE))
-    return [*pairs, *(Pair(key, None, held[key]) for key in rest)]
+    return [*pairs, *(FieldPair(key, None, held[key]) for key in rest)]
 
 
 def beside(
     canonical: dict[str, Any], confirmed: dict[str, Any] | None, currencies: dict[int, str]
-) -> list[Pair]:
+) -> list[FieldPair]:
     """The fields of HighLevel's order next to what Halo confirmed of them.
 
     Args:
@@ -202,21 +202,23 @@ def beside(
     contact = canonical.get("contact") or {}
     currency = held.pop("currency_code", None)
     pairs = [
-        Pair("reference", reference_of(str(canonical["id"])), held.pop("po_number", None)),
-        Pair("customer", contact.get("email") or contact.get("name"), held.pop("client_id", None)),
-        Pair("currency", canonical.get("currency"), _iso(currency, currencies)),
-        Pair("total", _text(canonical.get("amount")), held.pop("total", None)),
-        Pair("tax", _text(canonical.get("tax")), held.pop("tax_total", None)),
-        Pair("lines", _items(canonical), held.pop("lines", None)),
-        Pair("date", _text(canonical.get("created_at")), held.pop("date", None)),
-        Pair("status", _text(canonical.get("status")), None),
+        FieldPair("reference", reference_of(str(canonical["id"])), held.pop("po_number", None)),
+        FieldPair(
+            "customer", contact.get("email") or contact.get("name"), held.pop("client_id", None)
+        ),
+        FieldPair("currency", canonical.get("currency"), _iso(currency, currencies)),
+        FieldPair("total", _text(canonical.get("amount")), held.pop("total", None)),
+        FieldPair("tax", _text(canonical.get("tax")), held.pop("tax_total", None)),
+        FieldPair("lines", _items(canonical), held.pop("lines", None)),
+        FieldPair("date", _text(canonical.get("created_at")), held.pop("date", None)),
+        FieldPair("status", _text(canonical.get("status")), None),
     ]
     rest = sorted(key for key in held if not key.startswith(_LINE))
-    return [*pairs, *(Pair(key, None, held[key]) for key in rest)]
+    return [*pairs, *(FieldPair(key, None, held[key]) for key in rest)]
 
 
 def _currencies(connection: Connection, tenant: int) -> dict[int, str]:
-    known = Abilities.from_rows(capabilities.read(connection, f"tenant:{tenant}"))
+    known = Capabilities.from_rows(capabilities.read(connection, f"tenant:{tenant}"))
     return {number: code for code, number in known.currencies.items()}
 
 
@@ -239,7 +241,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _render(shown: _Shown) -> RenderableType:
+def _render(shown: _ShownRecord) -> RenderableType:
     record = shown.history.record
     parts: list[RenderableType] = [
         plain(
@@ -264,7 +266,7 @@ def _render(shown: _Shown) -> RenderableType:
     return stack(*parts)
 
 
-def _side(side: _Side) -> RenderableType:
+def _side(side: _RecordSide) -> RenderableType:
     target = f"Halo's {side.target} {side.target_id}" if side.target_id else "not in Halo yet"
     why = f": {side.reason}" if side.reason else ""
     state = HELD_UNTIL_LIVE if side.held_until_live else side.state

@@ -76,8 +76,8 @@ def show_at(context: typer.Context, kind: str, record_id: str, at: str, *, as_js
             )
         return found
 
-    with command_context(context).open() as parts:
-        record = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        record = worker.ledger.run(work)
     then = _Then(kind, record_id, when, record, _delivered(record.audit))
     show(as_json, then, lambda: _render(then))
 

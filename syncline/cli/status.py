@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
 from syncline.audit import seal_queries
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
@@ -85,25 +85,27 @@ def show_status(
     if as_json and watch:
         raise Refused("--json prints one document, --watch never ends.", remedy="Use one of them.")
     here = command_context(context)
-    with here.open() as parts:
+    with here.open() as worker:
         if watch:
-            _watch(here, parts, connection)
+            _watch(here, worker, connection)
         else:
-            found = _read(here, parts, connection)
+            found = _read(here, worker, connection)
             show(as_json, found, lambda: _render(found))
 
 
-def _watch(here: CommandContext, parts: Parts, name: str | None) -> None:
+def _watch(here: CommandContext, worker: WorkerContext, name: str | None) -> None:
     try:
-        with Live(_render(_read(here, parts, name)), console=console(), auto_refresh=False) as live:
+        with Live(
+            _render(_read(here, worker, name)), console=console(), auto_refresh=False
+        ) as live:
             while True:
-                parts.sleep(_WATCH_SECONDS)
-                live.update(_render(_read(here, parts, name)), refresh=True)
+                worker.sleep(_WATCH_SECONDS)
+                live.update(_render(_read(here, worker, name)), refresh=True)
     except KeyboardInterrupt:
         return
 
 
-def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
+def _read(here: CommandContext, worker: WorkerContext, name: str | None) -> _Status:
     def work(
         connection: Connection,
     ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert], timedelta | None]:
@@ -117,13 +119,13 @@ def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
                 (link, status_counts.kinds(connection, link), read_events(connection, link))
                 for link in links
             ],
-            read_secrets(connection, parts),
-            status_counts.workers(connection, parts.settings.dead_after),
+            read_secrets(connection, worker),
+            status_counts.workers(connection, worker.settings.dead_after),
             read_alerts(connection, None if name is None else links[0].id),
             seal_queries.behind(connection),
         )
 
-    found, secrets, workers, alerts, unsealed = parts.ledger.run(work)
+    found, secrets, workers, alerts, unsealed = worker.ledger.run(work)
     return _Status(
         [
             _ConnectionStatus(
@@ -133,7 +135,7 @@ def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
                 link.note,
                 kinds,
                 events,
-                [_quota(parts, key) for key in here.quota_keys(link)],
+                [_quota(worker, key) for key in here.quota_keys(link)],
             )
             for link, kinds, events in found
         ],
@@ -144,10 +146,10 @@ def _read(here: CommandContext, parts: Parts, name: str | None) -> _Status:
     )
 
 
-def _quota(parts: Parts, key: QuotaKey) -> _QuotaStatus:
-    answer = parts.ledger.run(lambda connection: last_answer(connection, key.name))
+def _quota(worker: WorkerContext, key: QuotaKey) -> _QuotaStatus:
+    answer = worker.ledger.run(lambda connection: last_answer(connection, key.name))
     try:
-        return _QuotaStatus(key.name, parts.quota.left(key), answer)
+        return _QuotaStatus(key.name, worker.quota.left(key), answer)
     except RedisError:
         return _QuotaStatus(key.name, None, answer)  # the ledger's figures are true without it
 

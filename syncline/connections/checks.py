@@ -11,9 +11,9 @@ from typing import Any
 import httpcore
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
-from syncline.connections.scope_checks import Finding, halo_scopes, highlevel_scopes
+from syncline.connections.scope_checks import CheckResult, halo_scopes, highlevel_scopes
 from syncline.credentials import stored
 from syncline.errors import (
     BadCredentials,
@@ -27,7 +27,7 @@ from syncline.errors import (
     WrongPlace,
 )
 from syncline.halo.answers import listing
-from syncline.halo.auth import Token, TokenDesk
+from syncline.halo.auth import Token, TokenEndpoint
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import (
     CLIENT,
@@ -52,12 +52,12 @@ _CLIENTS = "select top 1 Aarea as id from AREA"
 class Inspected:
     """All findings, and the first error that keeps the connection from working."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     error: SynclineError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ConnectionCheck:
     """One call and what its answer means.
 
     Attributes:
@@ -78,7 +78,7 @@ class Question:
 def inspect(
     line: Line,
     *,
-    probe: Callable[[Gate], Finding] | None,
+    probe: Callable[[ApiCalls], CheckResult] | None,
     tell: Callable[[str], None],
 ) -> Inspected:
     """Ask both sides whatever the connection needs; nothing is changed there but by `probe`.
@@ -88,21 +88,21 @@ def inspect(
         probe: writes to Halo and takes it away again, if that is wanted.
         tell: hears what is asked next, since a side that is silent takes a minute.
     """
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     errors: list[SynclineError] = []
     who = (line.link.id, line.link.name)
-    highlevel = Gate(line.worker, who, line.highlevel_key, Lane.UPKEEP)
-    halo = Gate(line.worker, who, line.halo_key, Lane.UPKEEP)
+    highlevel = ApiCalls(line.worker, who, line.highlevel_key, Lane.UPKEEP)
+    halo = ApiCalls(line.worker, who, line.halo_key, Lane.UPKEEP)
     granted: list[Token] = []
     with closing(Transport(connections=1)) as transport:
-        desk = _token_desk(line, transport)
+        endpoint = _token_endpoint(line, transport)
         for answered, scopes in (
             (
                 _highlevel(line, highlevel, tell),
                 partial(highlevel_scopes, line, highlevel),
             ),
             (
-                _asked(halo, _halo(line, desk, granted), tell),
+                _asked(halo, _halo(line, endpoint, granted), tell),
                 partial(halo_scopes, line, granted),
             ),
         ):
@@ -122,23 +122,23 @@ def inspect(
 
 
 def _asked(
-    gate: Gate, questions: Iterator[Question], tell: Callable[[str], None]
-) -> Iterator[tuple[Finding, SynclineError | None]]:
+    api: ApiCalls, questions: Iterator[ConnectionCheck], tell: Callable[[str], None]
+) -> Iterator[tuple[CheckResult, SynclineError | None]]:
     """Each question in turn, until an error that all the others would meet as well."""
     for question in questions:
         tell(question.what)
         try:
-            answer = gate.read(question.operation, question.make)
+            answer = api.read(question.operation, question.make)
         except SynclineError as raised:
             error = _explained(raised)
             works, found, remedy = False, error.what, error.remedy
-            yield Finding(question.what, works, question.needed, found, remedy), error
+            yield CheckResult(question.what, works, question.needed, found, remedy), error
             shut = isinstance(error, (BadCredentials, WrongPlace, Unreachable, RateLimited))
             if shut or type(error) is Refused or _is_silence(error):
                 return
         else:
             described = question.describe(answer)
-            yield Finding(question.what, True, question.needed, described, ""), None
+            yield CheckResult(question.what, True, question.needed, described, ""), None
 
 
 def _is_silence(error: SynclineError) -> bool:
@@ -158,35 +158,35 @@ def _explained(error: SynclineError) -> SynclineError:
     return error
 
 
-def _refusals(finding: Finding) -> list[SynclineError]:
+def _refusals(finding: CheckResult) -> list[SynclineError]:
     """The error that a missing scope will be once what it is for comes up."""
     return [] if finding.works else [MissingScope(finding.found, remedy=finding.remedy)]
 
 
 def _highlevel(
-    line: Line, gate: Gate, tell: Callable[[str], None]
-) -> Iterator[tuple[Finding, SynclineError | None]]:
+    line: Line, api: ApiCalls, tell: Callable[[str], None]
+) -> Iterator[tuple[CheckResult, SynclineError | None]]:
     """A token first, where it is one that is renewed; then what is read with it."""
     try:
-        line.highlevel.sign_in(gate.read)
+        line.highlevel.sign_in(api.read)
     except SynclineError as raised:
         error = _explained(raised)
         found, remedy = error.what, error.remedy
         yield (
-            Finding("HighLevel: a token", works=False, needed=True, found=found, remedy=remedy),
+            CheckResult("HighLevel: a token", works=False, needed=True, found=found, remedy=remedy),
             error,
         )
         return
-    yield from _asked(gate, _lists_of_highlevel(line), tell)
+    yield from _asked(api, _lists_of_highlevel(line), tell)
 
 
-def _lists_of_highlevel(line: Line) -> Iterator[Question]:
+def _lists_of_highlevel(line: Line) -> Iterator[ConnectionCheck]:
     for kind, records in RECORDS.items():
 
         def make(permit: Permit, records: Records[Any, Any] = records) -> Any:
             return list_records(line.highlevel, permit, records, Span(1))
 
-        yield Question(
+        yield ConnectionCheck(
             f"HighLevel: reading {kind}s",
             f"check {kind}s",
             make,
@@ -194,31 +194,31 @@ def _lists_of_highlevel(line: Line) -> Iterator[Question]:
         )
 
 
-def _halo(line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Question]:
+def _halo(line: Line, endpoint: TokenEndpoint, granted: list[Token]) -> Iterator[ConnectionCheck]:
     def fetch(permit: Permit) -> Token:
-        granted.append(desk.fetch(permit))
+        granted.append(endpoint.fetch(permit))
         return granted[-1]
 
-    yield Question(
+    yield ConnectionCheck(
         "Halo: a token",
         "check token",
         fetch,
         lambda token: f"valid until {token.expires_at:%Y-%m-%d %H:%M} UTC",
     )
-    yield Question(
+    yield ConnectionCheck(
         "Halo: currencies",
         "GET /Currency",
         lambda permit: list_rows(line.halo, permit, CURRENCY),
         lambda rows: _remember_currencies(line, rows),
     )
-    yield Question(
+    yield ConnectionCheck(
         "Halo: customers",
         "GET /Client",
         lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT)),
         lambda rows: f"{len(rows)} on the first page",
     )
     for what, path in _lists(line.document):
-        yield Question(
+        yield ConnectionCheck(
             f"Halo: {what}",
             f"GET {path}",
             partial(_first_page, line, path),
@@ -226,13 +226,13 @@ def _halo(line: Line, desk: TokenDesk, granted: list[Token]) -> Iterator[Questio
         )
     default = line.document.customers.default_client
     if default is not None:
-        yield Question(
+        yield ConnectionCheck(
             "Halo: the default client",
             f"GET /Client/{default}",
             lambda permit: read_row(line.halo, permit, CLIENT, default),
             lambda row: f"{row.id} exists",
         )
-    yield Question(
+    yield ConnectionCheck(
         "Halo: SQL through reports",
         "POST /Report",
         lambda permit: run_sql(line.halo, permit, _CLIENTS),
@@ -257,7 +257,7 @@ def _first_page(line: Line, path: str, permit: Permit) -> int | None:
     return listing(line.halo.get(path, params, permit).document).record_count
 
 
-def _token_desk(line: Line, transport: Transport) -> TokenDesk:
+def _token_endpoint(line: Line, transport: Transport) -> TokenEndpoint:
     """Asks for a token of its own: the one that is kept may have come from an older secret."""
     link = line.link
     secret = line.worker.ledger.run(
@@ -270,7 +270,7 @@ def _token_desk(line: Line, transport: Transport) -> TokenDesk:
             f"Connection {link.name!r} has no client secret.",
             remedy=f"Store it with: syncline credentials set {link.name} client-secret",
         )
-    return TokenDesk(
+    return TokenEndpoint(
         transport,
         base_url=link.halo_url.rstrip("/").removesuffix("/api"),
         tenant=link.tenant_key,

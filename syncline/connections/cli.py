@@ -27,7 +27,7 @@ DryRun = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _CheckedConnection:
     connection: str
     works: bool
     findings: list[dict[str, object]]
@@ -45,8 +45,8 @@ def add(context: typer.Context, given: AddOptions) -> None:
     here = command_context(context)
     new = given.connection(here.settings())
     secrets = given.secrets()
-    with here.open() as parts:
-        run.add(parts, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
+    with here.open() as worker:
+        run.add(worker, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
     if given.dry_run:
         say(f"{new.name} could be added; nothing was changed.")
     else:
@@ -68,8 +68,8 @@ def list_connections(context: typer.Context, *, as_json: AsJson = False) -> None
 
     Example: syncline connection list
     """
-    with command_context(context).open() as parts:
-        links = parts.ledger.run(connections.everyone)
+    with command_context(context).open() as worker:
+        links = worker.ledger.run(connections.everyone)
     shown = [
         {key: value for key, value in asdict(link).items() if key not in {"mapping", "id"}}
         for link in links
@@ -91,15 +91,15 @@ def check(
 
     Example: syncline connection check acme
     """
-    with command_context(context).open() as parts:
-        line = parts.open_line(name)
+    with command_context(context).open() as worker:
+        line = worker.open_line(name)
         with Console(stderr=True).status("") as shown:
             inspected = inspect(
                 line,
-                probe=(lambda gate: probe(line, gate)) if with_probe else None,
+                probe=(lambda api: probe(line, api)) if with_probe else None,
                 tell=lambda what: shown.update(f"asking: {what}"),
             )
-    checked = _Checked(
+    checked = _CheckedConnection(
         name, inspected.error is None, [asdict(finding) for finding in inspected.findings]
     )
     show(as_json, checked, lambda: _render_check(name, inspected))
@@ -115,8 +115,8 @@ def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> Non
 
     Example: syncline connection start acme
     """
-    with command_context(context).open() as parts:
-        before = run.start(parts, name, dry_run=dry_run)
+    with command_context(context).open() as worker:
+        before = run.start(worker, name, dry_run=dry_run)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:
@@ -131,8 +131,8 @@ def rehearse(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> 
 
     Example: syncline connection rehearse acme
     """
-    with command_context(context).open() as parts:
-        before = run.rehearse(parts, name, dry_run=dry_run)
+    with command_context(context).open() as worker:
+        before = run.rehearse(worker, name, dry_run=dry_run)
     if before.state == "rehearsing":
         say(f"{name} rehearses already.")
     elif dry_run:
@@ -147,8 +147,8 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
 
     Example: syncline connection stop acme
     """
-    with command_context(context).open() as parts:
-        before = run.stop(parts, name, dry_run=dry_run)
+    with command_context(context).open() as worker:
+        before = run.stop(worker, name, dry_run=dry_run)
     still = "would stand still; nothing was changed" if dry_run else "stands still"
     say(f"{name} {still if before.reads else 'was stopped already'}.")
 
@@ -171,8 +171,8 @@ def set_mapping(
     """
     document = document_of(file)
 
-    with command_context(context).open() as parts:
-        run.set_mapping(parts, name, document, dry_run=dry_run)
+    with command_context(context).open() as worker:
+        run.set_mapping(worker, name, document, dry_run=dry_run)
     say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
 
 

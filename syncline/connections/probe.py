@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.actor import caused
-from syncline.calls.calls import Gate, Outcome
+from syncline.calls.calls import ApiCalls, Outcome
 from syncline.calls.context import Line
-from syncline.connections.scope_checks import Finding
+from syncline.connections.scope_checks import CheckResult
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.flows.flow import external_link
 from syncline.halo.entities.resources import CLIENT, ORDER
@@ -25,7 +25,7 @@ _WHAT = "Halo: writing, finding and removing an order"
 _CAUSE = "connection check --probe"
 
 
-def probe(line: Line, gate: Gate) -> Finding:
+def probe(line: Line, api: ApiCalls) -> CheckResult:
     """Write one test order without an amount, prove how it is found again, and remove it.
 
     Halo's automations are told to stay out of it. What cannot be removed is named.
@@ -33,37 +33,39 @@ def probe(line: Line, gate: Gate) -> Finding:
     # One probe a process, and a process has its own session: the reference is never used twice.
     reference = f"HL-probe-{line.worker.session().hex}"
     try:
-        body = _body(reference, _client(line, gate))
-        row = _written(line, gate, body, reference)
+        body = _body(reference, _client(line, api))
+        row = _written(line, api, body, reference)
     except SynclineError as error:
-        return Finding(_WHAT, False, False, error.what, _remedy(error, reference))
-    return _found_and_removed(line, gate, reference, row)
+        return CheckResult(_WHAT, False, False, error.what, _remedy(error, reference))
+    return _found_and_removed(line, api, reference, row)
 
 
-def _found_and_removed(line: Line, gate: Gate, reference: str, row: HaloRow) -> Finding:
+def _found_and_removed(line: Line, api: ApiCalls, reference: str, row: HaloRow) -> CheckResult:
     failure: SynclineError | None = None
     way = None
     try:
-        way = prove(line, TARGETS["order"], gate, reference, str(row.id))
+        way = prove(line, TARGETS["order"], api, reference, str(row.id))
     except SynclineError as error:
         failure = error
     try:
-        _removed(line, gate, reference, row.id)
+        _removed(line, api, reference, row.id)
     except SynclineError as error:
-        return Finding(_WHAT, False, False, error.what, f"Remove order {row.id} in Halo by hand.")
+        return CheckResult(
+            _WHAT, False, False, error.what, f"Remove order {row.id} in Halo by hand."
+        )
     if way is None:
         found = failure.what if failure else "it was written and removed, but not found again"
-        return Finding(
+        return CheckResult(
             _WHAT, False, False, found, "Allow reports or the search for orders to our application."
         )
-    return Finding(_WHAT, True, False, f"found again by {way}, and removed", "")
+    return CheckResult(_WHAT, True, False, f"found again by {way}, and removed", "")
 
 
-def _client(line: Line, gate: Gate) -> int:
+def _client(line: Line, api: ApiCalls) -> int:
     default = line.document.customers.default_client
     if default is not None:
         return default
-    clients = gate.read(
+    clients = api.read(
         "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
     )
     if not clients:
@@ -85,8 +87,8 @@ def _body(reference: str, client_id: int) -> dict[str, Any]:
     }
 
 
-def _written(line: Line, gate: Gate, body: dict[str, Any], reference: str) -> HaloRow:
-    outcome = _made(gate, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
+def _written(line: Line, api: ApiCalls, body: dict[str, Any], reference: str) -> HaloRow:
+    outcome = _made(api, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
     rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_rows` gave
     ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]
     if len(ours) != 1:
@@ -95,10 +97,10 @@ def _written(line: Line, gate: Gate, body: dict[str, Any], reference: str) -> Ha
     return ours[0]
 
 
-def _removed(line: Line, gate: Gate, reference: str, order_id: int) -> None:
+def _removed(line: Line, api: ApiCalls, reference: str, order_id: int) -> None:
     try:
         outcome = _made(
-            gate,
+            api,
             "remove probe order",
             lambda permit: delete_row(line.halo, permit, ORDER, order_id),
         )
@@ -107,8 +109,8 @@ def _removed(line: Line, gate: Gate, reference: str, order_id: int) -> None:
     _note(line, "delete", reference, order_id, outcome)
 
 
-def _made(gate: Gate, operation: str, make: Callable[[Permit], Any]) -> Outcome:
-    outcome = gate.read_many([operation], [make])[0]
+def _made(api: ApiCalls, operation: str, make: Callable[[Permit], Any]) -> Outcome:
+    outcome = api.read_many([operation], [make])[0]
     if outcome.error is not None:
         raise outcome.error
     return outcome

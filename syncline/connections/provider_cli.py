@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import caused
-from syncline.calls.calls import Gate, Outcome, Planned, highlevel_gate
+from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
 from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
@@ -52,7 +52,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownProvider:
     id: str
     name: str | None
     title: str | None
@@ -68,9 +68,9 @@ def list_registered(context: typer.Context, *, connection: Name, as_json: AsJson
 
     Example: syncline provider list acme
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
-        found = [_shown(one) for one in _registered(line, highlevel_gate(line, Lane.UPKEEP))]
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
+        found = [_shown(one) for one in _registered(line, highlevel_calls(line, Lane.UPKEEP))]
     show(as_json, {"providers": found}, lambda: _render(line, found))
 
 
@@ -107,13 +107,13 @@ def register(
         description=description,
         image_url=image_url,
     )
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         if dry_run:
             _print_request(line, wanted)
             return
-        gate = highlevel_gate(line, Lane.UPKEEP)
-        known = _registered(line, gate)
+        api = highlevel_calls(line, Lane.UPKEEP)
+        known = _registered(line, api)
         standing = _of_name(known, wanted)
         if standing is not None:
             _refuse_another(standing, wanted)
@@ -121,7 +121,7 @@ def register(
             return
         if not yes:
             _confirm(line, wanted)
-        made = _Registration(line, gate, wanted, known).made()
+        made = _Registration(line, api, wanted, known).made()
     say(f"Registered {wanted.unique_name} as {made.id} in location {line.link.location_id}.")
 
 
@@ -131,13 +131,13 @@ class _Registration:
     def __init__(
         self,
         line: Line,
-        gate: Gate,
+        api: ApiCalls,
         wanted: NewProvider,
         known: Sequence[IntegrationProvider],
     ) -> None:
-        self._parts = line.worker
+        self._worker = line.worker
         self._line = line
-        self._gate = gate
+        self._api = api
         self._wanted = wanted
         self._known = {one.id for one in known}
 
@@ -157,36 +157,36 @@ class _Registration:
 
     def _sent(self) -> Outcome:
         """Make the call; how it ended and what it did are written together."""
-        tokens = self._gate.tokens(1)
-        began = self._parts.monotonic()
+        tokens = self._api.tokens(1)
+        began = self._worker.monotonic()
         planned = [Planned(f"POST {PATH}", elements=1)]
         try:
-            self._parts.ledger.run(lambda c: self._gate.begin(c, tokens, planned))
+            self._worker.ledger.run(lambda c: self._api.begin(c, tokens, planned))
         except SynclineError:
-            self._gate.return_unused(tokens)
+            self._api.return_unused(tokens)
             raise
-        [outcome] = self._gate.send(
+        [outcome] = self._api.send(
             tokens,
             [lambda permit: create_provider(self._line.highlevel, permit, self._wanted)],
             began,
         )
 
         def work(connection: Connection) -> None:
-            self._gate.end(connection, [outcome])
+            self._api.end(connection, [outcome])
             if isinstance(outcome.result, IntegrationProvider):
                 self._note(connection, outcome.result, outcome)
 
-        self._parts.ledger.run(work)
+        self._worker.ledger.run(work)
         return outcome
 
     def _looked_up(self, outcome: Outcome, doubt: Doubtful) -> IntegrationProvider:
         """What became of it: looked for at once, and once more when it must have landed."""
-        settle = self._line.link.settle(self._parts.settings.settle)
+        settle = self._line.link.settle(self._worker.settings.settle)
         made = self._found(doubt)
         if made is None:
             seconds = ceil(settle.total_seconds())
             typer.echo(f"Its outcome is unknown: HighLevel is asked in {seconds} s.", err=True)
-            self._parts.sleep(settle.total_seconds())
+            self._worker.sleep(settle.total_seconds())
             made = self._found(doubt)
         if made is None:
             raise Again(
@@ -194,12 +194,12 @@ class _Registration:
                 f"{doubt.what}"
             )
         found = made
-        self._parts.ledger.run(lambda connection: self._note(connection, found, outcome))
+        self._worker.ledger.run(lambda connection: self._note(connection, found, outcome))
         return made
 
     def _found(self, doubt: Doubtful) -> IntegrationProvider | None:
         try:
-            now = _registered(self._line, self._gate)
+            now = _registered(self._line, self._api)
         except SynclineError as error:
             raise Doubtful(
                 f"Whether {self._wanted.unique_name} was registered is unknown: {doubt.what} "
@@ -226,15 +226,15 @@ class _Registration:
             target_id=made.id,
             reference=self._wanted.unique_name,
             call_id=outcome.call_id,
-            cause=caused(_CAUSE, self._parts.settings),
+            cause=caused(_CAUSE, self._worker.settings),
         )
 
 
-def _registered(line: Line, gate: Gate) -> list[IntegrationProvider]:
+def _registered(line: Line, api: ApiCalls) -> list[IntegrationProvider]:
     """All of them: no total is given, so pages are read until one brings nothing new."""
     found: dict[str, IntegrationProvider] = {}
     while True:
-        page = gate.read(f"GET {PATH}", partial(_page, line, offset=len(found)))
+        page = api.read(f"GET {PATH}", partial(_page, line, offset=len(found)))
         fresh = {one.id: one for one in page if one.id not in found}
         if not fresh:
             return list(found.values())
@@ -302,8 +302,8 @@ def _confirm(line: Line, wanted: NewProvider) -> None:
         raise typer.Exit(WRONG_DATA)
 
 
-def _shown(one: IntegrationProvider) -> _Shown:
-    return _Shown(
+def _shown(one: IntegrationProvider) -> _ShownProvider:
+    return _ShownProvider(
         id=one.id,
         name=one.route,
         title=one.title,
@@ -314,7 +314,7 @@ def _shown(one: IntegrationProvider) -> _Shown:
     )
 
 
-def _render(line: Line, found: list[_Shown]) -> RenderableType:
+def _render(line: Line, found: list[_ShownProvider]) -> RenderableType:
     if not found:
         return plain(f"No provider is registered in location {line.link.location_id}.")
     columns = ["id", "name", "title", "built on", "description", "picture", "created"]

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from syncline.actor import actor
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials.stored import keep, secret
 from syncline.engine.connection_rules import begin
 from syncline.errors import Refused
@@ -21,7 +21,7 @@ NOTICED_AFTER_S = 6.0
 
 
 def add(
-    parts: Parts,
+    worker: WorkerContext,
     new: NewConnection,
     secrets: Mapping[str, SecretStr],
     *,
@@ -31,7 +31,7 @@ def add(
     """Add a connection with its secrets.
 
     Args:
-        parts: what the process works with.
+        worker: what the process works with.
         new: the connection.
         secrets: its secrets by their purpose: `private_token`, `client_secret`.
         waits_for: what must be done before it works; it is then added stopped. None: nothing.
@@ -48,8 +48,8 @@ def add(
                 connections.stop(database, link, waits_for)
             for purpose, value in secrets.items():
                 place = link.location_place if purpose == "private_token" else link.tenant_place
-                _no_other(secret(database, parts.sealer, place, purpose), value, purpose)
-                keep(database, parts.sealer, place, purpose, value)
+                _no_other(secret(database, worker.sealer, place, purpose), value, purpose)
+                keep(database, worker.sealer, place, purpose, value)
             after = {
                 "location": link.location_id,
                 "halo": link.halo_url,
@@ -58,43 +58,43 @@ def add(
                 "waits": waits_for,
                 "secrets": sorted(secrets),
             }
-            _decided(database, parts, link, "connection add", after=after)
+            _decided(database, worker, link, "connection add", after=after)
             if dry_run:
                 attempt.rollback()
 
-    parts.ledger.run(work)
+    worker.ledger.run(work)
 
 
-def start(parts: Parts, name: str, *, dry_run: bool) -> Link:
+def start(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     """Let a connection go on that was stopped, or rehearses; returns it as it was before."""
 
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
         if not dry_run and link.state != "active":
             begin(database, link)
-            _moved(database, parts, link, "connection start", "active")
+            _moved(database, worker, link, "connection start", "active")
         return link
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
-def rehearse(parts: Parts, name: str, *, dry_run: bool) -> Link:
+def rehearse(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     """Let a connection read and not write, from when this returns; returns it as it was before."""
 
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
         if not dry_run and link.state != "rehearsing":
             connections.rehearse(database, link)
-            _moved(database, parts, link, "connection rehearse", "rehearsing")
+            _moved(database, worker, link, "connection rehearse", "rehearsing")
         return link
 
-    before = parts.ledger.run(work)
+    before = worker.ledger.run(work)
     if before.state == "active" and not dry_run:
-        parts.sleep(NOTICED_AFTER_S)
+        worker.sleep(NOTICED_AFTER_S)
     return before
 
 
-def stop(parts: Parts, name: str, *, dry_run: bool) -> Link:
+def stop(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     """Stop a connection, whose workers have noticed when this returns; returns it as before."""
 
     def work(database: Connection) -> Link:
@@ -102,16 +102,16 @@ def stop(parts: Parts, name: str, *, dry_run: bool) -> Link:
         if link.reads and not dry_run:
             why = f"by hand; to go on: syncline connection start {name}"
             connections.stop(database, link, why)
-            _moved(database, parts, link, "connection stop", "stopped")
+            _moved(database, worker, link, "connection stop", "stopped")
         return link
 
-    before = parts.ledger.run(work)
+    before = worker.ledger.run(work)
     if before.reads and not dry_run:
-        parts.sleep(NOTICED_AFTER_S)
+        worker.sleep(NOTICED_AFTER_S)
     return before
 
 
-def set_mapping(parts: Parts, name: str, document: str, *, dry_run: bool) -> None:
+def set_mapping(worker: WorkerContext, name: str, document: str, *, dry_run: bool) -> None:
     """Let a connection follow another mapping document, which was checked before."""
 
     def work(database: Connection) -> None:
@@ -119,9 +119,9 @@ def set_mapping(parts: Parts, name: str, document: str, *, dry_run: bool) -> Non
         if not dry_run:
             replace_mapping(database, link.id, document)
             before, after = {"mapping": link.mapping}, {"mapping": document}
-            _decided(database, parts, link, "connection set-mapping", before=before, after=after)
+            _decided(database, worker, link, "connection set-mapping", before=before, after=after)
 
-    parts.ledger.run(work)
+    worker.ledger.run(work)
 
 
 def replace_mapping(connection: Connection, connection_id: int, document: str) -> None:
@@ -132,14 +132,14 @@ def replace_mapping(connection: Connection, connection_id: int, document: str) -
     )
 
 
-def _moved(database: Connection, parts: Parts, link: Link, what: str, state: str) -> None:
+def _moved(database: Connection, worker: WorkerContext, link: Link, what: str, state: str) -> None:
     before = {"state": link.state, "note": link.note}
-    _decided(database, parts, link, what, before=before, after={"state": state})
+    _decided(database, worker, link, what, before=before, after={"state": state})
 
 
 def _decided(
     database: Connection,
-    parts: Parts,
+    worker: WorkerContext,
     link: Link,
     what: str,
     *,
@@ -151,7 +151,7 @@ def _decided(
         link.id,
         what=what,
         subject=link.name,
-        by=actor(parts.settings),
+        by=actor(worker.settings),
         before=before,
         after=after,
     )

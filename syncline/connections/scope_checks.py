@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.credentials.oauth_grants import read_grant
 from syncline.credentials.scopes import (
@@ -23,7 +23,7 @@ from syncline.highlevel.providers import list_providers
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """The answer to one question.
 
     Attributes:
@@ -39,7 +39,7 @@ class Finding:
     remedy: str
 
 
-def highlevel_scopes(line: Line, gate: Gate) -> Finding:
+def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
     """What HighLevel's token may do and need not, as far as can be seen from here."""
     link = line.link
     needs = highlevel_needs(line.document)
@@ -61,7 +61,7 @@ def highlevel_scopes(line: Line, gate: Gate) -> Finding:
     unseen = [need for need in needs if need.scopes[0].endswith(".write")]
     seen = {scope for need in needs if need not in unseen for scope in need.scopes}
     try:
-        gate.read(
+        api.read(
             "check providers",
             lambda permit: list_providers(line.highlevel, permit, limit=1, offset=0),
         )
@@ -81,7 +81,7 @@ def highlevel_scopes(line: Line, gate: Gate) -> Finding:
     return replace(finding, found=f"{finding.found}{more}")
 
 
-def halo_scopes(line: Line, granted: Sequence[Token]) -> Finding:
+def halo_scopes(line: Line, granted: Sequence[Token]) -> CheckResult:
     """What Halo's token may do and need not; where Halo does not say, what was asked for."""
     said = granted[0].scope if granted else ""
     scopes = (said or line.link.scope).split()
@@ -99,7 +99,7 @@ def halo_scopes(line: Line, granted: Sequence[Token]) -> Finding:
 
 def _judged(
     what: str, needs: Sequence[Need], granted: Collection[str], *, missing: str, unneeded: str
-) -> Finding:
+) -> CheckResult:
     """The comparison in words; what is granted for nothing works, and is said all the same."""
     compared = compare(needs, granted)
     parts = [
@@ -110,7 +110,7 @@ def _judged(
     if compared.unneeded:
         parts.append(f"granted and not needed: {', '.join(compared.unneeded)}")
     remedies = [missing if compared.missing else "", unneeded if compared.unneeded else ""]
-    return Finding(
+    return CheckResult(
         what,
         works=not compared.missing,
         needed=True,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.errors import Absent, Again, Doubtful
 from syncline.ledger import effects
@@ -25,18 +25,17 @@ class SetUp:
     """Writes of one command about one connection.
 
     Args:
-        parts: what comes from outside.
         line: the connection.
-        gate: the way out.
+        api: the way out.
         flow: which command's entries these are in the audit log.
         reference: by which name what is written is known in Halo.
         cause: who or what asked for it.
     """
 
-    def __init__(self, line: Line, gate: Gate, *, flow: str, reference: str, cause: str) -> None:
-        self.parts = line.worker
+    def __init__(self, line: Line, api: ApiCalls, *, flow: str, reference: str, cause: str) -> None:
+        self.worker = line.worker
         self.line = line
-        self.gate = gate
+        self.api = api
         self._flow = flow
         self._reference = reference
         self._cause = cause
@@ -57,10 +56,10 @@ class SetUp:
             Doubtful: its outcome is unknown, and nobody was to look.
             SynclineError: Halo could not be asked, or refused.
         """
-        outcome = self.gate.read_many([operation], [make])[0]
+        outcome = self.api.read_many([operation], [make])[0]
         made: T | None = outcome.result  # type: ignore[assignment]  # what `make` gave
         if isinstance(outcome.error, Doubtful) and look is not None:
-            made = self._settled(look)
+            made = self._looked_for(look)
         elif outcome.error is not None:
             raise outcome.error
         if made is None:
@@ -82,21 +81,21 @@ class SetUp:
             Again: it had no effect.
             SynclineError: Halo could not be asked, or refused.
         """
-        outcome = self.gate.read_many([operation], [make])[0]
+        outcome = self.api.read_many([operation], [make])[0]
         if isinstance(outcome.error, Absent):
             return
         if isinstance(outcome.error, Doubtful):
-            if self._settled(lambda: None if is_there() else True) is None:
+            if self._looked_for(lambda: None if is_there() else True) is None:
                 raise Again(f"{operation} had no effect: Halo still lists it.")
         elif outcome.error is not None:
             raise outcome.error
         self._note("delete", target, target_id, outcome.call_id)
 
-    def _settled(self, look: Callable[[], T | None]) -> T | None:
+    def _looked_for(self, look: Callable[[], T | None]) -> T | None:
         """Looked for at once, and once more when it must have landed."""
         found = look()
         if found is None:
-            self.parts.sleep(self.line.link.settle(self.parts.settings.settle).total_seconds())
+            self.worker.sleep(self.line.link.settle(self.worker.settings.settle).total_seconds())
             found = look()
         return found
 
@@ -114,4 +113,4 @@ class SetUp:
                 cause=self._cause,
             )
 
-        self.parts.ledger.run(work)
+        self.worker.ledger.run(work)

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials import queries
 from syncline.credentials.queries import OAUTH
 from syncline.credentials.status import read_secrets, secrets_table
@@ -26,7 +26,7 @@ from syncline.terminal.prompts import ask_secret
 app = group("credentials", "Look at the stored secrets, replace one, change the sealing key.")
 
 
-class What(StrEnum):
+class ReplaceableSecret(StrEnum):
     """A secret that a person can replace."""
 
     PRIVATE_TOKEN = "private-token"  # noqa: S105 - a name
@@ -35,9 +35,9 @@ class What(StrEnum):
 
 
 _IN_WORDS = {
-    What.PRIVATE_TOKEN: "HighLevel token",
-    What.CLIENT_SECRET: "Halo client secret",
-    What.ALERT_URLS: "addresses of channels",
+    ReplaceableSecret.PRIVATE_TOKEN: "HighLevel token",
+    ReplaceableSecret.CLIENT_SECRET: "Halo client secret",
+    ReplaceableSecret.ALERT_URLS: "addresses of channels",
 }
 
 
@@ -57,8 +57,8 @@ def list_credentials(context: typer.Context, *, as_json: AsJson = False) -> None
 
     Example: syncline credentials list
     """
-    with command_context(context).open() as parts:
-        listed = parts.ledger.run(lambda connection: read_secrets(connection, parts))
+    with command_context(context).open() as worker:
+        listed = worker.ledger.run(lambda connection: read_secrets(connection, worker))
     show(as_json, listed, lambda: stack(*secrets_table(listed)))
 
 
@@ -67,7 +67,7 @@ def set_credential(
     context: typer.Context,
     *,
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="The connection's name.")],
-    what: Annotated[What, typer.Argument(metavar="WHAT", help=WHAT)],
+    what: Annotated[ReplaceableSecret, typer.Argument(metavar="WHAT", help=WHAT)],
     secret: Annotated[
         str | None, typer.Option(metavar="-", help="Given as -: the secret, from standard input.")
     ] = None,
@@ -84,8 +84,8 @@ def set_credential(
 
     Example: syncline credentials set acme private-token --secret-env HIGHLEVEL_TOKEN
     """
-    with command_context(context).open() as parts:
-        link = parts.ledger.run(lambda database: connections.by_name(database, connection))
+    with command_context(context).open() as worker:
+        link = worker.ledger.run(lambda database: connections.by_name(database, connection))
         value = ask_secret(_IN_WORDS[what], "--secret", given=secret, variable=secret_env)
         purpose = what.value.replace("-", "_")
 
@@ -95,17 +95,17 @@ def set_credential(
                 link.id,
                 what="credentials set",
                 subject=what.value,
-                by=actor(parts.settings),
+                by=actor(worker.settings),
             )
-            if what is What.ALERT_URLS:
-                keep(database, parts.sealer, link.own_place, ALERT_URLS, value)
+            if what is ReplaceableSecret.ALERT_URLS:
+                keep(database, worker.sealer, link.own_place, ALERT_URLS, value)
                 return
-            if what is What.CLIENT_SECRET:
-                keep(database, parts.sealer, link.tenant_place, purpose, value)
+            if what is ReplaceableSecret.CLIENT_SECRET:
+                keep(database, worker.sealer, link.tenant_place, purpose, value)
                 return
             # After a renewal that is under way, which would put the app's token back.
             queries.lock(database, link.location_place)
-            keep(database, parts.sealer, link.location_place, purpose, value)
+            keep(database, worker.sealer, link.location_place, purpose, value)
             connections.let_in(database, link, auth="private")
             queries.remove(database, link.location_place, OAUTH)
             queries.remove(database, link.location_place, queries.REFRESH_INTENT)
@@ -113,7 +113,7 @@ def set_credential(
         if dry_run:
             say(f"The {_IN_WORDS[what]} of {connection} could be replaced; nothing was changed.")
             return
-        parts.ledger.run(work)
+        worker.ledger.run(work)
     say(f"Stored. Next: syncline connection check {connection}")
 
 
@@ -132,12 +132,12 @@ def rotate_key(
     """
     here = command_context(context)
     settings = here.settings()
-    with here.open() as parts:
-        rotated = _rotate(parts, settings, dry_run=dry_run)
+    with here.open() as worker:
+        rotated = _rotate(worker, settings, dry_run=dry_run)
     show(as_json, rotated, lambda: plain(_told(rotated, settings)))
 
 
-def _rotate(parts: Parts, settings: Settings, *, dry_run: bool) -> _Rotated:
+def _rotate(worker: WorkerContext, settings: Settings, *, dry_run: bool) -> _Rotated:
     """A new key, unless an earlier rotation has to be finished; then all rows under it.
 
     The old key is written beside the new one before the new one is used, and forgotten after all
@@ -175,9 +175,9 @@ def _rotate(parts: Parts, settings: Settings, *, dry_run: bool) -> _Rotated:
             )
         end_rotation(settings)
 
-    rotated = parts.ledger.run(work)
+    rotated = worker.ledger.run(work)
     if not dry_run:
-        parts.ledger.run(forget)
+        worker.ledger.run(forget)
     return rotated
 
 

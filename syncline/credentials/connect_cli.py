@@ -15,14 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 from pydantic import SecretStr
 
-from syncline.calls.calls import Gate, NoQuota
-from syncline.calls.context import Parts
+from syncline.calls.calls import ApiCalls, NoQuota
+from syncline.calls.context import WorkerContext
 from syncline.credentials.callback import listening
 from syncline.credentials.oauth_install import install
 from syncline.credentials.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
 from syncline.errors import Refused, SynclineError
 from syncline.highlevel.client import Counted
-from syncline.highlevel.oauth import Grant, OAuthDesk, authorize_url
+from syncline.highlevel.oauth import OAuthEndpoint, OAuthGrant, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.mapping.parsing import load
@@ -98,18 +98,18 @@ def highlevel(
     here = command_context(context)
     settings = here.settings()
     client_id, client_secret = _app(settings)
-    with here.open() as parts, closing(Transport(connections=1)) as transport:
-        link = parts.ledger.run(lambda database: connections.by_name(database, connection))
+    with here.open() as worker, closing(Transport(connections=1)) as transport:
+        link = worker.ledger.run(lambda database: connections.by_name(database, connection))
         wizard = _Wizard(
-            parts=parts,
+            worker=worker,
             link=link,
-            counted=_in_turn(parts, link, here.quota_keys(link)[0]),
-            desk=OAuthDesk(
+            counted=_in_turn(worker, link, here.quota_keys(link)[0]),
+            endpoint=OAuthEndpoint(
                 transport,
                 base_url=link.highlevel_url,
                 client_id=client_id,
                 client_secret=client_secret,
-                now=parts.now,
+                now=worker.now,
             ),
             company=company,
         )
@@ -144,13 +144,13 @@ class _Page:
 class _Wizard:
     """What it takes to let the app into one connection's location."""
 
-    parts: Parts
+    worker: WorkerContext
     link: Link
     counted: Counted
-    desk: OAuthDesk
+    endpoint: OAuthEndpoint
     company: bool
 
-    def ask(self, page: _Page) -> Grant:
+    def ask(self, page: _Page) -> OAuthGrant:
         """Send a person to HighLevel and wait for the browser to come back."""
         parts = urlsplit(page.redirect)
         if parts.scheme != "http" or parts.hostname not in _HERE:
@@ -178,21 +178,23 @@ class _Wizard:
             )
         return grant
 
-    def exchange(self, code: SecretStr, redirect: str) -> Grant:
+    def exchange(self, code: SecretStr, redirect: str) -> OAuthGrant:
         """Make the code into tokens, and keep them."""
         return install(
-            self.parts,
+            self.worker,
             self.link,
-            self.desk,
+            self.endpoint,
             self.counted,
             code,
             redirect,
             company=self.company,
         )
 
-    def connected(self, grant: Grant) -> _Connected:
+    def connected(self, grant: OAuthGrant) -> _Connected:
         """How it stands now."""
-        link = self.parts.ledger.run(lambda database: connections.by_name(database, self.link.name))
+        link = self.worker.ledger.run(
+            lambda database: connections.by_name(database, self.link.name)
+        )
         # What opens a company's locations is granted to the company's token, not to this one.
         scopes = grant.scopes - COMPANY_SCOPES if self.company else grant.scopes
         compared = compare(highlevel_needs(load(link.mapping)), scopes)
@@ -221,19 +223,19 @@ class _Wizard:
         return address
 
 
-def _in_turn(parts: Parts, link: Link, key: QuotaKey) -> Counted:
+def _in_turn(worker: WorkerContext, link: Link, key: QuotaKey) -> Counted:
     """Calls that wait for their turn, as a code can be used once: a person has come for it."""
-    gate = Gate(parts, (link.id, link.name), key, Lane.EVENTS)
+    api = ApiCalls(worker, (link.id, link.name), key, Lane.EVENTS)
 
     def counted(operation: str, make: Callable[[Permit], Any]) -> Any:
-        give_up = parts.monotonic() + _TURN_SECONDS
+        give_up = worker.monotonic() + _TURN_SECONDS
         while True:
             try:
-                return gate.read(operation, make)
+                return api.read(operation, make)
             except NoQuota as error:
-                if parts.monotonic() > give_up:
+                if worker.monotonic() > give_up:
                     raise
-                parts.sleep(min(max(error.after.total_seconds(), 0.05), 1.0))
+                worker.sleep(min(max(error.after.total_seconds(), 0.05), 1.0))
 
     return counted
 

@@ -12,7 +12,7 @@ from syncline.credentials import queries
 from syncline.credentials.queries import OAUTH, REFRESH_INTENT
 from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
-from syncline.highlevel.oauth import Grant
+from syncline.highlevel.oauth import OAuthGrant
 
 MARGIN = timedelta(seconds=30)
 """How long before its end a token is no longer used, so that no call meets the end on its way."""
@@ -31,14 +31,14 @@ class _Kept(BaseModel):
     company_id: str | None
 
 
-def read_grant(connection: Connection, sealer: Sealer, place: str) -> Grant | None:
+def read_grant(connection: Connection, sealer: Sealer, place: str) -> OAuthGrant | None:
     """What a location or company was given last, if it was given anything."""
     found = queries.find(connection, place, OAUTH)
     if found is None:
         return None
     plain = sealer.open(found[0], f"{place}:{OAUTH}").get_secret_value()
     kept = _Kept.model_validate_json(plain)
-    return Grant(
+    return OAuthGrant(
         access=SecretStr(kept.access),
         refresh=None if kept.refresh is None else SecretStr(kept.refresh),
         got_at=kept.got_at,
@@ -49,7 +49,7 @@ def read_grant(connection: Connection, sealer: Sealer, place: str) -> Grant | No
     )
 
 
-def keep_grant(connection: Connection, sealer: Sealer, place: str, grant: Grant) -> None:
+def keep_grant(connection: Connection, sealer: Sealer, place: str, grant: OAuthGrant) -> None:
     """Seal and store what was given; a refresh that was under way is over."""
     plain = jsontext.dumps(
         {
@@ -67,16 +67,16 @@ def keep_grant(connection: Connection, sealer: Sealer, place: str, grant: Grant)
     queries.remove(connection, place, REFRESH_INTENT)
 
 
-def usable_until(grant: Grant) -> datetime:
+def usable_until(grant: OAuthGrant) -> datetime:
     """Until when a token is given out."""
     return grant.expires_at - min(MARGIN, _life(grant) / 10)
 
 
-def ends_soon(grant: Grant, now: datetime) -> bool:
+def ends_soon(grant: OAuthGrant, now: datetime) -> bool:
     """Whether it is time to renew a token that can still be used."""
     life = _life(grant)
     return grant.expires_at - now < max(life / 10, min(AHEAD, life / 2))
 
 
-def _life(grant: Grant) -> timedelta:
+def _life(grant: OAuthGrant) -> timedelta:
     return grant.expires_at - grant.got_at

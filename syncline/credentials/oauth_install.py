@@ -8,38 +8,38 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from syncline.actor import actor
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials import queries
 from syncline.credentials.oauth_grants import keep_grant
 from syncline.engine.connection_rules import begin
 from syncline.errors import WrongPlace
 from syncline.highlevel.client import Counted
-from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, Grant, OAuthDesk
+from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, OAuthEndpoint, OAuthGrant
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
 
 
 def install(
-    parts: Parts,
+    worker: WorkerContext,
     link: Link,
-    desk: OAuthDesk,
+    endpoint: OAuthEndpoint,
     counted: Counted,
     code: SecretStr,
     redirect: str,
     *,
     company: bool,
-) -> Grant:
+) -> OAuthGrant:
     """Make a code into the grant of a connection's location, and keep it.
 
     Raises:
         WrongPlace: the app was installed somewhere else; nothing is kept.
         BadCredentials: the code is used up or too old, or the app's secret is wrong.
     """
-    grant: Grant = counted(
-        TOKEN, lambda permit: desk.exchange(code, redirect, permit, company=company)
+    grant: OAuthGrant = counted(
+        TOKEN, lambda permit: endpoint.exchange(code, redirect, permit, company=company)
     )
     if company:
-        return _install_company(parts, link, desk, counted, grant)
+        return _install_company(worker, link, endpoint, counted, grant)
     if grant.location_id is None:
         raise WrongPlace(
             "HighLevel let syncline into a whole agency, not into one location.",
@@ -54,16 +54,20 @@ def install(
 
     def work(connection: Connection) -> None:
         queries.lock(connection, link.location_place)
-        keep_grant(connection, parts.sealer, link.location_place, grant)
-        _let_in(connection, link, None, actor(parts.settings))
+        keep_grant(connection, worker.sealer, link.location_place, grant)
+        _let_in(connection, link, None, actor(worker.settings))
 
-    parts.ledger.run(work)
+    worker.ledger.run(work)
     return grant
 
 
 def _install_company(
-    parts: Parts, link: Link, desk: OAuthDesk, counted: Counted, company: Grant
-) -> Grant:
+    worker: WorkerContext,
+    link: Link,
+    endpoint: OAuthEndpoint,
+    counted: Counted,
+    company: OAuthGrant,
+) -> OAuthGrant:
     company_id = company.company_id
     if company_id is None or company.location_id is not None:
         raise WrongPlace(
@@ -74,22 +78,24 @@ def _install_company(
 
     def work(connection: Connection) -> None:
         queries.lock(connection, place)
-        keep_grant(connection, parts.sealer, place, company)
+        keep_grant(connection, worker.sealer, place, company)
 
     # The company's token is good for its other locations, even if this one turns out not to be.
-    parts.ledger.run(work)
-    grant: Grant = counted(
+    worker.ledger.run(work)
+    grant: OAuthGrant = counted(
         LOCATION_TOKEN,
-        lambda permit: desk.location_token(company.access, company_id, link.location_id, permit),
+        lambda permit: endpoint.location_token(
+            company.access, company_id, link.location_id, permit
+        ),
     )
 
     def let_in(connection: Connection) -> None:
         queries.lock(connection, link.location_place)
         own = replace(grant, refresh=None)
-        keep_grant(connection, parts.sealer, link.location_place, own)
-        _let_in(connection, link, company_id, actor(parts.settings))
+        keep_grant(connection, worker.sealer, link.location_place, own)
+        _let_in(connection, link, company_id, actor(worker.settings))
 
-    parts.ledger.run(let_in)
+    worker.ledger.run(let_in)
     return grant
 
 

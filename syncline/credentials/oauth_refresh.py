@@ -15,8 +15,8 @@ from threading import Lock
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate
-from syncline.calls.context import Parts
+from syncline.calls.calls import ApiCalls
+from syncline.calls.context import WorkerContext
 from syncline.credentials import queries
 from syncline.credentials.halo_tokens import TWICE_WITHIN
 from syncline.credentials.oauth_grants import ends_soon, keep_grant, read_grant, usable_until
@@ -25,7 +25,7 @@ from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
 from syncline.errors import Again, BadCredentials, Refused, SynclineError
 from syncline.highlevel.client import Counted
-from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, Grant, OAuthDesk
+from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, OAuthEndpoint, OAuthGrant
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
@@ -33,7 +33,7 @@ from syncline.quota.lanes import Lane
 from syncline.transport import Permit
 
 DEADLINE = timedelta(seconds=8)
-"""Longest a token call may take: PostgreSQL ends a transaction that stands still for 15 s, and
+"""Longest a token call may take: PostgreSQL ends a transaction that is idle for 15 s, and
 with it the lock under which one process asks for all."""
 
 
@@ -44,7 +44,7 @@ class InstalledTokens:
         ledger: where grants are kept.
         sealer: seals and opens them.
         link: the location's connection.
-        desk: asks HighLevel; None where the app's id and secret are not set.
+        endpoint: asks HighLevel; None where the app's id and secret are not set.
         now: the clock, aware UTC.
     """
 
@@ -55,15 +55,15 @@ class InstalledTokens:
         ledger: Ledger,
         sealer: Sealer,
         link: Link,
-        desk: OAuthDesk | None,
+        endpoint: OAuthEndpoint | None,
         now: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._sealer = sealer
         self._link = link
-        self._desk = desk
+        self._endpoint = endpoint
         self._now = now
-        self._copy: Grant | None = None
+        self._copy: OAuthGrant | None = None
         self._refused: tuple[SecretStr, datetime] | None = None
         self._renewing = Lock()
 
@@ -95,12 +95,12 @@ class InstalledTokens:
             last, self._refused = self._refused, (token, self._now())
         return last is None or last[0] == token or self._refused[1] - last[1] > TWICE_WITHIN
 
-    def _usable(self, grant: Grant) -> bool:
+    def _usable(self, grant: OAuthGrant) -> bool:
         if self._refused is not None and self._refused[0] == grant.access:
             return False
         return usable_until(grant) > self._now()
 
-    def _by_company(self, counted: Counted, *, ahead: bool) -> Grant:
+    def _by_company(self, counted: Counted, *, ahead: bool) -> OAuthGrant:
         """The location's token, got with that of its company, which is renewed first if need be."""
         place = f"company:{self._link.company_id}"
         company = self._refreshed(place, counted, None, ahead=ahead)
@@ -118,7 +118,7 @@ class InstalledTokens:
 
     def _refreshed(
         self, place: str, counted: Counted, stale: SecretStr | None, *, ahead: bool
-    ) -> Grant:
+    ) -> OAuthGrant:
         """What a place was given last, after a refresh where one is needed."""
         of_company = place != self._link.location_place
         with self._ledger.begin() as holding:
@@ -134,7 +134,7 @@ class InstalledTokens:
             asks = self._asking()
             self._ledger.run(lambda connection: self._intend(connection, place))
             try:
-                grant: Grant = counted(
+                grant: OAuthGrant = counted(
                     TOKEN, lambda permit: asks.refresh(used, _soon(permit), company=of_company)
                 )
             except Refused as error:
@@ -144,7 +144,7 @@ class InstalledTokens:
             keep_grant(holding, self._sealer, place, grant)
             return grant
 
-    def _derived(self, company: Grant, counted: Counted, *, ahead: bool) -> Grant:
+    def _derived(self, company: OAuthGrant, counted: Counted, *, ahead: bool) -> OAuthGrant:
         link = self._link
         with self._ledger.begin() as holding:
             queries.lock(holding, link.location_place)
@@ -152,7 +152,7 @@ class InstalledTokens:
             if stored is not None and not self._is_due(stored, ahead=ahead):
                 return stored
             asks, company_id = self._asking(), link.company_id or ""
-            grant: Grant = counted(
+            grant: OAuthGrant = counted(
                 LOCATION_TOKEN,
                 lambda permit: asks.location_token(
                     company.access, company_id, link.location_id, _soon(permit)
@@ -162,20 +162,20 @@ class InstalledTokens:
             keep_grant(holding, self._sealer, link.location_place, grant)
             return grant
 
-    def _is_due(self, grant: Grant, *, ahead: bool) -> bool:
+    def _is_due(self, grant: OAuthGrant, *, ahead: bool) -> bool:
         return not self._usable(grant) or (ahead and ends_soon(grant, self._now()))
 
     def _intend(self, connection: Connection, place: str) -> None:
         begun = SecretStr(self._now().isoformat())
         keep(connection, self._sealer, place, REFRESH_INTENT, begun)
 
-    def _asking(self) -> OAuthDesk:
-        if self._desk is None:
+    def _asking(self) -> OAuthEndpoint:
+        if self._endpoint is None:
             raise Refused(
                 f"{self._link.name!r} is reached through an app whose id or secret is not set.",
                 remedy="Set SYNCLINE_HIGHLEVEL_CLIENT_ID and SYNCLINE_HIGHLEVEL_CLIENT_SECRET.",
             )
-        return self._desk
+        return self._endpoint
 
     def _stopped(self, error: Refused, more: str, *, place: str | None) -> Refused:
         """Stop whoever works with this token: no other call will be let in either.
@@ -207,18 +207,18 @@ class InstalledTokens:
         return said
 
 
-def refresh_due(parts: Parts) -> None:
+def refresh_due(worker: WorkerContext) -> None:
     """Renew every token that would end soon, or whose refresh was cut, before it is missed.
 
     Raises:
         SynclineError: one that will not pass by itself and concerns no single connection.
     """
     failures: list[SynclineError] = []
-    for link in parts.ledger.run(lambda connection: _due(connection, parts)):
+    for link in worker.ledger.run(lambda connection: _due(connection, worker)):
         try:
-            line = parts.open_line(link.name)
-            gate = Gate(parts, (link.id, link.name), line.highlevel_key, Lane.UPKEEP)
-            line.highlevel.sign_in(gate.read, ahead=True)
+            line = worker.open_line(link.name)
+            api = ApiCalls(worker, (link.id, link.name), line.highlevel_key, Lane.UPKEEP)
+            line.highlevel.sign_in(api.read, ahead=True)
         except (Again, Refused):
             # It comes again with the next tick, or its connection was stopped and says why.
             continue
@@ -228,16 +228,16 @@ def refresh_due(parts: Parts) -> None:
         raise failures[0]
 
 
-def _due(connection: Connection, parts: Parts) -> list[Link]:
+def _due(connection: Connection, worker: WorkerContext) -> list[Link]:
     """Connections whose location's or company's token is to be renewed now."""
-    now = parts.now()
+    now = worker.now()
     due: set[str] = set()
     for stored in queries.everything(connection):
         if stored.purpose == REFRESH_INTENT:
             due.add(stored.owner)
         elif stored.purpose == OAUTH:
             try:
-                grant = read_grant(connection, parts.sealer, stored.owner)
+                grant = read_grant(connection, worker.sealer, stored.owner)
             except Refused:
                 continue  # who works with it is told so; the others must not wait for it
             if grant is not None and ends_soon(grant, now):

@@ -32,7 +32,7 @@ _BY_HAND = ("private_token", "client_secret", "halo_webhook")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSecret:
     """A sealed secret and what is known of it.
 
     Attributes:
@@ -117,7 +117,7 @@ def about_to_seal(connection: Connection) -> None:
     connection.execute(text("lock table credential in row exclusive mode"))
 
 
-def everything(connection: Connection) -> list[Stored]:
+def everything(connection: Connection) -> list[StoredSecret]:
     """All sealed secrets, by owner and purpose."""
     found = connection.execute(
         text(
@@ -127,7 +127,7 @@ def everything(connection: Connection) -> list[Stored]:
             """
         )
     )
-    return [Stored(row.owner, row.purpose, bytes(row.sealed), *row[3:]) for row in found]
+    return [StoredSecret(row.owner, row.purpose, bytes(row.sealed), *row[3:]) for row in found]
 
 
 def lock_out_writers(connection: Connection) -> None:
@@ -162,7 +162,7 @@ def reseal(connection: Connection, sealer: Sealer) -> int:
     return len(old)
 
 
-def due_for_rotation(connection: Connection, now: datetime) -> list[Stored]:
+def due_for_rotation(connection: Connection, now: datetime) -> list[StoredSecret]:
     """Secrets that a person made and should replace within the warning time, or by now."""
     return [
         one
@@ -194,7 +194,7 @@ def credential_warnings(connection: Connection, now: datetime) -> list[str]:
     return warnings
 
 
-def users(stored: Stored, links: Sequence[Link]) -> list[Link]:
+def users(stored: StoredSecret, links: Sequence[Link]) -> list[Link]:
     """The connections that work with a secret."""
     return [
         link
@@ -209,7 +209,7 @@ def users(stored: Stored, links: Sequence[Link]) -> list[Link]:
     ]
 
 
-def in_words(stored: Stored, links: Sequence[Link]) -> str:
+def in_words(stored: StoredSecret, links: Sequence[Link]) -> str:
     """A secret in words: what it is, and of which connections."""
     names = ", ".join(link.name for link in users(stored, links)) or stored.owner
     return f"The {stored.purpose.replace('_', ' ')} of {names}"
@@ -221,7 +221,7 @@ def _due(at: datetime, now: datetime) -> str:
     return f"should be replaced by {at:%Y-%m-%d}"
 
 
-def _replacing(stored: Stored, links: Sequence[Link]) -> str:
+def _replacing(stored: StoredSecret, links: Sequence[Link]) -> str:
     name = next((link.name for link in users(stored, links)), "NAME")
     if stored.purpose == "halo_webhook":
         return f"syncline halo webhooks install {name}"

@@ -31,7 +31,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ScopeComparison:
     """What is granted against what is needed.
 
     Attributes:
@@ -83,7 +83,7 @@ def asked(needs: Collection[Need]) -> list[str]:
     return [need.scopes[0] for need in needs]
 
 
-def compare(needs: Collection[Need], granted: Collection[str]) -> Compared:
+def compare(needs: Collection[Need], granted: Collection[str]) -> ScopeComparison:
     """What is missing, and what is granted for nothing.
 
     A scope that stands for everything covers every need, and is itself more than needed.
@@ -91,7 +91,7 @@ def compare(needs: Collection[Need], granted: Collection[str]) -> Compared:
     lacking = [need for need in needs if not _covered(need, granted)]
     used = {scope for need in needs for scope in need.scopes}
     used |= {f"read:{scope.removeprefix('edit:')}" for scope in used if scope.startswith("edit:")}
-    return Compared(
+    return ScopeComparison(
         missing=tuple(need for need in lacking if not need.optional),
         wished=tuple(need for need in lacking if need.optional),
         unneeded=tuple(sorted(set(granted) - used)),

@@ -9,9 +9,9 @@ from datetime import datetime
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials import queries as credentials
-from syncline.credentials.queries import Stored
+from syncline.credentials.queries import StoredSecret
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.terminal.output import ago, plain, table
@@ -41,13 +41,13 @@ class Secrets:
     warnings: list[str]
 
 
-def read_secrets(connection: Connection, parts: Parts) -> Secrets:
+def read_secrets(connection: Connection, worker: WorkerContext) -> Secrets:
     """What is stored now."""
     links = connections.everyone(connection)
-    now = parts.now()
+    now = worker.now()
     return Secrets(
         [
-            _shown(one, links, parts, now)
+            _shown(one, links, worker, now)
             for one in credentials.everything(connection)
             if one.purpose != credentials.REFRESH_INTENT
         ],
@@ -73,7 +73,9 @@ def secrets_table(secrets: Secrets) -> list[RenderableType]:
     return [table("credentials", _COLUMNS, rows), *(plain(one) for one in secrets.warnings)]
 
 
-def _shown(stored: Stored, links: Sequence[Link], parts: Parts, now: datetime) -> ShownSecret:
+def _shown(
+    stored: StoredSecret, links: Sequence[Link], worker: WorkerContext, now: datetime
+) -> ShownSecret:
     return ShownSecret(
         owner=stored.owner,
         connections=[link.name for link in credentials.users(stored, links)],
@@ -82,5 +84,5 @@ def _shown(stored: Stored, links: Sequence[Link], parts: Parts, now: datetime) -
         age_s=(now - stored.updated_at).total_seconds(),
         expires_at=stored.expires_at,
         rotation_due=stored.rotation_due,
-        sealed_with_current_key=parts.sealer.is_current(stored.sealed),
+        sealed_with_current_key=worker.sealer.is_current(stored.sealed),
     )

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from syncline.actor import caused
 from syncline.dashboard import run as steps
 from syncline.dashboard.html import on_the_way, reconciled, sealed, unfulfilled
-from syncline.dashboard.objects import Item
-from syncline.dashboard.queries import Figures, figures
+from syncline.dashboard.objects import DashboardItem
+from syncline.dashboard.queries import DashboardFigures, figures
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_SETTINGS, by_hand
 from syncline.terminal.output import AsJson, Commands, plain, show, stack, table
@@ -57,7 +57,7 @@ class _Installed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _DashboardStatus:
     connection: str
     dashboard: str
     parts: list[_Row]
@@ -66,7 +66,7 @@ class _Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Removed:
+class _RemovedDashboard:
     connection: str
     removed: list[_Row]
     dry_run: bool
@@ -83,10 +83,10 @@ def install_dashboard(
 
     Example: syncline halo dashboard install acme --dry-run
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         result = steps.install(
-            line, dry_run=dry_run, cause=caused("halo dashboard install", parts.settings)
+            line, dry_run=dry_run, cause=caused("halo dashboard install", worker.settings)
         )
     done = _Installed(
         connection, result.name, _rows(result.items), result.shows, dry_run=result.dry_run
@@ -102,11 +102,11 @@ def show_dashboard(context: typer.Context, connection: Name, *, as_json: AsJson 
 
     Example: syncline halo dashboard show acme
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         result = steps.install(line, dry_run=True, cause="halo dashboard show")
-        counted = parts.ledger.run(lambda database: figures(database, line.link))
-    standing = _Standing(
+        counted = worker.ledger.run(lambda database: figures(database, line.link))
+    standing = _DashboardStatus(
         connection, result.name, _rows(result.items), result.shows, _figures(counted)
     )
     show(as_json, standing, lambda: _render_standing(standing))
@@ -120,16 +120,16 @@ def remove_dashboard(
 
     Example: syncline halo dashboard remove acme --dry-run
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         gone = steps.remove(
-            line, dry_run=dry_run, cause=caused("halo dashboard remove", parts.settings)
+            line, dry_run=dry_run, cause=caused("halo dashboard remove", worker.settings)
         )
-    removed = _Removed(connection, _rows(gone), dry_run)
+    removed = _RemovedDashboard(connection, _rows(gone), dry_run)
     show(as_json, removed, lambda: _render_removed(removed))
 
 
-def _rows(items: tuple[Item, ...] | list[Item]) -> list[_Row]:
+def _rows(items: tuple[DashboardItem, ...] | list[DashboardItem]) -> list[_Row]:
     return [
         _Row(
             one.noun,
@@ -148,7 +148,7 @@ def _said(value: str | None) -> str:
     return "(not there)" if value is None else repr(value)
 
 
-def _figures(counted: Figures) -> dict[str, str]:
+def _figures(counted: DashboardFigures) -> dict[str, str]:
     told = counted.pressing
     sold = {
         f"{one.currency} this month": f"{one.month:,f} ({one.total:,f} in all)"
@@ -185,7 +185,7 @@ def _render(
     )
 
 
-def _render_standing(standing: _Standing) -> RenderableType:
+def _render_standing(standing: _DashboardStatus) -> RenderableType:
     to_do = {"made": "not there", "repaired": "differs", "unchanged": "stands"}
     rows = [
         _Row(one.what, one.name, to_do.get(one.state, one.state), one.id, one.changes, one.why,
@@ -202,7 +202,7 @@ def _render_standing(standing: _Standing) -> RenderableType:
     )
 
 
-def _render_removed(removed: _Removed) -> RenderableType:
+def _render_removed(removed: _RemovedDashboard) -> RenderableType:
     if not removed.removed:
         return plain(f"Halo has nothing of a dashboard for {removed.connection}.")
     verb = "would be removed" if removed.dry_run else "removed"

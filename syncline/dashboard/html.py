@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from syncline.dashboard.queries import Figures
+from syncline.dashboard.queries import DashboardFigures
 from syncline.reconciliation import certificate_text
 
 NEVER = "never"
@@ -20,7 +20,7 @@ _BOX = (
 _BIG = "font-size:1.8em;font-weight:600"
 
 
-def cells(figures: Figures) -> list[str]:
+def cells(figures: DashboardFigures) -> list[str]:
     """The row of our custom table, in the order of `dashboard_sql.CELLS`."""
     told = figures.pressing
     return [
@@ -46,17 +46,17 @@ def reconciled(certificate: Mapping[str, Any] | None) -> str:
     return sentence if len(sentence) <= _LONGEST_SENTENCE else certificate_text.summary(certificate)
 
 
-def sealed(figures: Figures) -> str:
+def sealed(figures: DashboardFigures) -> str:
     """Where the chains of the audit log stand, as `syncline audit verify --expect` takes it."""
     return " ".join(map(str, figures.heads)) or NEVER
 
 
-def unfulfilled(figures: Figures) -> int:
+def unfulfilled(figures: DashboardFigures) -> int:
     """Orders that HighLevel does not call fulfilled."""
     return sum(one.unfulfilled for one in figures.sold)
 
 
-def on_the_way(figures: Figures) -> int:
+def on_the_way(figures: DashboardFigures) -> int:
     """Deliveries that are not confirmed and need nobody."""
     return sum(one.due + one.waiting + one.doubtful for one in figures.kinds)
 
@@ -74,7 +74,7 @@ def figures_remark(connection: str) -> str:
     return f"Figures of syncline for connection {connection}."
 
 
-def figures_html(connection: str, figures: Figures, sentence: str, *, whole: bool) -> str:
+def figures_html(connection: str, figures: DashboardFigures, sentence: str, *, whole: bool) -> str:
     """The figures as HTML.
 
     Args:
@@ -105,7 +105,7 @@ def figures_html(connection: str, figures: Figures, sentence: str, *, whole: boo
     )
 
 
-def _sold(figures: Figures) -> list[str]:
+def _sold(figures: DashboardFigures) -> list[str]:
     orders = [
         _box("Orders", f"{sum(one.orders for one in figures.sold):,}"),
         _box("Orders today", f"{sum(one.orders_today for one in figures.sold):,}"),
@@ -119,11 +119,11 @@ def _sold(figures: Figures) -> list[str]:
     return orders + earned
 
 
-def _in_line(figures: Figures, kind: str) -> int:
+def _in_line(figures: DashboardFigures, kind: str) -> int:
     return sum(one.in_line for one in figures.kinds if one.kind == kind)
 
 
-def _read_at(figures: Figures, kind: str) -> str:
+def _read_at(figures: DashboardFigures, kind: str) -> str:
     pull = next((one.pull for one in figures.kinds if one.kind == kind), None)
     if pull is None or pull.finished_at is None:
         return NEVER

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from syncline.calls.calls import halo_gate
+from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.connections.set_up import SetUp
 from syncline.dashboard import queries as ledger
-from syncline.dashboard.queries import Figures
+from syncline.dashboard.queries import DashboardFigures
 from syncline.errors import Absent, Refused
 from syncline.halo.dashboards.differences import Change, changes, with_ids
 from syncline.halo.entities.resources import Resource
@@ -30,7 +30,7 @@ Fate = Literal["made", "repaired", "unchanged", "removed", "not offered"]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DashboardItem:
     """One thing of the dashboard, and what became of it, or with a dry run would become.
 
     Attributes:
@@ -50,7 +50,7 @@ class Item:
 
 
 @dataclass(slots=True)
-class Kept:
+class StoredDashboard:
     """What the ledger knows of the dashboard in Halo.
 
     Attributes:
@@ -59,7 +59,7 @@ class Kept:
         table: whether reports were seen to read our custom table; None: it was not tried.
         db_name: under which name.
         rows: how many rows it holds.
-        refreshed: when and with what pressing figures the figures were written last.
+        refreshed: when and with what urgent figures the figures were written last.
     """
 
     ids: dict[str, int] = field(default_factory=dict)
@@ -70,12 +70,12 @@ class Kept:
     refreshed: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, line: Line) -> Kept:
+    def read(cls, line: Line) -> StoredDashboard:
         """As the ledger has it."""
         found = line.worker.ledger.run(lambda connection: ledger.standing(connection, line.link.id))
         return cls(**{name: found[name] for name in cls.__slots__ if name in found})
 
-    def note_refresh(self, counted: Figures) -> None:
+    def note_refresh(self, counted: DashboardFigures) -> None:
         """Note that these figures were written."""
         self.refreshed = {"at": counted.at.isoformat(), "pressing": asdict(counted.pressing)}
 
@@ -89,18 +89,17 @@ class Shelf:
     """Reads and writes of one command or one refresh.
 
     Args:
-        parts: what comes from outside.
         line: the connection.
         name: what the dashboard is called.
         cause: who or what asked for it.
     """
 
     def __init__(self, line: Line, name: str, cause: str) -> None:
-        self.parts = line.worker
+        self.worker = line.worker
         self.line = line
-        self.gate = halo_gate(line, Lane.UPKEEP)
-        self.kept = Kept.read(line)
-        self._set_up = SetUp(line, self.gate, flow=FLOW, reference=name, cause=cause)
+        self.api = halo_calls(line, Lane.UPKEEP)
+        self.kept = StoredDashboard.read(line)
+        self._set_up = SetUp(line, self.api, flow=FLOW, reference=name, cause=cause)
 
     def everything(self, kind: Resource[NamedRow]) -> list[NamedRow]:
         """All rows of an entity, as its list shows them.
@@ -111,7 +110,7 @@ class Shelf:
         """
         walk, found = walk_of(kind), []
         while (params := walk.pending()) is not None:
-            received = self.gate.read(
+            received = self.api.read(
                 f"GET {kind.path}", partial(self.line.halo.get, kind.path, params)
             )
             found += NamedRow.all_of(walk.take(received.document))
@@ -139,7 +138,7 @@ class Shelf:
 
     def read(self, kind: Resource[NamedRow], row_id: int) -> NamedRow:
         """One row with its details."""
-        return self.gate.read(
+        return self.api.read(
             f"GET {kind.path}/{{id}}",
             lambda permit: read_row(self.line.halo, permit, kind, row_id),
         )
@@ -215,7 +214,7 @@ class Shelf:
         return True
 
 
-def by_hand(noun: str, why: str) -> Item:
+def by_hand(noun: str, why: str) -> DashboardItem:
     """Something that the tenant does not let us make."""
     remedies = {
         "reports": "Give our application the permissions read:reporting and edit:reporting, and "
@@ -225,4 +224,4 @@ def by_hand(noun: str, why: str) -> Item:
         "reports on a dashboard by hand.",
     }
     again = "Then run the command again."
-    return Item(noun, "", "not offered", why=why, remedy=f"{remedies[noun]} {again}")
+    return DashboardItem(noun, "", "not offered", why=why, remedy=f"{remedies[noun]} {again}")

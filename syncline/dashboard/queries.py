@@ -1,7 +1,7 @@
 """What the dashboard shows of a connection, and what is known of the dashboard in Halo.
 
-Counting is done by PostgreSQL. `pressing` is cheap enough for every minute; `figures` reads each
-order of the location once, and is for when they are written.
+Counting is done by PostgreSQL. `urgent_figures` is cheap enough for every minute; `figures` reads
+each order of the location once, and is for when they are written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HOW = "halo dashboard install"
 
 
 @dataclass(frozen=True, slots=True)
-class Pressing:
+class UrgentFigures:
     """What is told as soon as it changes.
 
     Attributes:
@@ -43,7 +43,7 @@ class Pressing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class OrderTotals:
     """The orders of one currency; amounts in major units, `month` is this month's."""
 
     currency: str
@@ -56,7 +56,7 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class DashboardFigures:
     """Everything that a dashboard shows of what only the ledger knows.
 
     Attributes:
@@ -68,14 +68,14 @@ class Figures:
     """
 
     at: datetime
-    pressing: Pressing
+    pressing: UrgentFigures
     kinds: tuple[KindStatus, ...]
-    sold: tuple[Sold, ...]
+    sold: tuple[OrderTotals, ...]
     certificate: Mapping[str, Any] | None
     heads: tuple[Head, ...]
 
 
-def pressing(connection: Connection, connection_id: int) -> Pressing:
+def urgent_figures(connection: Connection, connection_id: int) -> UrgentFigures:
     """What is told as soon as it changes."""
     row = connection.execute(
         text(
@@ -92,14 +92,14 @@ def pressing(connection: Connection, connection_id: int) -> Pressing:
         ),
         {"id": connection_id},
     ).one()
-    return Pressing(*row)
+    return UrgentFigures(*row)
 
 
-def figures(connection: Connection, link: Link) -> Figures:
+def figures(connection: Connection, link: Link) -> DashboardFigures:
     """All figures of a connection as they are now."""
-    told = pressing(connection, link.id)
+    told = urgent_figures(connection, link.id)
     at = connection.execute(text("select clock_timestamp()")).scalar_one()
-    return Figures(
+    return DashboardFigures(
         at=at,
         pressing=told,
         kinds=tuple(kinds(connection, link)),
@@ -126,7 +126,7 @@ def _owner(connection_id: int) -> str:
     return f"connection:{connection_id}"
 
 
-def _sold(connection: Connection, link: Link) -> list[Sold]:
+def _sold(connection: Connection, link: Link) -> list[OrderTotals]:
     found = connection.execute(
         text(
             """
@@ -149,7 +149,7 @@ def _sold(connection: Connection, link: Link) -> list[Sold]:
         ),
         {"place": link.location_place},
     )
-    return [Sold(*row) for row in found]
+    return [OrderTotals(*row) for row in found]
 
 
 def _certificate(connection: Connection, reconciliation: int | None) -> Mapping[str, Any] | None:

@@ -1,6 +1,6 @@
-"""The figures of the dashboard, written again on a schedule: what presses soon, all else in turn.
+"""The figures of the dashboard, written again on a schedule: urgent ones soon, all else in turn.
 
-A look at the ledger costs no call. Figures are written when one that presses has changed, or when
+A look at the ledger costs no call. Figures are written when an urgent one has changed, or when
 they are older than the setting says: one call where they go into a custom table, two where they
 stand on the dashboard itself. All of it is in the name of the lowest lane, and left out while quota
 is short. A write with an unknown outcome is not repeated: the next figures are others.
@@ -16,12 +16,12 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from syncline.calls.calls import NoQuota
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.dashboard import report_sql
 from syncline.dashboard import rules as flow
 from syncline.dashboard.html import cells, figures_html, figures_remark, reconciled
-from syncline.dashboard.objects import Kept, Shelf
-from syncline.dashboard.queries import Figures, figures, pressing, standing
+from syncline.dashboard.objects import Shelf, StoredDashboard
+from syncline.dashboard.queries import DashboardFigures, figures, standing, urgent_figures
 from syncline.errors import Absent, SynclineError
 from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
 from syncline.halo.dashboards.differences import WIDGETS
@@ -33,23 +33,23 @@ MOST_ROWS = 10_000
 """Rows of our custom table; then it begins anew, since single rows cannot be taken out."""
 
 LOOK_EVERY = timedelta(minutes=1)
-"""How often the ledger is asked whether a figure that presses has changed."""
+"""How often the ledger is asked whether an urgent figure has changed."""
 
 Came = Literal["written", "unchanged", "begun anew", "no quota", "not installed"]
 
 _CURSOR = ("dashboard", "figures")
 
 
-def refresh_due(parts: Parts) -> int:
+def refresh_due(worker: WorkerContext) -> int:
     """Write the figures of every connection whose turn has come; returns how many were written.
 
     Raises:
         SynclineError: the first failure, once all others have had their turn.
     """
     written, failure = 0, None
-    for name in parts.ledger.run(_due):
+    for name in worker.ledger.run(_due):
         try:
-            written += refresh(parts.open_line(name), cause="schedule") == "written"
+            written += refresh(worker.open_line(name), cause="schedule") == "written"
         except SynclineError as error:
             failure = failure or error
     if failure is not None:
@@ -58,20 +58,19 @@ def refresh_due(parts: Parts) -> int:
 
 
 def refresh(line: Line, *, cause: str) -> Came:
-    """Write a connection's figures, if they are old or one that presses has changed.
+    """Write a connection's figures, if they are old or an urgent one has changed.
 
     Args:
-        parts: what comes from outside.
         line: the connection.
         cause: who or what asked for it.
 
     Raises:
         SynclineError: Halo could not be asked, or refused.
     """
-    kept = Kept.read(line)
+    kept = StoredDashboard.read(line)
     if kept.table is not True and "dashboard" not in kept.ids:
         return "not installed"
-    told = line.worker.ledger.run(lambda connection: pressing(connection, line.link.id))
+    told = line.worker.ledger.run(lambda connection: urgent_figures(connection, line.link.id))
     if not _is_due(kept.refreshed, asdict(told), line.worker):
         return "unchanged"
     try:
@@ -97,14 +96,14 @@ def _due(connection: Connection) -> list[str]:
     ]
 
 
-def _is_due(refreshed: Mapping[str, Any], told: Mapping[str, Any], parts: Parts) -> bool:
+def _is_due(refreshed: Mapping[str, Any], told: Mapping[str, Any], worker: WorkerContext) -> bool:
     if refreshed.get("pressing") != told or "at" not in refreshed:
         return True
-    age = parts.now() - datetime.fromisoformat(refreshed["at"])
-    return age >= parts.settings.dashboard_refresh
+    age = worker.now() - datetime.fromisoformat(refreshed["at"])
+    return age >= worker.settings.dashboard_refresh
 
 
-def _into_table(shelf: Shelf, counted: Figures) -> Came:
+def _into_table(shelf: Shelf, counted: DashboardFigures) -> Came:
     """A row more in our custom table; a full one is taken away, and made again at the next turn."""
     kept, connection = shelf.kept, shelf.line.link.name
     table_id = kept.ids.get("table")
@@ -134,7 +133,7 @@ def _into_table(shelf: Shelf, counted: Figures) -> Came:
     return "written"
 
 
-def _into_html(shelf: Shelf, counted: Figures) -> Came:
+def _into_html(shelf: Shelf, counted: DashboardFigures) -> Came:
     """The figures in their widget; the other widgets are sent as they stand.
 
     A dashboard or widget that somebody took away is for `install` to put right.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from syncline.dashboard import report_sql as sql
 from syncline.dashboard.html import figures_html, header_html
-from syncline.dashboard.queries import Figures
+from syncline.dashboard.queries import DashboardFigures
 from syncline.halo.dashboards.objects import (
     CHART,
     COLUMNS,
@@ -94,7 +94,7 @@ def report_of(key: ReportKey, frame: Frame) -> dict[str, Any]:
 
 
 def dashboard_of(
-    frame: Frame, report_ids: Mapping[str, int | None], figures: Figures, reconciled: str
+    frame: Frame, report_ids: Mapping[str, int | None], figures: DashboardFigures, reconciled: str
 ) -> dict[str, Any]:
     """The body of the dashboard, with widgets over the reports that there are.
 

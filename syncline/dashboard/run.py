@@ -16,11 +16,11 @@ from syncline.calls.context import Line
 from syncline.dashboard import report_sql
 from syncline.dashboard import rules as flow
 from syncline.dashboard.html import cells, reconciled
-from syncline.dashboard.objects import Item, Kept, Shelf, by_hand
-from syncline.dashboard.queries import Figures, figures
+from syncline.dashboard.objects import DashboardItem, Shelf, StoredDashboard, by_hand
+from syncline.dashboard.queries import DashboardFigures, figures
 from syncline.dashboard.rules import Frame, ReportKey
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
 from syncline.halo.models import NamedRow
@@ -37,7 +37,7 @@ _FALLBACK = "None is needed: the dashboard shows these figures itself."
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstalledDashboard:
     """What an installation came to, or with `dry_run` would come to.
 
     Attributes:
@@ -45,16 +45,15 @@ class Installed:
     """
 
     name: str
-    items: tuple[Item, ...]
+    items: tuple[DashboardItem, ...]
     shows: str | None
     dry_run: bool
 
 
-def install(line: Line, *, dry_run: bool, cause: str) -> Installed:
+def install(line: Line, *, dry_run: bool, cause: str) -> InstalledDashboard:
     """Make the dashboard or put it right; with nothing to do, nothing is written.
 
     Args:
-        parts: what comes from outside.
         line: the connection.
         dry_run: read, and change nothing.
         cause: the command that asked for it, for the audit.
@@ -66,7 +65,7 @@ def install(line: Line, *, dry_run: bool, cause: str) -> Installed:
     return _Install(line, cause, dry_run=dry_run).run()
 
 
-def remove(line: Line, *, dry_run: bool, cause: str) -> list[Item]:
+def remove(line: Line, *, dry_run: bool, cause: str) -> list[DashboardItem]:
     """Take away what of the dashboard is ours; a tenant that shows nothing has nothing.
 
     Raises:
@@ -84,9 +83,9 @@ def remove(line: Line, *, dry_run: bool, cause: str) -> list[Item]:
         for row in _ours(shelf, kind, ids, named, remark):
             if not dry_run:
                 shelf.remove(kind, row.id)
-            gone.append(Item(kind.name, row.name, "removed", row.id))
+            gone.append(DashboardItem(kind.name, row.name, "removed", row.id))
     if not dry_run:
-        Kept().write(line)
+        StoredDashboard().write(line)
     return gone
 
 
@@ -108,17 +107,17 @@ class _Install:
     """One installation: what the tenant offers is learnt on the way."""
 
     def __init__(self, line: Line, cause: str, *, dry_run: bool) -> None:
-        self._parts = line.worker
+        self._worker = line.worker
         self._line = line
         self._connection = line.link.name
         self._dry_run = dry_run
         self._shelf = Shelf(line, flow.name_of(line.link.name), cause)
-        self._figures: Figures = line.worker.ledger.run(lambda c: figures(c, line.link))
+        self._figures: DashboardFigures = line.worker.ledger.run(lambda c: figures(c, line.link))
         self._frame = _frame(line, self._figures)
-        self._items: list[Item] = []
+        self._items: list[DashboardItem] = []
         self._report_ids: dict[str, int | None] = {}
 
-    def run(self) -> Installed:
+    def run(self) -> InstalledDashboard:
         """All of it: reports first, since whatever else is shown rests on them."""
         try:
             listed = self._listed(REPORT, "reports")
@@ -133,7 +132,9 @@ class _Install:
                     self._report(key, listed)
         self._dashboard()
         shows = self._shown()
-        return Installed(flow.name_of(self._connection), tuple(self._items), shows, self._dry_run)
+        return InstalledDashboard(
+            flow.name_of(self._connection), tuple(self._items), shows, self._dry_run
+        )
 
     def _shown(self) -> str | None:
         if "state" in self._report_ids:
@@ -152,11 +153,11 @@ class _Install:
         return listed
 
     def _learn(self, what: str, *, offered: bool) -> None:
-        def change(known: Abilities) -> Abilities:
+        def change(known: Capabilities) -> Capabilities:
             if known.offers(what) is offered:
                 return known
             how = "halo dashboard install"
-            return known.with_offer(what, offered=offered, found_at=self._parts.now(), how=how)
+            return known.with_offer(what, offered=offered, found_at=self._worker.now(), how=how)
 
         if not self._dry_run:
             capabilities.teach(self._line, change)
@@ -171,7 +172,9 @@ class _Install:
         except Rejected as error:
             remedy = "The rest does without it. Tell us Halo's words and its version."
             self._items.append(
-                Item(REPORT.name, body["name"], "not offered", why=error.what, remedy=remedy)
+                DashboardItem(
+                    REPORT.name, body["name"], "not offered", why=error.what, remedy=remedy
+                )
             )
             return
         self._items.append(item)
@@ -203,7 +206,7 @@ class _Install:
         body: Mapping[str, Any],
         remark: str,
         listed: list[NamedRow],
-    ) -> Item:
+    ) -> DashboardItem:
         """Made or put right, where that has to be.
 
         Raises:
@@ -215,18 +218,18 @@ class _Install:
             if self._shelf.kept.ids.get(key) != standing.id and not self._dry_run:
                 self._shelf.kept.ids[key] = standing.id
                 self._shelf.kept.write(self._line)
-            return Item(kind.name, standing.name, "unchanged", standing.id)
+            return DashboardItem(kind.name, standing.name, "unchanged", standing.id)
         if "sql" in body and not (self._dry_run and key in flow.OF_TABLE):
             self._run(body["sql"])
         row_id = None if standing is None else standing.id
         if not self._dry_run:
             row_id = self._shelf.save(kind, key, body, standing, remark).id
         fate = "made" if standing is None else "repaired"
-        return Item(kind.name, body["name"], fate, row_id, tuple(differing))  # type: ignore[arg-type]  # two of the fates
+        return DashboardItem(kind.name, body["name"], fate, row_id, tuple(differing))  # type: ignore[arg-type]  # two of the fates
 
     def _run(self, sql: str) -> list[dict[str, str]]:
         """The rows of a statement, before it is kept: what does not run is not kept."""
-        return self._shelf.gate.read(
+        return self._shelf.api.read(
             f"POST {REPORT.path}", lambda permit: run_sql(self._line.halo, permit, sql)
         )
 
@@ -251,7 +254,7 @@ class _Install:
             return True
         return self._proved(item)
 
-    def _proved(self, item: Item) -> bool:
+    def _proved(self, item: DashboardItem) -> bool:
         """Whether reports were seen to read the table; one that they do not is taken away."""
         kept, row_id = self._shelf.kept, item.row_id
         assert row_id is not None  # noqa: S101 - it was made just now, or stands
@@ -286,11 +289,11 @@ class _Install:
         return db_name if shown and shown[0].get("at") == row[0] else None
 
 
-def _unread() -> Item:
-    return Item(CUSTOM_TABLE.name, "", "not offered", why=_UNREAD, remedy=_FALLBACK)
+def _unread() -> DashboardItem:
+    return DashboardItem(CUSTOM_TABLE.name, "", "not offered", why=_UNREAD, remedy=_FALLBACK)
 
 
-def _frame(line: Line, counted: Figures) -> Frame:
+def _frame(line: Line, counted: DashboardFigures) -> Frame:
     everyone = line.worker.ledger.run(connections.everyone)
     ids = capabilities.known(line).currencies
     digits = {halo_id: minor_digits(code) for code, halo_id in ids.items()}

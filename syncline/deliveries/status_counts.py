@@ -1,4 +1,4 @@
-"""How connections stand: what was seen, what the other side confirmed, what is still owed.
+"""How connections stand: what was seen, what the other side confirmed, what is still outstanding.
 
 Reading only. Counting is done by PostgreSQL, so an answer stays small whatever the ledger holds.
 """
@@ -115,7 +115,7 @@ class WorkerStatus:
 
 
 def kinds(connection: Connection, link: Link) -> list[KindStatus]:
-    """How each kind of a connection stands; reading of details only where some are owed."""
+    """How each kind of a connection stands; reading of details only where some are requested."""
     seen = _seen(connection, link)
     states = _states(connection, link)
     finished, running = _pulls(connection, link)

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 
 from syncline import jsontext
 from syncline.alerts.targets import TARGETS
-from syncline.dry_run.plan import Call, Kept, Plan
+from syncline.dry_run.plan import Call, DryRunPlan, ParkedInPlan
 from syncline.dry_run.run import Tell, dry_run
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
@@ -54,7 +54,7 @@ def show_dry_run(
             f"Nothing is written to {target!r:.40}.", remedy=f"Known: {', '.join(known)}."
         )
     with (
-        command_context(context).open() as parts,
+        command_context(context).open() as worker,
         TemporaryFile() as calls,
         TemporaryFile() as kept,
     ):
@@ -63,7 +63,7 @@ def show_dry_run(
         taker = pages if as_json else sheet
         with _progress() as tell:
             plan = dry_run(
-                parts.open_line(name),
+                worker.open_line(name),
                 target=target,
                 most=most or None,
                 tell=tell,
@@ -89,7 +89,7 @@ class _Sheet:
         if len(self.calls) < SHOWN:
             self.calls.append(one)
 
-    def keep(self, one: Kept) -> None:
+    def keep(self, one: ParkedInPlan) -> None:
         field = HELD_UNTIL_LIVE if one.field == HELD else one.field
         self.reasons[one.target, field, one.reason] += 1
 
@@ -103,7 +103,7 @@ class _Pages:
     def call(self, one: Call) -> None:
         self._add(self._calls, _call(one, bodies=self._bodies))
 
-    def keep(self, one: Kept) -> None:
+    def keep(self, one: ParkedInPlan) -> None:
         self._add(self._kept, asdict(one))
 
     def print(self, rest: dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ def _progress() -> Iterator[Tell]:
         yield tell
 
 
-def _document(name: str, plan: Plan) -> dict[str, Any]:
+def _document(name: str, plan: DryRunPlan) -> dict[str, Any]:
     return {
         "connection": name,
         "counts": {target: asdict(count) for target, count in plan.counts.items()},
@@ -155,7 +155,7 @@ def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
     return {**told, "body": call.body} if bodies else told
 
 
-def _render(name: str, plan: Plan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
+def _render(name: str, plan: DryRunPlan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
     columns = ["target", "owed#", "looked at#", "write#", "as it is#", "wait#", "park#", "calls#"]
     rows = [
         [

@@ -45,7 +45,7 @@ class Unknown:
         return value
 
 
-class Money(defaultdict[str, int]):
+class PlaceholderCurrencies(defaultdict[str, int]):
     """Halo's ids of currencies; one that is not known is asked for before it is missed."""
 
     def __init__(self, known: Mapping[str, int], unknown: Unknown) -> None:

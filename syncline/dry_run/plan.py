@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.sending import batches
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
@@ -32,7 +32,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ParkedInPlan:
     """A delivery that would be parked, and why."""
 
     target: str
@@ -54,7 +54,8 @@ class Count:
         waits: need what is not there and is not on its way in this run.
         parks: would be parked.
         doubtful: would be looked up first.
-        calls: how many it takes for all that is owed; an estimate where not all was looked at.
+        calls: how many it takes for all that is outstanding; an estimate where not all was looked
+            at.
     """
 
     owed: int
@@ -68,7 +69,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DryRunPlan:
     """What would be done.
 
     Attributes:
@@ -86,7 +87,7 @@ class Plan:
     minutes: float
 
 
-def calls(target: Target, known: Abilities, writes: Iterable[Write]) -> Iterator[Call]:
+def calls(target: Target, known: Capabilities, writes: Iterable[Write]) -> Iterator[Call]:
     """The calls that writes would leave in, as a tenant takes them: ever larger arrays.
 
     The first one of a kind that was never found again leaves alone.

@@ -1,4 +1,4 @@
-"""Dry run: the calls that would be made for what is owed now, from the ledger, with no call at all.
+"""Dry run: the calls that outstanding deliveries would make, from the ledger, with no call at all.
 
 Ids that only an answer can bring stand as `<…>`. What Halo would be asked beside, such as whether
 it has a customer's address already, is counted and not known: a customer whom it has is not made.
@@ -20,14 +20,14 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.leases import Lease
 from syncline.deliveries.outstanding import Counted
-from syncline.dry_run.placeholders import Id, Money, Unknown
-from syncline.dry_run.plan import Call, Count, Kept, Plan, calls
+from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
+from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import customers, fulfillments, orders, payments
 from syncline.flows.flow import Needs, TargetIds, refuse_live
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments.outcomes import Case, Parting
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo_changes import reading
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
@@ -52,12 +52,11 @@ def dry_run(
     most: int | None,
     tell: Tell,
     call: Callable[[Call], object],
-    keep: Callable[[Kept], object],
-) -> Plan:
-    """What the deliveries that are owed would send; nothing of it is kept here.
+    keep: Callable[[ParkedInPlan], object],
+) -> DryRunPlan:
+    """What the outstanding deliveries would send; nothing of it is kept here.
 
     Args:
-        parts: the process's parts; neither its clients nor its quota are used.
         line: the connection.
         target: only this one; what it needs of others counts as being on its way.
         most: deliveries of each target that are rendered; None for all.
@@ -66,8 +65,10 @@ def dry_run(
         keep: is given each delivery that would be parked.
     """
     known = capabilities.known(line)
-    owed = line.worker.ledger.run(lambda connection: outstanding.counts(connection, line.link.id))
-    run = _Run(line, known, owed, most, tell, call, keep)
+    counted = line.worker.ledger.run(
+        lambda connection: outstanding.counts(connection, line.link.id)
+    )
+    run = _Run(line, known, counted, most, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -82,15 +83,15 @@ class _Run:
     def __init__(
         self,
         line: Line,
-        known: Abilities,
-        owed: Mapping[str, Counted],
+        known: Capabilities,
+        counted: Mapping[str, Counted],
         most: int | None,
         tell: Tell,
         call: Callable[[Call], object],
-        keep: Callable[[Kept], object],
+        keep: Callable[[ParkedInPlan], object],
     ) -> None:
-        self._parts, self._line, self._known = line.worker, line, known
-        self._owed, self._most, self._tell = owed, most, tell
+        self._worker, self._line, self._known = line.worker, line, known
+        self._by_target, self._most, self._tell = counted, most, tell
         self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}
         self._stuck: set[Edge] = set()
@@ -106,13 +107,13 @@ class _Run:
             self._call(call)
         self._estimate(count, many)
         if target.name in {"client", "user"}:
-            self._asked += ceil(count.writes / self._parts.settings.send_batch)
+            self._asked += ceil(count.writes / self._worker.settings.send_batch)
 
     def shipments(self) -> None:
         """What would be posted to HighLevel."""
         count, calls = self._count(fulfillments.TARGET), 0
         for leases in self._pages(fulfillments.TARGET, count):
-            for lease, outcome in self._parts.ledger.run(
+            for lease, outcome in self._worker.ledger.run(
                 lambda connection: self._shipped(connection, leases)  # noqa: B023 - run at once
             ):
                 if isinstance(outcome, Call):
@@ -120,16 +121,16 @@ class _Run:
                     calls += 2  # the order's list is read before
                     self._call(outcome)
                 else:
-                    self._settled(lease, count, outcome)
+                    self._counted(lease, count, outcome)
         self._estimate(count, calls)
 
-    def plan(self) -> Plan:
+    def plan(self) -> DryRunPlan:
         """What all of it comes to."""
         link = self._line.link
         read = {
-            name: self._owed[name].open
+            name: self._by_target[name].open
             for name in (*readings.TARGETS, *reading.TARGETS)
-            if name in self._owed and self._owed[name].open
+            if name in self._by_target and self._by_target[name].open
         }
         shipped = self._counts.get(fulfillments.TARGET)
         highlevel = sum(many for name, many in read.items() if name in readings.TARGETS)
@@ -142,7 +143,7 @@ class _Run:
             halo * link.halo_seconds / link.halo_calls,
             highlevel * link.highlevel_seconds / link.highlevel_calls,
         )
-        return Plan(
+        return DryRunPlan(
             self._counts,
             read,
             halo,
@@ -151,15 +152,15 @@ class _Run:
         )
 
     def _count(self, name: str) -> Count:
-        owed = self._owed.get(name, Counted(0, 0, 0))
-        self._counts[name] = Count(owed.open, owed.doubtful)
+        counted = self._by_target.get(name, Counted(0, 0, 0))
+        self._counts[name] = Count(counted.open, counted.doubtful)
         return self._counts[name]
 
     def _pages(self, name: str, count: Count) -> Iterator[list[Lease]]:
         after, left = 0, count.owed if self._most is None else min(self._most, count.owed)
         while left > 0:
             start, many = after, min(PAGE, left)
-            leases = self._parts.ledger.run(
+            leases = self._worker.ledger.run(
                 lambda c: outstanding.listed(c, self._line.link.id, name, start, many)  # noqa: B023 - run at once
             )
             if not leases:
@@ -178,16 +179,16 @@ class _Run:
         """What would be written, with names in place of the ids that are not known yet."""
         for leases in self._pages(target.name, count):
             unknown = Unknown()
-            given = self._parts.ledger.run(
+            given = self._worker.ledger.run(
                 lambda connection: self._given(connection, target, leases, unknown)  # noqa: B023 - run at once
             )
-            money = Money(self._known.currencies, unknown)
+            money = PlaceholderCurrencies(self._known.currencies, unknown)
             inputs = Inputs(self._line.document, given.ids, money, self._known)
             decision = decide(target, given, inputs)
             for lease in decision.waiting:
-                self._settled(lease, count, None)
+                self._counted(lease, count, None)
             for lease, error in decision.parked:
-                self._settled(lease, count, error)
+                self._counted(lease, count, error)
             for lease, desired in decision.unchanged:
                 self._note_invoice(lease, desired.body, unknown)
             for write in decision.writes:
@@ -239,7 +240,7 @@ class _Run:
             client_id, site_id, currency_id = map(unknown.kept, ids)
             self._invoices[lease.source_id] = (client_id, site_id, currency_id)
 
-    def _settled(self, lease: Lease, count: Count, why: SynclineError | None) -> None:
+    def _counted(self, lease: Lease, count: Count, why: SynclineError | None) -> None:
         """It would not be written: parked for a reason, or waiting for what is not there."""
         self._stuck.add((lease.flow, lease.source_id, lease.role))
         if why is None:
@@ -247,7 +248,7 @@ class _Run:
             return
         count.parks += 1
         named = why.field if isinstance(why, Unmappable) else None
-        self._keep(Kept(lease.target, lease.source_id, lease.role, named, str(why)))
+        self._keep(ParkedInPlan(lease.target, lease.source_id, lease.role, named, str(why)))
 
     def _shipped(
         self, connection: Connection, leases: Sequence[Lease]

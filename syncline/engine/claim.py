@@ -46,7 +46,6 @@ def do_readings(
     """Claim the readings of one kind that are due, and do them claim by claim.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         target: what is to be read.
         most: readings of one claim.

@@ -37,15 +37,15 @@ def rules_of(link: Link) -> Document:
 
 
 def as_live(line: Line) -> Line:
-    """A line by whose rules live records are owed too: an adoption looks at what is to come."""
+    """A line whose rules include live records: an adoption looks at what is to come."""
     return replace(line, document=load(line.link.mapping))
 
 
 def hold_live(connection: Connection, link: Link) -> int:
-    """Hold back what sandbox mode does not let through, whoever owed it; returns how much.
+    """Hold back what sandbox mode does not let through, whoever requested it; returns how much.
 
     It cannot be told of a customer whose it is, so all that is not sent yet is parked. What test
-    records owe is then owed again, and goes on.
+    records ask for is then requested again, and goes on.
     """
     if link.mode != "sandbox" or link.is_emulated:
         return 0
@@ -56,16 +56,16 @@ def hold_live(connection: Connection, link: Link) -> int:
 
 
 def hold_or_let_go(connection: Connection, link: Link) -> None:
-    """Hold back or let go what its mode says, before all records are owed again under it."""
+    """Hold back or let go what its mode says, before all records are requested again under it."""
     if link.mode == "live":
         unleased.release_held(connection, link.id)
     elif not link.is_emulated:
         unleased.hold_back(connection, link.id, reason=_WHY)
 
 
-def owed_by(connection: Connection, link: Link) -> None:
-    """After records were owed by a link that may be old: what it let out wrongly is held back."""
-    if modes.owed_under_old_rules(connection, link):
+def hold_after_requests(connection: Connection, link: Link) -> None:
+    """After requests by a link that may be old: hold back what it let out wrongly."""
+    if modes.requested_under_old_rules(connection, link):
         hold_live(connection, connections.by_id(connection, link.id))
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from syncline.calls.calls import NoQuota
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
 from syncline.engine.rounds import NextRun
@@ -102,7 +102,6 @@ def put_back(
     """Put back what is in hand still when the work on it fails, and say when to go on.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         policy: what a failure means for this kind of work.
         batch: the deliveries; its `next_run` is set by a failure.
@@ -144,7 +143,7 @@ def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: 
 
 
 def _put_back(
-    parts: Parts,
+    worker: WorkerContext,
     policy: Policy,
     batch: Batch,
     pause: timedelta,
@@ -157,7 +156,7 @@ def _put_back(
         if stopped is not None:
             connections.stop(connection, stopped, str(error))
 
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
 def _release(

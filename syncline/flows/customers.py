@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
-from syncline.flows.flow import Desired, Needs, Owed, TargetIds, external_link
+from syncline.flows.flow import Desired, Needs, RequestedDelivery, TargetIds, external_link
 from syncline.mapping.apply import apply, projected
 from syncline.mapping.document import Document
 from syncline.mapping.options import CustomerOptions
@@ -35,7 +35,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class AdoptedCustomer:
     """A customer that Halo had before us."""
 
     client: TargetIds
@@ -71,9 +71,11 @@ def roles_of(source_id: str) -> tuple[Role, ...]:
     return ("client", "user") if has_email(source_id) else ("client",)
 
 
-def owes(source_id: str) -> list[Owed]:
-    """The deliveries that a customer owes."""
-    return [Owed(FLOW, SOURCE_KIND, source_id, role, role) for role in roles_of(source_id)]
+def delivery_requests(source_id: str) -> list[RequestedDelivery]:
+    """The deliveries that a customer asks for."""
+    return [
+        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, role) for role in roles_of(source_id)
+    ]
 
 
 def needs(source_id: str, role: Role) -> list[Needs]:
@@ -126,7 +128,7 @@ def reference_of(source_id: str) -> str:
     return f"HL-{sha256(source_id.encode()).hexdigest()[:24]}"
 
 
-def adopt_from_user(user: Mapping[str, Any]) -> Adopted:
+def adopt_from_user(user: Mapping[str, Any]) -> AdoptedCustomer:
     """The ids of a user that Halo has for an address already, and of its client.
 
     Args:
@@ -141,7 +143,7 @@ def adopt_from_user(user: Mapping[str, Any]) -> Adopted:
             f"Halo's user {user.get('id')} names no client.",
             remedy="Give the user a site in Halo, then retry.",
         )
-    return Adopted(
+    return AdoptedCustomer(
         client=TargetIds(client, client_id=client, site_id=site, adopted=True),
         user=TargetIds(found, client_id=client, site_id=site, adopted=True),
     )

@@ -1,4 +1,4 @@
-"""What a flow is: what a record owes, what must be there first, and what the other side shall hold.
+"""What a flow is: what a record requests and needs first, and what the other side shall hold.
 
 Flows are pure. They are given records and ids, and give back values; who reads, waits and sends
 stands in the steps.
@@ -20,8 +20,8 @@ LINK_TYPE = "syncline"
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """A delivery that a record owes.
+class RequestedDelivery:
+    """A delivery that a record asks for.
 
     Attributes:
         flow: `customers`, `orders`, `payments`, `subscriptions`, or `details` for the reading of a
@@ -57,7 +57,7 @@ class TargetIds:
         client_id: the client it belongs to; its own id for a client.
         site_id: its site; the main site for a client.
         currency_id: Halo's id of the currency that it is in, where it has one.
-        adopted: whether it stood in Halo before us. Such a row is used and never overwritten.
+        adopted: whether it existed in Halo before us. Such a row is used and never overwritten.
     """
 
     id: int
@@ -118,7 +118,7 @@ class Difference(NamedTuple):
     got: str
 
 
-def lets_in(record: Mapping[str, Any], test_mode: TestMode, document: Document) -> bool:
+def is_included(record: Mapping[str, Any], test_mode: TestMode, document: Document) -> bool:
     """Whether a record of HighLevel may be delivered, by whether real money stands behind it.
 
     Args:
@@ -138,7 +138,7 @@ def is_held(record: Mapping[str, Any], document: Document) -> bool:
 
 
 def refuse_live(record: Mapping[str, Any], document: Document) -> None:
-    """Keep a live record back while the connection is in sandbox mode, whoever owed it before.
+    """Keep a live record back while the connection is in sandbox mode, whoever requested it before.
 
     Raises:
         Unmappable: it is one.

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import Any
 
 from syncline.errors import Unmappable
-from syncline.flows.flow import Difference, Owed
+from syncline.flows.flow import Difference, RequestedDelivery
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of
 from syncline.mapping.document import Document
@@ -80,11 +80,11 @@ class Nothing:
     """There is nothing to post at all."""
 
 
-def owes(canonical: Canonical, document: Document) -> list[Owed]:
-    """The delivery that a version of a consignment owes; a return owes one too, to be parked."""
+def delivery_requests(canonical: Canonical, document: Document) -> list[RequestedDelivery]:
+    """The delivery that a version of a consignment requests; so does a return, to be parked."""
     if document.fulfillments.into == "none":
         return []
-    return [Owed(FLOW, SOURCE_KIND, str(canonical["id"]), ROLE, TARGET)]
+    return [RequestedDelivery(FLOW, SOURCE_KIND, str(canonical["id"]), ROLE, TARGET)]
 
 
 def render(

@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 from syncline.errors import Unmappable
 from syncline.flows import payments
-from syncline.flows.flow import lets_in
+from syncline.flows.flow import is_included
 from syncline.mapping.document import Document
-from syncline.mapping.statuses import FulfillmentStatus, PaymentStatus, Standing, status_of
+from syncline.mapping.statuses import FulfillmentStatus, OrderStanding, PaymentStatus, status_of
 from syncline.money import decimal
 
 Canonical = Mapping[str, Any]
@@ -34,7 +34,7 @@ def halo_status(
     """
     if not document.statuses:
         return None
-    standing = Standing(
+    standing = OrderStanding(
         str(order.get("status") or "").strip().lower(),
         payment_of(order, transactions, document),
         fulfillment_of(order),
@@ -85,7 +85,7 @@ def _by_quantities(order: Canonical) -> FulfillmentStatus:
 
 
 def _counts(transaction: Canonical, document: Document) -> bool:
-    if not lets_in(transaction, document.payments.test_mode, document):
+    if not is_included(transaction, document.payments.test_mode, document):
         return False
     try:
         return payments.has_come_in(transaction, document)

@@ -9,11 +9,11 @@ from syncline.flows import customers
 from syncline.flows.flow import (
     Desired,
     Needs,
-    Owed,
+    RequestedDelivery,
     TargetIds,
     currency_id,
     external_link,
-    lets_in,
+    is_included,
     reference_of,
 )
 from syncline.flows.lines import lines_of
@@ -28,12 +28,12 @@ SOURCE_KIND = "order"
 
 def wanted(canonical: Mapping[str, Any], document: Document) -> bool:
     """Whether the mapping lets this order into Halo."""
-    return lets_in(canonical, document.orders.test_mode, document)
+    return is_included(canonical, document.orders.test_mode, document)
 
 
-def owes(
+def delivery_requests(
     canonical: Mapping[str, Any], document: Document, *, detail_is_fresh: bool = False
-) -> list[Owed]:
+) -> list[RequestedDelivery]:
     """The deliveries that a version of an order owes: its customer's, its own, and its detail.
 
     Args:
@@ -46,10 +46,12 @@ def owes(
         return []
     order_id = canonical["id"]
     customer = customers.key_of(canonical.get("contact"), document)
-    owed = customers.owes(customer) if customer else []
+    requested = customers.delivery_requests(customer) if customer else []
     if document.orders.lines == "detail" and not detail_is_fresh:
-        owed.append(Owed(DETAILS, SOURCE_KIND, order_id, "detail", "highlevel.order"))
-    return [*owed, Owed(FLOW, SOURCE_KIND, order_id, "order", "order")]
+        requested.append(
+            RequestedDelivery(DETAILS, SOURCE_KIND, order_id, "detail", "highlevel.order")
+        )
+    return [*requested, RequestedDelivery(FLOW, SOURCE_KIND, order_id, "order", "order")]
 
 
 def needs(canonical: Mapping[str, Any], document: Document) -> list[Needs]:

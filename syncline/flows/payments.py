@@ -19,11 +19,11 @@ from syncline.flows import customers, orders
 from syncline.flows.flow import (
     Desired,
     Needs,
-    Owed,
+    RequestedDelivery,
     TargetIds,
     currency_id,
     external_link,
-    lets_in,
+    is_included,
     reference_of,
 )
 from syncline.flows.lines import lines_of, single_line
@@ -59,17 +59,19 @@ def invoice_of(transaction: Record) -> str:
 def wanted(transaction: Record, document: Document) -> bool:
     """Whether the mapping lets this transaction into Halo."""
     options = document.payments
-    return options.into == "invoice" and lets_in(transaction, options.test_mode, document)
+    return options.into == "invoice" and is_included(transaction, options.test_mode, document)
 
 
-def owes(transaction: Record, document: Document, standing: Collection[str] = ()) -> list[Owed]:
-    """The deliveries that a version of a transaction owes.
+def delivery_requests(
+    transaction: Record, document: Document, standing: Collection[str] = ()
+) -> list[RequestedDelivery]:
+    """The deliveries that a version of a transaction asks for.
 
     Args:
         transaction: its canonical form.
         document: the connection's mapping.
-        standing: the roles that earlier versions of it owe already. They are owed again, since a
-            payment may have bounced and a refund may have been taken back.
+        standing: the roles that earlier versions of it ask for already. They are requested again,
+            since a payment may have bounced and a refund may have been taken back.
     """
     if not wanted(transaction, document):
         return []
@@ -83,14 +85,17 @@ def owes(transaction: Record, document: Document, standing: Collection[str] = ()
     if not roles:
         return []
     order_id = order_of(transaction)
-    owed = [] if order_id else _of_its_own(transaction, document)
+    requested = [] if order_id else _of_its_own(transaction, document)
     if order_id:
-        owed.append(Owed(FLOW, orders.SOURCE_KIND, order_id, "invoice", "invoice"))
+        requested.append(
+            RequestedDelivery(FLOW, orders.SOURCE_KIND, order_id, "invoice", "invoice")
+        )
         if "invoice" in standing:
             # It had an invoice of its own before its order was known: brought to nothing.
-            owed.append(Owed(FLOW, SOURCE_KIND, source_id, "invoice", "invoice"))
-    return owed + [
-        Owed(FLOW, SOURCE_KIND, source_id, role, _target(role)) for role in sorted(roles)
+            requested.append(RequestedDelivery(FLOW, SOURCE_KIND, source_id, "invoice", "invoice"))
+    return requested + [
+        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, _target(role))
+        for role in sorted(roles)
     ]
 
 
@@ -205,18 +210,18 @@ def has_come_in(transaction: Record, document: Document) -> bool:
 
 
 def _may_have_come_in(transaction: Record, document: Document) -> bool:
-    """A status that nobody has sorted yet owes a payment too: rendering it asks a person."""
+    """A status that nobody has sorted yet requests a payment too: rendering it asks a person."""
     try:
         return has_come_in(transaction, document)
     except Unmappable:
         return True
 
 
-def _of_its_own(transaction: Record, document: Document) -> list[Owed]:
+def _of_its_own(transaction: Record, document: Document) -> list[RequestedDelivery]:
     customer = customers.key_of(transaction.get("contact"), document)
     return [
-        *(customers.owes(customer) if customer else []),
-        Owed(FLOW, SOURCE_KIND, transaction["id"], "invoice", "invoice"),
+        *(customers.delivery_requests(customer) if customer else []),
+        RequestedDelivery(FLOW, SOURCE_KIND, transaction["id"], "invoice", "invoice"),
     ]
 
 

@@ -14,11 +14,11 @@ from syncline.flows import customers, orders
 from syncline.flows.flow import (
     Desired,
     Needs,
-    Owed,
+    RequestedDelivery,
     TargetIds,
     currency_id,
     external_link,
-    lets_in,
+    is_included,
     reference_of,
 )
 from syncline.flows.lines import single_line
@@ -49,7 +49,9 @@ def order_of(subscription: Record) -> str | None:
     return str(subscription["entity_id"]) if of_order and subscription.get("entity_id") else None
 
 
-def owes(subscription: Record, document: Document, *, detail_is_fresh: bool = False) -> list[Owed]:
+def delivery_requests(
+    subscription: Record, document: Document, *, detail_is_fresh: bool = False
+) -> list[RequestedDelivery]:
     """The deliveries that a version of a subscription owes: its customer's, its own, its detail.
 
     Args:
@@ -58,15 +60,17 @@ def owes(subscription: Record, document: Document, *, detail_is_fresh: bool = Fa
         detail_is_fresh: whether this version's detail, which alone tells the schedule, was read.
     """
     options = document.subscriptions
-    if options.into == "none" or not lets_in(subscription, options.test_mode, document):
+    if options.into == "none" or not is_included(subscription, options.test_mode, document):
         return []
     source_id = subscription["id"]
     customer = customers.key_of(subscription.get("contact"), document)
-    owed = customers.owes(customer) if customer else []
+    requested = customers.delivery_requests(customer) if customer else []
     if not detail_is_fresh:
         target = "highlevel.subscription"
-        owed.append(Owed(orders.DETAILS, SOURCE_KIND, source_id, "detail", target))
-    return [*owed, Owed(FLOW, SOURCE_KIND, source_id, "recurring", "recurring")]
+        requested.append(
+            RequestedDelivery(orders.DETAILS, SOURCE_KIND, source_id, "detail", target)
+        )
+    return [*requested, RequestedDelivery(FLOW, SOURCE_KIND, source_id, "recurring", "recurring")]
 
 
 def needs(subscription: Record, document: Document, order: Record | None) -> list[Needs]:

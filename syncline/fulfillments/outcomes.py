@@ -1,4 +1,4 @@
-"""What becomes of a consignment: held, settled, parked or posted, and how its call ended."""
+"""What becomes of a consignment: held, concluded, parked or posted, and how its call ended."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import queries
 from syncline.fulfillments.queries import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
-from syncline.highlevel.models import Row, reasons
+from syncline.highlevel.models import PageRecord, reasons
 from syncline.ingest import rereading
 from syncline.ledger import records
 
 Move = Callable[[Connection], object]
-Shown = Sequence[Row[Fulfillment]]
+Shown = Sequence[PageRecord[Fulfillment]]
 
 THERE_BEFORE = "there_before"
 """Where a sent projection keeps the ids that HighLevel showed before the call."""
@@ -122,7 +122,7 @@ def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
         return rendered
     if isinstance(rendered, Hold):
         return _hold(case.lease, rendered.until, line.worker.now())
-    return _settle(case.lease)
+    return _conclude(case.lease)
 
 
 def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Hold | Nothing:
@@ -144,7 +144,7 @@ def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Ho
     return rendered
 
 
-def made_before(case: Case, shown: Shown, owned: Collection[str]) -> Row[Fulfillment] | None:
+def made_before(case: Case, shown: Shown, owned: Collection[str]) -> PageRecord[Fulfillment] | None:
     """The fulfillment that an earlier attempt of this delivery has made after all."""
     sent = case.lease.sent_projection
     if sent is None or case.lease.target_id is not None:
@@ -154,7 +154,7 @@ def made_before(case: Case, shown: Shown, owned: Collection[str]) -> Row[Fulfill
     return next((row for row in shown if found is not None and row.id == found.id), None)
 
 
-def confirm(case: Case, row: Row[Fulfillment]) -> Move:
+def confirm(case: Case, row: PageRecord[Fulfillment]) -> Move:
     """HighLevel shows what was sent."""
     projection = fulfillments.projection_of(row.model)
     news = Confirmation(case.lease, row.id, {"order_id": case.order_id}, projection)
@@ -168,11 +168,11 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         case: the delivery that departed.
         sent: the projection of what was sent.
         outcome: how the call ended.
-        settle: how long one of unknown outcome rests before it is looked up.
+        settle: how long one of unknown outcome waits before it is looked up.
     """
     lease, error = case.lease, outcome.error
     if error is None:
-        row: Row[Fulfillment] = outcome.result  # type: ignore[assignment]  # what the call made
+        row: PageRecord[Fulfillment] = outcome.result  # type: ignore[assignment]  # what the call made
         return _as_sent(case, sent, row)
     if isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
@@ -188,7 +188,7 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
     return park(lease, Unmappable(said, field=field or fulfillments.ITEMS))
 
 
-def _as_sent(case: Case, sent: Mapping[str, str], row: Row[Fulfillment]) -> Move:
+def _as_sent(case: Case, sent: Mapping[str, str], row: PageRecord[Fulfillment]) -> Move:
     """Done if HighLevel shows what was sent; else a person must look at both."""
     found = fulfillments.projection_of(row.model)
     different = fulfillments.difference(sent, found)
@@ -252,12 +252,12 @@ def _posted(line: Line, case: Case, target_id: str, posted: Mapping[str, str]) -
     """A fulfillment cannot be changed, so a change that would show in it asks a person."""
     lease = case.lease
     if line.document.fulfillments.into == "none":
-        return _settle(lease)
+        return _conclude(lease)
     different, why = fulfillments.edits(
         case.consignment.canonical, case.order, line.document, posted, target_id
     )
     if why is None or not projections.remaining(different, accepted_in(lease.target_meta)):
-        return _settle(lease, posted)
+        return _conclude(lease, posted)
     return park(lease, why)
 
 
@@ -283,7 +283,7 @@ def _hold(lease: Lease, until: datetime, now: datetime) -> Move:
     return release([lease], max(until - now, timedelta(seconds=1)), "waits for its tracking")
 
 
-def _settle(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
+def _conclude(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
     news = Confirmation(lease, lease.target_id, None, posted)
     return lambda connection: leased.confirm(connection, [news], wrote=False)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import BadDocument
 from syncline.flows import tracking
@@ -24,7 +24,7 @@ MOST = 1000
 """Orders of one turn: ten seconds of a location's calls at the most, every quarter of an hour."""
 
 
-def owe_parcels(parts: Parts, connection: Connection, link: Link) -> frozenset[str]:
+def request_parcels(worker: WorkerContext, connection: Connection, link: Link) -> frozenset[str]:
     """Have the fulfillments of such orders read, if it is time; returns the targets due by it."""
     try:
         document = rules_of(link)
@@ -32,7 +32,9 @@ def owe_parcels(parts: Parts, connection: Connection, link: Link) -> frozenset[s
         return frozenset()  # whoever opens the connection is told
     if not tracking.reads_fulfillments(document):
         return frozenset()
-    if not pull_windows.due_readings(connection, link.id, {READING: parts.settings.pull_warm}):
+    if not pull_windows.due_readings(connection, link.id, {READING: worker.settings.pull_warm}):
         return frozenset()
     ids = records.sent_in_part(connection, link.location_place, OPEN_FOR, MOST)
-    return rereading.reread(connection, link, ids, ["fulfillments"], f"cadence {parts.now():%H:%M}")
+    return rereading.reread(
+        connection, link, ids, ["fulfillments"], f"cadence {worker.now():%H:%M}"
+    )

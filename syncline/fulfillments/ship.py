@@ -15,8 +15,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, Outcome, Planned, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
+from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
+from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
@@ -28,7 +28,7 @@ from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
 from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
-from syncline.highlevel.models import Row
+from syncline.highlevel.models import PageRecord
 from syncline.ingest.record import record
 from syncline.ledger import connections, database, records
 from syncline.transport import Permit
@@ -50,7 +50,7 @@ class _Queue:
     """
 
     cases: list[Case]
-    shown: list[Row[Fulfillment]]
+    shown: list[PageRecord[Fulfillment]]
     read_at: datetime
 
 
@@ -73,13 +73,13 @@ def ship(line: Line, target: str) -> NextRun:
                 return NextRun.when_due()
             batch = Batch(leases)
             with put_back(line, SENDING, batch):
-                _ship(line, highlevel_gate(line, lane), leases)
+                _ship(line, highlevel_calls(line, lane), leases)
             return batch.next_run
 
     return in_rounds(one_round)
 
 
-def write(parts: Parts, moves: Sequence[Move]) -> None:
+def write(worker: WorkerContext, moves: Sequence[Move]) -> None:
     """Make moves in one transaction that outlasts a restart of PostgreSQL."""
 
     def work(connection: Connection) -> None:
@@ -87,11 +87,15 @@ def write(parts: Parts, moves: Sequence[Move]) -> None:
             move(connection)
 
     if moves:
-        parts.ledger.run_patiently(work, sleep=parts.sleep)
+        worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
 def keep(
-    connection: Connection, line: Line, order_id: str, shown: Iterable[Row[Fulfillment]], cause: str
+    connection: Connection,
+    line: Line,
+    order_id: str,
+    shown: Iterable[PageRecord[Fulfillment]],
+    cause: str,
 ) -> frozenset[str]:
     """Record what HighLevel shows of an order now; returns the targets that are due by it."""
     payload = {"_id": order_id, "data": [row.payload for row in shown]}
@@ -107,12 +111,12 @@ def keep(
     return recorded.targets
 
 
-def read_order(line: Line, order_id: str) -> Callable[[Permit], list[Row[Fulfillment]]]:
+def read_order(line: Line, order_id: str) -> Callable[[Permit], list[PageRecord[Fulfillment]]]:
     """The call that reads the fulfillments of an order."""
     return lambda permit: list_fulfillments(line.highlevel, permit, order_id)
 
 
-def _ship(line: Line, gate: Gate, leases: list[Lease]) -> None:
+def _ship(line: Line, api: ApiCalls, leases: list[Lease]) -> None:
     cases, strangers = line.worker.ledger.run(
         lambda connection: ship_cases.opened(connection, line, leases)
     )
@@ -128,15 +132,15 @@ def _ship(line: Line, gate: Gate, leases: list[Lease]) -> None:
     while waiting:
         read_at = line.worker.ledger.run(database.now)
         ids = list(waiting)
-        outcomes = gate.read_many(
+        outcomes = api.read_many(
             ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
         )
         read = [waiting.pop(order_id) for order_id in ids[: len(outcomes)]]
-        _ship_orders(line, gate, _queues(line.worker, read, outcomes, read_at))
+        _ship_orders(line, api, _queues(line.worker, read, outcomes, read_at))
 
 
 def _queues(
-    parts: Parts, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
+    worker: WorkerContext, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
 ) -> list[_Queue]:
     """The orders that could be read; of one that is gone, all consignments are parked."""
     queues: list[_Queue] = []
@@ -145,7 +149,7 @@ def _queues(
     for cases, outcome in zip(read, outcomes, strict=True):
         error = outcome.error
         if error is None:
-            shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+            shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
             queues.append(_Queue(cases, list(shown), read_at))
         elif isinstance(error, Absent):
             moves += [ship_cases.gone(case) for case in cases]
@@ -156,27 +160,27 @@ def _queues(
             failure = error
         else:
             moves += [ship_cases.park(case.lease, error) for case in cases]
-    write(parts, moves)
+    write(worker, moves)
     if failure is not None:
         raise failure
     return queues
 
 
-def _ship_orders(line: Line, gate: Gate, queues: list[_Queue]) -> None:
+def _ship_orders(line: Line, api: ApiCalls, queues: list[_Queue]) -> None:
     """Post one consignment of each order side by side, then the next one of each."""
     while queues := [queue for queue in queues if queue.cases]:
-        wave: list[tuple[_Queue, Parting]] = []
+        batch: list[tuple[_Queue, Parting]] = []
         moves: list[Move] = []
         for queue in queues:
             decided = _decide(line, queue)
             if isinstance(decided, Parting):
-                wave.append((queue, decided))
+                batch.append((queue, decided))
             else:
                 queue.cases.pop(0)
                 moves.append(decided)
         write(line.worker, moves)
-        if wave:
-            _post(line, gate, wave)
+        if batch:
+            _post(line, api, batch)
 
 
 def _decide(line: Line, queue: _Queue) -> Parting | Move:
@@ -192,37 +196,37 @@ def _decide(line: Line, queue: _Queue) -> Parting | Move:
     return ship_cases.decide(line, case, queue.shown)
 
 
-def _post(line: Line, gate: Gate, wave: list[tuple[_Queue, Parting]]) -> None:
+def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:
     """Post as many as there is quota for; a queue whose order is busy elsewhere is given back."""
-    tokens = gate.tokens(len(wave))
-    wave = wave[: len(tokens)]
+    tokens = api.tokens(len(batch))
+    batch = batch[: len(tokens)]
     began = line.worker.monotonic()
     try:
         going = line.worker.ledger.run(
-            lambda connection: _depart(connection, line, gate, list(zip(tokens, wave, strict=True)))
+            lambda connection: _depart(connection, line, api, list(zip(tokens, batch, strict=True)))
         )
     except BaseException:
-        gate.return_unused(tokens)
+        api.return_unused(tokens)
         raise
-    gate.return_unused([token for token in tokens if token not in going])
-    busy = [queue for token, (queue, _) in zip(tokens, wave, strict=True) if token not in going]
+    api.return_unused([token for token in tokens if token not in going])
+    busy = [queue for token, (queue, _) in zip(tokens, batch, strict=True) if token not in going]
     write(line.worker, [_put_off(queue, BUSY) for queue in busy])
     if not going:
         return
     sent = [
         _sent(token, queue, parting)
-        for token, (queue, parting) in zip(tokens, wave, strict=True)
+        for token, (queue, parting) in zip(tokens, batch, strict=True)
         if token in going
     ]
     makes = [
         _maker(line, parting)
-        for token, (_, parting) in zip(tokens, wave, strict=True)
+        for token, (_, parting) in zip(tokens, batch, strict=True)
         if token in going
     ]
     try:
-        outcomes = gate.send(going, makes, began)
+        outcomes = api.send(going, makes, began)
         targets = line.worker.ledger.run_patiently(
-            lambda connection: _finish(line.worker, connection, line, gate, sent, outcomes),
+            lambda connection: _finish(line.worker, connection, line, api, sent, outcomes),
             sleep=line.worker.sleep,
         )
     except BaseException:
@@ -236,8 +240,8 @@ def _post(line: Line, gate: Gate, wave: list[tuple[_Queue, Parting]]) -> None:
 def _depart(
     connection: Connection,
     line: Line,
-    gate: Gate,
-    wave: list[tuple[UUID, tuple[_Queue, Parting]]],
+    api: ApiCalls,
+    batch: list[tuple[UUID, tuple[_Queue, Parting]]],
 ) -> list[UUID]:
     """LEASED → SENDING for those whose order nobody else is at; returns their tokens.
 
@@ -245,14 +249,14 @@ def _depart(
     its way, or that HighLevel shows more than what they have read.
     """
     place = line.link.location_place
-    ids = sorted({parting.case.order_id for _, (_, parting) in wave})
+    ids = sorted({parting.case.order_id for _, (_, parting) in batch})
     for order_id in ids:
         records.lock(connection, place, f"fulfillments of {order_id}")
     busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
     seen = queries.last_seen(connection, place, ids)
     going = [
         (token, queue, parting)
-        for token, (queue, parting) in wave
+        for token, (queue, parting) in batch
         if parting.case.order_id not in busy
         and seen.get(parting.case.order_id, queue.read_at) <= queue.read_at
     ]
@@ -261,7 +265,7 @@ def _depart(
     if not connections.is_as(connection, line.link):
         raise NotSent("Its connection stands or works otherwise by now.")
     tokens = [token for token, _, _ in going]
-    gate.begin(connection, tokens, [Planned("create fulfillment", 1)] * len(going))
+    api.begin(connection, tokens, [Planned("create fulfillment", 1)] * len(going))
     departures = [
         Departure(parting.case.lease, token, _projection(queue, parting))
         for token, queue, parting in going
@@ -284,45 +288,45 @@ def _sent(token: UUID, queue: _Queue, parting: Parting) -> _Sent:
     return _Sent(queue, case, parting.shipment.projection())
 
 
-def _maker(line: Line, parting: Parting) -> Callable[[Permit], Row[Fulfillment]]:
+def _maker(line: Line, parting: Parting) -> Callable[[Permit], PageRecord[Fulfillment]]:
     order_id, body = parting.case.order_id, parting.body
     return lambda permit: create_fulfillment(line.highlevel, permit, order_id, body)
 
 
 def _finish(
-    parts: Parts,
+    worker: WorkerContext,
     connection: Connection,
     line: Line,
-    gate: Gate,
+    api: ApiCalls,
     sent: Sequence[_Sent],
     outcomes: Sequence[Outcome],
 ) -> set[str]:
-    """Write what became of a wave; what was made is shown in Halo without being read again."""
+    """Write what became of a batch; what was made is shown in Halo without being read again."""
     targets: set[str] = set()
     for one, outcome in zip(sent, outcomes, strict=True):
         if outcome.error is None:
             shown = [*one.queue.shown, _made(outcome)]
             cause = f"fulfillment of Halo's consignment {one.case.lease.source_id}"
             targets |= keep(connection, line, one.case.order_id, shown, cause)
-    gate.end(connection, outcomes)
+    api.end(connection, outcomes)
     for one, outcome in zip(sent, outcomes, strict=True):
-        settle = line.link.settle(parts.settings.settle)
+        settle = line.link.settle(worker.settings.settle)
         ship_cases.ended(one.case, one.projection, outcome, settle)(connection)
     return targets
 
 
-def _made(outcome: Outcome) -> Row[Fulfillment]:
-    row: Row[Fulfillment] = outcome.result  # type: ignore[assignment]  # what the call made
+def _made(outcome: Outcome) -> PageRecord[Fulfillment]:
+    row: PageRecord[Fulfillment] = outcome.result  # type: ignore[assignment]  # what the call made
     return row
 
 
-def _next(parts: Parts, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> None:
+def _next(worker: WorkerContext, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> None:
     """Go on with the orders of which it is known what HighLevel shows.
 
     Raises:
         Refused: HighLevel lets nobody in.
     """
-    read_at = parts.ledger.run(database.now)
+    read_at = worker.ledger.run(database.now)
     moves: list[Move] = []
     for one, outcome in zip(sent, outcomes, strict=True):
         one.queue.cases.pop(0)
@@ -331,7 +335,7 @@ def _next(parts: Parts, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> N
             one.queue.read_at = read_at
         else:
             moves.append(_put_off(one.queue, BACKOFF))
-    write(parts, moves)
+    write(worker, moves)
     for outcome in outcomes:
         if isinstance(outcome.error, Refused):
             raise outcome.error

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
@@ -24,7 +24,7 @@ from syncline.fulfillments import queries
 from syncline.fulfillments.outcomes import Case, Move
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
-from syncline.highlevel.models import Row
+from syncline.highlevel.models import PageRecord
 from syncline.quota.lanes import Lane
 
 
@@ -48,9 +48,9 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     left = {case.lease.id: case for case in cases}
     batch = Batch([case.lease for case in cases])
     with put_back(line, LOOKING_UP, batch):
-        gate = highlevel_gate(line, Lane.DELIVERIES)
+        api = highlevel_calls(line, Lane.DELIVERIES)
         while left:
-            for case in _some(line, gate, list(left.values())):
+            for case in _some(line, api, list(left.values())):
                 del left[case.lease.id]
             batch.leases = [case.lease for case in left.values()]
     if len(left) < len(cases):
@@ -60,10 +60,10 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
 
 
-def _some(line: Line, gate: Gate, cases: list[Case]) -> list[Case]:
+def _some(line: Line, api: ApiCalls, cases: list[Case]) -> list[Case]:
     """Look up as many as there is quota for, one call for each order; returns those."""
     ids = list(dict.fromkeys(case.order_id for case in cases))
-    outcomes = gate.read_many(
+    outcomes = api.read_many(
         ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
     )
     done: list[Case] = []
@@ -80,7 +80,7 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
     if outcome.error is not None:
         write(line.worker, [ship_cases.gone(case) for case in cases])
         return
-    shown: list[Row[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
+    shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]
 
     def work(connection: Connection) -> None:

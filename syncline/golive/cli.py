@@ -14,15 +14,15 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.calls.context import Line as Connected
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.connections.checks import inspect
 from syncline.errors import Again, Refused
-from syncline.golive import queries as books
+from syncline.golive import queries as golive_queries
 from syncline.golive import rules as checks
 from syncline.golive import run as steps
 from syncline.golive.facts import Side
 from syncline.golive.queries import Step, Went
-from syncline.golive.rules import Line
+from syncline.golive.rules import CheckLine
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
 from syncline.terminal.context import command_context
@@ -42,11 +42,11 @@ _LOOKED_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _CheckedGoLive:
     connection: str
     mode: str
     green: bool
-    lines: list[Line]
+    lines: list[CheckLine]
 
 
 @app.command("check")
@@ -67,11 +67,11 @@ def check(
 
     Example: syncline golive check acme
     """
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
         if accept_polling:
-            _accept(parts, name, ["webhooks"], "polling is enough")
-        link, found = _checked(parts, name, within)
-    checked = _Checked(name, link.mode, not checks.red(found), found)
+            _accept(worker, name, ["webhooks"], "polling is enough")
+        link, found = _checked(worker, name, within)
+    checked = _CheckedGoLive(name, link.mode, not checks.red(found), found)
     show(as_json, checked, lambda: _render(checked))
     if not checked.green:
         raise typer.Exit(WRONG_DATA)
@@ -99,13 +99,13 @@ def switch(
     """
     if accept and not (because or "").strip():
         raise Refused("--accept needs a reason.", remedy="Give it with --because TEXT.")
-    with command_context(context).open() as parts:
-        link = parts.open_line(name).link
+    with command_context(context).open() as worker:
+        link = worker.open_line(name).link
         if link.mode == "live":
             raise steps.live_already(link)
         if accept and because and not dry_run:
-            _accept(parts, name, accept, because)
-        _, found = _checked(parts, name, within)
+            _accept(worker, name, accept, because)
+        _, found = _checked(worker, name, within)
         if dry_run:
             taken = [line for line in checks.red(found) if line.name not in (accept or ())]
             names = [line.name for line in taken]
@@ -115,7 +115,7 @@ def switch(
             if taken:
                 raise typer.Exit(WRONG_DATA)
             return
-        certificate = steps.switch(parts.open_line(name), found, actor(parts.settings))
+        certificate = steps.switch(worker.open_line(name), found, actor(worker.settings))
     show(
         as_json, certificate, lambda: plain(f"{name} is live. See it: syncline golive show {name}")
     )
@@ -135,14 +135,14 @@ def back(
 
     Example: syncline golive back acme --because "wrong tax in the mapping"
     """
-    with command_context(context).open() as parts:
-        link = parts.ledger.run(lambda connection: connections.by_name(connection, name))
+    with command_context(context).open() as worker:
+        link = worker.ledger.run(lambda connection: connections.by_name(connection, name))
         if dry_run:
             ready = link.mode == "live"
             said = "would go back" if ready else "is in sandbox mode already"
             say(f"{name} {said}; nothing was changed.")
             return
-        held = steps.back(parts, link, actor(parts.settings), because)
+        held = steps.back(worker, link, actor(worker.settings), because)
     say(f"{name} is in sandbox mode again; {held} deliveries are held back.")
 
 
@@ -155,10 +155,10 @@ def show_steps(context: typer.Context, *, name: Name, as_json: AsJson = False) -
 
     def work(connection: Connection) -> tuple[Link, list[Step]]:
         link = connections.by_name(connection, name)
-        return link, books.steps(connection, link, ["switch", "back", "accept", "dump"])
+        return link, golive_queries.steps(connection, link, ["switch", "back", "accept", "dump"])
 
-    with command_context(context).open() as parts:
-        link, taken = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        link, taken = worker.ledger.run(work)
     document = {
         "connection": name,
         "mode": link.mode,
@@ -188,16 +188,16 @@ def dump(
     """
     from syncline.golive import dump as dumping  # noqa: PLC0415 - only this command needs it
 
-    with command_context(context).open() as parts:
-        link = parts.ledger.run(lambda connection: connections.by_name(connection, name))
-        now = parts.now()
-        path = to or parts.settings.data / "dumps" / f"ledger-{now:%Y%m%dT%H%M%SZ}.dump"
+    with command_context(context).open() as worker:
+        link = worker.ledger.run(lambda connection: connections.by_name(connection, name))
+        now = worker.now()
+        path = to or worker.settings.data / "dumps" / f"ledger-{now:%Y%m%dT%H%M%SZ}.dump"
         if dry_run:
             place = f"The ledger would be dumped to {path}."
             say(place if taken is None else f"It would be noted that there is one: {taken}.")
             return
         if taken is None:
-            made = dumping.dump(parts.ledger.engine.url, path.absolute())
+            made = dumping.dump(worker.ledger.engine.url, path.absolute())
             certificate: dict[str, Any] = {
                 "place": str(made.path),
                 "bytes": made.size,
@@ -206,15 +206,15 @@ def dump(
             }
         else:
             certificate = {"place": taken, "declared": True}
-        by = actor(parts.settings)
+        by = actor(worker.settings)
 
         def work(connection: Connection) -> None:
-            books.note(connection, link, "dump", by, certificate)
+            golive_queries.note(connection, link, "dump", by, certificate)
             effects.decided(
                 connection, link.id, what="golive dump", subject=name, by=by, after=certificate
             )
 
-        parts.ledger.run(work)
+        worker.ledger.run(work)
     show(
         as_json,
         certificate,
@@ -244,8 +244,8 @@ def follow(
     """
     from syncline.golive import end_to_end  # noqa: PLC0415 - only this command needs it
 
-    with command_context(context).open() as parts:
-        line = parts.open_line(name)
+    with command_context(context).open() as worker:
+        line = worker.open_line(name)
         if not line.link.is_emulated:
             for number, step in enumerate(end_to_end.BY_HAND, 1):
                 say(f"{number}. {step}")
@@ -262,13 +262,13 @@ def follow(
         if line.link.is_emulated:
             order_id: str | None = end_to_end.buy(line)
             say(f"The emulation sold order {order_id}, and gave a part of the money back.")
-            _wait(parts, line.link, minutes, _money(line), order_id)
+            _wait(worker, line.link, minutes, _money(line), order_id)
             if _ships(line):
                 number = end_to_end.consign(line, str(order_id))
                 say(f"Somebody sent its goods in Halo: consignment {number}.")
         else:
             order_id = None
-        went = _wait(parts, line.link, minutes, wanted, order_id)
+        went = _wait(worker, line.link, minutes, wanted, order_id)
     say(f"{name}: a test order went all the way: {went.tracking or went.order}.")
 
 
@@ -282,7 +282,7 @@ def _ships(line: Connected) -> bool:
 
 
 def _wait(
-    parts: Parts, link: Link, minutes: int, wanted: Sequence[str], order_id: str | None
+    worker: WorkerContext, link: Link, minutes: int, wanted: Sequence[str], order_id: str | None
 ) -> Went:
     """Look at the ledger until all of it is confirmed, and show how far it is.
 
@@ -291,35 +291,35 @@ def _wait(
     """
     from syncline.golive import end_to_end  # noqa: PLC0415 - only this command needs it
 
-    give_up = parts.monotonic() + 60 * minutes
+    give_up = worker.monotonic() + 60 * minutes
     with Console(stderr=True).status("") as status:
         while True:
-            went = end_to_end.went(parts, link, order_id)
+            went = end_to_end.went(worker, link, order_id)
             missing = [what for what in wanted if getattr(went, what) is None]
             if not missing:
                 return went
             status.update(f"not there yet: {', '.join(missing)}")
-            if parts.monotonic() > give_up:
+            if worker.monotonic() > give_up:
                 raise Again(
                     f"Not confirmed within {minutes} minutes: {', '.join(missing)}.",
                     remedy="See syncline status and syncline parked list; then run it again.",
                 )
-            parts.sleep(_LOOKED_EVERY_S)
+            worker.sleep(_LOOKED_EVERY_S)
 
 
-def _accept(parts: Parts, name: str, lines: Sequence[str], because: str) -> None:
-    by = actor(parts.settings)
+def _accept(worker: WorkerContext, name: str, lines: Sequence[str], because: str) -> None:
+    by = actor(worker.settings)
 
     def work(connection: Connection) -> None:
         link = connections.by_name(connection, name)
         for line in lines:
             steps.accept(connection, link, line, because, by)
 
-    parts.ledger.run(work)
+    worker.ledger.run(work)
 
 
-def _checked(parts: Parts, name: str, within: int) -> tuple[Link, list[Line]]:
-    line = parts.open_line(name)
+def _checked(worker: WorkerContext, name: str, within: int) -> tuple[Link, list[CheckLine]]:
+    line = worker.open_line(name)
     with Console(stderr=True).status("") as shown:
         inspected = inspect(line, probe=None, tell=lambda what: shown.update(f"asking: {what}"))
         sides = [
@@ -331,7 +331,7 @@ def _checked(parts: Parts, name: str, within: int) -> tuple[Link, list[Line]]:
     return line.link, checks.lines(facts)
 
 
-def _render(checked: _Checked) -> RenderableType:
+def _render(checked: _CheckedGoLive) -> RenderableType:
     rows = [[line.name, line.state, line.found, line.remedy] for line in checked.lines]
     red = [line for line in checked.lines if line.state == "red"]
     following = (

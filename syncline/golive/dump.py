@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class CheckedDump:
     """A dump that was read back: its file, bytes, SHA-256, and how many tables' rows it holds."""
 
     path: Path
@@ -34,7 +34,7 @@ class Taken:
     tables: int
 
 
-def dump(url: URL, path: Path) -> Taken:
+def dump(url: URL, path: Path) -> CheckedDump:
     """Dump the ledger into a file that only we can read; it is there whole or not at all.
 
     Args:
@@ -62,10 +62,10 @@ def dump(url: URL, path: Path) -> Taken:
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
-    return Taken(path, size, digest, tables)
+    return CheckedDump(path, size, digest, tables)
 
 
-def verify(path: Path) -> Taken:
+def verify(path: Path) -> CheckedDump:
     """Read a dump that somebody else took in PostgreSQL's custom format.
 
     Raises:
@@ -73,7 +73,7 @@ def verify(path: Path) -> Taken:
     """
     if not path.is_file():
         raise Refused(f"There is no file {path}.", remedy="Name the dump's file.")
-    return Taken(path, *_sealed(path), _read_back(path))
+    return CheckedDump(path, *_sealed(path), _read_back(path))
 
 
 def _read_back(path: Path) -> int:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import httpx
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.errors import Again, Refused, Unreachable
 from syncline.flows import orders
-from syncline.golive import queries as books
+from syncline.golive import queries as golive_queries
 from syncline.golive.queries import Went
 from syncline.ledger.connections import Link
 
@@ -32,9 +32,9 @@ BY_HAND: Final = (
 """What a person does for it, one step after the other."""
 
 
-def went(parts: Parts, link: Link, order_id: str | None) -> Went:
+def went(worker: WorkerContext, link: Link, order_id: str | None) -> Went:
     """How far test orders went by now, or this one."""
-    return parts.ledger.run(lambda connection: books.went(connection, link, order_id))
+    return worker.ledger.run(lambda connection: golive_queries.went(connection, link, order_id))
 
 
 def buy(line: Line) -> str:
@@ -69,7 +69,7 @@ def consign(line: Line, order_id: str) -> int:
         Unreachable: the emulation does not answer.
     """
     halo_id = line.worker.ledger.run(
-        lambda connection: books.halo_order(connection, line.link, order_id)
+        lambda connection: golive_queries.halo_order(connection, line.link, order_id)
     )
     if halo_id is None:
         raise Again(f"Order {order_id} does not stand in Halo yet.")

@@ -82,7 +82,7 @@ class Dump:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
+class AcceptedLine:
     """That somebody takes a line as it is, and why."""
 
     by: str
@@ -103,7 +103,7 @@ class Facts:
         known_currencies: ISO codes that Halo has.
         used_currencies: ISO codes of the records that are known.
         statuses: statuses of the transactions that are known.
-        is_owed_again: whether records are still to be looked at under the mapping of now.
+        is_requested_again: whether records are still to be looked at under the mapping of now.
         parked: deliveries that need a person.
         tried: what went all the way.
         app: whether HighLevel is reached through an app, which alone gets events.
@@ -128,7 +128,7 @@ class Facts:
     known_currencies: Collection[str]
     used_currencies: Collection[str]
     statuses: Collection[str]
-    is_owed_again: bool
+    is_requested_again: bool
     parked: int
     tried: Tried
     app: bool
@@ -140,5 +140,5 @@ class Facts:
     dump: Dump | None
     strangers: int | None
     adopted: bool
-    accepted: Mapping[str, Acceptance]
+    accepted: Mapping[str, AcceptedLine]
     within: timedelta

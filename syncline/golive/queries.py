@@ -202,7 +202,7 @@ def words(connection: Connection, link: Link, kind: str, field: str) -> list[str
     return [str(row.word) for row in found]
 
 
-def is_owed_again(connection: Connection, link: Link) -> bool:
+def is_requested_again(connection: Connection, link: Link) -> bool:
     """Whether deliveries of records are still on their way, such as after another mapping."""
     return bool(
         connection.execute(
@@ -350,7 +350,7 @@ def was_adopted(connection: Connection, link: Link) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class LastReconciliation:
     """The last reconciliation that came to its end, and the differences that are open now."""
 
     number: int
@@ -358,7 +358,7 @@ class Compared:
     open: int
 
 
-def reconciled(connection: Connection, link: Link) -> Compared | None:
+def reconciled(connection: Connection, link: Link) -> LastReconciliation | None:
     """How the last comparison of both sides ended; None: there was none."""
     row = connection.execute(
         text(
@@ -372,7 +372,7 @@ def reconciled(connection: Connection, link: Link) -> Compared | None:
         ),
         {"id": link.id},
     ).first()
-    return None if row is None else Compared(*row)
+    return None if row is None else LastReconciliation(*row)
 
 
 def halo_order(connection: Connection, link: Link, order_id: str) -> int | None:

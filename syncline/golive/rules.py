@@ -20,7 +20,7 @@ ROOM: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckLine:
     """One line of the check.
 
     Attributes:
@@ -36,33 +36,35 @@ class Line:
     remedy: str = ""
 
 
-def lines(facts: Facts) -> list[Line]:
+def lines(facts: Facts) -> list[CheckLine]:
     """All lines, in the order in which they are best mended."""
     return [_as_accepted(facts, check(facts)) for check in _CHECKS.values()]
 
 
-def red(found: Collection[Line]) -> list[Line]:
+def red(found: Collection[CheckLine]) -> list[CheckLine]:
     """The lines that keep a connection from going live."""
     return [line for line in found if line.state == "red"]
 
 
-def _as_accepted(facts: Facts, line: Line) -> Line:
+def _as_accepted(facts: Facts, line: CheckLine) -> CheckLine:
     taken = facts.accepted.get(line.name)
     if taken is None or line.state != "red":
         return line
-    return Line(line.name, "accepted", f"{line.found}; accepted by {taken.by}: {taken.because}")
+    return CheckLine(
+        line.name, "accepted", f"{line.found}; accepted by {taken.by}: {taken.because}"
+    )
 
 
-def _green(name: str, found: str) -> Line:
-    return Line(name, "green", found)
+def _green(name: str, found: str) -> CheckLine:
+    return CheckLine(name, "green", found)
 
 
-def _red(name: str, found: str, remedy: str) -> Line:
-    return Line(name, "red", found, remedy)
+def _red(name: str, found: str, remedy: str) -> CheckLine:
+    return CheckLine(name, "red", found, remedy)
 
 
-def _state(facts: Facts) -> Line:
-    if facts.state == "active" and not facts.is_owed_again:
+def _state(facts: Facts) -> CheckLine:
+    if facts.state == "active" and not facts.is_requested_again:
         return _green("state", "at work, all records under its mapping of now")
     if facts.state == "active":
         return _red(
@@ -73,7 +75,7 @@ def _state(facts: Facts) -> Line:
     return _red("state", f"it is {facts.state}", f"syncline connection start {facts.name}")
 
 
-def _scopes(facts: Facts) -> Line:
+def _scopes(facts: Facts) -> CheckLine:
     wrong = [side for side in facts.sides if side.needed and not side.works]
     if wrong:
         said = "; ".join(f"{side.what}: {side.found}" for side in wrong)
@@ -89,7 +91,7 @@ def _targets(document: Document) -> list[str]:
     return wanted
 
 
-def _finding(facts: Facts) -> Line:
+def _finding(facts: Facts) -> CheckLine:
     # Customers may be Halo's own, and are then never made.
     wanted = [name for name in _targets(facts.document) if name not in {"client", "user"}]
     missing = [name for name in wanted if name not in facts.ways]
@@ -103,7 +105,7 @@ def _finding(facts: Facts) -> Line:
     return _green("finding", known)
 
 
-def _arrays(facts: Facts) -> Line:
+def _arrays(facts: Facts) -> CheckLine:
     proved = {name: size for name, size in facts.arrays.items() if size}
     if "order" not in proved:
         return _red("arrays", "no order was confirmed yet", f"syncline golive test {facts.name}")
@@ -111,7 +113,7 @@ def _arrays(facts: Facts) -> Line:
     return _green("arrays", f"elements a call: {said}")
 
 
-def _currencies(facts: Facts) -> Line:
+def _currencies(facts: Facts) -> CheckLine:
     missing = sorted(set(facts.used_currencies) - set(facts.known_currencies))
     if missing:
         return _red(
@@ -129,7 +131,7 @@ def _currencies(facts: Facts) -> Line:
     return _green("currencies", f"of the records: {used}")
 
 
-def _mapping(facts: Facts) -> Line:
+def _mapping(facts: Facts) -> CheckLine:
     sorted_ = {*facts.document.payments.paid, *facts.document.payments.unpaid}
     unknown = sorted(set(facts.statuses) - sorted_)
     if facts.document.payments.into == "invoice" and unknown:
@@ -142,14 +144,14 @@ def _mapping(facts: Facts) -> Line:
     return _green("mapping", "loads, and knows every status of the transactions")
 
 
-def _parked(facts: Facts) -> Line:
+def _parked(facts: Facts) -> CheckLine:
     if facts.parked:
         many = "1 delivery is" if facts.parked == 1 else f"{facts.parked} deliveries are"
         return _red("parked", f"{many} parked", f"syncline parked list --connection {facts.name}")
     return _green("parked", "nothing needs a person")
 
 
-def _order(facts: Facts) -> Line:
+def _order(facts: Facts) -> CheckLine:
     tried = facts.tried
     wanted = {"order": tried.order}
     if facts.document.payments.into == "invoice":
@@ -157,14 +159,14 @@ def _order(facts: Facts) -> Line:
     return _went(facts, "order", wanted, "in Halo")
 
 
-def _shipment(facts: Facts) -> Line:
+def _shipment(facts: Facts) -> CheckLine:
     if facts.document.fulfillments.into == "none":
-        return Line("shipment", "not needed", "the mapping brings no shipments to HighLevel")
+        return CheckLine("shipment", "not needed", "the mapping brings no shipments to HighLevel")
     wanted = {"shipment": facts.tried.shipment, "tracking": facts.tried.tracking}
     return _went(facts, "shipment", wanted, "on both sides")
 
 
-def _went(facts: Facts, name: str, wanted: Mapping[str, str | None], where: str) -> Line:
+def _went(facts: Facts, name: str, wanted: Mapping[str, str | None], where: str) -> CheckLine:
     missing = [what for what, found in wanted.items() if found is None]
     there = ", ".join(f"{what} {found}" for what, found in wanted.items() if found is not None)
     if not missing:
@@ -177,7 +179,7 @@ def _went(facts: Facts, name: str, wanted: Mapping[str, str | None], where: str)
     )
 
 
-def _webhooks(facts: Facts) -> Line:
+def _webhooks(facts: Facts) -> CheckLine:
     heard = {"HighLevel": facts.heard_highlevel, "Halo": facts.heard_halo}
     silent = [side for side, age in heard.items() if age is None or age > facts.within]
     said = ", ".join(f"{side} {_ago(age)}" for side, age in heard.items() if age is not None)
@@ -196,10 +198,10 @@ def _webhooks(facts: Facts) -> Line:
     )
 
 
-def _quota(side: str) -> Callable[[Facts], Line]:
+def _quota(side: str) -> Callable[[Facts], CheckLine]:
     name = f"{side.lower()}-quota"
 
-    def check(facts: Facts) -> Line:
+    def check(facts: Facts) -> CheckLine:
         load = facts.loads[side]
         if load.calls_a_record is None:
             return _red(
@@ -225,7 +227,7 @@ _SLOWER: Final = {
 }
 
 
-def _reconciliation(facts: Facts) -> Line:
+def _reconciliation(facts: Facts) -> CheckLine:
     last = facts.reconciled
     run = f"syncline reconcile run {facts.name}"
     if last is None:
@@ -239,7 +241,7 @@ def _reconciliation(facts: Facts) -> Line:
     return _green("reconciliation", f"run {last.number}, {_ago(last.age)}: no difference")
 
 
-def _alerts(facts: Facts) -> Line:
+def _alerts(facts: Facts) -> CheckLine:
     test = f"syncline alerts test {facts.name}"
     if facts.told is None:
         return _red("alerts", "none was ever delivered", test)
@@ -248,7 +250,7 @@ def _alerts(facts: Facts) -> Line:
     return _green("alerts", f"delivered {_ago(facts.told)}")
 
 
-def _dump(facts: Facts) -> Line:
+def _dump(facts: Facts) -> CheckLine:
     take = f"syncline golive dump {facts.name}"
     if facts.dump is None:
         return _red("dump", "no dump of the ledger is known", take)
@@ -257,11 +259,11 @@ def _dump(facts: Facts) -> Line:
     return _green("dump", f"{facts.dump.place}, {_ago(facts.dump.age)}")
 
 
-def _adoption(facts: Facts) -> Line:
+def _adoption(facts: Facts) -> CheckLine:
     if facts.adopted:
         return _green("adoption", "done")
     if facts.strangers == 0:
-        return Line("adoption", "not needed", "Halo holds no order that is not ours")
+        return CheckLine("adoption", "not needed", "Halo holds no order that is not ours")
     many = (
         "orders that nobody has counted"
         if facts.strangers is None
@@ -275,7 +277,7 @@ def _adoption(facts: Facts) -> Line:
     )
 
 
-_CHECKS: Final[Mapping[str, Callable[[Facts], Line]]] = {
+_CHECKS: Final[Mapping[str, Callable[[Facts], CheckLine]]] = {
     "state": _state,
     "scopes": _scopes,
     "currencies": _currencies,

@@ -12,18 +12,18 @@ from sqlalchemy import Connection
 from syncline.alerts import queries
 from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.context import Line, WorkerContext
 from syncline.deliveries import unleased
 from syncline.engine.connection_rules import hold_live
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.flows import payments
-from syncline.golive import queries as books
+from syncline.golive import queries as golive_queries
 from syncline.golive import rules as checks
-from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
-from syncline.halo.abilities import Abilities
+from syncline.golive.facts import AcceptedLine, Dump, Facts, Load, Reconciled, Side, Tried
 from syncline.halo.answers import listing
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import ORDER
 from syncline.halo_changes.installed_webhook import bound
 from syncline.ledger import connections, effects, modes
@@ -45,7 +45,6 @@ def gather(line: Line, sides: Sides, within: timedelta) -> Facts:
     """Everything that the lines are judged by; Halo is asked how many orders it holds.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         sides: what both sides answered just now.
         within: how old events, dumps, alerts and comparisons may be.
@@ -70,7 +69,7 @@ def accept(connection: Connection, link: Link, line: str, because: str, by: str)
             f"There is no line {line!r:.40}.", remedy=f"Name one of: {', '.join(checks.NAMES)}."
         )
     certificate = {"line": line, "because": because}
-    books.note(connection, link, "accept", by, certificate)
+    golive_queries.note(connection, link, "accept", by, certificate)
     effects.decided(
         connection, link.id, what="golive accept", subject=link.name, by=by, after=certificate
     )
@@ -83,7 +82,7 @@ def live_already(link: Link) -> Refused:
     )
 
 
-def switch(line: Line, found: Sequence[checks.Line], by: str) -> dict[str, Any]:
+def switch(line: Line, found: Sequence[checks.CheckLine], by: str) -> dict[str, Any]:
     """Let live rows through, and write down what was green; returns the certificate.
 
     Raises:
@@ -108,23 +107,23 @@ def switch(line: Line, found: Sequence[checks.Line], by: str) -> dict[str, Any]:
             )
         certificate = {
             "lines": [{"name": one.name, "state": one.state, "found": one.found} for one in found],
-            "test rows that stay": asdict(books.went(connection, link)),
+            "test rows that stay": asdict(golive_queries.went(connection, link)),
             "mapping": fingerprint({"mapping": link.mapping}).hex(),
         }
         if not modes.set_mode(connection, link, "live"):
             raise live_already(link)
         unleased.release_held(connection, link.id)
-        books.note(connection, link, "switch", by, certificate)
+        golive_queries.note(connection, link, "switch", by, certificate)
         _decided(connection, link, "golive switch", by, "live")
         return certificate
 
     return line.worker.ledger.run(work)
 
 
-def back(parts: Parts, link: Link, by: str, because: str) -> int:
+def back(worker: WorkerContext, link: Link, by: str, because: str) -> int:
     """Let nothing live through any more; what was delivered stays. Returns how much is held back.
 
-    Workers notice it within seconds; what they owed until then under the old mode is held back
+    Workers notice it within seconds; what they requested until then under the old mode is held back
     after that.
 
     Raises:
@@ -134,15 +133,15 @@ def back(parts: Parts, link: Link, by: str, because: str) -> int:
     def work(connection: Connection) -> int:
         if not modes.set_mode(connection, link, "sandbox"):
             raise Refused(f"{link.name} is in sandbox mode already.")
-        books.note(connection, link, "back", by, {"because": because})
+        golive_queries.note(connection, link, "back", by, {"because": because})
         _decided(connection, link, "golive back", by, "sandbox")
         return _hold(connection, link)
 
-    held = parts.ledger.run(work)
+    held = worker.ledger.run(work)
     if link.is_emulated:
         return held
-    parts.sleep(NOTICED_AFTER_S)
-    return held + parts.ledger.run(lambda connection: _hold(connection, link))
+    worker.sleep(NOTICED_AFTER_S)
+    return held + worker.ledger.run(lambda connection: _hold(connection, link))
 
 
 def _hold(connection: Connection, link: Link) -> int:
@@ -163,10 +162,10 @@ def _decided(connection: Connection, link: Link, what: str, by: str, mode: str) 
 
 def _strangers(line: Line) -> int | None:
     """How many orders Halo holds that are not ours; None: it does not say how many it has."""
-    gate: Gate = halo_gate(line, Lane.UPKEEP)
+    api: ApiCalls = halo_calls(line, Lane.UPKEEP)
     params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     try:
-        count = gate.read(
+        count = api.read(
             f"GET {ORDER.path}",
             lambda permit: listing(line.halo.get(ORDER.path, params, permit).document).record_count,
         )
@@ -174,7 +173,9 @@ def _strangers(line: Line) -> int | None:
         return None
     if count is None:
         return None
-    ours = line.worker.ledger.run(lambda connection: books.orders_of_ours(connection, line.link))
+    ours = line.worker.ledger.run(
+        lambda connection: golive_queries.orders_of_ours(connection, line.link)
+    )
     return max(0, count - ours)
 
 
@@ -184,15 +185,15 @@ def _facts(
     line: Line,
     sides: Sides,
     within: timedelta,
-    known: Abilities,
+    known: Capabilities,
     strangers: int | None,
 ) -> Facts:
     link, document = connections.by_name(connection, line.link.name), line.document
-    went = books.went(connection, link)
-    heard = books.heard(connection, link)
-    compared = books.reconciled(connection, link)
-    dumps = books.steps(connection, link, ["dump"], most=1)
-    accepted = books.acceptances(connection, link)
+    went = golive_queries.went(connection, link)
+    heard = golive_queries.heard(connection, link)
+    compared = golive_queries.reconciled(connection, link)
+    dumps = golive_queries.steps(connection, link, ["dump"], most=1)
+    accepted = golive_queries.acceptances(connection, link)
     now = connections.by_id(connection, link.id).read_at
     told_at = queries.delivered(connection, link.id)
     return Facts(
@@ -205,11 +206,12 @@ def _facts(
         known_currencies=frozenset(known.currencies),
         used_currencies=frozenset(_used(connection, link, "currency")),
         statuses=frozenset(
-            word.lower() for word in books.words(connection, link, payments.SOURCE_KIND, "status")
+            word.lower()
+            for word in golive_queries.words(connection, link, payments.SOURCE_KIND, "status")
         ),
-        is_owed_again=link.name in modes.under_new_rules(connection)
-        or books.is_owed_again(connection, link),
-        parked=books.parked(connection, link),
+        is_requested_again=link.name in modes.under_new_rules(connection)
+        or golive_queries.is_requested_again(connection, link),
+        parked=golive_queries.parked(connection, link),
         tried=Tried(went.order, went.payment, went.refund, went.shipment, went.tracking),
         app=link.auth == "oauth",
         heard_highlevel=heard.get("highlevel"),
@@ -221,9 +223,9 @@ def _facts(
         told=None if told_at is None else now - told_at,
         dump=Dump(str(dumps[0].certificate["place"]), dumps[0].age) if dumps else None,
         strangers=strangers,
-        adopted=books.was_adopted(connection, link),
+        adopted=golive_queries.was_adopted(connection, link),
         accepted={
-            name: Acceptance(step.by, str(step.certificate["because"]))
+            name: AcceptedLine(step.by, str(step.certificate["because"]))
             for name, step in accepted.items()
         },
         within=within,
@@ -232,13 +234,13 @@ def _facts(
 
 def _used(connection: Connection, link: Link, field: str) -> set[str]:
     kinds = ("order", "transaction", "subscription")
-    return {word for kind in kinds for word in books.words(connection, link, kind, field)}
+    return {word for kind in kinds for word in golive_queries.words(connection, link, kind, field)}
 
 
 def _loads(
     connection: Connection, settings: Settings, line: Line, link: Link
 ) -> Mapping[str, Load]:
-    busiest = books.busiest_day(connection, link)
+    busiest = golive_queries.busiest_day(connection, link)
     missing = bool(bound(connection, link.id).missing)
     halo_every = settings.poll_halo if missing else settings.pull_warm
     looks: Mapping[str, tuple[str, Callable[[], int], int]] = {
@@ -259,9 +261,9 @@ def _loads(
     return {
         side: Load(
             records=busiest,
-            calls_a_record=books.calls_a_record(connection, link, key),
+            calls_a_record=golive_queries.calls_a_record(connection, link, key),
             cadence=cadence(),
-            others=books.calls_of_others(connection, link, key),
+            others=golive_queries.calls_of_others(connection, link, key),
             budget=budget,
         )
         for side, (key, cadence, budget) in looks.items()

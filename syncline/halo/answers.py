@@ -33,7 +33,7 @@ LONGEST_TEXT = 500
 """Characters of Halo's own words that are kept in an error."""
 
 REST_AFTER_429 = timedelta(seconds=60)
-"""How long the key rests after a 429 that names neither a delay nor a shorter window."""
+"""How long the key waits after a 429 that names neither a delay nor a shorter window."""
 
 _LIMIT = re.compile(
     r"(\d{1,7})\s*(?:api\s+)?(?:requests?|calls?)?\s*(?:per|/|in|every)\s*(?:a\s+)?"
@@ -148,7 +148,7 @@ def explained(body: bytes) -> tuple[str, str | None]:
 
 
 def rate_limited(answer: Answer, what: str) -> RateLimited:
-    """What a 429 asks for: the key rests as long as Halo says, or a safe default."""
+    """What a 429 asks for: the key waits as long as Halo says, or a safe default."""
     text, _ = explained(answer.body)
     return RateLimited(
         f"Halo answered {what} with {answer.status}: {text}",
@@ -220,7 +220,7 @@ def _rest(headers: Mapping[str, str], text: str) -> timedelta:
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        # More than a day would be a mistake of some proxy, and must not stop a tenant for ever.
+        # More than a day would be a mistake of some proxy, and must not stop a tenant forever.
         return timedelta(seconds=min(int(value[:9]), 86_400))
     try:
         # The answer's own Date is taken for now: the two clocks may differ, these two do not.

@@ -76,7 +76,7 @@ class _Door:
     tenant: str | None
 
 
-class TokenDesk:
+class TokenEndpoint:
     """Asks Halo for tokens of one API application.
 
     Source: discovery at `/api/authinfo`, form `client_credentials` at `{auth_url}/token`; the

@@ -13,14 +13,14 @@ from syncline import jsontext
 from syncline.errors import Again, Doubtful, Rehearsing, SynclineError, Unreadable
 from syncline.halo import answers
 from syncline.halo.answers import Effect
-from syncline.halo.auth import Token, TokenDesk, TokenStore
+from syncline.halo.auth import Token, TokenEndpoint, TokenStore
 from syncline.transport import Answer, Permit, Transport
 
 _UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class HaloResponse:
     """A success: the document (None where there was none), the status, lower-case headers."""
 
     document: Any
@@ -31,8 +31,8 @@ class Received:
 class HaloClient:
     """Calls one Halo tenant; safe to share between threads.
 
-    Every method raises what `answers.read` and `TokenDesk.fetch` say, and `NotSent` where nothing
-    left, of which `Rehearsing` is one. `Doubtful` is raised only for calls with an effect.
+    Every method raises what `answers.read` and `TokenEndpoint.fetch` say, and `NotSent` where
+    nothing left, of which `Rehearsing` is one. `Doubtful` is raised only for calls with an effect.
 
     Args:
         transport: makes the calls.
@@ -64,7 +64,7 @@ class HaloClient:
         self._base_url = base_url.rstrip("/").removesuffix("/api")
         self._tokens = tokens
         self._now = now
-        self._desk = TokenDesk(
+        self._endpoint = TokenEndpoint(
             transport,
             base_url=self._base_url,
             tenant=tenant,
@@ -83,11 +83,11 @@ class HaloClient:
         """Get a token where there is none: up to two calls, for which quota must be there.
 
         Raises:
-            SynclineError: as `TokenDesk.fetch` says.
+            SynclineError: as `TokenEndpoint.fetch` says.
         """
         self._token(permit)
 
-    def get(self, path: str, params: Mapping[str, str], permit: Permit) -> Received:
+    def get(self, path: str, params: Mapping[str, str], permit: Permit) -> HaloResponse:
         """Read a list or a row."""
         return self._call("GET", path, permit, Effect.READ, params=params)
 
@@ -98,7 +98,7 @@ class HaloClient:
         permit: Permit,
         *,
         effect: Effect = Effect.WRITE,
-    ) -> Received:
+    ) -> HaloResponse:
         """Send an array of elements: one with an `id` updates, one without creates.
 
         Args:
@@ -109,7 +109,7 @@ class HaloClient:
         """
         return self._call("POST", path, permit, effect, content=jsontext.dumps(list(elements)))
 
-    def delete(self, path: str, permit: Permit) -> Received:
+    def delete(self, path: str, permit: Permit) -> HaloResponse:
         """Remove a row."""
         return self._call("DELETE", path, permit, Effect.DELETE)
 
@@ -122,7 +122,7 @@ class HaloClient:
         *,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
-    ) -> Received:
+    ) -> HaloResponse:
         if self._read_only and effect is not Effect.READ:
             raise Rehearsing.of(f"{method} {path}")
 
@@ -145,7 +145,7 @@ class HaloClient:
         except SynclineError as error:
             error.call_id = error.call_id or permit.call_id
             raise
-        return Received(document, answer.status, answer.headers)
+        return HaloResponse(document, answer.status, answer.headers)
 
     def _authorized(
         self, send: Callable[[Token], Answer], permit: Permit, effect: Effect
@@ -170,7 +170,7 @@ class HaloClient:
         token = self._tokens.fresh()
         if token is not None and token.expires_at > self._now():
             return token
-        return self._tokens.renew(lambda: self._desk.fetch(permit), stale=token)
+        return self._tokens.renew(lambda: self._endpoint.fetch(permit), stale=token)
 
 
 def _sent(send: Callable[[Token], Answer], token: Token, effect: Effect) -> Answer:

@@ -120,7 +120,7 @@ class OrderLineRow(HaloRow):
     total_price: Number = None
 
 
-class OrderRow(HaloRow):
+class HaloOrderRow(HaloRow):
     """A sales order; `lines` and links only where details were asked for."""
 
     client_id: Whole = None

@@ -1,4 +1,4 @@
-"""Consignments of Halo: recorded in their canonical form, and what they owe HighLevel made due.
+"""Consignments of Halo: recorded in their canonical form, with the fulfillments that they request.
 
 A consignment says what was sent of which line; where the parcel is stands in its note or on its
 order, so both are read and kept together.
@@ -18,10 +18,10 @@ from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
-from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, OrderLineRow, OrderRow
+from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, HaloOrderRow, OrderLineRow
 from syncline.halo.sql.changes import moment
 from syncline.halo_changes.row_changes import being_written
-from syncline.halo_changes.unit_of_work import Book, Waits
+from syncline.halo_changes.unit_of_work import UnitOfWork, Waits
 from syncline.ingest import rereading
 from syncline.ledger import records
 from syncline.mapping.apply import plain
@@ -32,14 +32,14 @@ Canonical = Mapping[str, Any]
 
 
 def record_consignments(
-    book: Book, lease: Lease, row: ConsignmentRow, sold: OrderRow | SynclineError | None
+    unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow | SynclineError | None
 ) -> SynclineError | Waits | None:
-    """Record a consignment that was read, if it is of an order of ours, and owe its fulfillment.
+    """Record a consignment of an order of ours that was read, and request its fulfillment.
 
     One that equals what is known writes nothing.
 
     Args:
-        book: the transaction.
+        unit: the transaction.
         lease: its reading.
         row: the consignment with its lines.
         sold: its order with lines and custom fields, or why that could not be read.
@@ -51,43 +51,44 @@ def record_consignments(
         return None  # of no order, so of none of ours
     if isinstance(sold, SynclineError):
         return sold
-    standing = book.order(sold.raw)
+    standing = unit.order(sold.raw)
     if standing is None:
         return None
     if standing.target_id is None:
         # It may be our order or a copy of it; once ours is known, this can be told.
         edge = (standing.flow, standing.source_id, standing.role)
-        return being_written(standing) if book.is_moving(standing) else Waits(edge)
+        return being_written(standing) if unit.is_moving(standing) else Waits(edge)
     if standing.target_id != str(sold.id):
         return None
-    order = _order_in_highlevel(book, standing)
+    order = _order_in_highlevel(unit, standing)
     if not order.get("items"):
-        link, _ = book.opened(standing)
+        link, _ = unit.opened(standing)
         cause = f"{lease.cause}, then Halo's consignment {row.id}"
-        targets = rereading.reread(book.connection, link, [standing.source_id], ["detail"], cause)
-        book.wake(link, targets)
-    _save(book, lease, standing, _canonical(row, sold, standing.source_id, order))
+        targets = rereading.reread(unit.connection, link, [standing.source_id], ["detail"], cause)
+        unit.wake(link, targets)
+    _save(unit, lease, standing, _canonical(row, sold, standing.source_id, order))
     return None
 
 
-def consignment_gone(book: Book, lease: Lease) -> SynclineError | None:
+def consignment_gone(unit: UnitOfWork, lease: Lease) -> SynclineError | None:
     """What becomes of the reading of a consignment that is not there: its fulfillment says it."""
     edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
-    standing = target_rows.of_sources(book.connection, book.tenant, [edge]).get(edge)
+    standing = target_rows.of_sources(unit.connection, unit.tenant, [edge]).get(edge)
     if standing is None:
         return None
-    if book.is_moving(standing):
+    if unit.is_moving(standing):
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
-    at_rest = unleased.cancel(book.connection, standing, reason=reason)
-    return None if at_rest else being_written(standing)
+    unleased_now = unleased.cancel(unit.connection, standing, reason=reason)
+    return None if unleased_now else being_written(standing)
 
 
-def _save(book: Book, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:
-    connection, link = book.connection, book.line.link
-    # First, since its mapping may be unreadable: recorded without its debt, it would never be owed.
-    owner, document = book.opened(standing)
+def _save(unit: UnitOfWork, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:
+    connection, link = unit.connection, unit.line.link
+    # First, since its mapping may be unreadable: recorded without its request, it would never be
+    # requested.
+    owner, document = unit.opened(standing)
     place, key = link.tenant_place, str(canonical["id"])
     records.lock(connection, place, KIND)
     stored = records.load(connection, place, KIND, [key]).get(key)
@@ -106,29 +107,31 @@ def _save(book: Book, lease: Lease, standing: TargetRow, canonical: Canonical) -
         fields={} if stored is None else records.difference(stored.canonical, canonical),
     )
     records.save_versions(connection, place, KIND, [new], lease.cause)
-    debts = [
+    requested = [
         DeliveryRequest(
-            flow=owed.flow,
-            source_kind=owed.source_kind,
-            source_id=owed.source_id,
-            role=owed.role,
-            target=owed.target,
+            flow=wanted.flow,
+            source_kind=wanted.source_kind,
+            source_id=wanted.source_id,
+            role=wanted.role,
+            target=wanted.target,
             place=place,
             version=version,
         )
-        for owed in fulfillments.owes(canonical, document)
+        for wanted in fulfillments.delivery_requests(canonical, document)
     ]
-    requests.enqueue(connection, owner.id, owner.tenant, debts, lease.cause)
-    book.wake(owner, {debt.target for debt in debts})
+    requests.enqueue(connection, owner.id, owner.tenant, requested, lease.cause)
+    unit.wake(owner, {request.target for request in requested})
 
 
-def _order_in_highlevel(book: Book, standing: TargetRow) -> Canonical:
+def _order_in_highlevel(unit: UnitOfWork, standing: TargetRow) -> Canonical:
     key = (standing.place, orders.SOURCE_KIND, standing.source_id)
-    found = records.canonical(book.connection, [key])
+    found = records.canonical(unit.connection, [key])
     return found[key][1] if key in found else {}
 
 
-def _canonical(row: ConsignmentRow, sold: OrderRow, order_id: str, order: Canonical) -> Canonical:
+def _canonical(
+    row: ConsignmentRow, sold: HaloOrderRow, order_id: str, order: Canonical
+) -> Canonical:
     items = list(order.get("items") or [])
     lines = {line.id: line for line in sold.lines}
     form: dict[str, Any] = {
@@ -172,7 +175,7 @@ def _item(key: str, name: str, items: list[Mapping[str, Any]]) -> Mapping[str, A
     return found[0] if found else None
 
 
-def _of_order(sold: OrderRow) -> dict[str, Any]:
+def _of_order(sold: HaloOrderRow) -> dict[str, Any]:
     fields = sold.raw.get("customfields")
     told = {
         str(one["name"]): str(one["value"])

@@ -1,7 +1,7 @@
 """Polled: what changed in Halo since the last look, where no event tells it or one was lost.
 
 Halo has no "changed since" but for SQL reports. Its lists are read newest first down to what is
-known; a list that does not descend is read wholly, and then rests so long that it costs a small
+known; a list that does not descend is read wholly, and then waits so long that it costs a small
 share of the tenant's calls.
 """
 
@@ -16,13 +16,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.deliveries import requests, target_rows
 from syncline.engine.connection_rules import stop_connection
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
 from syncline.halo.sql.reports import run_sql
@@ -30,7 +30,7 @@ from syncline.halo_changes import consignments
 from syncline.halo_changes.installed_webhook import bound
 from syncline.halo_changes.reading import POLLING, read_list
 from syncline.halo_changes.row_changes import is_as_known
-from syncline.halo_changes.unit_of_work import FLOW, Book
+from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork
 from syncline.ingest import pull_windows
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
@@ -98,7 +98,7 @@ class _Cursor:
         return replace(self, ids={**(self.ids or {}), noun: known}, since=since)
 
 
-def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
+def due(worker: WorkerContext, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
     """The polls whose turn has come: one for each tenant of these connections.
 
     Often where Halo does not send everything of itself; else as a net for what was lost.
@@ -109,7 +109,7 @@ def due(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nud
     nudges = []
     for sharing in of_tenants.values():
         told = any(not bound(connection, link.id).missing for link in sharing)
-        every = parts.settings.pull_warm if told else parts.settings.poll_halo
+        every = worker.settings.pull_warm if told else worker.settings.poll_halo
         first = min(sharing, key=lambda link: link.id)
         if pull_windows.due_readings(connection, first.id, {POLLING: every}):
             nudges.append(Nudge(first.name, "poll_halo"))
@@ -130,9 +130,9 @@ def poll(line: Line) -> float | None:
     if cursor.rests_until is not None and line.worker.now() < cursor.rests_until:
         return None
     try:
-        gate = halo_gate(line, Lane.PULLS)
+        api = halo_calls(line, Lane.PULLS)
         for noun in _NOUNS:
-            cursor = _poll(line, gate, noun, cursor)
+            cursor = _poll(line, api, noun, cursor)
     except Again as error:
         return error.after.total_seconds()
     except Refused as error:
@@ -141,38 +141,38 @@ def poll(line: Line) -> float | None:
     return None
 
 
-def _poll(line: Line, gate: Gate, noun: Noun, cursor: _Cursor) -> _Cursor:
+def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: _Cursor) -> _Cursor:
     """Look at one list; what it showed and how far it was seen is committed together."""
     began = line.worker.ledger.run(database.now)
     try:
-        rows, moved = _changed(line, gate, noun, cursor)
+        rows, moved = _changed(line, api, noun, cursor)
     except _NOT_SHOWN:
         return cursor  # the call's row says why; the other lists tell what they do
     rows = [row for row in rows if whole(row.get("id")) is not None]
 
     def work(connection: Connection) -> list[Nudge]:
-        book = Book(connection, line, began)
+        unit = UnitOfWork(connection, line, began)
         if noun == "consignment":
-            wanted = _consignments(book, rows, cursor)
+            wanted = _consignments(unit, rows, cursor)
         else:
-            wanted = [HaloRow.of(row).id for row in rows if not is_as_known(book, noun, row)]
-            wanted = _never_read(book, noun, wanted, cursor)
-        book.read([(noun, one) for one in wanted], f"poll {line.worker.now():%H:%M}")
+            wanted = [HaloRow.of(row).id for row in rows if not is_as_known(unit, noun, row)]
+            wanted = _never_read(unit, noun, wanted, cursor)
+        unit.read([(noun, one) for one in wanted], f"poll {line.worker.now():%H:%M}")
         _keep(connection, line.link, moved)
-        return list(book.nudges)
+        return list(unit.nudges)
 
     line.worker.announce(line.worker.ledger.run(work))
     return moved
 
 
 def _changed(
-    line: Line, gate: Gate, noun: Noun, cursor: _Cursor
+    line: Line, api: ApiCalls, noun: Noun, cursor: _Cursor
 ) -> tuple[list[dict[str, Any]], _Cursor]:
     """The rows that are above the cursor, and the cursor behind them."""
     floor = cursor.floor(noun)
     if noun == "salesorder":
         try:
-            reported = _reported(line, gate, floor)
+            reported = _reported(line, api, floor)
         except _NOT_SHOWN:
             reported = None  # the list shows it too, in more calls
         if reported is not None:
@@ -182,7 +182,7 @@ def _changed(
     if noun == "consignment" and isinstance(floor, int):
         floor = line.worker.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
     walk = NewestFirst(noun, floor=floor)
-    read_list(line, gate, noun, walk)
+    read_list(line, api, noun, walk)
     highest = walk.highest
     if highest is None and floor is None and noun == "salesorder":
         highest = _BEFORE_ALL
@@ -192,7 +192,9 @@ def _changed(
     return ([] if floor is None else walk.above()), moved
 
 
-def _reported(line: Line, gate: Gate, floor: datetime | int | None) -> list[dict[str, Any]] | None:
+def _reported(
+    line: Line, api: ApiCalls, floor: datetime | int | None
+) -> list[dict[str, Any]] | None:
     """Orders changed since then by a report, or the last one; None where none was proved.
 
     Raises:
@@ -202,7 +204,7 @@ def _reported(line: Line, gate: Gate, floor: datetime | int | None) -> list[dict
         return None
     since = floor if isinstance(floor, datetime) else None
     sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
-    rows = gate.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
+    rows = api.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
     if rows and not any(moment(row.get("last_update_time")) for row in rows):
         raise Unreadable("The report does not say when orders were changed.")
     return [dict(row) for row in rows]
@@ -214,15 +216,17 @@ def _rest(line: Line, walk: NewestFirst) -> timedelta:
     return a_call * SHARE * min(walk.pages, MOST_PAGES)
 
 
-def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor) -> list[int]:
+def _consignments(
+    unit: UnitOfWork, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
+) -> list[int]:
     """New consignments of orders of ours, and known ones whose note says something else now."""
     came = ConsignmentRow.all_of(rows)
     floor = cursor.floor("consignment")
-    place = book.line.link.tenant_place
+    place = unit.line.link.tenant_place
     keys = [(place, consignments.KIND, str(one.id)) for one in came]
-    known = records.canonical(book.connection, keys)
+    known = records.canonical(unit.connection, keys)
     sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
-    ours = target_rows.of_targets(book.connection, book.tenant, ["order"], sold)
+    ours = target_rows.of_targets(unit.connection, unit.tenant, ["order"], sold)
     news = []
     unknown = []
     for one, key in zip(came, keys, strict=True):
@@ -232,13 +236,13 @@ def _consignments(book: Book, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
         elif isinstance(floor, int) and one.id >= floor:
             # A list that does not name the order says nothing against its being ours.
             unknown += [one.id] if one.salesorder_id in {None, *ours} else []
-    return news + _never_read(book, "consignment", unknown, cursor)
+    return news + _never_read(unit, "consignment", unknown, cursor)
 
 
-def _never_read(book: Book, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
+def _never_read(unit: UnitOfWork, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
     """Without those that show late, or are looked at again, and were read before."""
     late = [str(one) for one in ids if cursor.is_late(noun, one)]
-    read = requests.existing_roles(book.connection, book.tenant, FLOW, late)
+    read = requests.existing_roles(unit.connection, unit.tenant, FLOW, late)
     return [one for one in ids if noun not in read.get(str(one), ())]
 
 

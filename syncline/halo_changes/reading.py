@@ -1,7 +1,8 @@
 """Readings of Halo: rows that an event or a poll hints at are read, and what they mean is done.
 
-A reading is owed like a delivery, so it is claimed, retried and parked as one. Many at once are
-looked at by a report or a list first: most are our own writes coming back, and need no call each.
+A reading is requested like a delivery, so it is claimed, retried and parked as one. Many at once
+are looked at by a report or a list first: most are our own writes coming back, and need no call
+each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, NoQuota, Outcome, halo_gate
+from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.leases import Confirmation, Lease
@@ -34,13 +35,13 @@ from syncline.errors import (
     Unmappable,
     Unreadable,
 )
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMENT, AnyResource
 from syncline.halo.entities.rows import read_row
-from syncline.halo.models import ConsignmentRow, HaloRow, OrderRow, whole
+from syncline.halo.models import ConsignmentRow, HaloOrderRow, HaloRow, whole
 from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
 from syncline.halo.sql.reports import run_sql
-from syncline.halo.webhooks.hints import Hint
+from syncline.halo.webhooks.hints import ChangeHint
 from syncline.halo_changes.consignments import consignment_gone, record_consignments
 from syncline.halo_changes.row_changes import (
     is_as_known,
@@ -49,7 +50,7 @@ from syncline.halo_changes.row_changes import (
     judge_order,
     judge_payment,
 )
-from syncline.halo_changes.unit_of_work import FLOW, Book, Waits, owe_readings
+from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork, Waits, request_readings
 from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
@@ -71,7 +72,7 @@ OWN_WITHIN = timedelta(seconds=10)
 """How long after the answer to our own write its event may still come."""
 
 OWN_REST = timedelta(seconds=60)
-"""How long such an event rests. A person who changed the same row meanwhile waits as long."""
+"""How long such an event waits. A person who changed the same row meanwhile waits as long."""
 
 _WRITTEN: dict[Noun, tuple[str, ...]] = {
     "salesorder": ("order",),
@@ -84,11 +85,11 @@ POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
 
 Fate = SynclineError | Waits | None
-"""What becomes of a reading: None is done, Again goes round, Waits waits, the rest is parked."""
+"""What becomes of a reading: None is done, Again is retried, Waits waits, the rest is parked."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _HaloReading:
     """One kind of reading: the noun, the resource that is read, and what a row of it means.
 
     `judges` is None for consignments, which are recorded together with their orders.
@@ -96,17 +97,17 @@ class _Reading:
 
     noun: Noun
     resource: AnyResource
-    judges: Callable[[Book, Lease, Any], Fate] | None
-    ability: str
+    judges: Callable[[UnitOfWork, Lease, Any], Fate] | None
+    capability: str
 
 
-TARGETS: dict[str, _Reading] = {
+TARGETS: dict[str, _HaloReading] = {
     f"halo.{one.noun}": one
     for one in (
-        _Reading("salesorder", ORDER, judge_order, "order"),
-        _Reading("consignment", CONSIGNMENT, None, ""),
-        _Reading("invoice", INVOICE, judge_invoice, "invoice"),
-        _Reading("payment", PAYMENT, judge_payment, "payment"),
+        _HaloReading("salesorder", ORDER, judge_order, "order"),
+        _HaloReading("consignment", CONSIGNMENT, None, ""),
+        _HaloReading("invoice", INVOICE, judge_invoice, "invoice"),
+        _HaloReading("payment", PAYMENT, judge_payment, "payment"),
     )
 }
 """The targets of deliveries that ask for a row of Halo to be read."""
@@ -114,11 +115,13 @@ TARGETS: dict[str, _Reading] = {
 _NOUNS: dict[str, Noun] = {one.noun: one.noun for one in TARGETS.values()}
 
 
-def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str) -> frozenset[str]:
+def notice(
+    connection: Connection, link: Link, hints: Iterable[ChangeHint], cause: str
+) -> frozenset[str]:
     """Have read what an event hints at, each row once, in the caller's transaction.
 
     Where it does not say which row it was, the next poll is due soon. What may be our own write,
-    which fires Halo's events too, rests first: one glance then settles many of them.
+    which fires Halo's events too, waits first: one read then answers many of them.
 
     Returns:
         The targets of the readings that are due by it.
@@ -133,9 +136,9 @@ def notice(connection: Connection, link: Link, hints: Iterable[Hint], cause: str
     }
     ours = _may_be_ours(connection, link, wanted)
     if ours:
-        owe_readings(connection, link, ours, f"own write, or {cause}", after=OWN_REST)
+        request_readings(connection, link, ours, f"own write, or {cause}", after=OWN_REST)
     others = wanted - ours
-    return owe_readings(connection, link, others, cause) if others else frozenset()
+    return request_readings(connection, link, others, cause) if others else frozenset()
 
 
 def _may_be_ours(
@@ -163,77 +166,78 @@ def read_halo(line: Line, target: str) -> NextRun:
 
     def some(lane: Lane, leases: list[Lease]) -> None:
         began = line.worker.ledger.run(database.now)
-        _read(line, halo_gate(line, lane), TARGETS[target], leases, began)
+        _read(line, halo_calls(line, lane), TARGETS[target], leases, began)
 
     return do_readings(line, target, MOST, some)
 
 
 def _read(
     line: Line,
-    gate: Gate,
-    reading: _Reading,
+    api: ApiCalls,
+    reading: _HaloReading,
     leases: list[Lease],
     began: datetime,
 ) -> None:
-    open_ = _after_a_glance(line, gate, reading, leases, began)
+    open_ = _after_a_glance(line, api, reading, leases, began)
     while open_:
-        wave = open_[:PARALLEL]
+        batch = open_[:PARALLEL]
         began = line.worker.ledger.run(database.now)
         # As many as quota is there for; what they brought is kept before more is asked for.
-        outcomes = gate.read_many(
-            [f"get {reading.noun}"] * len(wave), [_one(line, reading.resource, one) for one in wave]
+        outcomes = api.read_many(
+            [f"get {reading.noun}"] * len(batch),
+            [_one(line, reading.resource, one) for one in batch],
         )
         done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
-        sold = _orders_of(line, gate, outcomes) if reading.judges is None else {}
+        sold = _orders_of(line, api, outcomes) if reading.judges is None else {}
         _write(line, reading, began, list(zip(done, outcomes, strict=True)), sold)
 
 
 def _after_a_glance(
     line: Line,
-    gate: Gate,
-    reading: _Reading,
+    api: ApiCalls,
+    reading: _HaloReading,
     leases: list[Lease],
     began: datetime,
 ) -> list[Lease]:
     """Settle what a report or list shows to be as it is known; returns the rest."""
-    if len(leases) <= FEW or not reading.ability:
+    if len(leases) <= FEW or not reading.capability:
         return leases
     ids = {int(lease.source_id): lease for lease in leases}
     try:
-        rows = _glance(line, gate, reading, ids)
+        rows = _glance(line, api, reading, ids)
     except (Absent, MissingScope, Rejected, Unreadable):
         return leases  # this tenant does not show it; one by one it does
     shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
 
     def work(connection: Connection) -> set[int]:
-        book = Book(connection, line, began)
-        known = [lease for lease, row in shown if is_as_known(book, reading.noun, row)]
-        settled = [Confirmation(lease, None, None, None) for lease in known]
-        return leased.confirm(connection, settled, wrote=False)
+        unit = UnitOfWork(connection, line, began)
+        known = [lease for lease, row in shown if is_as_known(unit, reading.noun, row)]
+        confirmed = [Confirmation(lease, None, None, None) for lease in known]
+        return leased.confirm(connection, confirmed, wrote=False)
 
-    settled = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
-    return [lease for lease in leases if lease.id not in settled]
+    confirmed = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+    return [lease for lease in leases if lease.id not in confirmed]
 
 
 def _glance(
-    line: Line, gate: Gate, reading: _Reading, ids: Iterable[int]
+    line: Line, api: ApiCalls, reading: _HaloReading, ids: Iterable[int]
 ) -> dict[int, dict[str, Any]]:
     wanted = sorted(ids)
     sql = sql_of(reading.noun, wanted)
     known = capabilities.known(line)
-    if sql is not None and known.find_way(reading.ability) is FindWay.SQL:
-        rows: Sequence[dict[str, Any]] = gate.read(
+    if sql is not None and known.find_way(reading.capability) is FindWay.SQL:
+        rows: Sequence[dict[str, Any]] = api.read(
             "POST /Report", lambda permit: run_sql(line.halo, permit, sql)
         )
     else:
         # A page is worth as many calls as rows of it are wanted; far down there are few.
         walk = NewestFirst(reading.noun, ids=wanted, most_pages=1 + len(wanted) // 10)
-        read_list(line, gate, reading.noun, walk)
+        read_list(line, api, reading.noun, walk)
         rows = walk.rows
     return {row_id: row for row in rows if (row_id := whole(row.get("id"))) is not None}
 
 
-def read_list(line: Line, gate: Gate, noun: Noun, walk: NewestFirst) -> None:
+def read_list(line: Line, api: ApiCalls, noun: Noun, walk: NewestFirst) -> None:
     """Walk down a list of Halo, call by call.
 
     Raises:
@@ -241,7 +245,7 @@ def read_list(line: Line, gate: Gate, noun: Noun, walk: NewestFirst) -> None:
     """
     path = path_of(noun)
     while (params := walk.pending()) is not None:
-        walk.take(gate.read(f"GET {path}", _page(line, path, params)))
+        walk.take(api.read(f"GET {path}", _page(line, path, params)))
 
 
 def _page(line: Line, path: str, params: dict[str, str]) -> Callable[[Permit], Any]:
@@ -253,11 +257,11 @@ def _one(line: Line, resource: AnyResource, lease: Lease) -> Callable[[Permit], 
 
 
 def _orders_of(
-    line: Line, gate: Gate, outcomes: Iterable[Outcome]
-) -> dict[int, OrderRow | SynclineError]:
+    line: Line, api: ApiCalls, outcomes: Iterable[Outcome]
+) -> dict[int, HaloOrderRow | SynclineError]:
     """The orders that consignments belong to, each read once: tracking may stand there.
 
-    Those for which quota is not there go round; the others are done with all the same.
+    Those for which quota is not there are retried; the others are done with all the same.
     """
     rows = [one.result for one in outcomes if isinstance(one.result, ConsignmentRow)]
     ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
@@ -265,11 +269,11 @@ def _orders_of(
     def maker(order_id: int) -> Callable[[Permit], HaloRow]:
         return lambda permit: read_row(line.halo, permit, ORDER, order_id)
 
-    sold: dict[int, OrderRow | SynclineError] = {}
+    sold: dict[int, HaloOrderRow | SynclineError] = {}
     while len(sold) < len(ids):
         rest = ids[len(sold) :]
         try:
-            came = gate.read_many(["get salesorder"] * len(rest), [maker(one) for one in rest])
+            came = api.read_many(["get salesorder"] * len(rest), [maker(one) for one in rest])
         except NoQuota as error:
             return sold | dict.fromkeys(rest, error)
         for order_id, one in zip(rest, came, strict=False):
@@ -279,16 +283,16 @@ def _orders_of(
 
 def _write(
     line: Line,
-    reading: _Reading,
+    reading: _HaloReading,
     began: datetime,
     came: list[tuple[Lease, Outcome]],
-    sold: dict[int, OrderRow | SynclineError],
+    sold: dict[int, HaloOrderRow | SynclineError],
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
 
     def work(connection: Connection) -> list[Nudge]:
-        book = Book(connection, line, began)
-        fates = [(lease, _fate(book, reading, lease, outcome, sold)) for lease, outcome in came]
+        unit = UnitOfWork(connection, line, began)
+        fates = [(lease, _fate(unit, reading, lease, outcome, sold)) for lease, outcome in came]
         done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
         leased.confirm(connection, done, wrote=False)
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
@@ -297,7 +301,7 @@ def _write(
         for lease, fate in fates:
             if isinstance(fate, SynclineError):
                 _fail(connection, lease, fate, failed=fate in failures)
-        return list(book.nudges)
+        return list(unit.nudges)
 
     line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
     for _, outcome in came:
@@ -306,22 +310,22 @@ def _write(
 
 
 def _fate(
-    book: Book,
-    reading: _Reading,
+    unit: UnitOfWork,
+    reading: _HaloReading,
     lease: Lease,
     outcome: Outcome,
-    sold: dict[int, OrderRow | SynclineError],
+    sold: dict[int, HaloOrderRow | SynclineError],
 ) -> Fate:
     try:
         if isinstance(outcome.error, Absent):
             gone = judge_absent if reading.judges is not None else consignment_gone
-            return gone(book, lease)
+            return gone(unit, lease)
         if outcome.error is not None:
             return outcome.error
         if reading.judges is not None:
-            return reading.judges(book, lease, outcome.result)
+            return reading.judges(unit, lease, outcome.result)
         row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
-        return record_consignments(book, lease, row, sold.get(row.salesorder_id or 0))
+        return record_consignments(unit, lease, row, sold.get(row.salesorder_id or 0))
     except BadDocument as error:
         return Unmappable(
             f"The mapping of its connection cannot be read: {error.what}",
@@ -333,7 +337,7 @@ def _fate(
 
 
 def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: bool) -> None:
-    """Park it or have it go round; a row whose call `failed` comes ever more seldom."""
+    """Park it or have it retried; a row whose call `failed` comes ever more seldom."""
     if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
         field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
         leased.park(connection, [lease], reason=str(fate), field=field)

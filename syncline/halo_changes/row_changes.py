@@ -18,9 +18,9 @@ from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections
 from syncline.flows.flow import Difference
-from syncline.halo.models import HaloRow, InvoiceRow, OrderRow, PaymentRow
+from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.changes import Noun, moment, same_moment
-from syncline.halo_changes.unit_of_work import Book
+from syncline.halo_changes.unit_of_work import UnitOfWork
 from syncline.ledger import records
 from syncline.sending.targets import TARGETS
 
@@ -29,7 +29,7 @@ WITHIN = timedelta(hours=1)
 """How often a row is written again because somebody changed it, before a person is asked."""
 
 OUR_WRITE = timedelta(seconds=2)
-"""How long a reading rests that came while we were writing the row ourselves."""
+"""How long a reading waits that came while we were writing the row ourselves."""
 
 IN_DOUBT = timedelta(seconds=30)
 """The same where nobody knows what became of our write: it is looked up only after a settle time,
@@ -43,57 +43,57 @@ _SHAPES = {
 }
 
 
-def judge_order(book: Book, lease: Lease, row: OrderRow) -> SynclineError | None:
+def judge_order(unit: UnitOfWork, lease: Lease, row: HaloOrderRow) -> SynclineError | None:
     """What becomes of the reading of an order's row: None when it is done with."""
-    standing = book.order(row.raw)
+    standing = unit.order(row.raw)
     if standing is None:
         return None
-    if book.is_moving(standing):
+    if unit.is_moving(standing):
         return being_written(standing)
     if standing.target_id != str(row.id):
         return None  # a copy that a person made of ours, with the reference on it
     sent = {one for line in row.lines for one in line.consignment_ids}
     if same_moment((standing.target_meta or {}).get("last_update_time"), row.last_update_time):
-        place = book.line.link.tenant_place
-        known = records.versions(book.connection, place, "consignment", [str(one) for one in sent])
+        place = unit.line.link.tenant_place
+        known = records.versions(unit.connection, place, "consignment", [str(one) for one in sent])
         sent = {one for one in sent if str(one) not in known}
     else:
-        book.reread(standing, f"{lease.cause}, then Halo's order {row.id}")
-    book.read([("consignment", one) for one in sent], lease.cause)
-    return _put_right(book, lease, standing, row.raw)
+        unit.reread(standing, f"{lease.cause}, then Halo's order {row.id}")
+    unit.read([("consignment", one) for one in sent], lease.cause)
+    return _put_right(unit, lease, standing, row.raw)
 
 
-def judge_invoice(book: Book, lease: Lease, row: InvoiceRow) -> SynclineError | None:
+def judge_invoice(unit: UnitOfWork, lease: Lease, row: InvoiceRow) -> SynclineError | None:
     """What becomes of the reading of an invoice's or credit's row."""
-    standing = book.invoice(row.raw)
+    standing = unit.invoice(row.raw)
     if standing is None:
-        _of_our_order(book, lease, row.salesorder_id, row.id)
+        _of_our_order(unit, lease, row.salesorder_id, row.id)
         return None
-    if book.is_moving(standing):
+    if unit.is_moving(standing):
         return being_written(standing)
     if standing.target_id != str(row.id):
         return None
     if standing.target == "invoice":
-        book.read(_payments_to_read(book, standing, row.raw), lease.cause)
-    if differences(book, standing, row.raw):
-        book.reread(standing, f"{lease.cause}, then Halo's invoice {row.id}")
-    return _put_right(book, lease, standing, row.raw)
+        unit.read(_payments_to_read(unit, standing, row.raw), lease.cause)
+    if differences(unit, standing, row.raw):
+        unit.reread(standing, f"{lease.cause}, then Halo's invoice {row.id}")
+    return _put_right(unit, lease, standing, row.raw)
 
 
-def judge_payment(book: Book, lease: Lease, row: PaymentRow) -> SynclineError | None:
+def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineError | None:
     """What becomes of the reading of a payment's row; one of a stranger on our invoice is told."""
-    standing = book.payment(row.raw)
-    if standing is not None and book.is_moving(standing):
+    standing = unit.payment(row.raw)
+    if standing is not None and unit.is_moving(standing):
         return being_written(standing)
     if standing is not None and standing.target_id == str(row.id):
-        if differences(book, standing, row.raw):
-            book.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
-        return _put_right(book, lease, standing, row.raw)
-    invoice = book.made(("invoice",), row.invoice_id)
+        if differences(unit, standing, row.raw):
+            unit.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
+        return _put_right(unit, lease, standing, row.raw)
+    invoice = unit.made(("invoice",), row.invoice_id)
     if invoice is None or not row.amount:
         return None
-    book.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
-    paid = f"{row.amount:f} {book.currency(invoice)}".strip()
+    unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
+    paid = f"{row.amount:f} {unit.currency(invoice)}".strip()
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
         field="amount",
@@ -101,61 +101,61 @@ def judge_payment(book: Book, lease: Lease, row: PaymentRow) -> SynclineError | 
     )
 
 
-def judge_absent(book: Book, lease: Lease) -> SynclineError | None:
+def judge_absent(unit: UnitOfWork, lease: Lease) -> SynclineError | None:
     """What becomes of the reading of a row that is not there: if it was ours, its delivery says."""
     noun, row_id = lease.source_kind, int(lease.source_id)
     targets = {"salesorder": ("order",), "invoice": ("invoice", "credit"), "payment": ("payment",)}
-    standing = book.made(targets[noun], row_id)
+    standing = unit.made(targets[noun], row_id)
     if standing is None:
         return None
-    if book.is_moving(standing):
+    if unit.is_moving(standing):
         return being_written(standing)
-    book.reread(standing, f"{lease.cause}, then Halo's {noun} {row_id}")
-    link, document = book.opened(standing)
+    unit.reread(standing, f"{lease.cause}, then Halo's {noun} {row_id}")
+    link, document = unit.opened(standing)
     # A payment is nothing but its amount, so the mapping decides about it as about a changed one.
     again = noun == "payment" and document.orders.changed_in_halo == "overwrite"
-    again = again and not _too_often(book, standing)
+    again = again and not _too_often(unit, standing)
     lost = unleased.lose(
-        book.connection,
+        unit.connection,
         standing,
         reason=f"{noun} {row_id} was there and is gone from Halo.",
         cause=f"{OVERWRITES}: gone ({lease.cause})",
         make_again=again,
     )
     if lost and again:
-        book.nudges[Nudge(link.name, "look_up", standing.target)] = None
+        unit.nudges[Nudge(link.name, "look_up", standing.target)] = None
     return None
 
 
-def is_as_known(book: Book, noun: Noun, row: Mapping[str, Any]) -> bool:
+def is_as_known(unit: UnitOfWork, noun: Noun, row: Mapping[str, Any]) -> bool:
     """Whether what a list or report shows of a row says enough to leave it alone.
 
     It says enough when the row is no business of ours, or shows what we wrote or saw last.
     """
     row_id = HaloRow.of(row).id
     if noun == "salesorder":
-        standing = book.order(row)
-        return standing is None or _order_is_as_known(book, standing, row)
-    standing = book.invoice(row) if noun == "invoice" else book.payment(row)
+        standing = unit.order(row)
+        return standing is None or _order_is_as_known(unit, standing, row)
+    standing = unit.invoice(row) if noun == "invoice" else unit.payment(row)
     if standing is not None:
-        return standing.target_id == str(row_id) and _agrees(book, standing, row)
+        return standing.target_id == str(row_id) and _agrees(unit, standing, row)
     if noun == "invoice":
-        return book.made(("order",), InvoiceRow.of(row).salesorder_id) is None
-    return book.made(("invoice",), PaymentRow.of(row).invoice_id) is None
+        return unit.made(("order",), InvoiceRow.of(row).salesorder_id) is None
+    return unit.made(("invoice",), PaymentRow.of(row).invoice_id) is None
 
 
-def _order_is_as_known(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
-    if book.is_moving(standing):
+def _order_is_as_known(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> bool:
+    if unit.is_moving(standing):
         return False
     if standing.target_id != str(HaloRow.of(row).id):
         return True
     changed_at = row.get("last_update_time")
     if moment(changed_at) is None:
-        return _agrees(book, standing, row)  # else every order would be read at every look
+        return _agrees(unit, standing, row)  # else every order would be read at every look
     return same_moment((standing.target_meta or {}).get("last_update_time"), changed_at)
 
 
-def differences(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> list[Difference]:
+def differences(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> list[Difference]:
     """Where a row is neither what was confirmed last nor what a person accepted in its place.
 
     Nothing where nothing is to be compared.
@@ -165,62 +165,62 @@ def differences(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> list
     """
     if not standing.projection:
         return []  # it is to be written anyway, or a person is asked already
-    _, document = book.opened(standing)
+    _, document = unit.opened(standing)
     compares = TARGETS[standing.target].compares
-    found = compares(standing.projection, row, document, book.currency(standing))
+    found = compares(standing.projection, row, document, unit.currency(standing))
     return projections.remaining(found, accepted_in(standing.target_meta))
 
 
 def being_written(standing: TargetRow) -> Again:
-    """Why a reading goes round: what it shows may be older than what we wrote meanwhile."""
+    """Why a reading is retried: what it shows may be older than what we wrote meanwhile."""
     after = IN_DOUBT if standing.state == "doubtful" else OUR_WRITE
     return Again(f"Our own write of {standing.source_id} has not ended yet.", after=after)
 
 
 def _put_right(
-    book: Book, lease: Lease, standing: TargetRow, row: Mapping[str, Any]
+    unit: UnitOfWork, lease: Lease, standing: TargetRow, row: Mapping[str, Any]
 ) -> SynclineError | None:
     """Have a changed row written again or a person asked, and remember how it was seen."""
     meta = TARGETS[standing.target].meta(row)
-    different = differences(book, standing, row)
+    different = differences(unit, standing, row)
     if not different:
         kept = standing.target_meta or {}
         if all(kept.get(name) == value for name, value in meta.items()):
             return None
-        at_rest = unleased.learn_held(book.connection, standing, meta)
-        return None if at_rest else being_written(standing)
+        unleased_now = unleased.learn_held(unit.connection, standing, meta)
+        return None if unleased_now else being_written(standing)
     field, wanted, got = different[0]
-    link, document = book.opened(standing)
+    link, document = unit.opened(standing)
     both = f"{field}: wanted {wanted}, Halo holds {got}"
     if document.orders.changed_in_halo == "report":
         reason = f"{OVERWRITES} by hand: {both}"
-    elif _too_often(book, standing):
+    elif _too_often(unit, standing):
         reason = f"{OVERWRITES} again after it was put right {MOST_OVERWRITES} times: {both}"
     else:
         cause = f"{OVERWRITES}: {field} ({lease.cause})"
-        at_rest = unleased.overwrite(book.connection, standing, meta=meta, cause=cause)
-        book.wake(link, [standing.target])
-        return None if at_rest else being_written(standing)
-    at_rest = unleased.park_changed(
-        book.connection, standing, meta=meta, reason=reason, field=field
+        unleased_now = unleased.overwrite(unit.connection, standing, meta=meta, cause=cause)
+        unit.wake(link, [standing.target])
+        return None if unleased_now else being_written(standing)
+    unleased_now = unleased.park_changed(
+        unit.connection, standing, meta=meta, reason=reason, field=field
     )
-    return None if at_rest else being_written(standing)
+    return None if unleased_now else being_written(standing)
 
 
-def _too_often(book: Book, standing: TargetRow) -> bool:
-    done = target_rows.times_overwritten(book.connection, standing, WITHIN)
+def _too_often(unit: UnitOfWork, standing: TargetRow) -> bool:
+    done = target_rows.times_overwritten(unit.connection, standing, WITHIN)
     return done >= MOST_OVERWRITES
 
 
-def _of_our_order(book: Book, lease: Lease, order_id: int | None, invoice_id: int) -> None:
+def _of_our_order(unit: UnitOfWork, lease: Lease, order_id: int | None, invoice_id: int) -> None:
     """An invoice that a person made for an order of ours is theirs; HighLevel may know more."""
-    standing = book.made(("order",), order_id)
+    standing = unit.made(("order",), order_id)
     if standing is not None:
-        book.reread(standing, f"{lease.cause}, then Halo's invoice {invoice_id}")
+        unit.reread(standing, f"{lease.cause}, then Halo's invoice {invoice_id}")
 
 
 def _payments_to_read(
-    book: Book, invoice: TargetRow, row: Mapping[str, Any]
+    unit: UnitOfWork, invoice: TargetRow, row: Mapping[str, Any]
 ) -> list[tuple[Noun, int]]:
     """Payments of an invoice that are not as we wrote them: changed, gone, or not ours."""
     shown = row.get("payments")
@@ -230,28 +230,28 @@ def _payments_to_read(
     ours = {
         int(standing.target_id): standing
         for standing in target_rows.payments_for(
-            book.connection, book.tenant, invoice.place, payments.FLOW, invoice.source_id
+            unit.connection, unit.tenant, invoice.place, payments.FLOW, invoice.source_id
         )
         if standing.target_id
     }
     same = {
         row_id
         for row_id, one in came.items()
-        if row_id in ours and _agrees(book, ours[row_id], one.raw)
+        if row_id in ours and _agrees(unit, ours[row_id], one.raw)
     }
     return [("payment", one) for one in {*came, *ours} - same]
 
 
-def _agrees(book: Book, standing: TargetRow, row: Mapping[str, Any]) -> bool:
+def _agrees(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     """Whether what is shown of a row, amounts among it, is what was confirmed last."""
-    if book.is_moving(standing) or not standing.projection:
+    if unit.is_moving(standing) or not standing.projection:
         return False
     try:
-        _, document = book.opened(standing)
+        _, document = unit.opened(standing)
     except BadDocument:
         return False
     shape = _SHAPES[standing.target]
-    got = projections.projection(row, book.currency(standing), document, shape)
+    got = projections.projection(row, unit.currency(standing), document, shape)
     shared = standing.projection.keys() & got.keys()
     amount = "amount" if standing.target == "payment" else "total"
     wanted = standing.projection

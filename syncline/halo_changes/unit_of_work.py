@@ -31,7 +31,7 @@ _ROLES = ("detail", "transactions", "fulfillments")
 _REFERENCE = reference_of("")
 
 
-def owe_readings(
+def request_readings(
     connection: Connection,
     link: Link,
     wanted: Iterable[tuple[Noun, int]],
@@ -43,7 +43,7 @@ def owe_readings(
 
     The noun is the role too: ids are unique within an entity only.
     """
-    debts = [
+    requested = [
         DeliveryRequest(
             flow=FLOW,
             source_kind=noun,
@@ -56,8 +56,8 @@ def owe_readings(
         )
         for noun, row_id in sorted(set(wanted))
     ]
-    requests.enqueue(connection, link.id, link.tenant, debts, cause, again=True)
-    return frozenset(debt.target for debt in debts)
+    requests.enqueue(connection, link.id, link.tenant, requested, cause, again=True)
+    return frozenset(request.target for request in requested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Waits:
     edge: Edge
 
 
-class Book:
+class UnitOfWork:
     """One transaction over rows that were read; several connections may share the tenant.
 
     Args:
@@ -114,7 +114,7 @@ class Book:
         """Have further rows of Halo read."""
         if wanted:
             link = self.line.link
-            self.wake(link, owe_readings(self.connection, link, wanted, cause))
+            self.wake(link, request_readings(self.connection, link, wanted, cause))
 
     def reread(self, standing: TargetRow, cause: str) -> None:
         """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""

@@ -34,10 +34,10 @@ LONGEST_TEXT = 500
 """Characters of HighLevel's own words that are kept in an error."""
 
 BURST_WINDOW = timedelta(seconds=10)
-"""How long the key rests after a 429 that says nothing. Source: 100 requests per 10 seconds."""
+"""How long the key waits after a 429 that says nothing. Source: 100 requests per 10 seconds."""
 
 DAILY_REST = timedelta(hours=1)
-"""How long the key rests when the day's calls are gone and nothing says until when."""
+"""How long the key waits when the day's calls are gone and nothing says until when."""
 
 LOOK_UP = "It is looked up before it is sent again."
 """The remedy for a write whose outcome is unknown."""

@@ -16,12 +16,12 @@ from typing import Any
 
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import (
-    Item,
+    ListedOrder,
     OrderDetail,
-    OrderRow,
+    OrderItem,
     Record,
+    RecordSource,
     Snapshot,
-    Source,
     SubscriptionDetail,
     SubscriptionRow,
     TransactionDetail,
@@ -47,7 +47,7 @@ def order_from_list(payload: Mapping[str, Any]) -> Partial:
     Raises:
         Unreadable: if the payload is no order.
     """
-    row = parse(OrderRow, payload, "The order")
+    row = parse(ListedOrder, payload, "The order")
     currency = _currency(row.currency)
     return _present(
         **_common(row, currency),
@@ -264,7 +264,7 @@ def _charge(transaction: TransactionRow | TransactionDetail, currency: str | Non
     }
 
 
-def _listed_contact(row: OrderRow | _Paid) -> Partial:
+def _listed_contact(row: ListedOrder | _Paid) -> Partial:
     return _present(
         id=row.contact_id, name=row.contact_name, email=normalised_email(row.contact_email)
     )
@@ -284,11 +284,11 @@ def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Parti
     )
 
 
-def _source(source: Source | None) -> Partial | None:
+def _source(source: RecordSource | None) -> Partial | None:
     return _present(**source.model_dump()) if source else None
 
 
-def _items(items: Iterable[Item], currency: str | None) -> list[Partial]:
+def _items(items: Iterable[OrderItem], currency: str | None) -> list[Partial]:
     """The items with a key each: its price's id, and a number from its second occurrence on."""
     occurrences: Counter[str] = Counter()
     found = []
@@ -300,7 +300,7 @@ def _items(items: Iterable[Item], currency: str | None) -> list[Partial]:
     return found
 
 
-def _item(item: Item, key: str, order_currency: str | None) -> Partial:
+def _item(item: OrderItem, key: str, order_currency: str | None) -> Partial:
     price, product = item.price, item.product
     currency = _currency(price.currency if price else None) or order_currency
     qty = Decimal(1) if item.qty is None else item.qty
@@ -339,7 +339,7 @@ def _each(values: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(value for value in values if value))
 
 
-def _price_id(item: Item) -> str | None:
+def _price_id(item: OrderItem) -> str | None:
     return item.price.id if item.price else None
 
 

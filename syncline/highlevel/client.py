@@ -24,7 +24,7 @@ from syncline.transport import Answer, Permit, Transport
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class HighLevelResponse:
     """A success: the document, free of NUL characters, and the answer's lower-case headers."""
 
     document: dict[str, Any]
@@ -143,7 +143,7 @@ class HighLevelClient:
         permit: Permit,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> Received:
+    ) -> HighLevelResponse:
         """Make one call for the location, which is named in the query of a GET, else in the body.
 
         The location is sent even where the specification omits it: `GET /payments/orders/{id}`
@@ -199,7 +199,7 @@ class HighLevelClient:
         except SynclineError as error:
             error.call_id = permit.call_id
             raise
-        return Received(document, answer.headers)
+        return HighLevelResponse(document, answer.headers)
 
     def outgoing(
         self,

@@ -21,7 +21,7 @@ AHEAD = timedelta(minutes=10)
 """How far HighLevel's clock may go before ours."""
 
 _LONGEST_TEXT = 200
-"""Characters; an id has 36. Longer ones would not fit an index for ever."""
+"""Characters; an id has 36. Longer ones would not fit an index forever."""
 
 
 class _Fields(msgspec.Struct, rename="camel"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Body, Id, Part, Quantity, Record, Row
+from syncline.highlevel.models import Body, Id, PageRecord, Part, Quantity, Record
 from syncline.highlevel.resources import checked_id, each, naming, read_made, read_part
 from syncline.transport import Permit
 
@@ -81,7 +81,7 @@ class Fulfillment(Record):
 
 def list_fulfillments(
     client: HighLevelClient, permit: Permit, order_id: str
-) -> list[Row[Fulfillment]]:
+) -> list[PageRecord[Fulfillment]]:
     """All fulfillments of an order; there are no pages.
 
     Raises:
@@ -99,7 +99,7 @@ def list_fulfillments(
 
 def create_fulfillment(
     client: HighLevelClient, permit: Permit, order_id: str, body: NewFulfillment
-) -> Row[Fulfillment]:
+) -> PageRecord[Fulfillment]:
     """Make a fulfillment; a second call makes a second one: no key makes it safe to repeat.
 
     Raises:
@@ -125,5 +125,5 @@ def path_of(order_id: str) -> str:
     return f"/payments/orders/{checked_id(order_id)}/fulfillments"
 
 
-def _row(read: Fulfillment, payload: dict[str, Any]) -> Row[Fulfillment]:
-    return Row(read.id, payload, read)
+def _row(read: Fulfillment, payload: dict[str, Any]) -> PageRecord[Fulfillment]:
+    return PageRecord(read.id, payload, read)

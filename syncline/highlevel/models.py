@@ -104,7 +104,7 @@ class _ListedContact(Part):
     contact_email: str | None = None
 
 
-class Source(Part):
+class RecordSource(Part):
     """Where a record came from: a funnel, an invoice or a payment link."""
 
     type: str | None = None
@@ -165,7 +165,7 @@ class ItemPrice(Part):
     sku: str | None = None
 
 
-class Item(Part):
+class OrderItem(Part):
     """One thing that was ordered."""
 
     id: str | None = Field(None, alias="_id")
@@ -175,7 +175,7 @@ class Item(Part):
     price: ItemPrice | None = None
 
 
-class OrderRow(Record, _ListedContact):
+class ListedOrder(Record, _ListedContact):
     """An order in a list."""
 
     subtotal: Amount | None = None
@@ -195,8 +195,8 @@ class OrderDetail(Record):
     contact_snapshot: Snapshot | None = None
     amount_summary: AmountSummary | None = None
     tax_summary: list[Tax] | None = None
-    source: Source | None = None
-    items: list[Item] | None = None
+    source: RecordSource | None = None
+    items: list[OrderItem] | None = None
     coupon: Coupon | None = None
 
 
@@ -221,7 +221,7 @@ class Provider(Part):
 
 class _PaidDetail(_Paid):
     contact_snapshot: Snapshot | None = None
-    entity_source: Source | None = None
+    entity_source: RecordSource | None = None
     payment_provider: Provider | None = None
 
 
@@ -291,7 +291,7 @@ Model = TypeVar("Model", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Generic[Model]):
+class PageRecord(Generic[Model]):
     """One record of a page: as it came, and as it reads."""
 
     id: str
@@ -320,7 +320,7 @@ class Page(Generic[Model]):
         ids: of all rows in their order, readable or not; "" for a row without an id.
     """
 
-    rows: list[Row[Model]]
+    rows: list[PageRecord[Model]]
     total_count: int
     headers: Mapping[str, str]
     unreadable: list[UnreadableRow] = field(default_factory=list)
@@ -357,7 +357,7 @@ def page(
             f"The list of {model.__name__} has not {missing}.",
             remedy="Check the base URL and the version of the HighLevel API in the settings.",
         )
-    rows: list[Row[Model]] = []
+    rows: list[PageRecord[Model]] = []
     unreadable: list[UnreadableRow] = []
     ids: list[str] = []
     for index, payload in enumerate(data):
@@ -368,7 +368,7 @@ def page(
         except ValidationError as error:
             unreadable.append(UnreadableRow(index, ids[-1] or None, reasons(error)))
         else:
-            rows.append(Row(read.id, payload, read))
+            rows.append(PageRecord(read.id, payload, read))
     return Page(rows, total, headers, unreadable, tuple(ids))
 
 

@@ -47,7 +47,7 @@ class _Answer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class OAuthGrant:
     """What an installation was given.
 
     Attributes:
@@ -86,7 +86,7 @@ def authorize_url(
     return f"{page}{'&' if '?' in page else '?'}{query}"
 
 
-class OAuthDesk:
+class OAuthEndpoint:
     """Asks HighLevel for the tokens of one app.
 
     Every method raises `RateLimited`, `NotSent` and `Again` for what passes by itself, and
@@ -116,7 +116,9 @@ class OAuthDesk:
         self._secret = client_secret
         self._now = now
 
-    def exchange(self, code: SecretStr, redirect: str, permit: Permit, *, company: bool) -> Grant:
+    def exchange(
+        self, code: SecretStr, redirect: str, permit: Permit, *, company: bool
+    ) -> OAuthGrant:
         """A code that the redirect brought into a grant; a code is good once and for minutes."""
         form = {
             "grant_type": "authorization_code",
@@ -126,7 +128,7 @@ class OAuthDesk:
         }
         return self._token(form, permit, hide=code)
 
-    def refresh(self, token: SecretStr, permit: Permit, *, company: bool) -> Grant:
+    def refresh(self, token: SecretStr, permit: Permit, *, company: bool) -> OAuthGrant:
         """The next grant; from now on the refresh token is used up."""
         form = {
             "grant_type": "refresh_token",
@@ -137,13 +139,13 @@ class OAuthDesk:
 
     def location_token(
         self, company: SecretStr, company_id: str, location_id: str, permit: Permit
-    ) -> Grant:
+    ) -> OAuthGrant:
         """A location's token, by that of its company. Needs the scope `oauth.write`."""
         form = {"companyId": company_id, "locationId": location_id}
         headers = {"version": VERSION, "authorization": f"Bearer {company.get_secret_value()}"}
         return self._ask(LOCATION_TOKEN, form, permit, hide=company, headers=headers)
 
-    def _token(self, form: Mapping[str, str], permit: Permit, *, hide: SecretStr) -> Grant:
+    def _token(self, form: Mapping[str, str], permit: Permit, *, hide: SecretStr) -> OAuthGrant:
         app = {"client_id": self._client_id, "client_secret": self._secret.get_secret_value()}
         return self._ask(TOKEN, {**app, **form}, permit, hide=hide, headers={})
 
@@ -155,7 +157,7 @@ class OAuthDesk:
         *,
         hide: SecretStr,
         headers: Mapping[str, str],
-    ) -> Grant:
+    ) -> OAuthGrant:
         method, path = operation.split()
         asked_at = self._now()
         try:
@@ -185,7 +187,7 @@ class OAuthDesk:
         return answer.body.replace(self._secret.get_secret_value().encode() or b"\0", b"***")
 
 
-def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) -> Grant:
+def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) -> OAuthGrant:
     try:
         told = _Answer.model_validate(document)
     except ValidationError:
@@ -196,7 +198,7 @@ def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) ->
     if not told.access_token.get_secret_value():
         raise NotSent(f"HighLevel answered {operation} with an empty token.")
     life = timedelta(seconds=min(max(told.expires_in, _LEAST_LIFE.total_seconds()), 1e8))
-    return Grant(
+    return OAuthGrant(
         access=told.access_token,
         refresh=told.refresh_token,
         got_at=asked_at,

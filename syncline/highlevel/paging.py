@@ -172,7 +172,7 @@ class Certificate:
         self._step = max(1, len(ids))
         self.done = not ids or self.next_offset >= total_count
 
-    def verdict(self) -> Certified | Reread:
+    def outcome(self) -> Certified | Reread:
         """Whether the window is certified, judged by the pages so far."""
         totals = sorted(set(self._totals))
         if not self.done:

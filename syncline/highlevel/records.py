@@ -9,9 +9,9 @@ from typing import Any, Generic, Literal, TypeVar
 from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import (
+    ListedOrder,
     Model,
     OrderDetail,
-    OrderRow,
     Page,
     PaymentMode,
     Record,
@@ -138,7 +138,7 @@ class Records(Generic[Model, Only]):
     only: type[Only]
 
 
-ORDERS = Records("/payments/orders", OrderRow, OrderDetail, OrderFilter)
+ORDERS = Records("/payments/orders", ListedOrder, OrderDetail, OrderFilter)
 TRANSACTIONS = Records(
     "/payments/transactions", TransactionRow, TransactionDetail, TransactionFilter
 )

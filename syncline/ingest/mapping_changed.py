@@ -1,4 +1,4 @@
-"""Owed again: all records of a connection are looked at anew when its mapping or mode has changed.
+"""Requested again: all records of a connection, when its mapping or mode has changed.
 
 What renders to the same as before costs no call; a version of syncline that knows a further flow
 comes to its old records in the same way.
@@ -19,7 +19,7 @@ PAGE = 500
 """Records of one transaction."""
 
 
-def owe_again(line: Line) -> None:
+def request_again(line: Line) -> None:
     """Go through all records; killed on the way, it begins anew, which changes nothing."""
     link = line.link
     if line.worker.ledger.run(lambda connection: _is_done(connection, link.name)):
@@ -27,16 +27,16 @@ def owe_again(line: Line) -> None:
     targets: set[str] = set()
     since, gently = line.worker.ledger.run(lambda connection: _begin(connection, link))
     for kind in requests.KINDS:
-        targets |= _owe_kind(line, kind, again=not gently)
-    if line.worker.ledger.run(lambda connection: modes.owed_under(connection, link, since)):
+        targets |= _request_kind(line, kind, again=not gently)
+    if line.worker.ledger.run(lambda connection: modes.requested_under(connection, link, since)):
         line.worker.announce([Nudge(link.name, "send", target) for target in sorted(targets)])
 
 
 def _begin(connection: Connection, link: Link) -> tuple[str | None, bool]:
     """The mark of what is under way, and whether what was delivered stays as it is.
 
-    What workers have owed or parked by the mode of before, while they had not noticed the new one,
-    is put right.
+    What workers have requested or parked by the mode of before, while they had not noticed the new
+    one, is put right.
     """
     since = modes.rules_mark(connection, link)
     gently = modes.goes_live_gently(connection, link)
@@ -50,7 +50,7 @@ def _is_done(connection: Connection, name: str) -> bool:
     return name not in modes.under_new_rules(connection)
 
 
-def _owe_kind(line: Line, kind: str, *, again: bool) -> set[str]:
+def _request_kind(line: Line, kind: str, *, again: bool) -> set[str]:
     targets: set[str] = set()
     # Of its own for each document, by which rows in a worker's hands are known to be outdated.
     mark = fingerprint({"mapping": line.link.mapping, "mode": line.link.mode}).hex()[:8]
@@ -63,7 +63,7 @@ def _owe_kind(line: Line, kind: str, *, again: bool) -> set[str]:
             place = line.link.location_place
             records.lock(connection, place, kind)
             page = records.page(connection, place, kind, start, PAGE)  # noqa: B023 - run at once
-            owed = requests.owe(
+            due = requests.request_deliveries(
                 connection,
                 line.link,
                 line.document,
@@ -72,7 +72,7 @@ def _owe_kind(line: Line, kind: str, *, again: bool) -> set[str]:
                 cause,
                 again=again,
             )
-            return owed, page[-1][0] if len(page) == PAGE else None
+            return due, page[-1][0] if len(page) == PAGE else None
 
         found, after = line.worker.ledger.run(work)
         targets |= found

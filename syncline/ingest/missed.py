@@ -1,4 +1,4 @@
-"""The radar: what a pull found before its event came, and what of it came late or never."""
+"""Missed-event detection: what a pull found before its event, late or alone."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def came(connection: Connection, location_id: int, kind: str, told: Sequence[Sig
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class MissedEvents:
     """The events of one connection in a period.
 
     Attributes:
@@ -102,7 +102,7 @@ def figures(
     *,
     period: timedelta,
     given_up_after: timedelta,
-) -> Figures:
+) -> MissedEvents:
     """What came, late or never, to one connection in the period up to now.
 
     Args:
@@ -155,7 +155,7 @@ def figures(
             "given_up": given_up_after,
         },
     ).one()
-    return Figures(
+    return MissedEvents(
         row.since,
         row.received,
         row.waiting,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, NoQuota, highlevel_gate
+from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
 from syncline.calls.context import Line, Nudge, in_hand
 from syncline.engine.connection_rules import stop_connection
 from syncline.engine.failures import BACKOFF, TROUBLED
@@ -34,7 +34,7 @@ WARM = timedelta(days=7)
 COLD = timedelta(days=90)
 """Trailing windows that are read again, each on a cadence of its own."""
 
-WAVE = 8
+BATCH = 8
 """Pages that are read side by side and recorded in one transaction, once the total is known."""
 
 MOST_REREADS = 3
@@ -63,7 +63,9 @@ def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finishe
     new = changed = 0
     states: list[str] = []
     windows = paging.windows(since, until, today=line.worker.now().date())
-    line.worker.ledger.run(lambda connection: owe(connection, line.link.id, kind, windows))
+    line.worker.ledger.run(
+        lambda connection: request_windows(connection, line.link.id, kind, windows)
+    )
     for window in windows:
         try:
             state, recorded = _read(line, kind, window, lane)
@@ -77,12 +79,12 @@ def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finishe
     return Finished(new, changed, tuple(states), None)
 
 
-def owe(
+def request_windows(
     connection: Connection, connection_id: int, kind: str, windows: Sequence[paging.Window]
 ) -> None:
     """Note the windows that must be read, in the caller's transaction."""
     days = [(window.since, window.until) for window in windows]
-    pull_windows.owe_windows(connection, connection_id, kind, days)
+    pull_windows.request_windows(connection, connection_id, kind, days)
 
 
 def _read(line: Line, kind: str, window: paging.Window, lane: Lane) -> tuple[str, tuple[int, int]]:
@@ -122,7 +124,7 @@ def _pages(
     opened: pull_windows.OpenPull,
     owner: UUID,
 ) -> tuple[str, tuple[int, int]]:
-    gate = highlevel_gate(line, lane)
+    api = highlevel_calls(line, lane)
     walk = paging.Certificate.resume(
         window, PAGE, [(page.offset, page.total, page.ids) for page in opened.pages]
     )
@@ -130,18 +132,18 @@ def _pages(
     rereads = opened.rereads
     while True:
         while not walk.done:
-            recorded = _wave(line, kind, window, gate, (opened.id, owner), walk)
+            recorded = _batch(line, kind, window, api, (opened.id, owner), walk)
             new, changed = new + recorded.new, changed + recorded.changed
-        verdict = walk.verdict()
-        if isinstance(verdict, paging.Certified) or rereads >= MOST_REREADS:
+        outcome = walk.outcome()
+        if isinstance(outcome, paging.Certified) or rereads >= MOST_REREADS:
             break
         rereads += 1
-        why = verdict.reason
+        why = outcome.reason
         line.worker.ledger.run(
             lambda connection: pull_windows.begin_again(connection, opened.id, owner, why)  # noqa: B023 - run at once
         )
         walk = paging.Certificate(window, PAGE)
-    state, note = _certificate(window, verdict)
+    state, note = _certificate(window, outcome)
     line.worker.ledger.run(
         lambda connection: pull_windows.close(connection, opened.id, owner, state, note)
     )
@@ -149,24 +151,24 @@ def _pages(
 
 
 def _certificate(
-    window: paging.Window, verdict: paging.Certified | paging.Reread
+    window: paging.Window, outcome: paging.Certified | paging.Reread
 ) -> tuple[str, str | None]:
-    if isinstance(verdict, paging.Reread):
-        return "uncertain", verdict.reason
+    if isinstance(outcome, paging.Reread):
+        return "uncertain", outcome.reason
     return ("provisional" if window.provisional else "certified"), None
 
 
-def _wave(
+def _batch(
     line: Line,
     kind: str,
     window: paging.Window,
-    gate: Gate,
+    api: ApiCalls,
     mine: tuple[int, UUID],
     walk: paging.Certificate,
 ) -> Recorded:
     """Read the next pages side by side; those that follow each other are kept, up to an error."""
-    offsets = walk.ahead(WAVE)
-    outcomes = gate.read_many(
+    offsets = walk.ahead(BATCH)
+    outcomes = api.read_many(
         [f"list {kind}s"] * len(offsets), [_maker(line, kind, window, at) for at in offsets]
     )
     pages: list[pull_windows.PullPage] = []

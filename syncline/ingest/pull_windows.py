@@ -30,7 +30,7 @@ class OpenPull:
     rereads: int
 
 
-def owe_windows(
+def request_windows(
     connection: Connection, connection_id: int, kind: str, windows: Sequence[tuple[date, date]]
 ) -> None:
     """Note windows that must be read: from here on, no lost message loses one."""
@@ -52,7 +52,7 @@ def owe_windows(
     )
 
 
-def are_owed(
+def are_requested(
     connection: Connection, connection_id: int, kind: str, first: date, last: date
 ) -> bool:
     """Whether some of these days are being read, or are to be."""
@@ -74,7 +74,7 @@ def are_owed(
 def open_window(
     connection: Connection, connection_id: int, kind: str, first: date, last: date, owner: UUID
 ) -> OpenPull | None:
-    """Take an owed window, or one whose owner is dead; None while another reads it."""
+    """Take a requested window, or one whose owner is dead; None while another reads it."""
     row = connection.execute(
         text(
             """

@@ -1,7 +1,7 @@
 """Readings: what an order, an invoice or a subscription asks to have read from HighLevel by id.
 
-A reading is owed like a delivery, so it is claimed, retried and parked as one; what it brings is
-recorded, and that makes the real deliveries due.
+A reading is requested like a delivery, so it is claimed, retried and parked as one; what it brings
+is recorded, and that makes the real deliveries due.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, Outcome, highlevel_gate
+from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
@@ -58,7 +58,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _HighLevelReading:
     """One kind of reading.
 
     Attributes:
@@ -109,20 +109,20 @@ def _fulfillments(line: Line, permit: Permit, order_id: str, _: int) -> Read:
 
 
 TARGETS = {
-    "highlevel.order": _Reading(
+    "highlevel.order": _HighLevelReading(
         "order", "detail", "get order", _order, ("order", "invoice", "recurring", "fulfillment")
     ),
-    "highlevel.subscription": _Reading(
+    "highlevel.subscription": _HighLevelReading(
         "subscription", "detail", "get subscription", _subscription, ("recurring",)
     ),
-    "highlevel.transactions": _Reading(
+    "highlevel.transactions": _HighLevelReading(
         "transaction",
         "list",
         "list transactions of one order",
         _transactions,
         ("order", "invoice", "payment", "credit"),
     ),
-    "highlevel.fulfillments": _Reading(
+    "highlevel.fulfillments": _HighLevelReading(
         "order", "fulfillments", "list fulfillments", _fulfillments, ("order",)
     ),
 }
@@ -133,27 +133,27 @@ def read(line: Line, target: str) -> NextRun:
     """Do the readings of one kind that are due."""
 
     def some(lane: Lane, leases: list[Lease]) -> None:
-        _read(line, highlevel_gate(line, lane), TARGETS[target], leases)
+        _read(line, highlevel_calls(line, lane), TARGETS[target], leases)
 
     return do_readings(line, target, PARALLEL, some)
 
 
-def _read(line: Line, gate: Gate, reading: _Reading, leases: list[Lease]) -> None:
+def _read(line: Line, api: ApiCalls, reading: _HighLevelReading, leases: list[Lease]) -> None:
     pending = _still_wanted(line, reading, leases)
     while pending:
-        outcomes = gate.read_many(
+        outcomes = api.read_many(
             [reading.operation] * len(pending),
             [_maker(line, reading, lease.source_id) for lease in pending],
         )
         done, pending = pending[: len(outcomes)], pending[len(outcomes) :]
         whole = [
-            _to_its_end(line, gate, reading, lease, outcome)
+            _to_its_end(line, api, reading, lease, outcome)
             for lease, outcome in zip(done, outcomes, strict=True)
         ]
         _write(line, reading, list(zip(done, whole, strict=True)))
 
 
-def _still_wanted(line: Line, reading: _Reading, leases: list[Lease]) -> list[Lease]:
+def _still_wanted(line: Line, reading: _HighLevelReading, leases: list[Lease]) -> list[Lease]:
     """Without those of orders that were to be read only because they were not known, and came."""
     sought = [lease for lease in leases if lease.wanted_version == 0 and lease.role == "detail"]
     if not sought:
@@ -163,21 +163,21 @@ def _still_wanted(line: Line, reading: _Reading, leases: list[Lease]) -> list[Le
         ids = [lease.source_id for lease in sought]
         known = records.versions(connection, line.link.location_place, reading.kind, ids)
         came = [lease for lease in sought if lease.source_id in known]
-        settled = [Confirmation(lease, None, None, None) for lease in came]
-        return leased.confirm(connection, settled, wrote=False)
+        confirmed = [Confirmation(lease, None, None, None) for lease in came]
+        return leased.confirm(connection, confirmed, wrote=False)
 
-    settled = line.worker.ledger.run(work)
-    return [lease for lease in leases if lease.id not in settled]
+    confirmed = line.worker.ledger.run(work)
+    return [lease for lease in leases if lease.id not in confirmed]
 
 
 def _maker(
-    line: Line, reading: _Reading, source_id: str, offset: int = 0
+    line: Line, reading: _HighLevelReading, source_id: str, offset: int = 0
 ) -> Callable[[Permit], Read]:
     return lambda permit: reading.reads(line, permit, source_id, offset)
 
 
 def _to_its_end(
-    line: Line, gate: Gate, reading: _Reading, lease: Lease, outcome: Outcome
+    line: Line, api: ApiCalls, reading: _HighLevelReading, lease: Lease, outcome: Outcome
 ) -> Read | SynclineError:
     """A list that is longer than a page is read on; that is rare, so one call after the other."""
     if outcome.error is not None:
@@ -185,7 +185,7 @@ def _to_its_end(
     found: Read = outcome.result  # type: ignore[assignment]  # what the reading gave
     try:
         while found.next_offset is not None:
-            more = gate.read(
+            more = api.read(
                 reading.operation, _maker(line, reading, lease.source_id, found.next_offset)
             )
             found = Read(
@@ -200,7 +200,7 @@ def _to_its_end(
 
 def _write(
     line: Line,
-    reading: _Reading,
+    reading: _HighLevelReading,
     outcomes: list[tuple[Lease, Read | SynclineError]],
 ) -> None:
     """Record what came and close the readings, in one transaction."""
@@ -251,7 +251,7 @@ def _is_whole(came: Read | SynclineError) -> bool:
 
 
 def _fail(
-    connection: Connection, reading: _Reading, lease: Lease, came: Read | SynclineError
+    connection: Connection, reading: _HighLevelReading, lease: Lease, came: Read | SynclineError
 ) -> None:
     if isinstance(came, Read):
         reason = f"{came.unreadable} of its {reading.kind}s cannot be read; see the call's answer"

@@ -79,12 +79,12 @@ def record(
     payloads: Mapping[str, Mapping[str, Any]],
     cause: Cause,
 ) -> Recorded:
-    """Record readings of one facet, by foreign id, and make due what they owe.
+    """Record readings of one facet, by foreign id, and make due what they ask for.
 
     Args:
         connection: the transaction, which the caller commits.
         link: whose records these are.
-        document: the connection's mapping, which decides what is owed.
+        document: the connection's mapping, which decides what is requested.
         kind: order, transaction or subscription.
         facet: list, event, detail or fulfillments.
         payloads: the raw rows.
@@ -125,8 +125,8 @@ def record(
                 with_items.add(key)
     records.save_facets(connection, place, kind, facet, facet_rows)
     records.save_versions(connection, place, kind, versions, cause)
-    connection_rules.owed_by(connection, link)
-    targets = requests.owe(
+    connection_rules.hold_after_requests(connection, link)
+    targets = requests.request_deliveries(
         connection,
         link,
         document,
@@ -152,7 +152,7 @@ def record(
 
 
 def _unannounced(
-    versions: Sequence[records.NewVersion], stored: Mapping[str, records.Stored]
+    versions: Sequence[records.NewVersion], stored: Mapping[str, records.StoredRecord]
 ) -> tuple[tuple[str, datetime], ...]:
     """New orders and new statuses that a list shows before an event has."""
     found = []
@@ -169,7 +169,7 @@ def _is_older(
     updated_at: datetime | None,
     facet: str,
     payload: Mapping[str, Any],
-    before: records.Stored | None,
+    before: records.StoredRecord | None,
 ) -> bool:
     """Whether what is stored of this facet is newer; of events of one state, the one sent last."""
     known, kept = (None, {}) if before is None else before.facets.get(facet, (None, {}))
@@ -196,7 +196,7 @@ def _facets(
     facet: str,
     partial: Mapping[str, Any],
     updated_at: datetime | None,
-    before: records.Stored | None,
+    before: records.StoredRecord | None,
 ) -> Facets:
     """Every facet of a record in canonical terms, with the one that has just been read."""
     facets: Facets = {facet: (updated_at, partial)}
@@ -208,7 +208,7 @@ def _facets(
 
 
 def _next(
-    key: str, merged: dict[str, Any], before: records.Stored | None
+    key: str, merged: dict[str, Any], before: records.StoredRecord | None
 ) -> records.NewVersion | None:
     """The next version, or None when the canonical form stays as it is."""
     mark = fingerprint(merged, volatile=())

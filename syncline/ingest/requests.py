@@ -13,7 +13,7 @@ from syncline.deliveries import requests, waits
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.fingerprint import fingerprint
 from syncline.flows import customers, orders, payments, subscriptions, tracking
-from syncline.flows.flow import Owed, is_held
+from syncline.flows.flow import RequestedDelivery, is_held
 from syncline.ingest.rereading import Canonical, reading_request
 from syncline.ledger import records
 from syncline.ledger.connections import Link
@@ -33,8 +33,8 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class _Books:
-    """Where and under which rules something is owed."""
+class _RequestScope:
+    """Where and under which rules something is requested."""
 
     connection: Connection
     link: Link
@@ -44,7 +44,7 @@ class _Books:
     detail_is_fresh: Collection[str]
 
 
-def owe(
+def request_deliveries(
     connection: Connection,
     link: Link,
     document: Document,
@@ -56,7 +56,7 @@ def owe(
     detail_is_fresh: Collection[str] = (),
     again: bool = False,
 ) -> frozenset[str]:
-    """Make due what versions of records owe; returns the targets that there is something for.
+    """Make due what versions of records ask for; returns the targets that there is something for.
 
     Args:
         connection: the transaction, which the caller commits.
@@ -67,195 +67,212 @@ def owe(
         cause: what showed them, all or each by its id.
         facet: the shape in which they were read; "" where nothing was read.
         detail_is_fresh: the ids of those whose details are as new as these versions.
-        again: whether they were owed before, under another mapping.
+        again: whether they were requested before, under another mapping.
     """
     if not versions:
         return frozenset()
-    books = _Books(connection, link, document, again, facet, detail_is_fresh)
-    debts = _OWED[kind](books, versions)
-    people = _people(document, kind, versions, debts)
+    scope = _RequestScope(connection, link, document, again, facet, detail_is_fresh)
+    requested = _STORED_REQUESTS[kind](scope, versions)
+    people = _people(document, kind, versions, requested)
     common = cause if isinstance(cause, str) else next(iter(cause.values()))
-    debts += _customers(books, people, common)
+    requested += _customers(scope, people, common)
     if not isinstance(cause, str):
-        debts = [replace(debt, cause=cause.get(debt.source_id)) for debt in debts]
-    requests.enqueue(connection, link.id, link.tenant, debts, common, again=again)
+        requested = [replace(request, cause=cause.get(request.source_id)) for request in requested]
+    requests.enqueue(connection, link.id, link.tenant, requested, common, again=again)
     if kind == "transaction":
-        debts += _order_statuses(books, versions, common)
+        requested += _order_statuses(scope, versions, common)
     if facet == "event":
-        requests.complete(connection, link.id, link.tenant, _told(books, versions), common)
-    return frozenset(debt.target for debt in debts if not (debt.after or debt.waits_for))
+        requests.complete(connection, link.id, link.tenant, _told(scope, versions), common)
+    return frozenset(
+        request.target for request in requested if not (request.after or request.waits_for)
+    )
 
 
-def _told(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
+def _told(scope: _RequestScope, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """Readings that need not be made, since an event told all of the order."""
-    if books.document.orders.lines != "detail":
+    if scope.document.orders.lines != "detail":
         return []
     return [
-        reading_request(books.link, one.foreign_id, "detail", one.version)
+        reading_request(scope.link, one.foreign_id, "detail", one.version)
         for one in versions
-        if one.foreign_id in books.detail_is_fresh and orders.wanted(one.canonical, books.document)
+        if one.foreign_id in scope.detail_is_fresh and orders.wanted(one.canonical, scope.document)
     ]
 
 
-def _orders(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
-    """An order owes itself, and, where money came in already, its invoice once more."""
+def _orders(scope: _RequestScope, versions: Sequence[Version]) -> list[DeliveryRequest]:
+    """An order asks for itself, and, where money came in already, its invoice once more."""
     ids = [one.foreign_id for one in versions]
-    invoiced = _standing(books, ids)
-    read = _read(books, ids)
-    asked = _asked(books, ids)
-    debts: list[DeliveryRequest] = []
+    invoiced = _standing(scope, ids)
+    read = _read(scope, ids)
+    asked = _asked(scope, ids)
+    requested: list[DeliveryRequest] = []
     for one in versions:
-        owed = orders.owes(one.canonical, books.document, detail_is_fresh=one.foreign_id in read)
-        debts += _own(books, owed, one)
+        wanted = orders.delivery_requests(
+            one.canonical, scope.document, detail_is_fresh=one.foreign_id in read
+        )
+        requested += _own(scope, wanted, one)
         is_invoiced = "invoice" in invoiced.get(one.foreign_id, ())
-        if is_invoiced and not is_held(one.canonical, books.document):
-            owed = [Owed(payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice")]
-            debts += _own(books, owed, one)
-        debts += [
-            reading_request(books.link, one.foreign_id, role, one.version)
-            for role in _asks_for(books, one.canonical)
+        if is_invoiced and not is_held(one.canonical, scope.document):
+            wanted = [
+                RequestedDelivery(
+                    payments.FLOW, orders.SOURCE_KIND, one.foreign_id, "invoice", "invoice"
+                )
+            ]
+            requested += _own(scope, wanted, one)
+        requested += [
+            reading_request(scope.link, one.foreign_id, role, one.version)
+            for role in _asks_for(scope, one.canonical)
             if role not in asked.get(one.foreign_id, ())
         ]
-    return debts
+    return requested
 
 
-def _asks_for(books: _Books, order: Canonical) -> list[str]:
+def _asks_for(scope: _RequestScope, order: Canonical) -> list[str]:
     """What must be read of an order beside itself, since no event and no list tells it."""
-    if not orders.wanted(order, books.document):
+    if not orders.wanted(order, scope.document):
         return []
     roles = []
-    if books.facet == "event" and books.document.payments.into != "none":
+    if scope.facet == "event" and scope.document.payments.into != "none":
         roles.append("transactions")
-    if books.facet != "fulfillments" and tracking.asks_for_fulfillments(order, books.document):
+    if scope.facet != "fulfillments" and tracking.asks_for_fulfillments(order, scope.document):
         roles.append("fulfillments")
     return roles
 
 
-def _transactions(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
-    """Credits and payments stand in what was owed before, so only first versions know it all."""
-    before = [one.foreign_id for one in versions if books.again or one.version > 1]
-    standing = _standing(books, before)
-    owed = {
-        one.foreign_id: payments.owes(
-            one.canonical, books.document, standing.get(one.foreign_id, ())
+def _transactions(scope: _RequestScope, versions: Sequence[Version]) -> list[DeliveryRequest]:
+    """Credits and payments depend on what was requested before; only first versions know it all."""
+    before = [one.foreign_id for one in versions if scope.again or one.version > 1]
+    standing = _standing(scope, before)
+    wanted = {
+        one.foreign_id: payments.delivery_requests(
+            one.canonical, scope.document, standing.get(one.foreign_id, ())
         )
         for one in versions
     }
-    named = [payments.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
-    # An order that changes meanwhile must see the invoice that is owed here, or be seen by us.
-    records.lock(books.connection, books.link.location_place, "order")
-    known = _known_orders(books, named)
-    debts = _missing_orders(books, named, known)
-    own = [debt for one in versions for debt in _own(books, owed[one.foreign_id], one, known)]
+    named = [payments.order_of(one.canonical) for one in versions if wanted[one.foreign_id]]
+    # An order that changes meanwhile must see the invoice that is requested here, or be seen by us.
+    records.lock(scope.connection, scope.link.location_place, "order")
+    known = _known_orders(scope, named)
+    requested = _missing_orders(scope, named, known)
+    own = [
+        request for one in versions for request in _own(scope, wanted[one.foreign_id], one, known)
+    ]
     invoices = {one.foreign_id: payments.invoice_of(one.canonical) for one in versions}
-    return debts + _waiting_for_invoices(books, own, invoices)
+    return requested + _waiting_for_invoices(scope, own, invoices)
 
 
 def _order_statuses(
-    books: _Books, versions: Sequence[Version], cause: str
+    scope: _RequestScope, versions: Sequence[Version], cause: str
 ) -> list[DeliveryRequest]:
     """Orders of which Halo's status may follow from these payments are looked at once more."""
-    if not orders.status_depends_on_payments(books.document):
+    if not orders.status_depends_on_payments(scope.document):
         return []
     named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
-    there = requests.existing_roles(books.connection, books.link.tenant, orders.FLOW, named)
-    known = _known_orders(books, there)
-    debts = [
+    there = requests.existing_roles(scope.connection, scope.link.tenant, orders.FLOW, named)
+    known = _known_orders(scope, there)
+    requested = [
         DeliveryRequest(
             flow=orders.FLOW,
             source_kind=orders.SOURCE_KIND,
             source_id=order_id,
             role="order",
             target="order",
-            place=books.link.location_place,
+            place=scope.link.location_place,
             version=version,
         )
         for order_id, version in known.items()
     ]
-    requests.enqueue(books.connection, books.link.id, books.link.tenant, debts, cause, again=True)
-    return debts
+    requests.enqueue(
+        scope.connection, scope.link.id, scope.link.tenant, requested, cause, again=True
+    )
+    return requested
 
 
 def _waiting_for_invoices(
-    books: _Books, debts: Sequence[DeliveryRequest], invoices: Mapping[str, str]
+    scope: _RequestScope, requested: Sequence[DeliveryRequest], invoices: Mapping[str, str]
 ) -> list[DeliveryRequest]:
     """Payments and credits are born waiting for an invoice that is not there yet."""
     edges = {
-        debt: (payments.FLOW, invoices[debt.source_id], "invoice")
-        for debt in debts
-        if debt.target in {"payment", "credit"}
+        request: (payments.FLOW, invoices[request.source_id], "invoice")
+        for request in requested
+        if request.target in {"payment", "credit"}
     }
-    there = waits.ready(books.connection, books.link.tenant, sorted(set(edges.values())))
+    there = waits.ready(scope.connection, scope.link.tenant, sorted(set(edges.values())))
     return [
-        replace(debt, waits_for=edges[debt]) if debt in edges and edges[debt] not in there else debt
-        for debt in debts
+        replace(request, waits_for=edges[request])
+        if request in edges and edges[request] not in there
+        else request
+        for request in requested
     ]
 
 
-def _subscriptions(books: _Books, versions: Sequence[Version]) -> list[DeliveryRequest]:
-    read = _read(books, [one.foreign_id for one in versions])
-    owed = {
-        one.foreign_id: subscriptions.owes(
-            one.canonical, books.document, detail_is_fresh=one.foreign_id in read
+def _subscriptions(scope: _RequestScope, versions: Sequence[Version]) -> list[DeliveryRequest]:
+    read = _read(scope, [one.foreign_id for one in versions])
+    wanted = {
+        one.foreign_id: subscriptions.delivery_requests(
+            one.canonical, scope.document, detail_is_fresh=one.foreign_id in read
         )
         for one in versions
     }
-    named = [subscriptions.order_of(one.canonical) for one in versions if owed[one.foreign_id]]
-    debts = _missing_orders(books, named, _known_orders(books, named))
+    named = [subscriptions.order_of(one.canonical) for one in versions if wanted[one.foreign_id]]
+    requested = _missing_orders(scope, named, _known_orders(scope, named))
     for one in versions:
-        debts += _own(books, owed[one.foreign_id], one)
-    return debts
+        requested += _own(scope, wanted[one.foreign_id], one)
+    return requested
 
 
-_OWED: dict[str, Callable[[_Books, Sequence[Version]], list[DeliveryRequest]]] = {
+_STORED_REQUESTS: dict[str, Callable[[_RequestScope, Sequence[Version]], list[DeliveryRequest]]] = {
     "order": _orders,
     "transaction": _transactions,
     "subscription": _subscriptions,
 }
 
-KINDS = tuple(_OWED)
-"""The kinds of records that owe something."""
+KINDS = tuple(_STORED_REQUESTS)
+"""The kinds of records that ask for something."""
 
 
-def _standing(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
+def _standing(scope: _RequestScope, ids: Sequence[str]) -> dict[str, set[str]]:
     if not ids:
         return {}
-    return requests.existing_roles(books.connection, books.link.tenant, payments.FLOW, ids)
+    return requests.existing_roles(scope.connection, scope.link.tenant, payments.FLOW, ids)
 
 
-def _read(books: _Books, ids: Sequence[str]) -> Collection[str]:
+def _read(scope: _RequestScope, ids: Sequence[str]) -> Collection[str]:
     """Whose detail need not be read: it is as new, or was asked for and nothing was read since."""
-    asked = _asked(books, ids)
-    return {*books.detail_is_fresh, *(key for key, roles in asked.items() if "detail" in roles)}
+    asked = _asked(scope, ids)
+    return {*scope.detail_is_fresh, *(key for key, roles in asked.items() if "detail" in roles)}
 
 
-def _asked(books: _Books, ids: Sequence[str]) -> dict[str, set[str]]:
+def _asked(scope: _RequestScope, ids: Sequence[str]) -> dict[str, set[str]]:
     """What was asked for of records beside themselves, where nothing was read that is newer."""
-    if books.facet:
+    if scope.facet:
         return {}
-    return requests.existing_roles(books.connection, books.link.tenant, orders.DETAILS, ids)
+    return requests.existing_roles(scope.connection, scope.link.tenant, orders.DETAILS, ids)
 
 
-def _known_orders(books: _Books, ids: Iterable[str | None]) -> dict[str, int]:
+def _known_orders(scope: _RequestScope, ids: Iterable[str | None]) -> dict[str, int]:
     wanted = sorted({one for one in ids if one})
-    return records.versions(books.connection, books.link.location_place, "order", wanted)
+    return records.versions(scope.connection, scope.link.location_place, "order", wanted)
 
 
 def _missing_orders(
-    books: _Books, ids: Iterable[str | None], known: Mapping[str, int]
+    scope: _RequestScope, ids: Iterable[str | None], known: Mapping[str, int]
 ) -> list[DeliveryRequest]:
     """Orders that are paid for and not known are read by id, unless a pull brings them first."""
     return [
-        replace(reading_request(books.link, order_id, "detail", 0), after=ORDER_MAY_COME)
+        replace(reading_request(scope.link, order_id, "detail", 0), after=ORDER_MAY_COME)
         for order_id in sorted({one for one in ids if one})
         if order_id not in known
     ]
 
 
 def _own(
-    books: _Books, owed: Iterable[Owed], one: Version, known: Mapping[str, int] | None = None
+    scope: _RequestScope,
+    wanted: Iterable[RequestedDelivery],
+    one: Version,
+    known: Mapping[str, int] | None = None,
 ) -> list[DeliveryRequest]:
-    """Debts of a version; those of the order that it names have that order's version."""
+    """Requests of a version; those of the order that it names have that order's version."""
     return [
         DeliveryRequest(
             flow=item.flow,
@@ -263,27 +280,27 @@ def _own(
             source_id=item.source_id,
             role=item.role,
             target=item.target,
-            place=books.link.location_place,
+            place=scope.link.location_place,
             version=one.version
             if item.source_id == one.foreign_id
             else (known or {}).get(item.source_id, 0),
         )
-        for item in owed
+        for item in wanted
         if item.flow != customers.FLOW  # they are records of their own, with their own versions
     ]
 
 
 def _people(
-    document: Document, kind: str, versions: Sequence[Version], debts: Sequence[DeliveryRequest]
+    document: Document, kind: str, versions: Sequence[Version], requested: Sequence[DeliveryRequest]
 ) -> dict[str, dict[str, Any]]:
     """The customers whom these records need, by source id, with what is known of each."""
-    owing = {debt.source_id for debt in debts}
+    requesting = {request.source_id for request in requested}
     people: dict[str, dict[str, Any]] = {}
     for one in versions:
         of_order = kind == "transaction" and payments.order_of(one.canonical)
         contact = one.canonical.get("contact")
         key = customers.key_of(contact, document)
-        if one.foreign_id in owing and key is not None and contact and not of_order:
+        if one.foreign_id in requesting and key is not None and contact and not of_order:
             people[key] = {**_filled(contact), **people.get(key, {})}
     return people
 
@@ -292,39 +309,41 @@ def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in contact.items() if value}
 
 
-def _customers(books: _Books, people: Mapping[str, Canonical], cause: str) -> list[DeliveryRequest]:
+def _customers(
+    scope: _RequestScope, people: Mapping[str, Canonical], cause: str
+) -> list[DeliveryRequest]:
     """Customers are one per tenant; the first contact that is seen names them."""
     if not people:
         return []
-    place = books.link.tenant_place
-    records.lock(books.connection, place, "customer")
-    stored = records.load(books.connection, place, "customer", list(people))
+    place = scope.link.tenant_place
+    records.lock(scope.connection, place, "customer")
+    stored = records.load(scope.connection, place, "customer", list(people))
     fresh = [
         version
         for key, contact in people.items()
         if (version := _next_customer(key, contact, stored.get(key))) is not None
     ]
-    records.save_versions(books.connection, place, "customer", fresh, cause)
+    records.save_versions(scope.connection, place, "customer", fresh, cause)
     versions = {one.foreign_id: one.version for one in fresh}
-    if books.again:
+    if scope.again:
         versions = {**{key: one.version for key, one in stored.items()}, **versions}
     return [
         DeliveryRequest(
-            flow=owed.flow,
-            source_kind=owed.source_kind,
-            source_id=owed.source_id,
-            role=owed.role,
-            target=owed.target,
+            flow=wanted.flow,
+            source_kind=wanted.source_kind,
+            source_id=wanted.source_id,
+            role=wanted.role,
+            target=wanted.target,
             place=place,
             version=version,
         )
         for key, version in versions.items()
-        for owed in customers.owes(key)
+        for wanted in customers.delivery_requests(key)
     ]
 
 
 def _next_customer(
-    key: str, contact: Canonical, before: records.Stored | None
+    key: str, contact: Canonical, before: records.StoredRecord | None
 ) -> records.NewVersion | None:
     known = {} if before is None else before.canonical
     if known and known.get("id") != contact.get("id"):

@@ -34,13 +34,13 @@ def reread(
     """
     ids = sorted(set(source_ids))
     known = records.versions(connection, link.location_place, orders.SOURCE_KIND, ids)
-    debts = [
+    requested = [
         reading_request(link, source_id, role, known.get(source_id, 0))
         for source_id in ids
         for role in roles
     ]
-    requests.enqueue(connection, link.id, link.tenant, debts, cause, again=True)
-    return frozenset(debt.target for debt in debts)
+    requests.enqueue(connection, link.id, link.tenant, requested, cause, again=True)
+    return frozenset(request.target for request in requested)
 
 
 def ask(

@@ -20,7 +20,7 @@ def read(connection: Connection, owner: str) -> list[dict[str, Any]]:
 
 
 def lock(connection: Connection, owner: str) -> None:
-    """One process at a time changes an owner's abilities, until the transaction ends."""
+    """One process at a time changes an owner's capabilities, until the transaction ends."""
     connection.execute(
         text("select pg_advisory_xact_lock(hashtextextended(:owner, 1))"), {"owner": owner}
     )

@@ -60,7 +60,7 @@ class Link:
 
     @property
     def writes(self) -> bool:
-        """Whether anything may be changed on either side by what its records owe."""
+        """Whether anything may be changed on either side by what its records ask for."""
         return self.state == "active"
 
     @property
@@ -85,11 +85,11 @@ class Link:
 
     @property
     def company_place(self) -> str | None:
-        """Where the token of the location's whole agency stands, if it is let in by that."""
+        """Where the token of the location's whole agency stands, if it authenticates with that."""
         return None if self.company_id is None else f"company:{self.company_id}"
 
     def settle(self, default: timedelta) -> timedelta:
-        """How long a doubtful delivery rests before it is looked up."""
+        """How long a doubtful delivery waits before it is looked up."""
         if self.settle_seconds is None:
             return default
         return timedelta(seconds=self.settle_seconds)
@@ -144,7 +144,7 @@ def of_location(connection: Connection, location_id: str) -> Link | None:
 
 
 def of_company(connection: Connection, company_id: str) -> list[Link]:
-    """The connections whose locations are let in by an installation of the whole agency."""
+    """The connections whose locations are accepted by an installation of the whole agency."""
     found = connection.execute(
         text(f"{_SELECT} where l.company_id = :id and l.auth = 'oauth' order by c.name"),
         {"id": company_id},
@@ -186,13 +186,13 @@ def stop(connection: Connection, link: Link, why: str) -> bool:
 def hand_over(
     connection: Connection, flows: Sequence[str], *, also_never_worked: Sequence[str] = ()
 ) -> int:
-    """Give what a stopped connection owes for its whole tenant to another one of that tenant.
+    """Give what a stopped connection has requested for its whole tenant to another of its tenant.
 
-    Else the orders of connections that work would wait for the customers of one that does not.
-    A connection that has never worked, such as one that waits for its adoption, keeps what it owes,
-    but for the flows of `also_never_worked`. Of one that rehearses only that is given away which
-    others wait for: it would write nothing by itself. What live records owe stays with those who
-    are live.
+    Else the orders of connections that work would wait for the customers of one that does not. A
+    connection that has never worked, such as one that waits for its adoption, keeps what it asks
+    for, but for the flows of `also_never_worked`. Of one that rehearses only that is given away
+    which others wait for: it would write nothing by itself. What live records ask for stays with
+    those who are live.
     """
     handed_over = _hand_over_waited_for(connection, flows)
     return (
@@ -238,10 +238,10 @@ def _hand_over_waited_for(connection: Connection, flows: Sequence[str]) -> int:
 
 
 FLOWS = "2"
-"""Raised when flows owe or render otherwise than before: every record is then looked at again."""
+"""Raised when flows request or render differently: every record is then looked at again."""
 
 RULES = "md5(mapping || :flows || case mode when 'live' then '' else mode end)"
-"""What decides what a connection owes. A mark to compare, no secret."""
+"""What decides what a connection requests. A mark to compare, no secret."""
 
 
 def is_as(connection: Connection, link: Link, *, hold: bool = False) -> bool:

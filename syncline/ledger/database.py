@@ -17,7 +17,7 @@ from syncline.errors import Again
 T = TypeVar("T")
 
 FROZEN_MS = 15_000
-"""A process that stands still in the middle of a transaction would hold its locks for ever."""
+"""A process that hangs in the middle of a transaction would hold its locks forever."""
 
 STATEMENT_TIMEOUT_MS = 60_000
 _TRIES = 6
@@ -25,7 +25,7 @@ _RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 
 
 def connect(url: str, *, connections: int = 20) -> Engine:
-    """An engine whose JSON keeps Decimals and whose statements cannot hang for ever.
+    """An engine whose JSON keeps Decimals and whose statements cannot hang forever.
 
     Args:
         url: a PostgreSQL URL; any driver part is replaced by psycopg.

@@ -1,4 +1,4 @@
-"""The history of one record: what was seen of it, what it owes, what was done by which calls."""
+"""The history of one record: what was seen of it, what it requests, which calls were made."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SeenWait:
 
 @dataclass(frozen=True, slots=True)
 class SeenDelivery:
-    """What one connection owes for the record, and what the other side confirmed of it."""
+    """What one connection requests for the record, and what the other side confirmed of it."""
 
     id: int
     connection: str

@@ -16,11 +16,11 @@ HELD_UNTIL_LIVE: Final = "held until live"
 
 _LIVE_RULES = "md5(mapping || :flows)"
 _GENTLY = f"'gently ' || {_LIVE_RULES}"
-"""All records are to be owed, but those that were delivered already are not to be written anew."""
+"""All records are to be requested, but what was delivered already is not to be written anew."""
 
 
 def under_new_rules(connection: Connection) -> list[str]:
-    """Connections at work whose rules have changed since their records were owed."""
+    """Connections at work whose rules have changed since their records were requested."""
     return list(
         connection.execute(
             text(
@@ -36,17 +36,17 @@ def under_new_rules(connection: Connection) -> list[str]:
 
 
 def rules_mark(connection: Connection, link: Link) -> str | None:
-    """Under which rules all records were owed; it changes with each record owed under old ones."""
+    """Under which rules all records were requested; each request under old ones changes it."""
     mark: str | None = connection.execute(
         text("select owed_under from connection where id = :id"), {"id": link.id}
     ).scalar_one()
     return mark
 
 
-def owed_under(connection: Connection, link: Link, since: str | None) -> bool:
-    """Note that all records were owed under the link's rules; False if those are others by now.
+def requested_under(connection: Connection, link: Link, since: str | None) -> bool:
+    """Note that all records were requested under the link's rules; False if they changed since.
 
-    So it is where a record was owed under old rules since the mark was read (`since`).
+    So it is where a record was requested under old rules since the mark was read (`since`).
     """
     return bool(
         connection.execute(
@@ -68,8 +68,8 @@ def owed_under(connection: Connection, link: Link, since: str | None) -> bool:
     )
 
 
-def owed_under_old_rules(connection: Connection, link: Link) -> bool:
-    """What was just owed may be owed under rules that are not the connection's any more.
+def requested_under_old_rules(connection: Connection, link: Link) -> bool:
+    """What was just requested may be so under rules that are not the connection's any more.
 
     Returns:
         Whether it is so: all records are to be looked at anew, gently where only the mode is new.
@@ -100,8 +100,8 @@ def forget_rules(connection: Connection, link: Link) -> None:
 def set_mode(connection: Connection, link: Link, mode: str) -> bool:
     """Let a connection work in another mode; False if it does already.
 
-    What is owed is looked at anew by it, as after a new mapping. Going live, what was delivered or
-    adopted stays as it is, unless another mapping was set since it was live last.
+    What is requested is looked at anew by it, as after a new mapping. Going live, what was
+    delivered or adopted stays as it is, unless another mapping was set since it was live last.
     """
     return bool(
         connection.execute(
@@ -123,7 +123,7 @@ def set_mode(connection: Connection, link: Link, mode: str) -> bool:
 
 
 def goes_live_gently(connection: Connection, link: Link) -> bool:
-    """Whether all records are to be owed by a new mode alone, and not by a new mapping."""
+    """Whether all records are to be requested by a new mode alone, and not by a new mapping."""
     return bool(
         connection.execute(
             text(

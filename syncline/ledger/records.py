@@ -23,7 +23,7 @@ class FacetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRecord:
     """A record as the ledger holds it, with the facets it was merged from."""
 
     foreign_id: str
@@ -71,11 +71,13 @@ def fingerprints(
     return {row.foreign_id: bytes(row.fingerprint) for row in found}
 
 
-def load(connection: Connection, place: str, kind: str, ids: Sequence[str]) -> dict[str, Stored]:
+def load(
+    connection: Connection, place: str, kind: str, ids: Sequence[str]
+) -> dict[str, StoredRecord]:
     """Records with all their facets, by foreign id."""
     parameters = {"place": place, "kind": kind, "ids": list(ids)}
     stored = {
-        row.foreign_id: Stored(
+        row.foreign_id: StoredRecord(
             row.foreign_id, row.version, row.canonical, bytes(row.fingerprint), row.updated_at, {}
         )
         for row in connection.execute(

@@ -20,7 +20,7 @@ def begin(connection: Connection, session_id: UUID, name: str) -> None:
 
 
 def beat(connection: Connection, session_id: UUID, dead_after: timedelta) -> bool:
-    """Keep a session alive; False when it is dead, which is for ever."""
+    """Keep a session alive; False when it is dead, which is forever."""
     return (
         connection.execute(
             text(

@@ -28,7 +28,7 @@ Owner = Literal["highlevel", "halo"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MappingRow:
     """One compiled row of a mapping document.
 
     Attributes:
@@ -65,7 +65,9 @@ class Mapped:
     at_create: dict[str, Any]
 
 
-def apply(rows: Iterable[Row], record: Mapping[str, Any], currency: str | None = None) -> Mapped:
+def apply(
+    rows: Iterable[MappingRow], record: Mapping[str, Any], currency: str | None = None
+) -> Mapped:
     """Render a record's mapped fields.
 
     Args:
@@ -87,7 +89,7 @@ def apply(rows: Iterable[Row], record: Mapping[str, Any], currency: str | None =
     return mapped
 
 
-def read(row: Row, record: Mapping[str, Any]) -> list[Any]:
+def read(row: MappingRow, record: Mapping[str, Any]) -> list[Any]:
     """What a row's sources read from a record, in their order; None for what is not there.
 
     Raises:
@@ -103,7 +105,7 @@ def read(row: Row, record: Mapping[str, Any]) -> list[Any]:
         ) from None
 
 
-def value_of(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
+def value_of(row: MappingRow, record: Mapping[str, Any], currency: str | None) -> Any:
     """What a row makes of a record; None where the record has nothing for it.
 
     Raises:
@@ -119,7 +121,7 @@ def value_of(row: Row, record: Mapping[str, Any], currency: str | None) -> Any:
     return None
 
 
-def values_of(rows: Iterable[Row], target: str, record: Mapping[str, Any]) -> list[str]:
+def values_of(rows: Iterable[MappingRow], target: str, record: Mapping[str, Any]) -> list[str]:
     """All texts that the row of a target makes of a record, where it may make several.
 
     Raises:
@@ -138,7 +140,7 @@ def values_of(rows: Iterable[Row], target: str, record: Mapping[str, Any]) -> li
     return [text for text in texts if text]
 
 
-def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
+def projected(rows: Iterable[MappingRow], halo: Mapping[str, Any]) -> dict[str, str]:
     """The owned fields that a body or Halo's row has, normalised for comparison."""
     return {
         row.target: _normal(row.type, value)
@@ -147,7 +149,7 @@ def projected(rows: Iterable[Row], halo: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _missing(row: Row) -> Unmappable:
+def _missing(row: MappingRow) -> Unmappable:
     return Unmappable(
         f"{row.target} is required, and the record has nothing for it.",
         field=row.target,
@@ -169,7 +171,7 @@ _TYPED: Final[Mapping[FieldType, Callable[[Any, Context], Any]]] = {
 }
 
 
-def _put(body: dict[str, Any], row: Row, value: Any) -> None:
+def _put(body: dict[str, Any], row: MappingRow, value: Any) -> None:
     if row.target.startswith(CUSTOM):
         name = row.target.removeprefix(CUSTOM)
         body.setdefault("customfields", []).append({"name": name, "value": value})

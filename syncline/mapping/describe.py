@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from syncline.errors import Unmappable
-from syncline.mapping.apply import Row, read, value_of
+from syncline.mapping.apply import MappingRow, read, value_of
 from syncline.mapping.document import Document
 from syncline.mapping.options import SECTIONS
 from syncline.mapping.shapes import FLOWS
@@ -110,7 +110,7 @@ def _statuses(name: str, document: Document) -> Iterable[DescribedOption]:
         yield DescribedOption(f"status {at}", str(row.halo), f"status in Halo for {in_words(row)}")
 
 
-def _row(prefix: str, row: Row, records: Sequence[Mapping[str, Any]]) -> DescribedRow:
+def _row(prefix: str, row: MappingRow, records: Sequence[Mapping[str, Any]]) -> DescribedRow:
     return DescribedRow(
         target=f"{prefix}{row.target}",
         source=", ".join(row.sources),
@@ -122,7 +122,7 @@ def _row(prefix: str, row: Row, records: Sequence[Mapping[str, Any]]) -> Describ
     )
 
 
-def _example(row: Row, record: Mapping[str, Any]) -> Example | None:
+def _example(row: MappingRow, record: Mapping[str, Any]) -> Example | None:
     try:
         found = read(row, record)
     except Unmappable as error:

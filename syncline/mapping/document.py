@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncline.mapping.apply import Row
+from syncline.mapping.apply import MappingRow
 from syncline.mapping.options import (
     AlertOptions,
     CustomerOptions,
@@ -44,5 +44,5 @@ class Document:
     fulfillments: FulfillmentOptions
     alerts: AlertOptions
     statuses: tuple[StatusRow, ...]
-    rows: Mapping[str, tuple[Row, ...]]
+    rows: Mapping[str, tuple[MappingRow, ...]]
     only_test_rows: bool = False

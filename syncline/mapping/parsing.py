@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from syncline.errors import BadDocument
-from syncline.mapping.apply import Owner, Row
+from syncline.mapping.apply import MappingRow, Owner
 from syncline.mapping.document import Document
 from syncline.mapping.options import (
     SECTIONS,
@@ -97,7 +97,7 @@ def problems(text: str) -> list[Problem]:
 
 
 def _read(text: str) -> tuple[Document | None, list[Problem]]:
-    reading = _Reading(text)
+    reading = _DocumentReader(text)
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -118,7 +118,7 @@ def _no_toml(error: tomllib.TOMLDecodeError, text: str) -> Problem:
     )
 
 
-class _Reading:
+class _DocumentReader:
     """One reading of a document: it goes on after a problem, to find all of them."""
 
     def __init__(self, text: str) -> None:
@@ -132,7 +132,7 @@ class _Reading:
                 self._unknown((name,), [*SECTIONS, "tables"])
         tables = self._tables(raw.get("tables", {}))
         options: dict[str, Any] = {"statuses": ()}
-        rows: dict[str, tuple[Row, ...]] = {}
+        rows: dict[str, tuple[MappingRow, ...]] = {}
         for flow, model in SECTIONS.items():
             section = self._section(flow, raw.get(flow, {}))
             fields = section.pop("field", [])
@@ -270,12 +270,12 @@ class _Reading:
                 tables[name] = {}
         return tables
 
-    def _rows(self, flow: str, written: Any, tables: Tables) -> list[Row]:
+    def _rows(self, flow: str, written: Any, tables: Tables) -> list[MappingRow]:
         if not isinstance(written, list):
             remedy = f"Write [[{flow}.field]] above each row."
             self._add((flow, "field"), f"{flow}.field is no list of rows", remedy)
             return []
-        compiled: dict[str, Row] = {}
+        compiled: dict[str, MappingRow] = {}
         for at, raw in enumerate(written):
             place = (flow, "field", at)
             if not isinstance(raw, Mapping):
@@ -293,7 +293,7 @@ class _Reading:
 
     def _row(
         self, flow: str, row: _FieldRow, bad: Collection[str], place: Place, tables: Tables
-    ) -> Row:
+    ) -> MappingRow:
         shape = FLOWS[flow]
         kind = self._type(shape, row, place)
         sources = [row.source] if isinstance(row.source, str) else row.source or []
@@ -308,7 +308,7 @@ class _Reading:
             known = " or ".join(f'"{name}"' for name in reversed(OF_SEVERAL))
             what = f"several sources need transform {known}, before any other"
             self._add((*place, "source"), what, "Add the transform, or leave one source.")
-        return Row(
+        return MappingRow(
             *(row.target, kind, row.owner, row.required),
             self._reads(sources, shape.source_of(row.target), place),
             self._steps(row.transform, tables, place) if names else (),

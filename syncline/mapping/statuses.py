@@ -43,7 +43,7 @@ class StatusRow(Options):
     ] = None
     halo: Annotated[int, Field(gt=0)]
 
-    def fits(self, standing: Standing) -> bool:
+    def fits(self, standing: OrderStanding) -> bool:
         """Whether it takes an order that stands so."""
         conditions = (
             (self.order, standing.order),
@@ -54,7 +54,7 @@ class StatusRow(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OrderStanding:
     """How an order stands: its own status in lower case, its money, its parcels."""
 
     order: str
@@ -62,7 +62,7 @@ class Standing:
     fulfillment: FulfillmentStatus
 
 
-def status_of(rows: Sequence[StatusRow], standing: Standing) -> int | None:
+def status_of(rows: Sequence[StatusRow], standing: OrderStanding) -> int | None:
     """Halo's id of the status of an order; None where the table says nothing of it."""
     return next((row.halo for row in rows if row.fits(standing)), None)
 
@@ -83,10 +83,10 @@ def in_words(row: StatusRow) -> str:
     return ", ".join(said) or "everything else"
 
 
-def _all_standings(rows: Sequence[StatusRow]) -> Iterator[Standing]:
+def _all_standings(rows: Sequence[StatusRow]) -> Iterator[OrderStanding]:
     """Each one that a row can tell apart; an order's status may be any text."""
     named = dict.fromkeys(status for row in rows for status in row.order or ())
     for standing in product(
         [*named, "\0any other"], get_args(PaymentStatus), get_args(FulfillmentStatus)
     ):
-        yield Standing(*standing)
+        yield OrderStanding(*standing)

@@ -53,8 +53,8 @@ def erase(
         raise Refused(
             "An erasure cannot be undone.", remedy="Look with --dry-run, then run it with --yes."
         )
-    with command_context(context).open() as parts:
-        done = erase_step(parts, who, dry_run=dry_run)
+    with command_context(context).open() as worker:
+        done = erase_step(worker, who, dry_run=dry_run)
     told = _Told(
         dry_run=dry_run,
         records=len(done.found.records),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from syncline.actor import actor
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.errors import Again, UnknownName
 from syncline.privacy import erase_queries
 from syncline.privacy.erase_queries import Erased
@@ -27,11 +27,11 @@ class Erasure:
     erased: Erased | None
 
 
-def erase(parts: Parts, who: str, *, dry_run: bool) -> Erasure:
+def erase(worker: WorkerContext, who: str, *, dry_run: bool) -> Erasure:
     """Erase a contact's personal data from the ledger.
 
     Args:
-        parts: what the process works with.
+        worker: what the process works with.
         who: HighLevel's id of the contact, or its e-mail address.
         dry_run: only look.
 
@@ -40,8 +40,8 @@ def erase(parts: Parts, who: str, *, dry_run: bool) -> Erasure:
         Again: a worker has something of it in its hands.
     """
     if dry_run:
-        return Erasure(parts.ledger.run(lambda c: _look(c, who)), None)
-    by = actor(parts.settings)
+        return Erasure(worker.ledger.run(lambda c: _look(c, who)), None)
+    by = actor(worker.settings)
 
     def work(connection: Connection) -> Erasure:
         connection.execute(text("set local statement_timeout = 0"))  # it looks through everything
@@ -57,7 +57,7 @@ def erase(parts: Parts, who: str, *, dry_run: bool) -> Erasure:
         words = [secrets.token_hex(12) for _ in found.records]
         return Erasure(found, erase_queries.erase(connection, found, words, by=by))
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
 def _look(connection: Connection, who: str) -> Traces:

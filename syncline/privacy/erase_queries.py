@@ -20,7 +20,7 @@ from syncline.audit.hash_chain import EMAIL, ERASED, public_of, without_personal
 from syncline.deliveries.target_rows import ACCEPTED
 from syncline.fingerprint import fingerprint
 from syncline.privacy.texts import redacted, strip_texts
-from syncline.privacy.traces import Held, Traces
+from syncline.privacy.traces import HeldRecord, Traces
 
 CUSTOMER = "customer"
 
@@ -179,7 +179,9 @@ def _bare(
     return [(row.chain, row.position) for row in found]
 
 
-def _strip_records(connection: Connection, held: Sequence[Held], renamed: dict[str, str]) -> None:
+def _strip_records(
+    connection: Connection, held: Sequence[HeldRecord], renamed: dict[str, str]
+) -> None:
     ids = [one.foreign_id for one in held]
     rows = connection.execute(
         text(
@@ -191,7 +193,7 @@ def _strip_records(connection: Connection, held: Sequence[Held], renamed: dict[s
     )
     bare = []
     for row in rows:
-        if Held(row.place, row.kind, row.foreign_id) in held:
+        if HeldRecord(row.place, row.kind, row.foreign_id) in held:
             form = without_personal(row.canonical, whole=row.kind == CUSTOMER)
             bare.append(
                 {
@@ -220,7 +222,7 @@ def _strip_records(connection: Connection, held: Sequence[Held], renamed: dict[s
     _strip_facets(connection, held)
 
 
-def _redact_records(connection: Connection, held: Sequence[Held], pattern: str) -> None:
+def _redact_records(connection: Connection, held: Sequence[HeldRecord], pattern: str) -> None:
     """Take what names the person out of records that are not about it."""
     for one in held:
         key = {"place": one.place, "kind": one.kind, "foreign_id": one.foreign_id}
@@ -241,7 +243,7 @@ def _redact_records(connection: Connection, held: Sequence[Held], pattern: str) 
         )
 
 
-def _strip_facets(connection: Connection, held: Sequence[Held]) -> None:
+def _strip_facets(connection: Connection, held: Sequence[HeldRecord]) -> None:
     """Their payloads; the fingerprints stay, so that the same reading brings nothing back."""
     rows = connection.execute(
         text(
@@ -254,7 +256,7 @@ def _strip_facets(connection: Connection, held: Sequence[Held]) -> None:
     bare = [
         {**row._asdict(), "payload": without_personal(row.payload)}
         for row in rows
-        if Held(row.place, row.kind, row.foreign_id) in held
+        if HeldRecord(row.place, row.kind, row.foreign_id) in held
     ]
     connection.execute(
         text(

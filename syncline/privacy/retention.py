@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.ledger.partitions import month_after
 
 BATCH = 5000
@@ -105,13 +105,13 @@ def drop_month(connection: Connection, month: Month) -> bool:
     return True
 
 
-def retain(parts: Parts) -> list[str]:
+def retain(worker: WorkerContext) -> list[str]:
     """Empty and drop what is too old; returns the months that are gone."""
-    settings = parts.settings
+    settings = worker.settings
     if settings.keep_payloads is not None:
         for _ in range(BATCHES):
             work = partial(empty_bodies, older_than=settings.keep_payloads, most=BATCH)
-            if parts.ledger.run(work) < BATCH:
+            if worker.ledger.run(work) < BATCH:
                 break
     kept: dict[Dropped, timedelta | None] = {
         "event": settings.keep_events,
@@ -123,7 +123,7 @@ def retain(parts: Parts) -> list[str]:
             find = partial(old_months, table=table, older_than=age)
             gone += [
                 month.table
-                for month in parts.ledger.run(find)
-                if parts.ledger.run(partial(drop_month, month=month))
+                for month in worker.ledger.run(find)
+                if worker.ledger.run(partial(drop_month, month=month))
             ]
     return gone

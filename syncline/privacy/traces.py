@@ -20,7 +20,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRecord:
     """A record about the person."""
 
     place: str
@@ -44,8 +44,8 @@ class Traces:
         pattern: what names it in texts, as `erasure_texts.pattern_of` gives it.
     """
 
-    records: tuple[Held, ...]
-    told: tuple[Held, ...]
+    records: tuple[HeldRecord, ...]
+    told: tuple[HeldRecord, ...]
     changes: tuple[int, ...]
     effects: tuple[int, ...]
     events: tuple[int, ...]
@@ -105,7 +105,7 @@ def traces(connection: Connection, who: Person) -> Traces:
         orders=[row.foreign_id for row in own if row.kind == "order"],
     )
     told = _held(connection, "kind = 'alert' and cast(canonical as text) ~* :it", it=pattern)
-    records = (*(Held(*row[:3]) for row in own), *sent)
+    records = (*(HeldRecord(*row[:3]) for row in own), *sent)
     ids = [one.foreign_id for one in records]
     given["ids"] = [*ids, *(one.foreign_id for one in told)]
     changes = _column(
@@ -148,12 +148,12 @@ def traces(connection: Connection, who: Person) -> Traces:
     )
 
 
-def _held(connection: Connection, where: str, **values: Any) -> tuple[Held, ...]:
+def _held(connection: Connection, where: str, **values: Any) -> tuple[HeldRecord, ...]:
     found = connection.execute(
         text(f"select place, kind, foreign_id from record where {where} order by 1, 2, 3"),  # noqa: S608 - conditions of ours
         values,
     )
-    return tuple(Held(*row) for row in found)
+    return tuple(HeldRecord(*row) for row in found)
 
 
 def _events(connection: Connection, ids: Sequence[str], who: Person) -> tuple[list[int], int]:

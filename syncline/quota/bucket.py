@@ -18,7 +18,7 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.quota.fairness import Fairness, queue_of
-from syncline.quota.keys import Hint, QuotaKey
+from syncline.quota.keys import QuotaHint, QuotaKey
 from syncline.quota.lanes import Lane
 
 _ATTEMPTS = 3
@@ -50,7 +50,7 @@ committed before is in it.
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class QuotaGrant:
     """What `Quota.take` gave.
 
     Attributes:
@@ -117,7 +117,7 @@ class Quota:
 
     def take(
         self, key: QuotaKey, calls: int, *, lane: Lane, connection: str, deadline: timedelta
-    ) -> Grant:
+    ) -> QuotaGrant:
         """Take up to `calls` tokens, for all windows of the key at once.
 
         Each is to be given back, whatever happens; one that never is (a dead holder) comes back
@@ -150,8 +150,8 @@ class Quota:
             lane=lane,
         )
         if granted == _UNSEEDED:
-            return Grant((), _NOT_REBUILT, key)
-        return Grant(tokens[:granted], timedelta(microseconds=wait[0]), key)
+            return QuotaGrant((), _NOT_REBUILT, key)
+        return QuotaGrant(tokens[:granted], timedelta(microseconds=wait[0]), key)
 
     def hold(self, key: QuotaKey, tokens: Sequence[str], deadline: timedelta) -> bool:
         """Whether these calls may be sent now; asked after their rows are committed.
@@ -179,7 +179,7 @@ class Quota:
         """Let nobody take or send with this key for so long: the server answered 429."""
         self._call("freeze", key, _us(for_))
 
-    def learn(self, key: QuotaKey, hint: Hint) -> None:
+    def learn(self, key: QuotaKey, hint: QuotaHint) -> None:
         """Correct the key by what an answer said: only ever to fewer calls, except a day's.
 
         A limit that the server names and that is lower than ours replaces ours until it names

@@ -41,7 +41,7 @@ class Limit:
             )
 
 
-class Allowance(NamedTuple):
+class KeyAllowance(NamedTuple):
     """What an API key may do by itself: calls in a window, and calls a day."""
 
     calls: int
@@ -54,8 +54,8 @@ class Allowance(NamedTuple):
         return f"{self.calls}/{self.seconds}"
 
 
-HIGHLEVEL_LIVE = Allowance(100, 10, 200_000)
-HIGHLEVEL_TRIAL = Allowance(25, 10, 10_000)
+HIGHLEVEL_LIVE = KeyAllowance(100, 10, 200_000)
+HIGHLEVEL_TRIAL = KeyAllowance(25, 10, 10_000)
 """Source: HighLevel's rate limits. Those of private tokens of sandbox and trial accounts are shared
 by all tokens of the account."""
 
@@ -111,7 +111,7 @@ class QuotaKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class QuotaHint:
     """What one answer said about its key's quota; None where it said nothing.
 
     Attributes:
@@ -147,7 +147,7 @@ class Hint:
 
 def highlevel_hint(
     headers: Mapping[str, str], *, now: datetime, took: timedelta = _NOTHING
-) -> Hint:
+) -> QuotaHint:
     """Read HighLevel's rate limit headers, which every direct answer carries.
 
     Args:
@@ -159,7 +159,7 @@ def highlevel_hint(
         but documented nowhere, and is a duration in milliseconds.
     """
     calls = _count(headers.get("x-ratelimit-max"))
-    return Hint(
+    return QuotaHint(
         calls=calls or None,
         window=_milliseconds(headers.get("x-ratelimit-interval-milliseconds")) or None,
         remaining=_count(headers.get("x-ratelimit-remaining")),
@@ -179,7 +179,7 @@ _HALO_LIMIT = re.compile(
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def halo_hint(text: str, headers: Mapping[str, str], *, now: datetime) -> Hint:
+def halo_hint(text: str, headers: Mapping[str, str], *, now: datetime) -> QuotaHint:
     """Read the limit that Halo names in the text of its 429, and Retry-After if it comes.
 
     Args:
@@ -193,11 +193,13 @@ def halo_hint(text: str, headers: Mapping[str, str], *, now: datetime) -> Hint:
     asked = retry_after(headers.get("retry-after"), now=now)
     found = _HALO_LIMIT.search(text)
     if found is None:
-        return Hint(retry_after=asked)
+        return QuotaHint(retry_after=asked)
     seconds = int(found["length"] or 1) * _SECONDS[found["unit"][0].lower()]
     if int(found["calls"]) == 0 or seconds == 0:
-        return Hint(retry_after=asked)
-    return Hint(calls=int(found["calls"]), window=timedelta(seconds=seconds), retry_after=asked)
+        return QuotaHint(retry_after=asked)
+    return QuotaHint(
+        calls=int(found["calls"]), window=timedelta(seconds=seconds), retry_after=asked
+    )
 
 
 def retry_after(value: str | None, *, now: datetime) -> timedelta | None:

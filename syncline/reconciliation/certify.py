@@ -14,11 +14,11 @@ from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
 from syncline.reconciliation import queries, rules
-from syncline.reconciliation.compare_rows import Compared, Scope, Sum
+from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
-from syncline.reconciliation.queries import Found, Written
-from syncline.reconciliation.read_halo import Allowance
-from syncline.reconciliation.rules import Cause, Told
+from syncline.reconciliation.queries import FoundDifference, Written
+from syncline.reconciliation.read_halo import RereadBudget
+from syncline.reconciliation.rules import Cause, FieldDifference
 
 MOST_READ = 200
 """Rows that a run reads by id to be sure that they differ."""
@@ -34,7 +34,7 @@ KIND_NAMES = {
 """Target → what it is called in a certificate."""
 
 
-class Judged(Allowance):
+class Judged(RereadBudget):
     """What a run has found so far, and how many rows it may still read by their ids.
 
     Attributes:
@@ -46,7 +46,7 @@ class Judged(Allowance):
 
     def __init__(self) -> None:
         super().__init__(MOST_READ)
-        self.found: list[Found] = []
+        self.found: list[FoundDifference] = []
         self.unconfirmed = 0
         self.unread: list[int] = []
         self.cut: set[str] = set()
@@ -61,7 +61,7 @@ class Judged(Allowance):
             self.unconfirmed += every - seen
             self.cut.add(flow)
 
-    def add(self, one: Compared, told: Sequence[Told]) -> None:
+    def add(self, one: SuspectDelivery, told: Sequence[FieldDifference]) -> None:
         """Take what a delivery differs in."""
         for each in told:
             self.found.append(_found(one, each))
@@ -79,7 +79,7 @@ def close(
     Raises:
         NoQuota: the run has gone on to another worker.
     """
-    run, owner = scope.run, reader.parts.session()
+    run, owner = scope.run, reader.worker.session()
     flows = {"orders"} | {flow_of(target) for target in targets}
     if scope.sample is None:
         flows.add(fulfillments.FLOW)
@@ -110,7 +110,7 @@ def close(
         if not closed:  # and what was written here is undone
             raise NoQuota("This reconciliation has gone on to another worker.")
 
-    reader.parts.ledger.run(work)
+    reader.worker.ledger.run(work)
 
 
 def _certificate(
@@ -200,8 +200,8 @@ def _statement(scope: Scope, judged: Judged) -> str | None:
     )
 
 
-def _found(one: Compared, told: Told) -> Found:
-    return Found(
+def _found(one: SuspectDelivery, told: FieldDifference) -> FoundDifference:
+    return FoundDifference(
         flow=one.flow,
         source_kind=one.source_kind,
         source_id=one.source_id,

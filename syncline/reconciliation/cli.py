@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
 from syncline.actor import caused
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
 from syncline.reconciliation import certificate_text, queries
@@ -41,7 +41,7 @@ _LONGEST_SLEEP = 30.0
 _SEEDS = 1 << 31
 
 
-class Format(StrEnum):
+class CertificateFormat(StrEnum):
     """How a certificate is written."""
 
     TEXT = "text"
@@ -51,7 +51,8 @@ class Format(StrEnum):
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 OneFormat = Annotated[
-    Format, typer.Option("--format", help="How the certificate is written: text, json or csv.")
+    CertificateFormat,
+    typer.Option("--format", help="How the certificate is written: text, json or csv."),
 ]
 Output = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the certificate here instead.")
@@ -77,7 +78,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draw the same rows as another run did.")
     ] = None,
-    format_: OneFormat = Format.TEXT,
+    format_: OneFormat = CertificateFormat.TEXT,
     output: Output = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say which calls would be made; make none.")
@@ -91,22 +92,22 @@ def run(
     Example: syncline reconcile run acme --period 2026-11
     """
     first, last = _days(period, since, until)
-    with command_context(context).open() as parts, _progress() as tell:
-        line = parts.open_line(name)
-        days = period_of(parts, line.link, first, last)
+    with command_context(context).open() as worker, _progress() as tell:
+        line = worker.open_line(name)
+        days = period_of(worker, line.link, first, last)
         if dry_run:
             planned = step.plan(line, days, sampled)
             show(as_json, planned, lambda: _planned(days, planned))
             return
         drawn = secrets.randbelow(_SEEDS) if seed is None else seed
-        cause = caused("reconcile run", parts.settings)
-        begun = step.begin(parts, line.link, days, cause, sample=sampled, seed=drawn)
+        cause = caused("reconcile run", worker.settings)
+        begun = step.begin(worker, line.link, days, cause, sample=sampled, seed=drawn)
         if begun is None:
             say(f"A run of {name} is owed or at work already; it goes first.")
         done = _through(line, tell)
         if begun is None:
             raise typer.Exit(WRONG_DATA)
-    _write(done, Format.JSON if as_json else format_, output)
+    _write(done, CertificateFormat.JSON if as_json else format_, output)
     raise typer.Exit(0 if (done.certificate or {}).get("clean") else WRONG_DATA)
 
 
@@ -116,13 +117,13 @@ def list_runs(context: typer.Context, name: Name, *, as_json: AsJson = False) ->
 
     Example: syncline reconcile list acme
     """
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
 
         def work(connection: Any) -> list[Run]:
             link = connections.by_name(connection, name)
             return queries.latest(connection, link.id, SHOWN)
 
-        runs = parts.ledger.run(work)
+        runs = worker.ledger.run(work)
     show(as_json, [_told(one) for one in runs], lambda: _listed(name, runs))
 
 
@@ -133,7 +134,7 @@ def show_run(
     number: Annotated[
         int | None, typer.Argument(metavar="[ID]", help="Of the list; else the last one.")
     ] = None,
-    format_: OneFormat = Format.TEXT,
+    format_: OneFormat = CertificateFormat.TEXT,
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
@@ -141,9 +142,9 @@ def show_run(
 
     Example: syncline reconcile show --format csv --output november.csv
     """
-    with command_context(context).open() as parts:
-        found = _run(parts, number)
-    _write(found, Format.JSON if as_json else format_, output)
+    with command_context(context).open() as worker:
+        found = _run(worker, number)
+    _write(found, CertificateFormat.JSON if as_json else format_, output)
     raise typer.Exit(0 if (found.certificate or {}).get("clean") else WRONG_DATA)
 
 
@@ -178,8 +179,8 @@ def _through(line: Line, tell: Tell) -> Run:
         line.worker.sleep(1)  # a worker took it over between two calls
 
 
-def _run(parts: Parts, run_id: int | None) -> Run:
-    found = parts.ledger.run(lambda c: queries.by_id(c, run_id))
+def _run(worker: WorkerContext, run_id: int | None) -> Run:
+    found = worker.ledger.run(lambda c: queries.by_id(c, run_id))
     if found is None:
         raise UnknownName(
             f"There is no run {run_id}." if run_id else "Nothing was compared yet.",
@@ -188,14 +189,14 @@ def _run(parts: Parts, run_id: int | None) -> Run:
     return found
 
 
-def _write(done: Run, format_: Format, output: Path | None) -> None:
+def _write(done: Run, format_: CertificateFormat, output: Path | None) -> None:
     certificate = done.certificate
     if certificate is None:
         say(f"Run {done.id} is {done.state}: {done.note or 'not at its end yet'}")
         return
-    if format_ is Format.JSON:
+    if format_ is CertificateFormat.JSON:
         text = jsontext.dumps({"id": done.id, **certificate}).decode()
-    elif format_ is Format.CSV:
+    elif format_ is CertificateFormat.CSV:
         text = _as_csv(certificate)
     else:
         text = "\n".join(certificate_text.lines(certificate))
@@ -219,7 +220,7 @@ def _as_csv(certificate: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def _planned(days: tuple[date, date], planned: list[step.Plan]) -> RenderableType:
+def _planned(days: tuple[date, date], planned: list[step.PlannedCalls]) -> RenderableType:
     rows = [[one.what, one.side, one.calls] for one in planned]
     total = sum(one.calls for one in planned)
     return stack(

@@ -1,4 +1,4 @@
-"""What a reconciliation compares beside rows: fulfillments, records that nothing is owed for.
+"""What a reconciliation compares beside rows: fulfillments, records that nothing is requested for.
 
 And the draw of a sample.
 """
@@ -24,7 +24,7 @@ def draw(connection: Connection, scope: Scope, targets: Collection[str], most: i
             f"""
             with s as materialized ({scope_of(target)})
             select md5(s.id || '/' || :seed) as mark, s.id from s
-            where s.settled order by 1 limit :most
+            where s.stable order by 1 limit :most
             """,  # noqa: S608 - built from constants of this module
             {**scope.given(target), "seed": scope.run.seed, "most": most},
         )
@@ -78,7 +78,7 @@ class Shipped:
     state: str
     reason: str | None
     target_id: str | None
-    settled: bool
+    stable: bool
     late: bool
     consigned: bool
     shown: bool | None
@@ -87,7 +87,7 @@ class Shipped:
 _SHIPPED = f"""
     select d.id, d.role, d.source_id, d.state, d.reason, d.target_id,
            (d.state = 'delivered' or {NEEDS_A_PERSON}) and d.target_id is not null
-               and coalesce(d.confirmed_at <= :began, true) as settled,
+               and coalesce(d.confirmed_at <= :began, true) as stable,
            {NEEDS_A_PERSON} or (d.state not in ('delivered', 'parked')
                and d.due_at < clock_timestamp() - cast(:late as interval)) as late,
            h.id is not null as consigned,
@@ -124,11 +124,11 @@ def parcels(connection: Connection, scope: Scope) -> Parcels:
         connection,
         f"""
         with s as materialized ({_SHIPPED})
-        select count(*) filter (where settled) as posted,
-               count(*) filter (where settled and consigned) as consigned,
-               count(*) filter (where settled and shown is distinct from false) as shown,
-               count(*) filter (where not settled and not late) as on_the_way,
-               min(cast(source_id as bigint)) filter (where settled) as lowest
+        select count(*) filter (where stable) as posted,
+               count(*) filter (where stable and consigned) as consigned,
+               count(*) filter (where stable and shown is distinct from false) as shown,
+               count(*) filter (where not stable and not late) as on_the_way,
+               min(cast(source_id as bigint)) filter (where stable) as lowest
         from s
         """,  # noqa: S608 - built from a constant of this module
         {**scope.given("fulfillment"), "location": scope.link.location_place},
@@ -143,7 +143,7 @@ def astray(connection: Connection, scope: Scope) -> tuple[list[Shipped], int]:
         f"""
         with s as materialized ({_SHIPPED})
         select s.*, count(*) over () as many
-        from s where settled and (not consigned or shown is false) or late
+        from s where stable and (not consigned or shown is false) or late
         order by id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         {**scope.given("fulfillment"), "location": scope.link.location_place},
@@ -152,8 +152,8 @@ def astray(connection: Connection, scope: Scope) -> tuple[list[Shipped], int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unowed:
-    """Records of a kind for which nothing is owed, by whether HighLevel calls them live."""
+class UnrequestedRecords:
+    """Records of a kind for which nothing is requested, by whether HighLevel calls them live."""
 
     kind: str
     live: bool | None
@@ -161,10 +161,10 @@ class Unowed:
     count: int
 
 
-_OWED_BY = {"order": "orders", "transaction": "payments", "subscription": "subscriptions"}
+_REQUESTED_BY = {"order": "orders", "transaction": "payments", "subscription": "subscriptions"}
 
 
-def unowed(connection: Connection, scope: Scope, kind: str) -> list[Unowed]:
+def unrequested(connection: Connection, scope: Scope, kind: str) -> list[UnrequestedRecords]:
     """Records of the period without any delivery, of transactions those in which money came in.
 
     Left out are those that were noticed only just now.
@@ -189,10 +189,10 @@ def unowed(connection: Connection, scope: Scope, kind: str) -> list[Unowed]:
             **scope.given(kind),
             "place": scope.link.location_place,
             "record_kind": kind,
-            "flow": _OWED_BY[kind],
+            "flow": _REQUESTED_BY[kind],
         },
     )
-    return [Unowed(kind, row.live, list(row.ids), row.many) for row in found]
+    return [UnrequestedRecords(kind, row.live, list(row.ids), row.many) for row in found]
 
 
 def answers_for_strangers(connection: Connection, link: Link) -> bool:

@@ -35,13 +35,14 @@ KIND_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class SuspectDelivery:
     """A delivery that may differ from what Halo holds.
 
     Attributes:
-        settled: it was confirmed before the reading began, and nobody is at it.
-        late: it needs a person, or has been owed for longer than it should be. What is held back
-            until its connection is live is neither settled nor late, and what was erased is never
+        stable: it was confirmed before the reading began, and nobody is at it.
+        late: it needs a person, or has been outstanding for longer than it should be. What is held
+            back until its connection is live is neither stable nor late, and what was erased is
+            never
             late: nothing is written of it any more.
         amount: what HighLevel's record says that the row comes to.
         held: Halo's row as it was read, None where it was not seen.
@@ -58,7 +59,7 @@ class Compared:
     reason: str | None
     projection: dict[str, Any] | None
     target_id: str | None
-    settled: bool
+    stable: bool
     late: bool
     amount: Decimal | None
     currency: str
@@ -74,7 +75,7 @@ class Scope:
         link: the connection.
         began: when the reading of Halo began.
         paid: statuses of a transaction in which money came in.
-        late: how long something may be owed before that is a difference.
+        late: how long something may be outstanding before that is a difference.
         sample: the deliveries that are looked at; None: all.
     """
 
@@ -142,7 +143,7 @@ def scope_of(target: str) -> str:
                case when d.target_id ~ '^[0-9]{{1,18}}$' then cast(d.target_id as bigint) end
                    as row_id,
                (d.state = 'delivered' or {NEEDS_A_PERSON}) and d.target_id is not null
-                   and coalesce(d.confirmed_at <= :began, true) as settled,
+                   and coalesce(d.confirmed_at <= :began, true) as stable,
                r.erased_at is null and ({NEEDS_A_PERSON} or (
                    d.state not in ('delivered', 'parked')
                    and r.changed_at < clock_timestamp() - cast(:late as interval))) as late,
@@ -186,11 +187,13 @@ def over_all(connection: Connection, sql: str, given: Mapping[str, Any]) -> Any:
 
 _COLUMNS = """
     s.id, s.flow, s.role, s.target, s.place, s.source_kind, s.source_id, s.state, s.reason,
-    s.projection, s.target_id, s.settled, s.late, s.amount, s.currency"""
-"""Of `scope_of`, as `Compared` has them."""
+    s.projection, s.target_id, s.stable, s.late, s.amount, s.currency"""
+"""Of `scope_of`, as `SuspectDelivery` has them."""
 
 
-def differing(connection: Connection, scope: Scope, target: str) -> tuple[list[Compared], int]:
+def differing(
+    connection: Connection, scope: Scope, target: str
+) -> tuple[list[SuspectDelivery], int]:
     """The deliveries of a target that are not as Halo holds them, or are not there for long.
 
     The first ones, and how many there are in all; so with everything here that is cut at `MOST`.
@@ -204,12 +207,12 @@ def differing(connection: Connection, scope: Scope, target: str) -> tuple[list[C
         from s
         left join reconciliation_row h
             on h.run_id = :run and h.kind = :kind and h.id = s.row_id
-        where s.settled and {_DIFFERS} or s.late
+        where s.stable and {_DIFFERS} or s.late
         order by s.id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         scope.given(target),
     ).all()
-    return [Compared(*row[:-1]) for row in found], _in_all(found)
+    return [SuspectDelivery(*row[:-1]) for row in found], _in_all(found)
 
 
 def _in_all(found: Sequence[Any]) -> int:
@@ -218,7 +221,7 @@ def _in_all(found: Sequence[Any]) -> int:
 
 def again(
     connection: Connection, scope: Scope, target: str, ids: Sequence[int]
-) -> dict[int, Compared]:
+) -> dict[int, SuspectDelivery]:
     """The same deliveries as they stand now, after their rows were read once more."""
     some = replace(scope, sample=ids)
     found = over_all(
@@ -231,7 +234,7 @@ def again(
         """,  # noqa: S608 - built from constants of this module
         some.given(target),
     )
-    return {row.id: Compared(*row) for row in found}
+    return {row.id: SuspectDelivery(*row) for row in found}
 
 
 def copies(connection: Connection, scope: Scope, target: str) -> tuple[dict[int, list[int]], int]:
@@ -244,7 +247,7 @@ def copies(connection: Connection, scope: Scope, target: str) -> tuple[dict[int,
         from s join reconciliation_row h
             on h.run_id = :run and h.kind = :kind and h.reference = s.reference
            and h.id <> s.row_id
-        where s.settled group by s.id order by s.id limit {MOST}
+        where s.stable group by s.id order by s.id limit {MOST}
         """,  # noqa: S608 - built from constants of this module
         scope.given(target),
     ).all()
@@ -306,7 +309,7 @@ def sums(connection: Connection, scope: Scope, target: str) -> list[Sum]:
         connection,
         f"""
         with s as materialized ({scope_of(target)}),
-        counted as (select * from s where settled or late),
+        counted as (select * from s where stable or late),
         held as (
             select c.currency as ours, h.currency, h.projection
             from counted c join reconciliation_row h
@@ -339,7 +342,7 @@ def on_the_way(connection: Connection, scope: Scope, target: str) -> tuple[int, 
         f"""
         with s as materialized ({scope_of(target)})
         select count(*) filter (where not held), count(*) filter (where held)
-        from s where not settled and not late
+        from s where not stable and not late
         """,  # noqa: S608 - built from constants of this module
         scope.given(target),
     ).one()

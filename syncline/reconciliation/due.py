@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.errors import Refused
-from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.ingest import pull_windows
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
@@ -44,15 +44,17 @@ def asked(period: str) -> tuple[date | None, date | None]:
         ) from None
 
 
-def period_of(parts: Parts, link: Link, first: date | None, last: date | None) -> tuple[date, date]:
+def period_of(
+    worker: WorkerContext, link: Link, first: date | None, last: date | None
+) -> tuple[date, date]:
     """The days to compare: those given, else the last ones; never from before the connection.
 
     Raises:
         Refused: there are none.
     """
-    today = parts.now().date()
+    today = worker.now().date()
     last = today if last is None else min(last, today)
-    wanted = first or last - timedelta(days=parts.settings.reconcile_days - 1)
+    wanted = first or last - timedelta(days=worker.settings.reconcile_days - 1)
     first = max(wanted, link.start_from)
     if first > last:
         raise Refused(
@@ -62,20 +64,20 @@ def period_of(parts: Parts, link: Link, first: date | None, last: date | None) -
     return first, last
 
 
-def due_runs(parts: Parts, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
-    """The runs whose turn has come: noted as owed, and nudged for with those that were cut."""
+def due_runs(worker: WorkerContext, connection: Connection, links: Sequence[Link]) -> list[Nudge]:
+    """The runs whose turn has come: noted as requested, and nudged for with those that were cut."""
     for link in links:
-        every = {DAILY: parts.settings.reconcile_every, WEEKLY: WEEK}
+        every = {DAILY: worker.settings.reconcile_every, WEEKLY: WEEK}
         due = pull_windows.due_readings(
             connection, link.id, {(CURSOR, band): length for band, length in every.items()}
         )
         bands = {band for _, band in due}
-        if not bands or link.start_from > parts.now().date():
+        if not bands or link.start_from > worker.now().date():
             continue
         # A tenant without reports has its lists read whole once a week, and a sample each day.
         sample = None if WEEKLY in bands or _reports(connection, link) else SAMPLE
-        period = period_of(parts, link, None, None)
-        seed = parts.now().toordinal()
+        period = period_of(worker, link, None, None)
+        seed = worker.now().toordinal()
         queries.begin(
             connection, link.id, period, f"schedule {max(bands)}", sample=sample, seed=seed
         )
@@ -83,5 +85,5 @@ def due_runs(parts: Parts, connection: Connection, links: Sequence[Link]) -> lis
 
 
 def _reports(connection: Connection, link: Link) -> bool:
-    known = Abilities.from_rows(capabilities.read(connection, link.tenant_place))
+    known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
     return known.find_way("order") is FindWay.SQL

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, NoQuota, halo_gate
-from syncline.calls.context import Line, Parts
+from syncline.calls.calls import ApiCalls, NoQuota, halo_calls
+from syncline.calls.context import Line, WorkerContext
 from syncline.errors import Absent, Again
-from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.entities.rows import read_row
 from syncline.halo.sql import readback
@@ -49,7 +49,7 @@ class Reader:
         patient: it waits for its turn, and does not go back to the ledger.
     """
 
-    parts: Parts
+    worker: WorkerContext
     line: Line
     tell: Tell
     by_currency: Mapping[int, str]
@@ -57,7 +57,7 @@ class Reader:
     calls: int = 0
     made: int = 0
     patient: bool = False
-    _gate: Gate | None = None
+    _api: ApiCalls | None = None
     _last: float | None = None
     _began: float = 0.0
 
@@ -66,7 +66,6 @@ class Reader:
         """For a line's tenant, with what is known of it.
 
         Args:
-            parts: the process's parts.
             line: the connection.
             tell: is told how far it came.
             sold_in: the currencies of HighLevel's records: of two names for one id in Halo, such
@@ -94,7 +93,7 @@ class Reader:
         limit = min(
             self.line.halo_key.limits, key=lambda one: one.calls / one.window.total_seconds()
         )
-        return limit.window / limit.calls / self.parts.settings.reconcile_share
+        return limit.window / limit.calls / self.worker.settings.reconcile_share
 
     def ask(self, query: Query) -> Any:
         """Make one call.
@@ -125,26 +124,26 @@ class Reader:
         Raises:
             Paused: the pause is longer than a task may sleep, or its time is over.
         """
-        now = self.parts.monotonic()
+        now = self.worker.monotonic()
         left = 0.0 if self._last is None else self._last + self.pause.total_seconds() - now
         if not self.patient and now - self._began > SLICE.total_seconds():
             raise Paused("Others go first.", after=timedelta(seconds=max(left, 0.0)))
         if not self.patient and left > LONGEST_PAUSE.total_seconds():
             raise Paused("Its share of the quota is used up.", after=timedelta(seconds=left))
         if left > 0:
-            self.parts.sleep(min(left, LONGEST_PAUSE.total_seconds()))
+            self.worker.sleep(min(left, LONGEST_PAUSE.total_seconds()))
 
     def _made(self, operation: str, make: Callable[[Permit], Any]) -> Any:
         failures = 0
         while True:
             try:
-                if self._gate is None:
+                if self._api is None:
                     self._sign_in()
-                assert self._gate is not None  # noqa: S101 - set right above
+                assert self._api is not None  # noqa: S101 - set right above
                 self.calls += 1
                 self.made += 1
                 self.tell("reading Halo, calls", self.made, 0)
-                return self._gate.read(operation, make)
+                return self._api.read(operation, make)
             except Again as error:
                 if isinstance(error, NoQuota):
                     self._uncount()
@@ -155,9 +154,9 @@ class Reader:
                 if failures >= MOST_TRIES:
                     raise
                 after = max(error.after, timedelta(seconds=0.05))
-                self.parts.sleep(min(after, LONGEST_PAUSE).total_seconds())
+                self.worker.sleep(min(after, LONGEST_PAUSE).total_seconds())
             finally:
-                self._last = self.parts.monotonic()
+                self._last = self.worker.monotonic()
 
     def _uncount(self) -> None:
         """The call was not made."""
@@ -166,10 +165,10 @@ class Reader:
 
     def _sign_in(self) -> None:
         fresh = not self.line.halo.signed_in
-        self._gate = halo_gate(self.line, Lane.BACKFILL)
+        self._api = halo_calls(self.line, Lane.BACKFILL)
         self.calls += 2 if fresh else 0
 
 
-def runs_reports(known: Abilities) -> bool:
+def runs_reports(known: Capabilities) -> bool:
     """Whether a tenant runs reports as far as is known: they are the best way to find rows."""
     return known.find_way("order") in {None, FindWay.SQL}

@@ -41,7 +41,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDifference:
     """A difference to write down; values as text, None where a side has nothing."""
 
     flow: str
@@ -78,7 +78,7 @@ def begin(
     sample: int | None = None,
     seed: int = 0,
 ) -> int | None:
-    """Note a run that is owed; None where one of this connection is running already."""
+    """Note a run that is requested; None where one of this connection is running already."""
     row = connection.execute(
         text(
             """
@@ -257,7 +257,7 @@ _ACCEPTED = f"""
       and d.ours is not distinct from f.ours and d.theirs is not distinct from f.theirs"""  # noqa: S608 - built from a constant of this module
 
 
-def write(connection: Connection, run: Run, found: Sequence[Found]) -> Written:
+def write(connection: Connection, run: Run, found: Sequence[FoundDifference]) -> Written:
     """Write down what a run found: new ones open, known ones with their values of now.
 
     One that was accepted with these very values stays closed; one that was marked stays marked.
@@ -384,5 +384,5 @@ def heal(
     return int(healed.rowcount)
 
 
-def _told(found: Found) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Found.__slots__}
+def _told(found: FoundDifference) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in FoundDifference.__slots__}

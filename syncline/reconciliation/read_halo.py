@@ -92,7 +92,7 @@ def read_ids(
         _keep(reader, run, kind, progress, [] if row is None else [row])
 
 
-class Allowance:
+class RereadBudget:
     """How many rows may still be read one by one."""
 
     def __init__(self, left: int) -> None:
@@ -104,7 +104,7 @@ def reread(
     kind: AnyResource,
     progress: Mapping[str, Any],
     ids: Collection[int],
-    allowed: Allowance,
+    allowed: RereadBudget,
 ) -> tuple[dict[int, dict[str, Any]], Collection[int]]:
     """Rows that seem to differ, read once more.
 
@@ -174,7 +174,7 @@ def _by_list(
     if mine.get("done"):
         return
     state = mine.get("list") or {}
-    seen = reader.parts.ledger.run(
+    seen = reader.worker.ledger.run(
         lambda c: observed_rows.ids_of(c, run.id, kind.name) if state else []
     )
     walk = ListReading(kind, floor, state, seen)
@@ -224,11 +224,11 @@ def _keep(
         money = _currencies_of_payments(connection, run, kind, rows)
         told = (_read(reader, kind, row, mine["way"], money) for row in rows)
         observed_rows.keep(connection, run.id, kind.name, told)
-        owner = reader.parts.session()
+        owner = reader.worker.session()
         if not queries.advance(connection, run.id, owner, progress, calls):
             raise NoQuota("This reconciliation has gone on to another worker.")
 
-    reader.parts.ledger.run(work)
+    reader.worker.ledger.run(work)
 
 
 def _currencies_of_payments(

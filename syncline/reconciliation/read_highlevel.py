@@ -16,15 +16,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, Outcome, highlevel_gate
-from syncline.calls.context import PARALLEL, Line, Parts
+from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
+from syncline.calls.context import PARALLEL, Line, WorkerContext
 from syncline.errors import Absent
 from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.records import RECORDS, Span, get_record, list_records
 from syncline.ingest import pull_windows, rereading
-from syncline.ingest.pull import PAGE, owe
+from syncline.ingest.pull import PAGE, request_windows
 from syncline.ingest.record import PARTIALS
 from syncline.ledger import records
 from syncline.mapping.document import Document
@@ -40,9 +40,9 @@ _COMPARED = ("amount", "currency", "status", "fulfillment_status")
 """What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
 
 
-def grace(parts: Parts) -> timedelta:
+def grace(worker: WorkerContext) -> timedelta:
     """How old a change in HighLevel is before it should have been read: two turns of the pulls."""
-    return 2 * parts.settings.pull_hot
+    return 2 * worker.settings.pull_hot
 
 
 @dataclass(slots=True)
@@ -64,15 +64,14 @@ class Counting:
     """Counts of one location, one call a kind where they agree.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         days: first and last day of creation, by UTC.
     """
 
     def __init__(self, line: Line, days: tuple[date, date]) -> None:
-        self._parts = line.worker
+        self._worker = line.worker
         self._line = line
-        self._gate = highlevel_gate(line, Lane.BACKFILL)
+        self._api = highlevel_calls(line, Lane.BACKFILL)
         # The days are asked for with a margin, as every window is.
         self._first = max(days[0] - paging.MARGIN, line.link.start_from)
         self._last = days[1] + paging.MARGIN
@@ -98,7 +97,7 @@ class Counting:
 
     def _ends(self, kind: str, head: Any, total: int) -> _Ends | None:
         """What the list's ends show; None where they do not: it does not descend by creation."""
-        newest = self._parts.now() - grace(self._parts)
+        newest = self._worker.now() - grace(self._worker)
         begins = datetime.combine(self._line.link.start_from, time(), UTC)
         young, last = self._outside(kind, head, 0, total, lambda at: at > newest)
         old, first = self._outside(kind, None, total, total, lambda at: at < begins)
@@ -136,19 +135,19 @@ class Counting:
             return list_records(self._line.highlevel, permit, RECORDS[kind], span)
 
         self.calls += 1
-        return self._gate.read(f"list {kind}s", make)
+        return self._api.read(f"list {kind}s", make)
 
     def _being_read(self, kind: str) -> bool:
         owner = self._line.link.id
-        return self._parts.ledger.run(
-            lambda c: pull_windows.are_owed(c, owner, kind, self._first, self._last)
+        return self._worker.ledger.run(
+            lambda c: pull_windows.are_requested(c, owner, kind, self._first, self._last)
         )
 
     def _ledger(self, kind: str, first: datetime | None, last: datetime | None) -> int:
         first = first or datetime.combine(self._first, time(), UTC)
         last = last or datetime.combine(self._last, time.max, UTC)
         place = self._line.link.location_place
-        return self._parts.ledger.run(
+        return self._worker.ledger.run(
             partial(records.created, place=place, kind=kind, first=first, last=last)
         )
 
@@ -171,7 +170,7 @@ def readings_of(document: Document, sampled: Iterable[tuple[str, str]]) -> list[
 def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str, Any]], int]:
     """Read the next of them in HighLevel, and set them against the ledger.
 
-    What is not as the ledger has it is owed to be read again by those who record it.
+    What is not as the ledger has it is requested to be read again by those who record it.
 
     Returns:
         How many were read, what is not as it was read, and how many changed only just now.
@@ -180,9 +179,9 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str,
         NoQuota: there is none for longer than a task may sleep.
         SynclineError: one cannot be read.
     """
-    gate: Gate = highlevel_gate(line, Lane.BACKFILL)
+    api: ApiCalls = highlevel_calls(line, Lane.BACKFILL)
     some = list(wanted[:PARALLEL])
-    outcomes = gate.read_many(
+    outcomes = api.read_many(
         [f"read {kind} again" for kind, _, _ in some], [_maker(line, one) for one in some]
     )
     done = list(zip(some, outcomes, strict=False))
@@ -278,4 +277,4 @@ def _read_again(
     elif created := held.get("created_at"):
         day = datetime.fromisoformat(str(created)).astimezone(UTC).date()
         windows = paging.windows(day, day, today=line.worker.now().date())
-        owe(connection, line.link.id, kind, windows)
+        request_windows(connection, line.link.id, kind, windows)

@@ -58,7 +58,7 @@ IN_WORDS: Mapping[Cause, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FieldDifference:
     """One difference: the cause, the field, and the three values as text."""
 
     cause: Cause
@@ -69,12 +69,12 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparedDelivery:
     """A delivery as it is compared.
 
     Attributes:
         state: its state.
-        reason: why it stands still, if it does.
+        reason: why it does not move, if it does.
         target_id: Halo's row; None where none was confirmed.
         delivered: the projection that was confirmed last, None where it is not known.
         amount: what HighLevel's record says that the row comes to; None where it says nothing.
@@ -87,19 +87,19 @@ class Row:
     amount: Decimal | None
 
 
-def undelivered(row: Row) -> Told:
+def undelivered(row: ComparedDelivery) -> FieldDifference:
     """The difference that a delivery is which did not come about."""
     state = f"{row.state}: {row.reason}" if row.reason else row.state
     ours = None if row.amount is None else _plain(row.amount)
-    return Told(Cause.NOT_DELIVERED, ROW, ours, state, _total(row.delivered or {}))
+    return FieldDifference(Cause.NOT_DELIVERED, ROW, ours, state, _total(row.delivered or {}))
 
 
 def judge(
-    row: Row,
+    row: ComparedDelivery,
     held: Mapping[str, str] | None,
     different: Sequence[Difference],
     copies: Sequence[int] = (),
-) -> list[Told]:
+) -> list[FieldDifference]:
     """Every difference between a delivery and Halo's row of now.
 
     Args:
@@ -111,22 +111,22 @@ def judge(
     delivered = row.delivered or {}
     others = ", ".join(map(str, copies)) or None
     if held is None:
-        return [Told(Cause.MISSING, ROW, row.target_id, others, _total(delivered))]
+        return [FieldDifference(Cause.MISSING, ROW, row.target_id, others, _total(delivered))]
     told = []
     if others:
         every = f"{row.target_id}, {others}"
-        told.append(Told(Cause.DOUBLED, REFERENCE, row.target_id, every, row.target_id))
+        told.append(FieldDifference(Cause.DOUBLED, REFERENCE, row.target_id, every, row.target_id))
     if held.get("voided") == "yes":
-        told.append(Told(Cause.CHANGED_IN_HALO, "voided", "no", "yes", "no"))
+        told.append(FieldDifference(Cause.CHANGED_IN_HALO, "voided", "no", "yes", "no"))
     return told + _fields(row, delivered, held, different)
 
 
 def _fields(
-    row: Row,
+    row: ComparedDelivery,
     delivered: Mapping[str, str],
     held: Mapping[str, str],
     different: Sequence[Difference],
-) -> list[Told]:
+) -> list[FieldDifference]:
     field = next((one for one in _SUMS if one in held or one in delivered), "total")
     was, ours = _number(delivered.get(field)), row.amount
     moved = ours is not None and was is not None and ours != was
@@ -137,11 +137,13 @@ def _fields(
             if ours == _number(one.got):
                 continue  # both sides say the same; what was confirmed is older than either
             cause, mine = Cause.CHANGED_ON_BOTH, _plain(ours)
-        told.append(Told(cause, one.field, mine, one.got, one.wanted))
+        told.append(FieldDifference(cause, one.field, mine, one.got, one.wanted))
     if moved and ours is not None and not any(one.field == field for one in different):
         theirs = held.get(field, delivered.get(field))
         told.append(
-            Told(Cause.CHANGED_IN_HIGHLEVEL, field, _plain(ours), theirs, delivered.get(field))
+            FieldDifference(
+                Cause.CHANGED_IN_HIGHLEVEL, field, _plain(ours), theirs, delivered.get(field)
+            )
         )
     return told
 

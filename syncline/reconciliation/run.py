@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import NoQuota
-from syncline.calls.context import Line, Parts, in_hand
+from syncline.calls.context import Line, WorkerContext, in_hand
 from syncline.errors import SynclineError
 from syncline.halo.paging import PAGE_SIZE
 from syncline.halo.sql.queries import ROWS_PER_REPORT
 from syncline.halo.sql.readback import IDS_PER_REPORT, KINDS, is_reported
 from syncline.highlevel import paging
-from syncline.ingest.pull import owe
+from syncline.ingest.pull import request_windows
 from syncline.ledger import database, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -36,7 +36,7 @@ IDS_PER_CALL = IDS_PER_REPORT
 """Rows that differ which one call reads once more, where the tenant runs reports."""
 
 LATE = timedelta(hours=1)
-"""How long something may be owed before that is a difference."""
+"""How long something may be outstanding before that is a difference."""
 
 _PARKING = timedelta(seconds=1)
 
@@ -51,7 +51,7 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedCalls:
     """The calls that a run would make: what for, to which side, at most how many."""
 
     what: str
@@ -60,7 +60,7 @@ class Plan:
 
 
 def begin(
-    parts: Parts,
+    worker: WorkerContext,
     link: Link,
     period: tuple[date, date],
     cause: str,
@@ -68,8 +68,8 @@ def begin(
     sample: int | None = None,
     seed: int = 0,
 ) -> int | None:
-    """Note a run that is owed; None where one is running already."""
-    return parts.ledger.run(
+    """Note a run that is requested; None where one is running already."""
+    return worker.ledger.run(
         lambda c: queries.begin(c, link.id, period, cause, sample=sample, seed=seed)
     )
 
@@ -113,7 +113,7 @@ def targets_of(document: Document) -> list[str]:
     return targets
 
 
-def plan(line: Line, period: tuple[date, date], sample: int | None) -> list[Plan]:
+def plan(line: Line, period: tuple[date, date], sample: int | None) -> list[PlannedCalls]:
     """The calls that a run would make, none of which is made.
 
     Lists may hold rows that others made, so of those only our own can be counted.
@@ -123,22 +123,24 @@ def plan(line: Line, period: tuple[date, date], sample: int | None) -> list[Plan
     counts = line.worker.ledger.run(
         lambda c: {target: _count(c, scope, target) for target in targets}
     )
-    planned = [Plan("HighLevel's own counts", "highlevel", len(_record_kinds(line.document)))]
+    planned = [
+        PlannedCalls("HighLevel's own counts", "highlevel", len(_record_kinds(line.document)))
+    ]
     if sample:
         most = min(sample, sum(counts.values()))
         readings = len(readings_of(line.document, [("order", "")]))
-        planned.append(Plan("HighLevel's records by id", "highlevel", most * readings))
+        planned.append(PlannedCalls("HighLevel's records by id", "highlevel", most * readings))
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
         rows = sum(many for target, many in counts.items() if KIND_OF[target] == kind)
         if not rows:
             continue
         if reports and is_reported(KINDS[kind]):
             calls = 1 if sample else -(-rows // ROWS_PER_REPORT)
-            planned.append(Plan(f"report of {kind}s", "halo", calls))
+            planned.append(PlannedCalls(f"report of {kind}s", "halo", calls))
         elif sample:
-            planned.append(Plan(f"{kind}s by id", "halo", min(rows, sample)))
+            planned.append(PlannedCalls(f"{kind}s by id", "halo", min(rows, sample)))
         else:
-            planned.append(Plan(f"list of {kind}s", "halo", -(-rows // PAGE_SIZE)))
+            planned.append(PlannedCalls(f"list of {kind}s", "halo", -(-rows // PAGE_SIZE)))
     return planned
 
 
@@ -170,16 +172,21 @@ def _reader(line: Line, run: Run, tell: Tell) -> Reader:
 
 
 def _read(
-    parts: Parts, reader: Reader, run: Run, scope: Scope, kind: str, progress: dict[str, Any]
+    worker: WorkerContext,
+    reader: Reader,
+    run: Run,
+    scope: Scope,
+    kind: str,
+    progress: dict[str, Any],
 ) -> None:
     if progress["kinds"].get(kind, {}).get("done"):
         return
     if scope.sample is not None:
-        ids = parts.ledger.run(lambda c: compare_records.rows_of(c, scope, kind))
+        ids = worker.ledger.run(lambda c: compare_records.rows_of(c, scope, kind))
         if ids:
             read_ids(reader, run, KINDS[kind], progress, ids)
         return
-    floor = parts.ledger.run(lambda c: _floor(c, scope, kind))
+    floor = worker.ledger.run(lambda c: _floor(c, scope, kind))
     if floor is not None:
         read_kind(reader, run, KINDS[kind], progress, floor)
 
@@ -194,20 +201,20 @@ def _floor(connection: Connection, scope: Scope, kind: str) -> int | None:
     return compare_rows.lowest(connection, scope, targets)
 
 
-def _progress(parts: Parts, run: Run) -> dict[str, Any]:
+def _progress(worker: WorkerContext, run: Run) -> dict[str, Any]:
     """How far the run came; anew where the rows that it had kept are not there any more."""
     progress = dict(run.progress or {})
-    kept = parts.ledger.run(lambda c: observed_rows.counted(c, run.id))
+    kept = worker.ledger.run(lambda c: observed_rows.counted(c, run.id))
     read = {kind: one.get("rows", 0) for kind, one in progress.get("kinds", {}).items()}
     if not progress or any(many and not kept.get(kind) for kind, many in read.items()):
-        began = parts.ledger.run(database.now)
+        began = worker.ledger.run(database.now)
         progress = {**progress, "began": began.isoformat(), "kinds": {}}
     return progress
 
 
-def _note(parts: Parts, run: Run, progress: dict[str, Any]) -> None:
-    owner = parts.session()
-    if not parts.ledger.run(lambda c: queries.advance(c, run.id, owner, progress, 0)):
+def _note(worker: WorkerContext, run: Run, progress: dict[str, Any]) -> None:
+    owner = worker.session()
+    if not worker.ledger.run(lambda c: queries.advance(c, run.id, owner, progress, 0)):
         raise NoQuota("This reconciliation has gone on to another worker.", after=_PARKING)
 
 
@@ -217,13 +224,13 @@ def _scope_of(line: Line, run: Run, progress: dict[str, Any]) -> Scope:
 
 
 def _sampled(
-    parts: Parts, scope: Scope, targets: list[str], most: int, progress: dict[str, Any]
+    worker: WorkerContext, scope: Scope, targets: list[str], most: int, progress: dict[str, Any]
 ) -> Scope:
     if "sample" not in progress:
-        progress["sample"] = parts.ledger.run(
+        progress["sample"] = worker.ledger.run(
             lambda c: compare_records.draw(c, scope, targets, most)
         )
-        _note(parts, scope.run, progress)
+        _note(worker, scope.run, progress)
     return replace(scope, sample=progress["sample"])
 
 
@@ -244,11 +251,11 @@ def _read_again(line: Line, scope: Scope, progress: dict[str, Any]) -> None:
 def _pull_again(
     connection: Connection, line: Line, run: Run, complete: list[dict[str, Any]]
 ) -> None:
-    """What HighLevel counts otherwise than we do is owed to be read again."""
+    """What HighLevel counts otherwise than we do is requested to be read again."""
     windows = paging.windows(run.first, run.last, today=line.worker.now().date())
     for one in complete:
         if not one["equal"]:
-            owe(connection, line.link.id, one["kind"], windows)
+            request_windows(connection, line.link.id, one["kind"], windows)
 
 
 def _record_kinds(document: Document) -> list[str]:
@@ -275,16 +282,16 @@ def _count(connection: Connection, scope: Scope, target: str) -> int:
     return sum(one.count for one in found if one.side == "highlevel")
 
 
-def _fail(parts: Parts, run: Run, reader: Reader, why: str) -> None:
-    owner, calls = parts.session(), reader.calls
-    parts.ledger.run_patiently(
+def _fail(worker: WorkerContext, run: Run, reader: Reader, why: str) -> None:
+    owner, calls = worker.session(), reader.calls
+    worker.ledger.run_patiently(
         lambda c: queries.finish(c, run.id, owner, state="failed", calls=calls, note=why),
-        sleep=parts.sleep,
+        sleep=worker.sleep,
     )
 
 
-def _leave(parts: Parts, run: Run) -> None:
-    owner = parts.session()
-    parts.ledger.run_patiently(
-        lambda c: queries.leave(c, run.id, owner, _PARKING), sleep=parts.sleep
+def _leave(worker: WorkerContext, run: Run) -> None:
+    owner = worker.session()
+    worker.ledger.run_patiently(
+        lambda c: queries.leave(c, run.id, owner, _PARKING), sleep=worker.sleep
     )

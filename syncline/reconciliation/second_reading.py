@@ -18,11 +18,11 @@ from syncline.mapping.document import Document
 from syncline.money import quantize
 from syncline.reconciliation import compare_records, compare_rows, rules
 from syncline.reconciliation.certify import KIND_NAMES, Judged, close, flow_of
-from syncline.reconciliation.compare_rows import KIND_OF, Compared, Scope, Stranger, Sum
+from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
-from syncline.reconciliation.queries import Found
+from syncline.reconciliation.queries import FoundDifference
 from syncline.reconciliation.read_halo import LIST, compared, reread
-from syncline.reconciliation.rules import Cause, Told
+from syncline.reconciliation.rules import Cause, FieldDifference
 
 _FLOW_OF = {
     "order": ("orders", "order"),
@@ -49,7 +49,7 @@ def certify(
         _judge(reader, scope, KINDS[kind], of_kind, progress, judged)
     if scope.sample is None:
         _strangers(reader, scope, targets, judged)
-        _never_owed(reader, scope, judged)
+        _never_requested(reader, scope, judged)
         _parcels(reader, scope, progress, judged)
     judged.found += [
         _uncounted(one)
@@ -87,14 +87,14 @@ def _judge(
     judged: Judged,
 ) -> None:
     """Read the rows of a kind that seem to differ once more, and judge them."""
-    run = reader.parts.ledger.run
+    run = reader.worker.ledger.run
     suspects = []
     for target in targets:
         found, every = run(partial(compare_rows.differing, scope=scope, target=target))
         judged.cut_off(flow_of(target), len(found), every)
         copies, every = run(partial(compare_rows.copies, scope=scope, target=target))
         judged.cut_off(flow_of(target), len(copies), every)
-        own = {int(one.target_id) for one in found if one.settled and one.target_id}
+        own = {int(one.target_id) for one in found if one.stable and one.target_id}
         ids = sorted({*(o.id for o in found), *copies})
         accepted = run(partial(target_rows.accepted_of, ids=ids))
         suspects.append(_Suspects(target, ids, own, copies, accepted))
@@ -116,14 +116,14 @@ def _judge_one(
     kind: AnyResource,
     way: str,
     suspects: _Suspects,
-    one: Compared,
+    one: SuspectDelivery,
     rows: Mapping[int, Mapping[str, Any]],
     read: Collection[int],
     judged: Judged,
 ) -> None:
     row_id = int(one.target_id or 0)
     others = [row for row in suspects.copies.get(one.id, ()) if row in rows]
-    if not one.settled:
+    if not one.stable:
         judged.add(one, [rules.undelivered(_row(one))] if one.late else [])
     elif row_id not in suspects.own:  # it agrees, and there are copies of it
         judged.add(one, rules.judge(_row(one), {}, [], others) if others else [])
@@ -142,7 +142,7 @@ def _judge_one(
 
 
 def _different(
-    one: Compared,
+    one: SuspectDelivery,
     held: Mapping[str, str] | None,
     row: Mapping[str, Any] | None,
     document: Document,
@@ -155,8 +155,8 @@ def _different(
     return projections.differences(one.projection, got, shape.proof)
 
 
-def _row(one: Compared) -> rules.Row:
-    return rules.Row(
+def _row(one: SuspectDelivery) -> rules.ComparedDelivery:
+    return rules.ComparedDelivery(
         state=one.state,
         reason=one.reason,
         target_id=one.target_id,
@@ -173,7 +173,7 @@ def _exact(amount: Decimal, currency: str) -> Decimal:
 
 def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Judged) -> None:
     """Rows with our reference that nobody knows, told by the first connection of the tenant."""
-    run = reader.parts.ledger.run
+    run = reader.worker.ledger.run
     if not run(lambda c: compare_records.answers_for_strangers(c, scope.link)):
         return
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
@@ -183,7 +183,7 @@ def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Jud
             target = _target_of(kind, one)
             amount = one.projection.get("total", one.projection.get("amount"))
             judged.found.append(
-                Found(
+                FoundDifference(
                     flow=flow_of(target),
                     source_kind="",
                     source_id=one.reference.removeprefix(OURS),
@@ -207,12 +207,14 @@ def _target_of(kind: str, one: Stranger) -> str:
     return "credit" if is_credit else kind
 
 
-def _never_owed(reader: Reader, scope: Scope, judged: Judged) -> None:
-    """Records that the mapping leaves out are named; those that it lets in should be owed."""
+def _never_requested(reader: Reader, scope: Scope, judged: Judged) -> None:
+    """Records that the mapping leaves out are named; those that it includes should be requested."""
     document = reader.line.document
     kinds = [one["kind"] for one in _kept_kinds(document)]
     for kind in kinds:
-        found = reader.parts.ledger.run(partial(compare_records.unowed, scope=scope, kind=kind))
+        found = reader.worker.ledger.run(
+            partial(compare_records.unrequested, scope=scope, kind=kind)
+        )
         for group in found:
             if not _wanted(kind, group.live, document):
                 name = "test " if group.live is False else "live "
@@ -221,7 +223,7 @@ def _never_owed(reader: Reader, scope: Scope, judged: Judged) -> None:
             flow, target = _FLOW_OF[kind]
             judged.cut_off(flow, len(group.ids), group.count)
             judged.found += [
-                Found(
+                FoundDifference(
                     flow, kind, source_id, target, target, None, Cause.NOT_DELIVERED,
                     rules.ROW, None, "not owed", None, None,
                 )
@@ -244,24 +246,24 @@ def _wanted(kind: str, live: bool | None, document: Document) -> bool:  # noqa: 
         return orders.wanted(record, document)
     if kind == "transaction":
         return payments.wanted(record, document)
-    return bool(subscriptions.owes(record, document))
+    return bool(subscriptions.delivery_requests(record, document))
 
 
 def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: Judged) -> None:
     """Fulfillments: the consignment is still in Halo, and HighLevel still shows what was posted."""
     if reader.line.document.fulfillments.into == "none":
         return
-    run = reader.parts.ledger.run
+    run = reader.worker.ledger.run
     kind = KINDS["consignment"]
     astray, every = run(lambda c: compare_records.astray(c, scope))
     judged.cut_off(fulfillments.FLOW, len(astray), every)
-    gone = {int(one.source_id) for one in astray if one.settled and not one.consigned}
+    gone = {int(one.source_id) for one in astray if one.stable and not one.consigned}
     rows, read = reread(reader, kind, progress["kinds"].get(kind.name, {}), gone, judged)
     for one in astray:
         told = _astray(one, int(one.source_id) in read and int(one.source_id) not in rows)
         if told is not None:
             judged.found.append(
-                Found(
+                FoundDifference(
                     fulfillments.FLOW, fulfillments.SOURCE_KIND, one.source_id, one.role,
                     fulfillments.TARGET, one.target_id, told.cause, told.field, told.ours,
                     told.theirs, told.delivered, None,
@@ -280,31 +282,31 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
         ]
 
 
-def _astray(one: compare_records.Shipped, gone: bool) -> Told | None:  # noqa: FBT001 - a fact
-    if not one.settled:
-        row = rules.Row(one.state, one.reason, None, None, None)
+def _astray(one: compare_records.Shipped, gone: bool) -> FieldDifference | None:  # noqa: FBT001 - a fact
+    if not one.stable:
+        row = rules.ComparedDelivery(one.state, one.reason, None, None, None)
         return rules.undelivered(row)
     if gone:
-        return Told(Cause.MISSING, "consignment", one.target_id, None, one.target_id)
+        return FieldDifference(Cause.MISSING, "consignment", one.target_id, None, one.target_id)
     if one.shown is False:
-        return Told(Cause.MISSING, "fulfillment", None, one.source_id, one.target_id)
+        return FieldDifference(Cause.MISSING, "fulfillment", None, one.source_id, one.target_id)
     if one.state == "parked":
-        row = rules.Row(one.state, one.reason, one.target_id, None, None)
+        row = rules.ComparedDelivery(one.state, one.reason, one.target_id, None, None)
         return rules.undelivered(row)
     return None
 
 
-def _uncounted(one: Mapping[str, Any]) -> Found:
+def _uncounted(one: Mapping[str, Any]) -> FoundDifference:
     flow, target = _FLOW_OF[one["kind"]]
-    return Found(
+    return FoundDifference(
         flow, one["kind"], one["kind"], rules.COUNT, target, None, Cause.NOT_IN_LEDGER,
         rules.COUNT, str(one["highlevel"]), str(one["ledger"]), None, None,
     )  # fmt: skip
 
 
-def _not_as_read(one: Mapping[str, Any]) -> Found:
+def _not_as_read(one: Mapping[str, Any]) -> FoundDifference:
     flow, target = _FLOW_OF[one["kind"]]
-    return Found(
+    return FoundDifference(
         flow, one["kind"], one["id"], one["kind"], target, None, Cause.NOT_IN_LEDGER,
         one["field"], one["ours"], one["theirs"], one["theirs"], None,
     )  # fmt: skip

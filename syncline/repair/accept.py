@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import highlevel_gate, patiently
+from syncline.calls.calls import highlevel_calls, patiently
 from syncline.calls.context import Line
 from syncline.deliveries import unleased
 from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
@@ -23,7 +23,7 @@ from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
-from syncline.highlevel.models import Row
+from syncline.highlevel.models import PageRecord
 from syncline.ledger import effects, records
 from syncline.quota.lanes import Lane
 from syncline.reconciliation import discrepancies
@@ -49,7 +49,7 @@ _STRANGE = "No delivery of it is known any more: run `syncline reconcile` again.
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
+class AcceptancePlan:
     """What accepting a delivery, or a difference, comes to.
 
     Attributes:
@@ -67,7 +67,7 @@ class Acceptance:
     why: str = ""
 
 
-def plan_parked(line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
+def plan_parked(line: Line, standings: Sequence[TargetRow]) -> list[AcceptancePlan]:
     """What `parked accept` would do about parked deliveries of one connection.
 
     Raises:
@@ -80,7 +80,7 @@ def plan_parked(line: Line, standings: Sequence[TargetRow]) -> list[Acceptance]:
     ]
 
 
-def plan_differences(line: Line, found: Sequence[Discrepancy]) -> list[Acceptance]:
+def plan_differences(line: Line, found: Sequence[Discrepancy]) -> list[AcceptancePlan]:
     """What `discrepancies accept` would do about differences of one connection.
 
     Raises:
@@ -101,7 +101,7 @@ def plan_differences(line: Line, found: Sequence[Discrepancy]) -> list[Acceptanc
     return plans
 
 
-def accept(line: Line, plans: Sequence[Acceptance], what: str, by: str) -> list[Acceptance]:
+def accept(line: Line, plans: Sequence[AcceptancePlan], what: str, by: str) -> list[AcceptancePlan]:
     """Do what was planned, but for what has moved on since; returns what was done of it."""
     wanted = [one for one in plans if not one.why]
     if not wanted:
@@ -110,19 +110,21 @@ def accept(line: Line, plans: Sequence[Acceptance], what: str, by: str) -> list[
 
 
 def accept_or_plan(
-    line: Line, plans: Sequence[Acceptance], what: str, *, moved_on: str, dry_run: bool
-) -> list[tuple[Acceptance, str]]:
+    line: Line, plans: Sequence[AcceptancePlan], what: str, *, moved_on: str, dry_run: bool
+) -> list[tuple[AcceptancePlan, str]]:
     """Do what was planned, if this is no dry run; returns each plan with why nothing was done."""
     done = plans if dry_run else accept(line, plans, what, actor(line.worker.settings))
     return [(plan, plan.why or ("" if plan in done else moved_on)) for plan in plans]
 
 
-def _closed(one: Discrepancy, standing: TargetRow | None) -> Acceptance:
+def _closed(one: Discrepancy, standing: TargetRow | None) -> AcceptancePlan:
     """A difference of which no delivery needs to know."""
     why = rules.why_not_accepted(one.cause)
     if why is None and rules.is_remembered(one.cause, one.field):
         why = _STRANGE
-    return Acceptance(standing, (one,), takes="It is closed; Halo stays as it is.", why=why or "")
+    return AcceptancePlan(
+        standing, (one,), takes="It is closed; Halo stays as it is.", why=why or ""
+    )
 
 
 def _group(
@@ -131,7 +133,7 @@ def _group(
     group: tuple[Discrepancy, ...],
     seen: Seen | None,
     now: Sequence[Difference],
-) -> Acceptance:
+) -> AcceptancePlan:
     """The differences of one delivery, accepted together."""
     why = ""
     for one in group:
@@ -143,11 +145,11 @@ def _group(
     if standing.state in {"due", "waiting"}:
         why = _ON_ITS_WAY
     if why:
-        return Acceptance(standing, group, why=why)
+        return AcceptancePlan(standing, group, why=why)
     fields = {one.field for one in group}
     only = None if any(one.cause == Cause.CHANGED_IN_HIGHLEVEL for one in group) else fields
     taken = _taken(line, standing, seen, now, only)
-    return Acceptance(standing, group, taken.taking, taken.takes, taken.why)
+    return AcceptancePlan(standing, group, taken.taking, taken.takes, taken.why)
 
 
 def _taken(
@@ -156,10 +158,10 @@ def _taken(
     seen: Seen | None,
     now: Sequence[Difference],
     fields: Iterable[str] | None,
-) -> Acceptance:
+) -> AcceptancePlan:
     why = _hindered(standing, seen)
     if why:
-        return Acceptance(standing, why=why)
+        return AcceptancePlan(standing, why=why)
     if standing.target == fulfillments.TARGET:
         return _fulfillment(line, standing)
     if seen is None or is_gone(seen):
@@ -167,13 +169,15 @@ def _taken(
         takes = (
             "It stays gone from Halo. A later version is looked up, and made if it is not there."
         )
-        return Acceptance(standing, taking=Taking(standing, None, told, gone=True), takes=takes)
+        return AcceptancePlan(standing, taking=Taking(standing, None, told, gone=True), takes=takes)
     accepted = rules.accepting(now, accepted_in(standing.target_meta), fields)
     left = projections.remaining(now, accepted)
     if left and standing.state == "parked":
-        return Acceptance(standing, why=f"It differs in {left[0].field} too: accept that with it.")
+        return AcceptancePlan(
+            standing, why=f"It differs in {left[0].field} too: accept that with it."
+        )
     taking = Taking(standing, standing.projection or standing.sent_projection, accepted)
-    return Acceptance(
+    return AcceptancePlan(
         standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
     )
 
@@ -192,11 +196,13 @@ def _hindered(standing: TargetRow, seen: Seen | None) -> str:
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 
 
-def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
+def _fulfillment(line: Line, standing: TargetRow) -> AcceptancePlan:
     """A consignment: what HighLevel shows of it stays, or nothing is posted of it."""
     if standing.target_id is None:
         taking = Taking(standing, None, {})
-        return Acceptance(standing, taking=taking, takes="Nothing is posted of this consignment.")
+        return AcceptancePlan(
+            standing, taking=taking, takes="Nothing is posted of this consignment."
+        )
     place = line.link.tenant_place
     known = line.worker.ledger.run(
         lambda connection: queries.consignments(connection, place, [standing.source_id])
@@ -205,7 +211,7 @@ def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
     order_id = str(consignment["order_id"])
     shown = _posted(line, order_id)
     if isinstance(shown, SynclineError):
-        return Acceptance(standing, why=str(shown))
+        return AcceptancePlan(standing, why=str(shown))
     row = next((one for one in shown if one.id == standing.target_id), None)
     told = standing.projection or standing.sent_projection or {}
     posted = {key: str(told.get(key) or "") for key in fulfillments.COMPARED}
@@ -218,15 +224,15 @@ def _fulfillment(line: Line, standing: TargetRow) -> Acceptance:
     )
     accepted = rules.accepting(now, accepted_in(standing.target_meta))
     takes = _told(now, accepted) if row is not None else "It stays gone from HighLevel."
-    return Acceptance(standing, taking=Taking(standing, posted, accepted), takes=takes)
+    return AcceptancePlan(standing, taking=Taking(standing, posted, accepted), takes=takes)
 
 
-def _posted(line: Line, order_id: str) -> Sequence[Row[Fulfillment]] | SynclineError:
-    def make(permit: Permit) -> Sequence[Row[Fulfillment]]:
+def _posted(line: Line, order_id: str) -> Sequence[PageRecord[Fulfillment]] | SynclineError:
+    def make(permit: Permit) -> Sequence[PageRecord[Fulfillment]]:
         return list_fulfillments(line.highlevel, permit, order_id)
 
-    def read() -> Sequence[Row[Fulfillment]]:
-        return highlevel_gate(line, Lane.UPKEEP).read("list fulfillments", make)
+    def read() -> Sequence[PageRecord[Fulfillment]]:
+        return highlevel_calls(line, Lane.UPKEEP).read("list fulfillments", make)
 
     try:
         return patiently(line.worker, read)
@@ -244,8 +250,8 @@ def _told(now: Iterable[Difference], accepted: Mapping[str, list[str]]) -> str:
 
 
 def _accept(
-    connection: Connection, line: Line, plans: Sequence[Acceptance], what: str, by: str
-) -> list[Acceptance]:
+    connection: Connection, line: Line, plans: Sequence[AcceptancePlan], what: str, by: str
+) -> list[AcceptancePlan]:
     found = [one for plan in plans for one in plan.discrepancies]
     held = discrepancies.hold(connection, found)
     mine = [plan for plan in plans if all(one.id in held for one in plan.discrepancies)]
@@ -270,13 +276,13 @@ def _accept(
     return done
 
 
-def _subject(plan: Acceptance) -> str:
+def _subject(plan: AcceptancePlan) -> str:
     if plan.discrepancies:
         return plan.discrepancies[0].source_id
     return "" if plan.standing is None else plan.standing.source_id
 
 
-def _before(plan: Acceptance) -> dict[str, object]:
+def _before(plan: AcceptancePlan) -> dict[str, object]:
     before: dict[str, object] = {"differences": [values(one) for one in plan.discrepancies]}
     if plan.standing is not None:
         before |= {

@@ -36,7 +36,7 @@ app.command("mark")(mark)
 app.command("reopen")(reopen)
 
 
-class State(StrEnum):
+class DiscrepancyState(StrEnum):
     """What became of a difference."""
 
     OPEN = "open"
@@ -61,7 +61,7 @@ class _Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownDiscrepancy:
     discrepancy: Discrepancy
     means: str
     apply: str
@@ -76,7 +76,8 @@ def list_discrepancies(
     flow: OfFlow = None,
     since: Since = None,
     state: Annotated[
-        State | None, typer.Option("--state", help="In this state; else open and marked ones.")
+        DiscrepancyState | None,
+        typer.Option("--state", help="In this state; else open and marked ones."),
     ] = None,
     most: Annotated[int, typer.Option("--limit", min=1, help="Show so many at most.")] = 50,
     as_json: AsJson = False,
@@ -102,8 +103,8 @@ def list_discrepancies(
         ]
         return _Listed(found, sum(many.values()) - len(found), counts)
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     show(as_json, found, lambda: _render(found))
 
 
@@ -126,13 +127,13 @@ def show_discrepancy(
         found = [] if number is None else discrepancies.listed(database, Only(ids=[number]))
         return found or discrepancies.listed(database, Only(record=wanted))
 
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(work)
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(work)
     if not found:
         raise UnknownName(
             f"There is no difference {wanted!r}.", remedy="See `syncline discrepancies list`."
         )
-    shown = [_Shown(one, IN_WORDS[Cause(one.cause)], _apply(one)) for one in found]
+    shown = [_ShownDiscrepancy(one, IN_WORDS[Cause(one.cause)], _apply(one)) for one in found]
     show(as_json, shown, lambda: stack(*(_render_one(one) for one in shown)))
 
 
@@ -156,7 +157,7 @@ def _render(found: _Listed) -> RenderableType:
     )
 
 
-def _render_one(shown: _Shown) -> RenderableType:
+def _render_one(shown: _ShownDiscrepancy) -> RenderableType:
     one = shown.discrepancy
     ours, theirs = values_of(one)
     facts = {

@@ -54,7 +54,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _DecisionReport:
     dry_run: bool
     decided: int
     left: int
@@ -104,9 +104,9 @@ def apply(
             for one in plans
         ]
 
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
         ask = None if dry_run else "Write our value again for {}?"
-        decided = _DIFFERENCES.each(parts, parts.ledger.run(choose), step, ask=ask, yes=yes)
+        decided = _DIFFERENCES.each(worker, worker.ledger.run(choose), step, ask=ask, yes=yes)
     _show(decided, "applied", dry_run=dry_run, as_json=as_json)
 
 
@@ -149,9 +149,9 @@ def accept(
             for one in plan.discrepancies
         ]
 
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
         ask = None if dry_run else "Take Halo's value for {}?"
-        decided = _DIFFERENCES.each(parts, parts.ledger.run(choose), step, ask=ask, yes=yes)
+        decided = _DIFFERENCES.each(worker, worker.ledger.run(choose), step, ask=ask, yes=yes)
     _show(decided, "accepted", dry_run=dry_run, as_json=as_json)
 
 
@@ -172,10 +172,10 @@ def mark(
         raise Refused(
             "The note is empty.", remedy="Say in a few words why the difference may stay."
         )
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda database: _numbered(database, numbers))
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(lambda database: _numbered(database, numbers))
         if not dry_run:
-            marking.mark(parts, found, note.strip(), actor(parts.settings))
+            marking.mark(worker, found, note.strip(), actor(worker.settings))
     say(f"{_DIFFERENCES.sentence(len(found), 'marked as known', dry_run=dry_run)}.")
 
 
@@ -191,11 +191,11 @@ def reopen(
 
     Example: syncline discrepancies reopen 12
     """
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda database: _numbered(database, numbers, DECIDED))
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(lambda database: _numbered(database, numbers, DECIDED))
         done = len(found)
         if not dry_run:
-            done = len(marking.reopen(parts, found, actor(parts.settings)))
+            done = len(marking.reopen(worker, found, actor(worker.settings)))
     say(f"{_DIFFERENCES.sentence(done, 'open again', dry_run=dry_run)}.")
     if done < len(found):
         say("The others were found again meanwhile: see `syncline discrepancies list`.")
@@ -211,13 +211,13 @@ def _numbered(
 def _show(decided: Sequence[Decided], state: str, *, dry_run: bool, as_json: bool) -> None:
     plans = sorted(decided, key=lambda one: one.discrepancy.id)
     left = sum(bool(one.why) for one in plans)
-    told = _Report(dry_run, len(plans) - left, left, plans)
+    told = _DecisionReport(dry_run, len(plans) - left, left, plans)
     show(as_json, told, lambda: _render(told, state))
     if left:
         raise typer.Exit(WRONG_DATA)
 
 
-def _render(told: _Report, state: str) -> RenderableType:
+def _render(told: _DecisionReport, state: str) -> RenderableType:
     if not told.plans:
         return plain("There is no such difference.")
     rows = [

@@ -1,4 +1,4 @@
-"""A row of Halo that stands twice: the extra one is removed, where that is no guess.
+"""A row of Halo that exists twice: the extra one is removed, where that is no guess.
 
 It must carry our reference as the delivered one does, be the only other one, and have nothing
 hanging on it. All of that is read right before.
@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import list_rows
-from syncline.halo.models import HaloRow, InvoiceRow, OrderRow
+from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow
 from syncline.ledger import effects
 from syncline.quota.lanes import Lane
 from syncline.reconciliation import discrepancies
@@ -54,10 +54,10 @@ def find_extra(line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra 
         SynclineError: Halo could not be asked.
     """
     target = TARGETS[standing.target]
-    gate = halo_gate(line, Lane.UPKEEP)
+    api = halo_calls(line, Lane.UPKEEP)
     reference = target.reference(standing.source_id, standing.role)
     way = capabilities.known(line).find_way(target.name) or FindWay.PAGES
-    found = find(line, gate, target, way, [reference])
+    found = find(line, api, target, way, [reference])
     ids = sorted({row.id for row in found.rows[reference]})
     if standing.target_id is None or int(standing.target_id) not in ids:
         which = ", ".join(map(str, ids)) or "none"
@@ -74,7 +74,7 @@ def find_extra(line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra 
             "ones in Halo."
         )
     extra = Extra(target.path, others[0], reference, standing)
-    why = _hangs_on(line, gate, extra)
+    why = _hangs_on(line, api, extra)
     if why is not None:
         return why
     return extra if delete_extra else _SAY_SO.format(extra=extra.row_id, ours=standing.target_id)
@@ -89,19 +89,19 @@ def remove_extra(line: Line, one: Discrepancy, extra: Extra, by: str) -> str:
     Raises:
         SynclineError: Halo could not be asked.
     """
-    gate = halo_gate(line, Lane.UPKEEP)
-    why = _hangs_on(line, gate, extra)
+    api = halo_calls(line, Lane.UPKEEP)
+    why = _hangs_on(line, api, extra)
     if why is not None:
         return why
     if not line.worker.ledger.run(lambda connection: _decide(connection, line, one, extra, by)):
         return "Somebody else has decided about it meanwhile."
     path = f"{extra.path}/{extra.row_id}"
-    outcome = gate.read_many(
+    outcome = api.read_many(
         [f"DELETE {extra.path}/id"], [lambda permit: line.halo.delete(path, permit)]
     )[0]
     if isinstance(outcome.error, Absent):
         return ""
-    if outcome.error is not None and not _is_away(line, gate, extra, outcome.error):
+    if outcome.error is not None and not _is_away(line, api, extra, outcome.error):
         return str(outcome.error)
     line.worker.ledger.run(lambda connection: _note(connection, line, extra, outcome.call_id, by))
     return ""
@@ -137,15 +137,15 @@ def _note(connection: Connection, line: Line, extra: Extra, call_id: UUID, by: s
     )
 
 
-def _is_away(line: Line, gate: Gate, extra: Extra, error: SynclineError) -> bool:
+def _is_away(line: Line, api: ApiCalls, extra: Extra, error: SynclineError) -> bool:
     """Whether a removal of unknown outcome took effect."""
-    return isinstance(error, Doubtful) and _read(line, gate, extra) is None
+    return isinstance(error, Doubtful) and _read(line, api, extra) is None
 
 
-def _read(line: Line, gate: Gate, extra: Extra) -> HaloRow | None:
+def _read(line: Line, api: ApiCalls, extra: Extra) -> HaloRow | None:
     target = TARGETS[extra.standing.target]
     try:
-        return gate.read(
+        return api.read(
             f"GET {target.path}/id",
             lambda permit: target.reads(line.halo, permit, extra.row_id),
         )
@@ -153,17 +153,17 @@ def _read(line: Line, gate: Gate, extra: Extra) -> HaloRow | None:
         return None
 
 
-def _hangs_on(line: Line, gate: Gate, extra: Extra) -> str | None:
+def _hangs_on(line: Line, api: ApiCalls, extra: Extra) -> str | None:
     """Why the row must not be removed; None where nothing speaks against it."""
-    row = _read(line, gate, extra)
+    row = _read(line, api, extra)
     said = f"Row {extra.row_id} is not removed: "
     target = TARGETS[extra.standing.target]
     if row is None:
         return f"{said}it is gone by now. Run `syncline reconcile` again."
     if str(row.raw.get(target.key) or "").strip() != extra.reference:
         return f"{said}it does not carry {extra.reference} any more."
-    if isinstance(row, OrderRow):
-        return _on_order(line, gate, row, said)
+    if isinstance(row, HaloOrderRow):
+        return _on_order(line, api, row, said)
     if isinstance(row, InvoiceRow) and _is_paid(row):
         return f"{said}payments or credits stand on it. Take them off in Halo first."
     return None
@@ -173,12 +173,12 @@ def _is_paid(row: InvoiceRow) -> bool:
     return bool(row.raw.get("payments") or row.amountpaid)
 
 
-def _on_order(line: Line, gate: Gate, row: OrderRow, said: str) -> str | None:
+def _on_order(line: Line, api: ApiCalls, row: HaloOrderRow, said: str) -> str | None:
     if any(one.consignment_ids or one.quantity_shipped for one in row.lines):
         return f"{said}goods were sent on it. Decide in Halo."
     if row.raw.get("lines") is None:
         return f"{said}Halo does not show its lines."
-    invoiced = _invoices_of(line, gate, row.id)
+    invoiced = _invoices_of(line, api, row.id)
     if invoiced is None:
         return f"{said}Halo does not tell whether it was invoiced."
     if invoiced:
@@ -186,13 +186,13 @@ def _on_order(line: Line, gate: Gate, row: OrderRow, said: str) -> str | None:
     return None
 
 
-def _invoices_of(line: Line, gate: Gate, order_id: int) -> list[int] | None:
+def _invoices_of(line: Line, api: ApiCalls, order_id: int) -> list[int] | None:
     """The invoices of an order; None where the answer shows that the filter was not applied.
 
     Source: parameter `salesorder_id` of GET /Invoice.
     """
     params = {"salesorder_id": str(order_id), **INVOICE.filters}
-    rows = gate.read(
+    rows = api.read(
         f"GET {INVOICE.path}", lambda permit: list_rows(line.halo, permit, INVOICE, params)
     )
     if any(row.salesorder_id != order_id for row in rows):

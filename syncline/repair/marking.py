@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.deliveries import target_rows, unleased
 from syncline.deliveries.target_rows import ACCEPTED, accepted_in
 from syncline.ledger import effects
@@ -15,7 +15,7 @@ from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.repair import rules
 
 
-def mark(parts: Parts, found: Sequence[Discrepancy], note: str, by: str) -> set[int]:
+def mark(worker: WorkerContext, found: Sequence[Discrepancy], note: str, by: str) -> set[int]:
     """Say that differences are known: they stay and are counted, and nobody is told any more."""
 
     def work(connection: Connection) -> set[int]:
@@ -24,10 +24,10 @@ def mark(parts: Parts, found: Sequence[Discrepancy], note: str, by: str) -> set[
         _tell(connection, "discrepancies mark", found, done, by, "marked", note)
         return done
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
-def reopen(parts: Parts, found: Sequence[Discrepancy], by: str) -> set[int]:
+def reopen(worker: WorkerContext, found: Sequence[Discrepancy], by: str) -> set[int]:
     """Take a decision back; what was accepted of Halo's rows is forgotten."""
 
     def work(connection: Connection) -> set[int]:
@@ -38,7 +38,7 @@ def reopen(parts: Parts, found: Sequence[Discrepancy], by: str) -> set[int]:
         _tell(connection, "discrepancies reopen", found, done, by, "open", None)
         return done
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
 def _forget(connection: Connection, tenant_id: int, found: Sequence[Discrepancy]) -> None:

@@ -32,7 +32,7 @@ _BACK = "The row is in Halo: run `syncline reconcile` again."
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RepairPlan:
     """What is to be done about a difference.
 
     Attributes:
@@ -69,7 +69,9 @@ class _Look:
         return self.standings.get(one.edge)
 
 
-def plan(line: Line, found: Sequence[Discrepancy], *, delete_extra: bool = False) -> list[Plan]:
+def plan(
+    line: Line, found: Sequence[Discrepancy], *, delete_extra: bool = False
+) -> list[RepairPlan]:
     """What `apply` would do about differences of one connection, Halo's rows read once more.
 
     Raises:
@@ -112,7 +114,7 @@ def _act(one: Discrepancy, standing: TargetRow | None) -> tuple[Act | None, str]
     if act is None or act is Act.READ:
         return act, why
     if standing is None:
-        return (act, "") if act is Act.OWE else (None, _STRANGE)
+        return (act, "") if act is Act.REQUEST else (None, _STRANGE)
     if why := hindered(standing):
         return None, why
     if act is Act.MAKE and standing.state in {"due", "waiting"}:
@@ -120,15 +122,15 @@ def _act(one: Discrepancy, standing: TargetRow | None) -> tuple[Act | None, str]
     return act, ""
 
 
-def _planned(line: Line, one: Discrepancy, looked: _Look, *, delete_extra: bool) -> Plan:
+def _planned(line: Line, one: Discrepancy, looked: _Look, *, delete_extra: bool) -> RepairPlan:
     act, why = looked.acts[one.id]
     standing = looked.of(one)
     if act is None:
-        return Plan(one, None, why=why)
+        return RepairPlan(one, None, why=why)
     if act is Act.READ:
         return _reading(one)
-    if act is Act.OWE or standing is None:
-        return Plan(one, act, (_owed(one),), standing=standing)
+    if act is Act.REQUEST or standing is None:
+        return RepairPlan(one, act, (_request_text(one),), standing=standing)
     if act is Act.REMOVE:
         return _removing(line, one, standing, delete_extra=delete_extra)
     seen = looked.seen.get(standing.id)
@@ -137,39 +139,45 @@ def _planned(line: Line, one: Discrepancy, looked: _Look, *, delete_extra: bool)
     return _making(line, one, standing, seen)
 
 
-def _removing(line: Line, one: Discrepancy, standing: TargetRow, *, delete_extra: bool) -> Plan:
+def _removing(
+    line: Line, one: Discrepancy, standing: TargetRow, *, delete_extra: bool
+) -> RepairPlan:
     extra = find_extra(line, standing, delete_extra=delete_extra)
     if isinstance(extra, str):
-        return Plan(one, None, why=extra)
+        return RepairPlan(one, None, why=extra)
     writes = (f"DELETE {extra.path}/{extra.row_id}, which carries {extra.reference} too",)
-    return Plan(one, Act.REMOVE, writes, standing=standing, extra=extra)
+    return RepairPlan(one, Act.REMOVE, writes, standing=standing, extra=extra)
 
 
-def _reading(one: Discrepancy) -> Plan:
+def _reading(one: Discrepancy) -> RepairPlan:
     if one.source_kind not in pull.KINDS:
-        return Plan(one, None, why=f"HighLevel has no list of {one.source_kind}s to be read again.")
-    return Plan(one, Act.READ, (f"read {one.source_kind}s of {one.first} to {one.last} again",))
+        return RepairPlan(
+            one, None, why=f"HighLevel has no list of {one.source_kind}s to be read again."
+        )
+    return RepairPlan(
+        one, Act.READ, (f"read {one.source_kind}s of {one.first} to {one.last} again",)
+    )
 
 
 def _overwriting(
     one: Discrepancy, standing: TargetRow, seen: Seen | None, different: Sequence[Difference]
-) -> Plan:
+) -> RepairPlan:
     if seen is None or is_gone(seen):
-        return Plan(one, None, why=_GONE)
+        return RepairPlan(one, None, why=_GONE)
     if isinstance(seen, Exception):
-        return Plan(one, None, why=str(seen))
+        return RepairPlan(one, None, why=str(seen))
     wanted = standing.projection or standing.sent_projection or {}
     why = rules.moved_on(one.field, one.theirs, wanted, different)
     if why is not None:
-        return Plan(one, None, why=why)
+        return RepairPlan(one, None, why=why)
     told = f"{one.field}: {one.ours or 'none'} in place of {one.theirs or 'none'}"
-    return Plan(one, Act.WRITE, (f"{_update(standing)}, {told}",), standing=standing)
+    return RepairPlan(one, Act.WRITE, (f"{_update(standing)}, {told}",), standing=standing)
 
 
-def _making(line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None) -> Plan:
+def _making(line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None) -> RepairPlan:
     """Make a lost row again, and have what names it follow: written again, or made with it."""
     if seen is not None and not is_gone(seen):
-        return Plan(one, None, why=str(seen) if isinstance(seen, Exception) else _BACK)
+        return RepairPlan(one, None, why=str(seen) if isinstance(seen, Exception) else _BACK)
     made, again = [standing], []
     newest = [standing]
     while newest:
@@ -178,22 +186,24 @@ def _making(line: Line, one: Discrepancy, standing: TargetRow, seen: Seen | None
         newest = []
         for other in named:
             if other.state in IN_HAND:
-                return Plan(one, None, why=f"Its {other.target} is being written: try again soon.")
+                return RepairPlan(
+                    one, None, why=f"Its {other.target} is being written: try again soon."
+                )
             if is_gone(held.get(other.id)):
                 newest.append(other)
             elif isinstance(failure := held.get(other.id), Exception):
-                return Plan(one, None, why=f"Its {other.target} could not be read: {failure}")
+                return RepairPlan(one, None, why=f"Its {other.target} could not be read: {failure}")
             elif other.target_id is not None:
                 again.append(other)
         made += newest
     writes = [f"{_create(other)}, looked up before" for other in made]
     writes += [f"{_update(other)}, to name the new row" for other in again]
-    return Plan(
+    return RepairPlan(
         one, Act.MAKE, tuple(writes), standing=standing, again=tuple(again), made=tuple(made)
     )
 
 
-def _owed(one: Discrepancy) -> str:
+def _request_text(one: Discrepancy) -> str:
     if one.target not in TARGETS:
         return f"POST {one.target} of {one.source_kind} {one.source_id}, once more"
     reference = TARGETS[one.target].reference(one.source_id, one.role)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import Outcome, halo_gate, patiently
+from syncline.calls.calls import Outcome, halo_calls, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.deliveries import target_rows
 from syncline.deliveries.target_rows import TargetRow
@@ -28,12 +28,12 @@ def look(line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
     """Read the target rows of deliveries that have one, by the delivery's number.
 
     Raises:
-        SynclineError: nobody is let in, or a call that may be repeated failed again and again.
+        SynclineError: authentication failed, or a call that may be repeated failed again and again.
     """
     open_ = [one for one in standings if one.target_id is not None and one.target in TARGETS]
     seen: dict[int, Seen] = {}
     while open_:
-        outcomes = patiently(line.worker, lambda: _wave(line, open_[:PARALLEL]))  # noqa: B023 - run at once
+        outcomes = patiently(line.worker, lambda: _batch(line, open_[:PARALLEL]))  # noqa: B023 - run at once
         for one, outcome in zip(open_, outcomes, strict=False):
             seen[one.id] = outcome.error or outcome.result.raw  # type: ignore[attr-defined]  # a row of Halo
         open_ = open_[len(outcomes) :]
@@ -81,11 +81,12 @@ def depending_on(line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:
     )
 
 
-def _wave(line: Line, wave: list[TargetRow]) -> list[Outcome]:
-    """One wave of readings; a passing failure is raised only where it is that of the first."""
-    gate = halo_gate(line, Lane.UPKEEP)
-    outcomes = gate.read_many(
-        [f"GET {TARGETS[one.target].path}/id" for one in wave], [_reader(line, one) for one in wave]
+def _batch(line: Line, batch: list[TargetRow]) -> list[Outcome]:
+    """One batch of readings; a passing failure is raised only where it is that of the first."""
+    api = halo_calls(line, Lane.UPKEEP)
+    outcomes = api.read_many(
+        [f"GET {TARGETS[one.target].path}/id" for one in batch],
+        [_reader(line, one) for one in batch],
     )
     if isinstance(outcomes[0].error, Again):
         raise outcomes[0].error

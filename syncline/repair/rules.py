@@ -26,7 +26,7 @@ class Act(StrEnum):
 
     MAKE = "make again"
     WRITE = "write again"
-    OWE = "owe again"
+    REQUEST = "owe again"
     READ = "read again"
     REMOVE = "remove the extra row"
 
@@ -35,9 +35,9 @@ _ACTS: Final[Mapping[str, Act]] = {
     Cause.MISSING: Act.MAKE,
     Cause.DOUBLED: Act.REMOVE,
     Cause.CHANGED_IN_HALO: Act.WRITE,
-    Cause.CHANGED_IN_HIGHLEVEL: Act.OWE,
+    Cause.CHANGED_IN_HIGHLEVEL: Act.REQUEST,
     Cause.CHANGED_ON_BOTH: Act.WRITE,
-    Cause.NOT_DELIVERED: Act.OWE,
+    Cause.NOT_DELIVERED: Act.REQUEST,
     Cause.NOT_IN_LEDGER: Act.READ,
 }
 

@@ -16,16 +16,16 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.highlevel import paging
 from syncline.ingest import pull
-from syncline.ingest import requests as owing
+from syncline.ingest import requests as ingest_requests
 from syncline.ledger import database, effects, records
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.repair.extra_rows import remove_extra
-from syncline.repair.plan import MOVED_ON, Plan
+from syncline.repair.plan import MOVED_ON, RepairPlan
 from syncline.repair.rules import Act
 
 
-def apply(line: Line, plans: Sequence[Plan], by: str) -> dict[int, str]:
+def apply(line: Line, plans: Sequence[RepairPlan], by: str) -> dict[int, str]:
     """Do what was planned, but for what has moved on since.
 
     Returns:
@@ -46,12 +46,12 @@ def apply(line: Line, plans: Sequence[Plan], by: str) -> dict[int, str]:
     return left
 
 
-def _apply(connection: Connection, line: Line, plans: Sequence[Plan], by: str) -> set[int]:
+def _apply(connection: Connection, line: Line, plans: Sequence[RepairPlan], by: str) -> set[int]:
     held = discrepancies.hold(connection, [one.discrepancy for one in plans])
     mine = [one for one in plans if one.discrepancy.id in held]
     cause = f"discrepancy applied by {by}"
     moved = _rewritten(connection, mine, cause) | _made(connection, mine, cause)
-    done = _owed(connection, line, mine, cause) | _reread(connection, line, mine)
+    done = _requested_again(connection, line, mine, cause) | _reread(connection, line, mine)
     done |= {
         one.discrepancy.id
         for one in mine
@@ -72,7 +72,7 @@ def _apply(connection: Connection, line: Line, plans: Sequence[Plan], by: str) -
     return done
 
 
-def _rewritten(connection: Connection, plans: Iterable[Plan], cause: str) -> set[int]:
+def _rewritten(connection: Connection, plans: Iterable[RepairPlan], cause: str) -> set[int]:
     # Beside a removed copy only a row that was parked for it has to be looked at again.
     rows = {
         one.standing.id: one.standing
@@ -83,7 +83,7 @@ def _rewritten(connection: Connection, plans: Iterable[Plan], cause: str) -> set
     return unleased.write_again(connection, list(rows.values()), cause=cause)
 
 
-def _made(connection: Connection, plans: Iterable[Plan], cause: str) -> set[int]:
+def _made(connection: Connection, plans: Iterable[RepairPlan], cause: str) -> set[int]:
     making = [one for one in plans if one.act is Act.MAKE]
     made = {other.id: other for one in making for other in one.made}
     again = {other.id: other for one in making for other in one.again if other.id not in made}
@@ -94,19 +94,21 @@ def _made(connection: Connection, plans: Iterable[Plan], cause: str) -> set[int]
     return moved
 
 
-def _owed(connection: Connection, line: Line, plans: Iterable[Plan], cause: str) -> set[int]:
-    """Owed once more as it stands; what was never owed is owed as its record says."""
-    owing_ = [one for one in plans if one.act is Act.OWE]
-    known = {one.standing.id: one.standing for one in owing_ if one.standing is not None}
-    debts = [_debt(one) for one in known.values()]
-    requests.enqueue(connection, line.link.id, line.link.tenant, debts, cause, again=True)
-    new = [one.discrepancy for one in owing_ if one.standing is None]
-    return {one.discrepancy.id for one in owing_ if one.standing is not None} | _first_owed(
+def _requested_again(
+    connection: Connection, line: Line, plans: Iterable[RepairPlan], cause: str
+) -> set[int]:
+    """Requested once more as it is; what never was is requested as its record says."""
+    wanted = [one for one in plans if one.act is Act.REQUEST]
+    known = {one.standing.id: one.standing for one in wanted if one.standing is not None}
+    requested = [_request_of(one) for one in known.values()]
+    requests.enqueue(connection, line.link.id, line.link.tenant, requested, cause, again=True)
+    new = [one.discrepancy for one in wanted if one.standing is None]
+    return {one.discrepancy.id for one in wanted if one.standing is not None} | _requested_first(
         connection, line, new, cause
     )
 
 
-def _debt(standing: TargetRow) -> DeliveryRequest:
+def _request_of(standing: TargetRow) -> DeliveryRequest:
     return DeliveryRequest(
         flow=standing.flow,
         source_kind=standing.source_kind,
@@ -118,27 +120,29 @@ def _debt(standing: TargetRow) -> DeliveryRequest:
     )
 
 
-def _first_owed(
+def _requested_first(
     connection: Connection, line: Line, found: Sequence[Discrepancy], cause: str
 ) -> set[int]:
     done: set[int] = set()
-    for kind in owing.KINDS:
+    for kind in ingest_requests.KINDS:
         place = line.link.location_place
         keys = {one.id: (place, kind, one.source_id) for one in found if one.source_kind == kind}
         known = records.canonical(connection, list(keys.values())) if keys else {}
-        versions = [owing.Version(key[2], *known[key]) for key in sorted(known)]
-        owing.owe(connection, line.link, line.document, kind, versions, cause, again=True)
+        versions = [ingest_requests.Version(key[2], *known[key]) for key in sorted(known)]
+        ingest_requests.request_deliveries(
+            connection, line.link, line.document, kind, versions, cause, again=True
+        )
         done |= {number for number, key in keys.items() if key in known}
     return done
 
 
-def _reread(connection: Connection, line: Line, plans: Iterable[Plan]) -> set[int]:
+def _reread(connection: Connection, line: Line, plans: Iterable[RepairPlan]) -> set[int]:
     today = database.now(connection).date()
     done: set[int] = set()
     for one in plans:
         if one.act is Act.READ:
             found = one.discrepancy
             windows = paging.windows(found.first, min(found.last, today), today=today)
-            pull.owe(connection, line.link.id, found.source_kind, windows)
+            pull.request_windows(connection, line.link.id, found.source_kind, windows)
             done.add(found.id)
     return done

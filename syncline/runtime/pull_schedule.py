@@ -9,34 +9,34 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import Nudge, Parts
-from syncline.fulfillments.partial_shipments import owe_parcels
+from syncline.calls.context import Nudge, WorkerContext
+from syncline.fulfillments.partial_shipments import request_parcels
 from syncline.halo_changes import polling
 from syncline.highlevel import paging
 from syncline.ingest import pull_windows
-from syncline.ingest.pull import COLD, HOT, KINDS, WARM, owe
+from syncline.ingest.pull import COLD, HOT, KINDS, WARM, request_windows
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.reconciliation import due as reconcile_due
 
 
-def due_pulls(parts: Parts) -> list[Nudge]:
+def due_pulls(worker: WorkerContext) -> list[Nudge]:
     """The pulls whose turn has come, for every connection at work."""
 
     def work(connection: Connection) -> list[Nudge]:
         active = [link for link in connections.everyone(connection) if link.reads]
         return [
-            *(nudge for link in active for nudge in _due(parts, connection, link)),
-            *polling.due(parts, connection, active),
-            *reconcile_due.due_runs(parts, connection, active),
+            *(nudge for link in active for nudge in _due(worker, connection, link)),
+            *polling.due(worker, connection, active),
+            *reconcile_due.due_runs(worker, connection, active),
         ]
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
-def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
-    settings = parts.settings
-    today = parts.now().date()
+def _due(worker: WorkerContext, connection: Connection, link: Link) -> list[Nudge]:
+    settings = worker.settings
+    today = worker.now().date()
     every = {
         "first": timedelta(days=3650),
         "cold": settings.pull_cold,
@@ -53,11 +53,11 @@ def _due(parts: Parts, connection: Connection, link: Link) -> list[Nudge]:
     nudges = []
     for kind, since in widest.items():
         windows = paging.windows(since, today, today=today)
-        owe(connection, link.id, kind, windows)
+        request_windows(connection, link.id, kind, windows)
         nudges += [
             Nudge(link.name, f"pull:{kind}:{window.since}:{window.until}") for window in windows
         ]
-    targets = owe_parcels(parts, connection, link)
+    targets = request_parcels(worker, connection, link)
     return [*nudges, *(Nudge(link.name, "send", target) for target in sorted(targets))]
 
 

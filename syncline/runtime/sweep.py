@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import dead_workers, unleased, waits
 from syncline.engine.handlers import Works
 from syncline.flows import customers
@@ -20,9 +20,9 @@ from syncline.runtime.registry import HANDLERS
 from syncline.webhooks import queue as event_queue
 
 
-def sweep(parts: Parts) -> list[Nudge]:
+def sweep(worker: WorkerContext) -> list[Nudge]:
     """Free what the dead held, wake what is ready, and say where there is something to do."""
-    settings = parts.settings
+    settings = worker.settings
 
     def work(connection: Connection) -> list[Nudge]:
         dead_workers.recover(connection, settings.dead_after, settings.settle)
@@ -37,7 +37,7 @@ def sweep(parts: Parts) -> list[Nudge]:
             *_new_rules(connection),
         ]
 
-    return parts.ledger.run(work)
+    return worker.ledger.run(work)
 
 
 def _events(connection: Connection) -> Iterable[Nudge]:

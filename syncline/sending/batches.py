@@ -1,4 +1,4 @@
-"""A wave of writes: arrays that leave side by side, and what became of each of their elements.
+"""A batch of writes: arrays that leave side by side, and what became of each of their elements.
 
 The one way in which deliveries are written to Halo. The rows depart in the transaction that writes
 the calls; outcomes are judged and written in one that outlasts a restart of PostgreSQL.
@@ -12,18 +12,26 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, Outcome, Planned
+from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure
 from syncline.engine.failures import Refusal
 from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
-from syncline.halo.abilities import Abilities, ArraySize
+from syncline.halo.capabilities import ArraySize, Capabilities
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
 from syncline.sending import currencies
 from syncline.sending.decide import Write
-from syncline.sending.outcomes import Array, Verdict, apply, is_stale, judge, made, rests
+from syncline.sending.outcomes import (
+    Array,
+    ArrayOutcome,
+    apply,
+    is_stale,
+    judge,
+    made,
+    settle_times,
+)
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
@@ -59,10 +67,10 @@ def cut(writes: Iterable[Write], most: Callable[[], int]) -> Iterator[Array]:
 def write(
     line: Line,
     target: Target,
-    gate: Gate,
-    known: Abilities,
+    api: ApiCalls,
+    known: Capabilities,
     tokens: list[UUID],
-    wave: list[Array],
+    batch: list[Array],
 ) -> list[Confirmation]:
     """Send some arrays side by side: one transaction before, one after.
 
@@ -72,67 +80,67 @@ def write(
         Refused: the other side lets nobody in.
     """
     began = line.worker.monotonic()
-    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in wave]
+    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in batch]
 
     departures = [
         Departure(one.lease, token, one.projection)
-        for token, array in zip(tokens, wave, strict=True)
+        for token, array in zip(tokens, batch, strict=True)
         for one in array.writes
     ]
 
     def depart(connection: Connection) -> None:
         if not connections.is_as(connection, line.link):
             raise NotSent("Its connection stands or works otherwise by now.")
-        gate.begin(connection, tokens, planned)
+        api.begin(connection, tokens, planned)
         if len(leased.depart(connection, departures)) < len(departures):
             raise NotSent("Deliveries of this worker have gone on to another one.")
 
     try:
         line.worker.ledger.run(depart)
     except BaseException:
-        gate.return_unused(tokens)
+        api.return_unused(tokens)
         raise
     sent = [
         Array(tuple(one.departed(token) for one in array.writes))
-        for token, array in zip(tokens, wave, strict=True)
+        for token, array in zip(tokens, batch, strict=True)
     ]
     try:
-        outcomes = gate.send(tokens, [_maker(line, target, array) for array in sent], began)
-        verdicts, confirmed = _finish(line, target, gate, known, sent, outcomes)
+        outcomes = api.send(tokens, [_maker(line, target, array) for array in sent], began)
+        results, confirmed = _finish(line, target, api, known, sent, outcomes)
     except BaseException:
         # Rows that have departed must not stay in the hands of a worker that lost track of them.
         line.worker.abandon()
         raise
-    _learn(line, target, verdicts)
-    for verdict in verdicts:
-        if verdict.error is not None and verdict.refusal not in {None, Refusal.PARK}:
-            raise verdict.error
+    _learn(line, target, results)
+    for result in results:
+        if result.error is not None and result.refusal not in {None, Refusal.PARK}:
+            raise result.error
     return confirmed
 
 
 def _finish(
     line: Line,
     target: Target,
-    gate: Gate,
-    known: Abilities,
+    api: ApiCalls,
+    known: Capabilities,
     sent: list[Array],
     outcomes: list[Outcome],
-) -> tuple[list[Verdict], list[Confirmation]]:
-    """Write what became of a wave, in one transaction that outlasts a restart of PostgreSQL."""
-    rest = rests(line, target, known)
+) -> tuple[list[ArrayOutcome], list[Confirmation]]:
+    """Write what became of a batch, in one transaction that outlasts a restart of PostgreSQL."""
+    rest = settle_times(line, target, known)
     known = currencies.with_fresh_rates(line, known, made(sent, outcomes, target))
-    verdicts = [
+    results = [
         judge(line, target, known, array, outcome)
         for array, outcome in zip(sent, outcomes, strict=True)
     ]
 
     def finish(connection: Connection) -> list[Confirmation]:
-        gate.end(connection, outcomes)
-        for verdict in verdicts:
-            apply(connection, verdict, rest)
-        return [item for verdict in verdicts for item in verdict.confirmed]
+        api.end(connection, outcomes)
+        for result in results:
+            apply(connection, result, rest)
+        return [item for result in results for item in result.confirmed]
 
-    return verdicts, line.worker.ledger.run_patiently(finish, sleep=line.worker.sleep)
+    return results, line.worker.ledger.run_patiently(finish, sleep=line.worker.sleep)
 
 
 def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
@@ -140,21 +148,21 @@ def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Seque
     return lambda permit: target.saves(line.halo, permit, bodies)
 
 
-def _learn(line: Line, target: Target, verdicts: Sequence[Verdict]) -> None:
-    """Teach the abilities what these arrays showed."""
-    if target.gives_up is not None and any(_refuses(verdict.error) for verdict in verdicts):
+def _learn(line: Line, target: Target, results: Sequence[ArrayOutcome]) -> None:
+    """Teach the capabilities what these arrays showed."""
+    if target.gives_up is not None and any(_refuses(result.error) for result in results):
         target.gives_up(line, "they were refused")
-    enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in verdicts)
-    merges = any(v.merged for v in verdicts)
-    answered = [v for v in verdicts if v.elements and v.error is None]
+    enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in results)
+    merges = any(v.merged for v in results)
+    answered = [v for v in results if v.elements and v.error is None]
     if not answered and not enforced:
         return
     now = line.worker.now()
 
-    def change(known: Abilities) -> Abilities:
+    def change(known: Capabilities) -> Capabilities:
         size = known.array_size(target.name)
-        for verdict in answered:
-            size = size.matched(verdict.size) if verdict.whole else size.doubted(verdict.size)
+        for result in answered:
+            size = size.matched(result.size) if result.whole else size.doubted(result.size)
         known = known.with_array_size(target.name, size, found_at=now, how="writes")
         if enforced and not known.change_seq_enforced:
             known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")

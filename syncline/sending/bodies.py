@@ -9,9 +9,9 @@ from syncline.deliveries.leases import Lease
 from syncline.flows import customers, order_status, orders, payments, refunds, subscriptions
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.mapping.document import Document
-from syncline.sending.inputs import Source
+from syncline.sending.inputs import RenderInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +28,41 @@ class Inputs:
     document: Document
     ids: Mapping[Needs, TargetIds]
     money: Mapping[str, int]
-    known: Abilities
+    known: Capabilities
 
 
-Render = Callable[[Lease, Source, Inputs], Desired]
+Render = Callable[[Lease, RenderInput, Inputs], Desired]
 """Raises `Unmappable`, naming the field that cannot be rendered."""
 
-FindNeeds = Callable[[Lease, Source, Document], list[Needs]]
+FindNeeds = Callable[[Lease, RenderInput, Document], list[Needs]]
 """What must be confirmed before a delivery can be rendered."""
 
 
-def order(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def order(_lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A sales order."""
     document = inputs.document
     status = order_status.halo_status(source.canonical, source.transactions, document)
     return orders.render(source.canonical, document, inputs.ids, inputs.money, status)
 
 
-def order_needs(_lease: Lease, source: Source, document: Document) -> list[Needs]:
+def order_needs(_lease: Lease, source: RenderInput, document: Document) -> list[Needs]:
     """Its customer, and its lines."""
     return orders.needs(source.canonical, document)
 
 
-def invoice(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def invoice(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """The invoice of an order, or of a transaction without one."""
     return payments.render_invoice(
         lease.source_kind, source.canonical, inputs.document, inputs.ids, inputs.money
     )
 
 
-def payment(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def payment(_lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A payment on its invoice."""
     return payments.render_payment(source.canonical, inputs.document, inputs.ids, inputs.money)
 
 
-def credit(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def credit(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A credit note on its invoice."""
     return refunds.render_credit(
         source.canonical,
@@ -75,22 +75,22 @@ def credit(lease: Lease, source: Source, inputs: Inputs) -> Desired:
     )
 
 
-def money_needs(lease: Lease, source: Source, document: Document) -> list[Needs]:
+def money_needs(lease: Lease, source: RenderInput, document: Document) -> list[Needs]:
     """What an invoice, a payment or a credit names."""
     return payments.needs(lease.role, lease.source_kind, source.canonical, document)
 
 
-def recurring(_lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def recurring(_lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A recurring invoice."""
     return subscriptions.render(source.canonical, inputs.document, inputs.ids, inputs.money)
 
 
-def recurring_needs(_lease: Lease, source: Source, document: Document) -> list[Needs]:
+def recurring_needs(_lease: Lease, source: RenderInput, document: Document) -> list[Needs]:
     """Its customer, and its order where it has one."""
     return subscriptions.needs(source.canonical, document, source.order)
 
 
-def customer(lease: Lease, source: Source, inputs: Inputs) -> Desired:
+def customer(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A client, or its user."""
     own = None
     if lease.target_id is not None:
@@ -99,7 +99,7 @@ def customer(lease: Lease, source: Source, inputs: Inputs) -> Desired:
     return customers.render(of, _role(lease), inputs.document, inputs.ids, own)
 
 
-def customer_needs(lease: Lease, _source: Source, _document: Document) -> list[Needs]:
+def customer_needs(lease: Lease, _source: RenderInput, _document: Document) -> list[Needs]:
     """The client of a user."""
     return customers.needs(lease.source_id, _role(lease))
 

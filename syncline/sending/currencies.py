@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.calls import capabilities
-from syncline.calls.calls import halo_gate
+from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.errors import Again, Unmappable
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import CURRENCY
 from syncline.halo.entities.rows import list_rows
@@ -25,7 +25,7 @@ _ROUNDING = Decimal("1e-6")
 """Relative difference below which two rates are one: Halo keeps them as binary floats."""
 
 
-def learn(line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
+def learn(line: Line, known: Capabilities, wanted: Collection[str]) -> Capabilities:
     """What is known of the tenant, its currencies asked for once more where one is not among them.
 
     Raises:
@@ -37,12 +37,11 @@ def learn(line: Line, known: Abilities, wanted: Collection[str]) -> Abilities:
 
 
 def with_fresh_rates(
-    line: Line, known: Abilities, made: Sequence[tuple[str, Mapping[str, Any]]]
-) -> Abilities:
+    line: Line, known: Capabilities, made: Sequence[tuple[str, Mapping[str, Any]]]
+) -> Capabilities:
     """What is known of the tenant, its rates read once more if a new row does not agree with them.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         known: what is known so far.
         made: (ISO 4217, Halo's row) of rows that were just created.
@@ -55,7 +54,7 @@ def with_fresh_rates(
         return known  # the row is parked with both rates; a retry compares again
 
 
-def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[str, str] | None:
+def differs(known: Capabilities, currency: str, row: Mapping[str, Any]) -> tuple[str, str] | None:
     """The tenant's rate and the row's, if they are not the same; None also where one is not told.
 
     Args:
@@ -73,9 +72,9 @@ def differs(known: Abilities, currency: str, row: Mapping[str, Any]) -> tuple[st
     return str(rate), str(held)
 
 
-def _asked(line: Line) -> Abilities:
-    gate = halo_gate(line, line.lane)
-    rows = gate.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
+def _asked(line: Line) -> Capabilities:
+    api = halo_calls(line, line.lane)
+    rows = api.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
     found, rates = currency_ids(rows), currency_rates(rows)
     return capabilities.teach(
         line,

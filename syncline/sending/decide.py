@@ -19,10 +19,10 @@ from syncline.errors import SynclineError, Unmappable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.lines import onto
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.mapping.document import Document
 from syncline.sending.bodies import Inputs
-from syncline.sending.inputs import Source, currency_of, load, resolve
+from syncline.sending.inputs import RenderInput, currency_of, load, resolve
 from syncline.sending.targets import Target
 
 _OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
@@ -70,7 +70,7 @@ class Given:
     """
 
     leases: list[Lease]
-    loaded: Mapping[int, Source]
+    loaded: Mapping[int, RenderInput]
     ids: dict[Needs, TargetIds]
     unmet: dict[int, list[Needs]]
     parked: list[Parked]
@@ -144,14 +144,14 @@ def decide(
     return decision
 
 
-def _latest(lease: Lease, loaded: Mapping[int, Source]) -> Lease:
+def _latest(lease: Lease, loaded: Mapping[int, RenderInput]) -> Lease:
     if lease.id not in loaded:
         return lease
     return replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
 
 
 def _without_live(
-    leases: Sequence[Lease], loaded: Mapping[int, Source], document: Document
+    leases: Sequence[Lease], loaded: Mapping[int, RenderInput], document: Document
 ) -> tuple[list[Lease], list[Parked]]:
     """What may be delivered in the connection's mode, and what is kept back."""
     going: list[Lease] = []
@@ -192,7 +192,7 @@ def _is_unchanged(lease: Lease, desired: Desired) -> bool:
 
 
 def _write(
-    target: Target, lease: Lease, source: Source, desired: Desired, known: Abilities
+    target: Target, lease: Lease, source: RenderInput, desired: Desired, known: Capabilities
 ) -> Write:
     return Write(
         lease,
@@ -203,7 +203,7 @@ def _write(
     )
 
 
-def _element(lease: Lease, desired: Desired, known: Abilities) -> dict[str, Any]:
+def _element(lease: Lease, desired: Desired, known: Capabilities) -> dict[str, Any]:
     """What is posted for a delivery: a new row, or a change of the one that is known."""
     if lease.target_id is None:
         return desired.for_create()

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.errors import Absent, MissingScope, Rejected
-from syncline.halo.abilities import FindProof, FindWay
+from syncline.halo.capabilities import FindProof, FindWay
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
 
@@ -28,12 +28,12 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
     if not wanted:
         return {}, frozenset()
     target = TARGETS["user"]
-    gate = halo_gate(line, line.lane)
-    found = find(line, gate, target, _way(line, gate), wanted)
+    api = halo_calls(line, line.lane)
+    found = find(line, api, target, _way(line, api), wanted)
     known, unsure = dict(found.rows), found.unsure
     if unsure:
         # A list that ignores page numbers, or grew while it was read: asked one by one.
-        again = find(line, gate, target, FindWay.SEARCH, sorted(unsure))
+        again = find(line, api, target, FindWay.SEARCH, sorted(unsure))
         known, unsure = {**known, **again.rows}, again.unsure
     oldest = {
         email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
@@ -41,13 +41,13 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
     return oldest, unsure
 
 
-def _way(line: Line, gate: Gate) -> FindWay:
+def _way(line: Line, api: ApiCalls) -> FindWay:
     """SQL where the tenant runs it, else whole pages; which one is asked once and remembered."""
     known = capabilities.known(line).find_proof("user", FindWay.SQL)
     if known is not None:
         return FindWay.SQL if known.proved else FindWay.PAGES
     try:
-        find(line, gate, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
+        find(line, api, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
     except (Absent, MissingScope, Rejected):
         works = False
     else:

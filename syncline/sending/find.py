@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
-from syncline.halo.abilities import FindWay
-from syncline.halo.sql.finding import Found, Lookup
+from syncline.halo.capabilities import FindWay
+from syncline.halo.sql.finding import LookupResult, RowLookup
 from syncline.halo.sql.queries import Query, ask
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
 
-def find(line: Line, gate: Gate, target: Target, way: FindWay, references: Sequence[str]) -> Found:
+def find(
+    line: Line, api: ApiCalls, target: Target, way: FindWay, references: Sequence[str]
+) -> LookupResult:
     """Look for all references; absence is only reported where the answers prove it.
 
     Raises:
         SynclineError: a call failed; nothing is concluded.
     """
-    lookup = Lookup(way, target.name, references)
+    lookup = RowLookup(way, target.name, references)
     while (query := lookup.pending()) is not None:
-        lookup.take(_asked(line, gate, query))
+        lookup.take(_asked(line, api, query))
     return lookup.found()
 
 
-def read_row(line: Line, gate: Gate, target: Target, row_id: int) -> dict[str, Any]:
+def read_row(line: Line, api: ApiCalls, target: Target, row_id: int) -> dict[str, Any]:
     """One row of Halo by its id.
 
     Raises:
@@ -36,11 +38,11 @@ def read_row(line: Line, gate: Gate, target: Target, row_id: int) -> dict[str, A
     def make(permit: Permit) -> dict[str, Any]:
         return target.reads(line.halo, permit, row_id).raw
 
-    return gate.read(f"GET {target.path}/id", make)
+    return api.read(f"GET {target.path}/id", make)
 
 
-def _asked(line: Line, gate: Gate, query: Query) -> object:
+def _asked(line: Line, api: ApiCalls, query: Query) -> object:
     def make(permit: Permit) -> object:
         return ask(line.halo, permit, query)
 
-    return gate.read(f"{query.method} {query.path}", make)
+    return api.read(f"{query.method} {query.path}", make)

@@ -19,7 +19,7 @@ Canonical = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RenderInput:
     """What a delivery is rendered from.
 
     Attributes:
@@ -42,7 +42,9 @@ def currency_of(canonical: Canonical) -> str:
     return str(canonical.get("currency") or "")
 
 
-def load(connection: Connection, leases: Sequence[Lease], document: Document) -> dict[int, Source]:
+def load(
+    connection: Connection, leases: Sequence[Lease], document: Document
+) -> dict[int, RenderInput]:
     """What each delivery is rendered from, by delivery id; left out where it is not there yet."""
     found = records.canonical(
         connection, [(lease.place, lease.source_kind, lease.source_id) for lease in leases]
@@ -51,12 +53,12 @@ def load(connection: Connection, leases: Sequence[Lease], document: Document) ->
     companions = _companions(connection, leases, found)
     refunds = _credits(connection, leases)
     paying = _transactions(connection, leases, document)
-    loaded: dict[int, Source] = {}
+    loaded: dict[int, RenderInput] = {}
     for lease in leases:
         if keys[lease.id] in found:
             version, canonical = found[keys[lease.id]]
             order = companions.get((lease.place, "order", _order_of(lease, canonical) or ""))
-            loaded[lease.id] = Source(
+            loaded[lease.id] = RenderInput(
                 version,
                 canonical,
                 None if order is None else order[1],

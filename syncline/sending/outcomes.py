@@ -29,7 +29,7 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.flows.flow import Difference
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
 from syncline.sending import currencies
@@ -50,8 +50,8 @@ class Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Rests:
-    """How long a delivery rests before it is looked up.
+class SettleTimes:
+    """How long a delivery waits before it is looked up.
 
     Attributes:
         answered: after an answer that did not show it: longer than rows take to be found.
@@ -62,17 +62,17 @@ class Rests:
     unknown: timedelta
 
 
-def rests(line: Line, target: Target, known: Abilities) -> Rests:
-    """The rests at a tenant, by the lag of the way in which its rows are found."""
+def settle_times(line: Line, target: Target, known: Capabilities) -> SettleTimes:
+    """The settle times at a tenant, by the lag of the way in which its rows are found."""
     way = known.find_way(target.name)
     proof = None if way is None else known.find_proof(target.name, way)
     seen_after = timedelta(0) if proof is None else 2 * proof.lag
     answered = max(ANSWERED_SETTLE, seen_after)
-    return Rests(answered, max(line.link.settle(line.worker.settings.settle), answered))
+    return SettleTimes(answered, max(line.link.settle(line.worker.settings.settle), answered))
 
 
 @dataclass(slots=True)
-class Verdict:
+class ArrayOutcome:
     """What one array's outcome means for each of its elements.
 
     `refusal` is what is done where Halo refused, `is_optional` whether it may refuse such rows.
@@ -94,9 +94,11 @@ class Verdict:
         return self.error is None and not self.missing
 
 
-def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: Outcome) -> Verdict:
+def judge(
+    line: Line, target: Target, known: Capabilities, array: Array, outcome: Outcome
+) -> ArrayOutcome:
     """Sort an array's elements: confirmed, missing from the answer, or held otherwise than sent."""
-    verdict = Verdict(
+    result = ArrayOutcome(
         size=len(array.writes),
         error=outcome.error,
         refusal=_refusal(line, target, outcome.error),
@@ -108,13 +110,13 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
         elements=[write.lease for write in array.writes],
     )
     if outcome.error is not None:
-        return verdict
+        return result
     rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
     matched = match([write.body for write in array.writes], rows, target.key)
     for write in array.writes:
         found = matched.found.get(reference(write.body, target.key))
         if found is None or not target.is_whole(found.raw):
-            verdict.missing.append(write.lease)
+            result.missing.append(write.lease)
             continue
         different = [
             *target.compares(write.projection, found.raw, line.document, write.currency),
@@ -124,12 +126,12 @@ def judge(line: Line, target: Target, known: Abilities, array: Array, outcome: O
             field, wanted, got = different[0]
             held = target.confirmation(write.lease, found.raw, write.projection)
             if known.lines_on_update is None and _keeps_lines(write, different):
-                verdict.merged.append(held)
+                result.merged.append(held)
                 continue
-            verdict.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
+            result.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
         else:
-            verdict.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
-    return verdict
+            result.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
+    return result
 
 
 def _refusal(line: Line, target: Target, error: SynclineError | None) -> Refusal | None:
@@ -153,7 +155,7 @@ def made(
     return found
 
 
-def _rate(known: Abilities, write: Write, row: Mapping[str, Any]) -> list[Difference]:
+def _rate(known: Capabilities, write: Write, row: Mapping[str, Any]) -> list[Difference]:
     """Where Halo converted a new row at another rate than its own table has."""
     if write.lease.target_id is not None or not write.currency:
         return []
@@ -169,31 +171,31 @@ def _keeps_lines(write: Write, different: Sequence[Difference]) -> bool:
     )
 
 
-def apply(connection: Connection, verdict: Verdict, rests: Rests) -> None:
-    """Write a verdict into the ledger, in the caller's transaction."""
-    leased.confirm(connection, verdict.confirmed, wrote=True)
-    for held, field, reason in verdict.differing:
+def apply(connection: Connection, result: ArrayOutcome, times: SettleTimes) -> None:
+    """Write an outcome into the ledger, in the caller's transaction."""
+    leased.confirm(connection, result.confirmed, wrote=True)
+    for held, field, reason in result.differing:
         leased.park(connection, [held.lease], reason=reason, field=field, known=held)
     # Once it is known that lines stay, the next update takes the old ones to nothing.
-    leased.learn_target(connection, verdict.merged)
+    leased.learn_target(connection, result.merged)
     leased.doubt(
         connection,
-        verdict.missing,
-        settle=rests.answered,
+        result.missing,
+        settle=times.answered,
         why="Halo's answer did not contain it",
     )
-    if verdict.error is not None and verdict.elements:
-        _apply_error(connection, verdict, verdict.error, rests)
+    if result.error is not None and result.elements:
+        _apply_error(connection, result, result.error, times)
 
 
 def _apply_error(
-    connection: Connection, verdict: Verdict, error: SynclineError, rests: Rests
+    connection: Connection, result: ArrayOutcome, error: SynclineError, times: SettleTimes
 ) -> None:
-    elements = verdict.elements
-    if verdict.is_optional and isinstance(error, (Rejected, Absent, Refused)):
+    elements = result.elements
+    if result.is_optional and isinstance(error, (Rejected, Absent, Refused)):
         # Once it is known to be refused, the next rendering lets it be.
         leased.give_back(connection, elements, after=BACKOFF, why=error.what)
-    elif verdict.refusal is Refusal.PARK:
+    elif result.refusal is Refusal.PARK:
         leased.park(connection, elements, reason=str(error), field=None)
     elif isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
@@ -201,14 +203,14 @@ def _apply_error(
             after = max(after, NOT_SENT_PAUSE)
         leased.give_back(connection, elements, after=after, why=error.what)
     elif isinstance(error, (Doubtful, Unreadable)):
-        leased.doubt(connection, elements, settle=rests.unknown, why=error.what)
+        leased.doubt(connection, elements, settle=times.unknown, why=error.what)
     elif _says_gone(error, elements):
-        leased.doubt(connection, elements, settle=rests.answered, why=error.what)
+        leased.doubt(connection, elements, settle=times.answered, why=error.what)
     elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):
         leased.doubt(
             connection,
             elements,
-            settle=timedelta(0) if is_stale(error) else rests.answered,
+            settle=timedelta(0) if is_stale(error) else times.answered,
             why=error.what,
             array_limit=max(1, len(elements) // 2),
         )

@@ -1,6 +1,6 @@
 """Paced: a part-filled array leaves at most once in the time that a call of the quota takes.
 
-Rows come in waves, and several senders look at once. If each took what it found, a tenant of 300
+Rows come in batches, and several senders look at once. If each took what it found, a tenant of 300
 calls in 300 s would see its calls go out on arrays of one or two rows. An array that can be filled
 to a proved size is never held back, nor is the first row after a pause. What an event asks for does
 not come here: it leaves at once, and fills its arrays by itself where quota makes it wait.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.engine.rounds import NextRun
-from syncline.halo.abilities import ArraySize
+from syncline.halo.capabilities import ArraySize
 from syncline.quota.lanes import Lane
 
 
@@ -19,7 +19,6 @@ def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
     """When to look again, for more rows or since none is due; None to send at once.
 
     Args:
-        parts: the process's parts.
         line: the connection.
         target: what is to be written.
         size: how many elements the target takes; one that is not proved is tried in turn too,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
-from syncline.halo.abilities import Abilities, FindProof, FindWay
+from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.halo.sql.finding import ways_of
 from syncline.sending.find import find
 from syncline.sending.targets import Target
@@ -25,7 +25,9 @@ TRIES_BESIDES = 2
 PAUSE = timedelta(seconds=1)
 
 
-def prove(line: Line, target: Target, gate: Gate, reference: str, target_id: str) -> FindWay | None:
+def prove(
+    line: Line, target: Target, api: ApiCalls, reference: str, target_id: str
+) -> FindWay | None:
     """Try the ways, best first, until one finds the row; remember that one.
 
     Returns:
@@ -36,7 +38,7 @@ def prove(line: Line, target: Target, gate: Gate, reference: str, target_id: str
         if attempt:
             line.worker.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):
-            if not _finds(line, gate, target, way, reference, target_id):
+            if not _finds(line, api, target, way, reference, target_id):
                 continue
             lag = timedelta(seconds=line.worker.monotonic() - started) if attempt else timedelta(0)
             _remember(line, target, way, lag)
@@ -45,17 +47,17 @@ def prove(line: Line, target: Target, gate: Gate, reference: str, target_id: str
 
 
 def _finds(
-    line: Line, gate: Gate, target: Target, way: FindWay, reference: str, target_id: str
+    line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str, target_id: str
 ) -> bool:
     try:
-        found = find(line, gate, target, way, [reference])
+        found = find(line, api, target, way, [reference])
     except (Absent, MissingScope, Rejected, Unreadable):
         return False  # this tenant does not offer that way; there are others
     return [str(row.id) for row in found.rows[reference]] == [target_id]
 
 
 def _remember(line: Line, target: Target, way: FindWay, lag: timedelta) -> None:
-    def change(known: Abilities) -> Abilities:
+    def change(known: Capabilities) -> Capabilities:
         return known.with_find_proof(
             target.name,
             way,

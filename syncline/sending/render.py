@@ -17,14 +17,14 @@ from syncline.deliveries import leased, waits
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows import customers
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.sending import existing_users
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Parked, Write, decide, gather
 from syncline.sending.targets import Target
 
 
-def render(line: Line, target: Target, known: Abilities, leases: list[Lease]) -> list[Write]:
+def render(line: Line, target: Target, known: Capabilities, leases: list[Lease]) -> list[Write]:
     """Settle what needs no call, and return what is to be written.
 
     Raises:
@@ -34,14 +34,16 @@ def render(line: Line, target: Target, known: Abilities, leases: list[Lease]) ->
     adopted, unsure = _adopt(line, target, given.ready)
     known = target.asks(line, known, given.currencies)
     inputs = Inputs(line.document, given.ids, known.currencies, known)
-    settled = {*adopted, *(lease.id for lease, _ in unsure)}
-    decision = decide(target, given, inputs, settled)
+    concluded = {*adopted, *(lease.id for lease, _ in unsure)}
+    decision = decide(target, given, inputs, concluded)
     as_is = [Confirmation(lease, lease.target_id, None, None) for lease, _ in decision.unchanged]
-    _settle(line, leases[0].owner, given, [*adopted.values(), *as_is], [*decision.parked, *unsure])
+    _conclude(
+        line, leases[0].owner, given, [*adopted.values(), *as_is], [*decision.parked, *unsure]
+    )
     return decision.writes
 
 
-def _settle(
+def _conclude(
     line: Line,
     owner: UUID,
     given: Given,

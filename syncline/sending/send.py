@@ -1,4 +1,4 @@
-"""Sent: what is due is claimed, rendered, and leaves in waves as quota allows."""
+"""Sent: what is due is claimed, rendered, and leaves in batches as quota allows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import partial
 from uuid import UUID
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
+from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.halo.abilities import Abilities, ArraySize
+from syncline.halo.capabilities import ArraySize, Capabilities
 from syncline.quota.lanes import Lane
 from syncline.sending import batches, pace, prove, render
 from syncline.sending.decide import Write
@@ -41,7 +41,7 @@ class Sender:
         policy: what a failure means for them.
         when_idle: when to go on where there are none; None: claim again.
         calls_in: whether another sender is called in where more than these are due.
-        told: is called after each wave.
+        told: is called after each batch.
     """
 
     claim: Claim
@@ -80,7 +80,7 @@ def one_wave(size: ArraySize) -> int:
     return PARALLEL * size.next() if size.next() <= size.proved else size.next()
 
 
-def send_claimed(line: Line, target: Target, known: Abilities, sender: Sender) -> NextRun | None:
+def send_claimed(line: Line, target: Target, known: Capabilities, sender: Sender) -> NextRun | None:
     """Claim once, deliver, and give back what could not be sent; None: claim again.
 
     Raises:
@@ -98,7 +98,7 @@ def send_claimed(line: Line, target: Target, known: Abilities, sender: Sender) -
 
 
 def _deliver(
-    line: Line, target: Target, known: Abilities, leases: list[Lease], sender: Sender
+    line: Line, target: Target, known: Capabilities, leases: list[Lease], sender: Sender
 ) -> NextRun | None:
     """Render and send; where more is due, another sender is called in once there is quota.
 
@@ -109,19 +109,19 @@ def _deliver(
         return None
     if not known.currency_rates:
         known = capabilities.known(line)  # rendering may have asked for the currencies
-    gate = halo_gate(line, line.lane)
+    api = halo_calls(line, line.lane)
     proved = known.find_way(target.name) is not None
     if not proved and any(write.lease.target_id is None for write in writes):
-        return _prove_first(line, target, gate, known, writes)
+        return _prove_first(line, target, api, known, writes)
     more = sender.calls_in and len(leases) == sender.most
     pending = batches.arrays(writes, known.array_size(target.name))
     while pending:
-        tokens = gate.tokens(len(pending))
+        tokens = api.tokens(len(pending))
         if more:
             line.worker.announce([Nudge(line.link.name, "send", target.name)])
             more = False
-        wave, pending = pending[: len(tokens)], pending[len(tokens) :]
-        _wave(line, target, gate, known, tokens, wave)
+        batch, pending = pending[: len(tokens)], pending[len(tokens) :]
+        _batch(line, target, api, known, tokens, batch)
         sender.told()
     return None
 
@@ -129,8 +129,8 @@ def _deliver(
 def _prove_first(
     line: Line,
     target: Target,
-    gate: Gate,
-    known: Abilities,
+    api: ApiCalls,
+    known: Capabilities,
     writes: list[Write],
 ) -> NextRun | None:
     """Create one row alone and find it again, before anything else is created at this tenant.
@@ -151,17 +151,17 @@ def _prove_first(
         if made is not None:
             # By this worker before, or by another one since this one asked what is proved.
             reference = target.reference(made.source_id, made.role)
-            if prove.prove(line, target, gate, reference, made.target_id) is None:
+            if prove.prove(line, target, api, reference, made.target_id) is None:
                 _release(
                     line.worker, [first.lease], TROUBLED, "Halo does not show the first row we made"
                 )
                 return NextRun.later(TROUBLED)
             _release(line.worker, [first.lease], _SOON, None)
             return NextRun.later(_SOON)
-        confirmed = _wave(line, target, gate, known, gate.tokens(1), [Array((first,))])
+        confirmed = _batch(line, target, api, known, api.tokens(1), [Array((first,))])
         if confirmed:
             made_id = confirmed[0].target_id or ""
-            way = prove.prove(line, target, gate, first.reference, made_id)
+            way = prove.prove(line, target, api, first.reference, made_id)
             if way is None and target.gives_up is not None:
                 target.gives_up(line, "the first one was not shown")
     finally:
@@ -169,23 +169,25 @@ def _prove_first(
     return NextRun.later(_SOON) if rest else None
 
 
-def _wave(
+def _batch(
     line: Line,
     target: Target,
-    gate: Gate,
-    known: Abilities,
+    api: ApiCalls,
+    known: Capabilities,
     tokens: list[UUID],
     arrays: list[Array],
 ) -> list[Confirmation]:
     """Send some arrays side by side, and call in those who may have waited for what came of it."""
-    confirmed = batches.write(line, target, gate, known, tokens, arrays)
+    confirmed = batches.write(line, target, api, known, tokens, arrays)
     woken = {name for name in target.wakes if confirmed}
     line.worker.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
     return confirmed
 
 
-def _release(parts: Parts, leases: Sequence[Lease], after: timedelta, why: str | None) -> None:
-    parts.ledger.run_patiently(
+def _release(
+    worker: WorkerContext, leases: Sequence[Lease], after: timedelta, why: str | None
+) -> None:
+    worker.ledger.run_patiently(
         lambda connection: leased.release(connection, leases, after=after, why=why),
-        sleep=parts.sleep,
+        sleep=worker.sleep,
     )

@@ -17,7 +17,7 @@ from syncline.flows import customers, projections
 from syncline.flows import orders as order_flow
 from syncline.flows import payments as money_flow
 from syncline.flows.flow import Difference, Needs, TargetIds
-from syncline.halo.abilities import Abilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import (
     CLIENT,
@@ -34,11 +34,11 @@ from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
 from syncline.sending import bodies, currencies
 from syncline.sending.bodies import FindNeeds, Render
-from syncline.sending.inputs import Source
+from syncline.sending.inputs import RenderInput
 from syncline.transport import Permit
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
-Ask = Callable[[Line, Abilities, Collection[str]], Abilities]
+Ask = Callable[[Line, Capabilities, Collection[str]], Capabilities]
 Learn = Callable[[Connection, Sequence[Confirmation]], object]
 
 
@@ -112,7 +112,7 @@ class Target:
         """
         return read_row(client, permit, self.resource, row_id)
 
-    def needed(self, lease: Lease, source: Source | None, document: Document) -> list[Needs]:
+    def needed(self, lease: Lease, source: RenderInput | None, document: Document) -> list[Needs]:
         """What must be confirmed before a delivery can be rendered."""
         if source is None:
             # An invoice of an order that nobody has seen yet: it is being read.
@@ -199,7 +199,7 @@ def _user_reference(source_id: str, _role: str) -> str:
     return source_id.removeprefix("email:")
 
 
-def ask_nothing(_line: Line, known: Abilities, _currencies: Collection[str]) -> Abilities:
+def ask_nothing(_line: Line, known: Capabilities, _currencies: Collection[str]) -> Capabilities:
     """Rendering needs nothing of the tenant."""
     return known
 

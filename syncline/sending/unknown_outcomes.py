@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import Gate, Outcome, halo_gate
-from syncline.calls.context import PARALLEL, Line, Nudge, Parts, in_hand
+from syncline.calls.calls import ApiCalls, Outcome, halo_calls
+from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.deliveries.states import State
@@ -23,9 +23,9 @@ from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.flows.flow import Difference
-from syncline.halo.abilities import Abilities, FindWay
+from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.models import HaloRow
-from syncline.halo.sql.finding import Found, FoundRow, ways_of
+from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
 from syncline.sending import inputs
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
@@ -48,9 +48,9 @@ class _Seek:
     """Where and how one look-up looks."""
 
     line: Line
-    gate: Gate
+    api: ApiCalls
     target: Target
-    known: Abilities
+    known: Capabilities
 
 
 def look_up(line: Line, target: Target) -> NextRun:
@@ -77,21 +77,23 @@ def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) 
     """Look up what can be, and leave the rest in doubt."""
     batch = Batch(list(leases))
     with put_back(line, policy, batch, target.on_refused):
-        gate = halo_gate(line, line.lane)
-        _write_as_found(line.worker, batch, _moves(line, gate, target, leases))
+        api = halo_calls(line, line.lane)
+        _write_as_found(line.worker, batch, _moves(line, api, target, leases))
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
         line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
     return batch.next_run
 
 
-def _write_as_found(parts: Parts, batch: Batch, moves: Iterable[tuple[Lease, Move]]) -> None:
+def _write_as_found(
+    worker: WorkerContext, batch: Batch, moves: Iterable[tuple[Lease, Move]]
+) -> None:
     """Write what was found every few rows, and what was found before a failure too."""
     found: dict[int, Move] = {}
 
     def write() -> None:
         if found:
-            _write(parts, list(found.values()))
+            _write(worker, list(found.values()))
             batch.leases = [lease for lease in batch.leases if lease.id not in found]
             found.clear()
 
@@ -106,23 +108,23 @@ def _write_as_found(parts: Parts, batch: Batch, moves: Iterable[tuple[Lease, Mov
     write()
 
 
-def _write(parts: Parts, moves: Sequence[Move]) -> None:
+def _write(worker: WorkerContext, moves: Sequence[Move]) -> None:
     def work(connection: Connection) -> None:
         for move in moves:
             move(connection)
 
-    parts.ledger.run_patiently(work, sleep=parts.sleep)
+    worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
 def _moves(
-    line: Line, gate: Gate, target: Target, leases: list[Lease]
+    line: Line, api: ApiCalls, target: Target, leases: list[Lease]
 ) -> Iterator[tuple[Lease, Move]]:
     """One move for each, as far as the look-up comes: what is known by then is not lost."""
     known = capabilities.known(line)
     loaded = line.worker.ledger.run(
         lambda connection: inputs.load(connection, leases, line.document)
     )
-    seek = _Seek(line, gate, target, known)
+    seek = _Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
@@ -143,7 +145,7 @@ def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Out
     while left:
         operations = [f"GET {seek.target.path}/id"] * min(len(left), PARALLEL)
         makes = [_reader(seek, lease) for lease in left[:PARALLEL]]
-        outcomes = seek.gate.read_many(operations, makes)
+        outcomes = seek.api.read_many(operations, makes)
         read, left = left[: len(outcomes)], left[len(outcomes) :]
         yield from sorted(
             zip(read, outcomes, strict=True), key=lambda one: one[1].error is not None
@@ -162,7 +164,7 @@ def _of(outcome: Outcome) -> dict[str, Any]:
     return row.raw
 
 
-def _move(seek: _Seek, lease: Lease, found: Found, canonical: inputs.Canonical) -> Move:
+def _move(seek: _Seek, lease: Lease, found: LookupResult, canonical: inputs.Canonical) -> Move:
     reference = seek.target.reference(lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
@@ -173,29 +175,29 @@ def _move(seek: _Seek, lease: Lease, found: Found, canonical: inputs.Canonical) 
     return _unsure(lease) if reference in found.unsure else _absent(lease)
 
 
-def _find(seek: _Seek, references: list[str]) -> Found:
+def _find(seek: _Seek, references: list[str]) -> LookupResult:
     """By the proved way; before one is proved, by those that can prove an absence."""
-    line, gate, target = seek.line, seek.gate, seek.target
+    line, api, target = seek.line, seek.api, seek.target
     proved = seek.known.find_way(target.name)
     unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else ways_of(target.name)[0]
     try:
-        found = find(line, gate, target, proved or unproved, references)
+        found = find(line, api, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found
     except (Rejected, Unreadable):
         if proved is not None:
-            return Found({name: [] for name in references}, frozenset(references))
+            return LookupResult({name: [] for name in references}, frozenset(references))
     except (Absent, MissingScope):
         pass  # that way is not offered, or not any more
-    return find(line, gate, target, FindWay.PAGES, references)
+    return find(line, api, target, FindWay.PAGES, references)
 
 
-def _without_link(seek: _Seek, found: Found) -> Found:
+def _without_link(seek: _Seek, found: LookupResult) -> LookupResult:
     """A row may be there whose link was not made or does not show yet: asked in a second way."""
     absent = [name for name, rows in found.rows.items() if not rows]
     if not absent:
         return found
-    again = find(seek.line, seek.gate, seek.target, FindWay.SEARCH, absent)
-    return Found({**found.rows, **again.rows}, again.unsure)
+    again = find(seek.line, seek.api, seek.target, FindWay.SEARCH, absent)
+    return LookupResult({**found.rows, **again.rows}, again.unsure)
 
 
 def _found(
@@ -243,7 +245,7 @@ def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
     needs_sequence = target.name == "order" and seek.known.change_seq_enforced
     if target.is_whole(row) and not needs_sequence:
         return row
-    return read_row(seek.line, seek.gate, target, int(target_id))
+    return read_row(seek.line, seek.api, target, int(target_id))
 
 
 def _absent(lease: Lease) -> Move:

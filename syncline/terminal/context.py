@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:  # to say what a command works with, nothing of it needs to be there
-    from syncline.calls.context import Parts
+    from syncline.calls.context import WorkerContext
     from syncline.ledger.connections import Link
     from syncline.quota.keys import QuotaKey
     from syncline.settings import Settings
@@ -27,7 +27,7 @@ class CommandContext:
     """
 
     settings: Callable[[], Settings]
-    open: Callable[[], AbstractContextManager[Parts]]
+    open: Callable[[], AbstractContextManager[WorkerContext]]
     quota_keys: Callable[[Link], tuple[QuotaKey, QuotaKey]]
 
 

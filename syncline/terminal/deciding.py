@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from syncline.calls.context import Line, Parts
+from syncline.calls.context import Line, WorkerContext
 from syncline.terminal.output import plain, stack, table
 from syncline.terminal.progress import progress_bars
 from syncline.terminal.prompts import agreed
@@ -50,7 +50,7 @@ class Deciding(Generic[Thing]):
 
     def each(
         self,
-        parts: Parts,
+        worker: WorkerContext,
         found: Sequence[Thing],
         step: Callable[[Line, Sequence[Thing]], Sequence[Done]],
         *,
@@ -60,7 +60,7 @@ class Deciding(Generic[Thing]):
         """Ask, then do the step for each batch of one connection.
 
         Args:
-            parts: the process's parts.
+            worker: the process's context.
             found: what is decided about.
             step: returns what became of each.
             ask: the question, `{}` for how many; None where nothing is changed.
@@ -71,7 +71,7 @@ class Deciding(Generic[Thing]):
         done: list[Done] = []
         with progress_bars() as tell:
             for name, batch in self._batches(found):
-                done += step(parts.open_line(name), batch)
+                done += step(worker.open_line(name), batch)
                 tell(self.many, len(done), len(found))
         return done
 

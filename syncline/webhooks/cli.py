@@ -51,9 +51,9 @@ def list_events(
 
     Example: syncline events list --state parked
     """
-    with command_context(context).open() as parts:
+    with command_context(context).open() as worker:
         found = _Events(
-            parts.ledger.run(
+            worker.ledger.run(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
             )
         )
@@ -71,8 +71,8 @@ def show_event(
 
     Example: syncline events show 1042
     """
-    with command_context(context).open() as parts:
-        found = parts.ledger.run(lambda c: event_queue.stored(c, event_id))
+    with command_context(context).open() as worker:
+        found = worker.ledger.run(lambda c: event_queue.stored(c, event_id))
     if found is None:
         raise _unknown(event_id)
     event = _WithBody(found[0], found[1].decode(errors="replace"))
@@ -96,8 +96,8 @@ def retry(
 
     Example: syncline events retry 1042
     """
-    with command_context(context).open() as parts:
-        by = actor(parts.settings)
+    with command_context(context).open() as worker:
+        by = actor(worker.settings)
 
         def work(connection: Connection) -> int:
             with connection.begin_nested() as attempt:
@@ -114,7 +114,7 @@ def retry(
                     attempt.rollback()
             return many
 
-        many = parts.ledger.run(work)
+        many = worker.ledger.run(work)
     if event_id is not None and not many:
         raise _unknown(event_id, "parked or ignored ")
     if dry_run:

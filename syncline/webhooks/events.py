@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 SEEN_MARGIN = timedelta(days=1)
-"""An id is kept longer than the oldest event that is let in, so that a replay finds it there."""
+"""An id is kept longer than the oldest event that is accepted, so that a replay finds it there."""
 
 _STORE = text(
     """

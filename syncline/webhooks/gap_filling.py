@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.calls.calls import Gate, halo_gate
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.halo.entities.resources import WEBHOOK, WEBHOOK_EVENT
 from syncline.halo.entities.rows import next_page, read_row
@@ -66,16 +66,16 @@ class _Entry:
         return status is None or not _OK <= status < _REDIRECT or self.row.error is True
 
 
-def fill_due_gaps(parts: Parts) -> int:
+def fill_due_gaps(worker: WorkerContext) -> int:
     """Read the log of every connection whose turn has come; returns how many events were stored.
 
     Raises:
         SynclineError: the first failure, once all others have had their turn.
     """
     stored, failure = 0, None
-    for name in parts.ledger.run(_due):
+    for name in worker.ledger.run(_due):
         try:
-            stored += fill_gaps(parts.open_line(name))
+            stored += fill_gaps(worker.open_line(name))
         except SynclineError as error:
             failure = failure or error
     if failure is not None:
@@ -93,14 +93,14 @@ def fill_gaps(line: Line) -> int:
     known = line.worker.ledger.run(lambda connection: bound(connection, link.id))
     if known.webhook_id is None:
         return 0
-    gate = halo_gate(line, Lane.UPKEEP)
-    is_on = _is_on(line, gate, known.webhook_id)
+    api = halo_calls(line, Lane.UPKEEP)
+    is_on = _is_on(line, api, known.webhook_id)
     if not is_on:
         # From now on what changes is polled for, and `status` says so.
         line.worker.ledger.run(lambda connection: remember_bound(connection, link.id, None, ()))
     now = line.worker.now()
     cursor = line.worker.ledger.run(lambda connection: _cursor(connection, link.id)) or now - FIRST
-    entries, whole = _read(line, gate, known.webhook_id, cursor - OVERLAP)
+    entries, whole = _read(line, api, known.webhook_id, cursor - OVERLAP)
     # An entry before the cursor was judged before, unless it showed late, which takes no day.
     ripe = [e for e in entries if e.at <= now - GRACE and (e.at > cursor or e.at > now - FIRST)]
 
@@ -134,10 +134,10 @@ def _due(connection: Connection) -> list[str]:
     ]
 
 
-def _is_on(line: Line, gate: Gate, webhook_id: str) -> bool:
+def _is_on(line: Line, api: ApiCalls, webhook_id: str) -> bool:
     """Whether Halo sends by it: it switches one off that fails too often, and so may a person."""
     try:
-        row = gate.read(
+        row = api.read(
             f"GET {WEBHOOK.path}/{{id}}",
             lambda permit: read_row(line.halo, permit, WEBHOOK, webhook_id),
         )
@@ -148,7 +148,7 @@ def _is_on(line: Line, gate: Gate, webhook_id: str) -> bool:
     return row.active is not False
 
 
-def _read(line: Line, gate: Gate, webhook_id: str, since: datetime) -> tuple[list[_Entry], bool]:
+def _read(line: Line, api: ApiCalls, webhook_id: str, since: datetime) -> tuple[list[_Entry], bool]:
     """Entries after `since`, and whether all of them were read.
 
     A tenant may ignore the order, so an older page ends the reading only while they descend.
@@ -157,7 +157,7 @@ def _read(line: Line, gate: Gate, webhook_id: str, since: datetime) -> tuple[lis
     entries: list[_Entry] = []
     times: list[datetime] = []
     for _ in range(MOST_PAGES):
-        rows = gate.read(
+        rows = api.read(
             f"GET {WEBHOOK_EVENT.path}",
             lambda permit: next_page(line.halo, permit, WEBHOOK_EVENT, walk),
         )

@@ -17,7 +17,7 @@ from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_SETTINGS, by_hand
 from syncline.terminal.output import AsJson, Commands, group, plain, show, stack, table
 from syncline.webhooks import installing
-from syncline.webhooks.installing import Installed, install, look, remove
+from syncline.webhooks.installing import InstalledWebhook, install, look, remove
 
 app = group("halo", "Set up what Halo sends to syncline, and what it shows of it.")
 webhooks = typer.Typer(
@@ -45,7 +45,7 @@ _CALLED = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _InstallReport:
     """What `install` came to, without secrets unless they were asked for."""
 
     connection: str
@@ -63,7 +63,7 @@ class _Done:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownWebhook:
     webhook_id: str
     url: str
     active: bool | None
@@ -71,15 +71,15 @@ class _Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _WebhookStatus:
     connection: str
-    webhooks: list[_Shown]
+    webhooks: list[_ShownWebhook]
     remembered: str | None
     polled: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Removed:
+class _RemovedWebhooks:
     connection: str
     removed: list[str]
     dry_run: bool
@@ -112,14 +112,14 @@ def install_webhook(
     Example: syncline halo webhooks install acme --url https://sync.example.com
     """
     public_url = _public_url(context, url)
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         result = install(
             line,
             public_url,
             rotate=rotate,
             dry_run=dry_run,
-            cause=caused("halo webhooks install", parts.settings),
+            cause=caused("halo webhooks install", worker.settings),
         )
     done = _done(connection, result, show_secret=show_secret)
     show(as_json, done, lambda: _render_done(done))
@@ -141,15 +141,17 @@ def show_webhook(
 
     Example: syncline halo webhooks show acme
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
         found = look(line)
-        known = parts.ledger.run(lambda database: bound(database, line.link.id))
+        known = worker.ledger.run(lambda database: bound(database, line.link.id))
     shown = [
-        _Shown(one.webhook_id, _url(one.url, show_secret=show_secret), one.active, list(one.bound))
+        _ShownWebhook(
+            one.webhook_id, _url(one.url, show_secret=show_secret), one.active, list(one.bound)
+        )
         for one in found
     ]
-    standing = _Standing(connection, shown, known.webhook_id, list(known.missing))
+    standing = _WebhookStatus(connection, shown, known.webhook_id, list(known.missing))
     show(as_json, standing, lambda: _render_standing(standing))
 
 
@@ -161,11 +163,11 @@ def remove_webhook(
 
     Example: syncline halo webhooks remove acme --dry-run
     """
-    with command_context(context).open() as parts, by_hand():
-        line = parts.open_line(connection)
-        gone = _Removed(
+    with command_context(context).open() as worker, by_hand():
+        line = worker.open_line(connection)
+        gone = _RemovedWebhooks(
             connection,
-            remove(line, dry_run=dry_run, cause=caused("halo webhooks remove", parts.settings)),
+            remove(line, dry_run=dry_run, cause=caused("halo webhooks remove", worker.settings)),
             dry_run,
         )
     show(as_json, gone, lambda: plain(_sentence(gone)))
@@ -183,14 +185,14 @@ def _public_url(context: typer.Context, given: str | None) -> str:
     return options.url(name, found)
 
 
-def _done(connection: str, result: Installed, *, show_secret: bool) -> _Done:
+def _done(connection: str, result: InstalledWebhook, *, show_secret: bool) -> _InstallReport:
     url = _url(result.url, show_secret=show_secret)
     key = result.key
     shown = key.password.get_secret_value() if key is not None and show_secret else _HIDDEN
     password = "" if key is None else shown
     username = "" if key is None else key.username
     by_hand = _steps(result.name, url, username, password) if result.fate == "by hand" else []
-    return _Done(
+    return _InstallReport(
         connection=connection,
         webhook=result.fate,
         webhook_id=result.webhook_id,
@@ -230,7 +232,7 @@ def _steps(name: str, url: str, username: str, password: str) -> list[str]:
     ]
 
 
-def _render_done(done: _Done) -> RenderableType:
+def _render_done(done: _InstallReport) -> RenderableType:
     if done.by_hand:
         numbered = [f"{at}. {step}" for at, step in enumerate(done.by_hand, 1)]
         return plain("\n".join([f"{done.why} So it is to be done by hand:", *numbered]))
@@ -245,7 +247,7 @@ def _render_done(done: _Done) -> RenderableType:
     )
 
 
-def _render_standing(standing: _Standing) -> RenderableType:
+def _render_standing(standing: _WebhookStatus) -> RenderableType:
     if not standing.webhooks:
         return plain(
             f"Halo has no webhook for {standing.connection}. Make it with: "
@@ -270,7 +272,7 @@ def _polled(missing: list[str]) -> str:
     return f"No event tells of these, so they are polled for: {', '.join(missing)}."
 
 
-def _sentence(gone: _Removed) -> str:
+def _sentence(gone: _RemovedWebhooks) -> str:
     if not gone.removed:
         return f"Halo has no webhook for {gone.connection}."
     verb = "would be removed" if gone.dry_run else "removed"

@@ -1,7 +1,7 @@
 """Handled: stored events become facets, records and deliveries due, in one transaction with it.
 
 An event of an order is the order: nothing is asked for it. What no event tells, its transactions
-and fulfillments, is owed as a reading. Halo's events are hints; what they point at is read.
+and fulfillments, is requested as a reading. Halo's events are hints; what they point at is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries.requests import cause_of_event
 from syncline.engine.connection_rules import rules_of
 from syncline.engine.rounds import ROUNDS
@@ -31,7 +31,7 @@ from syncline.ledger import connections, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.webhooks import queue as event_queue
-from syncline.webhooks.queue import Handled, Place, Taken
+from syncline.webhooks.queue import Handled, Place, TakenEvent
 
 log = structlog.get_logger()
 
@@ -47,14 +47,14 @@ _Rank = tuple[datetime, datetime, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _Handling:
     """What a transaction came to: of which place events were handled, and whom to wake."""
 
     place: Place | None
     nudges: tuple[Nudge, ...] = ()
 
 
-def handle(parts: Parts) -> float | None:
+def handle(worker: WorkerContext) -> float | None:
     """Handle what is stored, a place at a time: the oldest first, then place after place.
 
     Returns:
@@ -62,34 +62,34 @@ def handle(parts: Parts) -> float | None:
     """
     last: Place | None = None
     for _ in range(ROUNDS):
-        done = parts.ledger.run(partial(_round, parts, last))
-        parts.announce(done.nudges)
+        done = worker.ledger.run(partial(_round, worker, last))
+        worker.announce(done.nudges)
         last = done.place
         if last is None:
             return None
     return 0.01
 
 
-def _round(parts: Parts, last: Place | None, connection: Connection) -> _Done:
+def _round(worker: WorkerContext, last: Place | None, connection: Connection) -> _Handling:
     taken = event_queue.take(connection, BATCH, after=last)
     if not taken:
-        return _Done(None)
+        return _Handling(None)
     try:
-        books = [_handled(parts, connection, taken)]
+        units = [_handled(worker, connection, taken)]
     except Exception as error:
         if _passes_by_itself(error):
             raise
         log.exception("events could not be handled together, so each is alone", count=len(taken))
-        books = [_alone(parts, connection, event) for event in taken]
-    event_queue.close(connection, [one for book in books for one in book.handled])
-    nudges = dict.fromkeys(nudge for book in books for nudge in book.nudges)
-    return _Done(taken[0].place, tuple(nudges))
+        units = [_alone(worker, connection, event) for event in taken]
+    event_queue.close(connection, [one for unit in units for one in unit.handled])
+    nudges = dict.fromkeys(nudge for unit in units for nudge in unit.nudges)
+    return _Handling(taken[0].place, tuple(nudges))
 
 
-def _alone(parts: Parts, connection: Connection, event: Taken) -> _Book:
+def _alone(worker: WorkerContext, connection: Connection, event: TakenEvent) -> _UnitOfWork:
     """One that breaks its handling is parked, so that others go on; it stays locked throughout."""
     try:
-        return _handled(parts, connection, [event])
+        return _handled(worker, connection, [event])
     except Exception as error:
         if _passes_by_itself(error):
             raise
@@ -98,20 +98,22 @@ def _alone(parts: Parts, connection: Connection, event: Taken) -> _Book:
         else:
             log.exception("an event could not be handled and is parked", number=event.id)
             why = f"handling it failed ({type(error).__name__}); see the worker's log"
-    book = _Book(parts, connection)
-    book.handled.append(Handled(event, "parked", note=why))
-    return book
+    unit = _UnitOfWork(worker, connection)
+    unit.handled.append(Handled(event, "parked", note=why))
+    return unit
 
 
-def _handled(parts: Parts, connection: Connection, taken: Sequence[Taken]) -> _Book:
+def _handled(
+    worker: WorkerContext, connection: Connection, taken: Sequence[TakenEvent]
+) -> _UnitOfWork:
     """All of it done, or nothing."""
-    book = _Book(parts, connection)
+    unit = _UnitOfWork(worker, connection)
     with connection.begin_nested():
         if taken[0].source == "halo":
-            book.halo(taken)
+            unit.halo(taken)
         else:
-            book.highlevel(taken)
-    return book
+            unit.highlevel(taken)
+    return unit
 
 
 def _passes_by_itself(error: Exception) -> bool:
@@ -126,20 +128,20 @@ def _passes_by_itself(error: Exception) -> bool:
     return isinstance(error, Again)
 
 
-class _Book:
+class _UnitOfWork:
     """One transaction over the events of one place."""
 
-    def __init__(self, parts: Parts, connection: Connection) -> None:
-        self._parts = parts
+    def __init__(self, worker: WorkerContext, connection: Connection) -> None:
+        self._worker = worker
         self._connection = connection
         self.handled: list[Handled] = []
         self.nudges: list[Nudge] = []
 
-    def highlevel(self, taken: Sequence[Taken]) -> None:
+    def highlevel(self, taken: Sequence[TakenEvent]) -> None:
         """Events of one location, or of none."""
-        for_app = app_of(self._parts.settings.highlevel_client_id)
-        orders: dict[str, list[tuple[Taken, HighLevelEvent]]] = {}
-        others: list[tuple[Taken, HighLevelEvent]] = []
+        for_app = app_of(self._worker.settings.highlevel_client_id)
+        orders: dict[str, list[tuple[TakenEvent, HighLevelEvent]]] = {}
+        others: list[tuple[TakenEvent, HighLevelEvent]] = []
         for event in taken:
             try:
                 read = read_event(event.body)
@@ -156,9 +158,9 @@ class _Book:
         for _, came in sorted(orders.items()):
             self._orders(came)
         for event, read in others:
-            _ACTS.get(read.type, _Book.keep)(self, event, read)
+            _ACTS.get(read.type, _UnitOfWork.keep)(self, event, read)
 
-    def halo(self, taken: Sequence[Taken]) -> None:
+    def halo(self, taken: Sequence[TakenEvent]) -> None:
         """Hints at what changed in the Halo of one connection."""
         link = connections.by_id(self._connection, taken[0].connection_id or 0)
         for event in taken:
@@ -175,7 +177,7 @@ class _Book:
             else:
                 self._close(event, "done", kind=told.entity, foreign_id=str(told.id))
 
-    def _orders(self, came: Sequence[tuple[Taken, HighLevelEvent]]) -> None:
+    def _orders(self, came: Sequence[tuple[TakenEvent, HighLevelEvent]]) -> None:
         """Record the newest state of each order; what was overtaken on the way is done too."""
         link = self._link(came[0][1])
         if link is None:
@@ -188,7 +190,7 @@ class _Book:
             return
         ids = [read.entity_id for _, read in came if read.entity_id]
         known = records.versions(self._connection, link.location_place, "order", ids)
-        newest: dict[str, tuple[_Rank, Taken, Mapping[str, Any]]] = {}
+        newest: dict[str, tuple[_Rank, TakenEvent, Mapping[str, Any]]] = {}
         told: list[missed.Sighting] = []
         for event, read in came:
             try:
@@ -219,7 +221,7 @@ class _Book:
         missed.came(self._connection, link.location, "order", told)
         self._wake(link, recorded.targets)
 
-    def invoice_paid(self, event: Taken, read: HighLevelEvent) -> None:
+    def invoice_paid(self, event: TakenEvent, read: HighLevelEvent) -> None:
         """Its transactions name the invoice; they are read, since no event tells them."""
         link = self._link(read)
         if link is None:
@@ -238,10 +240,11 @@ class _Book:
             self._wake(link, targets)
             self._close(event, "done", kind="invoice", foreign_id=read.entity_id)
 
-    def uninstalled(self, event: Taken, read: HighLevelEvent) -> None:
+    def uninstalled(self, event: TakenEvent, read: HighLevelEvent) -> None:
         """Nothing can be read there any more, so what is to be done must be said, not tried.
 
-        Who is let in by a private token goes on, as does who was let in anew since it was sent.
+        A connection with a private token goes on, as does one that was authorised anew since it was
+        sent.
         """
         if read.location_id:
             link = self._link(read)
@@ -261,7 +264,7 @@ class _Book:
         note = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
         self._close(event, "done" if links else "ignored", note=note or "no connection of ours")
 
-    def keep(self, event: Taken, read: HighLevelEvent) -> None:
+    def keep(self, event: TakenEvent, read: HighLevelEvent) -> None:
         """What no flow uses is kept and counted."""
         name = read.type[:60] or "without a type"
         self._close(event, "ignored", foreign_id=read.entity_id, note=f"no flow uses {name}")
@@ -271,7 +274,7 @@ class _Book:
             return None
         return connections.of_location(self._connection, read.location_id)
 
-    def _nowhere(self, came: Sequence[tuple[Taken, HighLevelEvent]]) -> None:
+    def _nowhere(self, came: Sequence[tuple[TakenEvent, HighLevelEvent]]) -> None:
         for event, read in came:
             where = read.location_id or "none"
             self._close(event, "ignored", note=f"location {where:.40} is not connected")
@@ -287,7 +290,7 @@ class _Book:
         wanted = (Nudge(link.name, "send", target) for target in sorted(targets))
         self.nudges += [nudge for nudge in wanted if nudge not in self.nudges]
 
-    def _close(self, event: Taken, state: Any, **told: str | None) -> None:
+    def _close(self, event: TakenEvent, state: Any, **told: str | None) -> None:
         self.handled.append(Handled(event, state, **told))
 
 
@@ -296,8 +299,8 @@ def _is_kept(order: Mapping[str, Any], link: Link) -> bool:
     return datetime.fromisoformat(order["created_at"]).date() >= link.start_from
 
 
-_ACTS: dict[str, Callable[[_Book, Taken, HighLevelEvent], None]] = {
-    **dict.fromkeys(events.PAID_EVENTS, _Book.invoice_paid),
-    events.UNINSTALLED: _Book.uninstalled,
+_ACTS: dict[str, Callable[[_UnitOfWork, TakenEvent, HighLevelEvent], None]] = {
+    **dict.fromkeys(events.PAID_EVENTS, _UnitOfWork.invoice_paid),
+    events.UNINSTALLED: _UnitOfWork.uninstalled,
 }
 """What is done about events other than those of orders; the rest is kept."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, halo_gate
+from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.connections.set_up import SetUp
 from syncline.errors import MissingScope
@@ -36,7 +36,7 @@ Fate = Literal["made", "repaired", "unchanged", "by hand"]
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstalledWebhook:
     """What an installation came to, or with `dry_run` would come to.
 
     Attributes:
@@ -76,11 +76,12 @@ def name_of(line: Line) -> str:
     return f"syncline {line.link.name}"
 
 
-def install(line: Line, public_url: str, *, rotate: bool, dry_run: bool, cause: str) -> Installed:
+def install(
+    line: Line, public_url: str, *, rotate: bool, dry_run: bool, cause: str
+) -> InstalledWebhook:
     """Make our webhook or put it right, and bind it; with nothing to do, nothing is written.
 
     Args:
-        parts: what comes from outside.
         line: the connection.
         public_url: where the receiver can be reached from Halo.
         rotate: make a new key; the one before stays valid for what is on its way.
@@ -93,11 +94,11 @@ def install(line: Line, public_url: str, *, rotate: bool, dry_run: bool, cause: 
     key = _key(line, rotate=rotate, dry_run=dry_run)
     secret = "(new)" if key is None else key.secret.get_secret_value()
     url = f"{public_url.rstrip('/')}{PATH}/{line.link.name}/{secret}"
-    work = _Work(line, halo_gate(line, Lane.UPKEEP), cause)
+    work = _Work(line, halo_calls(line, Lane.UPKEEP), cause)
     try:
         return _installed(work, url, key, dry_run=dry_run)
     except MissingScope as error:
-        return Installed(
+        return InstalledWebhook(
             name_of(line), url, key, "by hand", error.what, None, (), (), WANTED, dry_run
         )
 
@@ -108,7 +109,7 @@ def look(line: Line) -> list[Seen]:
     Raises:
         SynclineError: Halo could not be asked.
     """
-    work = _Work(line, halo_gate(line, Lane.UPKEEP), "")
+    work = _Work(line, halo_calls(line, Lane.UPKEEP), "")
     return [
         Seen(row.id, row.url, row.active, tuple(one.name for one in work.bindings(row.id)))
         for row in work.ours()
@@ -123,7 +124,7 @@ def remove(line: Line, *, dry_run: bool, cause: str) -> list[str]:
     Raises:
         SynclineError: Halo could not be asked, refused, or did not say what it did.
     """
-    work = _Work(line, halo_gate(line, Lane.UPKEEP), cause)
+    work = _Work(line, halo_calls(line, Lane.UPKEEP), cause)
     found = work.ours()
     if not dry_run:
         for row in found:
@@ -152,7 +153,7 @@ def _key(line: Line, *, rotate: bool, dry_run: bool) -> InboundKey | None:
     return line.worker.ledger.run(work)
 
 
-def _installed(work: _Work, url: str, key: InboundKey | None, *, dry_run: bool) -> Installed:
+def _installed(work: _Work, url: str, key: InboundKey | None, *, dry_run: bool) -> InstalledWebhook:
     standing = work.standing(url)
     fate: Fate = "unchanged"
     if standing is None or key is None or _differs(standing, url):
@@ -179,12 +180,12 @@ def _result(
     lacking: Sequence[BindableEvent],
     *,
     dry_run: bool,
-) -> Installed:
+) -> InstalledWebhook:
     if not dry_run:
         work.remember(webhook_id, fitting)
     entities = {event.entity for event in fitting}
     missing = tuple(entity for entity in WANTED if entity not in entities)
-    return Installed(
+    return InstalledWebhook(
         name_of(work.line),
         url,
         key,
@@ -216,16 +217,16 @@ def _differs(standing: WebhookRow, url: str) -> bool:
 class _Work:
     """Calls about our webhook, one at a time."""
 
-    def __init__(self, line: Line, gate: Gate, cause: str) -> None:
-        self.parts = line.worker
+    def __init__(self, line: Line, api: ApiCalls, cause: str) -> None:
+        self.worker = line.worker
         self.line = line
-        self._gate = gate
-        self._set_up = SetUp(line, gate, flow=_FLOW, reference=name_of(line), cause=cause)
+        self._api = api
+        self._set_up = SetUp(line, api, flow=_FLOW, reference=name_of(line), cause=cause)
 
     def ours(self) -> list[WebhookRow]:
         """Webhooks with our name, or that send to this connection's place."""
         place = f"{PATH}/{self.line.link.name}/"
-        listed = self._gate.read(
+        listed = self._api.read(
             f"GET {WEBHOOK.path}", partial(webhooks.list_webhooks, self.line.halo)
         )
         return [row for row in listed if row.name == name_of(self.line) or place in row.url]
@@ -236,21 +237,21 @@ class _Work:
         if not found:
             return None
         best = next((row for row in found if row.url == url), found[0])
-        return self._gate.read(
+        return self._api.read(
             f"GET {WEBHOOK.path}/{{id}}",
             lambda permit: read_row(self.line.halo, permit, WEBHOOK, best.id),
         )
 
     def fitting(self) -> list[BindableEvent]:
         """The tenant's events that tell of what we want to hear of."""
-        listed = self._gate.read(
+        listed = self._api.read(
             f"GET {LOOKUP.path}", partial(webhooks.list_bindable_events, self.line.halo)
         )
         return webhooks.fitting_events(listed)
 
     def bindings(self, webhook_id: str) -> list[NotificationRow]:
         """What a webhook is bound to."""
-        return self._gate.read(
+        return self._api.read(
             f"GET {NOTIFICATION.path}",
             lambda permit: webhooks.list_bindings(self.line.halo, permit, webhook_id),
         )
@@ -321,7 +322,7 @@ class _Work:
             if (before.webhook_id, before.events) != (webhook_id, tuple(events)):
                 remember_bound(connection, self.line.link.id, webhook_id, events)
 
-        self.parts.ledger.run(work)
+        self.worker.ledger.run(work)
 
 
 def _id(row: NotificationRow) -> str:

@@ -16,7 +16,7 @@ Place = tuple[Literal["highlevel", "halo"], str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenEvent:
     """A stored event in this transaction's hands."""
 
     id: int
@@ -44,7 +44,7 @@ class Handled:
         note: why, for a person.
     """
 
-    event: Taken
+    event: TakenEvent
     state: Literal["done", "ignored", "parked"]
     kind: str | None = None
     foreign_id: str | None = None
@@ -62,7 +62,7 @@ _OF_LOCATIONS = """source = 'highlevel' and location_id > :beyond
 _OF_NO_LOCATION = "source = 'highlevel' and location_id is null order by id"
 
 
-def take(connection: Connection, most: int, *, after: Place | None = None) -> list[Taken]:
+def take(connection: Connection, most: int, *, after: Place | None = None) -> list[TakenEvent]:
     """Unhandled events of one place, the oldest first, locked until the commit.
 
     Those of one place only, so that a transaction holds the locks of one location's records; and a
@@ -102,7 +102,7 @@ def take(connection: Connection, most: int, *, after: Place | None = None) -> li
         },
     )
     return [
-        Taken(row.id, row.at, row.source, row.location_id, row.connection_id, bytes(row.body))
+        TakenEvent(row.id, row.at, row.source, row.location_id, row.connection_id, bytes(row.body))
         for row in found
     ]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from syncline.halo_changes.installed_webhook import Bound, bound
 from syncline.ingest import missed
-from syncline.ingest.missed import Figures
+from syncline.ingest.missed import MissedEvents
 from syncline.ledger.connections import Link
 from syncline.terminal.output import plain, table
 
@@ -40,7 +40,7 @@ class EventStatus:
 
     highlevel: str
     halo: str
-    figures: Figures
+    figures: MissedEvents
     advice: tuple[str, ...]
 
 
@@ -54,7 +54,7 @@ def read_events(connection: Connection, link: Link) -> EventStatus:
     return EventStatus(highlevel, halo, found, tuple(one for one in (first, second) if one))
 
 
-def _highlevel(link: Link, found: Figures) -> tuple[str, str]:
+def _highlevel(link: Link, found: MissedEvents) -> tuple[str, str]:
     if found.since is not None:
         return "webhooks", ""
     if link.auth == "private":

@@ -111,7 +111,7 @@ def test_constraints_and_indexes_are_named_for_their_table(database: str) -> Non
     [
         ("ck_delivery_state", list(State)),
         ("ck_alert_severity", get_args(Severity)),
-        ("ck_discrepancy_state", list(cli.State)),
+        ("ck_discrepancy_state", list(cli.DiscrepancyState)),
         ("ck_event_state", {"new", *get_args(get_type_hints(Handled)["state"])}),
         ("ck_golive_what", get_args(What)),
     ],

@@ -40,7 +40,7 @@ class Mortal:
         self.points = 0
         self._strike = strike
         self._lock = threading.RLock()
-        keeper: Any = world.parts.session
+        keeper: Any = world.worker.session
         self._keeper = keeper.__self__
         self._sessions: list[UUID] = [self._keeper._id] if self._keeper._id else []
         self._note_sessions()
@@ -86,7 +86,7 @@ class Mortal:
         self._keeper._begin = noted
 
     def _watch_ledger(self) -> None:
-        ledger: Any = self.world.parts.ledger
+        ledger: Any = self.world.worker.ledger
         begin = ledger.begin
 
         @contextmanager
@@ -104,7 +104,7 @@ class Mortal:
         ledger.begin = watched
 
     def _watch_transport(self) -> None:
-        lines: Any = self.world.parts.open_line
+        lines: Any = self.world.worker.open_line
         transport = lines._lines()._transport
         send = transport.send
 

@@ -19,7 +19,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     small(sandbox, profile=profile, orders=12, customers=4)
     lives = random.Random(f"{seed} {profile}")
     first = worlds()
-    first.owe_pull()
+    first.request_pull()
     deaths = die_one_after_the_other(worlds, first, lives, most_points=90)
     assert len(deaths) >= 3
     verdict = sandbox.audit()

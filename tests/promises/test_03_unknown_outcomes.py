@@ -24,7 +24,7 @@ def ready(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureReques
         world.drive()
         sandbox.add_orders(1)
         world.pull()
-        send(world.parts.open_line(NAME), "highlevel.order")
+        send(world.worker.open_line(NAME), "highlevel.order")
         while world.counts().get(("orders", "due")) != 1:
             world.follow_all()
         return world

@@ -24,7 +24,7 @@ def test_every_call_that_arrives_has_a_row_and_every_row_that_left_arrived(
         {"kind": "latency", "probability": 0.3, "min_ms": 1, "max_ms": 20},
     )
     world = worlds()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     arrived = Counter(call["side"] for call in sandbox.calls())
     rows = world.rows(
@@ -50,7 +50,7 @@ def test_tight_limits_are_never_overrun_even_where_redis_is_emptied(
     tight = {"calls": 12, "seconds": 1, "window": window}
     small(sandbox, profile="plain", highlevel_limit=tight, halo_limit=tight)
     world = worlds(halo=(12, 1), highlevel=(12, 1))
-    world.owe_pull()
+    world.request_pull()
     with Redis.from_url(redis_url) as redis:
         while world.open_deliveries() or world.open_pulls():
             world.follow_all()
@@ -68,7 +68,7 @@ def test_a_429_freezes_the_key_for_all_workers(
     small(sandbox, profile=profile, halo_limit=slow)
     world = worlds(halo=(1000, 30))
     world.pull()
-    send(world.parts.open_line(NAME), "highlevel.order")
+    send(world.worker.open_line(NAME), "highlevel.order")
     sandbox.faults(side="halo", operation="*", kind="429", next=1)
     world.follow_all()
     seen = len(sandbox.calls("halo"))
@@ -76,8 +76,8 @@ def test_a_429_freezes_the_key_for_all_workers(
     other.follow_all()
     world.follow_all()
     assert len(sandbox.calls("halo")) == seen
-    line = world.parts.open_line(NAME)
-    frozen = world.parts.quota.left(line.halo_key)["frozen_until"]
+    line = world.worker.open_line(NAME)
+    frozen = world.worker.quota.left(line.halo_key)["frozen_until"]
     assert frozen is not None
     assert frozen > datetime.now(UTC)
     assert not {state for _, state in world.counts()} & {"sending", "doubtful", "parked"}

@@ -36,11 +36,11 @@ def test_after_any_history_with_any_deaths_both_sides_hold_the_same_sums(
     deaths: list[str] = []
     for _ in range(4):
         for kind in chance.sample(KINDS, len(KINDS)):
-            first.owe_pull(kind)
+            first.request_pull(kind)
         _bring_over(worlds, first, chance, deaths)
         _happen(sandbox, chance)
     for kind in KINDS:
-        first.owe_pull(kind)
+        first.request_pull(kind)
     _bring_over(worlds, first, chance, deaths)
     assert len(deaths) >= 5
     assert_equal(sandbox)

@@ -58,7 +58,7 @@ def test_nothing_that_is_kept_or_said_holds_a_secret(
     sandbox.faults(kind="500", probability=0.2)
     caplog.set_level("DEBUG")
     world = worlds()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     sandbox.faults()
     issued = sandbox.secrets()
@@ -66,7 +66,7 @@ def test_nothing_that_is_kept_or_said_holds_a_secret(
     world.reopened()
     world.do("delete from credential where purpose = 'access_token'")
     world.do("update delivery set state = 'due' where target = 'order'")
-    world.owe_pull()
+    world.request_pull()
     for _ in range(3):
         world.follow_all()
     said = [str(error) + repr(error) for error in world.failures]
@@ -176,8 +176,8 @@ def refuse_everything(world: World, sandbox: SandboxProcess) -> None:
     sandbox.revoke_highlevel_tokens()
     sandbox.expire_highlevel_tokens()
     place = oauth_app.link_of(world).tenant_place
-    with world.parts.ledger.begin() as connection:
-        keep(connection, world.parts.sealer, place, "client_secret", SecretStr(ANOTHER_SECRET))
+    with world.worker.ledger.begin() as connection:
+        keep(connection, world.worker.sealer, place, "client_secret", SecretStr(ANOTHER_SECRET))
     sandbox.post("/halo/expire_tokens", {})
 
 

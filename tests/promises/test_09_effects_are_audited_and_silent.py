@@ -15,7 +15,7 @@ def test_every_row_in_halo_has_its_entry_and_none_made_a_noise(
     small(sandbox, profile=profile)
     sandbox.faults(kind="cut_after", side="halo", operation="POST /SalesOrder", probability=0.3)
     world = worlds()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     sandbox.faults()
     sandbox.change_orders(2, fields="amount")

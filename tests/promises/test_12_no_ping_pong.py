@@ -104,7 +104,7 @@ class Both:
         self.world.pull()
         self.world.pull("transaction")
         self.world.drive(60)
-        assert poll(self.world.parts.open_line(NAME)) is None
+        assert poll(self.world.worker.open_line(NAME)) is None
         self.world.drive(60)
 
 

@@ -63,10 +63,10 @@ def test_all_faults_together_end_with_both_sides_in_line(
 
 def run_to_the_end(world: World, sandbox: SandboxProcess) -> dict[str, int]:
     """Read everything under faults until it is in line; returns how often each fault fired."""
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     sandbox.change_orders(3, fields="amount")
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     fired: dict[str, int] = sandbox.faults()["fired"]
     verdict = sandbox.audit()

@@ -20,7 +20,7 @@ def test_a_stage_does_not_clear_a_folder_whose_servers_are_in_use(tmp_path: Path
     try:
         with (
             pytest.raises(Refused, match="is in use"),
-            stage(folder, SandboxConfig(), "detail", {}, no_parts),
+            stage(folder, SandboxConfig(), "detail", {}, no_worker),
         ):
             raise AssertionError
     finally:
@@ -28,5 +28,5 @@ def test_a_stage_does_not_clear_a_folder_whose_servers_are_in_use(tmp_path: Path
     assert kept.exists()
 
 
-def no_parts() -> NoReturn:
+def no_worker() -> NoReturn:
     raise AssertionError

@@ -174,7 +174,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
     what = f"enqueue {context.info_name}"
 
     def note(database: Database) -> None:
-        by = actor(parts.settings)
+        by = actor(worker.settings)
         after = {"tasks": [[task.name, *task.arguments] for task in tasks]}
         if connection is None:
             effects.decided_for_all(database, what=what, subject="", by=by, after=after)
@@ -182,8 +182,8 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
         link = connections.by_name(database, connection)
         effects.decided(database, link.id, what=what, subject=link.name, by=by, after=after)
 
-    with command_context(context).open() as parts:
-        parts.ledger.run(note)
+    with command_context(context).open() as worker:
+        worker.ledger.run(note)
         _publish(tasks)
     for task in tasks:
         say(f"Enqueued {task.name} on {task.lane.queue}.")

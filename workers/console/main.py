@@ -22,7 +22,7 @@ from syncline.terminal.context import CommandContext
 from syncline.terminal.messages import complain
 
 if TYPE_CHECKING:  # a command imports these when it needs them
-    from syncline.calls.context import Parts
+    from syncline.calls.context import WorkerContext
     from syncline.ledger.connections import Link
     from syncline.quota.keys import QuotaKey
     from syncline.settings import Settings
@@ -174,7 +174,7 @@ def _settings() -> Settings:
     return Settings.load()
 
 
-def _open() -> AbstractContextManager[Parts]:
+def _open() -> AbstractContextManager[WorkerContext]:
     from workers.console.opening import opened_here  # noqa: PLC0415 - as above
 
     return opened_here()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
-from syncline.calls.context import Nudge, Parts
+from syncline.calls.context import Nudge, WorkerContext
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.errors import Again
 from syncline.ledger.connections import Link
@@ -15,13 +15,13 @@ from syncline.ledger.migrate import is_made, upgrade
 from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
+from workers.context import make_context
 from workers.embedded import servers as embedded
 from workers.logs import configure
-from workers.parts import make_parts
 
 
 @contextmanager
-def opened_here() -> Iterator[Parts]:
+def opened_here() -> Iterator[WorkerContext]:
     """The parts of a command, by the settings of the environment.
 
     Raises:
@@ -29,8 +29,8 @@ def opened_here() -> Iterator[Parts]:
     """
     settings = Settings.load()
     configure(settings)
-    with opened(settings) as parts:
-        yield parts
+    with opened(settings) as worker:
+        yield worker
 
 
 def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
@@ -39,7 +39,7 @@ def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Parts]:
+def opened(settings: Settings) -> Iterator[WorkerContext]:
     """The parts of a command; embedded servers run for its length at least.
 
     Raises:
@@ -48,13 +48,13 @@ def opened(settings: Settings) -> Iterator[Parts]:
         Again: Redis went away during the block.
     """
     with _redis_in_reach(), embedded.using(settings) as servers:
-        parts = make_parts(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
+        worker = make_context(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
         try:
-            if not parts.ledger.run(is_made):
+            if not worker.ledger.run(is_made):
                 upgrade(servers.database_url)
-            yield parts
+            yield worker
         finally:
-            parts.close()
+            worker.close()
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class Ending:
     """What the demo came to: the sandbox's word, which knows nothing of our ledger.
 
     Attributes:
-        orders: in line in Halo; likewise transactions that are owed, subscriptions, refunds.
+        orders: in line in Halo; likewise transactions that are requested, subscriptions, refunds.
         orders_owed: how many Halo shall have; likewise the others.
         sums: currency → what both sides hold of orders, payments, refunds and subscriptions.
         missing: rows that Halo lacks, of every kind; likewise duplicates and wrong ones.
@@ -224,7 +224,7 @@ class _Story:
         return False
 
     def _agrees(self, sight: Sight) -> bool:
-        """Whether everything was seen and nothing is owed any more."""
+        """Whether everything was seen and nothing is outstanding."""
         config = self._config
         wanted = (config.orders, config.transactions, config.subscriptions)
         if (sight.in_line, sight.transactions, sight.subscriptions) != wanted:
@@ -244,7 +244,7 @@ class _Story:
             from delivery where state = 'delivered'
             """
         )
-        [window] = self._on.parts.quota.left(highlevel_key(self._on.link))["windows"]
+        [window] = self._on.worker.quota.left(highlevel_key(self._on.link))["windows"]
         return Sight(
             orders=row.orders,
             transactions=row.transactions,

@@ -15,7 +15,7 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from syncline.calls.context import Parts
+from syncline.calls.context import WorkerContext
 from syncline.credentials.stored import keep
 from syncline.errors import Refused
 from syncline.ledger import new_connections
@@ -47,7 +47,7 @@ class Stage:
     settings: Settings
     installation: Installation
     sandbox: SandboxProcess
-    parts: Parts
+    worker: WorkerContext
     link: Link
     celery: Celery
 
@@ -59,7 +59,7 @@ class Stage:
 
     def rows(self, sql: str, **parameters: Any) -> Sequence[Any]:
         """Rows of the ledger."""
-        return self.parts.ledger.run(
+        return self.worker.ledger.run(
             lambda connection: connection.execute(text(sql), parameters).all()
         )
 
@@ -70,7 +70,7 @@ def stage(
     config: SandboxConfig,
     style: str,
     settings: Mapping[str, str],
-    open_parts: Callable[[], AbstractContextManager[Parts]],
+    open_worker: Callable[[], AbstractContextManager[WorkerContext]],
 ) -> Iterator[Stage]:
     """Set the stage in a folder, which is emptied; strike it at the end, leaving the logs.
 
@@ -79,7 +79,7 @@ def stage(
         config: what the sandbox is set to; the connection has its limits.
         style: the mapping's lines, `detail` or `summary`.
         settings: by their variables' names without the prefix.
-        open_parts: opens the parts of the installation that the environment names.
+        open_worker: opens the context of the installation that the environment names.
 
     Raises:
         Refused: something does not start, or another stage stands in that folder.
@@ -90,12 +90,12 @@ def stage(
         with (
             SandboxProcess(**config.model_dump(mode="json")) as sandbox,
             running(_signed_by(loaded, sandbox)) as installation,
-            open_parts() as parts,
+            open_worker() as worker,
         ):
-            link = connect(parts, sandbox, config, _mapping(style))
+            link = connect(worker, sandbox, config, _mapping(style))
             with Celery(broker=installation.servers.redis_url, set_as_current=False) as celery:
                 celery.config_from_object("celeryconfig")
-                yield Stage(loaded, installation, sandbox, parts, link, celery)
+                yield Stage(loaded, installation, sandbox, worker, link, celery)
 
 
 def _signed_by(settings: Settings, sandbox: SandboxProcess) -> Settings:
@@ -129,7 +129,12 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def connect(
-    parts: Parts, sandbox: SandboxProcess, config: SandboxConfig, mapping: str, *, name: str = NAME
+    worker: WorkerContext,
+    sandbox: SandboxProcess,
+    config: SandboxConfig,
+    mapping: str,
+    *,
+    name: str = NAME,
 ) -> Link:
     """Add a connection to the emulation, with its credentials and the limits of its settings."""
     new = NewConnection(
@@ -150,11 +155,11 @@ def connect(
         mode="sandbox",
         start_from=datetime.now(UTC).date() - timedelta(days=config.days),
     )
-    with parts.ledger.begin() as connection:
+    with worker.ledger.begin() as connection:
         link = new_connections.add(connection, new)
-        keep(connection, parts.sealer, link.location_place, "private_token", SecretStr(TOKEN))
+        keep(connection, worker.sealer, link.location_place, "private_token", SecretStr(TOKEN))
         secret = SecretStr(config.halo_client_secret)
-        keep(connection, parts.sealer, link.tenant_place, "client_secret", secret)
+        keep(connection, worker.sealer, link.tenant_place, "client_secret", secret)
     return link
 
 

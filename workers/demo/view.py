@@ -90,7 +90,7 @@ _OWED = "_owed"
 
 
 def report(figures: Mapping[str, object]) -> Table:
-    """The report as a table; of what is owed, how much is in line."""
+    """The report as a table; of what Halo shall have, how much is in line."""
     table = Table("figure", "value", title="syncline demo")
     for name, value in figures.items():
         if name.endswith(_OWED) or isinstance(value, dict):

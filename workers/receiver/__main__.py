@@ -28,16 +28,16 @@ from syncline.settings import Settings
 from syncline.terminal.messages import complain
 from syncline.webhooks.keys import doors
 from tasks.nudging import publish
+from workers.context import open_redis, utc_now
 from workers.embedded import servers as embedded
 from workers.embedded.server import hold
 from workers.embedded.servers import Servers
 from workers.logs import configure
-from workers.parts import open_redis, utc_now
 from workers.processes import port_file
 from workers.receiver import server
 from workers.receiver.application import Webhooks
 from workers.receiver.committer import Committer
-from workers.receiver.kept import Kept
+from workers.receiver.kept import Cached
 from workers.receiver.nudger import Nudger
 
 DOORS_KEPT = timedelta(seconds=5)
@@ -68,12 +68,12 @@ async def receiving(
     sealer = load_key(settings)
     keys = public_keys(settings.highlevel_public_keys)
     within = settings.receiver_store_within
-    ways_in = Kept(
+    ways_in = Cached(
         lambda: ledger.run(lambda connection: doors(connection, sealer)),
         lasts=DOORS_KEPT,
         within=within,
     )
-    ready = Kept(lambda: ledger.run(is_prepared), lasts=_READY_KEPT, within=within)
+    ready = Cached(lambda: ledger.run(is_prepared), lasts=_READY_KEPT, within=within)
     try:
         async with Committer(ledger, within, wake) as committer:
             yield Webhooks(

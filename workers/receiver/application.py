@@ -1,4 +1,4 @@
-"""The receiver's application: what is let in, what is stored, and what its sender is told.
+"""The receiver's application: what is accepted, what is stored, and what its sender is told.
 
 Nothing is answered with 2xx before it is on disk. What cannot be stored now is answered with 429,
 on which every sender comes again; 5xx is never answered, since HighLevel may take it for final.
@@ -23,7 +23,7 @@ from syncline.webhooks.events import Arrived
 from syncline.webhooks.keys import Door
 from workers.receiver.bodies import is_json
 from workers.receiver.committer import Committer
-from workers.receiver.kept import Kept
+from workers.receiver.kept import Cached
 from workers.receiver.refusals import Refusals
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ _LONGEST_CONTENT_TYPE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpReply:
     """A status with one JSON object; `reason` says why something was refused."""
 
     status: int
@@ -44,14 +44,14 @@ class Answer:
     reason: str = ""
 
 
-STORED = Answer(200, b'{"status":"stored"}')
-SEEN = Answer(200, b'{"status":"seen"}')
-_ALIVE = Answer(200, b'{"status":"alive"}')
-_READY = Answer(200, b'{"status":"ready"}')
+STORED = HttpReply(200, b'{"status":"stored"}')
+SEEN = HttpReply(200, b'{"status":"seen"}')
+_ALIVE = HttpReply(200, b'{"status":"alive"}')
+_READY = HttpReply(200, b'{"status":"ready"}')
 
 
-def _refused(status: int, reason: str) -> Answer:
-    return Answer(status, f'{{"error":"{reason}"}}'.encode(), reason)
+def _refused(status: int, reason: str) -> HttpReply:
+    return HttpReply(status, f'{{"error":"{reason}"}}'.encode(), reason)
 
 
 _NOT_READY = _refused(503, "PostgreSQL does not answer, or holds no ledger")
@@ -69,7 +69,7 @@ class _Gone(Exception):
 
 
 class _Refuse(Exception):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpReply) -> None:
         self.answer = answer
         super().__init__(answer.reason)
 
@@ -80,7 +80,7 @@ class Webhooks:
     Args:
         settings: bounds and ages.
         public_keys: what HighLevel signs with.
-        committer: stores what is let in.
+        committer: stores what is accepted.
         doors: the ways in for Halo, by the connection's name.
         ready: whether the ledger can be written to.
         now: this machine's clock.
@@ -92,8 +92,8 @@ class Webhooks:
         *,
         public_keys: PublicKeys,
         committer: Committer,
-        doors: Kept[dict[str, Door]],
-        ready: Kept[bool],
+        doors: Cached[dict[str, Door]],
+        ready: Cached[bool],
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -124,7 +124,7 @@ class Webhooks:
             self._refusals.note(answer.status, answer.reason)
         await _send(answer, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> HttpReply:
         match scope["path"].split("/")[1:]:
             case ["webhooks", "highlevel"]:
                 _only("POST", scope)
@@ -140,7 +140,7 @@ class Webhooks:
                 return await self._readiness()
         return _NOWHERE
 
-    async def _from_highlevel(self, headers: Mapping[str, str], receive: Receive) -> Answer:
+    async def _from_highlevel(self, headers: Mapping[str, str], receive: Receive) -> HttpReply:
         body = await self._body(headers, receive)
         accept_rsa = self._settings.accept_rsa_signatures
         if not self._public_keys.signed(headers, body, accept_rsa=accept_rsa):
@@ -164,7 +164,7 @@ class Webhooks:
 
     async def _from_halo(
         self, name: str, secret: str, headers: Mapping[str, str], receive: Receive
-    ) -> Answer:
+    ) -> HttpReply:
         """Who knows no secret is not told which part of it was wrong, nor what connections are."""
         body = await self._body(headers, receive)
         door = (await self._doors.value()).get(name)
@@ -182,10 +182,10 @@ class Webhooks:
             )
         )
 
-    async def _store(self, arrived: Arrived) -> Answer:
+    async def _store(self, arrived: Arrived) -> HttpReply:
         return STORED if await self._committer.store(arrived) else SEEN
 
-    async def _readiness(self) -> Answer:
+    async def _readiness(self) -> HttpReply:
         try:
             return _READY if await self._ready.value() else _NOT_READY
         except Again:
@@ -254,7 +254,7 @@ def _content_type(headers: Mapping[str, str]) -> str | None:
     return given[:_LONGEST_CONTENT_TYPE]
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: HttpReply, send: Send) -> None:
     headers: list[tuple[bytes, bytes]] = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(answer.body)),

@@ -69,7 +69,7 @@ class Committer:
         self._closing = True
         self._wake.set()
         if self._task is not None:
-            # A server that stands still must not keep this process: its senders were told to wait.
+            # A server that hangs must not keep this process: its senders were told to wait.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._task, self._within)
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -120,15 +120,15 @@ class Committer:
         return batch
 
     def _tell(self, batch: Sequence[_Waiting], found: Sequence[bool | Again]) -> None:
-        if any(verdict is True for verdict in found):
+        if any(outcome is True for outcome in found):
             self._committed()
-        for one, verdict in zip(batch, found, strict=True):
+        for one, outcome in zip(batch, found, strict=True):
             if one.stored.done():
                 continue
-            if isinstance(verdict, Again):
-                one.stored.set_exception(verdict)
+            if isinstance(outcome, Again):
+                one.stored.set_exception(outcome)
             else:
-                one.stored.set_result(verdict)
+                one.stored.set_result(outcome)
 
     def _store(self, batch: Sequence[Arrived]) -> list[bool | Again]:
         """In the writing thread: one transaction; where it fails for one event, one for each."""
@@ -145,5 +145,5 @@ class Committer:
                 count=len(batch),
             )
             if len(batch) > 1:
-                return [verdict for one in batch for verdict in self._store([one])]
+                return [outcome for one in batch for outcome in self._store([one])]
             return [Again("It cannot be stored.")]

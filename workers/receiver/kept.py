@@ -14,7 +14,7 @@ from syncline.errors import Again
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class Cached(Generic[T]):
     """What `read` gave, not older than `lasts`.
 
     Args:

@@ -17,7 +17,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A field that stands otherwise than it should; None: it is not there at all."""
+    """A field that differs from what it should be; None: it is not there at all."""
 
     field: str
     stands: str | None

@@ -14,20 +14,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from syncline.halo.abilities import FindWay
-from syncline.halo.entities.tables import Lines, Table
+from syncline.halo.capabilities import FindWay
+from syncline.halo.entities.tables import LineTable, Table
 from syncline.halo.invoice_lines import from_halo, to_halo
 from syncline.halo.matching import WITHOUT_CASE
 from syncline.halo.models import (
     ClientRow,
     ConsignmentRow,
     CurrencyRow,
+    HaloOrderRow,
     HaloRow,
     InvoiceRow,
     LookupRow,
     NamedRow,
     NotificationRow,
-    OrderRow,
     PaymentRow,
     RecurringRow,
     TicketRow,
@@ -168,7 +168,7 @@ USER = Resource(
 ORDER = Resource(
     "order",
     "/SalesOrder",
-    OrderRow,
+    HaloOrderRow,
     list_key="salesorders",
     reference="po_number",
     # That lists take a field's name as their order follows from the parameter's description.
@@ -193,7 +193,7 @@ ORDER = Resource(
             "last_update_time": "ohlastupdatetime",
         },
         joins={"client_id": _SITE.format("OHsitenum")},
-        lines=Lines(
+        lines=LineTable(
             "ORDERLINE",
             "OLid",
             # Each line is rounded for itself, as Halo sums them.
@@ -224,7 +224,7 @@ _INVOICE_COLUMNS = {
     "total": "CAST((SELECT SUM(IDNet_Amount + COALESCE(IDTax_Amount, 0)) FROM INVOICEDETAIL"
     " WHERE IdIHid = IHid) AS DECIMAL(18, 5))",
 }
-_INVOICE_LINES = Lines(
+_INVOICE_LINES = LineTable(
     "INVOICEDETAIL",
     "IdIHid",
     net="CAST(SUM(IDNet_Amount) AS DECIMAL(18, 5))",

@@ -13,7 +13,7 @@ _RESERVED = frozenset({"date"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lines:
+class LineTable:
     """The table of the lines of rows, from which a report sums their amounts.
 
     Attributes:
@@ -49,7 +49,7 @@ class Table:
     columns: Mapping[str, str]
     joins: Mapping[str, str] = field(default_factory=dict)
     only: str = ""
-    lines: Lines | None = None
+    lines: LineTable | None = None
 
     @property
     def id(self) -> str:
@@ -57,7 +57,7 @@ class Table:
         return self.columns["id"]
 
     @property
-    def known_lines(self) -> Lines:
+    def known_lines(self) -> LineTable:
         """The table of the lines, of rows that have lines.
 
         Raises:

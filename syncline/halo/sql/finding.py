@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from syncline.errors import Unmappable
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import (
     ACTION,
     CLIENT,
@@ -66,7 +66,7 @@ class FoundRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookupResult:
     """The outcome of a look-up.
 
     Attributes:
@@ -109,12 +109,12 @@ _SHOWN: Mapping[Target, tuple[str, ...]] = {
 def ways_of(target: Target) -> tuple[FindWay, ...]:
     """The ways in which rows of a target can be looked for, best first.
 
-    Which of them work at a tenant is another question, answered by its abilities.
+    Which of them work at a tenant is another question, answered by its capabilities.
     """
     return _RESOURCES[target].ways
 
 
-class Lookup:
+class RowLookup:
     """One look-up: says which call to make next, takes the answers, tells the outcome.
 
     Args:
@@ -167,12 +167,12 @@ class Lookup:
         self._batches.pop(0)
         self._walk = self._new_walk()
 
-    def found(self) -> Found:
+    def found(self) -> LookupResult:
         """The outcome, under the references as they were given; unfinished ones are unsure."""
         open_refs = {ref for batch in self._batches for ref in batch}
         unsure = self._unsure | open_refs
         rows = {text: list(self._rows.get(ref, {}).values()) for text, ref in self._given.items()}
-        return Found(
+        return LookupResult(
             rows=rows,
             unsure=frozenset(
                 text for text, ref in self._given.items() if ref in unsure and not rows[text]

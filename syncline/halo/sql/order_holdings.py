@@ -15,7 +15,7 @@ from typing import Any
 
 from syncline.halo.entities.resources import ORDER, USER
 from syncline.halo.entities.tables import currency_digits
-from syncline.halo.models import OrderRow, UserRow
+from syncline.halo.models import HaloOrderRow, UserRow
 from syncline.halo.sql.queries import (
     DIGITS,
     ROWS_PER_REPORT,
@@ -50,7 +50,7 @@ class Holding:
         emails: the addresses of its user, or of all users of its client where it has no user.
     """
 
-    row: OrderRow
+    row: HaloOrderRow
     texts: tuple[str, ...]
     day: date | None
     emails: frozenset[str] = frozenset()
@@ -169,7 +169,7 @@ def _sums(
     """Net and tax by order, summed from its lines as Halo sums them; one without lines has none."""
     table = ORDER.known_table
     lines = table.known_lines
-    currency = {row["id"]: OrderRow.of(row).currency_code for row in orders}
+    currency = {row["id"]: HaloOrderRow.of(row).currency_code for row in orders}
     ids = [int(one) for one in currency]
     sums = lines.sums(currency_digits(table.columns["currency_code"], digits, DIGITS))
     statement = (
@@ -188,7 +188,7 @@ def _sums(
 
 
 def _holding(row: Mapping[str, Any], people: People) -> Holding:
-    order = OrderRow.of(row)
+    order = HaloOrderRow.of(row)
     if order.total is None and order.revenue is not None:
         total = order.revenue + (order.tax_total or Decimal(0))
         order = order.model_copy(update={"total": total})

@@ -59,17 +59,17 @@ _OF_AN_EVENT = ("objectid", "notificationid", "escmsgid", "webhookid")
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class ChangeHint:
     """That something may have changed; without an id only that something happened."""
 
     entity: Entity
     id: int | None
 
 
-_UNKNOWN = Hint("unknown", None)
+_UNKNOWN = ChangeHint("unknown", None)
 
 
-def hints(body: bytes) -> list[Hint]:
+def hints(body: bytes) -> list[ChangeHint]:
     """The entities that a body names, each once; one unknown hint for each part that names none.
 
     Raises:
@@ -89,8 +89,8 @@ def entity_named(name: str) -> Entity | None:
     return next((entity for phrase, entity in _PHRASES if re.search(phrase, words)), None)
 
 
-def _distinct(found: Iterable[Hint]) -> Iterator[Hint]:
-    seen: set[Hint] = set()
+def _distinct(found: Iterable[ChangeHint]) -> Iterator[ChangeHint]:
+    seen: set[ChangeHint] = set()
     for hint in found:
         if hint not in seen:
             yield hint
@@ -98,7 +98,7 @@ def _distinct(found: Iterable[Hint]) -> Iterator[Hint]:
             seen.add(hint)
 
 
-def _of(part: Any, depth: int) -> Iterator[Hint]:
+def _of(part: Any, depth: int) -> Iterator[ChangeHint]:
     if isinstance(part, list) and depth:
         for one in part:
             yield from _of(one, depth - 1)
@@ -108,7 +108,7 @@ def _of(part: Any, depth: int) -> Iterator[Hint]:
         yield _UNKNOWN
 
 
-def _of_object(fields: Mapping[str, Any], depth: int) -> Iterator[Hint]:
+def _of_object(fields: Mapping[str, Any], depth: int) -> Iterator[ChangeHint]:
     entity = _named(fields)
     own = _hint(entity, fields) if entity else None
     linked = list(_linked(fields))
@@ -134,7 +134,7 @@ def _named(fields: Mapping[str, Any]) -> Entity | None:
     return None
 
 
-def _hint(entity: Entity, fields: Mapping[str, Any]) -> Hint | None:
+def _hint(entity: Entity, fields: Mapping[str, Any]) -> ChangeHint | None:
     """A hint whose id stands beside the name; None: it stands elsewhere, or nowhere."""
     if entity == "unknown":
         return _UNKNOWN
@@ -143,10 +143,10 @@ def _hint(entity: Entity, fields: Mapping[str, Any]) -> Hint | None:
     found = _first_id(fields, keys)
     if found is None and not any(key in fields for key in _OF_AN_EVENT):
         found = _first_id(fields, ["id"])
-    return None if found is None else Hint(entity, found)
+    return None if found is None else ChangeHint(entity, found)
 
 
-def _linked(fields: Mapping[str, Any]) -> Iterator[Hint]:
+def _linked(fields: Mapping[str, Any]) -> Iterator[ChangeHint]:
     """The entities that stand in a body as objects, or as the id of one."""
     for name, entity in _NAMES.items():
         inner = fields.get(name)
@@ -155,10 +155,10 @@ def _linked(fields: Mapping[str, Any]) -> Iterator[Hint]:
         else:
             found = _first_id(fields, [f"{name}id"]) or _id(inner)
         if found is not None:
-            yield Hint(entity, found)
+            yield ChangeHint(entity, found)
 
 
-def _inside(fields: Mapping[str, Any], depth: int) -> Iterator[Hint]:
+def _inside(fields: Mapping[str, Any], depth: int) -> Iterator[ChangeHint]:
     inner = [
         fields[key] for key in _CONTAINERS if isinstance(fields.get(key), list | Mapping) and depth
     ]

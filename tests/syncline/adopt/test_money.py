@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from syncline.adopt.run import Adopted, begin, settle, survey
-from syncline.adopt.single_rows import Wanted, take
-from syncline.calls.calls import halo_gate
+from syncline.adopt.run import AdoptionResult, apply_survey, begin, survey
+from syncline.adopt.single_rows import ChosenRow, take
+from syncline.calls.calls import halo_calls
 from syncline.errors import Refused
 from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import read_row, save_rows
@@ -18,7 +18,7 @@ from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from tests.adopting import (
     adopted,
-    killed_while_it_settles,
+    killed_while_it_applies,
     money_held,
     posts,
     quiet,
@@ -58,11 +58,11 @@ def started(world: World) -> None:
     begin(world.reopened())
     world.reopened()
     for kind in KINDS:
-        world.owe_pull(kind)
+        world.request_pull(kind)
     world.drive()
 
 
-def pairs(done: Adopted, group: str) -> set[int]:
+def pairs(done: AdoptionResult, group: str) -> set[int]:
     return {one.halo for one in done.money.groups[group].matched}
 
 
@@ -154,7 +154,7 @@ def test_a_payment_providers_number_outlasts_a_refund(
     assert kept
     world.reopened()
     for kind in KINDS:
-        world.owe_pull(kind)
+        world.request_pull(kind)
     world.drive()
     after = money_held(world)
     assert {key: after[key]["intent_id"] for key in kept} == {
@@ -216,7 +216,7 @@ def test_a_person_decides_which_invoice_it_is_and_then_what_was_paid_on_it(
     before = money_held(world)
     doubt = adopted(world).money.groups["invoices"].doubtful[0]
     row = doubt.candidates[0].halo
-    wanted = Wanted("invoice", doubt.source)
+    wanted = ChosenRow("invoice", doubt.source)
     assert take(world.reopened(), {wanted: row}, quiet) == 0
     after = money_held(world)
     assert len(after) == len(before)
@@ -239,7 +239,7 @@ def test_a_recurring_invoice_that_bills_by_itself_is_named_and_left_as_it_is(
     begin(world.reopened())
     sandbox.change_subscriptions(6, what="amount")
     world.reopened()
-    world.owe_pull("subscription")
+    world.request_pull("subscription")
     world.drive()
     after = money_held(world)
     for row in truth["billing"]:
@@ -269,7 +269,7 @@ def test_killed_anywhere_no_money_is_doubled(
     sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "money": 0.8, "seed": point})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-    killed_while_it_settles(world, seen, lambda number, _: number == point)
+    killed_while_it_applies(world, seen, lambda number, _: number == point)
     other = worlds(joins=True)
     before = money_held(other)
     assert adopted(other).unwritten == 0
@@ -286,7 +286,7 @@ def test_started_by_hand_after_a_death_in_the_middle_no_money_is_doubled(
     sandbox.post("/plant", {"near_misses": 0, "money": 1})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-    killed_while_it_settles(world, seen, lambda _, name: name == "before POST")
+    killed_while_it_applies(world, seen, lambda _, name: name == "before POST")
     other = worlds(joins=True)
     before = money_held(other)
     started(other)
@@ -300,7 +300,7 @@ def test_an_older_order_that_later_money_belongs_to_is_taken_over_too(
     small(sandbox, **{**MONEY, "transactions": 0, "subscriptions": 0})
     truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})
     world = standing(worlds, style="summary")
-    today = world.parts.now().date()
+    today = world.worker.now().date()
     created = {
         order: sandbox.get(f"/state/orders/{order}")["createdAt"][:10] for order in truth["matches"]
     }
@@ -313,7 +313,7 @@ def test_an_older_order_that_later_money_belongs_to_is_taken_over_too(
     older = {order for order in named & set(created) if created[order] < today.isoformat()}
     assert older
     line = world.reopened()
-    done = settle(line, survey(line, today, quiet), quiet)
+    done = apply_survey(line, survey(line, today, quiet), quiet)
     matched = {one.order: one.halo for one in done.found.matched}
     assert {order: matched.get(order) for order in older} == {
         order: truth["matches"][order] for order in older
@@ -321,7 +321,7 @@ def test_an_older_order_that_later_money_belongs_to_is_taken_over_too(
     begin(world.reopened())
     world.reopened()
     for kind in KINDS:
-        world.owe_pull(kind, days=0)
+        world.request_pull(kind, days=0)
     world.drive()
     found = wrong(sandbox)
     assert not [kind for kind in found if kind.startswith(("duplicate", "wrong"))], found
@@ -334,9 +334,9 @@ def test_money_from_before_the_first_day_is_not_owed_any_more(
     sandbox.post("/plant", {"near_misses": 0, "money": 0.5})
     world = standing(worlds, style="summary")
     surveyed(world)
-    first = world.parts.now().date() - timedelta(days=9)
+    first = world.worker.now().date() - timedelta(days=9)
     line = world.reopened()
-    settle(line, survey(line, first, quiet), quiet)
+    apply_survey(line, survey(line, first, quiet), quiet)
     old = world.rows(
         """
         select d.flow, d.source_id from delivery d
@@ -362,17 +362,17 @@ def test_an_invoice_that_was_changed_meanwhile_is_parked_and_not_overwritten(
     seen = surveyed(world)
     source, row = next(iter(truth["invoices"].items()))
     line = world.reopened()
-    gate = halo_gate(line, Lane.UPKEEP)
-    old = gate.read("look", lambda permit: read_row(line.halo, permit, INVOICE, row))
+    api = halo_calls(line, Lane.UPKEEP)
+    old = api.read("look", lambda permit: read_row(line.halo, permit, INVOICE, row))
     changed = [{"id": one.id, "name": one.name, "baseprice": 1} for one in old.lines]
     quietly = {"_dont_fire_automations": True}
-    gate.read(
+    api.read(
         "edit",
         lambda permit: save_rows(
             line.halo, permit, INVOICE, [{"id": row, "lines": changed, **quietly}]
         ),
     )
-    settle(world.reopened(), seen, quiet)
+    apply_survey(world.reopened(), seen, quiet)
     [delivery] = world.rows(
         "select * from delivery where role = 'invoice' and source_id = :id", id=source
     )

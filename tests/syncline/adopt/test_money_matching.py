@@ -16,25 +16,25 @@ from syncline.adopt.money_matching import (
     Charge,
     Group,
     Invoice,
-    Standing,
+    InvoiceMatch,
     Template,
     match_charges,
     match_invoices,
     match_templates,
 )
-from syncline.adopt.order_matching import Held, Sold
+from syncline.adopt.order_matching import HaloOrder, UnmatchedOrder
 
 DAY = date(2026, 3, 10)
-ORDER = Sold("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)
-ROW = Held(400_001, "INV-17", (), "USD", Decimal("49.9"), frozenset({"ada@example.com"}), DAY)
+ORDER = UnmatchedOrder("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)
+ROW = HaloOrder(400_001, "INV-17", (), "USD", Decimal("49.9"), frozenset({"ada@example.com"}), DAY)
 BILL = Bill(ORDER, frozenset({5001}))
-PAYMENT = Held(800_001, "", ("", ""), "USD", Decimal("49.9"), frozenset(), DAY)
-STANDING = {ORDER.id: Standing(frozenset({400_001}), sure=True)}
+PAYMENT = HaloOrder(800_001, "", ("", ""), "USD", Decimal("49.9"), frozenset(), DAY)
+STANDING = {ORDER.id: InvoiceMatch(frozenset({400_001}), sure=True)}
 
 
 def charge(number: int = 1, amount: str = "49.90", days: int = 0) -> Charge:
     source = f"transaction{number:04}"
-    sold = Sold(source, "USD", Decimal(amount), None, DAY + timedelta(days=days))
+    sold = UnmatchedOrder(source, "USD", Decimal(amount), None, DAY + timedelta(days=days))
     return Charge(sold, "payment", ORDER.id, f"HL-{source}", frozenset({f"ch_{number}"}))
 
 
@@ -120,7 +120,7 @@ def test_the_providers_number_decides_whatever_the_date_says() -> None:
 
 
 def test_a_payment_on_a_doubtful_invoice_is_a_doubt_and_on_none_is_new() -> None:
-    unsure = {ORDER.id: Standing(frozenset({400_001, 400_002}), sure=False)}
+    unsure = {ORDER.id: InvoiceMatch(frozenset({400_001, 400_002}), sure=False)}
     found = match_charges([charge()], [booked()], unsure, dated=True)
     assert doubts(found) == {"transaction0001": [800_001]}
     assert match_charges([charge()], [booked()], {}, dated=True).rest == ("transaction0001",)

@@ -11,11 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.adopt.order_matching import MOST_CANDIDATES, Adoption, Held, Sold, match
+from syncline.adopt.order_matching import (
+    MOST_CANDIDATES,
+    Adoption,
+    HaloOrder,
+    UnmatchedOrder,
+    match,
+)
 
 DAY = date(2026, 3, 10)
-ORDER = Sold("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)
-ROW = Held(5012, "PO-17", (), "USD", Decimal("49.9"), frozenset({"ada@example.com"}), DAY)
+ORDER = UnmatchedOrder("6578a1b2c3d4e5f60718293a", "USD", Decimal("49.90"), "ada@example.com", DAY)
+ROW = HaloOrder(5012, "PO-17", (), "USD", Decimal("49.9"), frozenset({"ada@example.com"}), DAY)
 
 
 def pairs(found: Adoption) -> list[tuple[str, int]]:
@@ -33,7 +39,7 @@ def test_equal_amount_currency_customer_and_day_is_a_match() -> None:
 
 
 def test_an_order_that_halo_does_not_hold_is_the_rest_and_a_stranger_is_unmatched() -> None:
-    stranger = Held(9, "x", (), "EUR", Decimal(1), frozenset({"bob@example.com"}), DAY)
+    stranger = HaloOrder(9, "x", (), "EUR", Decimal(1), frozenset({"bob@example.com"}), DAY)
     found = match([ORDER], [stranger])
     assert (found.rest, found.unmatched) == ((ORDER.id,), (9,))
 
@@ -46,7 +52,7 @@ def test_an_order_that_halo_does_not_hold_is_the_rest_and_a_stranger_is_unmatche
         replace(ROW, texts=(f"order{ORDER.id}",)),
     ],
 )
-def test_the_number_decides_whatever_customer_and_date_say(row: Held) -> None:
+def test_the_number_decides_whatever_customer_and_date_say(row: HaloOrder) -> None:
     row = replace(row, customers=frozenset(), day=DAY + timedelta(days=200))
     assert pairs(match([ORDER], [row])) == [(ORDER.id, ROW.id)]
 
@@ -67,7 +73,7 @@ def test_the_number_with_another_amount_or_currency_is_a_doubt() -> None:
         (replace(ROW, customers=frozenset()), "customer is not known"),
     ],
 )
-def test_a_near_miss_is_a_doubt_that_says_what_differs(row: Held, why: str) -> None:
+def test_a_near_miss_is_a_doubt_that_says_what_differs(row: HaloOrder, why: str) -> None:
     [doubt] = match([ORDER], [row]).doubtful
     assert doubt.reason == f"Halo holds an order that may be this one: 5012 ({why})"
 
@@ -113,9 +119,9 @@ amounts = st.sampled_from([Decimal(10), Decimal("10.01"), Decimal(99)])
 currencies = st.sampled_from(["USD", "EUR"])
 days = st.integers(0, 8).map(lambda off: DAY + timedelta(days=off))
 ids = st.integers(0, 30).map(lambda at: f"{at:024x}")
-orders_ = st.builds(Sold, ids, currencies, amounts, st.none() | people, days)
+orders_ = st.builds(UnmatchedOrder, ids, currencies, amounts, st.none() | people, days)
 rows_ = st.builds(
-    Held,
+    HaloOrder,
     st.integers(1, 40),
     st.sampled_from(["", "PO-1"]) | ids | ids.map(lambda text: f"HL-{text}"),
     st.tuples(st.just("") | ids.map(lambda text: f"#{text[-8:]}")),
@@ -130,7 +136,7 @@ some_rows = st.lists(rows_, max_size=12, unique_by=lambda one: one.id)
 
 @given(some_orders, some_rows)
 def test_never_two_orders_to_one_row_and_every_order_is_told_of_once(
-    orders: list[Sold], rows: list[Held]
+    orders: list[UnmatchedOrder], rows: list[HaloOrder]
 ) -> None:
     found = match(orders, rows)
     assert len({one.halo for one in found.matched}) == len(found.matched)
@@ -145,7 +151,7 @@ def test_never_two_orders_to_one_row_and_every_order_is_told_of_once(
 
 @given(some_orders, some_rows)
 def test_never_a_match_with_another_amount_or_currency(
-    orders: list[Sold], rows: list[Held]
+    orders: list[UnmatchedOrder], rows: list[HaloOrder]
 ) -> None:
     by_id, by_row = {one.id: one for one in orders}, {one.id: one for one in rows}
     for one in match(orders, rows).matched:
@@ -156,7 +162,7 @@ def test_never_a_match_with_another_amount_or_currency(
 
 @given(some_orders, some_rows, st.randoms())
 def test_the_order_in_which_they_come_decides_nothing(
-    orders: list[Sold], rows: list[Held], rng: random.Random
+    orders: list[UnmatchedOrder], rows: list[HaloOrder], rng: random.Random
 ) -> None:
     before = match(orders, rows)
     rng.shuffle(orders)
@@ -170,8 +176,10 @@ def test_what_stands_apart_from_all_others_is_found(
 ) -> None:
     orders, rows = [], []
     for at, (currency, person, day, numbered) in enumerate(drawn):
-        one = Sold(f"{at:024x}", currency, Decimal(at + 1), person, day)
+        one = UnmatchedOrder(f"{at:024x}", currency, Decimal(at + 1), person, day)
         reference = one.id if numbered else f"PO-{at}"
         orders.append(one)
-        rows.append(Held(at + 1, reference, (), currency, one.amount, frozenset({person}), day))
+        rows.append(
+            HaloOrder(at + 1, reference, (), currency, one.amount, frozenset({person}), day)
+        )
     assert len(match(orders, rows).matched) == len(orders)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from syncline.adopt.run import begin, settle, survey
-from syncline.adopt.single_rows import Wanted, take
-from syncline.calls.calls import halo_gate
+from syncline.adopt.run import apply_survey, begin, survey
+from syncline.adopt.single_rows import ChosenRow, take
+from syncline.calls.calls import halo_calls
 from syncline.errors import Absent, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
@@ -18,7 +18,7 @@ from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import targets
 from tests import world as worlds_of
-from tests.adopting import adopted, killed_while_it_settles, posts, quiet, standing, surveyed
+from tests.adopting import adopted, killed_while_it_applies, posts, quiet, standing, surveyed
 from tests.world import PROFILES, World, Worlds
 
 UNTOUCHED = (
@@ -45,13 +45,13 @@ def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
 
 def held(world: World) -> dict[int, dict[str, Any]]:
     """All orders that Halo holds, with lines and links."""
-    line = world.parts.open_line("acme")
-    gate = halo_gate(line, Lane.UPKEEP)
+    line = world.worker.open_line("acme")
+    api = halo_calls(line, Lane.UPKEEP)
     found: dict[int, dict[str, Any]] = {}
     row = 5001
     while True:
         try:
-            found[row] = gate.read(
+            found[row] = api.read(
                 "look",
                 lambda permit: read_row(line.halo, permit, ORDER, row).raw,  # noqa: B023
             )
@@ -86,7 +86,7 @@ def test_all_that_halo_holds_is_taken_over_and_only_references_change(
     assert target_rows(world) == truth["matches"]
     begin(world.reopened())
     world.reopened()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     after = held(world)
     for order, row in truth["matches"].items():
@@ -118,7 +118,7 @@ def test_a_change_in_highlevel_updates_an_adopted_order_as_any_other(
     begin(world.reopened())
     [changed] = sandbox.change_orders(1, fields="amount")
     world.reopened()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     after = held(world)
     assert len(after) == 6
@@ -168,7 +168,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     doubt = adopted(world).found.doubtful[0]
     row = doubt.candidates[0].halo
     before = held(world)
-    assert take(world.reopened(), {Wanted("order", doubt.order): row}, quiet) == 0
+    assert take(world.reopened(), {ChosenRow("order", doubt.order): row}, quiet) == 0
     after = held(world)
     assert len(after) == len(before)
     assert after[row]["po_number"] == f"HL-{doubt.order}"
@@ -179,7 +179,7 @@ def test_a_person_decides_which_row_a_doubtful_order_is(
     )
     assert (delivery.state, delivery.reason, delivery.field) == ("delivered", None, None)
     with pytest.raises(Refused, match="not open to be adopted"):
-        take(world.reopened(), {Wanted("order", doubt.order): row}, quiet)
+        take(world.reopened(), {ChosenRow("order", doubt.order): row}, quiet)
 
 
 def test_a_row_that_belongs_to_another_order_is_not_taken(
@@ -191,7 +191,7 @@ def test_a_row_that_belongs_to_another_order_is_not_taken(
     adopted(world)
     row = next(iter(truth["matches"].values()))
     with pytest.raises(Refused, match="belongs to "):
-        take(world.reopened(), {Wanted("order", truth["absent"][0]): row}, quiet)
+        take(world.reopened(), {ChosenRow("order", truth["absent"][0]): row}, quiet)
 
 
 def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(
@@ -202,18 +202,18 @@ def test_orders_from_before_the_first_day_are_left_alone_on_both_sides(
     world = standing(worlds)
     surveyed(world)  # of the whole month: that history is not wanted is decided later
     before = held(world)
-    first = world.parts.now().date() - timedelta(days=9)
+    first = world.worker.now().date() - timedelta(days=9)
     created = {
         order: sandbox.get(f"/state/orders/{order}")["createdAt"][:10]
         for order in (*truth["matches"], *truth["absent"])
     }
     old = {order for order, day in created.items() if day < first.isoformat()}
     line = world.reopened()
-    done = settle(line, survey(line, first, quiet), quiet)
+    done = apply_survey(line, survey(line, first, quiet), quiet)
     assert done.forgotten == len(old)
     begin(world.reopened())
     assert world.reopened().link.start_from == first
-    world.owe_pull(days=9)
+    world.request_pull(days=9)
     world.drive()
     after = held(world)
     assert len(after) == len(before) + len(set(truth["absent"]) - old)
@@ -240,7 +240,7 @@ def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     truth = sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "seed": point})
     world = standing(worlds, style="summary")
     seen = surveyed(world)
-    killed_while_it_settles(world, seen, lambda number, _: number == point)
+    killed_while_it_applies(world, seen, lambda number, _: number == point)
     other = worlds(joins=True)
     assert adopted(other).unwritten == 0
     assert target_rows(other) == truth["matches"]
@@ -262,7 +262,7 @@ def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
     seen = surveyed(world)
     other = worlds(joins=True)
     state = {"sent": "sending", "taken and not sent": "leased"}[when]
-    killed_while_it_settles(
+    killed_while_it_applies(
         world,
         seen,
         lambda *_: bool(
@@ -295,7 +295,7 @@ def test_whatever_goes_wrong_with_a_write_each_reference_comes_once_and_nothing_
     before = held(world)
     seen = surveyed(world)
     sandbox.faults(side="halo", operation=WRITE, kind=kind, skip=1, next=2)
-    assert settle(world.reopened(), seen, quiet).unwritten == 0
+    assert apply_survey(world.reopened(), seen, quiet).unwritten == 0
     assert sandbox.faults()["fired"][kind] == 2
     after = held(world)
     assert len(after) == len(before)
@@ -325,7 +325,7 @@ def test_what_halo_refuses_is_told_and_the_adoption_goes_on_when_it_is_run_again
     with monkeypatch.context() as patch:
         patch.setattr(targets, refused, no)
         with pytest.raises(MissingScope, match="may not"):
-            settle(line, seen, quiet)
+            apply_survey(line, seen, quiet)
     assert world.rows("select note from connection")[0].note == "adopt first"
     assert adopted(world).unwritten == 0
     assert target_rows(world) == truth["matches"]
@@ -344,7 +344,7 @@ def test_a_doubtful_order_that_changes_in_highlevel_waits_for_a_person_all_the_s
     world.reopened()
     world.drive()
     before = len(held(world))
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     assert len(held(world)) == before
     parked = world.rows("select source_id from delivery where state = 'parked'")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from syncline.alerts import signals
 from syncline.alerts.rules import (
     SEVERITY,
-    Standing,
-    What,
+    Notice,
+    StoredAlert,
     is_quiet,
     matching_rule,
     new_order,
     quiet_ends,
     telling,
 )
-from syncline.alerts.tickets import ACTION, TICKET, Desk, action_role, reference, render
+from syncline.alerts.tickets import ACTION, TICKET, TicketSettings, action_role, reference, render
 from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
 from syncline.ledger.calls import LastAnswer
@@ -32,7 +32,7 @@ from syncline.mapping.shipped import default_document
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 OPTIONS = AlertOptions()
-OPEN = Standing("parked", "warning", "open", 3, NOW)
+OPEN = StoredAlert("parked", "warning", "open", 3, NOW)
 
 CLOCKS = st.times(timezones=st.none()).map(lambda at: at.replace(second=0, microsecond=0))
 MOMENTS = st.timedeltas(timedelta(0), timedelta(days=700)).map(lambda after: NOW + after)
@@ -74,24 +74,24 @@ def _skipped(ends: datetime, zone: str, end: time) -> bool:
 @pytest.mark.parametrize(
     ("changed", "after", "told"),
     [
-        ({}, timedelta(0), What.OPENED),
+        ({}, timedelta(0), Notice.OPENED),
         ({"kind": "silent"}, timedelta(minutes=9), None),
-        ({"kind": "silent"}, timedelta(minutes=10), What.OPENED),
+        ({"kind": "silent"}, timedelta(minutes=10), Notice.OPENED),
         ({"acknowledged_at": NOW}, timedelta(days=3), None),
         ({"told_at": NOW, "told_count": 2}, timedelta(hours=23), None),
         ({"told_at": NOW, "told_count": 1}, timedelta(minutes=9), None),
-        ({"told_at": NOW, "told_count": 1}, timedelta(minutes=10), What.GREW),
-        ({"told_at": NOW, "told_count": 3}, timedelta(days=1), What.STILL),
+        ({"told_at": NOW, "told_count": 1}, timedelta(minutes=10), Notice.GREW),
+        ({"told_at": NOW, "told_count": 3}, timedelta(days=1), Notice.STILL),
         ({"state": "closed"}, timedelta(0), None),
-        ({"state": "closed", "told_state": "open"}, timedelta(0), What.CLOSED),
+        ({"state": "closed", "told_state": "open"}, timedelta(0), Notice.CLOSED),
         ({"state": "notice", "ready": False}, timedelta(minutes=9), None),
-        ({"state": "notice", "ready": False}, timedelta(minutes=10), What.NOTICE),
-        ({"state": "notice"}, timedelta(0), What.NOTICE),
+        ({"state": "notice", "ready": False}, timedelta(minutes=10), Notice.NOTICE),
+        ({"state": "notice"}, timedelta(0), Notice.NOTICE),
         ({"state": "notice", "told_at": NOW}, timedelta(days=3), None),
     ],
 )
 def test_an_alert_is_told_when_it_is_due(
-    changed: dict[str, object], after: timedelta, told: What | None
+    changed: dict[str, object], after: timedelta, told: Notice | None
 ) -> None:
     alert = replace(OPEN, **changed)  # type: ignore[arg-type]  # the parameters say which fields
     assert telling(alert, NOW + after, OPTIONS) == told
@@ -102,8 +102,8 @@ def test_thresholds_and_quiet_hours_put_a_telling_off() -> None:
     assert telling(OPEN, NOW, AlertOptions(parked_for="1 hour")) is None
     quiet = AlertOptions(quiet="11:00-13:00")
     assert telling(OPEN, NOW, quiet) is None
-    assert telling(OPEN, NOW + timedelta(hours=1), quiet) is What.OPENED
-    assert telling(replace(OPEN, kind="test", severity="info"), NOW, quiet) is What.OPENED
+    assert telling(OPEN, NOW + timedelta(hours=1), quiet) is Notice.OPENED
+    assert telling(replace(OPEN, kind="test", severity="info"), NOW, quiet) is Notice.OPENED
 
 
 ORDER = {
@@ -181,8 +181,8 @@ def test_a_ticket_mails_nobody_closes_with_its_status_and_is_not_made_for_what_h
         '[[alerts.field]]\ntarget = "category_1"\nsource = "kind"\n'
         '[[alerts.field]]\ntarget = "customfields.CFCount"\nsource = "count"\n'
     )
-    document, desk = load(text), Desk(4, 24, frozenset({24}))
-    made = render(_alert(), TICKET, TICKET, document, desk, exists=False).for_create()
+    document, endpoint = load(text), TicketSettings(4, 24, frozenset({24}))
+    made = render(_alert(), TICKET, TICKET, document, endpoint, exists=False).for_create()
     assert made["tickettype_id"] == 4
     assert made["category_1"] == "parked"
     assert made["customfields"] == [{"name": "CFCount", "value": "2"}]
@@ -191,14 +191,14 @@ def test_a_ticket_mails_nobody_closes_with_its_status_and_is_not_made_for_what_h
     assert "status_id" not in made
     assert "user_id" not in made
     closed = _alert(state="closed", closed_at=NOW.isoformat())
-    assert not render(closed, TICKET, TICKET, document, desk, exists=False).body
-    body = render(closed, TICKET, TICKET, document, desk, exists=True).for_update(9)
+    assert not render(closed, TICKET, TICKET, document, endpoint, exists=False).body
+    body = render(closed, TICKET, TICKET, document, endpoint, exists=True).for_update(9)
     assert (body["id"], body["status_id"]) == (9, 24)
     by_hand = _alert(closed_by_hand=True)
-    assert not render(by_hand, TICKET, TICKET, document, desk, exists=True).body
+    assert not render(by_hand, TICKET, TICKET, document, endpoint, exists=True).body
     with pytest.raises(Unmappable, match="closed_status"):
-        render(closed, TICKET, TICKET, document, Desk(), exists=True)
-    action = render(_alert(), action_role(2, "9"), ACTION, document, desk, exists=False).body
+        render(closed, TICKET, TICKET, document, TicketSettings(), exists=True)
+    action = render(_alert(), action_role(2, "9"), ACTION, document, endpoint, exists=False).body
     assert action["ticket_id"] == 9
     assert action["outcome"] == reference("alert-1", action_role(2, "9")) == "alert-1.2.9"
     assert (action["hiddenfromuser"], action["sendemail"]) == (True, False)

@@ -66,7 +66,7 @@ def test_a_cause_is_one_ticket_that_is_updated_added_to_and_closed_when_it_heals
     world.pull()
     world.drive()
     with ThreadPoolExecutor() as side_by_side:
-        list(side_by_side.map(evaluate, [world.parts, other.parts] * 3))
+        list(side_by_side.map(evaluate, [world.worker, other.worker] * 3))
     world.drive()
     [alert] = alerts(world)
     assert (alert.kind, alert.state, alert.count, alert.told_state) == ("parked", "open", 1, "open")
@@ -126,7 +126,7 @@ def test_an_answer_that_is_lost_makes_no_second_ticket_and_one_closed_by_hand_is
 
     sandbox.close_ticket(ticket["id"])
     before = sandbox.tickets()
-    watch(world.parts.open_line(NAME), every=timedelta(0))
+    watch(world.worker.open_line(NAME), every=timedelta(0))
     [alert] = alerts(world)
     assert alert.acknowledged_by == "closed in Halo"
     [(subject,)] = world.rows(
@@ -160,9 +160,9 @@ def test_new_orders_are_told_once_by_rule_and_those_of_a_backfill_never(
 ) -> None:
     small(sandbox, orders=8, transactions=0, subscriptions=0)
     world = worlds()
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         link = connections.by_name(connection, NAME)
-        ledger.open_test(connection, link.id, trial(world.parts.open_line(NAME)))
+        ledger.open_test(connection, link.id, trial(world.worker.open_line(NAME)))
     world.pull()
     world.drive()
     tell(world)
@@ -228,9 +228,9 @@ def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
     small(sandbox, orders=2, transactions=0, subscriptions=0)
     world = worlds()
     world.do(TROUBLES)
-    evaluate(world.parts)
+    evaluate(world.worker)
     before = _versions(world)
-    evaluate(world.parts)
+    evaluate(world.worker)
     assert _versions(world) == before
     assert {one.cause: one.count for one in alerts(world)} == {
         "discrepancy orders missing": 1,
@@ -239,18 +239,18 @@ def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
         "late transaction": 1,
         "silent halo": 1,
     }
-    line = world.parts.open_line(NAME)
-    world.parts.quota.freeze(line.highlevel_key, timedelta(minutes=9))
-    evaluate(world.parts)
+    line = world.worker.open_line(NAME)
+    world.worker.quota.freeze(line.highlevel_key, timedelta(minutes=9))
+    evaluate(world.worker)
     assert "quota highlevel" in {one.cause for one in alerts(world)}
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         connections.stop(connection, line.link, "by hand; to go on: start")
-    evaluate(world.parts)
+    evaluate(world.worker)
     assert "stopped" not in {one.cause for one in alerts(world)}
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         connections.stop(connection, line.link, "HighLevel does not accept the token.")
     world.reopened()
-    evaluate(world.parts)
+    evaluate(world.worker)
     mortal = Mortal(worker := worlds(joins=True), partial(_die_when_it_was_made, sandbox))
     with pytest.raises(Killed):
         worker.follow(Nudge(NAME, "send", "ticket"))
@@ -275,7 +275,7 @@ def test_a_side_that_nobody_reaches_and_a_day_whose_calls_are_used_up_are_told_u
     world.do("update tenant set base_url = 'http://127.0.0.1:9'")
     world.reopened()
     world.follow_all()
-    evaluate(world.parts)
+    evaluate(world.worker)
     told = {one.cause: one.detail["text"] for one in alerts(world)}
     assert set(told) == {"silent halo", "quota highlevel"}
     assert "Connection refused" in told["silent halo"]
@@ -286,9 +286,9 @@ def test_a_side_that_nobody_reaches_and_a_day_whose_calls_are_used_up_are_told_u
     with Redis.from_url(world.redis_url) as redis:
         redis.delete(*redis.scan_iter("*{highlevel:*"))  # as after midnight
     world.drive()
-    evaluate(world.parts)
+    evaluate(world.worker)
     pass_time(world, LONG)
-    evaluate(world.parts)
+    evaluate(world.worker)
     assert {one.state for one in alerts(world)} == {"closed"}
 
 

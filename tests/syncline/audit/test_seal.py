@@ -35,13 +35,13 @@ def world(
     made = worlds(data=tmp_path)
     made.pull()
     made.drive()
-    assert seal(made.parts) > 0
-    anchoring.anchor(made.parts)
+    assert seal(made.worker) > 0
+    anchoring.anchor(made.worker)
     return made
 
 
 def check(world: World, anchors: Sequence[Head] = ()) -> Verified:
-    return verify(world.parts, None, None, anchors, lambda _done, _of: None)
+    return verify(world.worker, None, None, anchors, lambda _done, _of: None)
 
 
 def found(world: World, anchors: Sequence[Head] = ()) -> list[tuple[str, str, int]]:
@@ -62,7 +62,7 @@ def undone(world: World, *tables: str) -> Iterator[None]:
 
 
 def decide(world: World) -> None:
-    world.parts.ledger.run(
+    world.worker.ledger.run(
         lambda c: effects.decided(c, 1, what="test", subject="acme", by="Ada", after={"n": 1})
     )
 
@@ -86,27 +86,27 @@ def test_what_was_synced_is_sealed_once_in_the_order_in_which_it_was_done(
     assert whole.findings == []
     assert (whole.entries, whole.waiting) == (entries, 0)
     assert whole.anchors == whole.chains == 3
-    assert seal(world.parts) == anchoring.anchor(world.parts, timedelta(0)) == 0
+    assert seal(world.worker) == anchoring.anchor(world.worker, timedelta(0)) == 0
     decide(world)
     assert check(world).waiting == 1
-    assert seal(world.parts) == 1
-    assert anchoring.anchor(world.parts) == 0  # not every second
-    assert anchoring.anchor(world.parts, timedelta(0)) == 1
+    assert seal(world.worker) == 1
+    assert anchoring.anchor(world.worker) == 0  # not every second
+    assert anchoring.anchor(world.worker, timedelta(0)) == 1
 
     # An entry of an open transaction is not passed over.
-    engine = world.parts.ledger.engine
+    engine = world.worker.ledger.engine
     with engine.begin() as slow:
         effects.decided(slow, 1, what="slow", subject="acme", by="Ada")
         decide(world)
-        assert seal(world.parts) == 0
-    assert seal(world.parts) == 2
+        assert seal(world.worker) == 0
+    assert seal(world.worker) == 2
     assert found(world) == []
 
     # A line that a crash has cut is left out, and the next one stands by itself.
-    anchoring.anchor(world.parts, timedelta(0))
+    anchoring.anchor(world.worker, timedelta(0))
     path = anchoring.anchor_file(world.settings)
     heads = list(anchoring.read(path))
-    now = {(one.chain, one.position, one.head) for one in world.parts.ledger.run(chains.heads)}
+    now = {(one.chain, one.position, one.head) for one in world.worker.ledger.run(chains.heads)}
     assert now <= {(one.chain, one.position, one.head) for one in heads}
     with path.open("a", encoding="utf-8") as file:
         file.write('{"chain": "connec')
@@ -179,7 +179,7 @@ def test_whatever_is_changed_is_found_where_it_was_changed(world: World) -> None
     )
     assert [what for what, *_ in found(world)] == ["inserted"]
     world.do("update sealing set swept_at = null")
-    assert seal(world.parts) == 1
+    assert seal(world.worker) == 1
     assert [what for what, *_ in found(world)] == ["late"]
 
 
@@ -189,8 +189,8 @@ def what_is_built_anew_is_found_out(world: World, heads: list[Head]) -> None:
         for table in ("seal", "chain", "sealing"):
             world.do(f"delete from {table}")
         world.do("update audit_entry set cause = 'nobody'")
-        assert seal(world.parts) > 0
-        new = world.parts.ledger.run(chains.heads)
+        assert seal(world.worker) > 0
+        new = world.worker.ledger.run(chains.heads)
         assert found(world, new) == []
         told = found(world, chains.expected(" ".join(map(str, heads))))
         assert {what for what, *_ in told} == {"rewritten"}
@@ -213,23 +213,23 @@ def test_a_person_is_erased_and_the_chain_still_proved(
     )
     said_of(world, contact, f"{name} <{email.upper()}>")
     with pytest.raises(UnknownName):
-        erase(world.parts, "nobody@example.com", dry_run=True)
-    looked = erase(world.parts, email, dry_run=True)
+        erase(world.worker, "nobody@example.com", dry_run=True)
+    looked = erase(world.worker, email, dry_run=True)
     assert looked.erased is None
     assert looked.found.records
     assert mentions(world, email)
     world.do("update delivery set state = 'doubtful' where target = 'order'")
     with pytest.raises(Again):
-        erase(world.parts, email, dry_run=False)
+        erase(world.worker, email, dry_run=False)
     world.do("update delivery set state = 'delivered' where target = 'order'")
 
-    done = erase(world.parts, contact, dry_run=False)
+    done = erase(world.worker, contact, dry_run=False)
     assert done.erased is not None
     assert done.erased.records == len(looked.found.records)
     assert mentions(world, email) == mentions(world, name) == mentions(world, "Engine Road") == []
     [(reason,)] = world.rows("select distinct reason from delivery where reason is not null")
     assert reason == "Halo refuses [erased] <[erased]>."
-    assert seal(world.parts) == 1  # its own entry
+    assert seal(world.worker) == 1  # its own entry
     assert found(world, list(anchoring.read(anchoring.anchor_file(world.settings)))) == []
 
     # The same reading brings nothing back, and a new mapping writes no blanks to Halo.
@@ -297,7 +297,7 @@ def said_of(world: World, contact: str, words: str) -> None:
         given = {"words": words, "contact": contact, "mark": mark}
         statement = said.replace(":words", "cast(:words as text)")
         world.do(statement, **{name: given[name] for name in given if f":{name}" in statement})
-    assert seal(world.parts) > 0
+    assert seal(world.worker) > 0
 
 
 def mentions(world: World, word: str) -> list[str]:

@@ -95,7 +95,7 @@ def adding(name: str = "acme", **options: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class LedgerScene:
     """A ledger with one connection, moved by the same functions that the steps use."""
 
     ledger: Ledger
@@ -142,7 +142,7 @@ class Books:
 
 
 @pytest.fixture
-def books(run: Run, ledger: Ledger) -> Books:
+def scene(run: Run, ledger: Ledger) -> LedgerScene:
     assert run(*adding()).exit_code == 0
     session = uuid4()
 
@@ -150,7 +150,7 @@ def books(run: Run, ledger: Ledger) -> Books:
         sessions.begin(connection, session, "host:1")
         return connections.by_name(connection, "acme")
 
-    return Books(ledger, ledger.run(work), session)
+    return LedgerScene(ledger, ledger.run(work), session)
 
 
 def document(result: Result) -> Any:

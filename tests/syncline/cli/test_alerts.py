@@ -65,7 +65,7 @@ def channel() -> Iterator[_Channel]:
 
 
 def _proved(world: World) -> Any:
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         return ledger.delivered(connection, connections.by_name(connection, NAME).id)
 
 
@@ -106,15 +106,15 @@ def test_alerts_are_tried_listed_shown_known_and_told_to_channels(
     assert _proved(world) is not None
     assert sandbox.audit()["mailed"] == []
 
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         link = connections.by_name(connection, NAME)
         connections.stop(connection, link, "HighLevel does not accept the token.")
     channel.refuses = 1
-    evaluate(world.parts)
-    notify(world.parts, link)
+    evaluate(world.worker)
+    notify(world.worker, link)
     assert [row.attempts for row in _waiting(world)] == [1]
     world.do("update alert_message set due_at = clock_timestamp()")
-    notify(world.parts, link)
+    notify(world.worker, link)
     assert [one["title"] for one in channel.came if "is stopped" in one["title"]] == [
         f"[opened] {NAME}: Connection {NAME} is stopped (1)"
     ]
@@ -134,7 +134,7 @@ def test_alerts_are_tried_listed_shown_known_and_told_to_channels(
     assert run("alerts", "acknowledge", str(one["id"])).exit_code == 0
     assert alerts(world)[-1].acknowledged_at is not None
     world.do("update alert set told_at = told_at - cast(:by as interval)", by=timedelta(days=3))
-    evaluate(world.parts)
+    evaluate(world.worker)
     assert not _waiting(world)
     assert "quiet" in run("alerts", "rules", NAME).stdout
     for wrong in (("show", "999"), ("show", "0"), ("acknowledge", "9" * 20)):

@@ -19,7 +19,7 @@ from syncline.ledger import records
 from syncline.ledger.records import NewVersion
 from syncline.settings import Settings
 from tests.moves import by_hand
-from tests.syncline.cli.conftest import Books, Run, document
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 from workers.console import enqueue
 
 ROOT = Path(__file__).parents[3]
@@ -31,17 +31,17 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seal_queries, "MARGIN", timedelta(0))
 
 
-def synced(books: Books) -> None:
+def synced(scene: LedgerScene) -> None:
     """An order that was delivered and refunded since."""
-    books.see("o1")
-    [lease] = books.claim()
-    books.deliver(lease, **CONFIRMED)
-    books.see("o1", status="refunded")
+    scene.see("o1")
+    [lease] = scene.claim()
+    scene.deliver(lease, **CONFIRMED)
+    scene.see("o1", status="refunded")
 
 
-def test_an_order_is_shown_as_it_was_at_a_moment(books: Books, run: Run) -> None:
-    synced(books)
-    moments = books.ledger.run(
+def test_an_order_is_shown_as_it_was_at_a_moment(scene: LedgerScene, run: Run) -> None:
+    synced(scene)
+    moments = scene.ledger.run(
         lambda c: c.execute(text("select at from change where foreign_id = 'o1' order by at")).all()
     )
     first, second = (row.at.isoformat() for row in moments)
@@ -65,7 +65,7 @@ def test_an_order_is_shown_as_it_was_at_a_moment(books: Books, run: Run) -> None
     assert document(run("show", "order", "o1", "--at", east, "--json"))["record"]["version"] == 1
 
     # A clock that was set back between both versions.
-    books.ledger.run(
+    scene.ledger.run(
         lambda c: c.execute(
             text(
                 "update change set at = at - interval '1 hour' "
@@ -76,7 +76,7 @@ def test_an_order_is_shown_as_it_was_at_a_moment(books: Books, run: Run) -> None
     back = document(run("show", "order", "o1", "--at", first, "--json"))["record"]
     assert (back["version"], back["proof"], len(back["changes"])) == (2, "proved", 2)
 
-    books.ledger.run(
+    scene.ledger.run(
         lambda c: c.execute(
             text(
                 "update change set at = at + interval '2 hours', "
@@ -89,15 +89,15 @@ def test_an_order_is_shown_as_it_was_at_a_moment(books: Books, run: Run) -> None
 
 
 def test_the_log_is_listed_anchored_checked_and_exported(
-    books: Books,
+    scene: LedgerScene,
     run: Run,
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    synced(books)
+    synced(scene)
     run("connection", "stop", "acme", "--dry-run")
-    books.ledger.run(lambda c: c.execute(text("update connection set state = 'stopped'")))
+    scene.ledger.run(lambda c: c.execute(text("update connection set state = 'stopped'")))
     assert run("connection", "start", "acme").exit_code == 0
     monkeypatch.setattr(enqueue, "_publish", lambda _tasks: None)
     assert run("enqueue", "send", "-c", "acme", "--target", "order").exit_code == 0
@@ -121,7 +121,7 @@ def test_the_log_is_listed_anchored_checked_and_exported(
     assert [one["id"] for one in document(run("audit", "list", "--record", "o1", "--json"))]
 
     assert "without a seal" not in run("status").stdout
-    books.ledger.run(
+    scene.ledger.run(
         lambda c: c.execute(text("update audit_entry set at = at - interval '1 hour' where id = 1"))
     )
     assert "without a seal is of 60 min ago" in run("status").stdout
@@ -157,15 +157,17 @@ def test_the_log_is_listed_anchored_checked_and_exported(
         "location:1",
     ]
 
-    books.ledger.run(lambda c: c.execute(text("update audit_entry set cause = 'x' where id = 1")))
+    scene.ledger.run(lambda c: c.execute(text("update audit_entry set cause = 'x' where id = 1")))
     found = run("audit", "verify", "--json")
     assert (found.exit_code, document(found)["findings"][0]["what"]) == (1, "edited")
     assert "effect 1" in run("audit", "verify").stdout
 
 
-def test_an_erasure_is_said_first_and_done_only_when_that_is_meant(books: Books, run: Run) -> None:
-    synced(books)
-    books.ledger.run(lambda c: by_hand(c, "update delivery set state = 'delivered'"))
+def test_an_erasure_is_said_first_and_done_only_when_that_is_meant(
+    scene: LedgerScene, run: Run
+) -> None:
+    synced(scene)
+    scene.ledger.run(lambda c: by_hand(c, "update delivery set state = 'delivered'"))
     assert run("audit", "erase", "ada@example.com").exit_code == 2
     said = document(run("audit", "erase", "ada@example.com", "--dry-run", "--json"))
     assert (said["records"], said["entry"]) == (2, None)
@@ -174,7 +176,7 @@ def test_an_erasure_is_said_first_and_done_only_when_that_is_meant(books: Books,
     assert done["entry"] is not None
     gone = run("audit", "erase", "ada@example.com", "--yes")
     assert (gone.exit_code, "Nothing is known" in gone.stderr) == (2, True)
-    assert [is_erased(books, form) for form in FORMS] == [True, False]
+    assert [is_erased(scene, form) for form in FORMS] == [True, False]
     then = document(run("show", "order", "o1", "--at", "2999-01-01", "--json"))
     assert then["record"]["proof"] == "unknown"
     assert "Ada" not in json.dumps(then)
@@ -184,7 +186,7 @@ FORMS: list[dict[str, Any]] = [{"id": "c9"}, {"id": "c9", "name": "Ada"}]
 """What is heard of a customer without an address after it was erased."""
 
 
-def is_erased(books: Books, form: dict[str, Any]) -> bool:
+def is_erased(scene: LedgerScene, form: dict[str, Any]) -> bool:
     """Whether a customer of whom this is heard anew still counts as erased."""
 
     def work(connection: Connection) -> bool:
@@ -202,7 +204,7 @@ def is_erased(books: Books, form: dict[str, Any]) -> bool:
         )
         return found.scalar_one() is not None
 
-    return books.ledger.run(work)
+    return scene.ledger.run(work)
 
 
 def checked(file: Path) -> str:

@@ -17,7 +17,15 @@ from syncline.sandbox.config import (
 )
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import SECRETS, Books, Run, add_sandbox, adding, document, runner
+from tests.syncline.cli.conftest import (
+    SECRETS,
+    LedgerScene,
+    Run,
+    add_sandbox,
+    adding,
+    document,
+    runner,
+)
 
 
 @pytest.fixture
@@ -38,9 +46,9 @@ def refused(run: Run, *arguments: str, typed: str | None = None) -> str:
     return result.stderr
 
 
-def test_secrets_are_sealed_and_never_shown(books: Books, run: Run) -> None:
+def test_secrets_are_sealed_and_never_shown(scene: LedgerScene, run: Run) -> None:
     shown = run("connection", "list").output + run("connection", "list", "--json").output
-    stored = books.ledger.run(lambda c: c.execute(text("select sealed from credential")).all())
+    stored = scene.ledger.run(lambda c: c.execute(text("select sealed from credential")).all())
     assert len(stored) == 2
     for secret in SECRETS.values():
         assert secret not in shown
@@ -91,36 +99,36 @@ def test_an_option_that_is_wrong_says_how_to_write_it(
     assert remedy in refused(shut, *adding(**{option: value}))
 
 
-def test_a_name_that_is_taken_is_refused(books: Books, run: Run) -> None:
+def test_a_name_that_is_taken_is_refused(scene: LedgerScene, run: Run) -> None:
     assert "Choose another name." in refused(run, *adding())
 
 
 def test_a_broken_mapping_names_its_line_and_changes_nothing(
-    books: Books, run: Run, tmp_path: Path
+    scene: LedgerScene, run: Run, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[orders]\nlines = 'sideways'\n", encoding="utf-8")
     assert "line 2" in refused(run, "connection", "set-mapping", "acme", str(broken))
-    [link] = books.ledger.run(connections.everyone)
-    assert link.mapping == books.link.mapping
+    [link] = scene.ledger.run(connections.everyone)
+    assert link.mapping == scene.link.mapping
 
 
-def test_another_mapping_is_followed(books: Books, run: Run, tmp_path: Path) -> None:
+def test_another_mapping_is_followed(scene: LedgerScene, run: Run, tmp_path: Path) -> None:
     good = tmp_path / "good.toml"
     good.write_text("[orders]\nlines = 'summary'\n", encoding="utf-8")
     command = ["connection", "set-mapping", "acme", str(good)]
     run(*command, "--dry-run")
-    [link] = books.ledger.run(connections.everyone)
-    assert link.mapping == books.link.mapping
+    [link] = scene.ledger.run(connections.everyone)
+    assert link.mapping == scene.link.mapping
     run(*command)
-    [link] = books.ledger.run(connections.everyone)
+    [link] = scene.ledger.run(connections.everyone)
     assert link.mapping == good.read_text(encoding="utf-8")
 
 
-def test_a_stopped_connection_goes_on(books: Books, run: Run) -> None:
-    books.ledger.run(lambda c: connections.stop(c, books.link, "The token is wrong."))
+def test_a_stopped_connection_goes_on(scene: LedgerScene, run: Run) -> None:
+    scene.ledger.run(lambda c: connections.stop(c, scene.link, "The token is wrong."))
     assert run("connection", "start", "acme").stdout == "acme goes on.\n"
-    [link] = books.ledger.run(connections.everyone)
+    [link] = scene.ledger.run(connections.everyone)
     assert (link.state, link.note) == ("active", None)
     assert run("connection", "start", "acme").stdout == "acme was not stopped.\n"
 
@@ -226,44 +234,46 @@ def test_a_new_secret_is_what_counts_from_then_on(
     assert run("connection", "check", "acme").exit_code == 0
 
 
-def test_an_unknown_connection_is_named(books: Books, run: Run) -> None:
+def test_an_unknown_connection_is_named(scene: LedgerScene, run: Run) -> None:
     for command in (["check"], ["start"]):
         assert "Known: acme." in refused(run, "connection", *command, "nobody")
 
 
 def test_a_connection_starts_in_sandbox_mode_unless_somebody_knows_better(
-    books: Books, run: Run
+    scene: LedgerScene, run: Run
 ) -> None:
-    assert books.link.mode == "sandbox"
+    assert scene.link.mode == "sandbox"
     other = adding("other", location="loc2", mode="live")
     assert "without the check of: syncline golive check" in run(*other).stdout
-    [link] = [one for one in books.ledger.run(connections.everyone) if one.name == "other"]
+    [link] = [one for one in scene.ledger.run(connections.everyone) if one.name == "other"]
     assert link.mode == "live"
 
 
 def test_a_connection_rehearses_and_goes_on(
-    books: Books, run: Run, monkeypatch: pytest.MonkeyPatch
+    scene: LedgerScene, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("syncline.connections.run.NOTICED_AFTER_S", 0.0)
     for name in ("rehearse", "stop"):
         assert "nothing was changed" in run("connection", name, "acme", "--dry-run").stdout
-    assert books.ledger.run(connections.everyone)[0].state == "active"
+    assert scene.ledger.run(connections.everyone)[0].state == "active"
     assert "syncline dry-run acme" in run("connection", "rehearse", "acme").stdout
     assert run("connection", "rehearse", "acme").stdout == "acme rehearses already.\n"
-    [link] = books.ledger.run(connections.everyone)
+    [link] = scene.ledger.run(connections.everyone)
     assert (link.state, link.reads, link.writes) == ("rehearsing", True, False)
     assert "acme rehearses" in run("status").stdout
     assert "nothing was changed" in run("connection", "start", "acme", "--dry-run").stdout
     assert run("connection", "start", "acme").stdout == "acme goes on.\n"
-    assert books.ledger.run(connections.everyone)[0].writes
+    assert scene.ledger.run(connections.everyone)[0].writes
 
 
-def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(books: Books, run: Run) -> None:
-    books.see("o1")
-    books.see("o2", amount=1.234)
+def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(
+    scene: LedgerScene, run: Run
+) -> None:
+    scene.see("o1")
+    scene.see("o2", amount=1.234)
     held = document(run("dry-run", "acme", "--target", "order", "--json"))
     assert {one["field"] for one in held["would_park"]} == {"golive"}
-    books.ledger.run(lambda connection: modes.set_mode(connection, books.link, "live"))
+    scene.ledger.run(lambda connection: modes.set_mode(connection, scene.link, "live"))
     shown = document(run("dry-run", "acme", "--bodies", "--json"))
     assert [call["path"] for call in shown["calls"]] == [
         *("/api/Client", "/api/Users", "/api/SalesOrder")
@@ -281,7 +291,7 @@ def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(books: Books,
     limited = document(run("dry-run", "acme", "--target", "order", "--limit", "1", "--json"))
     assert (limited["counts"]["order"]["owed"], limited["counts"]["order"]["looked_at"]) == (2, 1)
     assert "Known: client" in refused(run, "dry-run", "acme", "--target", "moon")
-    assert books.ledger.run(lambda c: c.execute(text_of_calls).all()) == []
+    assert scene.ledger.run(lambda c: c.execute(text_of_calls).all()) == []
 
 
 text_of_calls = text("select 1 from call")

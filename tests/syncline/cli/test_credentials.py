@@ -28,7 +28,7 @@ from syncline.errors import Refused
 from syncline.ledger import connections
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import SECRETS, Books, Run, adding, document, runner
+from tests.syncline.cli.conftest import SECRETS, LedgerScene, Run, adding, document, runner
 from workers.console import opening
 
 
@@ -51,7 +51,7 @@ def all_current(ledger: Ledger, settings: Settings) -> bool:
 EXPECTED = {"private_token": SECRETS["HL_TOKEN"], "client_secret": SECRETS["HALO_SECRET"]}
 
 
-def test_the_list_tells_everything_but_the_secrets(books: Books, run: Run) -> None:
+def test_the_list_tells_everything_but_the_secrets(scene: LedgerScene, run: Run) -> None:
     listed = document(run("credentials", "list", "--json"))
     assert {(one["purpose"], *one["connections"]) for one in listed["credentials"]} == {
         ("private_token", "acme"),
@@ -72,9 +72,9 @@ def test_an_empty_installation_says_how_to_begin(run: Run) -> None:
 
 @pytest.mark.parametrize(("days", "warned"), [(75, False), (77, True), (95, True)])
 def test_a_rotation_is_spoken_of_two_weeks_before_it_is_due(
-    books: Books, run: Run, days: int, warned: bool
+    scene: LedgerScene, run: Run, days: int, warned: bool
 ) -> None:
-    books.ledger.run(
+    scene.ledger.run(
         lambda c: c.execute(
             text("update credential set updated_at = updated_at - make_interval(days => :days)"),
             {"days": days},
@@ -88,9 +88,9 @@ def test_a_rotation_is_spoken_of_two_weeks_before_it_is_due(
 
 
 def test_an_app_that_was_not_used_for_a_year_or_not_renewed_is_spoken_of(
-    books: Books, settings: Settings
+    scene: LedgerScene, settings: Settings
 ) -> None:
-    sealer, place, now = load_key(settings), books.link.location_place, datetime.now(UTC)
+    sealer, place, now = load_key(settings), scene.link.location_place, datetime.now(UTC)
 
     def warnings(connection: Connection, at: datetime) -> list[str]:
         found = queries.credential_warnings(connection, at)
@@ -104,7 +104,7 @@ def test_an_app_that_was_not_used_for_a_year_or_not_renewed_is_spoken_of(
             warnings(connection, now + timedelta(days=352)),
         ]
 
-    fresh, late, unused = books.ledger.run(work)
+    fresh, late, unused = scene.ledger.run(work)
     assert fresh == []
     assert "was not renewed yet" in late[0]
     assert "ends unused" in unused[0]
@@ -112,9 +112,9 @@ def test_an_app_that_was_not_used_for_a_year_or_not_renewed_is_spoken_of(
 
 
 def grant_until(ends: datetime) -> Any:
-    from syncline.highlevel.oauth import Grant  # noqa: PLC0415
+    from syncline.highlevel.oauth import OAuthGrant  # noqa: PLC0415
 
-    return Grant(
+    return OAuthGrant(
         access=SecretStr("at"),
         refresh=SecretStr("rt"),
         got_at=ends - timedelta(days=1),
@@ -126,12 +126,12 @@ def grant_until(ends: datetime) -> Any:
 
 
 def test_a_replaced_secret_is_what_counts_and_its_clock_begins_anew(
-    books: Books, run: Run, settings: Settings
+    scene: LedgerScene, run: Run, settings: Settings
 ) -> None:
     before = document(run("credentials", "list", "--json"))["credentials"]
     command = ["credentials", "set", "acme", "client-secret", "--secret", "-"]
     assert "connection check acme" in run(*command, typed="another\n").stdout
-    assert opened(books.ledger, settings) == {**EXPECTED, "client_secret": "another"}
+    assert opened(scene.ledger, settings) == {**EXPECTED, "client_secret": "another"}
     after = document(run("credentials", "list", "--json"))["credentials"]
     since = [{one["purpose"]: one["since"] for one in listed} for listed in (before, after)]
     assert since[0]["client_secret"] < since[1]["client_secret"]
@@ -139,21 +139,21 @@ def test_a_replaced_secret_is_what_counts_and_its_clock_begins_anew(
 
 
 def test_a_private_token_takes_the_place_of_an_installed_app(
-    books: Books, run: Run, settings: Settings
+    scene: LedgerScene, run: Run, settings: Settings
 ) -> None:
     def install(connection: Connection) -> None:
         ends = datetime.now(UTC) + timedelta(hours=1)
-        keep_grant(connection, load_key(settings), books.link.location_place, grant_until(ends))
-        connections.let_in(connection, books.link, auth="oauth", company_id="c1")
+        keep_grant(connection, load_key(settings), scene.link.location_place, grant_until(ends))
+        connections.let_in(connection, scene.link, auth="oauth", company_id="c1")
 
-    books.ledger.run(install)
+    scene.ledger.run(install)
     run("credentials", "set", "acme", "private-token", "--secret-env", "HL_TOKEN")
-    link = books.ledger.run(lambda c: connections.by_name(c, "acme"))
+    link = scene.ledger.run(lambda c: connections.by_name(c, "acme"))
     assert (link.auth, link.company_id) == ("private", None)
-    assert opened(books.ledger, settings) == EXPECTED
+    assert opened(scene.ledger, settings) == EXPECTED
 
 
-def test_a_secret_on_the_command_line_or_of_nobody_is_refused(books: Books, run: Run) -> None:
+def test_a_secret_on_the_command_line_or_of_nobody_is_refused(scene: LedgerScene, run: Run) -> None:
     typed = run("credentials", "set", "acme", "private-token", "--secret", "pit-typed-here")
     assert typed.exit_code == 2
     assert "--secret-env NAME" in typed.stderr
@@ -164,7 +164,7 @@ def test_a_secret_on_the_command_line_or_of_nobody_is_refused(books: Books, run:
 
 
 def test_a_new_key_seals_everything_and_the_old_one_is_forgotten(
-    books: Books, run: Run, settings: Settings
+    scene: LedgerScene, run: Run, settings: Settings
 ) -> None:
     before = private.read(settings.data / "key").get_secret_value()
     dry = document(run("credentials", "rotate-key", "--dry-run", "--json"))
@@ -174,26 +174,26 @@ def test_a_new_key_seals_everything_and_the_old_one_is_forgotten(
     assert done == {"new_key": True, "sealed_anew": 2, "dry_run": False}
     assert private.read(settings.data / "key").get_secret_value() != before
     assert not (settings.data / "key.old").exists()
-    assert opened(books.ledger, settings) == EXPECTED
-    assert all_current(books.ledger, settings)
+    assert opened(scene.ledger, settings) == EXPECTED
+    assert all_current(scene.ledger, settings)
     assert document(run("credentials", "list", "--json"))["warnings"] == []
 
 
 def test_a_worker_that_runs_on_reads_and_writes_through_a_rotation(
-    books: Books, run: Run, settings: Settings
+    scene: LedgerScene, run: Run, settings: Settings
 ) -> None:
     worker = load_key(settings)
-    place = books.link.tenant_place
+    place = scene.link.tenant_place
     run("credentials", "rotate-key")
-    read = books.ledger.run(lambda c: secret(c, worker, place, "client_secret"))
+    read = scene.ledger.run(lambda c: secret(c, worker, place, "client_secret"))
     assert read is not None
     assert read.get_secret_value() == SECRETS["HALO_SECRET"]
-    books.ledger.run(lambda c: keep(c, worker, place, "client_secret", SecretStr("newer")))
-    assert opened(books.ledger, settings) == {**EXPECTED, "client_secret": "newer"}
+    scene.ledger.run(lambda c: keep(c, worker, place, "client_secret", SecretStr("newer")))
+    assert opened(scene.ledger, settings) == {**EXPECTED, "client_secret": "newer"}
 
 
 def test_a_key_of_the_settings_is_rotated_with_the_old_one_beside_it(
-    books: Books, settings: Settings
+    scene: LedgerScene, settings: Settings
 ) -> None:
     old = private.read(settings.data / "key")
     fixed = settings.model_copy(update={"key": old})
@@ -205,7 +205,7 @@ def test_a_key_of_the_settings_is_rotated_with_the_old_one_beside_it(
     assert result.exit_code == 0
     assert "may be taken out of the settings" in result.stdout
     alone = settings.model_copy(update={"key": SecretStr("n" * 40)})
-    assert opened(books.ledger, alone) == EXPECTED
+    assert opened(scene.ledger, alone) == EXPECTED
 
 
 POINTS = ["first file", "second file", "a row", "commit", "after commit"]
@@ -252,29 +252,29 @@ def dying_at(point: str, ledger: Ledger) -> Iterator[None]:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_rotation_that_is_killed_loses_nothing_and_the_next_one_finishes_it(
-    books: Books, run: Run, settings: Settings, point: str
+    scene: LedgerScene, run: Run, settings: Settings, point: str
 ) -> None:
     before = private.read(settings.data / "key").get_secret_value()
-    with dying_at(point, books.ledger), pytest.raises(Killed):
+    with dying_at(point, scene.ledger), pytest.raises(Killed):
         run("credentials", "rotate-key")
-    assert opened(books.ledger, settings) == EXPECTED
+    assert opened(scene.ledger, settings) == EXPECTED
     assert run("credentials", "rotate-key").exit_code == 0
-    assert opened(books.ledger, settings) == EXPECTED
-    assert all_current(books.ledger, settings)
+    assert opened(scene.ledger, settings) == EXPECTED
+    assert all_current(scene.ledger, settings)
     assert private.read(settings.data / "key").get_secret_value() != before
     assert not (settings.data / "key.old").exists()
 
 
 def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
-    books: Books, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    scene: LedgerScene, run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, ended = threading.Event(), threading.Event()
     begin, end = rotation.begin_rotation, rotation.end_rotation
     others: list[threading.Thread] = []
 
     def rotate() -> None:
-        with suppress(Refused), opening.opened(settings) as parts:
-            cli._rotate(parts, settings, dry_run=False)
+        with suppress(Refused), opening.opened(settings) as worker:
+            cli._rotate(worker, settings, dry_run=False)
 
     def beginning(of: Settings) -> None:
         begin(of)
@@ -287,7 +287,7 @@ def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
             others.append(threading.Thread(target=rotate))
             others[0].start()
             give_up = time.monotonic() + 60
-            while not began.is_set() and waiting(books.ledger) == 0:
+            while not began.is_set() and waiting(scene.ledger) == 0:
                 assert time.monotonic() < give_up
                 time.sleep(0.02)
         end(of)
@@ -297,29 +297,29 @@ def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
     monkeypatch.setattr(cli, "end_rotation", ending)
     run("credentials", "rotate-key")
     others[0].join()
-    assert opened(books.ledger, settings) == EXPECTED
+    assert opened(scene.ledger, settings) == EXPECTED
 
 
 def test_a_private_token_waits_for_a_renewal_of_the_app_that_it_replaces(
-    books: Books, run: Run, settings: Settings
+    scene: LedgerScene, run: Run, settings: Settings
 ) -> None:
-    place, ends = books.link.location_place, datetime.now(UTC) + timedelta(hours=1)
+    place, ends = scene.link.location_place, datetime.now(UTC) + timedelta(hours=1)
     command = ("credentials", "set", "acme", "private-token", "--secret-env", "HL_TOKEN")
     setting = threading.Thread(target=run, args=command)
-    with books.ledger.begin() as renewing:
+    with scene.ledger.begin() as renewing:
         queries.lock(renewing, place)
         setting.start()
         give_up = time.monotonic() + 60
-        while waiting(books.ledger) == 0 and setting.is_alive():
+        while waiting(scene.ledger) == 0 and setting.is_alive():
             assert time.monotonic() < give_up
             time.sleep(0.02)
         keep_grant(renewing, load_key(settings), place, grant_until(ends))
     setting.join()
-    assert opened(books.ledger, settings) == EXPECTED
+    assert opened(scene.ledger, settings) == EXPECTED
 
 
 def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(
-    books: Books, run: Run, settings: Settings, database: str, redis_url: str
+    scene: LedgerScene, run: Run, settings: Settings, database: str, redis_url: str
 ) -> None:
     environment = {
         **os.environ,
@@ -327,7 +327,7 @@ def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(
         "SYNCLINE_DATABASE_URL": database,
         "SYNCLINE_REDIS_URL": redis_url,
     }
-    with books.ledger.begin() as holding:
+    with scene.ledger.begin() as holding:
         # It gets its lock and its files, and then waits for this row.
         holding.execute(text("select 1 from credential for update"))
         process = subprocess.Popen(
@@ -335,18 +335,18 @@ def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(
             env=environment,
         )
         give_up = time.monotonic() + 60
-        while not (settings.data / "key.old").exists() or waiting(books.ledger) == 0:
+        while not (settings.data / "key.old").exists() or waiting(scene.ledger) == 0:
             assert process.poll() is None
             assert time.monotonic() < give_up
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert (settings.data / "key.old").exists()
-    assert opened(books.ledger, settings) == EXPECTED
-    assert not all_current(books.ledger, settings)
+    assert opened(scene.ledger, settings) == EXPECTED
+    assert not all_current(scene.ledger, settings)
     finished = document(run("credentials", "rotate-key", "--json"))
     assert finished == {"new_key": False, "sealed_anew": 2, "dry_run": False}
-    assert opened(books.ledger, settings) == EXPECTED
+    assert opened(scene.ledger, settings) == EXPECTED
     assert not (settings.data / "key.old").exists()
 
 

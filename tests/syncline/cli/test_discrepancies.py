@@ -6,24 +6,24 @@ import pytest
 from sqlalchemy import Connection, text
 
 from syncline.reconciliation import queries
-from syncline.reconciliation.queries import Found
-from tests.syncline.cli.conftest import Books, Run, document
+from syncline.reconciliation.queries import FoundDifference
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 
-UNKNOWN = Found(
+UNKNOWN = FoundDifference(
     *("orders", "order", "o2", "order", "order", "78", "unknown_in_halo", "reference"),
     *(None, "78", None, None),
 )
-OWED = Found(
+OWED = FoundDifference(
     *("orders", "order", "o1", "order", "order", None, "not_delivered", "row"),
     *("10.50", "parked: why", None, "USD"),
 )
 
 
 @pytest.fixture
-def differing(books: Books) -> Books:
+def differing(scene: LedgerScene) -> LedgerScene:
     """An order that is parked, and a row of Halo that nobody knows; both are found by a run."""
-    books.see("o1")
-    books.park(books.claim(), "why", "total")
+    scene.see("o1")
+    scene.park(scene.claim(), "why", "total")
 
     def work(connection: Connection) -> None:
         connection.execute(
@@ -33,16 +33,16 @@ def differing(books: Books) -> Books:
                 values (:id, '2026-03-01', '2026-03-31', 'full', 'a test')
                 """
             ),
-            {"id": books.link.id},
+            {"id": scene.link.id},
         )
-        run = queries.latest(connection, books.link.id, 1)[0]
+        run = queries.latest(connection, scene.link.id, 1)[0]
         queries.write(connection, run, [OWED, UNKNOWN])
 
-    books.ledger.run(work)
-    return books
+    scene.ledger.run(work)
+    return scene
 
 
-def test_differences_are_listed_with_what_can_be_done(differing: Books, run: Run) -> None:
+def test_differences_are_listed_with_what_can_be_done(differing: LedgerScene, run: Run) -> None:
     found = document(run("discrepancies", "list", "--connection", "acme", "--json"))
     assert [one["cause"] for one in found["discrepancies"]] == ["not_delivered", "unknown_in_halo"]
     assert (found["more"], len(found["counts"])) == (0, 2)
@@ -59,7 +59,7 @@ def test_differences_are_listed_with_what_can_be_done(differing: Books, run: Run
 
 
 def test_applying_says_first_what_it_would_do_and_leaves_what_it_must_not_touch(
-    differing: Books, run: Run
+    differing: LedgerScene, run: Run
 ) -> None:
     tried = run("discrepancies", "apply", "--all", "--dry-run", "--json")
     plans = {one["discrepancy"]["cause"]: one for one in document(tried)["plans"]}
@@ -82,7 +82,7 @@ def test_applying_says_first_what_it_would_do_and_leaves_what_it_must_not_touch(
 
 
 def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(
-    differing: Books, run: Run
+    differing: LedgerScene, run: Run
 ) -> None:
     rows = document(run("discrepancies", "list", "--json"))["discrepancies"]
     owed, unknown = (str(one["id"]) for one in rows)
@@ -104,7 +104,7 @@ def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(
 
 
 def test_a_parked_delivery_of_which_nothing_stands_in_halo_cannot_be_accepted(
-    differing: Books, run: Run
+    differing: LedgerScene, run: Run
 ) -> None:
     refused = run("parked", "accept", "o1", "--dry-run")
     assert refused.exit_code == 1

@@ -8,10 +8,12 @@ from syncline.webhooks import events
 from syncline.webhooks import queue as event_queue
 from syncline.webhooks.events import Arrived
 from syncline.webhooks.queue import Handled
-from tests.syncline.cli.conftest import Books, Run, document
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 
-def came(books: Books, body: bytes, state: str | None = None, note: str | None = None) -> None:
+def came(
+    scene: LedgerScene, body: bytes, state: str | None = None, note: str | None = None
+) -> None:
     """A webhook is stored and, with a state, handled."""
 
     def work(connection: Connection) -> None:
@@ -20,12 +22,14 @@ def came(books: Books, body: bytes, state: str | None = None, note: str | None =
             [*_, taken] = event_queue.take(connection, 100)
             event_queue.close(connection, [Handled(taken, state, note=note)])  # type: ignore[arg-type]  # a test names a state
 
-    books.ledger.run(work)
+    scene.ledger.run(work)
 
 
-def test_events_are_listed_newest_first_with_what_became_of_them(books: Books, run: Run) -> None:
-    came(books, b"{}", "parked", "the event names no order")
-    came(books, b"{}")
+def test_events_are_listed_newest_first_with_what_became_of_them(
+    scene: LedgerScene, run: Run
+) -> None:
+    came(scene, b"{}", "parked", "the event names no order")
+    came(scene, b"{}")
     found = document(run("events", "list", "--json"))["events"]
     assert [one["state"] for one in found] == ["new", "parked"]
     parked = document(run("events", "list", "--state", "parked", "--json"))["events"]
@@ -34,8 +38,8 @@ def test_events_are_listed_newest_first_with_what_became_of_them(books: Books, r
     assert document(run("events", "list", "--type", "PriceUpdate", "--json"))["events"] == []
 
 
-def test_an_event_is_shown_with_its_body_whatever_it_holds(books: Books, run: Run) -> None:
-    came(books, b'{"name": "\xff\x1b[31m"}', "parked")
+def test_an_event_is_shown_with_its_body_whatever_it_holds(scene: LedgerScene, run: Run) -> None:
+    came(scene, b'{"name": "\xff\x1b[31m"}', "parked")
     [one] = document(run("events", "list", "--json"))["events"]
     shown = run("events", "show", str(one["id"]))
     assert '"name"' in shown.stdout
@@ -43,9 +47,11 @@ def test_an_event_is_shown_with_its_body_whatever_it_holds(books: Books, run: Ru
     assert run("events", "show", "99999").exit_code == 2
 
 
-def test_a_parked_event_is_handled_again_and_a_done_one_is_not(books: Books, run: Run) -> None:
-    came(books, b"{}", "parked")
-    came(books, b"{}", "done")
+def test_a_parked_event_is_handled_again_and_a_done_one_is_not(
+    scene: LedgerScene, run: Run
+) -> None:
+    came(scene, b"{}", "parked")
+    came(scene, b"{}", "done")
     assert "1 event is handled again" in run("events", "retry").stdout
     states = [one["state"] for one in document(run("events", "list", "--json"))["events"]]
     assert states == ["done", "new"]

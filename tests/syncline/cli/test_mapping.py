@@ -6,7 +6,7 @@ import pytest
 
 from syncline.mapping.shapes import FLOWS
 from syncline.mapping.shipped import default_document
-from tests.syncline.cli.conftest import Books, Run, document
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 WRONG = '[orders]\nlines = "lots"\n\n[[orders.field]]\ntarget = "note"\nsource = "statu"\n'
 
@@ -30,7 +30,9 @@ def test_every_problem_of_a_file_is_listed_with_line_text_and_remedy(
     assert shown.exit_code == 2
 
 
-def test_a_good_document_comes_from_standard_input_or_a_connection(run: Run, books: Books) -> None:
+def test_a_good_document_comes_from_standard_input_or_a_connection(
+    run: Run, scene: LedgerScene
+) -> None:
     typed = run("mapping", "check", "-", typed=default_document("detail"))
     assert (typed.exit_code, typed.stdout) == (0, "-: nothing is wrong.\n")
     assert run("mapping", "check", "acme").exit_code == 0
@@ -46,7 +48,7 @@ def test_a_good_document_comes_from_standard_input_or_a_connection(run: Run, boo
     ],
 )
 def test_what_cannot_be_read_shown_or_written_ends_with_2(
-    run: Run, books: Books, arguments: list[str]
+    run: Run, scene: LedgerScene, arguments: list[str]
 ) -> None:
     result = run("mapping", *arguments)
     assert result.exit_code == 2
@@ -61,9 +63,9 @@ def test_a_file_that_is_no_text_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_rows_of_a_connection_show_a_stored_value_and_what_it_becomes(
-    run: Run, books: Books
+    run: Run, scene: LedgerScene
 ) -> None:
-    books.see("o1")
+    scene.see("o1")
     flows = {one["name"]: one for one in document(run("mapping", "show", "acme", "--json"))}
     assert list(flows) == list(FLOWS)
     examples = {row["target"]: row["example"] for row in flows["orders"]["rows"]}

@@ -9,22 +9,22 @@ import pytest
 
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure, Lease
-from tests.syncline.cli.conftest import Books, Run, document
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 REASON = "Halo has no currency XTS. Add the currency in Halo's configuration, then retry."
 IDS = ("o1", "o2")
 
 
 @pytest.fixture
-def parked(books: Books) -> Books:
+def parked(scene: LedgerScene) -> LedgerScene:
     for order_id in IDS:
-        books.see(order_id, currency="XTS")
-    books.park(books.claim(), REASON, "currency_code")
-    return books
+        scene.see(order_id, currency="XTS")
+    scene.park(scene.claim(), REASON, "currency_code")
+    return scene
 
 
 @pytest.fixture
-def of_two_causes(parked: Books) -> Books:
+def of_two_causes(parked: LedgerScene) -> LedgerScene:
     for order_id in ("o3", "o4", "o5"):
         parked.see(order_id)
     for at, lease in enumerate(parked.claim()):
@@ -32,12 +32,12 @@ def of_two_causes(parked: Books) -> Books:
     return parked
 
 
-def send(books: Books, lease: Lease, projection: dict[str, str]) -> None:
-    books.ledger.run(lambda c: leased.depart(c, [Departure(lease, uuid4(), projection)]))
+def send(scene: LedgerScene, lease: Lease, projection: dict[str, str]) -> None:
+    scene.ledger.run(lambda c: leased.depart(c, [Departure(lease, uuid4(), projection)]))
 
 
 def test_one_cause_is_one_line_however_many_records_it_holds_up(
-    of_two_causes: Books, run: Run
+    of_two_causes: LedgerScene, run: Run
 ) -> None:
     found = document(run("parked", "list", "--json"))
     assert found["parked"] == 5
@@ -52,20 +52,20 @@ def test_one_cause_is_one_line_however_many_records_it_holds_up(
     assert all(shown.count(one["cause"]["id"]) == 1 for one in found["causes"])
 
 
-def test_a_cause_comes_with_its_remedy_and_an_example(parked: Books, run: Run) -> None:
+def test_a_cause_comes_with_its_remedy_and_an_example(parked: LedgerScene, run: Run) -> None:
     [one] = document(run("parked", "list", "--json"))["causes"]
     assert one["remedy"] == "Add the currency in Halo's configuration, then retry."
     assert one["cause"]["example_record"] == "o1"
     assert one["cause"]["connections"] == ["acme"]
 
 
-def test_causes_beyond_the_limit_are_counted(of_two_causes: Books, run: Run) -> None:
+def test_causes_beyond_the_limit_are_counted(of_two_causes: LedgerScene, run: Run) -> None:
     found = document(run("parked", "list", "--limit", "1", "--json"))
     assert (found["parked"], len(found["causes"]), found["more"]) == (5, 1, 1)
     assert "1 more cause" in run("parked", "list", "--limit", "1").stdout
 
 
-def test_records_are_listed_with_reason_and_field(parked: Books, run: Run) -> None:
+def test_records_are_listed_with_reason_and_field(parked: LedgerScene, run: Run) -> None:
     found = document(run("parked", "list", "--records", "--json"))
     assert found["parked"] == 2
     assert {one["source_id"] for one in found["deliveries"]} == set(IDS)
@@ -75,7 +75,7 @@ def test_records_are_listed_with_reason_and_field(parked: Books, run: Run) -> No
     assert "2 parked" in run("parked", "list", "--records").stdout
 
 
-def test_the_records_of_one_cause_are_listed_alone(of_two_causes: Books, run: Run) -> None:
+def test_the_records_of_one_cause_are_listed_alone(of_two_causes: LedgerScene, run: Run) -> None:
     cause = document(run("parked", "list", "--json"))["causes"][1]["cause"]["id"]
     found = document(run("parked", "list", "--cause", cause, "--json"))
     assert found["parked"] == 2
@@ -83,7 +83,7 @@ def test_the_records_of_one_cause_are_listed_alone(of_two_causes: Books, run: Ru
 
 
 def test_one_that_was_never_sent_is_shown_with_its_record_and_the_field_marked(
-    parked: Books, run: Run
+    parked: LedgerScene, run: Run
 ) -> None:
     [one] = document(run("parked", "show", "o1", "--json"))
     assert one["marked"] == {"highlevel": ["currency"], "halo": ["currency_code"]}
@@ -99,13 +99,13 @@ def test_one_that_was_never_sent_is_shown_with_its_record_and_the_field_marked(
     assert not any("ada@example.com" in line for line in marked)
 
 
-def test_what_was_sent_stands_beside_what_halo_holds(books: Books, run: Run) -> None:
-    books.see("o1")
-    [lease] = books.claim()
+def test_what_was_sent_stands_beside_what_halo_holds(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    [lease] = scene.claim()
     sent = replace(lease, sent_version=lease.wanted_version)
     held = Confirmation(sent, "77", {"change_seq": 4}, None)
-    send(books, lease, {"po_number": "HL-o1", "total": "10.50"})
-    books.ledger.run(
+    send(scene, lease, {"po_number": "HL-o1", "total": "10.50"})
+    scene.ledger.run(
         lambda c: leased.park(
             c, [lease], reason="total: wanted 10.50, Halo holds 9.00", field="total", known=held
         )
@@ -119,22 +119,24 @@ def test_what_was_sent_stands_beside_what_halo_holds(books: Books, run: Run) -> 
     assert "change_seq" in shown
 
 
-def test_the_field_that_a_mapping_row_sets_is_marked_where_it_reads(books: Books, run: Run) -> None:
-    books.see("o1")
-    books.park(books.claim(), "Invalid date", "date")
+def test_the_field_that_a_mapping_row_sets_is_marked_where_it_reads(
+    scene: LedgerScene, run: Run
+) -> None:
+    scene.see("o1")
+    scene.park(scene.claim(), "Invalid date", "date")
     [one] = document(run("parked", "show", "o1", "--json"))
     assert one["marked"] == {"highlevel": ["created_at"], "halo": ["date"]}
 
 
-def test_a_reason_without_a_field_marks_nothing(books: Books, run: Run) -> None:
-    books.see("o1")
-    books.park(books.claim(), "HighLevel no longer has this order")
+def test_a_reason_without_a_field_marks_nothing(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    scene.park(scene.claim(), "HighLevel no longer has this order")
     [one] = document(run("parked", "show", "o1", "--json"))
     assert one["marked"] == {"highlevel": [], "halo": []}
     assert "►" not in run("parked", "show", "o1").stdout
 
 
-def test_a_cause_is_shown_by_one_of_its_records(of_two_causes: Books, run: Run) -> None:
+def test_a_cause_is_shown_by_one_of_its_records(of_two_causes: LedgerScene, run: Run) -> None:
     cause = document(run("parked", "list", "--json"))["causes"][0]["cause"]
     found = document(run("parked", "show", cause["id"], "--json"))
     assert found["cause"]["records"] == 3
@@ -144,20 +146,20 @@ def test_a_cause_is_shown_by_one_of_its_records(of_two_causes: Books, run: Run) 
     assert f"syncline parked retry --cause {cause['id']}" in shown
 
 
-def test_one_record_is_sent_again_and_the_others_stay(parked: Books, run: Run) -> None:
+def test_one_record_is_sent_again_and_the_others_stay(parked: LedgerScene, run: Run) -> None:
     assert run("parked", "retry", "o1").stdout == "1 delivery will be sent again: 1 order.\n"
     [left] = document(run("parked", "list", "--records", "--json"))["deliveries"]
     assert left["source_id"] == "o2"
     assert [lease.source_id for lease in parked.claim()] == ["o1"]
 
 
-def test_one_number_is_sent_again(parked: Books, run: Run) -> None:
+def test_one_number_is_sent_again(parked: LedgerScene, run: Run) -> None:
     first, _ = document(run("parked", "list", "--records", "--json"))["deliveries"]
     assert "1 delivery will be" in run("parked", "retry", str(first["id"])).stdout
     assert [lease.source_id for lease in parked.claim()] == ["o1"]
 
 
-def test_one_cause_is_sent_again_and_the_others_stay(of_two_causes: Books, run: Run) -> None:
+def test_one_cause_is_sent_again_and_the_others_stay(of_two_causes: LedgerScene, run: Run) -> None:
     many, few = (one["cause"] for one in document(run("parked", "list", "--json"))["causes"])
     dry = run("parked", "retry", "--cause", many["id"], "--dry-run")
     assert dry.stdout == "3 deliveries would be sent again: 3 orders.\n"
@@ -170,13 +172,13 @@ def test_one_cause_is_sent_again_and_the_others_stay(of_two_causes: Books, run: 
     assert left["cause"]["id"] == few["id"]
 
 
-def test_a_dry_run_says_how_many_and_changes_nothing(parked: Books, run: Run) -> None:
+def test_a_dry_run_says_how_many_and_changes_nothing(parked: LedgerScene, run: Run) -> None:
     assert "2 deliveries would be sent" in run("parked", "retry", "--all", "--dry-run").stdout
     assert "1 delivery would be sent" in run("parked", "retry", "o1", "--dry-run").stdout
     assert document(run("parked", "list", "--json"))["parked"] == 2
 
 
-def test_all_of_a_connection_are_sent_again(parked: Books, run: Run) -> None:
+def test_all_of_a_connection_are_sent_again(parked: LedgerScene, run: Run) -> None:
     result = run("parked", "retry", "--all", "--connection", "acme")
     assert result.stdout == "2 deliveries will be sent again: 2 orders.\n"
     assert "Nothing is parked." in run("parked", "list").stdout
@@ -197,7 +199,7 @@ def test_all_of_a_connection_are_sent_again(parked: Books, run: Run) -> None:
     ],
 )
 def test_asking_for_nothing_in_particular_ends_with_2(
-    parked: Books, run: Run, arguments: list[str]
+    parked: LedgerScene, run: Run, arguments: list[str]
 ) -> None:
     result = run(*arguments)
     assert result.exit_code == 2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from syncline.cli.show import Pair, beside
-from tests.syncline.cli.conftest import Books, Run, document
+from syncline.cli.show import FieldPair, beside
+from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 CONFIRMED = {
     "po_number": "HL-o1",
@@ -19,11 +19,11 @@ CONFIRMED = {
 def test_both_sides_stand_beside_each_other() -> None:
     canonical = {"id": "o1", "amount": "10.50", "currency": "USD", "contact": {"name": "Ada"}}
     pairs = {pair.field: pair for pair in beside(canonical, CONFIRMED, {1: "USD"})}
-    assert pairs["reference"] == Pair("reference", "HL-o1", "HL-o1")
-    assert pairs["currency"] == Pair("currency", "USD", "USD")
-    assert pairs["total"] == Pair("total", "10.50", "10.5")
-    assert pairs["customer"] == Pair("customer", "Ada", "5")
-    assert pairs["note"] == Pair("note", None, "Status: completed")
+    assert pairs["reference"] == FieldPair("reference", "HL-o1", "HL-o1")
+    assert pairs["currency"] == FieldPair("currency", "USD", "USD")
+    assert pairs["total"] == FieldPair("total", "10.50", "10.5")
+    assert pairs["customer"] == FieldPair("customer", "Ada", "5")
+    assert pairs["note"] == FieldPair("note", None, "Status: completed")
     assert not any(name.startswith("line ") for name in pairs)
 
 
@@ -38,11 +38,13 @@ def test_the_items_of_an_order_are_told_with_what_else_becomes_a_line() -> None:
     assert lines.highlevel == "2 items, shipping"
 
 
-def test_an_order_is_shown_with_its_changes_deliveries_and_effects(books: Books, run: Run) -> None:
-    books.see("o1")
-    [lease] = books.claim()
-    books.deliver(lease, **CONFIRMED)
-    books.see("o1", status="refunded")
+def test_an_order_is_shown_with_its_changes_deliveries_and_effects(
+    scene: LedgerScene, run: Run
+) -> None:
+    scene.see("o1")
+    [lease] = scene.claim()
+    scene.deliver(lease, **CONFIRMED)
+    scene.see("o1", status="refunded")
     shown = document(run("show", "order", "o1", "--json"))
     [side] = shown["sides"]
     assert (side["connection"], side["state"], side["target_id"]) == ("acme", "due", "77")
@@ -56,12 +58,12 @@ def test_an_order_is_shown_with_its_changes_deliveries_and_effects(books: Books,
     assert "Halo's order 77" in table
 
 
-def test_an_order_that_the_mapping_leaves_out_says_so(books: Books, run: Run) -> None:
-    books.see("o1", liveMode=False)
+def test_an_order_that_the_mapping_leaves_out_says_so(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1", liveMode=False)
     assert "the mapping leaves it out" in run("show", "order", "o1").stdout
 
 
-def test_an_order_that_was_never_seen_says_how_to_read_it(books: Books, run: Run) -> None:
+def test_an_order_that_was_never_seen_says_how_to_read_it(scene: LedgerScene, run: Run) -> None:
     result = run("show", "order", "nothing")
     assert result.exit_code == 2
     assert "syncline enqueue pull-orders" in result.stderr

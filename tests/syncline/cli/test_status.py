@@ -15,7 +15,7 @@ from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.ingest import missed, pull_windows
 from syncline.ledger import calls, connections
 from syncline.settings import Settings
-from tests.syncline.cli.conftest import Books, Run, document, runner
+from tests.syncline.cli.conftest import LedgerScene, Run, document, runner
 
 
 def kinds(run: Run) -> dict[str, dict[str, Any]]:
@@ -29,13 +29,13 @@ def test_without_any_connection_it_says_how_to_add_one(run: Run) -> None:
     assert "syncline connection add" in result.stdout
 
 
-def test_every_order_that_was_seen_is_counted_where_it_stands(books: Books, run: Run) -> None:
+def test_every_order_that_was_seen_is_counted_where_it_stands(scene: LedgerScene, run: Run) -> None:
     for order_id in ("o1", "o2", "o3", "o4"):
-        books.see(order_id)
-    books.see("test", liveMode=False)
-    delivered, parked, *_ = books.claim()
-    books.deliver(delivered, total="10.5")
-    books.park([parked], "no such currency")
+        scene.see(order_id)
+    scene.see("test", liveMode=False)
+    delivered, parked, *_ = scene.claim()
+    scene.deliver(delivered, total="10.5")
+    scene.park([parked], "no such currency")
     orders = kinds(run)["orders"]
     assert {key: orders[key] for key in ("seen", "owed", "in_line", "due", "parked")} == {
         "seen": 5,
@@ -46,44 +46,44 @@ def test_every_order_that_was_seen_is_counted_where_it_stands(books: Books, run:
     }
 
 
-def test_a_customer_is_one_however_many_rows_it_makes_in_halo(books: Books, run: Run) -> None:
-    books.see("o1")
-    [client] = books.claim("client")
-    books.deliver(client)
+def test_a_customer_is_one_however_many_rows_it_makes_in_halo(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    [client] = scene.claim("client")
+    scene.deliver(client)
     customers = kinds(run)["customers"]
     assert (customers["seen"], customers["owed"], customers["in_line"]) == (1, 1, 0)
-    [user] = books.claim("user")
-    books.deliver(user)
+    [user] = scene.claim("user")
+    scene.deliver(user)
     assert kinds(run)["customers"]["in_line"] == 1
 
 
 def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
-    books: Books, run: Run
+    scene: LedgerScene, run: Run
 ) -> None:
-    day = books.link.start_from
+    day = scene.link.start_from
 
     def read(connection: Connection) -> None:
-        pull_windows.owe_windows(connection, books.link.id, "order", [(day, day)])
+        pull_windows.request_windows(connection, scene.link.id, "order", [(day, day)])
         first = pull_windows.open_window(
-            connection, books.link.id, "order", day, day, books.session
+            connection, scene.link.id, "order", day, day, scene.session
         )
         assert first is not None
         page = pull_windows.PullPage(0, 3, ("a", "b", "c"))
         pull_windows.add_pages(
-            connection, first.id, books.session, [page], new=3, changed=0, unreadable=0
+            connection, first.id, scene.session, [page], new=3, changed=0, unreadable=0
         )
-        pull_windows.close(connection, first.id, books.session, "certified", None)
-        pull_windows.owe_windows(connection, books.link.id, "order", [(day, day)])
+        pull_windows.close(connection, first.id, scene.session, "certified", None)
+        pull_windows.request_windows(connection, scene.link.id, "order", [(day, day)])
         second = pull_windows.open_window(
-            connection, books.link.id, "order", day, day, books.session
+            connection, scene.link.id, "order", day, day, scene.session
         )
         assert second is not None
         page = pull_windows.PullPage(0, 30, ("a", "b", "c"))
         pull_windows.add_pages(
-            connection, second.id, books.session, [page], new=0, changed=0, unreadable=0
+            connection, second.id, scene.session, [page], new=0, changed=0, unreadable=0
         )
 
-    books.ledger.run(read)
+    scene.ledger.run(read)
     orders = kinds(run)["orders"]
     assert (orders["pull"]["state"], orders["pull"]["seen"], orders["pull"]["total"]) == (
         "certified",
@@ -95,31 +95,31 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
     assert "reading 3 of 30" in run("status").stdout
 
 
-def test_windows_that_nobody_has_read_yet_are_counted(books: Books, run: Run) -> None:
-    day = books.link.start_from
+def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: Run) -> None:
+    day = scene.link.start_from
     windows = [(day, day), (day.replace(day=2), day.replace(day=3))]
-    books.ledger.run(lambda c: pull_windows.owe_windows(c, books.link.id, "order", windows))
+    scene.ledger.run(lambda c: pull_windows.request_windows(c, scene.link.id, "order", windows))
     orders = kinds(run)["orders"]
     assert (orders["pull"], orders["running"], orders["unread"]) == (None, None, 2)
 
 
-def test_a_stopped_connection_says_why_and_how_it_goes_on(books: Books, run: Run) -> None:
-    books.ledger.run(lambda c: connections.stop(c, books.link, "The token is wrong."))
+def test_a_stopped_connection_says_why_and_how_it_goes_on(scene: LedgerScene, run: Run) -> None:
+    scene.ledger.run(lambda c: connections.stop(c, scene.link, "The token is wrong."))
     shown = run("status").stdout
     assert "The token is wrong." in shown
     assert "syncline connection start acme" in shown
 
 
-def test_quota_is_shown_for_both_sides(books: Books, run: Run) -> None:
+def test_quota_is_shown_for_both_sides(scene: LedgerScene, run: Run) -> None:
     quota = document(run("status", "--json"))["connections"][0]["quota"]
     assert [(key["key"], key["left"]["windows"][0]["left"]) for key in quota] == [
         ("highlevel:loc1", 100),
-        (f"halo:{books.link.tenant}", 300),
+        (f"halo:{scene.link.tenant}", 300),
     ]
 
 
-def test_workers_are_told_apart_by_their_heartbeat(books: Books, run: Run) -> None:
-    books.ledger.run(
+def test_workers_are_told_apart_by_their_heartbeat(scene: LedgerScene, run: Run) -> None:
+    scene.ledger.run(
         lambda c: c.execute(
             text(
                 "insert into session (id, name, heartbeat_at)"
@@ -135,7 +135,7 @@ def test_workers_are_told_apart_by_their_heartbeat(books: Books, run: Run) -> No
     }
 
 
-def test_an_unknown_connection_is_named_with_those_there_are(books: Books, run: Run) -> None:
+def test_an_unknown_connection_is_named_with_those_there_are(scene: LedgerScene, run: Run) -> None:
     result = run("status", "--connection", "nobody")
     assert result.exit_code == 2
     assert result.stderr == "error: There is no connection named 'nobody'. Known: acme.\n"
@@ -152,33 +152,35 @@ def test_an_unreachable_database_is_one_line_and_exit_2(settings: Settings) -> N
     assert "hidden" not in result.output
 
 
-def test_text_from_outside_neither_marks_up_nor_steers_the_terminal(books: Books, run: Run) -> None:
+def test_text_from_outside_neither_marks_up_nor_steers_the_terminal(
+    scene: LedgerScene, run: Run
+) -> None:
     note = "[red]boo[/red] \x1b[2J end"
-    books.ledger.run(lambda c: connections.stop(c, books.link, note))
+    scene.ledger.run(lambda c: connections.stop(c, scene.link, note))
     shown = run("status").stdout
     assert "[red]boo[/red]" in shown
     assert "\x1b[2J" not in shown
 
 
-def test_what_waits_for_something_parked_is_told(books: Books, run: Run) -> None:
-    books.see("o1")
-    books.see("o2")
-    [client] = books.claim("client")
-    orders = books.claim()
-    books.park([client], "no such site")
+def test_what_waits_for_something_parked_is_told(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    scene.see("o2")
+    [client] = scene.claim("client")
+    orders = scene.claim()
+    scene.park([client], "no such site")
     edges = {one.id: [(client.flow, client.source_id, client.role)] for one in orders}
-    books.ledger.run(lambda c: waits.wait(c, books.link.tenant, books.session, edges))
+    scene.ledger.run(lambda c: waits.wait(c, scene.link.tenant, scene.session, edges))
     told = kinds(run)["orders"]
     assert (told["waiting"], told["held_up"]) == (2, 2)
     assert "2, 2 behind parked" in run("status").stdout
 
 
-def test_a_side_that_does_not_answer_is_told_with_the_reason(books: Books, run: Run) -> None:
-    key = f"halo:{books.link.tenant}"
+def test_a_side_that_does_not_answer_is_told_with_the_reason(scene: LedgerScene, run: Run) -> None:
+    key = f"halo:{scene.link.tenant}"
 
     def call(connection: Connection, status: int | None, error: str | None) -> None:
-        row = calls.CallRow(uuid4(), key, books.link.id, "GET /SalesOrder", 0)
-        calls.begin(connection, books.session, [row], timedelta(seconds=5))
+        row = calls.CallRow(uuid4(), key, scene.link.id, "GET /SalesOrder", 0)
+        calls.begin(connection, scene.session, [row], timedelta(seconds=5))
         calls.end(connection, [calls.CallEnd(row.id, sent=True, status=status, error=error)])
 
     def halo() -> dict[str, Any]:
@@ -187,30 +189,32 @@ def test_a_side_that_does_not_answer_is_told_with_the_reason(books: Books, run: 
         return told
 
     assert halo() == {"answered_s": None, "error": None}
-    books.ledger.run(lambda c: call(c, 200, None))
+    scene.ledger.run(lambda c: call(c, 200, None))
     assert halo()["error"] is None
-    books.ledger.run(lambda c: call(c, None, "The connection was cut."))
+    scene.ledger.run(lambda c: call(c, None, "The connection was cut."))
     assert halo()["error"] == "The connection was cut."
     assert "silent since" in run("status").stdout
-    books.ledger.run(lambda c: call(c, 404, "not found"))
+    scene.ledger.run(lambda c: call(c, 404, "not found"))
     assert halo()["error"] is None
-    books.ledger.run(lambda c: call(c, 503, "Halo answered 503."))
+    scene.ledger.run(lambda c: call(c, 503, "Halo answered 503."))
     assert halo()["error"] == "Halo answered 503."
 
 
 def test_with_a_private_token_it_says_polling_only_and_offers_the_app(
-    books: Books, run: Run
+    scene: LedgerScene, run: Run
 ) -> None:
     shown = run("status").stdout
     assert "polling only" in shown
     assert "syncline connect highlevel acme" in shown
-    books.ledger.run(lambda c: missed.first_event(c, books.link.location))
+    scene.ledger.run(lambda c: missed.first_event(c, scene.link.location))
     told = document(run("status", "--json"))["connections"][0]["events"]
     assert told["highlevel"] == "webhooks"
     assert not any("HighLevel" in one for one in told["advice"])
 
 
-def test_how_halo_tells_of_changes_is_said_and_what_must_be_polled(books: Books, run: Run) -> None:
+def test_how_halo_tells_of_changes_is_said_and_what_must_be_polled(
+    scene: LedgerScene, run: Run
+) -> None:
     def halo() -> str:
         found: str = document(run("status", "--json"))["connections"][0]["events"]["halo"]
         return found
@@ -218,15 +222,15 @@ def test_how_halo_tells_of_changes_is_said_and_what_must_be_polled(books: Books,
     assert halo() == "polling only"
     assert "syncline halo webhooks install acme" in run("status").stdout
     orders = BindableEvent(7, "New Sales Order - All", "salesorder")
-    books.ledger.run(lambda c: remember_bound(c, books.link.id, "w1", [orders]))
+    scene.ledger.run(lambda c: remember_bound(c, scene.link.id, "w1", [orders]))
     assert halo() == "webhook, polling for payment, consignment"
 
 
-def test_a_token_that_is_due_for_rotation_is_told(books: Books, run: Run) -> None:
+def test_a_token_that_is_due_for_rotation_is_told(scene: LedgerScene, run: Run) -> None:
     assert document(run("status", "--json"))["secrets"]["warnings"] == []
     assert "to be replaced" in run("status").stdout
     old = "update credential set updated_at = updated_at - interval '80 days'"
-    books.ledger.run(lambda c: c.execute(text(old)))
+    scene.ledger.run(lambda c: c.execute(text(old)))
     warnings = document(run("status", "--json"))["secrets"]["warnings"]
     assert any("token" in one for one in warnings)
     assert warnings[0][:40] in run("status").stdout

@@ -12,20 +12,20 @@ import pytest
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.adopt.run import apply_survey as apply_adoption
 from syncline.adopt.run import begin, survey
-from syncline.adopt.run import settle as settle_adoption
 from syncline.alerts import facts
-from syncline.calls.calls import halo_gate, highlevel_gate
-from syncline.calls.context import Parts
-from syncline.dashboard.queries import pressing
+from syncline.calls.calls import halo_calls, highlevel_calls
+from syncline.calls.context import WorkerContext
+from syncline.dashboard.queries import urgent_figures
 from syncline.deliveries import parked, status_counts, unleased
-from syncline.dry_run.plan import Call, Kept
+from syncline.dry_run.plan import Call, ParkedInPlan
 from syncline.dry_run.run import dry_run
 from syncline.engine.connection_rules import as_live
 from syncline.errors import Refused, Rehearsing
 from syncline.golive import queries
 from syncline.golive import run as steps
-from syncline.golive.rules import Line
+from syncline.golive.rules import CheckLine
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient
 from syncline.ledger import connections
@@ -42,11 +42,11 @@ from tests.from_halo import last_call, writes
 from tests.shipping import TRACKED, an_order, fulfillments, halo_orders, hint
 from tests.world import NAME, World, Worlds, small
 
-GREEN = (Line("state", "green", "at work"),)
+GREEN = (CheckLine("state", "green", "at work"),)
 
 
 def link_of(world: World) -> Link:
-    return world.parts.ledger.run(lambda connection: connections.by_name(connection, NAME))
+    return world.worker.ledger.run(lambda connection: connections.by_name(connection, NAME))
 
 
 def as_if_it_were_highlevel(world: World) -> None:
@@ -56,9 +56,9 @@ def as_if_it_were_highlevel(world: World) -> None:
     world.reopened()
 
 
-def hasty(world: World) -> Parts:
+def hasty(world: World) -> WorkerContext:
     """Workers of these tests look at their connection anew each time, so nobody waits for them."""
-    return replace(world.parts, sleep=lambda _: None)
+    return replace(world.worker, sleep=lambda _: None)
 
 
 def go_live(world: World) -> None:
@@ -103,7 +103,7 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     world.drive()
     assert set(halo_orders(sandbox)) == tests | live
     with pytest.raises(Refused, match="live already"):
-        steps.switch(world.reopened(), (Line("dump", "red", "none"),), "ada")
+        steps.switch(world.reopened(), (CheckLine("dump", "red", "none"),), "ada")
 
     sandbox.change_orders(ids=sorted(live), fields="amount")
     in_hand = live_customers(world, live)
@@ -126,7 +126,7 @@ def test_sandbox_mode_lets_no_live_row_out_until_the_switch_nor_after_the_way_ba
     customers = "select state, field from delivery where source_id = any(:ids)"
     found = {tuple(one) for one in world.rows(customers, ids=in_hand)}
     assert found == {("parked", HELD)}
-    [back] = world.parts.ledger.run(lambda c: queries.steps(c, link_of(world), ["back"]))
+    [back] = world.worker.ledger.run(lambda c: queries.steps(c, link_of(world), ["back"]))
     assert (back.by, back.certificate["because"]) == ("ada", "wrong tax")
 
     old = world.reopened()
@@ -198,11 +198,11 @@ def needs_nobody(world: World) -> None:
         kinds = status_counts.kinds(connection, link)
         assert sum(kind.held for kind in kinds) > 0
         assert sum(kind.parked + kind.held_up for kind in kinds) == 0
-        assert pressing(connection, link.id).failed == 0
+        assert urgent_figures(connection, link.id).failed == 0
 
-    world.parts.ledger.run(work)
-    period = period_of(world.parts, link, date(2026, 1, 1), None)
-    reconcile.begin(world.parts, link, period, "test", sample=None)
+    world.worker.ledger.run(work)
+    period = period_of(world.worker, link, date(2026, 1, 1), None)
+    reconcile.begin(world.worker, link, period, "test", sample=None)
     line = world.reopened()
     while (came := reconcile.advance(line, lambda *_: None)) and came.again_after:
         pass
@@ -272,14 +272,14 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     world.drive()
     before = last_call(sandbox)
     old = world.reopened()
-    world.parts.ledger.run(lambda connection: connections.rehearse(connection, link_of(world)))
+    world.worker.ledger.run(lambda connection: connections.rehearse(connection, link_of(world)))
     world.reopened()
     [new] = sandbox.add_orders(1)
     sandbox.add_transactions(1, orders=[new])
     arrive(world, order_event(sandbox, new, "OrderCreate"))
     shipped, order, line = an_order(sandbox, 1)
     hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], TRACKED))
-    assert any(nudge.task.startswith("pull:") for nudge in due_pulls(world.parts))
+    assert any(nudge.task.startswith("pull:") for nudge in due_pulls(world.worker))
     for kind in ("order", "transaction", "subscription"):
         world.pull(kind)
     settle(world)
@@ -293,7 +293,7 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     assert world.rows("select state from connection")[0].state == "rehearsing"
 
     quiet = last_call(sandbox)
-    calls, kept = list[Call](), list[Kept]()
+    calls, kept = list[Call](), list[ParkedInPlan]()
     plan = dry_run(
         world.reopened(),
         target=None,
@@ -309,7 +309,7 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     assert plan.halo_calls >= len([call for call in calls if call.target != "fulfillment"])
 
     sent = Sent(monkeypatch)
-    world.parts.ledger.run(lambda connection: connections.start(connection, link_of(world).id))
+    world.worker.ledger.run(lambda connection: connections.start(connection, link_of(world).id))
     world.reopened()
     world.drive()
     told, ids = planned(calls), dict[str, Any]()
@@ -326,8 +326,8 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
 def refused_by_the_clients(world: World) -> None:
     """Whatever forgets to ask for the state is kept back by the clients themselves."""
     line = world.reopened()
-    halo = halo_gate(line, Lane.UPKEEP)
-    highlevel = highlevel_gate(line, Lane.UPKEEP)
+    halo = halo_calls(line, Lane.UPKEEP)
+    highlevel = highlevel_calls(line, Lane.UPKEEP)
     with pytest.raises(Rehearsing, match="POST /Client was not sent"):
         halo.read("POST /Client", lambda permit: line.halo.post("/Client", [{}], permit))
     with pytest.raises(Rehearsing):
@@ -345,13 +345,13 @@ def test_what_was_adopted_in_sandbox_mode_is_neither_doubled_nor_rewritten_by_go
     as_if_it_were_highlevel(world)
     world.do("update connection set state = 'stopped', note = 'adopt first'")
     line = as_live(world.reopened())
-    since = world.parts.now().date() - timedelta(days=31)
+    since = world.worker.now().date() - timedelta(days=31)
     seen = survey(line, since, lambda *_: None)
     assert len(seen.found.matched) == len(truth["matches"])
-    settle_adoption(line, seen, lambda *_: None)
+    apply_adoption(line, seen, lambda *_: None)
     begin(line)
     world.reopened()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     rows = [row["id"] for row in sandbox.halo_orders()]
     live = {one for one in truth["absent"] if sandbox.get(f"/state/orders/{one}")["liveMode"]}

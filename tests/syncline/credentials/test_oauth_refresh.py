@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from syncline.calls.calls import Gate, highlevel_gate
+from syncline.calls.calls import ApiCalls, highlevel_calls
 from syncline.credentials import queries
 from syncline.credentials.oauth_grants import ends_soon, keep_grant, read_grant, usable_until
 from syncline.credentials.oauth_refresh import refresh_due
 from syncline.credentials.stored import keep
 from syncline.errors import Again, BadCredentials, Refused, WrongPlace
-from syncline.highlevel.oauth import Grant
+from syncline.highlevel.oauth import OAuthGrant
 from syncline.ledger import connections
 from syncline.quota.lanes import Lane
 from syncline.sandbox.config import COMPANY, LOCATION
@@ -32,9 +32,9 @@ from tests.world import NAME, World, Worlds, small
 COMPANY_PLACE = f"company:{COMPANY}"
 
 
-def stored(world: World, place: str | None = None) -> Grant:
+def stored(world: World, place: str | None = None) -> OAuthGrant:
     where = place or link_of(world).location_place
-    found = world.parts.ledger.run(lambda c: read_grant(c, world.parts.sealer, where))
+    found = world.worker.ledger.run(lambda c: read_grant(c, world.worker.sealer, where))
     assert found is not None
     return found
 
@@ -46,7 +46,7 @@ def nearly_over(world: World, place: str | None = None) -> None:
     old = replace(
         stored(world, where), got_at=now - timedelta(days=1), expires_at=now + timedelta(minutes=10)
     )
-    world.parts.ledger.run(lambda c: keep_grant(c, world.parts.sealer, where, old))
+    world.worker.ledger.run(lambda c: keep_grant(c, world.worker.sealer, where, old))
 
 
 def uses(sandbox: SandboxProcess) -> list[int]:
@@ -56,15 +56,15 @@ def uses(sandbox: SandboxProcess) -> list[int]:
 
 def reads(world: World) -> bool:
     """Whether the location lets the worker read, at the second try at the latest."""
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
 
     def one(permit: Permit) -> Any:
         return line.highlevel.call("GET", "/payments/orders", permit=permit, params={"limit": "1"})
 
     for _ in range(3):
         try:
-            gate = highlevel_gate(line, Lane.PULLS)
-            gate.read("a read", one)
+            api = highlevel_calls(line, Lane.PULLS)
+            api.read("a read", one)
         except Again:
             continue
         return True
@@ -96,7 +96,7 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_call_made_again(
     app: World, sandbox: SandboxProcess
 ) -> None:
     sandbox.expire_highlevel_tokens()
-    app.owe_pull()
+    app.request_pull()
     app.drive()
     assert uses(sandbox) == [1]
     assert link_of(app).state == "active"
@@ -116,12 +116,12 @@ def test_all_processes_share_one_refresh(
 def test_upkeep_renews_what_would_end_soon_and_nothing_else(
     app: World, sandbox: SandboxProcess
 ) -> None:
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     assert uses(sandbox) == []
     nearly_over(app)
     before = stored(app)
-    refresh_due(app.parts)
-    refresh_due(app.parts)
+    refresh_due(app.worker)
+    refresh_due(app.worker)
     assert uses(sandbox) == [1]
     assert stored(app).refresh != before.refresh
     assert not has_intent(app)
@@ -143,11 +143,11 @@ def test_a_crash_anywhere_in_a_refresh_locks_no_location_out(
         victim.reopened()
         mortal = Mortal(victim, strike)
         try:
-            refresh_due(victim.parts)
+            refresh_due(victim.worker)
         except Killed:
             mortal.silence()
         victim.close()
-        refresh_due(app.parts)
+        refresh_due(app.worker)
         assert not ends_soon(stored(app), datetime.now(UTC))
         assert not has_intent(app)
         if not mortal.dead:
@@ -177,7 +177,7 @@ def test_a_refresh_that_was_cut_is_repeated_though_the_old_token_would_live_on(
     mortal.silence()
     assert has_intent(app)
     assert not ends_soon(stored(app), datetime.now(UTC))
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     assert uses(sandbox) == [2]
     assert reads(app)
 
@@ -187,7 +187,7 @@ def test_a_refused_refresh_stops_the_connection_and_installing_anew_heals_it(
 ) -> None:
     nearly_over(app)
     sandbox.revoke_highlevel_tokens()
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     note = link_of(app).note or ""
     assert "Invalid refresh token" in note
     assert note.endswith(f"syncline connect highlevel {NAME}")
@@ -195,7 +195,7 @@ def test_a_refused_refresh_stops_the_connection_and_installing_anew_heals_it(
     assert token is not None
     assert token.get_secret_value() not in note
     calls = len(sandbox.calls("highlevel"))
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     assert len(sandbox.calls("highlevel")) == calls
     install(app)
     assert link_of(app).state == "active"
@@ -208,26 +208,26 @@ def test_a_connection_that_was_stopped_while_the_account_was_chosen_goes_on(
     chosen = link_of(app)
     nearly_over(app)
     sandbox.revoke_highlevel_tokens()
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     assert (chosen.state, link_of(app).state) == ("active", "stopped")
     install(app, link=chosen)
     assert link_of(app).state == "active"
 
 
 def test_a_renewal_that_a_private_token_overtook_stops_nothing(app: World) -> None:
-    line = app.parts.open_line(NAME)
+    line = app.worker.open_line(NAME)
     nearly_over(app)
     place = line.link.location_place
 
     def replaced(connection: Connection) -> None:
-        keep(connection, app.parts.sealer, place, "private_token", SecretStr("pit"))
+        keep(connection, app.worker.sealer, place, "private_token", SecretStr("pit"))
         connections.let_in(connection, line.link, auth="private")
         queries.remove(connection, place, queries.OAUTH)
 
-    app.parts.ledger.run(replaced)
-    gate = Gate(app.parts, (line.link.id, NAME), line.highlevel_key, Lane.UPKEEP)
+    app.worker.ledger.run(replaced)
+    api = ApiCalls(app.worker, (line.link.id, NAME), line.highlevel_key, Lane.UPKEEP)
     with pytest.raises(Refused):
-        line.highlevel.sign_in(gate.read, ahead=True)
+        line.highlevel.sign_in(api.read, ahead=True)
     assert link_of(app).state == "active"
 
 
@@ -241,7 +241,7 @@ def test_a_token_that_cannot_be_opened_keeps_no_other_from_being_renewed(
         values ('company:x', 'oauth', 'damaged', clock_timestamp())
         """
     )
-    refresh_due(app.parts)
+    refresh_due(app.worker)
     assert uses(sandbox) == [1]
 
 
@@ -251,7 +251,7 @@ def test_what_is_not_let_in_yet_says_how_to_let_it_in(
     small(sandbox)
     world = worlds(**APP)
     link = link_of(world)
-    world.parts.ledger.run(lambda c: connections.let_in(c, link, auth="oauth"))
+    world.worker.ledger.run(lambda c: connections.let_in(c, link, auth="oauth"))
     world.reopened()
     with pytest.raises(Refused, match=f"syncline connect highlevel {NAME}"):
         world.pull()
@@ -268,17 +268,17 @@ def test_a_company_opens_its_location_and_both_tokens_are_renewed(
     assert stored(world).refresh is None
     assert reads(world)
     sandbox.expire_highlevel_tokens()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     assert uses(sandbox) == [1]
     nearly_over(world)
     nearly_over(world, COMPANY_PLACE)
-    refresh_due(world.parts)
+    refresh_due(world.worker)
     assert uses(sandbox) == [1, 1]
     assert not ends_soon(stored(world), datetime.now(UTC))
     nearly_over(world, COMPANY_PLACE)
     sandbox.revoke_highlevel_tokens()
-    refresh_due(world.parts)
+    refresh_due(world.worker)
     assert (link_of(world).note or "").endswith(f"syncline connect highlevel {NAME} --company")
 
 
@@ -293,7 +293,7 @@ def test_an_app_in_the_wrong_place_is_refused_and_nothing_is_changed(
         install(world, company=company, link=elsewhere)
     assert refused.value.remedy
     assert link_of(world).auth == "private"
-    assert world.parts.ledger.run(
+    assert world.worker.ledger.run(
         lambda c: queries.find(c, link_of(world).location_place, "private_token")
     )
 
@@ -304,7 +304,7 @@ def test_a_token_is_renewed_while_it_can_still_be_used_and_not_from_its_start(
 ) -> None:
     got = datetime(2026, 3, 1, tzinfo=UTC)
     ends = got + timedelta(seconds=life_s)
-    grant = Grant(SecretStr("a"), None, got, ends, frozenset(), None, None)
+    grant = OAuthGrant(SecretStr("a"), None, got, ends, frozenset(), None, None)
     assert got < usable_until(grant) < ends
     assert not ends_soon(grant, got)
     assert ends_soon(grant, usable_until(grant))

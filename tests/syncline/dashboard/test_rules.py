@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from syncline.audit.chains import Head
 from syncline.dashboard import html as dashboard_html
 from syncline.dashboard import report_sql, rules
-from syncline.dashboard.queries import Figures, Pressing, Sold
+from syncline.dashboard.queries import DashboardFigures, OrderTotals, UrgentFigures
 from syncline.dashboard.rules import Frame
 from syncline.halo.dashboards.objects import COLUMNS
 from syncline.sandbox.halo.sql.dialect import translate
 
 FRAME = Frame("acme", alone=True, digits={7: 0, 9: 3}, currency="USD", db_name="CTsynclineacme")
-FIGURES = Figures(
+FIGURES = DashboardFigures(
     at=datetime(2026, 11, 28, 14, 2, 3, tzinfo=UTC),
-    pressing=Pressing(3, 2, 1, None),
+    pressing=UrgentFigures(3, 2, 1, None),
     kinds=(),
-    sold=(Sold("USD", 12, 1, 7, 4, Decimal("1204.50"), Decimal("20.00")),),
+    sold=(OrderTotals("USD", 12, 1, 7, 4, Decimal("1204.50"), Decimal("20.00")),),
     certificate=None,
     heads=(Head("connection:1", 1204, "ab" * 32, None), Head("tenant:1", 7, "cd" * 32, None)),
 )

@@ -11,9 +11,9 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.dashboard import refresh as dashboard_refresh
-from syncline.dashboard.objects import Kept, Shelf
+from syncline.dashboard.objects import Shelf, StoredDashboard
 from syncline.dashboard.refresh import refresh, refresh_due
-from syncline.dashboard.run import Installed, install, remove
+from syncline.dashboard.run import InstalledDashboard, install, remove
 from syncline.errors import Again, Refused
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
 from syncline.halo.models import NamedRow
@@ -21,11 +21,11 @@ from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, PROFILES, World, Worlds, small
 
 
-def installed(world: World, *, dry_run: bool = False) -> Installed:
-    return install(world.parts.open_line(NAME), dry_run=dry_run, cause="a test")
+def installed(world: World, *, dry_run: bool = False) -> InstalledDashboard:
+    return install(world.worker.open_line(NAME), dry_run=dry_run, cause="a test")
 
 
-def fates(result: Installed) -> dict[str, str]:
+def fates(result: InstalledDashboard) -> dict[str, str]:
     return {one.name.removeprefix("syncline acme: ") or one.noun: one.fate for one in result.items}
 
 
@@ -44,7 +44,7 @@ def last(sandbox: SandboxProcess) -> int:
 
 
 def shelf(world: World) -> Shelf:
-    return Shelf(world.parts.open_line(NAME), "by hand", "a person")
+    return Shelf(world.worker.open_line(NAME), "by hand", "a person")
 
 
 def standing(world: World, kind: Resource[NamedRow]) -> list[NamedRow]:
@@ -88,7 +88,7 @@ def test_it_is_made_of_what_the_tenant_offers_and_a_second_run_writes_nothing(
     assert done.shows == {"generous": "table", "plain": "html", "awkward": None}[profile]
     lacking = [one for one in done.items if one.fate == "not offered"]
     assert all(one.why and one.remedy for one in lacking)
-    known = capabilities.known(world.parts.open_line(NAME))
+    known = capabilities.known(world.worker.open_line(NAME))
     assert known.offers("reports") is (profile != "plain")
     assert known.offers("dashboards") is (profile != "awkward")
     audited = world.rows("select effect, cause from audit_entry where flow = 'dashboard'")
@@ -119,7 +119,7 @@ def test_it_is_made_of_what_the_tenant_offers_and_a_second_run_writes_nothing(
         assert "Failed deliveries 0" in everything
         assert "Last reconciliation never" in everything
         assert NAME in httpx.get(f"{sandbox.halo_url}/dashboards", trust_env=False).text
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     gone = remove(line, dry_run=True, cause="a test")
     assert len(gone) == sum(one.fate != "not offered" for one in done.items)
     assert remove(line, dry_run=False, cause="a test") == gone
@@ -157,7 +157,7 @@ def test_what_was_edited_or_deleted_by_hand_is_put_right_and_the_rest_is_left_al
     assert {one.fate for one in installed(world).items} == {"unchanged"}
     [board] = standing(world, DASHBOARD)
     assert board.name == "syncline acme"
-    remove(world.parts.open_line(NAME), dry_run=False, cause="a test")
+    remove(world.worker.open_line(NAME), dry_run=False, cause="a test")
     assert [row.id for row in standing(world, REPORT)] == [theirs.id]
 
 
@@ -168,7 +168,7 @@ def test_what_has_our_name_and_is_not_ours_is_not_touched(
     by_hand(world, DASHBOARD, {"name": "syncline acme", "widgets": []})
     with pytest.raises(Refused, match="not ours"):
         installed(world)
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     assert remove(line, dry_run=False, cause="a test") == []
     assert len(standing(world, DASHBOARD)) == 1
 
@@ -180,7 +180,7 @@ def test_a_write_without_an_answer_or_a_keeper_makes_nothing_twice(
     world = bare(worlds, sandbox, profile="plain")
     if kind == "crash":
         with monkeypatch.context() as patched:
-            patched.setattr(Kept, "write", _die)
+            patched.setattr(StoredDashboard, "write", _die)
             with pytest.raises(KeyboardInterrupt):
                 installed(world)
     else:
@@ -203,8 +203,8 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = bare(worlds, sandbox)
-    line = world.parts.open_line(NAME)
-    assert refresh_due(world.parts) == 0
+    line = world.worker.open_line(NAME)
+    assert refresh_due(world.worker) == 0
     installed(world)
 
     def refreshed() -> tuple[str, list[str]]:
@@ -225,8 +225,8 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
         update ability set value = jsonb_set(value, '{refreshed,at}', '"2026-01-01T00:00:00+00:00"')
         where name = 'dashboard'
     """)
-    assert refresh_due(world.parts) == 1
-    assert refresh_due(world.parts) == 0  # its turn is over
+    assert refresh_due(world.worker) == 1
+    assert refresh_due(world.worker) == 0  # its turn is over
     entries = world.rows("select cause from audit_entry where cause = 'schedule'")
     assert len(entries) == 2
 
@@ -243,7 +243,7 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
     assert refreshed()[0] == "begun anew"
 
     world.do("update ability set value = value - 'refreshed' where name = 'dashboard'")
-    world.parts.quota.freeze(line.halo_key, timedelta(minutes=1))
+    world.worker.quota.freeze(line.halo_key, timedelta(minutes=1))
     assert refreshed() == ("no quota", [])
 
 
@@ -251,7 +251,7 @@ def test_figures_on_the_dashboard_itself_leave_what_a_person_added(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     world = bare(worlds, sandbox, profile="plain")
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     installed(world)
     [board] = standing(world, DASHBOARD)
     clock = {"i": "clock", "title": "Mine", "type": 3, "x": 0, "y": 9, "w": 3, "h": 1}

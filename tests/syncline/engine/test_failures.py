@@ -52,9 +52,9 @@ def failed(
     world: World, policy: Policy, error: SynclineError, refusal: Refusal = Refusal.STOP
 ) -> NextRun | None:
     """Claim a customer, fail with it, and say when to go on."""
-    line = world.parts.open_line(NAME)
-    [lease, *_] = world.parts.ledger.run(
-        lambda c: leased.claim(c, line.link.id, "client", world.parts.session(), 1)
+    line = world.worker.open_line(NAME)
+    [lease, *_] = world.worker.ledger.run(
+        lambda c: leased.claim(c, line.link.id, "client", world.worker.session(), 1)
     )
     batch = Batch([lease])
 
@@ -140,7 +140,7 @@ def test_an_adoption_raises_what_is_refused(world: World) -> None:
 def test_what_could_not_be_looked_up_stays_in_doubt(
     world: World, error: SynclineError, seconds: int
 ) -> None:
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     lease = _doubtful(world)
     batch = Batch([lease])
     with put_back(line, LOOKING_UP, batch):
@@ -152,15 +152,15 @@ def test_what_could_not_be_looked_up_stays_in_doubt(
 
 def _doubtful(world: World) -> Lease:
     """A customer whose write failed twice with no answer, claimed to be looked up."""
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     world.do(
         """
         update delivery set state = 'doubtful', failures = 2, attempt = 1
         where id = (select min(id) from delivery where target = 'client')
         """
     )
-    [lease] = world.parts.ledger.run(
-        lambda c: leased.claim(c, line.link.id, "client", world.parts.session(), 1, State.DOUBTFUL)
+    [lease] = world.worker.ledger.run(
+        lambda c: leased.claim(c, line.link.id, "client", world.worker.session(), 1, State.DOUBTFUL)
     )
     return lease
 

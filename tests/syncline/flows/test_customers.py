@@ -51,7 +51,9 @@ def test_a_contact_without_email_is_a_customer_only_where_the_mapping_says_so() 
 
 
 def test_a_customer_owes_a_client_and_a_user_that_waits_for_it() -> None:
-    assert [(one.role, one.target) for one in customers.owes("email:ada@example.com")] == [
+    assert [
+        (one.role, one.target) for one in customers.delivery_requests("email:ada@example.com")
+    ] == [
         ("client", "client"),
         ("user", "user"),
     ]

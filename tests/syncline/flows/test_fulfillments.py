@@ -153,14 +153,14 @@ def test_lines_that_are_no_goods_are_left_out() -> None:
 
 
 def test_a_consignment_owes_one_fulfillment_and_none_where_the_mapping_says_so() -> None:
-    [owed] = fulfillments.owes(consignment(), document())
-    assert (owed.flow, owed.source_id, owed.role, owed.target) == (
+    [requested] = fulfillments.delivery_requests(consignment(), document())
+    assert (requested.flow, requested.source_id, requested.role, requested.target) == (
         "fulfillments",
         "17",
         "fulfillment",
         "fulfillment",
     )
-    assert fulfillments.owes(consignment(), document(into="none")) == []
+    assert fulfillments.delivery_requests(consignment(), document(into="none")) == []
 
 
 def test_what_a_lost_call_made_is_neither_what_was_there_nor_what_others_made() -> None:

@@ -35,24 +35,28 @@ def mapping(style: str = "detail", **sections: Any) -> Document:
     return load(default_document("summary" if style == "summary" else "detail", sections))
 
 
-def roles(owed: list[Any]) -> list[str]:
-    return [one.role for one in owed]
+def roles(requested: list[Any]) -> list[str]:
+    return [one.role for one in requested]
 
 
 def test_an_order_owes_its_customer_its_detail_and_itself() -> None:
-    owed = orders.owes(ORDER, mapping())
-    assert roles(owed) == ["client", "user", "detail", "order"]
-    assert owed[2].target == "highlevel.order"
+    requested = orders.delivery_requests(ORDER, mapping())
+    assert roles(requested) == ["client", "user", "detail", "order"]
+    assert requested[2].target == "highlevel.order"
 
 
 def test_a_detail_that_was_just_read_is_not_owed_again() -> None:
-    owed = orders.owes(ORDER, mapping(), detail_is_fresh=True)
-    assert roles(owed) == ["client", "user", "order"]
+    requested = orders.delivery_requests(ORDER, mapping(), detail_is_fresh=True)
+    assert roles(requested) == ["client", "user", "order"]
 
 
 def test_a_summary_order_reads_no_detail() -> None:
     listed = {key: value for key, value in ORDER.items() if key != "items"}
-    assert roles(orders.owes(listed, mapping("summary"))) == ["client", "user", "order"]
+    assert roles(orders.delivery_requests(listed, mapping("summary"))) == [
+        "client",
+        "user",
+        "order",
+    ]
     assert orders.needs(listed, mapping("summary")) == [CLIENT, USER]
     assert orders.needs(listed, mapping()) == [CLIENT, USER, DETAIL]
 
@@ -63,8 +67,8 @@ def test_an_order_waits_for_its_newest_detail_even_when_it_has_items() -> None:
 
 def test_a_test_mode_order_owes_nothing_unless_the_mapping_includes_it() -> None:
     test_order = {**ORDER, "live_mode": False}
-    assert orders.owes(test_order, mapping()) == []
-    assert orders.owes(test_order, mapping(orders={"test_mode": "include"}))
+    assert orders.delivery_requests(test_order, mapping()) == []
+    assert orders.delivery_requests(test_order, mapping(orders={"test_mode": "include"}))
 
 
 def test_an_order_becomes_a_sales_order_of_its_customer() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
 from syncline.flows import customers, payments, refunds
-from syncline.flows.flow import Needs, Owed, TargetIds
+from syncline.flows.flow import Needs, RequestedDelivery, TargetIds
 from syncline.mapping.document import Document
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
@@ -54,8 +54,8 @@ def order(**fields: Any) -> dict[str, Any]:
     }
 
 
-def roles(owed: list[Owed]) -> set[tuple[str, str, str]]:
-    return {(one.source_id, one.role, one.target) for one in owed if one.flow == "payments"}
+def roles(requested: list[RequestedDelivery]) -> set[tuple[str, str, str]]:
+    return {(one.source_id, one.role, one.target) for one in requested if one.flow == "payments"}
 
 
 def invoiced(source_id: str = "o1", currency: int = 1) -> dict[Needs, TargetIds]:
@@ -81,32 +81,32 @@ def credit(record: dict[str, Any], role: str, standing: set[str], **options: Any
 
 
 def test_money_that_came_in_owes_the_orders_invoice_and_one_payment() -> None:
-    owed = payments.owes(transaction(), DOCUMENT)
-    assert roles(owed) == {("o1", "invoice", "invoice"), ("t1", "payment", "payment")}
-    [invoice] = [one for one in owed if one.role == "invoice"]
+    requested = payments.delivery_requests(transaction(), DOCUMENT)
+    assert roles(requested) == {("o1", "invoice", "invoice"), ("t1", "payment", "payment")}
+    [invoice] = [one for one in requested if one.role == "invoice"]
     assert invoice.source_kind == "order"
 
 
 @pytest.mark.parametrize("status", ["failed", "pending", "canceled"])
 def test_an_attempt_in_which_no_money_came_in_owes_nothing(status: str) -> None:
-    assert payments.owes(transaction(status=status), DOCUMENT) == []
+    assert payments.delivery_requests(transaction(status=status), DOCUMENT) == []
 
 
 def test_a_transaction_of_nothing_owes_nothing() -> None:
-    assert payments.owes(transaction(amount="0.00"), DOCUMENT) == []
+    assert payments.delivery_requests(transaction(amount="0.00"), DOCUMENT) == []
 
 
 def test_a_transaction_without_an_order_owes_an_invoice_of_its_own_and_its_customer() -> None:
     record = transaction(entity_type=None, entity_id=None)
-    owed = payments.owes(record, DOCUMENT)
-    assert roles(owed) == {("t1", "invoice", "invoice"), ("t1", "payment", "payment")}
-    assert {one.source_id for one in owed if one.flow == customers.FLOW} == {CUSTOMER}
+    requested = payments.delivery_requests(record, DOCUMENT)
+    assert roles(requested) == {("t1", "invoice", "invoice"), ("t1", "payment", "payment")}
+    assert {one.source_id for one in requested if one.flow == customers.FLOW} == {CUSTOMER}
 
 
 def test_a_transaction_that_learns_its_order_later_leaves_no_second_sale() -> None:
-    owed = payments.owes(transaction(), DOCUMENT, {"payment", "invoice"})
-    assert ("t1", "invoice", "invoice") in roles(owed)
-    assert ("o1", "invoice", "invoice") in roles(owed)
+    requested = payments.delivery_requests(transaction(), DOCUMENT, {"payment", "invoice"})
+    assert ("t1", "invoice", "invoice") in roles(requested)
+    assert ("o1", "invoice", "invoice") in roles(requested)
     ids = {Needs("customers", CUSTOMER, "client"): TargetIds(5, client_id=5, site_id=6)}
     body = payments.render_invoice("transaction", transaction(), DOCUMENT, ids, CURRENCIES).body
     assert total_of(body) == 0
@@ -115,38 +115,40 @@ def test_a_transaction_that_learns_its_order_later_leaves_no_second_sale() -> No
 def test_a_test_payment_is_left_out_unless_the_mapping_lets_it_in() -> None:
     record = transaction(live_mode=False)
     included = load(default_document("detail", {"payments": {"test_mode": "include"}}))
-    assert payments.owes(record, DOCUMENT) == []
-    assert payments.owes(record, included)
+    assert payments.delivery_requests(record, DOCUMENT) == []
+    assert payments.delivery_requests(record, included)
 
 
 def test_a_status_that_nobody_has_sorted_asks_a_person() -> None:
     record = transaction(status="on_hold")
-    assert ("t1", "payment", "payment") in roles(payments.owes(record, DOCUMENT))
+    assert ("t1", "payment", "payment") in roles(payments.delivery_requests(record, DOCUMENT))
     with pytest.raises(Unmappable, match="on_hold") as raised:
         payments.render_payment(record, DOCUMENT, invoiced(), CURRENCIES)
     assert raised.value.field == "status"
 
 
 def test_each_increase_of_what_was_refunded_owes_one_credit() -> None:
-    first = payments.owes(transaction(amount_refunded="10.00"), DOCUMENT, {"payment"})
+    first = payments.delivery_requests(transaction(amount_refunded="10.00"), DOCUMENT, {"payment"})
     assert ("t1", "credit:10.00", "credit") in roles(first)
-    second = payments.owes(
+    second = payments.delivery_requests(
         transaction(amount_refunded="30.00"), DOCUMENT, {"payment", "credit:10.00"}
     )
     assert {role for _, role, _ in roles(second)} >= {"credit:10.00", "credit:30.00"}
 
 
 def test_a_refund_that_was_taken_back_in_part_owes_no_further_credit() -> None:
-    owed = payments.owes(
+    requested = payments.delivery_requests(
         transaction(amount_refunded="20.00"), DOCUMENT, {"payment", "credit:10.00", "credit:30.00"}
     )
-    credits_ = {role for _, role, _ in roles(owed) if payments.is_credit(role)}
+    credits_ = {role for _, role, _ in roles(requested) if payments.is_credit(role)}
     assert credits_ == {"credit:10.00", "credit:30.00"}
 
 
 def test_a_payment_that_bounced_is_brought_to_nothing() -> None:
     record = transaction(status="failed")
-    assert ("t1", "payment", "payment") in roles(payments.owes(record, DOCUMENT, {"payment"}))
+    assert ("t1", "payment", "payment") in roles(
+        payments.delivery_requests(record, DOCUMENT, {"payment"})
+    )
     body = payments.render_payment(record, DOCUMENT, invoiced(), CURRENCIES).body
     assert body["amount"] == 0
 
@@ -224,7 +226,7 @@ def test_after_any_history_of_refunds_the_credits_sum_to_what_was_refunded_last(
     record = transaction(currency=currency, amount=amount)
     for refunded in sums:
         record = {**record, "amount_refunded": refunded}
-        standing |= {one.role for one in payments.owes(record, DOCUMENT, standing)}
+        standing |= {one.role for one in payments.delivery_requests(record, DOCUMENT, standing)}
     ids = invoiced(currency=CURRENCIES[currency])
     of = order(currency=currency, amount=amount, tax=tax if currency == "USD" else "0")
     credits_ = [role for role in standing if payments.is_credit(role)]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.golive.facts import Acceptance, Dump, Facts, Load, Reconciled, Side, Tried
-from syncline.golive.rules import NAMES, Line, lines, red
+from syncline.golive.facts import AcceptedLine, Dump, Facts, Load, Reconciled, Side, Tried
+from syncline.golive.rules import NAMES, CheckLine, lines, red
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 
@@ -28,7 +28,7 @@ GREEN = Facts(
     known_currencies={"USD", "EUR"},
     used_currencies={"USD"},
     statuses={"succeeded", "failed"},
-    is_owed_again=False,
+    is_requested_again=False,
     parked=0,
     tried=Tried("o1", "t1", "t1", "77", "o1"),
     app=True,
@@ -47,7 +47,7 @@ GREEN = Facts(
 RED: list[tuple[str, dict[str, Any], str]] = [
     ("state", {"state": "stopped"}, "connection start acme"),
     ("state", {"state": "rehearsing"}, "connection start acme"),
-    ("state", {"is_owed_again": True}, "syncline up"),
+    ("state", {"is_requested_again": True}, "syncline up"),
     ("scopes", {"sides": (Side("Halo: a token", False, True, "no", "Do it."),)}, "Do it."),
     ("currencies", {"used_currencies": {"USD", "CHF"}}, "connection check acme"),
     ("currencies", {"known_currencies": set(), "used_currencies": set()}, "connection check"),
@@ -90,7 +90,7 @@ RED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def one(facts: Facts, name: str) -> Line:
+def one(facts: Facts, name: str) -> CheckLine:
     return next(line for line in lines(facts) if line.name == name)
 
 
@@ -115,7 +115,7 @@ def test_every_line_can_be_red() -> None:
 
 
 def test_what_somebody_accepts_is_neither_red_nor_green_and_names_them() -> None:
-    accepted = {name: Acceptance("ada", "it is so") for name in NAMES}
+    accepted = {name: AcceptedLine("ada", "it is so") for name in NAMES}
     for name, wrong, _ in RED:
         line = one(replace(GREEN, **wrong, accepted=accepted), name)
         assert line.state == "accepted"

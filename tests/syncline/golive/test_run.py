@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from syncline.calls.context import Line
 from syncline.errors import Refused
 from syncline.golive import end_to_end
-from syncline.golive import queries as books
+from syncline.golive import queries as golive_queries
 from syncline.golive import rules as checks
 from syncline.golive.dump import dump, verify
 from syncline.ledger import connections
@@ -99,7 +99,9 @@ def test_the_whole_way_to_live_and_back(
     assert "calls" in run("dry-run", NAME, "--bodies").stdout
 
     order_id = all_the_way(world, world.reopened())
-    went = world.parts.ledger.run(lambda c: books.went(c, world.reopened().link, order_id))
+    went = world.worker.ledger.run(
+        lambda c: golive_queries.went(c, world.reopened().link, order_id)
+    )
     assert None not in (went.order, went.payment, went.refund, went.shipment)
     assert went.tracking == order_id
     compared(world)
@@ -159,7 +161,7 @@ def test_what_is_accepted_is_written_down_with_name_and_reason_until_the_next_sw
     assert (dumped["state"], "a demo" in dumped["found"]) == ("accepted", True)
     assert run("golive", "back", NAME).exit_code == 0
     assert "dump" in run("golive", "switch", NAME).stderr
-    world.parts.ledger.run(lambda c: connections.rehearse(c, world.reopened().link))
+    world.worker.ledger.run(lambda c: connections.rehearse(c, world.reopened().link))
     for command in (
         ["halo", "webhooks", "install", NAME, "--url", "https://sync.example.com"],
         ["golive", "test", NAME],
@@ -179,7 +181,7 @@ def test_a_dump_that_holds_no_ledger_counts_for_nothing(
     tmp_path: Path, worlds: Worlds, database_url: str
 ) -> None:
     world = worlds()
-    url = world.parts.ledger.engine.url
+    url = world.worker.ledger.engine.url
     with pytest.raises(Refused, match="holds no rows of"):
         dump(url.set(database=database_url.rpartition("/")[2]), tmp_path / "other.dump")
     assert list(tmp_path.iterdir()) == []

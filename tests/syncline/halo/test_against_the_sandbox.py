@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from syncline.errors import Again, BadCredentials, MissingScope, Refused, Rejected
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.currencies import currency_ids
 from syncline.halo.entities.resources import CLIENT, CURRENCY, ORDER, USER
 from syncline.halo.entities.rows import list_rows, read_row, save_rows
 from syncline.halo.matching import match
-from syncline.halo.sql.finding import Found, Lookup, Target
+from syncline.halo.sql.finding import LookupResult, RowLookup, Target
 from syncline.halo.sql.queries import ask
 from syncline.halo.sql.reports import run_sql
 from syncline.sandbox.config import SandboxConfig
@@ -59,8 +59,8 @@ def _reference(at: int) -> dict[str, Any]:
 
 def _look_up(
     halo: HaloClient, permit: Permit, way: FindWay, target: Target, refs: list[str]
-) -> Found:
-    lookup = Lookup(way, target, refs)
+) -> LookupResult:
+    lookup = RowLookup(way, target, refs)
     while (query := lookup.pending()) is not None:
         lookup.take(ask(halo, permit, query))
     return lookup.found()

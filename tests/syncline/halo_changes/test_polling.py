@@ -29,11 +29,11 @@ from tests.world import NAME, PROFILES, World, Worlds
 
 def look(world: World) -> None:
     """One poll, and all that it leads to."""
-    assert poll(world.parts.open_line(NAME)) is None
+    assert poll(world.worker.open_line(NAME)) is None
     world.drive()
 
 
-def owed(world: World) -> list[Any]:
+def readings_due(world: World) -> list[Any]:
     return world.rows("select * from delivery where flow = 'halo' order by id")
 
 
@@ -48,7 +48,7 @@ def test_the_first_look_and_every_look_at_our_own_writes_leave_nothing(
     world.drive()
     before = last_call(sandbox)
     look(world)
-    assert owed(world) == []
+    assert readings_due(world) == []
     assert len(sandbox.calls("halo", before)) == 3
     assert readings(sandbox, "highlevel", before) == []
 
@@ -76,10 +76,10 @@ def test_a_payment_by_hand_is_found_by_looking(
     look(world)
     sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
     look(world)
-    [told] = owed(world)
+    [told] = readings_due(world)
     assert (told.target, told.state) == ("halo.payment", "parked")
     look(world)
-    assert len(owed(world)) == 1
+    assert len(readings_due(world)) == 1
 
 
 def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
@@ -90,12 +90,12 @@ def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
     paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
     sandbox.faults(side="halo", operation="GET /InvoicePayment", kind="500", next=1)
-    assert poll(world.parts.open_line(NAME)) is not None
+    assert poll(world.worker.open_line(NAME)) is not None
     world.drive()
     assert order_row(world).state == "delivered"
-    assert str(paid) not in [one.source_id for one in owed(world)]
+    assert str(paid) not in [one.source_id for one in readings_due(world)]
     look(world)
-    assert str(paid) in [one.source_id for one in owed(world)]
+    assert str(paid) in [one.source_id for one in readings_due(world)]
 
 
 @pytest.mark.parametrize(("told", "minutes"), [(False, 1), (True, 15)])
@@ -109,11 +109,11 @@ def test_looking_is_rare_where_halo_tells_everything_itself(
     nouns: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
     events = [BindableEvent(at, f"All of {noun}", noun) for at, noun in enumerate(nouns, 1)]
     if told:
-        link = world.parts.open_line(NAME).link
-        with world.parts.ledger.begin() as connection:
+        link = world.worker.open_line(NAME).link
+        with world.worker.ledger.begin() as connection:
             remember_bound(connection, link.id, "w1", events)
-    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.parts)]
-    assert "poll_halo" not in [nudge.task for nudge in due_pulls(world.parts)]
+    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.worker)]
+    assert "poll_halo" not in [nudge.task for nudge in due_pulls(world.worker)]
     [row] = world.rows(
         "select round(extract(epoch from due_at - clock_timestamp()) / 60) as minutes"
         " from cursor where kind = 'halo'"
@@ -125,7 +125,7 @@ def test_an_event_that_names_no_row_has_halo_looked_at_soon(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     world = synced(worlds, sandbox)
-    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.parts)]
+    assert "poll_halo" in [nudge.task for nudge in due_pulls(world.worker)]
     arrive(world, b'{"event": "Something happened"}', source="halo")
     world.drive()
     [row] = world.rows(
@@ -142,7 +142,7 @@ def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     world = synced(worlds, sandbox, profile=profile)
     look(world)
     made = sandbox.consign(int(order_row(world).target_id))
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     for _ in range(2):
         assert poll(line) is None
         for target in ("halo.salesorder", "halo.consignment", "fulfillment"):
@@ -162,7 +162,7 @@ def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> 
     world.do(
         "update ability set value = value ||"
         " jsonb_build_object('rests_until', cast(:until as text)) where name = 'poll'",
-        until=(world.parts.now() + timedelta(minutes=5)).isoformat(),
+        until=(world.worker.now() + timedelta(minutes=5)).isoformat(),
     )
     before = last_call(sandbox)
     look(world)

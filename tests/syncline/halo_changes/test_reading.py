@@ -207,7 +207,7 @@ def test_a_hint_that_comes_while_we_write_the_row_waits_for_our_write_to_end(
     order = order_row(world)
     world.do(
         "update delivery set state = 'sending', owner = :owner where id = :id",
-        owner=world.parts.session(),
+        owner=world.worker.session(),
         id=order.id,
     )
     sandbox.edit_halo_order(int(order.target_id), note="mine")
@@ -228,17 +228,17 @@ def test_the_mapping_of_the_connection_whose_order_it_is_decides(
     world = synced(worlds, sandbox)
     order = order_row(world)
     arrive(world, hint("salesorder", int(order.target_id)), source="halo")
-    handling.handle(world.parts)
-    link = world.parts.open_line(NAME).link
+    handling.handle(world.worker)
+    link = world.worker.open_line(NAME).link
     text = link.mapping.replace('changed_in_halo = "overwrite"', 'changed_in_halo = "report"')
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         other = new_connections.add(connection, beside(link, text))
     world.do(
         "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
     )
     sandbox.edit_halo_order(int(order.target_id), note="mine")
     world.hurry()
-    send(world.parts.open_line(NAME), "halo.salesorder")
+    send(world.worker.open_line(NAME), "halo.salesorder")
     assert order_row(world).state == "parked"
 
 
@@ -250,8 +250,8 @@ def test_webhooks_of_our_own_writes_rest_and_are_settled_by_one_glance(
     rows = world.rows("select target_id from delivery where target = 'order'")
     before = last_call(sandbox)
     arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
-    handling.handle(world.parts)
-    line = world.parts.open_line(NAME)
+    handling.handle(world.worker)
+    line = world.worker.open_line(NAME)
     assert send(line, "halo.salesorder").after is None
     assert sandbox.calls("halo", before) == []
     world.hurry()
@@ -265,7 +265,7 @@ def test_what_was_written_long_ago_is_read_at_once(worlds: Worlds, sandbox: Sand
     order = order_row(world)
     sandbox.edit_halo_order(int(order.target_id), note="mine")
     arrive(world, hint("salesorder", int(order.target_id)), source="halo")
-    handling.handle(world.parts)
-    send(world.parts.open_line(NAME), "halo.salesorder")
+    handling.handle(world.worker)
+    send(world.worker.open_line(NAME), "halo.salesorder")
     assert order_row(world).cause.startswith("changed in Halo")
     assert order_row(world).state == "due"

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Unreadable
-from syncline.highlevel.models import OrderDetail, OrderRow, Page, page, parse
+from syncline.highlevel.models import ListedOrder, OrderDetail, Page, page, parse
 from tests.syncline.highlevel.location import ORDER_ROW
 
 
-def order(**changes: Any) -> OrderRow:
-    return parse(OrderRow, {**ORDER_ROW, **changes}, "The order")
+def order(**changes: Any) -> ListedOrder:
+    return parse(ListedOrder, {**ORDER_ROW, **changes}, "The order")
 
 
-def page_of(*rows: Any, total: Any = 1) -> Page[OrderRow]:
-    return page(OrderRow, {"data": list(rows), "totalCount": total}, {})
+def page_of(*rows: Any, total: Any = 1) -> Page[ListedOrder]:
+    return page(ListedOrder, {"data": list(rows), "totalCount": total}, {})
 
 
 def test_numbers_and_booleans_may_be_text() -> None:
@@ -33,7 +33,7 @@ def test_an_amount_reads_the_same_as_a_number_and_as_text(amount: Decimal) -> No
 
 
 def test_only_the_id_and_the_creation_time_are_required() -> None:
-    bare = parse(OrderRow, {"_id": "a1", "createdAt": "2023-11-20T10:23:36.515Z"}, "The order")
+    bare = parse(ListedOrder, {"_id": "a1", "createdAt": "2023-11-20T10:23:36.515Z"}, "The order")
     assert bare.amount is None
     assert bare.updated_at is None
 
@@ -116,7 +116,7 @@ def test_a_row_keeps_its_payload_as_it_came() -> None:
 )
 def test_a_document_that_is_no_page_is_unreadable(document: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match="Check the base URL"):
-        page(OrderRow, document, {})
+        page(ListedOrder, document, {})
 
 
 def test_items_that_are_no_objects_make_a_detail_unreadable() -> None:

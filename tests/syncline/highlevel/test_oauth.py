@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from syncline import jsontext
 from syncline.errors import Again, BadCredentials, RateLimited, SynclineError, Unreadable
-from syncline.highlevel.oauth import OAuthDesk, authorize_url
+from syncline.highlevel.oauth import OAuthEndpoint, authorize_url
 from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Transport
@@ -22,8 +22,8 @@ CONFIG = SandboxConfig()
 SCOPES = ["payments/orders.readonly", "oauth.write"]
 
 
-def desk_of(transport: Transport, base_url: str) -> OAuthDesk:
-    return OAuthDesk(
+def endpoint_of(transport: Transport, base_url: str) -> OAuthEndpoint:
+    return OAuthEndpoint(
         transport,
         base_url=base_url,
         client_id=CONFIG.oauth_client_id,
@@ -49,25 +49,25 @@ def code_of(sandbox: SandboxProcess) -> SecretStr:
 
 
 def test_a_code_becomes_a_grant_once(sandbox: SandboxProcess, transport: Transport) -> None:
-    desk, code = desk_of(transport, sandbox.highlevel_url), code_of(sandbox)
-    grant = desk.exchange(code, REDIRECT, permit(), company=False)
+    endpoint, code = endpoint_of(transport, sandbox.highlevel_url), code_of(sandbox)
+    grant = endpoint.exchange(code, REDIRECT, permit(), company=False)
     assert grant.location_id == LOCATION
     assert grant.company_id == COMPANY
     assert grant.scopes == set(SCOPES)
     assert (grant.expires_at - grant.got_at).total_seconds() == CONFIG.oauth_seconds
     with pytest.raises(BadCredentials, match="syncline connect highlevel") as refused:
-        desk.exchange(code, REDIRECT, permit(), company=False)
+        endpoint.exchange(code, REDIRECT, permit(), company=False)
     assert code.get_secret_value() not in str(refused.value)
 
 
 def test_the_same_refresh_asked_again_at_once_gives_the_same_new_token(
     sandbox: SandboxProcess, transport: Transport
 ) -> None:
-    desk = desk_of(transport, sandbox.highlevel_url)
-    first = desk.exchange(code_of(sandbox), REDIRECT, permit(), company=False)
+    endpoint = endpoint_of(transport, sandbox.highlevel_url)
+    first = endpoint.exchange(code_of(sandbox), REDIRECT, permit(), company=False)
     assert first.refresh is not None
-    second = desk.refresh(first.refresh, permit(), company=False)
-    again = desk.refresh(first.refresh, permit(), company=False)
+    second = endpoint.refresh(first.refresh, permit(), company=False)
+    again = endpoint.refresh(first.refresh, permit(), company=False)
     assert (second.access, second.refresh) == (again.access, again.refresh)
     assert second.refresh != first.refresh
 
@@ -75,13 +75,13 @@ def test_the_same_refresh_asked_again_at_once_gives_the_same_new_token(
 def test_a_company_gets_tokens_for_its_locations(
     sandbox: SandboxProcess, transport: Transport
 ) -> None:
-    desk = desk_of(transport, sandbox.highlevel_url)
-    company = desk.exchange(code_of(sandbox), REDIRECT, permit(), company=True)
+    endpoint = endpoint_of(transport, sandbox.highlevel_url)
+    company = endpoint.exchange(code_of(sandbox), REDIRECT, permit(), company=True)
     assert company.location_id is None
-    own = desk.location_token(company.access, COMPANY, LOCATION, permit())
+    own = endpoint.location_token(company.access, COMPANY, LOCATION, permit())
     assert own.location_id == LOCATION
     with pytest.raises(BadCredentials):
-        desk.location_token(company.access, COMPANY, "of somebody else", permit())
+        endpoint.location_token(company.access, COMPANY, "of somebody else", permit())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_is_no_token_says_whether_to_ask_again(
 ) -> None:
     server.status, server.body = status, body
     with pytest.raises(error):
-        desk_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=False)
+        endpoint_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=False)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
@@ -111,7 +111,7 @@ def test_no_text_repeats_the_secrets_that_were_sent(
     said = f"no {CONFIG.oauth_client_secret} and no rt-secret here"
     server.status, server.body = status, jsontext.dumps({"message": said})
     with pytest.raises(SynclineError) as refused:
-        desk_of(transport, server.url).refresh(SecretStr("rt-secret"), permit(), company=False)
+        endpoint_of(transport, server.url).refresh(SecretStr("rt-secret"), permit(), company=False)
     assert "rt-secret" not in str(refused.value)
     assert CONFIG.oauth_client_secret not in str(refused.value)
 
@@ -120,7 +120,7 @@ def test_the_token_is_asked_for_by_a_form_without_a_version(
     server: Scripted, transport: Transport
 ) -> None:
     server.body = b'{"access_token": "at", "expires_in": 86399}'
-    grant = desk_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=True)
+    grant = endpoint_of(transport, server.url).refresh(SecretStr("rt-1"), permit(), company=True)
     (call,) = server.calls
     assert "version" not in call["headers"]
     assert call["headers"]["content-type"] == "application/x-www-form-urlencoded"

@@ -29,9 +29,9 @@ def test_a_list_that_stands_still_is_certified_whatever_the_page_cap(
     count: int, limit: int, cap: int
 ) -> None:
     certificate = read([[f"o{n}" for n in range(count)]], limit, cap)
-    verdict = certificate.verdict()
-    assert isinstance(verdict, Certified)
-    assert verdict.total_count == count == certificate.seen
+    outcome = certificate.outcome()
+    assert isinstance(outcome, Certified)
+    assert outcome.total_count == count == certificate.seen
 
 
 @given(st.data())
@@ -48,7 +48,7 @@ def test_no_interleaving_of_new_and_moved_rows_certifies_a_wrong_set(data: st.Da
         lists.append(now)
     limit = data.draw(st.integers(1, 5))
     certificate = read(lists, limit, 5)
-    if isinstance(certificate.verdict(), Certified):
+    if isinstance(certificate.outcome(), Certified):
         assert certificate._ids in [set(one) for one in lists]
 
 
@@ -64,7 +64,7 @@ def test_repeated_or_missing_rows_are_never_certified(
     while not certificate.done:
         start = certificate.next_offset
         certificate.add(start, total, rows[start : start + limit])
-    if isinstance(certificate.verdict(), Certified):
+    if isinstance(certificate.outcome(), Certified):
         assert certificate.seen == total
 
 
@@ -76,31 +76,31 @@ def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int
     while not certificate.done:
         start = certificate.next_offset
         certificate.add(start, count, ids[start : start + limit])
-    assert isinstance(certificate.verdict(), Certified)
+    assert isinstance(certificate.outcome(), Certified)
 
 
 def test_pages_after_a_gap_are_read_again() -> None:
     certificate = Certificate.resume(WINDOW, 2, [(0, 6, ["a", "b"]), (4, 6, ["e", "f"])])
     assert certificate.next_offset == 2
-    assert certificate.verdict() == Reread("only 2 rows were read so far")
+    assert certificate.outcome() == Reread("only 2 rows were read so far")
 
 
 def test_a_changed_total_is_read_again() -> None:
     certificate = Certificate.resume(WINDOW, 1, [(0, 2, ["a"]), (1, 3, ["b"]), (2, 3, ["c"])])
     assert certificate.done
-    assert certificate.verdict() == Reread("the total changed between 2 and 3")
+    assert certificate.outcome() == Reread("the total changed between 2 and 3")
 
 
 def test_rows_without_an_id_are_never_certified() -> None:
     certificate = Certificate.resume(WINDOW, 2, [(0, 2, ["a", ""])])
     assert certificate.total_count == 2
-    assert certificate.verdict() == Reread("1 rows had no id")
+    assert certificate.outcome() == Reread("1 rows had no id")
 
 
 def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
     certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
     assert certificate.done
-    assert certificate.verdict() == Reread("2 different rows were seen, 3 were promised")
+    assert certificate.outcome() == Reread("2 different rows were seen, 3 were promised")
 
 
 def test_a_page_out_of_turn_is_a_bug() -> None:
@@ -111,7 +111,7 @@ def test_a_page_out_of_turn_is_a_bug() -> None:
 def test_nothing_read_is_nothing_certified() -> None:
     certificate = Certificate(WINDOW, 2)
     assert certificate.total_count is None
-    assert isinstance(certificate.verdict(), Reread)
+    assert isinstance(certificate.outcome(), Reread)
 
 
 days = st.dates(date(2000, 1, 1), date(2030, 12, 31))

@@ -19,7 +19,7 @@ from syncline.errors import (
 )
 from syncline.highlevel import canonical
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Page, Row
+from syncline.highlevel.models import Page, PageRecord
 from syncline.highlevel.paging import Certificate, Certified, Window, windows
 from syncline.highlevel.records import (
     ORDERS,
@@ -72,7 +72,9 @@ def client(sandbox: SandboxProcess, transport: Transport) -> HighLevelClient:
     return client_of(transport, sandbox.highlevel_url)
 
 
-def read_window(client: HighLevelClient, resource: Resource, window: Window) -> list[Row[Any]]:
+def read_window(
+    client: HighLevelClient, resource: Resource, window: Window
+) -> list[PageRecord[Any]]:
     certificate, rows = Certificate(window, 50), []
     while not certificate.done:
         span = Span(certificate.limit, certificate.next_offset, window.first, window.last)
@@ -80,7 +82,7 @@ def read_window(client: HighLevelClient, resource: Resource, window: Window) -> 
         assert page.unreadable == []
         rows += [row for row in page.rows if window.holds(row.model.created_at)]
         certificate.add(certificate.next_offset, page.total_count, page.ids)
-    assert isinstance(certificate.verdict(), Certified)
+    assert isinstance(certificate.outcome(), Certified)
     return rows
 
 

@@ -16,13 +16,13 @@ SEEN_IN_EVENTS_ONLY = {"taxSummary"}
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (models.OrderRow, "OrderResponseSchema"),
+        (models.ListedOrder, "OrderResponseSchema"),
         (models.OrderDetail, "GetOrderResponseSchema"),
         (models.TransactionRow, "TxnResponseSchema"),
         (models.TransactionDetail, "GetTxnResponseSchema"),
         (models.SubscriptionRow, "SubscriptionResponseSchema"),
         (models.SubscriptionDetail, "GetSubscriptionResponseSchema"),
-        (models.Source, "OrderSource"),
+        (models.RecordSource, "OrderSource"),
         (models.Schedule, "ScheduleOptionsDto"),
         (models.Recurrence, "CustomRRuleOptionsDto"),
     ],

@@ -10,8 +10,8 @@ import pytest
 
 from syncline.connections.run import replace_mapping
 from syncline.golive import run as golive
-from syncline.golive.rules import Line
-from syncline.ingest.mapping_changed import owe_again
+from syncline.golive.rules import CheckLine
+from syncline.ingest.mapping_changed import request_again
 from syncline.ingest.pull import pull
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
@@ -38,7 +38,7 @@ def in_line(worlds: Worlds, sandbox: SandboxProcess) -> World:
 
 
 def follow(world: World, document: str) -> None:
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         replace_mapping(connection, connections.by_name(connection, NAME).id, document)
     world.reopened()
     world.follow_all()
@@ -74,11 +74,11 @@ def test_going_live_and_back_asks_for_nothing_that_was_read(
     in_line: World, sandbox: SandboxProcess
 ) -> None:
     seen = len(sandbox.calls())
-    golive.switch(in_line.reopened(), (Line("state", "green", "at work"),), "ada")
+    golive.switch(in_line.reopened(), (CheckLine("state", "green", "at work"),), "ada")
     in_line.reopened()
     in_line.follow_all()
     in_line.drive()
-    golive.back(replace(in_line.parts, sleep=lambda _: None), in_line.reopened().link, "ada", "")
+    golive.back(replace(in_line.worker, sleep=lambda _: None), in_line.reopened().link, "ada", "")
     in_line.reopened()
     in_line.follow_all()
     in_line.drive()
@@ -130,7 +130,7 @@ def test_a_pull_that_began_under_the_old_mapping_loses_nothing(
     follow(world, default_document("detail", options))
     old = world.reopened()
     follow(world, default_document("detail", INCLUDING_TESTS))
-    today = world.parts.now().date()
+    today = world.worker.now().date()
     for kind in KINDS:
         pull(old, kind, today - timedelta(days=30), today, Lane.PULLS)
     world.reopened()
@@ -169,11 +169,11 @@ def test_a_row_in_a_workers_hands_is_sent_once_more_under_the_new_mapping(
         sending = world.rows("select 1 from delivery where state = 'sending' and flow = 'orders'")
         if name == "after POST" and sending and not changed:
             changed.append(name)
-            with other.parts.ledger.begin() as connection:
+            with other.worker.ledger.begin() as connection:
                 link = connections.by_name(connection, NAME)
                 document = default_document("summary", INCLUDING_TESTS)
                 replace_mapping(connection, link.id, document)
-            owe_again(other.reopened())
+            request_again(other.reopened())
 
     other = worlds(joins=True)
     Mortal(world, change_the_mapping)

@@ -15,7 +15,7 @@ LIST = "GET /payments/orders"
 def test_a_pull_killed_in_the_middle_goes_on_at_its_page_and_is_certified(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "WAVE", 1)
+    monkeypatch.setattr(pull, "BATCH", 1)
     small(sandbox, orders=35, page_cap=10)
     first, calls = worlds(), 0
 
@@ -96,7 +96,7 @@ def test_of_pages_read_side_by_side_those_before_a_failure_are_kept(
     small(sandbox, orders=95, page_cap=10)
     world = worlds()
     sandbox.faults(side="highlevel", operation=LIST, kind="500", skip=4, next=1)
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     assert world.failures
     assert sandbox.audit()["clean"]

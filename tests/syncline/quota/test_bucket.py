@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 
 from syncline.errors import Refused
-from syncline.quota.bucket import Grant, Quota, Spent
-from syncline.quota.keys import Hint, Limit, QuotaKey
+from syncline.quota.bucket import Quota, QuotaGrant, Spent
+from syncline.quota.keys import Limit, QuotaHint, QuotaKey
 from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
@@ -26,7 +26,7 @@ def ask(
     key: QuotaKey = KEY,
     lane: Lane = Lane.DELIVERIES,
     connection: str = "acme",
-) -> Grant:
+) -> QuotaGrant:
     return quota.take(key, calls, lane=lane, connection=connection, deadline=DEADLINE)
 
 
@@ -111,7 +111,7 @@ def test_a_429_freezes_the_key_for_all_workers(redis: Redis, clock: Clock) -> No
     one.freeze(KEY, 30 * SECOND)
     one.freeze(KEY, 5 * SECOND)
 
-    assert ask(other, 1) == Grant((), 30 * SECOND, KEY)
+    assert ask(other, 1) == QuotaGrant((), 30 * SECOND, KEY)
     assert not other.hold(KEY, held, DEADLINE)
     assert other.left(KEY)["frozen_until"] == clock.now + 30 * SECOND
     clock.pass_by(30 * SECOND)
@@ -194,7 +194,7 @@ def test_a_bucket_that_is_emptied_again_and_again_grants_nothing(
 
     quota._call = emptied  # type: ignore[method-assign]
 
-    assert ask(quota, 1) == Grant((), SECOND, KEY)
+    assert ask(quota, 1) == QuotaGrant((), SECOND, KEY)
     assert not quota.hold(KEY, ("token",), DEADLINE)
 
 
@@ -287,7 +287,7 @@ def test_calls_that_somebody_else_made_are_occupied_for_a_window(
     quota: Quota, clock: Clock
 ) -> None:
     ask(quota, 2)
-    quota.learn(KEY, Hint(calls=10, window=10 * SECOND, remaining=3))
+    quota.learn(KEY, QuotaHint(calls=10, window=10 * SECOND, remaining=3))
 
     assert free(quota) == 3
     clock.pass_by(10 * SECOND)
@@ -296,7 +296,7 @@ def test_calls_that_somebody_else_made_are_occupied_for_a_window(
 
 def test_the_servers_count_never_frees_a_call_of_ours(quota: Quota) -> None:
     ask(quota, 5)
-    quota.learn(KEY, Hint(calls=10, window=10 * SECOND, remaining=9))
+    quota.learn(KEY, QuotaHint(calls=10, window=10 * SECOND, remaining=9))
 
     assert free(quota) == 5
 
@@ -306,7 +306,7 @@ def test_a_count_as_old_as_its_call_is_compared_with_what_we_knew_then(
 ) -> None:
     quota.give_back(KEY, ask(quota, 10).tokens)
     clock.pass_by(10 * SECOND + SECOND / 10)
-    quota.learn(KEY, Hint(calls=10, window=10 * SECOND, remaining=0, age=SECOND / 5))
+    quota.learn(KEY, QuotaHint(calls=10, window=10 * SECOND, remaining=0, age=SECOND / 5))
 
     assert free(quota) == 10
 
@@ -318,7 +318,7 @@ def test_a_count_as_old_as_its_call_is_compared_with_what_we_knew_then(
 def test_a_lower_limit_named_by_the_server_replaces_ours(
     quota: Quota, calls: int, window: int, allowed: int
 ) -> None:
-    quota.learn(KEY, Hint(calls=calls, window=window * SECOND))
+    quota.learn(KEY, QuotaHint(calls=calls, window=window * SECOND))
 
     assert len(ask(quota, 100).tokens) == allowed
     assert quota.left(KEY)["windows"][0]["calls"] == allowed
@@ -340,7 +340,7 @@ def test_a_day_has_its_own_count_and_starts_anew_at_midnight(quota: Quota, clock
 def test_the_servers_daily_count_and_reset_replace_ours(quota: Quota, clock: Clock) -> None:
     quota.give_back(DAILY, ask(quota, 1, DAILY).tokens)
     ask(quota, 1, DAILY)
-    quota.learn(DAILY, Hint(daily_remaining=3, daily_reset=90 * SECOND))
+    quota.learn(DAILY, QuotaHint(daily_remaining=3, daily_reset=90 * SECOND))
 
     assert quota.left(DAILY)["daily_left"] == 2, "one call is under way and may not be counted yet"
     ask(quota, 2, DAILY)
@@ -350,7 +350,7 @@ def test_the_servers_daily_count_and_reset_replace_ours(quota: Quota, clock: Clo
 
 
 def test_a_key_without_a_daily_limit_ignores_the_servers_daily_count(quota: Quota) -> None:
-    quota.learn(KEY, Hint(daily_remaining=0))
+    quota.learn(KEY, QuotaHint(daily_remaining=0))
 
     assert len(ask(quota, 1).tokens) == 1
     assert quota.left(KEY)["daily_left"] is None

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from syncline.errors import Refused
-from syncline.quota.bucket import Grant, Quota
+from syncline.quota.bucket import Quota, QuotaGrant
 from syncline.quota.fairness import Fairness
 from syncline.quota.keys import Limit, QuotaKey
 from syncline.quota.lanes import Lane
@@ -19,7 +19,9 @@ KEY = QuotaKey("halo:acme", (Limit(100, 10 * SECOND),))
 LOWER = [lane for lane in Lane if lane is not Lane.EVENTS]
 
 
-def ask(quota: Quota, calls: int, lane: Lane = Lane.DELIVERIES, connection: str = "acme") -> Grant:
+def ask(
+    quota: Quota, calls: int, lane: Lane = Lane.DELIVERIES, connection: str = "acme"
+) -> QuotaGrant:
     return quota.take(KEY, calls, lane=lane, connection=connection, deadline=60 * SECOND)
 
 
@@ -120,7 +122,7 @@ def test_who_was_just_served_lets_the_others_go_first(quota: Quota, clock: Clock
 
     assert len(ask(quota, 100, connection="b").tokens) == 50
     clock.pass_by(timedelta(milliseconds=1))
-    assert ask(quota, 100, connection="b") == Grant((), timedelta(milliseconds=50), KEY)
+    assert ask(quota, 100, connection="b") == QuotaGrant((), timedelta(milliseconds=50), KEY)
     assert len(ask(quota, 10, connection="a").tokens) == 10
     clock.pass_by(timedelta(milliseconds=50))
     assert len(ask(quota, 100, connection="b").tokens) == 40

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from syncline.errors import Refused
 from syncline.quota.keys import (
     DailyLimit,
-    Hint,
     Limit,
+    QuotaHint,
     QuotaKey,
     halo_hint,
     highlevel_hint,
@@ -35,7 +35,7 @@ def test_every_header_of_highlevel_is_read() -> None:
         "x-ratelimit-daily-reset": "49013000",
     }
 
-    assert highlevel_hint(headers, now=NOW, took=2 * SECOND) == Hint(
+    assert highlevel_hint(headers, now=NOW, took=2 * SECOND) == QuotaHint(
         calls=100,
         window=10 * SECOND,
         remaining=99,
@@ -46,9 +46,9 @@ def test_every_header_of_highlevel_is_read() -> None:
 
 
 def test_headers_that_are_absent_or_nonsense_say_nothing() -> None:
-    assert highlevel_hint({}, now=NOW) == Hint()
+    assert highlevel_hint({}, now=NOW) == QuotaHint()
     nonsense = {"x-ratelimit-max": "0", "x-ratelimit-remaining": "-1", "retry-after": "soon"}
-    assert highlevel_hint(nonsense, now=NOW) == Hint()
+    assert highlevel_hint(nonsense, now=NOW) == QuotaHint()
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_headers_that_are_absent_or_nonsense_say_nothing() -> None:
     ],
 )
 def test_the_limit_is_read_from_halos_own_words(text: str, calls: int, window: timedelta) -> None:
-    assert halo_hint(text, {}, now=NOW) == Hint(calls=calls, window=window)
+    assert halo_hint(text, {}, now=NOW) == QuotaHint(calls=calls, window=window)
 
 
 @pytest.mark.parametrize("text", ["", "Too Many Requests", "0 / 5 min", "5 / 0 min", "1/1/2026"])
 def test_a_text_without_a_limit_leaves_retry_after_alone(text: str) -> None:
-    assert halo_hint(text, {"retry-after": "7"}, now=NOW) == Hint(retry_after=7 * SECOND)
+    assert halo_hint(text, {"retry-after": "7"}, now=NOW) == QuotaHint(retry_after=7 * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -100,17 +100,20 @@ def test_no_answer_however_odd_breaks_the_reading(text: str, header: str) -> Non
 
 
 def test_a_429_rests_as_long_as_it_asks_but_at_least_a_second() -> None:
-    assert Hint(retry_after=7 * SECOND, window=MINUTE).rest(KEY) == 7 * SECOND
-    assert Hint(retry_after=timedelta(0)).rest(KEY) == SECOND
+    assert QuotaHint(retry_after=7 * SECOND, window=MINUTE).rest(KEY) == 7 * SECOND
+    assert QuotaHint(retry_after=timedelta(0)).rest(KEY) == SECOND
 
 
 def test_a_429_with_the_day_used_up_rests_until_the_day_starts_anew() -> None:
-    assert Hint(daily_remaining=0, daily_reset=60 * MINUTE, window=SECOND).rest(KEY) == 60 * MINUTE
+    assert (
+        QuotaHint(daily_remaining=0, daily_reset=60 * MINUTE, window=SECOND).rest(KEY)
+        == 60 * MINUTE
+    )
 
 
 def test_a_429_that_says_nothing_more_rests_a_whole_window() -> None:
-    assert Hint(window=10 * SECOND).rest(KEY) == 10 * SECOND
-    assert Hint().rest(KEY) == 5 * MINUTE
+    assert QuotaHint(window=10 * SECOND).rest(KEY) == 10 * SECOND
+    assert QuotaHint().rest(KEY) == 5 * MINUTE
 
 
 @pytest.mark.parametrize(("calls", "window"), [(0, SECOND), (1, timedelta(0))])

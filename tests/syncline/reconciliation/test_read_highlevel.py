@@ -27,7 +27,7 @@ def world(database: str, redis_url: str, sandbox: SandboxProcess) -> Iterator[Wo
 
 def counted(world: World, first: date, last: date) -> tuple[int, int, int]:
     """HighLevel's count, the ledger's, and the calls that it took."""
-    counting = Counting(world.parts.open_line(NAME), (first, last))
+    counting = Counting(world.worker.open_line(NAME), (first, last))
     told = counting.count("order")
     assert told["equal"] == (told["highlevel"] == told["ledger"])
     return told["highlevel"], told["ledger"], counting.calls

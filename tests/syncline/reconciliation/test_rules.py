@@ -14,8 +14,8 @@ from syncline.flows.flow import Difference
 from syncline.reconciliation import certificate_text
 from syncline.reconciliation.rules import (
     Cause,
-    Row,
-    Told,
+    ComparedDelivery,
+    FieldDifference,
     at_most,
     days_of,
     judge,
@@ -26,9 +26,9 @@ from syncline.reconciliation.rules import (
 TEN = {"total": "10.00", "currency_code": "1"}
 
 
-def row(amount: str | None = "10.00", **fields: Any) -> Row:
+def row(amount: str | None = "10.00", **fields: Any) -> ComparedDelivery:
     given = {"state": "delivered", "reason": None, "target_id": "7", "delivered": TEN, **fields}
-    return Row(amount=None if amount is None else Decimal(amount), **given)
+    return ComparedDelivery(amount=None if amount is None else Decimal(amount), **given)
 
 
 def test_equal_on_all_three_is_no_difference() -> None:
@@ -38,13 +38,27 @@ def test_equal_on_all_three_is_no_difference() -> None:
 @pytest.mark.parametrize(
     ("amount", "held", "told"),
     [
-        ("10.00", "12.00", Told(Cause.CHANGED_IN_HALO, "total", "10.00", "12.00", "10.00")),
-        ("11.00", "12.00", Told(Cause.CHANGED_ON_BOTH, "total", "11.00", "12.00", "10.00")),
-        ("11.00", "10.00", Told(Cause.CHANGED_IN_HIGHLEVEL, "total", "11.00", "10.00", "10.00")),
+        (
+            "10.00",
+            "12.00",
+            FieldDifference(Cause.CHANGED_IN_HALO, "total", "10.00", "12.00", "10.00"),
+        ),
+        (
+            "11.00",
+            "12.00",
+            FieldDifference(Cause.CHANGED_ON_BOTH, "total", "11.00", "12.00", "10.00"),
+        ),
+        (
+            "11.00",
+            "10.00",
+            FieldDifference(Cause.CHANGED_IN_HIGHLEVEL, "total", "11.00", "10.00", "10.00"),
+        ),
         ("12.00", "12.00", None),
     ],
 )
-def test_who_moved_is_told_by_what_was_confirmed(amount: str, held: str, told: Told | None) -> None:
+def test_who_moved_is_told_by_what_was_confirmed(
+    amount: str, held: str, told: FieldDifference | None
+) -> None:
     different = [Difference("total", "10.00", held)] if held != "10.00" else []
     found = judge(row(amount), {**TEN, "total": held}, different)
     assert found == ([] if told is None else [told])
@@ -52,7 +66,7 @@ def test_who_moved_is_told_by_what_was_confirmed(amount: str, held: str, told: T
 
 def test_a_row_that_is_gone_says_what_stands_in_its_place() -> None:
     [told] = judge(row(), None, [], [9])
-    assert told == Told(Cause.MISSING, "row", "7", "9", "10.00")
+    assert told == FieldDifference(Cause.MISSING, "row", "7", "9", "10.00")
 
 
 def test_copies_and_voided_invoices_are_told_beside_each_other() -> None:

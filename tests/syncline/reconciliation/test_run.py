@@ -50,18 +50,18 @@ def in_line(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
 def reconciled(world: World, *, sample: int | None = None) -> Run:
     """A run to its end, as a worker and its nudges bring it there."""
     line = world.reopened()
-    period = period_of(world.parts, line.link, date(2026, 1, 1), None)
-    run_id = begin(world.parts, line.link, period, "test", sample=sample)
+    period = period_of(world.worker, line.link, date(2026, 1, 1), None)
+    run_id = begin(world.worker, line.link, period, "test", sample=sample)
     return finished(world, run_id)
 
 
 def finished(world: World, run_id: int | None) -> Run:
     while True:
-        came = advance(world.parts.open_line(NAME), lambda *_: None)
+        came = advance(world.worker.open_line(NAME), lambda *_: None)
         assert came is not None
         if came.again_after is None:
             break
-    found = world.parts.ledger.run(lambda c: queries.by_id(c, run_id))
+    found = world.worker.ledger.run(lambda c: queries.by_id(c, run_id))
     assert found is not None
     return found
 
@@ -174,11 +174,11 @@ def a_side_fails(world: World, sandbox: SandboxProcess) -> None:
     assert certified(reconciled(world))["clean"]
     world.do("delete from cursor where kind <> 'reconciliation'")
     world.do("update cursor set due_at = clock_timestamp()")
-    [due] = [nudge for nudge in due_pulls(world.parts) if nudge.task == "reconcile"]
+    [due] = [nudge for nudge in due_pulls(world.worker) if nudge.task == "reconcile"]
     world.follow(due)
     [last] = world.rows("select cause, state from reconciliation order by id desc limit 1")
     assert (last.cause, last.state) == ("schedule weekly", "done")
-    assert "reconcile" not in [nudge.task for nudge in due_pulls(world.parts)]
+    assert "reconcile" not in [nudge.task for nudge in due_pulls(world.worker)]
 
 
 _POSTED = "select source_id from delivery where flow = 'fulfillments'"
@@ -209,7 +209,7 @@ def test_what_is_on_its_way_is_none_and_what_is_owed_for_long_is_one(
     assert pairs(world) == gone | {("order", "not_in_ledger")}
     assert [one["equal"] for one in certificate["complete"]] == [False, True, True]
     assert "orders of HighLevel: it has 7, 6 were read" in certificate_text.lines(certificate)
-    world.drive()  # the window is owed again
+    world.drive()  # the window is requested again
     moved, late, lost = sandbox.change_orders(3)
     world.pull()
     older = "noticed_at = noticed_at - interval '2 h', changed_at = changed_at - interval '2 h'"
@@ -242,10 +242,10 @@ def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
 ) -> None:
     world = in_line(worlds, sandbox, profile="plain", transactions=0, subscriptions=0)
     monkeypatch.setattr(paging, "PAGE_SIZE", 5)
-    line = world.parts.open_line(NAME)
-    period = period_of(world.parts, line.link, date(2026, 1, 1), None)
-    run_id = begin(world.parts, line.link, period, "test")
-    assert begin(world.parts, line.link, period, "another") is None
+    line = world.worker.open_line(NAME)
+    period = period_of(world.worker, line.link, date(2026, 1, 1), None)
+    run_id = begin(world.worker, line.link, period, "test")
+    assert begin(world.worker, line.link, period, "another") is None
     pages = []
 
     def die(_: int, name: str) -> None:
@@ -257,13 +257,13 @@ def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
     with pytest.raises(Killed):
         advance(line, lambda *_: None)
     other = worlds(joins=True)
-    assert advance(other.parts.open_line(NAME), lambda *_: None) is None
+    assert advance(other.worker.open_line(NAME), lambda *_: None) is None
     [running] = other.rows("select state, owner is null as free from reconciliation")
     assert (running.state, running.free) == ("running", False)
     mortal.silence()
-    assert "reconcile" not in [nudge.task for nudge in due_pulls(other.parts)]
-    sweep(other.parts)
-    assert "reconcile" in [nudge.task for nudge in due_pulls(other.parts)]
+    assert "reconcile" not in [nudge.task for nudge in due_pulls(other.worker)]
+    sweep(other.worker)
+    assert "reconcile" in [nudge.task for nudge in due_pulls(other.worker)]
     assert certified(finished(other, run_id))["clean"]
     assert readings(sandbox, "halo", before).count("GET /SalesOrder") == 4
     assert other.rows("select count(*) from reconciliation_row") == [(0,)]
@@ -274,8 +274,8 @@ def test_a_worker_that_was_thought_dead_writes_nothing_any_more(
 ) -> None:
     world = in_line(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
     sandbox.tamper("order_deleted", 1)
-    line = world.parts.open_line(NAME)
-    run_id = begin(world.parts, line.link, period_of(world.parts, line.link, None, None), "test")
+    line = world.worker.open_line(NAME)
+    run_id = begin(world.worker, line.link, period_of(world.worker, line.link, None, None), "test")
     other = worlds(joins=True)
 
     def taken(_what: str, calls: int, _of: int) -> None:
@@ -305,7 +305,7 @@ def test_what_nobody_told_of_in_highlevel_shows_in_a_sample_and_heals(
         float(refunded["after"]),
         float(refunded["before"] or 0),
     ]
-    world.drive()  # they are owed to be read again
+    world.drive()  # they are requested to be read again
     assert certified(reconciled(world, sample=200))["clean"]
     assert pairs(world, "healed") == wanted
     a_refund_without_an_event(world, sandbox)
@@ -333,7 +333,7 @@ def a_sample(world: World, sandbox: SandboxProcess) -> None:
     assert sample["statement"] == (
         "0 of 20 sampled differ: with 95 % confidence under 13.91 % of all do"
     )
-    line, before = world.parts.open_line(NAME), last_call(sandbox)
+    line, before = world.worker.open_line(NAME), last_call(sandbox)
     planned = plan(line, (date(2026, 1, 1), date(2026, 12, 31)), None)
     assert [one.what for one in planned][:2] == ["HighLevel's own counts", "list of orders"]
     assert last_call(sandbox) == before

@@ -11,7 +11,7 @@ from syncline.mapping.shipped import default_document
 from syncline.reconciliation import queries
 from syncline.reconciliation.due import period_of
 from syncline.reconciliation.run import advance, begin
-from syncline.repair.accept import Acceptance, accept, plan_parked
+from syncline.repair.accept import AcceptancePlan, accept, plan_parked
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive
 from tests.from_halo import hint, last_call, money_row, order_row, synced, writes
@@ -20,10 +20,10 @@ from tests.shipping import hint as hinted
 from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small
 
 
-def left(world: World, *numbers: int) -> Sequence[Acceptance]:
+def left(world: World, *numbers: int) -> Sequence[AcceptancePlan]:
     """Accept parked deliveries; what was not accepted comes back with its reason."""
-    line = world.parts.open_line(NAME)
-    known = world.parts.ledger.run(lambda c: target_rows.of_ids(c, numbers))
+    line = world.worker.open_line(NAME)
+    known = world.worker.ledger.run(lambda c: target_rows.of_ids(c, numbers))
     plans = plan_parked(line, list(known.values()))
     done = accept(line, plans, "parked accept", "ada")
     return [one for one in plans if one not in done]
@@ -32,11 +32,11 @@ def left(world: World, *numbers: int) -> Sequence[Acceptance]:
 def certificate(world: World) -> dict[str, Any]:
     """What a comparison of both sides comes to."""
     line = world.reopened()
-    period = period_of(world.parts, line.link, date(2026, 1, 1), None)
-    run_id = begin(world.parts, line.link, period, "test")
+    period = period_of(world.worker, line.link, date(2026, 1, 1), None)
+    run_id = begin(world.worker, line.link, period, "test")
     while (came := advance(line, lambda *_: None)) and came.again_after is not None:
         pass
-    run = world.parts.ledger.run(lambda c: queries.by_id(c, run_id))
+    run = world.worker.ledger.run(lambda c: queries.by_id(c, run_id))
     assert run is not None
     assert run.certificate is not None
     return run.certificate

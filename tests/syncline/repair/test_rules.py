@@ -35,7 +35,7 @@ def test_every_cause_has_a_repair_or_a_reason_why_there_is_none(cause: Cause) ->
 
 def test_a_fulfillment_is_never_posted_twice_and_a_voided_row_not_written() -> None:
     assert rules.act_of("missing", "fulfillment", "row")[0] is None
-    assert rules.act_of("not_delivered", "fulfillment", "row")[0] is Act.OWE
+    assert rules.act_of("not_delivered", "fulfillment", "row")[0] is Act.REQUEST
     assert rules.act_of("changed_in_halo", "invoice", "voided")[0] is None
     assert rules.act_of("who knows", "order", "total") == (
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.calls.calls import halo_gate
+from syncline.calls.calls import halo_calls
 from syncline.quota.lanes import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, Only
@@ -52,24 +52,24 @@ def found(world: World, row: Any, cause: str, field: str, **values: str | None) 
 
 
 def chosen(world: World, *numbers: int) -> list[Discrepancy]:
-    return world.parts.ledger.run(lambda c: discrepancies.listed(c, Only(ids=numbers)))
+    return world.worker.ledger.run(lambda c: discrepancies.listed(c, Only(ids=numbers)))
 
 
-def planned(world: World, *numbers: int, **options: bool) -> list[repair.Plan]:
-    line = world.parts.open_line(NAME)
+def planned(world: World, *numbers: int, **options: bool) -> list[repair.RepairPlan]:
+    line = world.worker.open_line(NAME)
     return repair.plan(line, chosen(world, *numbers), **options)
 
 
 def applied(world: World, *numbers: int, **options: bool) -> set[int]:
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     plans = planned(world, *numbers, **options)
     left = repair_writing.apply(line, plans, BY)
     wanted = {one.discrepancy.id for one in plans if one.act is not None}
     return wanted - left.keys()
 
 
-def accepted(world: World, *numbers: int) -> list[accepting.Acceptance]:
-    line = world.parts.open_line(NAME)
+def accepted(world: World, *numbers: int) -> list[accepting.AcceptancePlan]:
+    line = world.worker.open_line(NAME)
     plans = accepting.plan_differences(line, chosen(world, *numbers))
     return accepting.accept(line, plans, "discrepancies accept", BY)
 
@@ -135,7 +135,7 @@ def a_total_is_taken_with_its_lines(world: World, sandbox: SandboxProcess) -> No
     arrive(world, hint("salesorder", int(row.target_id)), source="halo")
     world.drive()
     assert writes(sandbox, before) == []
-    assert marking.reopen(world.parts, chosen(world, number), BY) == {number}
+    assert marking.reopen(world.worker, chosen(world, number), BY) == {number}
     arrive(world, hint("salesorder", int(row.target_id)), source="halo")
     world.drive()
     assert len(writes(sandbox, before)) == 1
@@ -226,9 +226,9 @@ def copied(sandbox: SandboxProcess, order_id: int) -> dict[str, Any]:
 
 def post(world: World, path: str, body: dict[str, Any]) -> int:
     """A row that a person makes in Halo."""
-    line = world.parts.open_line(NAME)
-    gate = halo_gate(line, Lane.UPKEEP)
-    made = gate.read(f"POST {path}", lambda permit: line.halo.post(path, [body], permit).document)
+    line = world.worker.open_line(NAME)
+    api = halo_calls(line, Lane.UPKEEP)
+    made = api.read(f"POST {path}", lambda permit: line.halo.post(path, [body], permit).document)
     return int(made[0]["id"] if isinstance(made, list) else made["id"])
 
 
@@ -251,12 +251,12 @@ def test_what_was_not_delivered_is_owed_again_and_what_was_not_read_is_read_agai
     world.drive()
     assert order_row(world).state == "delivered"
     # Theirs is nothing here, so it cannot be taken; a stranger's difference is only closed.
-    reasons = accepting.plan_differences(world.parts.open_line(NAME), chosen(world, late, unread))
+    reasons = accepting.plan_differences(world.worker.open_line(NAME), chosen(world, late, unread))
     assert all(one.why for one in reasons)
     assert len(accepted(world, stranger)) == 1
     taken = chosen(world, stranger)
-    assert marking.reopen(world.parts, taken, BY) == {stranger}
-    assert marking.mark(world.parts, chosen(world, stranger), "known", BY) == {stranger}
+    assert marking.reopen(world.worker, taken, BY) == {stranger}
+    assert marking.mark(world.worker, chosen(world, stranger), "known", BY) == {stranger}
     marked = state(world, stranger)
     assert (marked.state, marked.note, marked.closed_at) == ("marked", "known", None)
     world.do("update delivery set state = 'sending' where id = :id", id=order.id)

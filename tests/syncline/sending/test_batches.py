@@ -6,7 +6,7 @@ from itertools import count
 from uuid import UUID
 
 from syncline.deliveries.leases import Lease
-from syncline.halo.abilities import ArraySize
+from syncline.halo.capabilities import ArraySize
 from syncline.sending.batches import arrays, cut
 from syncline.sending.decide import Write
 

@@ -26,7 +26,7 @@ def read(world: World) -> None:
     """Do the readings that are due, and write nothing."""
     for kind in ("order", "transaction"):
         world.pull(kind)
-    while nudges := [one for one in sweep(world.parts) if one.target.startswith("highlevel.")]:
+    while nudges := [one for one in sweep(world.worker) if one.target.startswith("highlevel.")]:
         for nudge in nudges:
             world.follow(nudge)
 

@@ -9,12 +9,12 @@ import pytest
 
 from syncline.deliveries import unleased
 from syncline.halo.sql.reports import run_sql
-from syncline.halo.webhooks.hints import Hint
+from syncline.halo.webhooks.hints import ChangeHint
 from syncline.halo_changes import polling
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import OWN_REST, notice
 from syncline.halo_changes.row_changes import IN_DOUBT, is_as_known
-from syncline.halo_changes.unit_of_work import Book
+from syncline.halo_changes.unit_of_work import UnitOfWork
 from syncline.ledger import new_connections
 from syncline.runtime.registry import send
 from syncline.runtime.sweep import sweep
@@ -38,12 +38,12 @@ def reading(world: World, target: str) -> Any:
 
 
 def look(world: World) -> None:
-    assert poll(world.parts.open_line(NAME)) is None
+    assert poll(world.worker.open_line(NAME)) is None
     world.drive()
 
 
 def retry_all(world: World) -> None:
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         unleased.retry(connection, None)
 
 
@@ -52,7 +52,7 @@ def test_what_quota_let_through_is_kept_and_the_rest_goes_round(
 ) -> None:
     world = synced(worlds, sandbox)
     arrive(world, *(hint("consignment", 900_000 + at) for at in range(20)), source="halo")
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     [used] = world.rows("select count(*) as number from call where quota_key like 'halo%'")
     world.do("update tenant set quota_calls = :calls, quota_seconds = 3600", calls=used.number + 8)
     line = world.reopened()
@@ -69,11 +69,11 @@ def test_a_row_that_halo_cannot_show_is_asked_for_ever_more_seldom(
 ) -> None:
     world = synced(worlds, sandbox)
     arrive(world, hint("consignment", 900_000), source="halo")
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     sandbox.faults(side="halo", operation="GET /Consignment/{id}", kind="500", probability=1.0)
     for failures in range(1, 6):
         world.hurry()
-        send(world.parts.open_line(NAME), "halo.consignment")
+        send(world.worker.open_line(NAME), "halo.consignment")
         assert reading(world, "halo.consignment").failures == failures
     assert reading(world, "halo.consignment").rest > 25
     sandbox.faults()
@@ -89,7 +89,7 @@ def test_every_webhook_of_our_own_writes_rests_not_only_the_first(
     for _ in range(2):
         world.do("update delivery set confirmed_at = clock_timestamp() where id = :id", id=order.id)
         arrive(world, hint("salesorder", int(order.target_id)), source="halo")
-        handling.handle(world.parts)
+        handling.handle(world.worker)
         asked = reading(world, "halo.salesorder")
         assert (asked.state, asked.rest > OWN_REST.total_seconds() / 2) == ("due", True)
         world.drive()
@@ -106,9 +106,9 @@ def test_a_row_whose_write_is_in_doubt_is_not_asked_for_all_the_time(
         id=order.id,
     )
     arrive(world, hint("salesorder", int(order.target_id)), source="halo")
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     world.hurry()
-    send(world.parts.open_line(NAME), "halo.salesorder")
+    send(world.worker.open_line(NAME), "halo.salesorder")
     asked = reading(world, "halo.salesorder")
     assert asked.state == "due"
     assert asked.rest > IN_DOUBT.total_seconds() / 2
@@ -136,9 +136,9 @@ def test_a_row_that_was_adopted_and_is_gone_is_looked_up_before_it_is_made(
     world = synced(worlds, sandbox, transactions=0)
     order = order_row(world)
     world.do("update delivery set sent_version = null where id = :id", id=order.id)
-    with world.parts.ledger.begin() as connection:
-        book = Book(connection, world.parts.open_line(NAME), world.parts.now())
-        standing = book.made(["order"], int(order.target_id))
+    with world.worker.ledger.begin() as connection:
+        unit = UnitOfWork(connection, world.worker.open_line(NAME), world.worker.now())
+        standing = unit.made(["order"], int(order.target_id))
         assert standing is not None
         assert unleased.lose(connection, standing, reason="gone", cause="", make_again=False)
     rows = len(sandbox.halo_orders())
@@ -188,16 +188,16 @@ def test_a_consignment_whose_mapping_was_unreadable_is_owed_once_it_is_corrected
 ) -> None:
     world = synced(worlds, sandbox)
     order = order_row(world)
-    link = world.parts.open_line(NAME).link
-    with world.parts.ledger.begin() as connection:
+    link = world.worker.open_line(NAME).link
+    with world.worker.ledger.begin() as connection:
         other = new_connections.add(connection, beside(link, "broken ["))
     world.do(
         "update delivery set connection_id = :other where id = :id", other=other.id, id=order.id
     )
     made = sandbox.consign(int(order.target_id), note=PARCEL)
-    with world.parts.ledger.begin() as connection:
-        notice(connection, link, [Hint("consignment", made)], "a test")
-    line = world.parts.open_line(NAME)
+    with world.worker.ledger.begin() as connection:
+        notice(connection, link, [ChangeHint("consignment", made)], "a test")
+    line = world.worker.open_line(NAME)
     send(line, "halo.consignment")
     assert reading(world, "halo.consignment").state == "parked"
     world.do(
@@ -214,8 +214,8 @@ def test_what_a_stopped_connection_heard_is_read_by_one_that_works(
 ) -> None:
     world = synced(worlds, sandbox)
     order = order_row(world)
-    link = world.parts.open_line(NAME).link
-    with world.parts.ledger.begin() as connection:
+    link = world.worker.open_line(NAME).link
+    with world.worker.ledger.begin() as connection:
         other = new_connections.add(connection, beside(link, link.mapping))
     world.do(
         "update connection set state = 'stopped', owed_under = null where id = :id", id=other.id
@@ -226,10 +226,10 @@ def test_what_a_stopped_connection_heard_is_read_by_one_that_works(
         other=other.id,
         body=hint("salesorder", int(order.target_id)),
     )
-    handling.handle(world.parts)
-    sweep(world.parts)
+    handling.handle(world.worker)
+    sweep(world.worker)
     world.hurry()
-    send(world.parts.open_line(NAME), "halo.salesorder")
+    send(world.worker.open_line(NAME), "halo.salesorder")
     assert order_row(world).cause.startswith("changed in Halo")
 
 
@@ -271,7 +271,7 @@ def test_the_first_order_of_a_tenant_in_another_zone_is_seen(
     world = synced(worlds, sandbox, orders=0, transactions=0)
     look(world)
     [kept] = world.rows("select value ->> 'orders' as orders from ability where name = 'poll'")
-    assert kept.orders < (world.parts.now() - timedelta(days=2)).isoformat()
+    assert kept.orders < (world.worker.now() - timedelta(days=2)).isoformat()
 
 
 def test_orders_without_a_time_are_told_apart_by_what_the_list_shows(
@@ -281,11 +281,11 @@ def test_orders_without_a_time_are_told_apart_by_what_the_list_shows(
     order = order_row(world)
     [shown] = [one for one in sandbox.halo_orders() if one["id"] == int(order.target_id)]
     timeless = {name: value for name, value in shown.items() if name != "last_update_time"}
-    with world.parts.ledger.begin() as connection:
-        book = Book(connection, world.parts.open_line(NAME), world.parts.now())
-        assert is_as_known(book, "salesorder", timeless)
-        assert not is_as_known(book, "salesorder", {**timeless, "note": "mine"})
-        assert not is_as_known(book, "salesorder", {**timeless, "total": 1})
+    with world.worker.ledger.begin() as connection:
+        unit = UnitOfWork(connection, world.worker.open_line(NAME), world.worker.now())
+        assert is_as_known(unit, "salesorder", timeless)
+        assert not is_as_known(unit, "salesorder", {**timeless, "note": "mine"})
+        assert not is_as_known(unit, "salesorder", {**timeless, "total": 1})
 
 
 def test_a_report_whose_times_cannot_be_read_gives_way_to_the_list(

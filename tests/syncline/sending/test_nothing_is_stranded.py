@@ -14,10 +14,10 @@ from syncline.calls.calls import PATIENCE
 from syncline.calls.context import Nudge
 from syncline.deliveries import leased
 from syncline.errors import Absent, Again, BadCredentials, Rejected
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import read_row, save_rows
-from syncline.halo.sql.finding import Found
+from syncline.halo.sql.finding import LookupResult
 from syncline.ingest import pull, pull_windows, readings
 from syncline.quota.lanes import Lane
 from syncline.runtime.registry import look_up as look_up_target
@@ -44,12 +44,12 @@ def ready(world: World, sandbox: SandboxProcess) -> World:
 
 def _three_due(world: World, sandbox: SandboxProcess) -> World:
     """A tenant whose ways are known, and three orders that are due to be changed in Halo."""
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     sandbox.change_orders(3, fields="amount")
     world.pull()
     while ("details", "due") in world.counts():
-        send(world.parts.open_line(NAME), "highlevel.order")
+        send(world.worker.open_line(NAME), "highlevel.order")
         world.hurry()
     return world
 
@@ -66,7 +66,7 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
 def test_a_commit_whose_answer_is_lost_strands_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, flow: str
 ) -> None:
-    world.owe_pull()
+    world.request_pull()
     if flow == "deliveries":
         world.pull()
     unheard = _unheard(world, monkeypatch, module, name)
@@ -80,9 +80,9 @@ def test_a_commit_whose_answer_is_lost_strands_nothing(
 def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _fail_once(monkeypatch, pull, "_wave", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pull, "_batch", Again("PostgreSQL is away"))
     _fail_once(monkeypatch, pull_windows, "leave", Again("PostgreSQL is away"))
-    world.owe_pull()
+    world.request_pull()
     world.drive(10)
     assert world.counts()["orders", "delivered"] == 8
 
@@ -111,7 +111,7 @@ def test_a_worker_that_dies_in_a_long_look_up_leaves_what_it_found(
             raise Killed
 
     mortal = Mortal(worker, die_late)
-    _settled(worker)
+    _all_ended(worker)
     with pytest.raises(Killed):
         worker.follow(Nudge(NAME, "look_up", "order"))
     mortal.silence()
@@ -147,8 +147,8 @@ def test_one_order_that_cannot_be_looked_up_does_not_keep_the_others_in_doubt(
         return read_row(client, permit, resource, order_id)
 
     monkeypatch.setattr(targets, "read_row", no)
-    _settled(ready)
-    look_up_target(ready.parts.open_line(NAME), "order")
+    _all_ended(ready)
+    look_up_target(ready.worker.open_line(NAME), "order")
     assert ready.counts()["orders", "doubtful"] == 1
 
 
@@ -159,8 +159,8 @@ def test_a_look_up_that_runs_out_of_quota_keeps_what_it_found(
     world = _three_due(worlds(halo=(1000, 60)), sandbox)
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(world)
-    _settled(world)
-    quota, line = world.parts.quota, world.parts.open_line(NAME)
+    _all_ended(world)
+    quota, line = world.worker.quota, world.worker.open_line(NAME)
     last, *others = quota.take(
         line.halo_key, 1000, lane=Lane.DELIVERIES, connection=NAME, deadline=timedelta(seconds=5)
     ).tokens
@@ -184,13 +184,13 @@ def test_wrong_credentials_that_a_look_up_meets_stop_the_connection(
 ) -> None:
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_after")
     _send_all(ready)
-    _settled(ready)
+    _all_ended(ready)
 
     def no(*_: Any) -> Any:
         raise BadCredentials("no")
 
     monkeypatch.setattr(targets, "read_row", no)
-    look_up_target(ready.parts.open_line(NAME), "order")
+    look_up_target(ready.worker.open_line(NAME), "order")
     assert ready.rows("select state from connection")[0].state == "stopped"
     assert ready.counts()["orders", "doubtful"] == 3
     seen = len(sandbox.calls())
@@ -204,8 +204,8 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
     ready.do("update delivery set failures = 12 where flow = 'orders' and state = 'due'")
     sandbox.faults(side="halo", operation=ORDER, next=9, kind="cut_before")
     _send_all(ready)
-    _settled(ready)
-    look_up_target(ready.parts.open_line(NAME), "order")
+    _all_ended(ready)
+    look_up_target(ready.worker.open_line(NAME), "order")
     assert ready.counts()["orders", "parked"] == 3
 
 
@@ -234,13 +234,13 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
 ) -> None:
     asked: list[FindWay] = []
 
-    def no_end(_line: Any, _gate: Any, _target: Any, way: FindWay, wanted: Any) -> Found:
+    def no_end(_line: Any, _api: Any, _target: Any, way: FindWay, wanted: Any) -> LookupResult:
         asked.append(way)
-        return Found({email: [] for email in wanted}, frozenset(wanted))
+        return LookupResult({email: [] for email in wanted}, frozenset(wanted))
 
     monkeypatch.setattr(existing_users, "find", no_end)
     world.pull()
-    send(world.parts.open_line(NAME), "client")
+    send(world.worker.open_line(NAME), "client")
     assert asked[-1] is FindWay.SEARCH
     assert [c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"] == []
     assert world.counts()["customers", "parked"] > 0
@@ -251,7 +251,7 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
 ) -> None:
     small(sandbox, orders=4, customers=2)
     world = worlds()
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     world.do("delete from ability where name like 'find.order.%'")
     world.do(
@@ -263,10 +263,10 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
     sandbox.faults(side="halo", operation=ORDER, next=1, kind="cut_after")
     real = find
 
-    def no_links(line: Any, gate: Any, target: Any, way: FindWay, wanted: Any) -> Found:
+    def no_links(line: Any, api: Any, target: Any, way: FindWay, wanted: Any) -> LookupResult:
         if way is FindWay.LINK:
-            return Found({name: [] for name in wanted}, frozenset())
-        return real(line, gate, target, way, wanted)
+            return LookupResult({name: [] for name in wanted}, frozenset())
+        return real(line, api, target, way, wanted)
 
     monkeypatch.setattr(unknown_outcomes, "find", no_links)
     world.drive()
@@ -297,7 +297,7 @@ def test_a_tenant_that_does_not_show_our_first_row_gets_no_second_one(
 
     monkeypatch.setattr(prove, "prove", nothing)
     world.pull()
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     for _ in range(4):
         world.hurry()
         send(line, "client")
@@ -311,10 +311,10 @@ _CLIENTS = "select source_id from delivery where target = 'client' and source_id
 
 def _send_all(world: World) -> None:
     while world.rows("select 1 from delivery where flow = 'orders' and state = 'due'"):
-        send(world.parts.open_line(NAME), "order")
+        send(world.worker.open_line(NAME), "order")
 
 
-def _settled(world: World) -> None:
+def _all_ended(world: World) -> None:
     world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
 
 
@@ -334,7 +334,7 @@ def _fail_once(
 
 def _unheard(world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
     """The first commit of this work is made, and the worker hears that PostgreSQL is away."""
-    ledger: Any = world.parts.ledger
+    ledger: Any = world.worker.ledger
     begin, work = ledger.begin, getattr(module, name)
     begun: list[str] = []
     unheard: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from syncline.engine.rounds import NextRun
-from syncline.halo.abilities import ArraySize
+from syncline.halo.capabilities import ArraySize
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
 from tests.world import NAME, Worlds, small
@@ -23,7 +23,7 @@ def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
 ) -> None:
     small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     assert pace.hold_back(line, "order", TEN) == NextRun.when_due()
     world.pull()
     assert pace.hold_back(line, "order", TEN) is None
@@ -37,7 +37,7 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
 ) -> None:
     small(sandbox, orders=5)
     world = worlds(style="summary", halo=SLOW)
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     world.pull()
     assert pace.hold_back(line, "order", ArraySize(proved=2)) is None
     assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(MINUTE)

@@ -55,7 +55,7 @@ def test_a_refused_pull_stops_the_connection_and_goes_on_after_correction(
     assert world.failures == []
     store(world, "private_token", TOKEN)
     start(world)
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     assert sandbox.audit()["clean"]
 
@@ -107,7 +107,7 @@ def test_a_host_that_does_not_answer_loses_nothing_and_is_tried_again_by_itself(
     small(sandbox)
     world = worlds()
     place = {"location": sandbox.highlevel_url, "tenant": sandbox.halo_url}[side]
-    world.owe_pull()
+    world.request_pull()
     world.do(f"update {side} set base_url = :url", url=NOWHERE)  # noqa: S608 - two constants
     world.reopened()
     for _ in range(3):
@@ -124,7 +124,7 @@ def test_a_host_that_does_not_answer_loses_nothing_and_is_tried_again_by_itself(
 
 def test_an_unknown_connection_is_refused_with_the_names_that_are_known(worlds: Worlds) -> None:
     with pytest.raises(UnknownName) as refused:
-        worlds().parts.open_line("nobody")
+        worlds().worker.open_line("nobody")
     assert NAME in refused.value.remedy
 
 
@@ -160,22 +160,22 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed(
 ) -> None:
     small(sandbox, profile=profile)
     world = worlds()
-    world.owe_pull()
+    world.request_pull()
     while not world.counts().get(("customers", "delivered")):
         world.follow_all()
     sandbox.post("/halo/expire_tokens", {})
     sandbox.add_orders(2)
-    world.owe_pull()
+    world.request_pull()
     world.drive()
     assert stopped_with(world) is None
     assert sandbox.audit()["clean"]
 
 
 def store(world: World, purpose: str, value: str) -> None:
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         link = connections.by_name(connection, NAME)
         owner = link.location_place if purpose == "private_token" else link.tenant_place
-        keep(connection, world.parts.sealer, owner, purpose, SecretStr(value))
+        keep(connection, world.worker.sealer, owner, purpose, SecretStr(value))
     world.reopened()
 
 
@@ -187,6 +187,6 @@ def stopped_with(world: World) -> str | None:
 
 
 def start(world: World) -> None:
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         connections.start(connection, connections.by_name(connection, NAME).id)
     world.reopened()

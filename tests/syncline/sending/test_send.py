@@ -29,7 +29,7 @@ def test_the_bad_element_of_an_array_is_parked_and_the_rest_is_through(
     assert sorted(verdict["missing"]) == bad
     assert verdict["orders_in_line"] == 30 - len(bad)
     sandbox.post("/halo/refuse", {"po_numbers": []})
-    with world.parts.ledger.begin() as connection:
+    with world.worker.ledger.begin() as connection:
         unleased.retry(connection, None)
     world.drive()
     assert sandbox.audit()["clean"]

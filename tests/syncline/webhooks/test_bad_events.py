@@ -52,7 +52,7 @@ def test_unknown_types_and_places_are_kept_and_counted(
     [order, *_] = order_ids(sandbox)
     elsewhere = order_event(sandbox, order).replace(b'"locationId"', b'"locationId":"x","was"')
     arrive(world, event("MoonPhaseUpdate", {"_id": "m1"}), event("ProductCreate", {}), elsewhere)
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     assert [state for state, _ in event_states(world)] == ["ignored"] * 3
     assert event_figures(world).ignored == 2
 
@@ -113,7 +113,7 @@ def test_a_location_with_very_many_events_holds_up_no_other(
     storm += [event("ProductCreate", {}, location=None) for _ in range(60)]
     arrive(world, *storm, order_event(sandbox, order_ids(sandbox)[0]))
     arrive(world, b"{}", source="halo")
-    assert handling.handle(world.parts) is not None
+    assert handling.handle(world.worker) is not None
     assert [state for state, _ in event_states(world)[-2:]] == ["done", "ignored"]
     assert [state for state, _ in event_states(world)].count("new") == 100
 
@@ -122,7 +122,7 @@ def test_only_the_event_that_breaks_its_handling_is_parked_while_another_worker_
     world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [bad, good, _] = order_ids(sandbox)
-    engine = world.parts.ledger.engine
+    engine = world.worker.ledger.engine
     snatcher = engine.connect()
 
     def snatch(*arguments: Any) -> None:
@@ -144,7 +144,7 @@ def test_only_the_event_that_breaks_its_handling_is_parked_while_another_worker_
     arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
     listen(engine, "after_cursor_execute", snatch)
     try:
-        handling.handle(world.parts)
+        handling.handle(world.worker)
     finally:
         remove(engine, "after_cursor_execute", snatch)
         snatcher.close()

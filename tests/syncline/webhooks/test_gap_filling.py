@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from syncline import jsontext
-from syncline.calls.calls import halo_gate
-from syncline.calls.context import Line, Nudge, Parts
+from syncline.calls.calls import halo_calls
+from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.errors import SynclineError
 from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
@@ -44,33 +44,33 @@ class Scene:
     sandbox: SandboxProcess
     ripe: timedelta = field(default_factory=lambda: GRACE + timedelta(seconds=1))
 
-    def later(self, more: timedelta = timedelta(0)) -> Parts:
+    def later(self, more: timedelta = timedelta(0)) -> WorkerContext:
         """The parts when what was sent just now is ripe."""
 
         def open_line(name: str) -> Line:
-            return replace(self.world.parts.open_line(name), worker=ripe)
+            return replace(self.world.worker.open_line(name), worker=ripe)
 
         lines: Any = open_line
-        ripe: Parts = replace(
-            self.world.parts, now=lambda: datetime.now(UTC) + self.ripe + more, open_line=lines
+        ripe: WorkerContext = replace(
+            self.world.worker, now=lambda: datetime.now(UTC) + self.ripe + more, open_line=lines
         )
         return ripe
 
     def fill(self, more: timedelta = timedelta(0)) -> int:
         self.world.nudges.clear()
-        line = self.world.parts.open_line(NAME)
+        line = self.world.worker.open_line(NAME)
         return fill_gaps(replace(line, worker=self.later(more)))
 
     def happen(self, times: int = 1) -> None:
         """New orders in Halo, and all of what Halo tells of them is under way no more."""
-        line = self.world.parts.open_line(NAME)
-        gate = halo_gate(line, Lane.UPKEEP)
-        clients = gate.read(
+        line = self.world.worker.open_line(NAME)
+        api = halo_calls(line, Lane.UPKEEP)
+        clients = api.read(
             "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
         order = {"client_id": clients[0].id, "lines": [{"name": "Box", "quantity": 1}]}
         many = [order] * times
-        gate.read("POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, many))
+        api.read("POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, many))
         give_up = time.monotonic() + 10
         while self.sandbox.halo_deliveries()["pending"]:
             assert time.monotonic() < give_up
@@ -112,9 +112,9 @@ def make(worlds: Worlds, sandbox: SandboxProcess) -> Iterator[Callable[..., Scen
 
     def store(body: bytes) -> None:
         world = opened[0]
-        link = world.parts.open_line(NAME).link
+        link = world.worker.open_line(NAME).link
         came = Arrived("halo", body, connection_id=link.id)
-        world.parts.ledger.run(lambda c: events.store(c, [came]))
+        world.worker.ledger.run(lambda c: events.store(c, [came]))
 
     with receiving(store) as url:
 
@@ -122,7 +122,7 @@ def make(worlds: Worlds, sandbox: SandboxProcess) -> Iterator[Callable[..., Scen
             small(sandbox, orders=2, transactions=0, subscriptions=0, halo_webhooks=dial)
             opened.append(worlds())
             world = opened[0]
-            line = world.parts.open_line(NAME)
+            line = world.worker.open_line(NAME)
             install(line, url, rotate=False, dry_run=False, cause="a test")
             return Scene(world, sandbox)
 
@@ -230,19 +230,19 @@ def test_a_webhook_that_halo_sends_nothing_by_any_more_is_not_relied_on(
 ) -> None:
     scene = make(loss=1.0)
     scene.happen()
-    line = scene.world.parts.open_line(NAME)
-    known = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
+    line = scene.world.worker.open_line(NAME)
+    known = scene.world.worker.ledger.run(lambda c: bound(c, line.link.id))
     assert known.webhook_id is not None
-    gate = halo_gate(line, Lane.UPKEEP)
+    api = halo_calls(line, Lane.UPKEEP)
     if how == "deleted":
         path = f"/Webhook/{known.webhook_id}"
-        gate.read("DELETE /Webhook", lambda permit: line.halo.delete(path, permit))
+        api.read("DELETE /Webhook", lambda permit: line.halo.delete(path, permit))
     else:
         off = {"id": known.webhook_id, "active": False}
-        gate.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
+        api.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
     assert scene.fill() == 1
     assert POLL in scene.world.nudges
-    now = scene.world.parts.ledger.run(lambda c: bound(c, line.link.id))
+    now = scene.world.worker.ledger.run(lambda c: bound(c, line.link.id))
     assert now.webhook_id is None
     assert now.missing == WANTED
 
@@ -263,8 +263,8 @@ def test_webhooks_of_one_tenant_take_turns_so_that_many_cost_no_more_than_one(
 ) -> None:
     scene = make()
     world = scene.world
-    link = world.parts.open_line(NAME).link
-    with world.parts.ledger.begin() as connection:
+    link = world.worker.open_line(NAME).link
+    with world.worker.ledger.begin() as connection:
         for at in range(3):
             new = replace(
                 beside(link, link.mapping), name=f"other{at}", location_id=f"another-{at}"
@@ -294,6 +294,6 @@ def test_a_log_that_cannot_be_read_is_told_and_read_from_the_same_place_later(
 def test_without_a_webhook_nothing_is_asked(worlds: Worlds, sandbox: SandboxProcess) -> None:
     small(sandbox, orders=2, transactions=0, subscriptions=0)
     world = worlds()
-    assert fill_gaps(world.parts.open_line(NAME)) == 0
-    assert fill_due_gaps(world.parts) == 0
+    assert fill_gaps(world.worker.open_line(NAME)) == 0
+    assert fill_due_gaps(world.worker) == 0
     assert sandbox.calls("halo") == []

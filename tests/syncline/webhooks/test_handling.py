@@ -59,7 +59,7 @@ def test_an_event_makes_the_reading_that_a_pull_asked_for_needless(
 ) -> None:
     world.pull()
     arrive(world, *(order_event(sandbox, one) for one in order_ids(sandbox)))
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     world.drive()
     assert "GET /payments/orders/{id}" not in calls(sandbox)
     assert sandbox.audit()["clean"]
@@ -99,7 +99,9 @@ def test_events_sent_for_another_app_change_nothing(
     assert world.counts() == {}
 
 
-def test_the_radar_counts_what_a_pull_found_first(world: World, sandbox: SandboxProcess) -> None:
+def test_missed_event_detection_counts_what_a_pull_found_first(
+    world: World, sandbox: SandboxProcess
+) -> None:
     [first, second, third] = order_ids(sandbox)
     arrive(world, order_event(sandbox, first))
     world.drive()
@@ -228,9 +230,9 @@ def test_of_two_events_of_the_same_moment_the_one_sent_last_counts(
     )
     arrive(world, late)
     if not together:
-        handling.handle(world.parts)
+        handling.handle(world.worker)
     arrive(world, early)
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     assert canonical(world, order)["status"] == "completed"
 
 
@@ -300,11 +302,11 @@ def test_a_place_that_another_worker_has_is_left_to_it_and_the_next_one_served(
 ) -> None:
     mine = event("ProductCreate", {}, location="mine")
     arrive(world, mine, mine, order_event(sandbox, order_ids(sandbox)[0]))
-    with world.parts.ledger.begin() as other:
+    with world.worker.ledger.begin() as other:
         assert len(event_queue.take(other, 1)) == 1
-        handling.handle(world.parts)
+        handling.handle(world.worker)
         assert [state for state, _ in event_states(world)] == ["new", "new", "done"]
-    handling.handle(world.parts)
+    handling.handle(world.worker)
     assert [state for state, _ in event_states(world)] == ["ignored", "ignored", "done"]
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from syncline.calls.calls import halo_gate
+from syncline.calls.calls import halo_calls
 from syncline.errors import Again
 from syncline.halo.entities.resources import CLIENT, ORDER, WEBHOOK
 from syncline.halo.entities.rows import next_page, save_row, save_rows, walk_of
 from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
-from syncline.halo.webhooks.hints import Hint, hints
+from syncline.halo.webhooks.hints import ChangeHint, hints
 from syncline.halo_changes.installed_webhook import bound
 from syncline.quota.lanes import Lane
 from syncline.sandbox.process import SandboxProcess
-from syncline.webhooks.installing import Installed, _key, install, look, remove
+from syncline.webhooks.installing import InstalledWebhook, _key, install, look, remove
 from syncline.webhooks.keys import inbound_keys
 from tests.receiving import receiver_process, until
 from tests.world import NAME, PROFILES, World, Worlds, small
@@ -33,7 +33,7 @@ def worlds_of(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
     return worlds()
 
 
-def installed(world: World, url: str = PUBLIC, **options: Any) -> Installed:
+def installed(world: World, url: str = PUBLIC, **options: Any) -> InstalledWebhook:
     asked = {"rotate": False, "dry_run": False, "cause": "a test", **options}
     return install(world.reopened(), url, **asked)
 
@@ -52,12 +52,12 @@ def last(sandbox: SandboxProcess) -> int:
 
 def in_halo(world: World) -> tuple[list[Any], list[Any]]:
     """All webhooks of the tenant, and what the first is bound to."""
-    line = world.parts.open_line(NAME)
-    gate = halo_gate(line, Lane.UPKEEP)
-    hooks = gate.read("GET /Webhook", lambda permit: webhooks.list_webhooks(line.halo, permit))
+    line = world.worker.open_line(NAME)
+    api = halo_calls(line, Lane.UPKEEP)
+    hooks = api.read("GET /Webhook", lambda permit: webhooks.list_webhooks(line.halo, permit))
     if not hooks:
         return [], []
-    rows = gate.read(
+    rows = api.read(
         "GET /Notification",
         lambda permit: webhooks.list_bindings(line.halo, permit, hooks[0].id),
     )
@@ -65,8 +65,8 @@ def in_halo(world: World) -> tuple[list[Any], list[Any]]:
 
 
 def remembered(world: World) -> Any:
-    link = world.parts.open_line(NAME).link
-    return world.parts.ledger.run(lambda c: bound(c, link.id))
+    link = world.worker.open_line(NAME).link
+    return world.worker.ledger.run(lambda c: bound(c, link.id))
 
 
 def audited(world: World) -> list[tuple[str, str]]:
@@ -108,12 +108,12 @@ def test_it_is_made_bound_and_remembered_and_a_second_run_writes_nothing(
 def test_what_was_changed_by_hand_is_put_right(worlds: Worlds, sandbox: SandboxProcess) -> None:
     world = worlds_of(worlds, sandbox)
     done = installed(world)
-    line = world.parts.open_line(NAME)
-    gate = halo_gate(line, Lane.UPKEEP)
+    line = world.worker.open_line(NAME)
+    api = halo_calls(line, Lane.UPKEEP)
     off = {"id": done.webhook_id, "url": "https://elsewhere.example", "active": False}
-    gate.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
+    api.read("POST /Webhook", lambda permit: save_row(line.halo, permit, WEBHOOK, off))
     hooks, rows = in_halo(world)
-    gate.read(
+    api.read(
         "DELETE /Notification",
         lambda permit: webhooks.delete_binding(line.halo, permit, rows[0]),
     )
@@ -129,10 +129,10 @@ def test_what_was_changed_by_hand_is_put_right(worlds: Worlds, sandbox: SandboxP
 def test_two_installations_at_once_use_one_key(worlds: Worlds, sandbox: SandboxProcess) -> None:
     world = worlds_of(worlds, sandbox)
     with ThreadPoolExecutor(4) as pool:
-        line = world.parts.open_line(NAME)
+        line = world.worker.open_line(NAME)
         ask = partial(_key, line, rotate=False, dry_run=False)
         made = list(pool.map(lambda _: ask(), range(4)))
-    kept = world.parts.ledger.run(lambda c: inbound_keys(c, world.parts.sealer, line.link.id))
+    kept = world.worker.ledger.run(lambda c: inbound_keys(c, world.worker.sealer, line.link.id))
     assert kept is not None
     assert {key.username for key in made if key} == {key.username for key in kept.keys}
     assert len(kept.keys) == 1
@@ -158,8 +158,8 @@ def test_a_rotation_installs_a_new_key_and_keeps_the_one_before(
     assert first.key is not None
     assert second.key is not None
     assert second.url != first.url
-    link = world.parts.open_line(NAME).link
-    keys = world.parts.ledger.run(lambda c: inbound_keys(c, world.parts.sealer, link.id))
+    link = world.worker.open_line(NAME).link
+    keys = world.worker.ledger.run(lambda c: inbound_keys(c, world.worker.sealer, link.id))
     assert keys is not None
     assert [key.secret for key in keys.keys] == [second.key.secret, first.key.secret]
     assert installed(world).fate == "unchanged"
@@ -175,8 +175,8 @@ def test_a_dry_run_writes_nothing_anywhere(worlds: Worlds, sandbox: SandboxProce
     assert in_halo(world) == ([], [])
     assert writes(sandbox) == []
     assert remembered(world).webhook_id is None
-    link = world.parts.open_line(NAME).link
-    assert world.parts.ledger.run(lambda c: inbound_keys(c, world.parts.sealer, link.id)) is None
+    link = world.worker.open_line(NAME).link
+    assert world.worker.ledger.run(lambda c: inbound_keys(c, world.worker.sealer, link.id)) is None
 
 
 def test_an_application_without_the_right_is_done_by_hand_with_a_key_that_is_kept(
@@ -246,26 +246,26 @@ def test_what_halo_sends_to_it_is_let_in_and_says_which_row_to_read(
     }
     with receiver_process(tmp_path / "data", env) as receiver:
         installed(world, receiver.url)
-        line = world.parts.open_line(NAME)
-        gate = halo_gate(line, Lane.UPKEEP)
-        listed = gate.read(
+        line = world.worker.open_line(NAME)
+        api = halo_calls(line, Lane.UPKEEP)
+        listed = api.read(
             "GET /Client", lambda permit: next_page(line.halo, permit, CLIENT, walk_of(CLIENT))
         )
         order = {"client_id": listed[0].id, "lines": [{"name": "Box", "quantity": 1}]}
-        [made] = gate.read(
+        [made] = api.read(
             "POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, [order])
         )
         until(lambda: not sandbox.halo_deliveries()["pending"])
     assert sandbox.halo_deliveries()["failed"] == 0
     [row] = world.rows("select connection_id, body from event where source = 'halo'")
     assert row.connection_id == line.link.id
-    assert hints(bytes(row.body)) == [Hint("salesorder", made.id)]
+    assert hints(bytes(row.body)) == [ChangeHint("salesorder", made.id)]
 
 
 def test_it_is_shown_and_removed_with_its_bindings(worlds: Worlds, sandbox: SandboxProcess) -> None:
     world = worlds_of(worlds, sandbox)
     done = installed(world)
-    line = world.parts.open_line(NAME)
+    line = world.worker.open_line(NAME)
     [seen] = look(line)
     assert (seen.webhook_id, seen.active) == (done.webhook_id, True)
     assert len(seen.bound) == len(done.fitting)

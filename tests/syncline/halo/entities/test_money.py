@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from syncline import jsontext
 from syncline.errors import Absent, Doubtful, Rejected
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import CLIENT, CURRENCY, INVOICE, ORDER, PAYMENT, RECURRING
@@ -23,7 +23,7 @@ from syncline.halo.entities.rows import delete_row, list_rows, read_row, save_ro
 from syncline.halo.invoice_lines import from_halo, to_halo
 from syncline.halo.matching import match
 from syncline.halo.models import CurrencyRow, InvoiceRow, PaymentRow, RecurringRow
-from syncline.halo.sql.finding import Found, Lookup, Target
+from syncline.halo.sql.finding import LookupResult, RowLookup, Target
 from syncline.halo.sql.queries import ask
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
@@ -185,10 +185,10 @@ class Tenant:
 
     def found(self, way: FindWay, target: Target, reference: str) -> tuple[list[int], bool]:
         """The ids found, and whether the absence of another reference was proved."""
-        lookup = Lookup(way, target, [reference, "HL-nothing"])
+        lookup = RowLookup(way, target, [reference, "HL-nothing"])
         while (query := lookup.pending()) is not None:
             lookup.take(ask(self.halo, self.permit, query))
-        found: Found = lookup.found()
+        found: LookupResult = lookup.found()
         assert found.rows["HL-nothing"] == []
         return [row.id for row in found.rows[reference]], "HL-nothing" not in found.unsure
 
@@ -351,7 +351,7 @@ def test_a_report_shows_what_is_compared(generous: Tenant) -> None:
     ids = _all_saved(generous)
     shown = {}
     for target, reference in _TARGETS.items():
-        lookup = Lookup(FindWay.SQL, target, [reference])
+        lookup = RowLookup(FindWay.SQL, target, [reference])
         query = lookup.pending()
         assert query is not None
         lookup.take(ask(generous.halo, generous.permit, query))

@@ -20,7 +20,7 @@ from syncline.halo.entities.rows import (
     walk_of,
 )
 from syncline.halo.matching import match
-from syncline.halo.models import ClientRow, CurrencyRow, HaloRow, OrderRow, UserRow
+from syncline.halo.models import ClientRow, CurrencyRow, HaloOrderRow, HaloRow, UserRow
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
 
@@ -108,8 +108,8 @@ def test_currencies_are_known_by_their_iso_code(
     assert currency_ids(list_rows(client, permit, CURRENCY)) == {"USD": 1, "EUR": 2}
 
 
-def _orders(*pairs: tuple[int, str]) -> list[OrderRow]:
-    return [OrderRow.of({"id": id_, "po_number": ref}) for id_, ref in pairs]
+def _orders(*pairs: tuple[int, str]) -> list[HaloOrderRow]:
+    return [HaloOrderRow.of({"id": id_, "po_number": ref}) for id_, ref in pairs]
 
 
 def test_rows_are_matched_by_reference_in_any_order() -> None:
@@ -153,7 +153,7 @@ _odd = st.none() | st.booleans() | st.integers() | st.text() | st.decimals() | s
 
 
 @given(
-    model=st.sampled_from([OrderRow, ClientRow, UserRow, CurrencyRow]),
+    model=st.sampled_from([HaloOrderRow, ClientRow, UserRow, CurrencyRow]),
     row=st.dictionaries(
         st.sampled_from(["site_id", "name", "total", "lines", "inactive", "_warning", "raw"]), _odd
     ),
@@ -165,4 +165,4 @@ def test_any_row_with_an_id_can_be_read(model: type[HaloRow], row: dict[str, Any
 @pytest.mark.parametrize("bad", [None, "x", True, Decimal("1.5"), Decimal("1e999999")])
 def test_a_row_without_an_id_is_unreadable(bad: Any) -> None:
     with pytest.raises(Unreadable, match="id"):
-        OrderRow.of({"id": bad})
+        HaloOrderRow.of({"id": bad})

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from syncline.errors import Rejected, Unmappable, Unreadable
-from syncline.halo.abilities import FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.client import HaloClient
 from syncline.halo.models import InvoiceRow, PaymentRow, UserRow
-from syncline.halo.sql.finding import Found, Lookup, Target, ways_of
+from syncline.halo.sql.finding import LookupResult, RowLookup, Target, ways_of
 from syncline.halo.sql.queries import Query, ask
 from syncline.halo.sql.reports import quoted, report_rows, run_sql
 from syncline.transport import Permit
 from tests.syncline.halo.conftest import HaloServer
 
 
-def _drive(lookup: Lookup, answer: Callable[[Query], Any]) -> tuple[Found, list[Query]]:
+def _drive(lookup: RowLookup, answer: Callable[[Query], Any]) -> tuple[LookupResult, list[Query]]:
     asked = []
     while (query := lookup.pending()) is not None:
         asked.append(query)
@@ -25,7 +25,7 @@ def _drive(lookup: Lookup, answer: Callable[[Query], Any]) -> tuple[Found, list[
     return lookup.found(), asked
 
 
-def _ids(found: Found) -> dict[str, list[int]]:
+def _ids(found: LookupResult) -> dict[str, list[int]]:
     return {ref: [row.id for row in rows] for ref, rows in found.rows.items()}
 
 
@@ -34,7 +34,7 @@ def _report(*rows: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def test_one_report_finds_all_orders_and_shows_two_rows_as_two() -> None:
-    lookup = Lookup(FindWay.SQL, "order", ["HL-1", "HL-2", "HL-3", "HL-1"])
+    lookup = RowLookup(FindWay.SQL, "order", ["HL-1", "HL-2", "HL-3", "HL-1"])
     answer = _report(
         {"id": "10", "po_number": "HL-1"},
         {"id": "11", "po_number": "HL-1"},
@@ -52,7 +52,7 @@ def test_one_report_finds_all_orders_and_shows_two_rows_as_two() -> None:
 
 
 def test_users_are_found_by_e_mail_whatever_its_case() -> None:
-    lookup = Lookup(FindWay.SQL, "user", ["Ann@Example.com"])
+    lookup = RowLookup(FindWay.SQL, "user", ["Ann@Example.com"])
     found, (query,) = _drive(
         lookup,
         lambda _: _report({"id": "7", "emailaddress": "ann@EXAMPLE.com", "site_id": "3.0"}),
@@ -70,7 +70,7 @@ def test_a_report_shows_of_an_invoice_what_is_compared() -> None:
         "currency_code": "2",
         "total": "11.00000",
     }
-    lookup = Lookup(FindWay.SQL, "invoice", ["HL-1"])
+    lookup = RowLookup(FindWay.SQL, "invoice", ["HL-1"])
     found, (query,) = _drive(lookup, lambda _: _report(row))
     invoice = InvoiceRow.of(found.rows["HL-1"][0].row)
     assert (invoice.id, invoice.client_id, invoice.currency_code) == (5, 7, 2)
@@ -80,7 +80,7 @@ def test_a_report_shows_of_an_invoice_what_is_compared() -> None:
 
 def test_a_report_shows_of_a_payment_its_invoice_and_amount() -> None:
     row = {"id": "5", "intent_id": "HL-t1", "invoice_id": "3", "amount": "9.99000"}
-    lookup = Lookup(FindWay.SQL, "payment", ["HL-t1"])
+    lookup = RowLookup(FindWay.SQL, "payment", ["HL-t1"])
     found, (query,) = _drive(lookup, lambda _: _report(row))
     payment = PaymentRow.of(found.rows["HL-t1"][0].row)
     assert (payment.invoice_id, payment.amount) == (3, Decimal("9.99"))
@@ -91,7 +91,7 @@ def test_invoices_and_recurring_invoices_of_one_table_are_told_apart() -> None:
     asked = {}
     targets: tuple[Target, ...] = ("invoice", "credit", "recurring")
     for target in targets:
-        _, (query,) = _drive(Lookup(FindWay.SQL, target, ["HL-1"]), lambda _: _report())
+        _, (query,) = _drive(RowLookup(FindWay.SQL, target, ["HL-1"]), lambda _: _report())
         asked[target] = query.elements[0]["sql"].partition(" WHERE ")[2]
     assert "COALESCE(IHisRecurringInvoice, 0) = 0 AND " in asked["invoice"]
     assert asked["credit"] == asked["invoice"]
@@ -100,9 +100,9 @@ def test_invoices_and_recurring_invoices_of_one_table_are_told_apart() -> None:
 
 def test_a_payment_has_no_links_so_they_prove_nothing_about_it() -> None:
     assert FindWay.LINK not in ways_of("payment")
-    lookup = Lookup(FindWay.LINK, "payment", ["HL-t1", "HL-t2"])
+    lookup = RowLookup(FindWay.LINK, "payment", ["HL-t1", "HL-t2"])
     assert lookup.pending() is None
-    assert lookup.found() == Found({"HL-t1": [], "HL-t2": []}, frozenset({"HL-t1", "HL-t2"}))
+    assert lookup.found() == LookupResult({"HL-t1": [], "HL-t2": []}, frozenset({"HL-t1", "HL-t2"}))
 
 
 def test_every_other_target_can_be_found_in_every_way_best_first() -> None:
@@ -115,7 +115,7 @@ def test_every_other_target_can_be_found_in_every_way_best_first() -> None:
 def test_a_payment_is_searched_by_its_intent_whatever_the_list_is_called() -> None:
     rows = [{"id": 1, "intent_id": "HL-t12"}, {"id": 2, "intent_id": "HL-t1"}]
     found, (query,) = _drive(
-        Lookup(FindWay.SEARCH, "payment", ["HL-t1"]),
+        RowLookup(FindWay.SEARCH, "payment", ["HL-t1"]),
         lambda _: {"record_count": 2, "payments": rows},
     )
     assert _ids(found) == {"HL-t1": [2]}
@@ -127,7 +127,7 @@ def test_a_payment_is_searched_by_its_intent_whatever_the_list_is_called() -> No
 def test_credits_are_asked_for_where_lists_keep_them_back(way: FindWay) -> None:
     targets: tuple[Target, ...] = ("invoice", "credit")
     for target in targets:
-        query = Lookup(way, target, ["HL-1"]).pending()
+        query = RowLookup(way, target, ["HL-1"]).pending()
         assert query is not None
         assert query.params["includecredits"] == query.params["includeinvoices"] == "true"
 
@@ -136,7 +136,7 @@ def test_lines_that_a_list_shows_are_found_in_our_words() -> None:
     line = {"id": 4, "item_shortdescription": "Tea", "qty_order": 2, "unit_price": 3}
     row = {"id": 1, "thirdpartyinvoicenumber": "HL-1", "lines": [line]}
     found, _ = _drive(
-        Lookup(FindWay.SEARCH, "recurring", ["HL-1"]),
+        RowLookup(FindWay.SEARCH, "recurring", ["HL-1"]),
         lambda _: {"record_count": 1, "invoices": [row]},
     )
     (shown,) = found.rows["HL-1"]
@@ -145,13 +145,13 @@ def test_lines_that_a_list_shows_are_found_in_our_words() -> None:
 
 def test_thousands_of_references_go_in_lists_that_the_server_bears() -> None:
     references = [f"HL-{at}" for at in range(4_500)]
-    found, asked = _drive(Lookup(FindWay.SQL, "client", references), lambda _: _report())
+    found, asked = _drive(RowLookup(FindWay.SQL, "client", references), lambda _: _report())
     assert len(asked) == 3
     assert len(found.rows) == 4_500
 
 
 def test_a_reference_that_cannot_stand_in_sql_is_unsure_and_harms_no_other() -> None:
-    lookup = Lookup(FindWay.SQL, "user", ["a\x00@example.com", "", "o'neill@example.com"])
+    lookup = RowLookup(FindWay.SQL, "user", ["a\x00@example.com", "", "o'neill@example.com"])
     found, (query,) = _drive(
         lookup, lambda _: _report({"id": "1", "emailaddress": "o'neill@example.com"})
     )
@@ -168,7 +168,7 @@ def test_links_count_only_for_the_exact_reference_and_table() -> None:
         {"id": 4, "table_id": 996, "halo_id": 52, "third_party_id": "HL-10"},
     ]
     found, asked = _drive(
-        Lookup(FindWay.LINK, "order", ["HL-1", "HL-2"]),
+        RowLookup(FindWay.LINK, "order", ["HL-1", "HL-2"]),
         lambda _: {"record_count": 4, "links": links},
     )
     assert _ids(found) == {"HL-1": [50], "HL-2": []}
@@ -185,7 +185,7 @@ def test_absence_is_not_believed_from_a_list_that_shows_only_a_part(way: FindWay
         for at in range(100)
     ]
     found, _ = _drive(
-        Lookup(way, "order", ["HL-1"]), lambda _: {"record_count": 500, "salesorders": rows}
+        RowLookup(way, "order", ["HL-1"]), lambda _: {"record_count": 500, "salesorders": rows}
     )
     assert _ids(found) == {"HL-1": []}
     assert found.unsure == {"HL-1"}
@@ -198,7 +198,7 @@ def test_a_search_counts_only_for_the_exact_reference() -> None:
         {"id": 3, "po_number": None},
     ]
     found, (query,) = _drive(
-        Lookup(FindWay.SEARCH, "order", ["HL-1"]),
+        RowLookup(FindWay.SEARCH, "order", ["HL-1"]),
         lambda _: {"record_count": 3, "salesorders": rows},
     )
     assert _ids(found) == {"HL-1": [2]}
@@ -207,7 +207,7 @@ def test_a_search_counts_only_for_the_exact_reference() -> None:
 
 def test_a_list_that_does_not_show_the_reference_proves_no_absence() -> None:
     found, _ = _drive(
-        Lookup(FindWay.SEARCH, "client", ["HL-1"]),
+        RowLookup(FindWay.SEARCH, "client", ["HL-1"]),
         lambda _: {"record_count": 1, "clients": [{"id": 1, "name": "HL-1"}]},
     )
     assert found.unsure == {"HL-1"}
@@ -220,7 +220,7 @@ def test_pages_are_read_to_the_end_newest_first() -> None:
         start = (int(query.params["page_no"]) - 1) * 2
         return {"record_count": 6, "salesorders": rows[start : start + 2]}
 
-    found, asked = _drive(Lookup(FindWay.PAGES, "order", ["HL-2", "HL-9"]), answer)
+    found, asked = _drive(RowLookup(FindWay.PAGES, "order", ["HL-2", "HL-9"]), answer)
     assert _ids(found) == {"HL-2": [6, 2], "HL-9": []}
     assert found.unsure == frozenset()
     assert len(asked) == 3
@@ -228,14 +228,14 @@ def test_pages_are_read_to_the_end_newest_first() -> None:
 
 
 def test_what_was_not_asked_yet_is_unsure() -> None:
-    lookup = Lookup(FindWay.SEARCH, "order", ["HL-1", "HL-2"])
+    lookup = RowLookup(FindWay.SEARCH, "order", ["HL-1", "HL-2"])
     lookup.take({"record_count": 0, "salesorders": []})
     assert lookup.found().unsure == {"HL-2"}
 
 
 def test_nothing_to_find_needs_no_call() -> None:
     for way in FindWay:
-        assert Lookup(way, "order", []).pending() is None
+        assert RowLookup(way, "order", []).pending() is None
 
 
 def test_a_report_runs_over_http_and_null_is_empty_text(
@@ -251,10 +251,10 @@ def test_a_look_up_asks_over_http(server: HaloServer, client: HaloClient, permit
     server.on("POST /api/Report", lambda _: (200, _report({"id": "1", "po_number": "HL-1"})))
     server.on("GET /api/Users", lambda _: (200, {"record_count": 0, "users": []}))
     found, _ = _drive(
-        Lookup(FindWay.SQL, "order", ["HL-1"]), lambda query: ask(client, permit, query)
+        RowLookup(FindWay.SQL, "order", ["HL-1"]), lambda query: ask(client, permit, query)
     )
     assert _ids(found) == {"HL-1": [1]}
-    _drive(Lookup(FindWay.SEARCH, "user", ["a@b.c"]), lambda query: ask(client, permit, query))
+    _drive(RowLookup(FindWay.SEARCH, "user", ["a@b.c"]), lambda query: ask(client, permit, query))
     assert server.to("/api/Users")[0].query["search"] == "a@b.c"
     assert server.to("/api/Users")[0].query["includeinactive"] == "true"
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from syncline import jsontext
 from syncline.errors import Unreadable
-from syncline.halo.webhooks.hints import MOST, Hint, entity_named, hints
+from syncline.halo.webhooks.hints import MOST, ChangeHint, entity_named, hints
 
-UNKNOWN = Hint("unknown", None)
+UNKNOWN = ChangeHint("unknown", None)
 
 NAMES = {
     "salesorder": "New Sales Order - All",
@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-def of(document: Any) -> list[Hint]:
+def of(document: Any) -> list[ChangeHint]:
     return hints(jsontext.dumps(document))
 
 
@@ -30,9 +30,15 @@ def of(document: Any) -> list[Hint]:
     ("document", "expected"),
     [
         # our own kind, with numbers as text and as numbers
-        ({"event": "New Sales Order", "entity": "salesorder", "id": "17"}, Hint("salesorder", 17)),
-        ({"event": "x", "entity": "Sales Order", "id": 17, "time": "now"}, Hint("salesorder", 17)),
-        ({"event": "x", "entity": "InvoicePayment", "id": 4.0}, Hint("payment", 4)),
+        (
+            {"event": "New Sales Order", "entity": "salesorder", "id": "17"},
+            ChangeHint("salesorder", 17),
+        ),
+        (
+            {"event": "x", "entity": "Sales Order", "id": 17, "time": "now"},
+            ChangeHint("salesorder", 17),
+        ),
+        ({"event": "x", "entity": "InvoicePayment", "id": 4.0}, ChangeHint("payment", 4)),
         # information of the event only: its own id is not the entity's
         (
             {
@@ -42,12 +48,12 @@ def of(document: Any) -> list[Hint]:
                 "notification_id": 3,
                 "object_id": 12,
             },
-            Hint("salesorder", 12),
+            ChangeHint("salesorder", 12),
         ),
-        ({"Id": "9", "EventName": "InvoicePayment", "ObjectId": "12"}, Hint("payment", 12)),
+        ({"Id": "9", "EventName": "InvoicePayment", "ObjectId": "12"}, ChangeHint("payment", 12)),
         # small and full objects
-        ({"consignment": {"id": 8}}, Hint("consignment", 8)),
-        ({"sales_order": {"Id": "8"}, "client": {"id": 2}}, Hint("salesorder", 8)),
+        ({"consignment": {"id": 8}}, ChangeHint("consignment", 8)),
+        ({"sales_order": {"Id": "8"}, "client": {"id": 2}}, ChangeHint("salesorder", 8)),
         (
             {
                 "event": "New Consignment",
@@ -56,16 +62,16 @@ def of(document: Any) -> list[Hint]:
                 "consignment": {"id": 3, "salesorder_id": 7},
                 "salesorder": {"id": 7},
             },
-            Hint("consignment", 3),
+            ChangeHint("consignment", 3),
         ),
-        ({"event": "Order Changed", "data": {"id": 5, "total": 3}}, Hint("salesorder", 5)),
-        ({"event": {"name": "?"}, "object": {"invoice": {"id": 6}}}, Hint("invoice", 6)),
-        ({"salesorder_id": 5}, Hint("salesorder", 5)),
-        ({"event": "New Ticket Logged", "ticket": {"id": 3}}, Hint("ticket", 3)),
+        ({"event": "Order Changed", "data": {"id": 5, "total": 3}}, ChangeHint("salesorder", 5)),
+        ({"event": {"name": "?"}, "object": {"invoice": {"id": 6}}}, ChangeHint("invoice", 6)),
+        ({"salesorder_id": 5}, ChangeHint("salesorder", 5)),
+        ({"event": "New Ticket Logged", "ticket": {"id": 3}}, ChangeHint("ticket", 3)),
     ],
 )
 def test_every_documented_kind_of_body_says_which_entity_to_read(
-    document: Any, expected: Hint
+    document: Any, expected: ChangeHint
 ) -> None:
     assert of(document) == [expected]
     assert of([document]) == [expected]
@@ -78,12 +84,12 @@ def test_a_batch_says_each_entity_once_and_in_order() -> None:
         {"entity": "invoice", "id": 1},
         {"entity": "salesorder", "id": "2"},
     ]
-    assert of(body) == [Hint("salesorder", 2), Hint("invoice", 1)]
+    assert of(body) == [ChangeHint("salesorder", 2), ChangeHint("invoice", 1)]
 
 
 def test_without_an_event_all_linked_objects_are_hints() -> None:
     body = {"invoice": {"id": 1}, "salesorder": {"id": 2}}
-    assert set(of(body)) == {Hint("invoice", 1), Hint("salesorder", 2)}
+    assert set(of(body)) == {ChangeHint("invoice", 1), ChangeHint("salesorder", 2)}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,11 @@ def test_what_names_no_row_of_ours_is_unknown_and_no_error(document: Any) -> Non
 
 
 def test_each_unknown_part_of_a_batch_is_counted() -> None:
-    assert of([{}, {}, {"entity": "invoice", "id": 1}]) == [UNKNOWN, UNKNOWN, Hint("invoice", 1)]
+    assert of([{}, {}, {"entity": "invoice", "id": 1}]) == [
+        UNKNOWN,
+        UNKNOWN,
+        ChangeHint("invoice", 1),
+    ]
     assert of([]) == []
 
 
@@ -123,7 +133,7 @@ def test_a_huge_batch_is_cut_and_says_that_there_was_more() -> None:
     found = of([{"entity": "invoice", "id": at} for at in range(1, 5 * MOST)])
     assert len(found) == MOST
     assert found[-1] == UNKNOWN
-    assert found[: MOST - 1] == [Hint("invoice", at) for at in range(1, MOST)]
+    assert found[: MOST - 1] == [ChangeHint("invoice", at) for at in range(1, MOST)]
 
 
 _KEYS = st.sampled_from(
@@ -178,7 +188,7 @@ def test_the_spelling_of_the_keys_does_not_matter(
     entity: str, number: int, key: str, spelling: str, event: str, as_text: bool
 ) -> None:
     body = {spelling.format(key): str(number) if as_text else number, event: NAMES[entity]}
-    assert of(body) == [Hint(entity, number)]  # type: ignore[arg-type]  # one of the names
+    assert of(body) == [ChangeHint(entity, number)]  # type: ignore[arg-type]  # one of the names
 
 
 @pytest.mark.parametrize("entity", sorted(NAMES))

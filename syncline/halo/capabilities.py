@@ -81,7 +81,7 @@ class FindProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Ability:
+class Capability:
     """One finding: its name, a JSON object, when (aware UTC) and how it was found."""
 
     name: str
@@ -91,15 +91,15 @@ class Ability:
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """All findings of one tenant; every change makes a new value."""
 
-    by_name: Mapping[str, Ability] = field(default_factory=dict)
+    by_name: Mapping[str, Capability] = field(default_factory=dict)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Abilities:
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Capabilities:
         """From rows with `name`, `value`, `found_at` (aware, or ISO text) and `how`."""
-        return cls({row["name"]: _ability(row) for row in rows})
+        return cls({row["name"]: _capability(row) for row in rows})
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One row a finding; `value` is a JSON object, `found_at` is aware."""
@@ -162,11 +162,13 @@ class Abilities:
             return True
         return self._value("integration_errors").get("shown")
 
-    def with_tickets(self, value: Mapping[str, Any], *, found_at: datetime, how: str) -> Abilities:
+    def with_tickets(
+        self, value: Mapping[str, Any], *, found_at: datetime, how: str
+    ) -> Capabilities:
         """The same with how tickets are kept."""
         return self._with("tickets", dict(value), found_at, how)
 
-    def without_integration_errors(self, *, found_at: datetime, how: str) -> Abilities:
+    def without_integration_errors(self, *, found_at: datetime, how: str) -> Capabilities:
         """The same, knowing that integration errors of ours are refused or not shown."""
         return self._with("integration_errors", {"shown": False}, found_at, how)
 
@@ -175,33 +177,33 @@ class Abilities:
         offered = self._value(f"offers.{what}").get("offered")
         return None if offered is None else bool(offered)
 
-    def with_offer(self, what: str, *, offered: bool, found_at: datetime, how: str) -> Abilities:
+    def with_offer(self, what: str, *, offered: bool, found_at: datetime, how: str) -> Capabilities:
         """The same, knowing whether it lets our application keep something."""
         return self._with(f"offers.{what}", {"offered": offered}, found_at, how)
 
     def with_array_size(
         self, target: str, size: ArraySize, *, found_at: datetime, how: str
-    ) -> Abilities:
+    ) -> Capabilities:
         """The same with another array size."""
         value = {"proved": size.proved, "ceiling": size.ceiling}
         return self._with(f"array_size.{target}", value, found_at, how)
 
     def with_find_proof(
         self, target: str, way: FindWay, proof: FindProof, *, found_at: datetime, how: str
-    ) -> Abilities:
+    ) -> Capabilities:
         """The same with what a round trip showed."""
         value = {"proved": proof.proved, "lag_s": proof.lag.total_seconds()}
         return self._with(f"find.{target}.{way}", value, found_at, how)
 
     def with_change_seq_enforced(
         self, *, enforced: bool, found_at: datetime, how: str
-    ) -> Abilities:
+    ) -> Capabilities:
         """The same, knowing whether `change_seq` is enforced."""
         return self._with("change_seq", {"enforced": enforced}, found_at, how)
 
     def with_lines_on_update(
         self, lines: LinesOnUpdate, *, found_at: datetime, how: str
-    ) -> Abilities:
+    ) -> Capabilities:
         """The same, knowing what posted lines do."""
         return self._with("lines_on_update", {"posted": lines}, found_at, how)
 
@@ -212,7 +214,7 @@ class Abilities:
         rates: Mapping[str, Decimal] | None = None,
         found_at: datetime,
         how: str,
-    ) -> Abilities:
+    ) -> Capabilities:
         """The same with the tenant's currencies; None: the rates stay as they are known."""
         if rates is not None:
             # As text: the finding is stored as JSON, whose numbers need not be exact.
@@ -222,15 +224,17 @@ class Abilities:
         return self._with("currencies", dict(ids), found_at, how)
 
     def _value(self, name: str) -> Mapping[str, Any]:
-        ability = self.by_name.get(name)
-        return {} if ability is None else ability.value
+        capability = self.by_name.get(name)
+        return {} if capability is None else capability.value
 
-    def _with(self, name: str, value: Mapping[str, Any], found_at: datetime, how: str) -> Abilities:
-        return Abilities({**self.by_name, name: Ability(name, value, found_at, how)})
+    def _with(
+        self, name: str, value: Mapping[str, Any], found_at: datetime, how: str
+    ) -> Capabilities:
+        return Capabilities({**self.by_name, name: Capability(name, value, found_at, how)})
 
 
-def _ability(row: Mapping[str, Any]) -> Ability:
+def _capability(row: Mapping[str, Any]) -> Capability:
     found_at = row["found_at"]
     if isinstance(found_at, str):
         found_at = datetime.fromisoformat(found_at)
-    return Ability(row["name"], row["value"], found_at, row["how"])
+    return Capability(row["name"], row["value"], found_at, row["how"])

@@ -1,4 +1,4 @@
-"""Where the parts of a process are put together: one engine, one Redis, one transport each."""
+"""Where the context of a process is put together: one engine, one Redis, one transport each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Lock
 
 from redis import Redis
 
-from syncline.calls.context import PARALLEL, Line, Lines, Nudge, Parts
+from syncline.calls.context import PARALLEL, Line, Lines, Nudge, WorkerContext
 from syncline.encryption import load_key
 from syncline.ledger import calls
 from syncline.ledger.database import Ledger, connect
@@ -58,12 +58,12 @@ def open_redis(url: str) -> Redis:
     )
 
 
-def make_parts(
+def make_context(
     settings: Settings,
     database_url: str,
     redis_url: str,
     announce: Callable[[Nudges, Iterable[Nudge]], None],
-) -> Parts:
+) -> WorkerContext:
     """Everything a worker process needs; its `close` closes all of it."""
     ledger = Ledger(connect(database_url, connections=settings.worker_threads + 8))
     redis = open_redis(redis_url)
@@ -88,7 +88,7 @@ def make_parts(
         clients.callback(transport.close)
         return KeptLines(made, transport)
 
-    made = Parts(
+    made = WorkerContext(
         settings=settings,
         ledger=ledger,
         quota=Quota(redis, recover=partial(_recover, ledger), reserve=settings.quota_reserve),

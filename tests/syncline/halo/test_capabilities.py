@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline import jsontext
-from syncline.halo.abilities import LADDER, Abilities, ArraySize, FindProof, FindWay
+from syncline.halo.capabilities import LADDER, ArraySize, Capabilities, FindProof, FindWay
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_a_doubt_about_one_element_says_nothing_about_arrays() -> None:
 
 
 def test_nothing_is_known_of_a_new_tenant() -> None:
-    nothing = Abilities()
+    nothing = Capabilities()
     assert nothing.array_size("order") == ArraySize()
     assert nothing.find_way("order") is None
     assert nothing.change_seq_enforced is None
@@ -60,28 +60,28 @@ def test_nothing_is_known_of_a_new_tenant() -> None:
 
 
 def test_the_best_proved_way_is_taken() -> None:
-    abilities = Abilities()
+    capabilities = Capabilities()
     for way, proved in ((FindWay.PAGES, True), (FindWay.SEARCH, True), (FindWay.SQL, False)):
         proof = FindProof(proved, timedelta(seconds=2))
-        abilities = abilities.with_find_proof("order", way, proof, found_at=AT, how="probe")
-    assert abilities.find_way("order") is FindWay.SEARCH
-    assert abilities.find_way("client") is None
+        capabilities = capabilities.with_find_proof("order", way, proof, found_at=AT, how="probe")
+    assert capabilities.find_way("order") is FindWay.SEARCH
+    assert capabilities.find_way("client") is None
 
 
 @pytest.mark.parametrize("enforced", [True, False])
 def test_findings_come_back_from_rows_of_json(enforced: bool) -> None:
     proof = FindProof(proved=True, lag=timedelta(seconds=1.5))
-    abilities = (
-        Abilities()
+    capabilities = (
+        Capabilities()
         .with_array_size("order", ArraySize(5, ceiling=10), found_at=AT, how="orders saved")
         .with_find_proof("order", FindWay.SQL, proof, found_at=AT, how="probe")
         .with_change_seq_enforced(enforced=enforced, found_at=AT, how="probe")
         .with_lines_on_update("merge", found_at=AT, how="probe")
         .with_currencies({"USD": 1}, found_at=AT, how="GET /Currency")
     )
-    rows = [{**row, "found_at": row["found_at"].isoformat()} for row in abilities.to_rows()]
-    again = Abilities.from_rows(jsontext.loads(jsontext.dumps(rows)))
-    assert again == abilities == Abilities.from_rows(abilities.to_rows())
+    rows = [{**row, "found_at": row["found_at"].isoformat()} for row in capabilities.to_rows()]
+    again = Capabilities.from_rows(jsontext.loads(jsontext.dumps(rows)))
+    assert again == capabilities == Capabilities.from_rows(capabilities.to_rows())
     assert again.array_size("order") == ArraySize(5, ceiling=10)
     assert again.find_proof("order", FindWay.SQL) == proof
     assert again.change_seq_enforced is enforced
@@ -92,15 +92,15 @@ def test_findings_come_back_from_rows_of_json(enforced: bool) -> None:
 def test_conversion_rates_are_kept_exactly_through_json() -> None:
     rates = {"USD": Decimal(1), "EUR": Decimal("0.9137000001"), "JPY": Decimal("1E-7")}
     ids = {"USD": 1, "EUR": 2, "JPY": 3, "KWD": 4}
-    known = Abilities().with_currencies(ids, rates=rates, found_at=AT, how="GET /Currency")
-    again = Abilities.from_rows(jsontext.loads(jsontext.dumps(known.to_rows())))
+    known = Capabilities().with_currencies(ids, rates=rates, found_at=AT, how="GET /Currency")
+    again = Capabilities.from_rows(jsontext.loads(jsontext.dumps(known.to_rows())))
     assert again.currency_rates == rates
     assert again.currencies == ids
 
 
 def test_currencies_read_without_rates_leave_those_that_are_known() -> None:
     known = (
-        Abilities()
+        Capabilities()
         .with_currencies({"USD": 1}, rates={"USD": Decimal(1)}, found_at=AT, how="GET /Currency")
         .with_currencies({"USD": 1, "EUR": 2}, found_at=AT, how="GET /Currency")
     )

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-import workers.parts
+import workers.context
 from syncline.ledger.database import connect
 from syncline.sandbox.process import SandboxProcess
 from tests.receiving import stored, until
@@ -22,7 +22,7 @@ SESSIONS = """
 @pytest.fixture(autouse=True)
 def _engines_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests share engines, which outlive whoever closes them."""
-    monkeypatch.setattr(workers.parts, "connect", connect)
+    monkeypatch.setattr(workers.context, "connect", connect)
 
 
 def test_closing_ends_the_session_and_leaves_no_thread_and_no_connection(
@@ -33,14 +33,14 @@ def test_closing_ends_the_session_and_leaves_no_thread_and_no_connection(
     world = worlds()
     world.pull()
     world.drive()
-    session = world.parts.session()
+    session = world.worker.session()
     assert {thread.name for thread in set(threading.enumerate()) - before} >= {"heartbeat"}
-    world.parts.close()
+    world.worker.close()
     assert set(threading.enumerate()) - before == set()
     until(lambda: stored(database, SESSIONS) == sessions)
     ended = f"select count(*) from session where id = '{session}' and ended_at is not null"  # noqa: S608
     assert stored(database, ended) == [1]
-    world.parts.close()
+    world.worker.close()
 
 
 def test_a_session_that_cannot_be_ended_leaves_nothing_open_either(
@@ -48,11 +48,11 @@ def test_a_session_that_cannot_be_ended_leaves_nothing_open_either(
 ) -> None:
     before, sessions = set(threading.enumerate()), stored(database, SESSIONS)
     world = worlds()
-    world.parts.session()
-    ledger: Any = world.parts.ledger
+    world.worker.session()
+    ledger: Any = world.worker.ledger
     ledger.begin = _fails
     with pytest.raises(RuntimeError, match="disk full"):
-        world.parts.close()
+        world.worker.close()
     until(lambda: set(threading.enumerate()) - before == set())
     until(lambda: stored(database, SESSIONS) == sessions)
 
