@@ -17,7 +17,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
 
 NOTICED_AFTER_S = 6.0
-"""After so many seconds every worker has seen that a connection was stopped."""
+"""After so many seconds every worker has seen that a connection changed."""
 
 
 def add(

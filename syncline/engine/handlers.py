@@ -11,7 +11,7 @@ from syncline.engine.rounds import NextRun
 from syncline.ledger.connections import Link
 
 Do = Callable[[Line, str], NextRun]
-"""(parts, line, target) → when to go on."""
+"""(line, target) → when to go on."""
 
 
 class Works(Enum):

@@ -14,6 +14,7 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line, WorkerContext
+from syncline.connections.run import NOTICED_AFTER_S
 from syncline.deliveries import unleased
 from syncline.engine.connection_rules import hold_live
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
@@ -30,9 +31,6 @@ from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
 from syncline.quota.lanes import Lane
 from syncline.settings import Settings
-
-NOTICED_AFTER_S = 6.0
-"""After so many seconds every worker has seen that a connection changed."""
 
 _DAY = timedelta(days=1)
 _KINDS = 3

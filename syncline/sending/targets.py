@@ -56,13 +56,13 @@ class Target:
         reference: (source id, role) → our reference.
         needs: what must be confirmed before one can be rendered.
         renders: what Halo shall hold.
-        asks: (parts, line, what is known, currencies) → what is known of the tenant after it was
+        asks: (line, what is known, currencies) → what is known of the tenant after it was
             asked for what rendering needs and does not know yet.
         learns: what becomes of deliveries whose rows were looked up and do not hold what was sent.
         may_work: while its connection does what.
         on_refused: what is done where Halo refuses.
         vital: whether a connection that may not write it cannot do its work.
-        gives_up: (parts, line, how) notes that a tenant refuses or does not show such rows, so that
+        gives_up: (line, how) notes that a tenant refuses or does not show such rows, so that
             none is offered to it any more; None where they are not optional.
     """
 

@@ -22,7 +22,7 @@ class CommandContext:
 
     Attributes:
         settings: reads the settings.
-        open: the parts for the length of a block, over running servers.
+        open: the context to work in, for the length of a block, over running servers.
         quota_keys: the keys of HighLevel and of Halo that a connection uses.
     """
 

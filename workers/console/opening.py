@@ -22,7 +22,7 @@ from workers.logs import configure
 
 @contextmanager
 def opened_here() -> Iterator[WorkerContext]:
-    """The parts of a command, by the settings of the environment.
+    """The context of a command, by the settings of the environment.
 
     Raises:
         Refused: as `opened`; or a setting is wrong.
@@ -40,7 +40,7 @@ def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[WorkerContext]:
-    """The parts of a command; embedded servers run for its length at least.
+    """The context of a command; embedded servers run for its length at least.
 
     Raises:
         Refused: a server of the settings does not answer, the sealing key is wrong, or the ledger
