@@ -11,7 +11,7 @@ from typing import Any
 
 from kombu import Exchange, Queue
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 # --- Queues: named, and none made by accident -----------------------------------------------------
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, text
 
 from syncline.audit.anchor import anchor
-from syncline.audit.seal import seal
+from syncline.audit.seal_tick import seal
 from syncline.calls.context import WorkerContext
 from syncline.ledger import new_connections
 from syncline.ledger.connections import Link

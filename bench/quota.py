@@ -28,9 +28,9 @@ from pyrate_limiter import Limiter, Rate, RedisBucket
 from redis import Redis
 
 from bench.judge import Judge, Mode, serve
+from syncline.queues import Lane
 from syncline.quota.bucket import Quota
 from syncline.quota.keys import Limit, QuotaKey
-from syncline.quota.lanes import Lane
 
 CALLS = 100
 WINDOW = timedelta(seconds=2)

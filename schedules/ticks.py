@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.settings import Settings
 
 

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerAwayError
 from redis.exceptions import RedisError
 
 from syncline.calls.context import Nudge
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.quota.nudges import Nudges
 
 PULL_TASKS = {

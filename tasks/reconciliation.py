@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from syncline.calls.context import Nudge
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from tasks.context import worker
 from tasks.nudging import flag
 

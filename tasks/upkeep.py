@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from tasks.context import worker
 from tasks.nudging import flag
 
@@ -56,7 +56,7 @@ def partitions() -> None:
 @shared_task(name="syncline.upkeep.seal")
 def seal() -> None:
     """Seal the audit log's new entries, and write the heads of its chains outside."""
-    from syncline.audit.seal import keep_log
+    from syncline.audit.seal_tick import keep_log
 
     keep_log(worker())
 

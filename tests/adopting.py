@@ -14,7 +14,7 @@ from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.halo.entities.resources import INVOICE, PAYMENT, RECURRING, AnyResource
 from syncline.halo.entities.rows import read_row
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit
 from tests.promises.mortal import Killed, Mortal

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from syncline.calls.calls import halo_calls
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, World, Worlds, small
 

@@ -14,7 +14,7 @@ from syncline.credentials import oauth_install
 from syncline.highlevel.oauth import authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.config import APP_SCOPES, SandboxConfig
 from syncline.transport import Transport
 from tests.world import NAME, World

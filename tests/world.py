@@ -25,7 +25,7 @@ from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.shipped import default_document
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.quota.nudges import Nudges
 from syncline.reconciliation.run import advance
 from syncline.runtime.pull_schedule import due_pulls

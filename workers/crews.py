@@ -1,10 +1,10 @@
-"""Which queues there are, which workers serve them, and how wide: as data."""
+"""Which worker process serves which lanes, and how wide: as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 
 @dataclass(frozen=True, slots=True)

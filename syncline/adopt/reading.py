@@ -29,7 +29,7 @@ from syncline.ingest import readings
 from syncline.ingest.pull import pull
 from syncline.ingest.record import record
 from syncline.money import decimal, minor_digits
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending import currencies
 from syncline.transport import Permit
 

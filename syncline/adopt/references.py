@@ -31,7 +31,7 @@ from syncline.halo.models import PaymentRow
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending.bodies import Inputs
 from syncline.sending.inputs import RenderInput, currency_of
 from syncline.sending.send import Sender, one_wave, send_claimed

@@ -25,7 +25,7 @@ from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow
 from syncline.halo.sql.money_holdings import of_invoice, of_payment, of_template
 from syncline.halo.sql.order_holdings import of_row
 from syncline.ledger import effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending import targets
 from syncline.sending.find import read_row
 

@@ -20,7 +20,7 @@ from syncline.halo.entities.resources import TICKET, TICKET_STATUS, TICKET_TYPE
 from syncline.halo.entities.rows import list_rows, read_row
 from syncline.halo.models import LookupRow
 from syncline.ledger import effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 _ASKED_EVERY = timedelta(days=1)
 _TYPES = ("alert", "incident", "fault")

@@ -24,7 +24,7 @@ from syncline.errors import Again, Refused, SynclineError
 from syncline.halo.entities.resources import TICKET as TICKETS
 from syncline.halo.entities.rows import read_row
 from syncline.ledger import connections, effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending.send import send
 from syncline.sending.unknown_outcomes import look_up
 

@@ -23,7 +23,7 @@ from syncline.audit import chains, queries
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES, Entry, Source
 from syncline.audit.queries import EntryFilter, Place, Proved
-from syncline.audit.seal import seal
+from syncline.audit.seal_tick import seal
 from syncline.audit.verify import Verified
 from syncline.audit.verify import verify as check
 from syncline.calls.context import WorkerContext

@@ -14,7 +14,7 @@ from functools import partial
 
 from sqlalchemy import Connection, text
 
-from syncline.audit import chain_verification, seal_queries
+from syncline.audit import chain_verification, sealing
 from syncline.audit.anchor_check import against_anchors
 from syncline.audit.chain_verification import AuditFinding, Checked, Stretch
 from syncline.audit.chains import Head
@@ -67,9 +67,7 @@ def verify(
         told: called with entries checked and entries in all.
     """
     # Counted first: what is sealed meanwhile is not looked at.
-    waiting = sum(
-        worker.ledger.run(partial(seal_queries.waiting, source=source)) for source in SOURCES
-    )
+    waiting = sum(worker.ledger.run(partial(sealing.waiting, source=source)) for source in SOURCES)
     todo = worker.ledger.run(lambda c: chain_verification.stretches(c, chains, since, STRETCH))
     of = sum(one.last - one.first + 1 for one in todo)
     entries, findings = 0, list[AuditFinding]()

@@ -19,8 +19,8 @@ from syncline.calls.context import PARALLEL, Line, WorkerContext
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, sessions
+from syncline.queues import Lane
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
-from syncline.quota.lanes import Lane
 from syncline.transport import Permit
 
 MOST_TRIES = 10

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from syncline.queues import Lane
 from syncline.quota.keys import QuotaKey
-from syncline.quota.lanes import Lane
 
 if TYPE_CHECKING:  # who is handed these has imported them; who hands on a nudge needs none
     from syncline.encryption import Sealer

@@ -13,7 +13,7 @@ from rich.live import Live
 from sqlalchemy import Connection
 
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
-from syncline.audit import seal_queries
+from syncline.audit import sealing
 from syncline.calls.context import WorkerContext
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
@@ -122,7 +122,7 @@ def _read(here: CommandContext, worker: WorkerContext, name: str | None) -> _Sta
             read_secrets(connection, worker),
             status_counts.workers(connection, worker.settings.dead_after),
             read_alerts(connection, None if name is None else links[0].id),
-            seal_queries.behind(connection),
+            sealing.behind(connection),
         )
 
     found, secrets, workers, alerts, unsealed = worker.ledger.run(work)

@@ -42,7 +42,7 @@ from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
 from syncline.highlevel.records import RECORDS, Records, Span, list_records
 from syncline.mapping.document import Document
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit, Transport
 
 _CLIENTS = "select top 1 Aarea as id from AREA"

@@ -28,7 +28,7 @@ from syncline.highlevel.providers import (
     list_providers,
 )
 from syncline.ledger import effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA, by_hand
 from syncline.terminal.output import AsJson, group, plain, say, show, table

@@ -26,8 +26,8 @@ from syncline.highlevel.oauth import OAuthEndpoint, OAuthGrant, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.mapping.parsing import load
+from syncline.queues import Lane
 from syncline.quota.keys import QuotaKey
-from syncline.quota.lanes import Lane
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import one_line

@@ -29,7 +29,7 @@ from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, OAuthEndpoint, OAuth
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit
 
 DEADLINE = timedelta(seconds=8)

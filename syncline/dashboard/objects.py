@@ -22,7 +22,7 @@ from syncline.halo.dashboards.differences import Change, changes, with_ids
 from syncline.halo.entities.resources import Resource
 from syncline.halo.entities.rows import delete_row, read_row, save_row, walk_of
 from syncline.halo.models import NamedRow
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 FLOW = "dashboard"
 

@@ -14,7 +14,7 @@ from syncline.deliveries import leased
 from syncline.deliveries.leases import Lease
 from syncline.engine.failures import READING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 
 class Claim(Protocol):

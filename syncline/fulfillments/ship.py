@@ -2,7 +2,7 @@
 
 A repeated call makes a second fulfillment, and none can be taken back. So the fulfillments of an
 order go one after the other, each after a look at what HighLevel shows of that order; several
-orders go side by side. A call whose outcome is unknown is looked up (`ship_look_up`) before any
+orders go side by side. A call whose outcome is unknown is looked up (`unknown_outcomes`) before any
 other of its order may leave.
 """
 

@@ -25,7 +25,7 @@ from syncline.fulfillments.outcomes import Case, Move
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import PageRecord
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 
 def look_up_shipments(line: Line, target: str) -> NextRun:

@@ -29,7 +29,7 @@ from syncline.halo.entities.resources import ORDER
 from syncline.halo_changes.installed_webhook import bound
 from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.settings import Settings
 
 _DAY = timedelta(days=1)

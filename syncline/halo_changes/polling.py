@@ -35,7 +35,7 @@ from syncline.ingest import pull_windows
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
 from syncline.ledger.connections import Link
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 OVERLAP = timedelta(minutes=2)
 """How far before its newest known change a poll looks again: a row may be committed late."""

@@ -54,7 +54,7 @@ from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork, Waits, request_
 from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit
 
 __all__ = ["FLOW", "TARGETS", "notice", "read_halo"]

@@ -23,7 +23,7 @@ from syncline.highlevel import paging
 from syncline.highlevel.records import RECORDS, Span, list_records
 from syncline.ingest import missed, pull_windows
 from syncline.ingest.record import Recorded, record
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit
 
 PAGE = 100

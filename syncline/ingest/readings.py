@@ -33,7 +33,7 @@ from syncline.highlevel.records import (
 )
 from syncline.ingest.record import record
 from syncline.ledger import records
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit
 
 PAGE = 100

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from syncline.actor import actor
 from syncline.calls.context import WorkerContext
 from syncline.errors import Again, UnknownName
-from syncline.privacy import erase_queries
-from syncline.privacy.erase_queries import Erased
+from syncline.privacy import erase_person
+from syncline.privacy.erase_person import Erased
 from syncline.privacy.traces import Traces, person, traces
 
 
@@ -46,7 +46,7 @@ def erase(worker: WorkerContext, who: str, *, dry_run: bool) -> Erasure:
     def work(connection: Connection) -> Erasure:
         connection.execute(text("set local statement_timeout = 0"))  # it looks through everything
         places = sorted({one.place for one in _look(connection, who).records})
-        erase_queries.keep_others_out(connection, places)
+        erase_person.keep_others_out(connection, places)
         found = _look(connection, who)
         if found.at_work or found.unhandled:
             raise Again(
@@ -55,7 +55,7 @@ def erase(worker: WorkerContext, who: str, *, dry_run: bool) -> Erasure:
                 remedy="Run the command again in a minute; see: syncline status",
             )
         words = [secrets.token_hex(12) for _ in found.records]
-        return Erasure(found, erase_queries.erase(connection, found, words, by=by))
+        return Erasure(found, erase_person.erase(connection, found, words, by=by))
 
     return worker.ledger.run(work)
 

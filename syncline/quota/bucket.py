@@ -17,9 +17,9 @@ from uuid import uuid4
 from redis import Redis
 
 from syncline.errors import Refused
+from syncline.queues import Lane
 from syncline.quota.fairness import Fairness, queue_of
 from syncline.quota.keys import QuotaHint, QuotaKey
-from syncline.quota.lanes import Lane
 
 _ATTEMPTS = 3
 """Redis would have to be emptied between each two of our steps to need more."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from syncline.errors import Refused
+from syncline.queues import Lane
 from syncline.quota.keys import Limit
-from syncline.quota.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from redis import Redis
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 _SHORTEST = timedelta(milliseconds=1)
 """Redis counts a flag's life in milliseconds."""

@@ -17,7 +17,7 @@ from syncline.halo.entities.rows import read_row
 from syncline.halo.sql import readback
 from syncline.halo.sql.queries import Query, ask
 from syncline.money import minor_digits
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.transport import Permit
 
 MOST_TRIES = 5

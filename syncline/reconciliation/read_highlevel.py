@@ -29,7 +29,7 @@ from syncline.ingest.record import PARTIALS
 from syncline.ledger import records
 from syncline.mapping.document import Document
 from syncline.money import quantize
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation.rules import ROW
 from syncline.transport import Permit
 

@@ -25,7 +25,7 @@ from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.models import PageRecord
 from syncline.ledger import effects, records
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.reconciliation.rules import Cause

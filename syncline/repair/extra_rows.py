@@ -21,7 +21,7 @@ from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import list_rows
 from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow
 from syncline.ledger import effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy
 from syncline.sending.find import find

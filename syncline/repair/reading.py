@@ -14,7 +14,7 @@ from syncline.errors import Absent, Again, SynclineError
 from syncline.flows import payments, subscriptions
 from syncline.flows.flow import Difference
 from syncline.ledger import records
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending import inputs
 from syncline.transport import Permit
 

@@ -9,7 +9,7 @@ from syncline.calls.context import Line
 from syncline.engine.handlers import Handler, Works
 from syncline.engine.rounds import NextRun
 from syncline.fulfillments import ship
-from syncline.fulfillments import unknown_outcomes as ship_look_up
+from syncline.fulfillments import unknown_outcomes as unknown_shipments
 from syncline.halo_changes import reading
 from syncline.ingest import readings
 from syncline.sending import send as sending
@@ -31,7 +31,7 @@ HANDLERS: Mapping[str, Handler] = {
         name: Handler(_write, _look_up_written, may_work=target.may_work)
         for name, target in TARGETS.items()
     },
-    ship.TARGET: Handler(ship.ship, ship_look_up.look_up_shipments),
+    ship.TARGET: Handler(ship.ship, unknown_shipments.look_up_shipments),
 }
 """Target → how its deliveries are done, in the order in which the sweep asks for them: what is read
 first need not be written twice."""

@@ -12,7 +12,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.engine.rounds import NextRun
 from syncline.halo.capabilities import ArraySize
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 
 
 def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:

@@ -17,7 +17,7 @@ from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.halo.capabilities import ArraySize, Capabilities
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sending import batches, pace, prove, render
 from syncline.sending.decide import Write
 from syncline.sending.outcomes import Array

@@ -26,7 +26,7 @@ from syncline.halo.webhooks import registration as webhooks
 from syncline.halo_changes.installed_webhook import bound, remember_bound
 from syncline.ingest import pull_windows
 from syncline.ledger import capabilities, connections
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.webhooks import events
 from syncline.webhooks.events import Arrived
 

@@ -24,7 +24,7 @@ from syncline.halo.webhooks.authentication import InboundKey, InboundKeys
 from syncline.halo.webhooks.bindable import WANTED, BindableEvent
 from syncline.halo_changes.installed_webhook import bound, remember_bound
 from syncline.ledger import capabilities
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.webhooks.keys import inbound_keys, keep_inbound_keys
 
 PATH = "/webhooks/halo"

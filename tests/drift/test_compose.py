@@ -22,7 +22,7 @@ import yaml
 from typer.core import TyperGroup
 
 import celeryconfig
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.settings import PREFIX, Settings
 from tests.drift.container_files import (
     COMPOSE,

@@ -28,7 +28,7 @@ from syncline.mapping import parsing
 from syncline.mapping.options import CustomerOptions, OrderOptions
 from syncline.mapping.shapes import CUSTOM, FLOWS
 from syncline.mapping.transforms import TRANSFORMS
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.settings import PREFIX, Settings
 from workers.console.main import app as commands
 

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from syncline.calls.context import Nudge
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.quota.nudges import Nudges
 from tasks.nudging import LATER_EVERY, LONGEST_COUNTDOWN, flag, publish
 

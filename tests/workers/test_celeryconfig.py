@@ -13,7 +13,7 @@ from pydantic import SecretStr
 import celeryconfig
 from schedules.ticks import ticks
 from syncline.errors import Refused
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.settings import Settings
 from workers import flower, processes
 from workers.crews import CREWS, EVERYTHING

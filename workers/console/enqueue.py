@@ -13,7 +13,7 @@ from sqlalchemy import Connection as Database
 from syncline.actor import actor
 from syncline.errors import Again, Refused
 from syncline.ledger import connections, effects
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation.due import LAST, asked
 from syncline.runtime.registry import HANDLERS
 from syncline.terminal.context import command_context

@@ -22,7 +22,7 @@ from syncline.ledger import new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.shipped import default_document
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings

@@ -13,7 +13,7 @@ from syncline.calls.calls import halo_calls
 from syncline.errors import Refused
 from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import read_row, save_rows
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from tests.adopting import (

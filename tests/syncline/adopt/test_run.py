@@ -14,7 +14,7 @@ from syncline.calls.calls import halo_calls
 from syncline.errors import Absent, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import targets
 from tests import world as worlds_of

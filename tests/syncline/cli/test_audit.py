@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from syncline.audit import seal_queries
+from syncline.audit import sealing
 from syncline.ledger import records
 from syncline.ledger.records import NewVersion
 from syncline.settings import Settings
@@ -28,7 +28,7 @@ CONFIRMED = {"po_number": "HL-o1", "client_id": "5", "currency_code": "1", "tota
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seal_queries, "MARGIN", timedelta(0))
+    monkeypatch.setattr(sealing, "MARGIN", timedelta(0))
 
 
 def synced(scene: LedgerScene) -> None:

@@ -31,7 +31,7 @@ from syncline.highlevel.client import HighLevelClient
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.modes import HELD
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation import run as reconcile
 from syncline.reconciliation.due import period_of
 from syncline.runtime.pull_schedule import due_pulls

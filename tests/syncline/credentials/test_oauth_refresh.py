@@ -21,7 +21,7 @@ from syncline.credentials.stored import keep
 from syncline.errors import Again, BadCredentials, Refused, WrongPlace
 from syncline.highlevel.oauth import OAuthGrant
 from syncline.ledger import connections
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.config import COMPANY, LOCATION
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit

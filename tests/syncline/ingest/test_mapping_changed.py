@@ -15,7 +15,7 @@ from syncline.ingest.mapping_changed import request_again
 from syncline.ingest.pull import pull
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal
 from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small

@@ -14,9 +14,9 @@ from enum import Enum
 
 from redis import Redis
 
+from syncline.queues import Lane
 from syncline.quota.bucket import Quota, Spent
 from syncline.quota.keys import Limit, QuotaKey
-from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 DEADLINE = timedelta(seconds=4)

@@ -8,9 +8,9 @@ import pytest
 from redis import Redis
 
 from syncline.errors import Refused
+from syncline.queues import Lane
 from syncline.quota.bucket import Quota, QuotaGrant, Spent
 from syncline.quota.keys import Limit, QuotaHint, QuotaKey
-from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 SECOND = timedelta(seconds=1)

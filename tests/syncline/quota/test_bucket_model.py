@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from syncline.queues import Lane
 from syncline.quota.keys import Limit, QuotaKey
-from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 from tests.syncline.quota.judge import Ask, Fate, World
 

@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from syncline.errors import Refused
+from syncline.queues import Lane
 from syncline.quota.bucket import Quota, QuotaGrant
 from syncline.quota.fairness import Fairness
 from syncline.quota.keys import Limit, QuotaKey
-from syncline.quota.lanes import Lane
 from tests.syncline.quota.conftest import Clock
 
 SECOND = timedelta(seconds=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import Redis
 
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.quota.nudges import Nudges
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syncline.calls.calls import halo_calls
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, Only
 from syncline.repair import accept as accepting

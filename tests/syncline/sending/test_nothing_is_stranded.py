@@ -19,7 +19,7 @@ from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.sql.finding import LookupResult
 from syncline.ingest import pull, pull_windows, readings
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.runtime.registry import look_up as look_up_target
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess

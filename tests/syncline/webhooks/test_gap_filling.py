@@ -24,7 +24,7 @@ from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo_changes.installed_webhook import bound, remember_bound
 from syncline.ledger import new_connections
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks import events, gap_filling
 from syncline.webhooks.events import Arrived

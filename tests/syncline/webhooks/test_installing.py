@@ -17,7 +17,7 @@ from syncline.halo.webhooks import registration as webhooks
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo.webhooks.hints import ChangeHint, hints
 from syncline.halo_changes.installed_webhook import bound
-from syncline.quota.lanes import Lane
+from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks.installing import InstalledWebhook, _key, install, look, remove
 from syncline.webhooks.keys import inbound_keys

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from syncline.audit import anchor as anchoring
-from syncline.audit import chains, seal_queries
-from syncline.audit import seal as sealer
+from syncline.audit import chains, sealing
+from syncline.audit import seal_tick as sealer
 from syncline.audit.chains import Head
-from syncline.audit.seal import seal
+from syncline.audit.seal_tick import seal
 from syncline.audit.verify import Verified, verify
 from syncline.errors import Again, Refused, UnknownName
 from syncline.fingerprint import fingerprint
@@ -29,7 +29,7 @@ def world(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> World:
     """Six orders in line, and their log sealed and anchored."""
-    monkeypatch.setattr(seal_queries, "MARGIN", timedelta(0))
+    monkeypatch.setattr(sealing, "MARGIN", timedelta(0))
     monkeypatch.setattr(sealer, "PATIENCE", 0.1)
     small(sandbox, orders=6, customers=3, transactions=0, subscriptions=0)
     made = worlds(data=tmp_path)

@@ -11,10 +11,10 @@ import os
 from datetime import timedelta
 from functools import partial
 
-from syncline.audit import chains, seal_queries
+from syncline.audit import chains, sealing
 from syncline.audit.anchor import EVERY, anchor
 from syncline.audit.entries import SOURCES
-from syncline.audit.seal_queries import Horizon
+from syncline.audit.sealing import Horizon
 from syncline.calls.context import WorkerContext
 
 BATCH = 5000
@@ -37,7 +37,7 @@ def keep_log(worker: WorkerContext) -> None:
     """
     to_seal, to_anchor = worker.ledger.run(
         lambda connection: (
-            seal_queries.is_waiting(connection, SWEEP_EVERY),
+            sealing.is_waiting(connection, SWEEP_EVERY),
             chains.is_to_be_anchored(connection, EVERY),
         )
     )
@@ -56,14 +56,12 @@ def seal(worker: WorkerContext) -> int:
     for source in SOURCES:
         for _ in range(BATCHES):
             many = worker.ledger.run(
-                partial(seal_queries.seal, source=source, there=there, most=BATCH, salts=os.urandom)
+                partial(sealing.seal, source=source, there=there, most=BATCH, salts=os.urandom)
             )
             sealed += many or 0
             if many is None or many < BATCH:
                 break
-    late = worker.ledger.run(
-        lambda c: seal_queries.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY)
-    )
+    late = worker.ledger.run(lambda c: sealing.seal_stragglers(c, BATCH, os.urandom, SWEEP_EVERY))
     for entry in late:
         _log.warning(
             "The audit log's %s %s of %s was sealed late: a clock was set back, or it was added "
@@ -74,9 +72,9 @@ def seal(worker: WorkerContext) -> int:
 
 
 def _horizon(worker: WorkerContext) -> Horizon | None:
-    there = worker.ledger.run(seal_queries.horizon)
+    there = worker.ledger.run(sealing.horizon)
     give_up = worker.monotonic() + PATIENCE
-    while not worker.ledger.run(lambda c: seal_queries.is_past(c, there)):
+    while not worker.ledger.run(lambda c: sealing.is_past(c, there)):
         if worker.monotonic() > give_up:
             return None
         worker.sleep(_PAUSE)
