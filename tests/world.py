@@ -127,7 +127,7 @@ class World:
             windows = paging.windows(today - timedelta(days=days), today, today=today)
             request_windows(connection, link.id, kind, windows)
 
-    def drive(self, seconds: float = 20) -> None:
+    def drive(self, seconds: float = 90) -> None:
         """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
         give_up = time.monotonic() + seconds
         while self.open_deliveries() or self.open_pulls() or self.open_events():
