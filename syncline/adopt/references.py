@@ -23,11 +23,12 @@ from syncline.deliveries.pinned import Unwritten
 from syncline.engine.claim import Claim
 from syncline.engine.failures import ADOPTING, LOOKING_UP_ADOPTED
 from syncline.engine.rounds import NextRun
-from syncline.errors import Unmappable
+from syncline.errors import Again, Unmappable
 from syncline.flows import payments
 from syncline.flows.flow import Desired, Difference, Needs, external_link
 from syncline.halo.entities.resources import PAYMENT
 from syncline.halo.models import PaymentRow
+from syncline.ledger.connections import is_as
 from syncline.mapping.apply import apply as apply_mapping
 from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
@@ -172,6 +173,11 @@ def _write_all(line: Line, target: Target, progress: Progress, given: list[Lease
 
     while left := _unwritten(line, target).left:
         progress(what, total - left, total)
+        if not line.worker.ledger.run(lambda connection: is_as(connection, line.link)):
+            raise Again(
+                "The connection was changed by somebody while its rows were being adopted.",
+                remedy="Run the command again; what was adopted stays so.",
+            )
         pause = _round(line, target, claim, told)
         claim = pinned_rows
         if pause is None:

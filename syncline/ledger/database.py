@@ -21,6 +21,7 @@ FROZEN_MS = 15_000
 
 STATEMENT_TIMEOUT_MS = 60_000
 _TRIES = 6
+_NEW = "new"
 _RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 
 
@@ -50,20 +51,32 @@ def connect(url: str, *, connections: int = 20) -> Engine:
             "prepare_threshold": 2,
         },
     )
+    event.listen(engine, "connect", _note_new)
     event.listen(engine, "checkout", _refuse_closed)
     return engine
 
 
-def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+def _note_new(_connection: object, record: Any) -> None:
+    record.info[_NEW] = True
+
+
+def _refuse_closed(connection: Any, record: Any, _proxy: object) -> None:
     """Have the pool open another connection where the server has closed this one.
 
     A server that restarts says so on the socket, and while nothing is asked it says nothing else.
-    So a look at the socket tells it, without the round trip and the transaction of a ping.
+    So a look at the socket tells it, without the round trip and the transaction of a ping. A new
+    connection is not looked at: the pool tries twice, and what then ends is an outage like others.
     """
+    if record.info.pop(_NEW, False):
+        return
+    if connection.closed or _is_told_something(connection):
+        raise DisconnectionError
+
+
+def _is_told_something(connection: Any) -> bool:
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
-    if connection.closed or waiting.poll(0):
-        raise DisconnectionError
+    return bool(waiting.poll(0))
 
 
 def _dumps(document: Any) -> str:

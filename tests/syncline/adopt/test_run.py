@@ -11,7 +11,7 @@ import pytest
 from syncline.adopt.run import apply_survey, begin, survey
 from syncline.adopt.single_rows import ChosenRow, take
 from syncline.calls.calls import halo_calls
-from syncline.errors import Absent, MissingScope, Refused
+from syncline.errors import Absent, Again, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
 from syncline.queues import Lane
@@ -305,6 +305,22 @@ def test_whatever_goes_wrong_with_a_write_each_reference_comes_once_and_nothing_
         assert {key: after[row].get(key) for key in UNTOUCHED} == {
             key: before[row].get(key) for key in UNTOUCHED
         }
+
+
+def test_a_connection_that_is_changed_meanwhile_ends_its_adoption_with_the_reason(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=4, details=False)
+    sandbox.post("/plant", {"near_misses": 0})
+    world = standing(worlds, style="summary")
+    seen = surveyed(world)
+
+    def rehearse(*_: object) -> None:
+        world.do("update connection set state = 'rehearsing'")
+
+    with pytest.raises(Again, match="was changed by somebody"):
+        apply_survey(world.reopened(), seen, rehearse)
+    assert world.rows("select 1 from delivery where state in ('leased', 'sending')") == []
 
 
 @pytest.mark.parametrize("refused", ["save_rows", "read_row"])

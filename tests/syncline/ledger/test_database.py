@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
+from syncline.errors import Again
 from syncline.ledger.database import Ledger, connect
 
 
@@ -21,6 +24,16 @@ def test_a_connection_that_the_server_closed_at_rest_costs_nobody_a_failure(data
     finally:
         ours.engine.dispose()
         another.engine.dispose()
+
+
+def test_a_connection_that_was_closed_here_is_replaced(database: str) -> None:
+    ledger = Ledger(connect(database, connections=1))
+    with suppress(Again):  # its own transaction cannot be committed any more
+        ledger.run(lambda c: c.connection.driver_connection.close())  # type: ignore[union-attr]  # it is there
+    try:
+        assert ledger.run(lambda c: c.execute(text("select 1")).scalar_one()) == 1
+    finally:
+        ledger.engine.dispose()
 
 
 def test_a_transaction_costs_no_ping_before_it(database: str) -> None:
