@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
 from syncline.audit import sealing
 from syncline.calls.context import WorkerContext
+from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
@@ -24,7 +25,7 @@ from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
-from syncline.terminal.context import CommandContext, command_context
+from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
 from syncline.webhooks.status import EventStatus, events_table, read_events
 
@@ -84,28 +85,25 @@ def show_status(
     """
     if as_json and watch:
         raise Refused("--json prints one document, --watch never ends.", remedy="Use one of them.")
-    here = command_context(context)
-    with here.open() as worker:
+    with command_context(context).open() as worker:
         if watch:
-            _watch(here, worker, connection)
+            _watch(worker, connection)
         else:
-            found = _read(here, worker, connection)
+            found = _read(worker, connection)
             show(as_json, found, lambda: _render(found))
 
 
-def _watch(here: CommandContext, worker: WorkerContext, name: str | None) -> None:
+def _watch(worker: WorkerContext, name: str | None) -> None:
     try:
-        with Live(
-            _render(_read(here, worker, name)), console=console(), auto_refresh=False
-        ) as live:
+        with Live(_render(_read(worker, name)), console=console(), auto_refresh=False) as live:
             while True:
                 worker.sleep(_WATCH_SECONDS)
-                live.update(_render(_read(here, worker, name)), refresh=True)
+                live.update(_render(_read(worker, name)), refresh=True)
     except KeyboardInterrupt:
         return
 
 
-def _read(here: CommandContext, worker: WorkerContext, name: str | None) -> _Status:
+def _read(worker: WorkerContext, name: str | None) -> _Status:
     def work(
         connection: Connection,
     ) -> tuple[list[_Found], Secrets, list[WorkerStatus], list[OpenAlert], timedelta | None]:
@@ -135,7 +133,7 @@ def _read(here: CommandContext, worker: WorkerContext, name: str | None) -> _Sta
                 link.note,
                 kinds,
                 events,
-                [_quota(worker, key) for key in here.quota_keys(link)],
+                [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
             for link, kinds, events in found
         ],

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import WorkerContext
+from syncline.calls.quota_keys import highlevel_key
 from syncline.credentials.callback import listening
 from syncline.credentials.oauth_install import install
 from syncline.credentials.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
@@ -103,7 +104,7 @@ def highlevel(
         wizard = _Wizard(
             worker=worker,
             link=link,
-            counted=_in_turn(worker, link, here.quota_keys(link)[0]),
+            counted=_in_turn(worker, link, highlevel_key(link)),
             endpoint=OAuthEndpoint(
                 transport,
                 base_url=link.highlevel_url,

@@ -11,8 +11,6 @@ import typer
 
 if TYPE_CHECKING:  # to say what a command works with, nothing of it needs to be there
     from syncline.calls.context import WorkerContext
-    from syncline.ledger.connections import Link
-    from syncline.quota.keys import QuotaKey
     from syncline.settings import Settings
 
 
@@ -23,12 +21,10 @@ class CommandContext:
     Attributes:
         settings: reads the settings.
         open: the context to work in, for the length of a block, over running servers.
-        quota_keys: the keys of HighLevel and of Halo that a connection uses.
     """
 
     settings: Callable[[], Settings]
     open: Callable[[], AbstractContextManager[WorkerContext]]
-    quota_keys: Callable[[Link], tuple[QuotaKey, QuotaKey]]
 
 
 def command_context(context: typer.Context) -> CommandContext:

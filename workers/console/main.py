@@ -23,8 +23,6 @@ from syncline.terminal.messages import complain
 
 if TYPE_CHECKING:  # a command imports these when it needs them
     from syncline.calls.context import WorkerContext
-    from syncline.ledger.connections import Link
-    from syncline.quota.keys import QuotaKey
     from syncline.settings import Settings
 
 COMMANDS: Mapping[str, LazyCommand] = {
@@ -165,7 +163,7 @@ def begin(context: typer.Context) -> None:
 
 def this_installation() -> CommandContext:
     """The installation that the environment describes; nothing is imported before it is used."""
-    return CommandContext(settings=_settings, open=_open, quota_keys=_quota_keys)
+    return CommandContext(settings=_settings, open=_open)
 
 
 def _settings() -> Settings:
@@ -178,12 +176,6 @@ def _open() -> AbstractContextManager[WorkerContext]:
     from workers.console.opening import opened_here  # noqa: PLC0415 - as above
 
     return opened_here()
-
-
-def _quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
-    from workers.console.opening import quota_keys  # noqa: PLC0415 - as above
-
-    return quota_keys(link)
 
 
 def main() -> None:

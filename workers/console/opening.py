@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from redis.exceptions import RedisError
 
 from syncline.calls.context import Nudge, WorkerContext
-from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.errors import Again
-from syncline.ledger.connections import Link
 from syncline.ledger.migrate import is_made, upgrade
-from syncline.quota.keys import QuotaKey
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from workers.context import make_context
@@ -31,11 +28,6 @@ def opened_here() -> Iterator[WorkerContext]:
     configure(settings)
     with opened(settings) as worker:
         yield worker
-
-
-def quota_keys(link: Link) -> tuple[QuotaKey, QuotaKey]:
-    """The keys that the calls of a connection are counted under."""
-    return highlevel_key(link), halo_key(link)
 
 
 @contextmanager

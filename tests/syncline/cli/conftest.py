@@ -67,7 +67,6 @@ def runner(settings: Settings) -> Run:
     commanded = CommandContext(
         settings=lambda: settings,
         open=lambda: opening.opened(settings),
-        quota_keys=opening.quota_keys,
     )
 
     def command(*arguments: str, typed: str | None = None) -> Result:

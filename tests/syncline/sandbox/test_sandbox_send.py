@@ -43,7 +43,6 @@ def run(settings: Settings) -> Run:
     commanded = CommandContext(
         settings=lambda: settings,
         open=lambda: opening.opened(settings),
-        quota_keys=opening.quota_keys,
     )
 
     def run(*words: str) -> Result:
