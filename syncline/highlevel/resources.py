@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
-from syncline.highlevel.answers import LOOK_UP
 from syncline.highlevel.models import Part, reasons
+from syncline.strangers import LOOK_UP
 from syncline.transport import Permit
 
 SomePart = TypeVar("SomePart", bound=Part)
+
+_OK = 200
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -72,7 +74,7 @@ def read_made(model: type[SomePart], found: object, what: str) -> SomePart:
     try:
         return read_part(model, found, what)
     except Unreadable as error:
-        raise Doubtful(error.what, remedy=LOOK_UP) from None
+        raise Doubtful(error.what, remedy=LOOK_UP, status=_OK) from None
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Departure
-from syncline.engine.failures import Refusal
-from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
+from syncline.engine.failures import TROUBLED, Refusal, Refusals
+from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.capabilities import ArraySize, Capabilities
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
@@ -34,6 +34,11 @@ from syncline.sending.outcomes import (
 )
 from syncline.sending.targets import Target
 from syncline.transport import Permit
+
+
+def operation(target: Target) -> str:
+    """The calls that write such rows, as call rows name them."""
+    return f"POST {target.path}"
 
 
 def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
@@ -80,7 +85,7 @@ def write(
         Refused: the other side lets nobody in.
     """
     began = line.worker.monotonic()
-    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in batch]
+    planned = [Planned(operation(target), len(array.writes)) for array in batch]
 
     departures = [
         Departure(one.lease, token, one.projection)
@@ -113,8 +118,10 @@ def write(
         raise
     _learn(line, target, results)
     for result in results:
-        if result.error is not None and result.refusal not in {None, Refusal.PARK}:
+        if result.error is not None and result.refusal in {Refusal.STOP, Refusal.REST}:
             raise result.error
+        if result.error is not None and result.refusal is Refusal.LATER:
+            raise Again(result.error.what, after=TROUBLED)
     return confirmed
 
 
@@ -129,8 +136,9 @@ def _finish(
     """Write what became of a batch, in one transaction that outlasts a restart of PostgreSQL."""
     rest = settle_times(line, target, known)
     known = currencies.with_fresh_rates(line, known, made(sent, outcomes, target))
+    refusals = Refusals(line, target.on_refused)
     results = [
-        judge(line, target, known, array, outcome)
+        judge(line, target, known, array, outcome, refusals)
         for array, outcome in zip(sent, outcomes, strict=True)
     ]
 

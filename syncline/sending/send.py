@@ -116,7 +116,7 @@ def _deliver(
     more = sender.calls_in and len(leases) == sender.most
     pending = batches.arrays(writes, known.array_size(target.name))
     while pending:
-        tokens = api.tokens(len(pending))
+        tokens = api.tokens(len(pending), batches.operation(target))
         if more:
             line.worker.announce([Nudge(line.link.name, "send", target.name)])
             more = False
@@ -158,7 +158,9 @@ def _prove_first(
                 return NextRun.later(TROUBLED)
             _release(line.worker, [first.lease], _SOON, None)
             return NextRun.later(_SOON)
-        confirmed = _batch(line, target, api, known, api.tokens(1), [Array((first,))])
+        confirmed = _batch(
+            line, target, api, known, api.tokens(1, batches.operation(target)), [Array((first,))]
+        )
         if confirmed:
             made_id = confirmed[0].target_id or ""
             way = prove.prove(line, target, api, first.reference, made_id)
