@@ -77,7 +77,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _leave_out_other_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave variants for a soak to it, and let it run only what is left to chance."""
     soaks = config.getoption("soak")
-    wanted, left_out = [], []
+    wanted: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         is_for_a_soak = item.get_closest_marker("soak") is not None
         is_a_promise = item.path.parent.name == "promises"
