@@ -26,6 +26,7 @@ from syncline.errors import (
     Unreachable,
     WrongPlace,
 )
+from syncline.halo.address import tenant_address
 from syncline.halo.answers import listing
 from syncline.halo.auth import Token, TokenEndpoint
 from syncline.halo.entities.currencies import currency_ids, currency_rates
@@ -272,7 +273,7 @@ def _token_endpoint(line: Line, transport: Transport) -> TokenEndpoint:
         )
     return TokenEndpoint(
         transport,
-        base_url=link.halo_url.rstrip("/").removesuffix("/api"),
+        base_url=tenant_address(link.halo_url),
         tenant=link.tenant_key,
         client_id=link.client_id,
         client_secret=secret,

@@ -37,7 +37,7 @@ def save_rows(
     path = resource.path
     received = client.post(path, [resource.outgoing(body) for body in bodies], permit)
     try:
-        return resource.model.all_of(elements(received.document))
+        return resource.model.all_of(elements(received.document, resource.list_key))
     except Unreadable as error:
         raise Doubtful(
             f"Halo took POST {path}, but what it saved cannot be read: {error.what}",
@@ -81,7 +81,7 @@ def read_row(client: HaloClient, permit: Permit, resource: Resource[Row], row_id
         )
     path = f"{resource.path}/{row_id}"
     received = client.get(path, {"includedetails": "true"}, permit)
-    found = elements(received.document)
+    found = elements(received.document, resource.list_key)
     if len(found) != 1:
         raise Unreadable(f"Halo answered with {len(found)} rows for {path}.")
     return resource.model.of(found[0])
