@@ -10,7 +10,7 @@ from typing import Any
 
 import httpcore
 
-from syncline.calls import capabilities
+from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.connections.scope_checks import CheckResult, halo_scopes, highlevel_scopes
@@ -237,7 +237,7 @@ def _halo(line: Line, endpoint: TokenEndpoint, granted: list[Token]) -> Iterator
         "Halo: SQL through reports",
         "POST /Report",
         lambda permit: run_sql(line.halo, permit, _CLIENTS),
-        lambda _: "works: many rows are found in one call",
+        lambda _: _reports_run(line),
         needed=False,
     )
 
@@ -256,6 +256,11 @@ def _first_page(line: Line, path: str, permit: Permit) -> int | None:
     """How many rows a list has, where Halo tells it."""
     params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     return listing(line.halo.get(path, params, permit).document).record_count
+
+
+def _reports_run(line: Line) -> str:
+    halo_queries.let_reports_be_asked(line)
+    return "works: many rows are found in one call"
 
 
 def _token_endpoint(line: Line, transport: Transport) -> TokenEndpoint:

@@ -48,6 +48,14 @@ def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
     return found.first() is not None
 
 
+def state_of(connection: Connection, delivery_id: int) -> str | None:
+    """How a delivery stands; None where it is not there any more."""
+    found = connection.execute(
+        text("select state from delivery where id = :id"), {"id": delivery_id}
+    )
+    return found.scalar_one_or_none()
+
+
 def count_due(connection: Connection, connection_id: int, target: str, most: int) -> int:
     """Deliveries to a target that are due now, counted up to `most`."""
     found = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from syncline.halo.capabilities import Capabilities
@@ -87,7 +88,9 @@ class DryRunPlan:
     minutes: float
 
 
-def calls(target: Target, known: Capabilities, writes: Iterable[Write]) -> Iterator[Call]:
+def calls(
+    target: Target, known: Capabilities, writes: Iterable[Write], now: datetime
+) -> Iterator[Call]:
     """The calls that writes would leave in, as a tenant takes them: ever larger arrays.
 
     The first one of a kind that was never found again leaves alone.
@@ -99,11 +102,12 @@ def calls(target: Target, known: Capabilities, writes: Iterable[Write]) -> Itera
         return size.next() if is_proved else 1
 
     for array in batches.cut(writes, most):
-        size, is_proved = size.matched(len(array.writes)), True
+        many = len(array.writes)
+        size, is_proved = size.came(many, many, now), True
         yield Call(
             target.name,
             "POST",
             f"/api{target.path}",
             tuple(write.reference for write in array.writes),
-            [target.resource.outgoing(write.body) for write in array.writes],
+            [target.resource.outgoing(write.body, known.line_spelling) for write in array.writes],
         )

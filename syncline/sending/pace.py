@@ -11,7 +11,7 @@ from __future__ import annotations
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.engine.rounds import NextRun
-from syncline.halo.capabilities import ArraySize
+from syncline.halo.array_size import ArraySize
 from syncline.queues import Lane
 
 
