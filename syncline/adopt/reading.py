@@ -30,7 +30,7 @@ from syncline.ingest.pull import pull
 from syncline.ingest.record import record
 from syncline.money import decimal, minor_digits
 from syncline.queues import Lane
-from syncline.sending import currencies
+from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
 Progress = Callable[[str, int, int], None]

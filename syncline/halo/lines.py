@@ -8,7 +8,7 @@ the lines of quotes; `qty_order` is an invoice's, and `total_tax` the only tax t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 Spelling = Literal["order", "quote", "shown"]
@@ -16,6 +16,9 @@ Spelling = Literal["order", "quote", "shown"]
 
 SPELLINGS: tuple[Spelling, ...] = get_args(Spelling)
 """All of them, the likeliest first; a round trip finds out which one a tenant takes."""
+
+LinesOf = Literal["", "order", "invoice"]
+"""Whose names the lines of a row have; "" where it has no lines of ours."""
 
 _INVOICES = {
     "name": "item_shortdescription",
@@ -37,38 +40,43 @@ _INSTEAD = {"quantity": ("qty_order",), "tax": ("total_tax", "tax_amount")}
 _OURS = {halos: ours for ours, halos in _INVOICES.items()}
 
 
-def invoice_to_halo(element: Mapping[str, Any]) -> dict[str, Any]:
-    """An invoice to post, its lines in Halo's words."""
-    return _translated(element, _INVOICES)
+def to_halo(
+    element: Mapping[str, Any], kind: LinesOf, spelling: Spelling = SPELLINGS[0]
+) -> dict[str, Any]:
+    """An element to post, its lines in the words that the tenant takes.
 
-
-def order_to_halo(element: Mapping[str, Any], spelling: Spelling) -> dict[str, Any]:
-    """An order to post, its lines under the names that the tenant takes."""
-    return _translated(element, _ORDERS[spelling])
-
-
-def invoice_from_halo(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Halo's invoice with its lines in ours; what has no other name stays as it is.
-
-    A row that is translated already stays the same.
+    Args:
+        element: with lines in our words.
+        kind: whose lines they are.
+        spelling: under which names the tenant takes those of orders.
     """
-    return _translated(row, _OURS)
+    names = {"order": _ORDERS[spelling], "invoice": _INVOICES, "": {}}
+    return _with_lines(element, lambda line: _renamed(line, names[kind]))
 
 
-def order_from_halo(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Halo's order, its lines with quantity and tax under our names wherever the tenant shows them.
+def from_halo(row: Mapping[str, Any], kind: LinesOf) -> dict[str, Any]:
+    """Halo's row with its lines in our words; what has no other name stays as it is.
 
-    What it does not show is not there; a row that is translated already stays the same.
+    Of an order, quantity and tax are found wherever the tenant shows them. What it does not show is
+    not there; a row that is translated already stays the same.
     """
+    if kind == "order":
+        return _with_lines(row, _found)
+    names = _OURS if kind == "invoice" else {}
+    return _with_lines(row, lambda line: _renamed(line, names))
+
+
+def _with_lines(
+    row: Mapping[str, Any], told: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> dict[str, Any]:
     lines = row.get("lines")
     if not isinstance(lines, list):
         return dict(row)
-    return {**row, "lines": [_found(line) for line in lines]}
+    said = [told(line) if isinstance(line, Mapping) else line for line in lines]
+    return {**row, "lines": said}
 
 
-def _found(line: Any) -> Any:
-    if not isinstance(line, Mapping):
-        return line
+def _found(line: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for ours, others in _INSTEAD.items():
         shown = (line[name] for name in (ours, *others) if line.get(name) is not None)
@@ -78,16 +86,7 @@ def _found(line: Any) -> Any:
     return {**line, **found}
 
 
-def _translated(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    lines = row.get("lines")
-    if not isinstance(lines, list):
-        return dict(row)
-    return {**row, "lines": [_renamed(line, names) for line in lines]}
-
-
-def _renamed(line: Any, names: Mapping[str, str]) -> Any:
-    if not isinstance(line, Mapping):
-        return line
+def _renamed(line: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     # Halo's invoice lines know some of our names too, for something else: the translated one wins.
     kept = {key: value for key, value in line.items() if key not in names}
     return kept | {names[key]: value for key, value in line.items() if key in names}

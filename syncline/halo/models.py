@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from syncline.errors import Unreadable
-from syncline.halo.lines import invoice_from_halo, order_from_halo
+from syncline.halo.lines import from_halo
 
 
 def _text(value: Any) -> str:
@@ -146,7 +146,7 @@ class HaloOrderRow(HaloRow):
         Raises:
             Unreadable: if it has no id.
         """
-        return super().of(order_from_halo(row))
+        return super().of(from_halo(row, "order"))
 
 
 class InvoiceRow(HaloRow):
@@ -176,7 +176,7 @@ class InvoiceRow(HaloRow):
         Raises:
             Unreadable: if it has no id.
         """
-        return super().of(invoice_from_halo(row))
+        return super().of(from_halo(row, "invoice"))
 
 
 class RecurringRow(InvoiceRow):

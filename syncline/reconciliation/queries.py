@@ -140,15 +140,8 @@ def leave(connection: Connection, run_id: int, owner: UUID, after: timedelta, wh
 
 def stands_still(connection: Connection, run_id: int, since: timedelta) -> bool:
     """Whether a run came no further for so long."""
-    found = connection.execute(
-        text(
-            """
-            select clock_timestamp() - advanced_at > make_interval(secs => :since)
-            from reconciliation where id = :id
-            """
-        ),
-        {"id": run_id, "since": since.total_seconds()},
-    )
+    stands = "select clock_timestamp() - advanced_at > :since from reconciliation where id = :id"
+    found = connection.execute(text(stands), {"id": run_id, "since": since})
     return bool(found.scalar_one())
 
 

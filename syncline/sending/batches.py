@@ -23,7 +23,7 @@ from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
-from syncline.sending import currencies, round_trips
+from syncline.sending import round_trips
 from syncline.sending.completing import complete
 from syncline.sending.decide import Write
 from syncline.sending.outcomes import (
@@ -37,6 +37,7 @@ from syncline.sending.outcomes import (
     settle_times,
 )
 from syncline.sending.targets import Target
+from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
 

@@ -6,33 +6,17 @@ sent, and not what is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
-from syncline.errors import (
-    Absent,
-    MissingScope,
-    Rejected,
-    SynclineError,
-    Unmappable,
-    Unreadable,
-)
+from syncline.errors import SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
-from syncline.transport import Permit
-
-if TYPE_CHECKING:  # a target says how its rows are completed
-    from syncline.sending.decide import Write
-    from syncline.sending.targets import Target
-
-Row = HaloRow | SynclineError
-"""A row that was read, or why it could not be."""
-
-NOT_SHOWN = (Absent, MissingScope, Rejected, Unreadable)
-"""How a tenant says that it does not show a row in the way that was tried."""
+from syncline.sending.decide import Write
+from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +63,7 @@ def complete(
     }
     if not wanted:
         return Shown(came)
-    read = target.completes(line, api, target, wanted)
+    read = target.completes(line, api, target.resource, wanted)
     rows = {key: row for key, row in read.items() if isinstance(row, HaloRow)}
     return Shown(
         rows={**came, **rows},
@@ -88,26 +72,6 @@ def complete(
         ),
         unfit={key: row for key, row in read.items() if isinstance(row, Unmappable)},
     )
-
-
-def by_id(line: Line, api: ApiCalls, target: Target, rows: Mapping[int, HaloRow]) -> dict[int, Row]:
-    """Rows read by their ids, side by side, as far as there is quota; the others are left out."""
-    left, found = list(rows), dict[int, Row]()
-    while left:
-        makes = [_reader(line, target, rows[key].id) for key in left]
-        try:
-            outcomes = api.read_many([f"GET {target.path}/id"] * len(makes), makes)
-        except SynclineError:
-            break  # they stay in doubt, and are looked up in their turn
-        for key, outcome in zip(left, outcomes, strict=False):
-            row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-            found[key] = row if outcome.error is None else outcome.error
-        left = left[len(outcomes) :]
-    return found
-
-
-def _reader(line: Line, target: Target, row_id: int) -> Callable[[Permit], HaloRow]:
-    return lambda permit: target.reads(line.halo, permit, row_id)
 
 
 def read_lines(
@@ -125,7 +89,7 @@ def read_lines(
         and "lines" in write.body
         and "lines" not in (write.lease.target_meta or {})
     }
-    read = by_id(line, api, target, blind)
+    read = by_id(line, api, target.resource, blind)
     if len(read) < len(blind):
         raise NoQuota(f"The quota is used up before all {target.name}s were read.")
     for one in read.values():

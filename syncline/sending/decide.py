@@ -23,9 +23,9 @@ from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.mapping.document import Document
 from syncline.sending.bodies import Inputs
-from syncline.sending.completing import Row
 from syncline.sending.inputs import RenderInput, currency_of, load, resolve
 from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import Row
 
 _OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
 """Flows whose records are in live or in test mode; customers follow them."""

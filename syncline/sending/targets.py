@@ -14,7 +14,6 @@ from syncline.deliveries import leased
 from syncline.deliveries.leases import Confirmation, Lease
 from syncline.engine.failures import OnRefused, always_stop
 from syncline.engine.handlers import Works
-from syncline.errors import SynclineError
 from syncline.flows import customers, projections
 from syncline.flows import orders as order_flow
 from syncline.flows import payments as money_flow
@@ -35,20 +34,19 @@ from syncline.halo.lines import Spelling
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
-from syncline.sending import bodies, currencies
+from syncline.sending import bodies
 from syncline.sending.bodies import FindNeeds, Render
-from syncline.sending.completing import by_id
 from syncline.sending.inputs import RenderInput
-from syncline.sending.sites import with_sites
+from syncline.sending.tenant import currencies
+from syncline.sending.tenant.by_id import Row, by_id
+from syncline.sending.tenant.sites import with_sites
 from syncline.transport import Permit
 
 _LINES = "lines"
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Ask = Callable[[Line, Capabilities, Collection[str]], Capabilities]
-Complete = Callable[
-    [Line, ApiCalls, "Target", Mapping[int, HaloRow]], dict[int, HaloRow | SynclineError]
-]
+Complete = Callable[[Line, ApiCalls, AnyResource, Mapping[int, HaloRow]], dict[int, Row]]
 Learn = Callable[[Connection, Sequence[Confirmation]], object]
 
 
@@ -68,7 +66,7 @@ class Target:
         renders: what Halo shall hold.
         asks: (line, what is known, currencies) → what is known of the tenant after it was
             asked for what rendering needs and does not know yet.
-        completes: (line, way out, target, rows by delivery) → the rows with what their answers
+        completes: (line, way out, resource, rows by delivery) → the rows with what their answers
             left out, or why that cannot be had; one that could not be asked for is left out.
         reads_back: whether the first of them are read back whole before others are written.
         learns: what becomes of deliveries whose rows were looked up and do not hold what was sent.

@@ -34,10 +34,10 @@ from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
 from syncline.sending import inputs
-from syncline.sending.completing import by_id
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
 
 MOST = 100
@@ -280,7 +280,7 @@ def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
     target = seek.target
     if target.is_whole(row) or target.completes is by_id:
         return row
-    told = target.completes(seek.line, seek.api, target, {0: HaloRow.of(row)}).get(0)
+    told = target.completes(seek.line, seek.api, target.resource, {0: HaloRow.of(row)}).get(0)
     if isinstance(told, Unmappable):
         raise told
     return told.raw if isinstance(told, HaloRow) else row

@@ -12,18 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.tables import LineTable, Table
-from syncline.halo.lines import (
-    SPELLINGS,
-    Spelling,
-    invoice_from_halo,
-    invoice_to_halo,
-    order_from_halo,
-    order_to_halo,
-)
+from syncline.halo.lines import SPELLINGS, LinesOf, Spelling, from_halo, to_halo
 from syncline.halo.matching import WITHOUT_CASE
 from syncline.halo.models import (
     ClientRow,
@@ -92,7 +85,7 @@ class Resource(Generic[Row_co]):
     filters: Mapping[str, str] = field(default_factory=dict)
     order: str = "id"
     changed: str = ""
-    lined: Literal["", "order", "invoice"] = ""
+    lined: LinesOf = ""
     within: str = ""
     search: Search = field(default_factory=Search)
     links: int | None = None
@@ -131,15 +124,11 @@ class Resource(Generic[Row_co]):
         self, element: Mapping[str, Any], spelling: Spelling = SPELLINGS[0]
     ) -> dict[str, Any]:
         """An element to post, its lines in the words that the tenant takes."""
-        if self.lined == "order":
-            return order_to_halo(element, spelling)
-        return invoice_to_halo(element) if self.lined == "invoice" else dict(element)
+        return to_halo(element, self.lined, spelling)
 
     def incoming(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of Halo with its lines in the words of sales orders."""
-        if self.lined == "order":
-            return order_from_halo(row)
-        return invoice_from_halo(row) if self.lined == "invoice" else dict(row)
+        return from_halo(row, self.lined)
 
 
 AnyResource = Resource[HaloRow]

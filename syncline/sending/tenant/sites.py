@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.errors import SynclineError, Unmappable
-from syncline.halo.entities.resources import SITE
+from syncline.halo.entities.resources import SITE, AnyResource
 from syncline.halo.entities.rows import next_page, save_row
 from syncline.halo.models import HaloRow, SiteRow
 from syncline.halo.paging import PageWalk
 from syncline.ledger import effects
-from syncline.sending.completing import NOT_SHOWN, Row
-
-if TYPE_CHECKING:  # a target says how its rows are completed
-    from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import NOT_SHOWN, Row
 
 NAME = "Main"
 """What a site is called that we make: as Halo calls that which it makes itself."""
@@ -33,7 +29,7 @@ _FLOW = "customers"
 
 
 def with_sites(
-    line: Line, api: ApiCalls, _target: Target, clients: Mapping[int, HaloRow]
+    line: Line, api: ApiCalls, _resource: AnyResource, clients: Mapping[int, HaloRow]
 ) -> dict[int, Row]:
     """Clients with their main sites, by the number of the delivery.
 
