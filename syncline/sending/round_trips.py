@@ -15,7 +15,7 @@ from dataclasses import replace
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
-from syncline.deliveries.leases import Confirmation
+from syncline.deliveries.delivery import Confirmation
 from syncline.deliveries.states import State
 from syncline.flows.flow import Difference
 from syncline.halo.capabilities import ROW, Capabilities, Mismatch, RoundTrip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from syncline.engine.rounds import NextRun
-from syncline.halo.capabilities import ArraySize
+from syncline.halo.array_size import ArraySize
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
 from tests.world import NAME, Worlds, small
