@@ -74,6 +74,30 @@ def count_due(connection: Connection, connection_id: int, target: str, most: int
     return int(found.scalar_one())
 
 
+def more_to_come(connection: Connection, connection_id: int, target: str) -> bool:
+    """Whether deliveries to a target will be due soon that are not yet.
+
+    Something is being read that may ask for them, or they wait for others.
+    """
+    found = connection.execute(
+        text(
+            """
+            select exists (select 1 from pull
+                           where connection_id = :connection_id and state = 'running')
+                or exists (select 1 from delivery
+                           where connection_id = :connection_id and flow = 'details'
+                             and state in ('due', 'leased'))
+                or exists (select 1 from delivery
+                           where connection_id = :connection_id and target = :target
+                             and flow in ('customers', 'orders', 'payments', 'subscriptions')
+                             and state = 'waiting')
+            """
+        ),
+        {"connection_id": connection_id, "target": target},
+    )
+    return bool(found.scalar_one())
+
+
 def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
     """How the deliveries of a connection stand, by target; those that are done are left out."""
     found = connection.execute(

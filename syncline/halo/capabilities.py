@@ -141,11 +141,18 @@ class Capabilities:
 
     def round_trip(self, target: str) -> RoundTrip:
         """What rows of a target showed when they were read back whole."""
-        value = self._value(f"round_trip.{target}")
+        value = self._value(f"{_ROUND_TRIP}{target}")
         failed = value.get("failed")
         if failed is not None:
             failed = Mismatch(**{**failed, "traits": tuple(failed.get("traits", ()))})
         return RoundTrip(frozenset(value.get("traits", ())), failed)
+
+    @property
+    def read_back(self) -> list[str]:
+        """The targets of which a row was read back."""
+        return [
+            name.removeprefix(_ROUND_TRIP) for name in self.by_name if name.startswith(_ROUND_TRIP)
+        ]
 
     @property
     def line_spelling(self) -> Spelling:
@@ -243,7 +250,7 @@ class Capabilities:
         """The same with what a row showed that was read back."""
         failed = None if seen.failed is None else asdict(seen.failed)
         value = {"traits": sorted(seen.traits), "failed": failed}
-        return self._with(f"round_trip.{target}", value, found_at, how)
+        return self._with(f"{_ROUND_TRIP}{target}", value, found_at, how)
 
     def with_line_spelling(
         self, spelling: Spelling, *, found_at: datetime, how: str
@@ -298,6 +305,7 @@ class Capabilities:
 
 _ARRAYS = "array_size."
 _REPORTS = "reports_refused"
+_ROUND_TRIP = "round_trip."
 
 
 def _array_size(value: Mapping[str, Any]) -> ArraySize:
