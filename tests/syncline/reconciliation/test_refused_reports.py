@@ -1,4 +1,4 @@
-"""A refused report is a way that is not there: lists are read, and a run ends or says why it waits."""
+"""A refused report is a way that is not there: lists are read, and a run ends or says its want."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from syncline.reconciliation.due import period_of
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.run import advance, begin
 from syncline.sandbox.process import SandboxProcess
-from tests.syncline.sending.test_odd_tenants import operations
+from tests.tenants import operations
 from tests.world import NAME, World, Worlds, small
 
 PACED = (300, 300)

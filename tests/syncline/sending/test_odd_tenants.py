@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,10 +12,9 @@ from syncline.ingest.record import record
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.tenant import sites
 from tests.from_halo import last_call
+from tests.tenants import brought_over, operations, parked
 from tests.variants import in_turn
 from tests.world import NAME, World, Worlds, small
-
-KINDS = ("order", "transaction", "subscription")
 
 DIALS: dict[str, dict[str, Any]] = {
     "published": {"halo_shape": "published"},
@@ -29,30 +27,11 @@ DIALS: dict[str, dict[str, Any]] = {
 }
 
 
-def synced(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
-    """A world that brought a small shop over."""
-    small(sandbox, **{"money": True, "transactions": 12, **config})
-    world = worlds()
-    for kind in KINDS:
-        world.pull(kind)
-    world.drive()
-    return world
-
-
-def operations(sandbox: SandboxProcess, after: int = 0) -> Counter[str]:
-    """How many calls came to Halo, by operation."""
-    return Counter(call["operation"] for call in sandbox.calls("halo", after))
-
-
-def parked(world: World) -> list[Any]:
-    return world.rows("select target, reason, field from delivery where state = 'parked'")
-
-
 @pytest.mark.parametrize(("dial", "profile"), in_turn(DIALS))
 def test_all_is_in_line_at_a_tenant_of_another_kind(
     worlds: Worlds, sandbox: SandboxProcess, dial: str, profile: str
 ) -> None:
-    world = synced(worlds, sandbox, profile=profile, **DIALS[dial])
+    world = brought_over(worlds, sandbox, profile=profile, **DIALS[dial])
     assert parked(world) == []
     assert sandbox.audit()["clean"]
     known = capabilities.known(world.worker.open_line(NAME))
@@ -67,7 +46,7 @@ def test_all_is_in_line_at_a_tenant_of_another_kind(
 def test_what_an_answer_leaves_out_costs_little_once_the_first_rows_were_read_back(
     worlds: Worlds, sandbox: SandboxProcess, dial: str
 ) -> None:
-    world = synced(worlds, sandbox, orders=40, **DIALS[dial])
+    world = brought_over(worlds, sandbox, orders=40, **DIALS[dial])
     assert operations(sandbox)["GET /SalesOrder/{id}"] <= 6
     before = last_call(sandbox)
     sandbox.change_orders(1, fields="amount")

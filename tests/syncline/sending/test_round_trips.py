@@ -14,7 +14,7 @@ from syncline.halo.entities.rows import read_row
 from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.tenant import by_id
-from tests.syncline.sending.test_odd_tenants import operations, parked, synced
+from tests.tenants import brought_over, operations, parked
 from tests.world import NAME, World, Worlds, small
 
 UNKNOWN = {"quantity": "quantity_unheard", "tax": "tax_unheard"}
@@ -75,7 +75,7 @@ def test_once_a_person_has_put_it_right_the_kind_goes_on(
 def test_the_first_of_a_kind_is_alone_until_it_was_read_back(
     worlds: Worlds, sandbox: SandboxProcess, target: str
 ) -> None:
-    world = synced(worlds, sandbox, currencies=("USD",))
+    world = brought_over(worlds, sandbox, currencies=("USD",))
     path = {"order": "/SalesOrder", "invoice": "/Invoice", "payment": "/InvoicePayment"}[target]
     wrote, read = f"POST {path}", f"GET {path}/{{id}}"
     made = [call for call in sandbox.calls("halo") if call["operation"] in {wrote, read}]
