@@ -46,7 +46,7 @@ def fitted(
 
 def units(text: str) -> int:
     """The length of a text as SQL Server counts it: in UTF-16 units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, most: int) -> str:

@@ -105,7 +105,9 @@ def net_of(line: Mapping[str, Any], currency: str) -> Decimal:
 
 
 def quantity_of(line: Mapping[str, Any], currency: str) -> Decimal | None:
-    """How many a line is of: as it says, else as its net and its price tell; None where neither.
+    """How many a line is of: as it says, else the whole number that its net and price tell.
+
+    None where neither tells it.
 
     Raises:
         Unmappable: if its numbers are none.
@@ -116,9 +118,8 @@ def quantity_of(line: Mapping[str, Any], currency: str) -> Decimal | None:
     if not price:
         return None
     nearest = (net / price).to_integral_value()
-    if quantize(nearest * price, currency) == quantize(net, currency):
-        return nearest
-    return (net / price).quantize(_ONE.scaleb(-PRICE_DIGITS))
+    tells = quantize(nearest * price, currency) == quantize(net, currency)
+    return nearest if tells else None
 
 
 def is_nothing(line: Mapping[str, Any]) -> bool:

@@ -30,7 +30,7 @@ LOOKS_AGAIN = timedelta(seconds=2)
 """How soon it is looked again whether an array is full by now."""
 
 
-def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
+def hold_back(line: Line, target: str, size: ArraySize, *, waits: bool = True) -> NextRun | None:
     """When to look again, for more rows or since none is due; None to send at once.
 
     Args:
@@ -38,11 +38,12 @@ def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
         target: what is to be written.
         size: how many elements the target takes; one that is not proved is tried in turn too,
             so that senders do not all try it before the first has learnt from it.
+        waits: whether it may wait for company; what tells people of troubles does not.
     """
     found, more = line.worker.ledger.run(
         lambda connection: (
             outstanding.count_due(connection, line.link.id, target, size.next()),
-            outstanding.more_to_come(connection, line.link.id, target),
+            waits and outstanding.more_to_come(connection, line.link.id, target),
         )
     )
     if not found:

@@ -71,7 +71,7 @@ def _round(line: Line, target: Target) -> NextRun | None:
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
     else:
-        wait = pace.hold_back(line, target.name, size)
+        wait = pace.hold_back(line, target.name, size, waits=target.vital)
         if wait is not None:
             return wait
     claim = partial(leased.claim, connection_id=line.link.id, target=target.name, urgent=urgent)

@@ -59,7 +59,8 @@ def test_what_an_answer_leaves_out_costs_little_once_the_first_rows_were_read_ba
 def test_one_array_in_ten_that_loses_an_element_or_is_refused_parks_nothing(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=300, transactions=0, subscriptions=0, skipped_elements=0.1)
+    few = {"transactions": 0, "subscriptions": 0, "details": False}
+    small(sandbox, orders=300, skipped_elements=0.1, **few)
     world = worlds(style="summary")
     world.pull()
     world.drive()
