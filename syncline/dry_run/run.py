@@ -103,7 +103,11 @@ class _Run:
         count = self._count(target.name)
         many = 0
         for call in calls(
-            target, self._known, self._writes(target, count), self._line.worker.now()
+            target,
+            self._known,
+            self._writes(target, count),
+            self._worker.now(),
+            self._worker.settings.send_batch,
         ):
             many += 1
             self._call(call)

@@ -73,10 +73,12 @@ class RoundTrip:
         traits: what came back as it was sent, such as `tax`, so that it need not be looked at
             again; of currencies the first two.
         failed: the row that did not, while a person has not decided about it.
+        trying: the number of the delivery that is being tried, before others of its kind go.
     """
 
     traits: frozenset[str] = frozenset()
     failed: Mismatch | None = None
+    trying: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Capabilities:
         failed = value.get("failed")
         if failed is not None:
             failed = Mismatch(**{**failed, "traits": tuple(failed.get("traits", ()))})
-        return RoundTrip(frozenset(value.get("traits", ())), failed)
+        return RoundTrip(frozenset(value.get("traits", ())), failed, value.get("trying"))
 
     @property
     def read_back(self) -> list[str]:
@@ -248,8 +250,12 @@ class Capabilities:
         self, target: str, seen: RoundTrip, *, found_at: datetime, how: str
     ) -> Capabilities:
         """The same with what a row showed that was read back."""
-        failed = None if seen.failed is None else asdict(seen.failed)
-        value = {"traits": sorted(seen.traits), "failed": failed}
+        failed = seen.failed
+        value = {
+            "traits": sorted(seen.traits),
+            "failed": None if failed is None else {**asdict(failed), "traits": [*failed.traits]},
+            "trying": seen.trying,
+        }
         return self._with(f"{_ROUND_TRIP}{target}", value, found_at, how)
 
     def with_line_spelling(

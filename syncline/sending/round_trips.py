@@ -9,13 +9,13 @@ person, and with it all others of its kind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
-from syncline.deliveries.delivery import Confirmation
 from syncline.deliveries.states import State
 from syncline.flows.flow import Difference
 from syncline.halo.capabilities import ROW, Capabilities, Mismatch, RoundTrip
@@ -26,9 +26,12 @@ from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.outcomes import ArrayOutcome
 from syncline.sending.targets import Target
+from syncline.sending.tenant import currencies
 
 CURRENCIES = 2
 """So many currencies are looked at; where two are booked as they were sent, all are."""
+
+_ON_ITS_WAY = {State.DUE, State.LEASED, State.SENDING, State.DOUBTFUL, State.CHECKING}
 
 _CURRENCY = "currency "
 _OF_LINES = ("lines", "line ", "total", "tax_total")
@@ -40,11 +43,9 @@ def unproved(target: Target, known: Capabilities, write: Write) -> frozenset[str
     if not target.reads_back:
         return frozenset()
     seen = known.round_trip(target.name).traits
-    currencies = sum(one.startswith(_CURRENCY) for one in seen)
+    many = sum(one.startswith(_CURRENCY) for one in seen)
     return frozenset(
-        one
-        for one in _traits(write) - seen
-        if not one.startswith(_CURRENCY) or currencies < CURRENCIES
+        one for one in traits_of(write) - seen if not one.startswith(_CURRENCY) or many < CURRENCIES
     )
 
 
@@ -86,6 +87,21 @@ def holds_back(line: Line, target: Target, known: Capabilities) -> bool:
     return False
 
 
+def begin(line: Line, target: Target, write: Write) -> bool:
+    """Whether a row may be tried now: no other one of its kind is on its way to be read back."""
+    seen = capabilities.known(line).round_trip(target.name)
+    if seen.trying not in {None, write.lease.id}:
+        other = seen.trying
+        state = line.worker.ledger.run(lambda c: outstanding.state_of(c, other))
+        if state in _ON_ITS_WAY:
+            return False
+    if seen.trying != write.lease.id:
+        _note(
+            line, target, "the first of its kind", lambda now: replace(now, trying=write.lease.id)
+        )
+    return True
+
+
 def conclude(
     line: Line,
     target: Target,
@@ -104,22 +120,26 @@ def conclude(
         shown: what was read.
         results: what became of them; a row that goes once more is moved there.
     """
-    traits = {write.lease.id: _traits(write) for write in writes}
+    traits = {write.lease.id: traits_of(write) for write in writes}
     for result in results:
         for held in result.confirmed:
             if held.lease.id in shown.proved:
                 _proved(line, target, known, traits[held.lease.id])
         for held, difference in list(result.differing):
+            if difference.field == currencies.FIELD:
+                continue  # of its currency's rate, and not of its kind
             other = _next_spelling(target, known, difference)
             if other is None:
-                _failed(line, target, held, difference, traits[held.lease.id])
+                shown_as = (held.target_id or "", *difference, tuple(sorted(traits[held.lease.id])))
+                give_up(line, target, Mismatch(held.lease.id, *shown_as))
                 continue
             result.differing.remove((held, difference))
             result.respelled.append(held)
             _try_spelling(line, other, difference)
 
 
-def _traits(write: Write) -> frozenset[str]:
+def traits_of(write: Write) -> frozenset[str]:
+    """What a row shows that may be kept otherwise than it was sent."""
     lines = write.body.get("lines") or []
     shown = {ROW}
     if any(abs(decimal(line["quantity"], "quantity")) not in {0, 1} for line in lines):
@@ -145,46 +165,47 @@ def _try_spelling(line: Line, spelling: Spelling, difference: Difference) -> Non
     """What other names have proved says nothing of these."""
     now = line.worker.now()
     how = f"{difference.field} was {difference.got!r:.60} where {difference.wanted!r:.60} was sent"
-    capabilities.teach(
-        line,
-        lambda known: known.with_line_spelling(spelling, found_at=now, how=how).with_round_trip(
-            ORDER.name, RoundTrip(), found_at=now, how=how
-        ),
-    )
 
-
-def _proved(line: Line, target: Target, known: Capabilities, traits: Collection[str]) -> None:
-    now = line.worker.now()
-
-    def change(before: Capabilities) -> Capabilities:
-        if before.line_spelling != known.line_spelling:
-            return before  # another process has found out otherwise meanwhile
-        seen = before.round_trip(target.name)
-        return before.with_round_trip(
-            target.name,
-            replace(seen, traits=seen.traits | frozenset(traits)),
-            found_at=now,
-            how="the row was read back",
-        )
+    def change(known: Capabilities) -> Capabilities:
+        anew = RoundTrip(trying=known.round_trip(ORDER.name).trying)
+        known = known.with_round_trip(ORDER.name, anew, found_at=now, how=how)
+        return known.with_line_spelling(spelling, found_at=now, how=how)
 
     capabilities.teach(line, change)
 
 
-def _failed(
-    line: Line,
-    target: Target,
-    held: Confirmation,
-    difference: Difference,
-    traits: Collection[str],
-) -> None:
+def _proved(line: Line, target: Target, known: Capabilities, traits: Collection[str]) -> None:
+    spelling = known.line_spelling
+
+    def change(before: Capabilities) -> Capabilities:
+        if before.line_spelling != spelling:
+            return before  # another process has found out otherwise meanwhile
+        return after(before, target, traits, line.worker.now())
+
+    capabilities.teach(line, change)
+
+
+def after(
+    known: Capabilities, target: Target, traits: Collection[str], now: datetime
+) -> Capabilities:
+    """What is known once a row with these traits came back as it was sent."""
+    seen = known.round_trip(target.name)
+    told = RoundTrip(seen.traits | frozenset(traits), seen.failed)
+    return known.with_round_trip(target.name, told, found_at=now, how="the row was read back")
+
+
+def give_up(line: Line, target: Target, failed: Mismatch) -> None:
+    """Let a kind wait for a person's decision about one row of it, if that was being tried."""
+    trying = capabilities.known(line).round_trip(target.name).trying
+    if target.reads_back and trying == failed.delivery:
+        _note(line, target, "the row was read back", lambda seen: RoundTrip(seen.traits, failed))
+
+
+def _note(line: Line, target: Target, how: str, change: Callable[[RoundTrip], RoundTrip]) -> None:
     now = line.worker.now()
-    failed = Mismatch(held.lease.id, held.target_id or "", *difference, tuple(sorted(traits)))
     capabilities.teach(
         line,
-        lambda before: before.with_round_trip(
-            target.name,
-            replace(before.round_trip(target.name), failed=failed),
-            found_at=now,
-            how="the row was read back",
+        lambda known: known.with_round_trip(
+            target.name, change(known.round_trip(target.name)), found_at=now, how=how
         ),
     )

@@ -118,7 +118,7 @@ def _deliver(
     api = halo_calls(line, line.lane)
     writes = _with_lines(line, target, api, known, writes)
     next_run = None
-    while news := _news(target, known, writes):
+    while news := to_prove(target, known, writes):
         first, later = round_trips.most_telling(target, known, news)
         next_run = _prove(line, target, api, known, first)
         writes = [write for write in writes if write is not first]
@@ -156,7 +156,7 @@ def _with_lines(
     return told
 
 
-def _news(target: Target, known: Capabilities, writes: Sequence[Write]) -> list[Write]:
+def to_prove(target: Target, known: Capabilities, writes: Sequence[Write]) -> list[Write]:
     """Rows of which one must be found again, or read back, before the others are written."""
     is_found = known.find_way(target.name) is not None
     return [
@@ -188,6 +188,9 @@ def _prove(
             if made is not None:
                 return _find_made(line, target, api, made, first)
         reads_back = bool(round_trips.unproved(target, known, first))
+        if reads_back and not round_trips.begin(line, target, first):
+            _release(line.worker, [first.lease], _SOON, None)
+            return NextRun.later(_SOON)
         alone = [Array((first,))]
         confirmed = _batch(line, target, api, known, api.tokens(1), alone, reads_back=reads_back)
         if not confirmed:

@@ -30,10 +30,10 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import Capabilities, FindWay
+from syncline.halo.capabilities import Capabilities, FindWay, Mismatch
 from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
-from syncline.sending import inputs
+from syncline.sending import inputs, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
@@ -244,7 +244,7 @@ def _compared(
 ) -> Move:
     target = seek.target
     if lacking := target.lacks(row):
-        return _illegible(lease, illegible(target, target_id, lacking))
+        return _illegible(seek, lease, target_id, lacking)
     different: list[Difference] = []
     if lease.sent_projection:
         currency = inputs.currency_of(canonical)
@@ -317,13 +317,16 @@ def _unsure(lease: Lease) -> Move:
     )
 
 
-def _illegible(lease: Lease, error: Unreadable) -> Move:
+def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]) -> Move:
     """It is there, but does not show what it holds: never written again for that."""
-    if lease.failures >= LEGIBLE_TRIES:
-        return lambda connection: leased.park(connection, [lease], reason=str(error), field=None)
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=backoff(lease.failures), why=error.what, failed=True
-    )
+    error = illegible(seek.target, target_id, lacking)
+    if lease.failures < LEGIBLE_TRIES:
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=backoff(lease.failures), why=error.what, failed=True
+        )
+    failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
+    round_trips.give_up(seek.line, seek.target, failed)
+    return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
 
 
 def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
