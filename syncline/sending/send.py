@@ -175,36 +175,46 @@ def _prove(
     One that was created and not found yet is looked for once more; there is no second one.
     """
     nudges, place = line.worker.nudges, line.link.tenant_place
+    reads_back = bool(round_trips.unproved(target, known, first))
     if not nudges.claim(place, Lane.DELIVERIES, f"prove:{target.name}"):
         _release(line.worker, [first.lease], _SOON, None)
         return NextRun.later(_SOON)
     try:
-        is_found = known.find_way(target.name) is not None
-        if not is_found and first.lease.target_id is None:
-            # By this worker before, or by another one since this one asked what is proved.
-            made = line.worker.ledger.run(
-                lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
-            )
-            if made is not None:
-                return _find_made(line, target, api, made, first)
-        reads_back = bool(round_trips.unproved(target, known, first))
         if reads_back and not round_trips.begin(line, target, first):
             _release(line.worker, [first.lease], _SOON, None)
             return NextRun.later(_SOON)
-        alone = [Array((first,))]
-        confirmed = _batch(line, target, api, known, api.tokens(1), alone, reads_back=reads_back)
-        if not confirmed:
-            return NextRun.later(_SOON)
-        if is_found:
-            return None
-        made_id = confirmed[0].target_id or ""
-        if prove.prove(line, target, api, first.reference, made_id) is not None:
-            return None
-        if target.gives_up is not None:
-            target.gives_up(line, "the first one was not shown")
-        return NextRun.later(_SOON)
+        return _tried(line, target, api, known, first, reads_back=reads_back)
     finally:
         nudges.clear(place, Lane.DELIVERIES, f"prove:{target.name}")
+
+
+def _tried(
+    line: Line,
+    target: Target,
+    api: ApiCalls,
+    known: Capabilities,
+    first: Write,
+    *,
+    reads_back: bool,
+) -> NextRun | None:
+    is_found = known.find_way(target.name) is not None
+    if not is_found and first.lease.target_id is None:
+        # By this worker before, or by another one since this one asked what is proved.
+        made = line.worker.ledger.run(
+            lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
+        )
+        if made is not None:
+            return _find_made(line, target, api, made, first)
+    alone = [Array((first,))]
+    confirmed = _batch(line, target, api, known, api.tokens(1), alone, reads_back=reads_back)
+    if not confirmed:
+        return NextRun.later(_SOON)
+    made_id = confirmed[0].target_id or ""
+    if is_found or prove.prove(line, target, api, first.reference, made_id) is not None:
+        return None
+    if target.gives_up is not None:
+        target.gives_up(line, "the first one was not shown")
+    return NextRun.later(_SOON)
 
 
 def _find_made(
