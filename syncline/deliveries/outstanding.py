@@ -56,6 +56,22 @@ def state_of(connection: Connection, delivery_id: int) -> str | None:
     return found.scalar_one_or_none()
 
 
+def is_on_its_way(connection: Connection, delivery_id: int) -> bool:
+    """Whether a delivery is being done, or will be without a person, by a connection that works."""
+    found = connection.execute(
+        text(
+            """
+            select exists (
+                select 1 from delivery d join connection c on c.id = d.connection_id
+                where d.id = :id and c.state = 'active'
+                  and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking'))
+            """
+        ),
+        {"id": delivery_id},
+    )
+    return bool(found.scalar_one())
+
+
 def count_due(connection: Connection, connection_id: int, target: str, most: int) -> int:
     """Deliveries to a target that are due now, counted up to `most`."""
     found = connection.execute(

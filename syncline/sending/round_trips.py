@@ -31,8 +31,6 @@ from syncline.sending.tenant import currencies
 CURRENCIES = 2
 """So many currencies are looked at; where two are booked as they were sent, all are."""
 
-_ON_ITS_WAY = {State.DUE, State.LEASED, State.SENDING, State.DOUBTFUL, State.CHECKING}
-
 _CURRENCY = "currency "
 _OF_LINES = ("lines", "line ", "total", "tax_total")
 """How fields begin that tell of lines."""
@@ -90,11 +88,13 @@ def holds_back(line: Line, target: Target, known: Capabilities) -> bool:
 def begin(line: Line, target: Target, write: Write) -> bool:
     """Whether a row may be tried now: no other one of its kind is on its way to be read back."""
     seen = capabilities.known(line).round_trip(target.name)
-    if seen.trying not in {None, write.lease.id}:
-        other = seen.trying
-        state = line.worker.ledger.run(lambda c: outstanding.state_of(c, other))
-        if state in _ON_ITS_WAY:
-            return False
+    other = seen.trying
+    if (
+        other is not None
+        and other != write.lease.id
+        and line.worker.ledger.run(lambda c: outstanding.is_on_its_way(c, other))
+    ):
+        return False
     if seen.trying != write.lease.id:
         _note(
             line, target, "the first of its kind", lambda now: replace(now, trying=write.lease.id)

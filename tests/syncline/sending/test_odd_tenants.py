@@ -10,6 +10,7 @@ from syncline.calls import capabilities
 from syncline.errors import Rejected
 from syncline.ingest.record import record
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import sites
 from tests.from_halo import last_call
 from tests.tenants import brought_over, operations, parked
@@ -69,6 +70,26 @@ def test_one_array_in_ten_that_loses_an_element_or_is_refused_parks_nothing(
     assert operations(sandbox)["POST /SalesOrder"] < 60
     known = capabilities.known(world.worker.open_line(NAME))
     assert known.array_size("order").proved >= 25
+
+
+def test_a_row_that_is_refused_alone_without_a_field_is_tried_again_before_a_person_is_asked(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=2, customers=1, transactions=0, subscriptions=0)
+    bad, _ = sorted(sandbox.get("/state/orders")["ids"])
+    sandbox.post("/halo/refuse", {"po_numbers": [f"HL-{bad}"], "text": "Something went wrong."})
+    world = worlds()
+    world.pull()
+    world.drive()
+    [order] = parked(world)
+    assert order.reason == "Something went wrong."
+    alone = [
+        call
+        for call in sandbox.calls("halo")
+        if call["operation"] == "POST /SalesOrder" and call["status"] == 400
+    ]
+    assert [call["elements"] for call in alone][-4:] == [1] * (1 + len(ALONE_AGAIN))
+    assert len(alone) <= 2 + len(ALONE_AGAIN)
 
 
 def test_a_client_that_gets_no_site_is_parked_at_once_and_never_written_again(
