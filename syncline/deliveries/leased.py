@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import audit_entries
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
 from syncline.deliveries.waits import wake
 from syncline.ledger.modes import HELD
@@ -220,11 +220,11 @@ def doubt(
     settle: timedelta,
     why: str,
     array_limit: int | None = None,
-    failed: bool = True,
+    failed: bool | None = None,
 ) -> set[int]:
     """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time.
 
-    One that was sent has failed once more, but where its call failed for everybody.
+    `failed` says whether that counts against the delivery; None: if it was being written.
     """
     return _move(
         connection,
@@ -232,14 +232,15 @@ def doubt(
         leases,
         """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
            reason = told.why,
-           failures = d.failures + case when d.state = 'sending' then told.failed else 0 end,
+           failures = d.failures + coalesce(told.failed,
+                                            case when d.state = 'sending' then 1 else 0 end),
            array_limit = coalesce(told.array_limit, d.array_limit)""",
         [
             {
                 "after": settle.total_seconds(),
                 "why": why,
                 "array_limit": array_limit,
-                "failed": int(failed),
+                "failed": None if failed is None else int(failed),
             }
         ]
         * len(leases),

@@ -21,6 +21,7 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.halo import answers
+from syncline.halo.address import tenant_address
 from syncline.halo.answers import SIDE, Effect
 from syncline.halo.auth import Door, Token, TokenEndpoint, TokenStore
 from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
@@ -46,7 +47,7 @@ class HaloClient:
 
     Args:
         transport: makes the calls.
-        base_url: address of the tenant, with or without `/api`.
+        base_url: address of the tenant, as it is known.
         tenant: name of the tenant on a shared host; None: as Halo says.
         client_id: of the API application.
         client_secret: of the API application.
@@ -71,7 +72,7 @@ class HaloClient:
     ) -> None:
         self._transport = transport
         self._read_only = read_only
-        self._base_url = base_url.rstrip("/").removesuffix("/api")
+        self._base_url = tenant_address(base_url)
         self._tokens = tokens
         self._now = now
         self._endpoint = TokenEndpoint(
