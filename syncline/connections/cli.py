@@ -45,7 +45,7 @@ def add(context: typer.Context, given: AddOptions) -> None:
     here = command_context(context)
     new = given.connection(here.settings())
     secrets = given.secrets()
-    with here.open() as worker:
+    with here.open() if given.dry_run else here.open_or_make() as worker:
         run.add(worker, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
     if given.dry_run:
         say(f"{new.name} could be added; nothing was changed.")

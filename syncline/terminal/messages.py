@@ -24,6 +24,12 @@ def complain(error: SynclineError) -> int:
     return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
 
 
+def remark(text: str) -> None:
+    """One line on standard error that is no error: what a person should know beside the answer."""
+    sys.stderr.write(f"note: {one_line(text)}\n")
+    sys.stderr.flush()
+
+
 def in_words(error: SynclineError) -> str:
     """What happened and what to do, in one line; quoted texts often end without a full stop."""
     what, remedy = one_line(error.what), one_line(error.remedy)

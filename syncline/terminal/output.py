@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from syncline import jsontext
 from syncline.errors import SynclineError
+from syncline.machine import refusal
 from syncline.terminal.messages import complain, is_printable, one_line
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except SynclineError as error:
             raise typer.Exit(complain(error)) from None
+        except OSError as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise typer.Exit(complain(refused)) from None
 
 
 def group(name: str, about: str) -> typer.Typer:

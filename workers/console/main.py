@@ -163,7 +163,7 @@ def begin(context: typer.Context) -> None:
 
 def this_installation() -> CommandContext:
     """The installation that the environment describes; nothing is imported before it is used."""
-    return CommandContext(settings=_settings, open=_open)
+    return CommandContext(settings=_settings, open=_open, make=_make)
 
 
 def _settings() -> Settings:
@@ -176,6 +176,12 @@ def _open() -> AbstractContextManager[WorkerContext]:
     from workers.console.opening import opened_here  # noqa: PLC0415 - as above
 
     return opened_here()
+
+
+def _make() -> AbstractContextManager[WorkerContext]:
+    from workers.console.opening import opened_here  # noqa: PLC0415 - as above
+
+    return opened_here(make=True)
 
 
 def main() -> None:

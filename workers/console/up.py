@@ -23,7 +23,7 @@ from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.output import say
 from workers.console.sandbox import port_file
-from workers.embedded import ports
+from workers.embedded import data_folder, ports
 from workers.embedded.locks import FileLock
 from workers.installation import LOGS, Installation, running
 from workers.logs import configure
@@ -43,6 +43,7 @@ def up(
     """
     settings = command_context(context).settings()
     configure(settings)
+    data_folder.make_usable(settings.data)
     with _only_one(settings), _asked_to_stop() as stop:
         others = [sandbox_process(settings)] if sandbox else []
         if sandbox:
