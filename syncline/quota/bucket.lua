@@ -316,13 +316,16 @@ function operations.seed()
   return {1}
 end
 
--- -> {frozen until or 0, daily left or -1, then for each window: calls allowed, calls left}
+-- -> {frozen until or 0, daily left or -1, then for each window: calls allowed, calls left, how long
+-- until one may be made, and until all of them may}
 function operations.left()
   local frozen = field('frozen') or 0
   local answer = {frozen > now and frozen or 0, daily_left() or -1}
   for _, window in ipairs(windows) do
     answer[#answer + 1] = window.calls
     answer[#answer + 1] = math.max(0, room(window))
+    answer[#answer + 1] = wait_for(window, 0)
+    answer[#answer + 1] = wait_for(window, window.calls - 1)
   end
   return answer
 end

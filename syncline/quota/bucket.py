@@ -26,6 +26,8 @@ _ATTEMPTS = 3
 _NOT_REBUILT = timedelta(seconds=1)
 _UNSEEDED = -1
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+"""Microseconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Argument = str | int
@@ -65,11 +67,16 @@ class QuotaGrant:
 
 
 class WindowLeft(TypedDict):
-    """One window of a key: calls it allows, its length, calls that may be made now."""
+    """One window of a key: calls it allows, its length, calls that may be made now.
+
+    `next_s` is in how many seconds one may be made, `all_s` in how many all of them: 0 is now.
+    """
 
     calls: int
     seconds: float
     left: int
+    next_s: float
+    all_s: float
 
 
 class Left(TypedDict):
@@ -201,8 +208,16 @@ class Quota:
         frozen, daily, *windows = self._call("left", key)
         return Left(
             windows=[
-                WindowLeft(calls=calls, seconds=limit.window.total_seconds(), left=left)
-                for limit, calls, left in zip(key.limits, windows[::2], windows[1::2], strict=True)
+                WindowLeft(
+                    calls=calls,
+                    seconds=limit.window.total_seconds(),
+                    left=left,
+                    next_s=soon / _SECOND,
+                    all_s=full / _SECOND,
+                )
+                for limit, calls, left, soon, full in zip(
+                    key.limits, *(windows[at::4] for at in range(4)), strict=True
+                )
             ],
             frozen_until=_EPOCH + timedelta(microseconds=frozen) if frozen else None,
             daily_left=None if daily < 0 else daily,

@@ -32,6 +32,8 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     assert figures.pop("seconds") > figures.pop("quota_bound_seconds")
     for sides in figures.pop("sums").values():
         assert sides["halo"] == sides["highlevel"]
+    assert figures.pop("highlevel_calls") >= ORDERS
+    assert figures.pop("halo_calls") > 0
     for kind in ("transactions", "refunds"):
         assert figures.pop(kind) == figures.pop(f"{kind}_owed") > 0
     assert figures == {
@@ -48,6 +50,8 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
         "rewritten_after_change": 10,
         "clean": True,
     }
+    assert "HighLevel's calls left" in ended.stderr
+    assert "Halo's calls left" in ended.stderr
     assert "was killed (SIGKILL) in the middle of a write" in ended.stderr
     assert not servers_left(data)
 

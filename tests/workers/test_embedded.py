@@ -238,7 +238,7 @@ def test_servers_that_a_person_restarted_are_found_again_and_not_started_twice(
     assert embedded.ensure(settings) == after
 
     assert embedded.stop_if_unused(settings)
-    assert not psutil.pid_exists(postmaster)
+    assert (postgres.running_port(), redis.running_port()) == (None, None)
     with pytest.raises(psycopg.OperationalError):
         _connect(after)
 
