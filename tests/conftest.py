@@ -145,7 +145,11 @@ def database_url(servers_folder: Path) -> Iterator[str]:
     from workers.embedded.server import ensure_running, ensure_stopped  # noqa: PLC0415
 
     server = Postgres(servers_folder)
-    yield server.url(ensure_running(server))
+    url = server.url(ensure_running(server))
+    # Many small databases, each visited in turn for a few rows, are most of its work otherwise.
+    _administer(url, "alter system set autovacuum = off")
+    _administer(url, "select pg_reload_conf()")
+    yield url
     ensure_stopped(server)
 
 
