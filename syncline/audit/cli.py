@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
@@ -32,7 +32,7 @@ from syncline.ledger import connections
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.options import moment
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("audit", "Look at the audit log, prove it, export it, erase a person from it.")
 
@@ -251,7 +251,7 @@ def _from(text: str) -> datetime:
 def _progress(what: str) -> Iterator[queries.Told]:
     """On standard error, so that --json and - print nothing else."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=error_console(), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of or None)
 

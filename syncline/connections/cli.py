@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
@@ -17,7 +17,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
 from syncline.terminal.context import command_context
 from syncline.terminal.options import Mode, taking
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
@@ -93,7 +93,7 @@ def check(
     """
     with command_context(context).open() as worker:
         line = worker.open_line(name)
-        with Console(stderr=True).status("") as shown:
+        with error_console().status("") as shown:
             inspected = inspect(
                 line,
                 probe=(lambda api: probe(line, api)) if with_probe else None,

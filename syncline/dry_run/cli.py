@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline import jsontext
 from syncline.alerts.targets import TARGETS
@@ -19,8 +19,9 @@ from syncline.dry_run.run import Tell, dry_run
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
 from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.output import AsJson, console, plain, stack, table
+from syncline.terminal.output import AsJson, console, error_console, plain, stack, table
 
 SHOWN = 20
 """Calls and reasons that a person is shown; --json has more."""
@@ -74,6 +75,8 @@ def show_dry_run(
                 call=taker.call,
                 keep=taker.keep,
             )
+        if not any(count.owed for count in plan.counts.values()):
+            remark_on_emptiness(worker, name)
         if as_json:
             pages.print(_document(name, plan))
         else:
@@ -138,7 +141,7 @@ class _Pages:
 
 @contextmanager
 def _progress() -> Iterator[Tell]:
-    console = Console(stderr=True)
+    console = error_console()
     with console.status("") as status:
 
         def tell(target: str, done: int, of: int) -> None:

@@ -18,7 +18,7 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.queues import Lane
-from syncline.quota.fairness import Fairness, queue_of
+from syncline.quota.fairness import BY_HAND, Fairness, queue_of
 from syncline.quota.keys import QuotaHint, QuotaKey
 
 _ATTEMPTS = 3
@@ -123,7 +123,14 @@ class Quota:
         self._script = redis.register_script(text)
 
     def take(
-        self, key: QuotaKey, calls: int, *, lane: Lane, connection: str, deadline: timedelta
+        self,
+        key: QuotaKey,
+        calls: int,
+        *,
+        lane: Lane,
+        connection: str,
+        deadline: timedelta,
+        by_hand: bool = False,
     ) -> QuotaGrant:
         """Take up to `calls` tokens, for all windows of the key at once.
 
@@ -136,6 +143,7 @@ class Quota:
             lane: in whose name; events go first.
             connection: who asks; connections of a key take turns.
             deadline: longest time until the call is answered or given up.
+            by_hand: whether a person waits for it: it may go into the reserve, as events do.
 
         Raises:
             Refused: fewer than one call is asked for.
@@ -144,17 +152,19 @@ class Quota:
             raise Refused(f"{calls} calls cannot be taken.", remedy="Take at least one.")
         fair = self._fairness
         tokens = tuple(self._new_token() for _ in range(calls))
+        who = BY_HAND if by_hand else lane
         granted, *wait = self._seeded(
             "take",
             key,
-            lane,
+            who,
             connection,
             _us(deadline),
             _us(fair.reserve_memory),
+            _us(fair.person_memory),
             _us(fair.waiting_memory),
             _us(fair.turn),
             *tokens,
-            lane=lane,
+            who=who,
         )
         if granted == _UNSEEDED:
             return QuotaGrant((), _NOT_REBUILT, key)
@@ -224,7 +234,7 @@ class Quota:
         )
 
     def _seeded(
-        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
+        self, operation: str, key: QuotaKey, *arguments: Argument, who: str = Lane.UPKEEP
     ) -> list[int]:
         """Run an operation on a bucket that is rebuilt first where Redis does not know it.
 
@@ -232,7 +242,7 @@ class Quota:
         by a `hold`, which then finds the bucket without it: so no call is forgotten.
         """
         for _ in range(_ATTEMPTS):
-            answer = self._call(operation, key, *arguments, lane=lane)
+            answer = self._call(operation, key, *arguments, who=who)
             if answer[0] != _UNSEEDED:
                 return answer
             spent = self._recover(key.name, key.longest)
@@ -241,11 +251,11 @@ class Quota:
         return [_UNSEEDED]
 
     def _call(
-        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
+        self, operation: str, key: QuotaKey, *arguments: Argument, who: str = Lane.UPKEEP
     ) -> list[int]:
         # Braces: in a cluster, all keys of one quota live in one slot.
         root = f"{self._prefix}{{{key.name}}}:"
-        queue = queue_of(lane)
+        queue = queue_of(who)
         names = [f"{root}state", f"{root}waiting:{queue}", f"{root}served:{queue}"]
         limits: list[Argument] = []
         for limit in key.limits:

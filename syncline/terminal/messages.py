@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import ceil
 
-from syncline.errors import Again, Refused, Rehearsing, SynclineError
+from syncline.errors import BY_ITSELF, Again, Refused, SynclineError
 
 WRONG_DATA = 1
 """Exit code: something is wrong with what was asked about, or it may pass by itself."""
@@ -46,14 +44,9 @@ def is_printable(character: str) -> bool:
     return unicodedata.category(character)[0] != "C"
 
 
-@contextmanager
-def by_hand() -> Iterator[None]:
-    """What work in the ledger does by itself, a person does with a command: try again."""
-    try:
-        yield
-    except Rehearsing:
-        raise
-    except Again as error:
+def of_a_command(error: SynclineError) -> SynclineError:
+    """The same error; what work in the ledger does by itself, a person does by a command."""
+    if isinstance(error, Again) and error.remedy == BY_ITSELF:
         seconds = max(1, ceil(error.after.total_seconds()))
         error.remedy = f"Run the command again in {seconds} s."
-        raise
+    return error

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from syncline.actor import actor
 from syncline.errors import UnknownName
 from syncline.ledger import effects
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 from syncline.webhooks import queue as event_queue
@@ -57,6 +58,8 @@ def list_events(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
             )
         )
+        if not found.events:
+            remark_on_emptiness(worker, None)
     show(as_json, found, lambda: _render(found.events))
 
 

@@ -13,6 +13,7 @@ from syncline.ledger.migrate import is_made, no_ledger, upgrade
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
 from syncline.terminal.messages import remark
+from syncline.terminal.waiting import OF_A_PERSON
 from workers.context import make_context
 from workers.embedded import data_folder
 from workers.embedded import servers as embedded
@@ -48,7 +49,13 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[WorkerContext]
     """
     _remark_on(settings, make=make)
     with _redis_in_reach(), embedded.using(settings) as servers:
-        worker = make_context(settings, servers.database_url, servers.redis_url, _left_to_the_sweep)
+        worker = make_context(
+            settings,
+            servers.database_url,
+            servers.redis_url,
+            _left_to_the_sweep,
+            OF_A_PERSON,
+        )
         try:
             if not worker.ledger.run(is_made):
                 if not (make or data_folder.is_in_use(settings)):
