@@ -26,6 +26,7 @@ from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
+from syncline.sending.tenant.status import HeldKind, held_lines, read_held
 from syncline.terminal.caveats import NO_CONNECTION, NO_WORKER, never_read
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
@@ -53,6 +54,7 @@ class _ConnectionStatus:
     note: str | None
     unread: str | None
     kinds: list[KindStatus]
+    held: list[HeldKind]
     events: EventStatus
     quota: list[_QuotaStatus]
 
@@ -66,7 +68,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, str | None, list[KindStatus], EventStatus]
+_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus]
 
 
 def show_status(
@@ -121,6 +123,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     link,
                     never_read(connection, link),
                     status_counts.kinds(connection, link),
+                    read_held(connection, link),
                     read_events(connection, link),
                 )
                 for link in links
@@ -141,10 +144,11 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.note,
                 unread,
                 kinds,
+                held,
                 events,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, kinds, events in found
+            for link, unread, kinds, held, events in found
         ],
         secrets,
         workers,
@@ -214,7 +218,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     if one.state == "stopped":
         go_on = f"When that is put right: syncline connection start {one.name}"
         parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
-    return parts
+    return [*held_lines(one.held), *parts]
 
 
 def _waiting(kind: KindStatus) -> str:

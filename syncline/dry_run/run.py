@@ -98,7 +98,13 @@ class _Run:
     def halo(self, target: Target) -> None:
         """What would be written to one kind of Halo's rows."""
         count = self._count(target.name)
-        for call in calls(target, self._known, self._writes(target, count)):
+        for call in calls(
+            target,
+            self._known,
+            self._writes(target, count),
+            self._worker.now(),
+            self._worker.settings.send_batch,
+        ):
             count.calls += 1
             self._call(call)
         if target.name in {"client", "user"}:
