@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
-from syncline.connections.options import AddOptions, Name, document_of
+from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
@@ -151,29 +151,6 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
         before = run.stop(worker, name, dry_run=dry_run)
     still = "would stand still; nothing was changed" if dry_run else "stands still"
     say(f"{name} {still if before.reads else 'was stopped already'}.")
-
-
-@app.command("set-mapping")
-def set_mapping(
-    context: typer.Context,
-    *,
-    name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
-    ] = False,
-) -> None:
-    """Let a connection follow another mapping document; it is checked first.
-
-    Old records follow it too; what comes out as before costs no call.
-
-    Example: syncline connection set-mapping acme acme.toml
-    """
-    document = document_of(file)
-
-    with command_context(context).open() as worker:
-        run.set_mapping(worker, name, document, dry_run=dry_run)
-    say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
 
 
 def _render_links(links: list[Link]) -> RenderableType:

@@ -152,11 +152,10 @@ class Quota:
             raise Refused(f"{calls} calls cannot be taken.", remedy="Take at least one.")
         fair = self._fairness
         tokens = tuple(self._new_token() for _ in range(calls))
-        who = BY_HAND if by_hand else lane
         granted, *wait = self._seeded(
             "take",
             key,
-            who,
+            BY_HAND if by_hand else lane,
             connection,
             _us(deadline),
             _us(fair.reserve_memory),
@@ -164,7 +163,7 @@ class Quota:
             _us(fair.waiting_memory),
             _us(fair.turn),
             *tokens,
-            who=who,
+            lane=Lane.EVENTS if by_hand else lane,
         )
         if granted == _UNSEEDED:
             return QuotaGrant((), _NOT_REBUILT, key)
@@ -234,7 +233,7 @@ class Quota:
         )
 
     def _seeded(
-        self, operation: str, key: QuotaKey, *arguments: Argument, who: str = Lane.UPKEEP
+        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
     ) -> list[int]:
         """Run an operation on a bucket that is rebuilt first where Redis does not know it.
 
@@ -242,7 +241,7 @@ class Quota:
         by a `hold`, which then finds the bucket without it: so no call is forgotten.
         """
         for _ in range(_ATTEMPTS):
-            answer = self._call(operation, key, *arguments, who=who)
+            answer = self._call(operation, key, *arguments, lane=lane)
             if answer[0] != _UNSEEDED:
                 return answer
             spent = self._recover(key.name, key.longest)
@@ -251,11 +250,11 @@ class Quota:
         return [_UNSEEDED]
 
     def _call(
-        self, operation: str, key: QuotaKey, *arguments: Argument, who: str = Lane.UPKEEP
+        self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
     ) -> list[int]:
         # Braces: in a cluster, all keys of one quota live in one slot.
         root = f"{self._prefix}{{{key.name}}}:"
-        queue = queue_of(who)
+        queue = queue_of(lane)
         names = [f"{root}state", f"{root}waiting:{queue}", f"{root}served:{queue}"]
         limits: list[Argument] = []
         for limit in key.limits:

@@ -49,6 +49,6 @@ BY_HAND = "person"
 """In whose name calls are taken that a person waits for: they may go into the reserve too."""
 
 
-def queue_of(who: str) -> str:
-    """The queue in which connections take turns: events and people never wait for other lanes."""
-    return "events" if who in {Lane.EVENTS, BY_HAND} else "work"
+def queue_of(lane: Lane) -> str:
+    """The queue in which a lane's connections take turns: events never wait for other lanes."""
+    return "events" if lane is Lane.EVENTS else "work"

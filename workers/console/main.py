@@ -101,6 +101,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "connection": LazyCommand(
         "syncline.connections.cli:app",
         "Connect a HighLevel location to a Halo tenant.",
+        brought={"set-mapping": "syncline.dry_run.mapping_cli:set_mapping"},
     ),
     "connect": LazyCommand(
         "syncline.credentials.connect_cli:app",
