@@ -29,8 +29,9 @@ from syncline.audit.verify import verify as check
 from syncline.calls.context import WorkerContext
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.messages import WRONG_DATA, remark
 from syncline.terminal.options import moment
 from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
@@ -120,6 +121,8 @@ def list_entries(
     with command_context(context).open() as worker:
         wanted = _wanted(worker, connection, record, since, until)
         found = worker.ledger.run(lambda c: queries.listed(c, wanted, most))
+        if not found:
+            remark_on_emptiness(worker, connection)
     show(as_json, found, lambda: _listed(found))
 
 
@@ -208,6 +211,8 @@ def anchor(
             seal(worker)
             anchoring.anchor(worker, timedelta(0))
         heads = worker.ledger.run(chains.heads)
+    if not heads:
+        remark("Nothing is sealed yet, so there is no head.")
     for head in heads:
         typer.echo(anchoring.line_of(head))
 
@@ -292,6 +297,8 @@ def _verdict(found: Verified) -> RenderableType:
         f"{found.entries} entries in {found.chains} chains, {found.anchors} anchors compared, "
         f"{found.waiting} newer entries not sealed yet"
     )
+    if not found.findings and not found.entries:
+        return plain(f"{said}: there is nothing that could have been changed.")
     if not found.findings:
         return plain(f"{said}: nothing was changed.")
     rows = [

@@ -216,9 +216,17 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     if one.state == "rehearsing":
         parts.insert(0, plain(f"{one.name} rehearses: {one.note}."))
     if one.state == "stopped":
-        go_on = f"When that is put right: syncline connection start {one.name}"
-        parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
+        parts.insert(0, plain(f"{one.name} is stopped: {_why_stopped(one)}"))
     return [*held_lines(one.held), *parts]
+
+
+def _why_stopped(one: _ConnectionStatus) -> str:
+    """Why it stands still, and how it goes on; who stopped it on purpose has said how."""
+    note = one.note or "by hand"
+    if note.startswith(connections.BY_A_PERSON) and "syncline " in note:
+        return note
+    end = "" if note.endswith((".", "!", "?")) else "."
+    return f"{note}{end} When that is put right: syncline connection start {one.name}"
 
 
 def _waiting(kind: KindStatus) -> str:
