@@ -20,23 +20,24 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _number(value: Any) -> Decimal | None:
+def number(value: Any) -> Decimal | None:
+    """A number, also one that is written as text; None for what is none."""
     if value is None or isinstance(value, bool):
         return None
     try:
-        number = Decimal(str(value).strip())
+        read = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return read if read.is_finite() else None
 
 
 def whole(value: Any) -> int | None:
     """An id: site ids come as 12.0; a number with a real fraction is no id."""
-    number = _number(value)
+    read = number(value)
     # An exponent as in 1e999999 would make an endless integer.
-    if number is None or number.adjusted() > 18 or number != number.to_integral_value():  # noqa: PLR2004
+    if read is None or read.adjusted() > 18 or read != read.to_integral_value():  # noqa: PLR2004
         return None
-    return int(number)
+    return int(read)
 
 
 def _wholes(value: Any) -> list[int]:
@@ -62,7 +63,7 @@ def _flat_text(value: Any) -> str:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Key = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
-Number = Annotated[Decimal | None, BeforeValidator(_number)]
+Number = Annotated[Decimal | None, BeforeValidator(number)]
 Whole = Annotated[int | None, BeforeValidator(whole)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
 
