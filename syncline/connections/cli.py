@@ -15,6 +15,7 @@ from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.options import Mode, taking
 from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
@@ -117,6 +118,8 @@ def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> Non
     """
     with command_context(context).open() as worker:
         before = run.start(worker, name, dry_run=dry_run)
+        if not dry_run:
+            remark_on_idleness(worker)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:

@@ -18,6 +18,7 @@ from syncline.dry_run.run import Tell
 from syncline.dry_run.run import dry_run as dry_run_of
 from syncline.engine.connection_rules import rules_of
 from syncline.ledger.modes import HELD
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import console, plain, say, stack, table
@@ -53,6 +54,7 @@ def set_mapping(
     with command_context(context).open() as worker:
         run.set_mapping(worker, name, document, dry_run=dry_run)
         if not dry_run:
+            remark_on_idleness(worker)
             say(f"{name} follows this mapping.")
             return
         parked = Reasons()

@@ -25,6 +25,7 @@ from syncline.golive.queries import Step, Went
 from syncline.golive.rules import CheckLine
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
@@ -71,6 +72,7 @@ def check(
         if accept_polling:
             _accept(worker, name, ["webhooks"], "polling is enough")
         link, found = _checked(worker, name, within)
+        remark_on_idleness(worker)
     checked = _CheckedGoLive(name, link.mode, not checks.red(found), found)
     show(as_json, checked, lambda: _render(checked))
     if not checked.green:

@@ -46,14 +46,24 @@ def remark_on_emptiness(worker: WorkerContext, name: str | None) -> None:
         remark(one)
 
 
+def remark_on_idleness(worker: WorkerContext) -> None:
+    """Say beside what a worker is to do that none runs."""
+    if worker.ledger.run(lambda c: _is_idle(c, worker.settings.dead_after)):
+        remark(NO_WORKER)
+
+
 def caveats(connection: Connection, links: Sequence[Link], dead_after: timedelta) -> list[str]:
     """What nobody can know of these connections now, a sentence each."""
     if not links:
         return [NO_CONNECTION]
     found = [one for link in links for one in _of(connection, link)]
-    if not any(one.alive for one in status_counts.workers(connection, dead_after)):
+    if _is_idle(connection, dead_after):
         found.append(NO_WORKER)
     return found
+
+
+def _is_idle(connection: Connection, dead_after: timedelta) -> bool:
+    return not any(one.alive for one in status_counts.workers(connection, dead_after))
 
 
 def never_read(connection: Connection, link: Link) -> str | None:
@@ -78,10 +88,11 @@ def never_read(connection: Connection, link: Link) -> str | None:
 def _of(connection: Connection, link: Link) -> list[str]:
     found = [never_read(connection, link)]
     if link.state == "stopped":
-        found.append(f"{link.name} is stopped: {link.note or 'by hand'}.")
+        note = link.note or "by hand"
+        found.append(f"{link.name} is stopped: {note}{'' if note.endswith('.') else '.'}")
     for side, key in (("HighLevel", highlevel_key(link)), ("Halo", halo_key(link))):
         answer = last_answer(connection, key.name)
         if answer.error is not None:
-            since = "a day ago" if answer.answered_s is None else ago(answer.answered_s)
-            found.append(f"{side} has not answered {link.name} since {since}: {answer.error}")
+            since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
+            found.append(f"{side} has not answered {link.name} {since}: {answer.error}")
     return [one for one in found if one is not None]

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from math import ceil
 
-from syncline.errors import BY_ITSELF, Again, Refused, SynclineError
+from syncline.errors import BY_ITSELF, Again, Refused, SynclineError, Unanswered
 
 WRONG_DATA = 1
 """Exit code: something is wrong with what was asked about, or it may pass by itself."""
@@ -46,7 +46,10 @@ def is_printable(character: str) -> bool:
 
 def of_a_command(error: SynclineError) -> SynclineError:
     """The same error; what work in the ledger does by itself, a person does by a command."""
-    if isinstance(error, Again) and error.remedy == BY_ITSELF:
-        seconds = max(1, ceil(error.after.total_seconds()))
-        error.remedy = f"Run the command again in {seconds} s."
+    if not isinstance(error, Again) or error.remedy != BY_ITSELF:
+        return error
+    seconds = max(1, ceil(error.after.total_seconds()))
+    error.remedy = f"Run the command again in {seconds} s."
+    if isinstance(error, Unanswered):
+        error.remedy = f"Check the address in `syncline connection list`. {error.remedy}"
     return error
