@@ -20,9 +20,11 @@ from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
-from syncline.ledger import connections
+from syncline.ingest.status import left_out_table
+from syncline.ledger import connections, left_out
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
+from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
 from syncline.terminal.context import command_context
@@ -51,6 +53,7 @@ class _ConnectionStatus:
     note: str | None
     kinds: list[KindStatus]
     events: EventStatus
+    left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
 
 
@@ -63,7 +66,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, list[KindStatus], EventStatus]
+_Found = tuple[Link, list[KindStatus], EventStatus, list[LeftOutField]]
 
 
 def show_status(
@@ -114,7 +117,12 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
         )
         return (
             [
-                (link, status_counts.kinds(connection, link), read_events(connection, link))
+                (
+                    link,
+                    status_counts.kinds(connection, link),
+                    read_events(connection, link),
+                    left_out.counted(connection, link.id),
+                )
                 for link in links
             ],
             read_secrets(connection, worker),
@@ -133,9 +141,10 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.note,
                 kinds,
                 events,
+                nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, kinds, events in found
+            for link, kinds, events, nonsense in found
         ],
         secrets,
         workers,
@@ -192,6 +201,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
         *events_table(one.events),
+        *left_out_table(one.left_out),
         table(
             "",
             ["quota", "left", "last answer"],
