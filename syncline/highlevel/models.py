@@ -193,12 +193,17 @@ class ItemTax(Part):
     calculation: str | None = None
 
 
+def _named(value: object) -> object:
+    """A tax of which only the id is told, as the schema of products publishes them."""
+    return {} if isinstance(value, str) else value
+
+
 class ItemProduct(Part):
     """The product of an item; an empty list of taxes says that it bears none."""
 
     id: str | None = Field(None, alias="_id")
     name: str | None = None
-    taxes: list[ItemTax] | None = None
+    taxes: list[Annotated[ItemTax, BeforeValidator(_named)]] | None = None
 
 
 class ItemPrice(Part):

@@ -71,7 +71,7 @@ def page(
 
     Raises:
         Unreadable: if the document is no page of it: no array `data`, no count `totalCount`, or
-            all rows are those of another location.
+            many rows, and all of them those of another location.
     """
     data, total = document.get("data"), _count(document.get("totalCount"))
     if not isinstance(data, list) or total is None:
@@ -93,7 +93,7 @@ def page(
         else:
             found.rows.append(PageRecord(read.id, payload, read))
             ids.append(read.id)
-    if strangers and strangers == len(data):
+    if strangers > 1 and strangers == len(data):
         raise Unreadable(
             f"HighLevel gave the {model.kind}s of another location.", remedy=_CHECK_URL
         )

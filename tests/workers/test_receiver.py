@@ -180,7 +180,13 @@ def test_the_content_type_is_json_or_absent(receiver: Receiver) -> None:
 
 
 def test_there_is_nothing_else_to_find(receiver: Receiver) -> None:
-    for path in ("/", "/webhooks", "/webhooks/highlevel//", "/webhooks/halo/x", "/webhooks/halo//x"):
+    for path in (
+        "/",
+        "/webhooks",
+        "/webhooks/highlevel//",
+        "/webhooks/halo/x",
+        "/webhooks/halo//x",
+    ):
         assert receiver.call("POST", path).status_code == 404
 
 

@@ -70,7 +70,7 @@ def test_a_row_of_another_location_is_not_ours() -> None:
     assert [row.id for row in read.rows] == [FIRST]
     assert "it is of the location other" in read.unreadable[0].reason
     with pytest.raises(Unreadable, match="of another location"):
-        page_of(theirs)
+        page_of(theirs, {**theirs, "_id": "y"})
 
 
 @pytest.mark.parametrize(
