@@ -27,6 +27,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
+from syncline.sending.tenant.status import HeldKind, held_lines, read_held
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
 from syncline.webhooks.status import EventStatus, events_table, read_events
@@ -52,6 +53,7 @@ class _ConnectionStatus:
     state: str
     note: str | None
     kinds: list[KindStatus]
+    held: list[HeldKind]
     events: EventStatus
     left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
@@ -66,7 +68,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, list[KindStatus], EventStatus, list[LeftOutField]]
+_Found = tuple[Link, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
 
 
 def show_status(
@@ -120,6 +122,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 (
                     link,
                     status_counts.kinds(connection, link),
+                    read_held(connection, link),
                     read_events(connection, link),
                     left_out.counted(connection, link.id),
                 )
@@ -140,11 +143,12 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.state,
                 link.note,
                 kinds,
+                held,
                 events,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, kinds, events, nonsense in found
+            for link, kinds, held, events, nonsense in found
         ],
         secrets,
         workers,
@@ -213,7 +217,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     if one.state == "stopped":
         go_on = f"When that is put right: syncline connection start {one.name}"
         parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
-    return parts
+    return [*held_lines(one.held), *parts]
 
 
 def _waiting(kind: KindStatus) -> str:
