@@ -153,7 +153,8 @@ class OrderLineRow(HaloRow):
 class HaloOrderRow(HaloRow):
     """A sales order; `lines` and links only where details were asked for.
 
-    In `raw` too the lines have quantity and tax under our names.
+    In `raw` too the lines have quantity and tax under our names. Date, summary and note are what
+    mappings fill: they are compared in `raw`, and here nonsense in them is noted.
     """
 
     client_id: Whole = None
@@ -165,6 +166,9 @@ class HaloOrderRow(HaloRow):
     revenue: Number = None
     tax_total: Number = None
     total: Number = None
+    date: Text = ""
+    summary: Text = ""
+    note: Text = ""
     change_seq: Whole = None
     last_update_time: Text = ""
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
@@ -196,6 +200,8 @@ class InvoiceRow(HaloRow):
     total: Number = None
     amountpaid: Number = None
     amountdue: Number = None
+    invoice_date: Text = ""
+    internal_note: Text = ""
     creditlinkedtoinvoiceid: Whole = None
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
 
