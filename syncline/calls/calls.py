@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
-from syncline.ledger import calls, sessions
+from syncline.ledger import calls, left_out, sessions
+from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
 from syncline.transport import Permit
@@ -45,11 +46,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one call of a batch ended: a result, or the error that says what to do next."""
+    """How one call of a batch ended: a result, or the error that says what to do next.
+
+    What was left out of its result, since it was nonsense, is counted when its end is written.
+    """
 
     call_id: UUID
     result: object
     error: SynclineError | None
+    left_out: Sequence[LeftOut] = ()
 
 
 class NoQuota(Again):
@@ -207,22 +212,25 @@ class ApiCalls:
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         """Write how a batch's calls ended, in the caller's transaction."""
         calls.end(connection, [_end(outcome) for outcome in outcomes])
+        noted = [one for outcome in outcomes for one in outcome.left_out]
+        left_out.count(connection, self._connection_id, noted)
 
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
         started = self._worker.monotonic()
-        try:
-            result = make(permit)
-        except SynclineError as failure:
-            error = failure
+        with noting() as noted:
+            try:
+                result = make(permit)
+            except SynclineError as failure:
+                error = failure
         self._give_back(permit.token, error)
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
             hint = highlevel_hint(headers, now=self._worker.now(), took=took)
             self._worker.quota.learn(self._key, hint)
-        return Outcome(UUID(permit.call_id), result, error)
+        return Outcome(UUID(permit.call_id), result, error, noted)
 
     def _give_back(self, token: str, error: SynclineError | None) -> None:
         if isinstance(error, RateLimited):

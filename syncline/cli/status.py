@@ -21,9 +21,11 @@ from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
-from syncline.ledger import connections
+from syncline.ingest.status import left_out_table
+from syncline.ledger import connections, left_out
 from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
+from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
 from syncline.sending.tenant.status import HeldKind, held_lines, read_held
@@ -56,6 +58,7 @@ class _ConnectionStatus:
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
+    left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
 
 
@@ -68,7 +71,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus]
+_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
 
 
 def show_status(
@@ -125,6 +128,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
+                    left_out.counted(connection, link.id),
                 )
                 for link in links
             ],
@@ -146,9 +150,10 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 kinds,
                 held,
                 events,
+                nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, kinds, held, events in found
+            for link, unread, kinds, held, events, nonsense in found
         ],
         secrets,
         workers,
@@ -205,6 +210,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
         *events_table(one.events),
+        *left_out_table(one.left_out),
         table(
             "",
             ["quota", "left", "last answer"],
