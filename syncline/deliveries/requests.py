@@ -17,17 +17,18 @@ from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
 from syncline.ledger.modes import HELD
 
-_OF_AN_EVENT = "event "
+OF_AN_EVENT = "event "
+"""How the cause of what an event makes due begins; its id follows."""
 
 
 def cause_of_event(event_id: int) -> str:
     """The cause of what an event makes due, and of what is read because of it."""
-    return f"{_OF_AN_EVENT}{event_id}"
+    return f"{OF_AN_EVENT}{event_id}"
 
 
 def is_urgent(cause: str) -> bool:
     """Whether an event asks for it: it goes before what is only being caught up with."""
-    return cause.startswith(_OF_AN_EVENT)
+    return cause.startswith(OF_AN_EVENT)
 
 
 @dataclass(frozen=True, slots=True)
