@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.cli.show_at import At, show_at
 from syncline.deliveries.states import State
 from syncline.errors import UnknownName
-from syncline.flows import payments
+from syncline.flows import fulfillments, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.capabilities import Capabilities
 from syncline.ledger import capabilities, history
@@ -25,8 +25,6 @@ from syncline.terminal.output import AsJson, group, plain, show, stack, table
 app = group("show", "Show one record on both sides.")
 
 _LINE = "line "
-
-"""In place of parked, for what needs nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ def _sides(connection: Connection, found: History) -> list[_RecordSide]:
             _fields(delivery, found, currencies[delivery.tenant]),
         )
         for delivery in found.deliveries
-        if delivery.flow not in {"details", "customers"}
+        if delivery.flow not in {"details", "customers", fulfillments.FLOW}
     ]
 
 
@@ -297,7 +295,7 @@ def _dash(value: str | None) -> str:
 def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     rows = [
         [
-            *(one.id, one.connection, f"{one.flow}/{one.role}"),
+            *(one.id, one.connection, _delivery_of(one)),
             HELD_UNTIL_LIVE if _is_held(one) else one.state,
             f"{one.delivered_version or 0} of {one.wanted_version}",
             one.attempt,
@@ -308,6 +306,11 @@ def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     ]
     columns = ["number#", "connection", "delivery", "state", "version", "attempts#"]
     return table("deliveries", [*columns, "waits for", "reason"], rows)
+
+
+def _delivery_of(one: SeenDelivery) -> str:
+    named = f"{one.flow}/{one.role}"
+    return f"{named} of {one.source_id}" if one.flow == fulfillments.FLOW else named
 
 
 def _changes(history: History) -> RenderableType:

@@ -119,7 +119,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
            target_meta = coalesce(told.meta, d.target_meta),
            projection = coalesce(told.projection, d.projection),
            confirmed_at = clock_timestamp(), due_at = clock_timestamp(),
-           failures = 0, array_limit = null, reason = null, owner = null,
+           failures = 0, array_limit = null, reason = told.why, owner = null,
            field = case when d.wanted_version > told.version or d.cause <> told.cause
                         then case when {_IS_HELD} then d.field end end""",
         [
@@ -129,6 +129,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
                 "target_id": item.target_id,
                 "meta": item.meta,
                 "projection": item.projection,
+                "why": item.why,
             }
             for item in news
         ],

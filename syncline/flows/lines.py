@@ -19,6 +19,13 @@ from syncline.money import Money, allocate, decimal, minor_digits, quantize, tot
 PRICE_DIGITS = 5
 """Halo keeps prices as DECIMAL(18,5)."""
 
+_DISCOUNT = "HL-discount"
+_SHIPPING = "HL-shipping"
+_ADJUSTMENT = "HL-adjustment"
+
+EXTRAS = frozenset({_DISCOUNT, _SHIPPING, _ADJUSTMENT})
+"""References of lines that we write beside those of the items; nothing can be shipped of them."""
+
 _ONE = Decimal(1)
 
 
@@ -51,9 +58,32 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
     lines += _adjustment(lines, tax, amount, options)
     # A tax on nothing still has to stand somewhere.
     if not lines and tax.amount:
-        lines = [_single("HL-adjustment", "Adjustment", Money.of(0, currency))]
+        lines = [_single(_ADJUSTMENT, "Adjustment", Money.of(0, currency))]
     shares = _shares(lines, tax)
     return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
+
+
+def item_reference(item: Mapping[str, Any]) -> str:
+    """The reference that the line of an item carries in Halo."""
+    return f"HL-{item.get('key') or item.get('price_id') or item.get('name') or 'Item'}"
+
+
+def written_lines(
+    canonical: Mapping[str, Any], options: OrderOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines that we write for an order: those of its items, and those beside them.
+
+    Both are empty where one line stands for the whole order, or no lines can be written.
+    """
+    if options.lines == "summary" or not canonical.get("currency"):
+        return [], []
+    try:
+        lines = lines_of(canonical, options)
+    except Unmappable:
+        return [], []
+    items = {item_reference(item) for item in canonical.get("items") or ()}
+    of_items = [line for line in lines if line["item_external_reference"] in items]
+    return of_items, [line for line in lines if line not in of_items]
 
 
 def single_line(reference: str, name: str, amount: Money, tax: Money) -> dict[str, Any]:
@@ -124,9 +154,9 @@ def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:
     discount = _amount(canonical, "discount", currency)
     shipping = _amount(canonical, "shipping", currency)
     if discount.amount:
-        lines.append(_single("HL-discount", "Discount", -discount))
+        lines.append(_single(_DISCOUNT, "Discount", -discount))
     if shipping.amount:
-        lines.append(_single("HL-shipping", "Shipping", shipping))
+        lines.append(_single(_SHIPPING, "Shipping", shipping))
     return [line for line in lines if line.quantity]
 
 
@@ -145,8 +175,9 @@ def _item_line(item: Mapping[str, Any], currency: str) -> _Line:
         _ONE.scaleb(-PRICE_DIGITS), rounding=ROUND_HALF_UP
     )
     net = Money(quantize(quantity * price, currency), currency)
-    reference = f"HL-{item.get('key') or item.get('price_id') or name}"
-    return _Line(reference, name, quantity, price, net, weight=max(net.amount, Decimal(0)))
+    return _Line(
+        item_reference(item), name, quantity, price, net, weight=max(net.amount, Decimal(0))
+    )
 
 
 def _adjustment(
@@ -164,14 +195,14 @@ def _adjustment(
             remedy="Compare items, discount, tax and shipping in HighLevel; or raise "
             'adjustment_limit, or set lines = "summary", in the mapping. Then retry.',
         )
-    return [_single("HL-adjustment", "Adjustment", rest)]
+    return [_single(_ADJUSTMENT, "Adjustment", rest)]
 
 
 def _shares(lines: Sequence[_Line], tax: Money) -> list[Money]:
     """Each line's tax: in proportion to the items' nets; with nothing to spread on, all on one."""
     weights = [line.weight for line in lines]
     if not any(weights):
-        bearer = next((line for line in lines if line.reference == "HL-adjustment"), None)
+        bearer = next((line for line in lines if line.reference == _ADJUSTMENT), None)
         bearer = bearer or next(iter(lines), None)
         weights = [_ONE if line is bearer else Decimal(0) for line in lines]
     return allocate(tax, weights)
