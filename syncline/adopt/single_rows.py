@@ -161,7 +161,8 @@ def _may_take(wanted: ChosenRow, row: HaloRow, rows_open: _OpenRows) -> None:
     if other not in {None, wanted.number}:
         raise Refused(
             f"Halo's {wanted.target} {row.id} belongs to {other} already.",
-            remedy="Take another one, or let it be created: syncline parked retry ID",
+            remedy="Take another one. If Halo holds none, it is made by: syncline parked retry ID "
+            "--create",
         )
 
 

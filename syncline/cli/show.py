@@ -172,7 +172,8 @@ def money_beside(
     held = {key: str(value) for key, value in (confirmed or {}).items()}
     wanted = payments.reference(str(canonical["id"]), role)
     currency = held.pop("currency_code", None)
-    given = held.pop("thirdpartyinvoicenumber", None) or held.pop("intent_id", None)
+    given = held.pop("thirdpartyinvoicenumber", None) or held.pop("thirdpartyid", None)
+    number = held.pop("intent_id", None)
     amount = held.pop("amount", None) or held.pop("total", None)
     refund = payments.is_credit(role)
     said = canonical.get("amount_refunded") if refund else canonical.get("amount")
@@ -182,6 +183,8 @@ def money_beside(
         FieldPair("refunded in all" if refund else "amount", _text(said), amount),
         FieldPair("status", _text(canonical.get("status")), None),
     ]
+    if number not in {None, wanted}:
+        held["intent_id"] = str(number)
     rest = sorted(key for key in held if not key.startswith(_LINE))
     return [*pairs, *(FieldPair(key, None, held[key]) for key in rest)]
 

@@ -154,7 +154,7 @@ def _quota(worker: WorkerContext, key: QuotaKey) -> _QuotaStatus:
 
 def _render(found: _Status) -> RenderableType:
     if not found.connections:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain("No connection yet. Add one with: syncline connection add NAME")
     return stack(
         *(part for one in found.connections for part in _connection(one)),
         *alerts_table(found.alerts),

@@ -10,7 +10,8 @@ from rich.console import Console, RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
-from syncline.connections.options import AddOptions, Name, document_of
+from syncline.connections.mapping_cli import set_mapping
+from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
@@ -20,6 +21,7 @@ from syncline.terminal.options import Mode, taking
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
+app.command("set-mapping")(set_mapping)
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would do, and change nothing.")
@@ -59,7 +61,7 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
     if adopt:
         say(f"It stands still until: syncline adopt {new.name}")
     if new.mode == Mode.LIVE:
-        say("It is live from the first row on, without the check of: syncline golive check")
+        say(f"It is live from the first row on, without: syncline golive check {new.name}")
 
 
 @app.command("list")
@@ -110,13 +112,25 @@ def check(
 
 
 @app.command("start")
-def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+def start(
+    context: typer.Context,
+    *,
+    name: Name,
+    without_adoption: Annotated[
+        bool,
+        typer.Option(
+            "--without-adoption",
+            help="Start one that waits for its adoption: all its orders are created in Halo.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Let a connection go on after what stopped it was put right, or after its rehearsal.
 
     Example: syncline connection start acme
     """
     with command_context(context).open() as worker:
-        before = run.start(worker, name, dry_run=dry_run)
+        before = run.start(worker, name, dry_run=dry_run, without_adoption=without_adoption)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:
@@ -153,32 +167,9 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
     say(f"{name} {still if before.reads else 'was stopped already'}.")
 
 
-@app.command("set-mapping")
-def set_mapping(
-    context: typer.Context,
-    *,
-    name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
-    ] = False,
-) -> None:
-    """Let a connection follow another mapping document; it is checked first.
-
-    Old records follow it too; what comes out as before costs no call.
-
-    Example: syncline connection set-mapping acme acme.toml
-    """
-    document = document_of(file)
-
-    with command_context(context).open() as worker:
-        run.set_mapping(worker, name, document, dry_run=dry_run)
-    say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
-
-
 def _render_links(links: list[Link]) -> RenderableType:
     if not links:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain("No connection yet. Add one with: syncline connection add NAME")
     rows = [
         [
             *(link.name, link.mode, link.state, link.location_id, link.highlevel_url),

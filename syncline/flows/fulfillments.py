@@ -175,7 +175,7 @@ def edits(
         f"{shown}{changed}.",
         field=found[0].field,
         remedy="Tell the buyer, or note it in HighLevel by hand. Leave it as it is: "
-        "syncline parked accept.",
+        "syncline parked accept ID.",
     )
 
 

@@ -67,7 +67,7 @@ class Judged(RereadBudget):
             self.found.append(_found(one, each))
 
 
-def close(
+def certify(
     reader: Reader,
     scope: Scope,
     targets: Sequence[str],

@@ -57,7 +57,8 @@ def list_events(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
             )
         )
-    show(as_json, found, lambda: _render(found.events))
+    narrowed = state is not None or event_type is not None
+    show(as_json, found, lambda: _render(found.events, narrowed=narrowed))
 
 
 @app.command("show")
@@ -123,9 +124,10 @@ def retry(
     say(f"{many} {'event is' if many == 1 else 'events are'} handled again within seconds.")
 
 
-def _render(events: list[StoredEvent]) -> RenderableType:
+def _render(events: list[StoredEvent], *, narrowed: bool) -> RenderableType:
     if not events:
-        return plain("No such event.")
+        came = "No event of that state and type has come." if narrowed else "No event has come yet."
+        return plain(came)
     rows = [
         [
             one.id,

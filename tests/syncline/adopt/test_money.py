@@ -14,6 +14,9 @@ from syncline.errors import Refused
 from syncline.halo.entities.resources import INVOICE
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.queues import Lane
+from syncline.reconciliation.due import period_of
+from syncline.reconciliation.run import advance
+from syncline.reconciliation.run import begin as begin_run
 from syncline.sandbox.location.store import PAID_STATUSES
 from syncline.sandbox.process import SandboxProcess
 from tests.adopting import (
@@ -22,6 +25,7 @@ from tests.adopting import (
     money_held,
     posts,
     quiet,
+    since,
     standing,
     surveyed,
 )
@@ -136,15 +140,36 @@ def test_a_number_that_stood_there_is_kept_and_a_payment_providers_stays(
         assert told["intent_id"] == before[f"payment {row}"]["intent_id"]
 
 
-def test_a_payment_providers_number_outlasts_a_refund(
-    worlds: Worlds, sandbox: SandboxProcess
+def differing(world: World) -> set[tuple[str, str]]:
+    """(target, field) of what a comparison of both sides finds."""
+    line = world.reopened()
+    period = period_of(world.worker, line.link, since(world), None)
+    assert begin_run(world.worker, line.link, period, "test") is not None
+    while (came := advance(world.reopened(), quiet)) is not None and came.again_after is not None:
+        pass
+    return {(one.target, one.field) for one in world.rows("select * from discrepancy")}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_an_adoption_leaves_is_wanted_by_comparisons_and_by_later_updates(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
-    small(sandbox, **MONEY)
+    small(sandbox, profile=profile, **MONEY)
     truth = sandbox.post("/plant", {"near_misses": 0, "money": 1})["money"]
     world = standing(worlds, style="summary")
     before = money_held(world)
     adopted(world)
     begin(world.reopened())
+    assert {one for one in differing(world) if one[0] == "payment"} == set()
+    written = len(posts(sandbox))
+    started(world)
+    assert not [one for one in posts(sandbox)[written:] if "InvoicePayment" in one]
+    world.do(
+        """
+        update delivery set state = 'due', projection = null
+        where target = 'payment' and state = 'delivered'
+        """
+    )
     refunded = sandbox.change_transactions(8, what="refund")
     kept = [
         f"payment {truth['payments'][one]}"
@@ -157,10 +182,11 @@ def test_a_payment_providers_number_outlasts_a_refund(
         world.request_pull(kind)
     world.drive()
     after = money_held(world)
-    assert {key: after[key]["intent_id"] for key in kept} == {
-        key: before[key]["intent_id"] for key in kept
+    assert {key: (after[key]["intent_id"], after[key]["date"]) for key in kept} == {
+        key: (before[key]["intent_id"], before[key]["date"]) for key in kept
     }
     assert wrong(sandbox) == {}
+    assert {one for one in differing(world) if one[0] == "payment"} == set()
 
 
 def test_a_survey_of_money_writes_nothing_outside(worlds: Worlds, sandbox: SandboxProcess) -> None:

@@ -11,6 +11,7 @@ import pytest
 from syncline.adopt.run import apply_survey, begin, survey
 from syncline.adopt.single_rows import ChosenRow, take
 from syncline.calls.calls import halo_calls
+from syncline.deliveries import unleased
 from syncline.errors import Absent, Again, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
@@ -157,6 +158,49 @@ def test_doubtful_orders_are_parked_with_their_candidates_and_never_created(
     for row in parked:
         assert (row.field, row.target_id) == ("adopt", None)
         assert row.reason.startswith("Halo holds an order that may be this one: ")
+        assert f"adopt acme --take {row.source_id}=HALO_ID" in row.reason
+
+
+def test_a_retry_of_doubtful_orders_creates_none_until_somebody_says_that_halo_has_none(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8)
+    sandbox.post("/plant", {"near_misses": 1})
+    world = standing(worlds, style="summary")
+    doubts = [one.order for one in adopted(world).found.doubtful]
+    begin(world.reopened())
+    world.reopened()
+    world.drive()
+    before = len(held(world))
+    with world.worker.ledger.begin() as connection:
+        assert unleased.retry(connection, None, by="ada") == {}
+    world.drive()
+    assert len(held(world)) == before
+    with world.worker.ledger.begin() as connection:
+        again = unleased.retry(connection, None, source_id=doubts[0], by="ada", create=True)
+    assert again == {"order": 1}
+    world.drive()
+    assert len(held(world)) == before + 1
+    causes = world.rows(
+        "select cause from audit_entry where source_id = :id order by id", id=doubts[0]
+    )
+    assert [row.cause for row in causes] == ["parked retry --create by ada"] * 2
+
+
+def test_what_is_in_doubt_is_looked_up_by_the_adoption_itself(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=6)
+    world = worlds(style="summary")
+    world.pull()
+    sandbox.faults(side="halo", operation=WRITE, kind="cut_after", next=1)
+    while ("orders", "doubtful") not in world.counts():
+        world.follow_all()
+    world.do("update connection set state = 'stopped', note = 'adopt first'")
+    before = len(held(world))
+    seen = surveyed(world)
+    assert ("orders", "doubtful") not in world.counts()
+    assert (len(held(world)), seen.known > 0) == (before, True)
 
 
 def test_a_person_decides_which_row_a_doubtful_order_is(
