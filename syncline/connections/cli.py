@@ -61,7 +61,10 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
     if adopt:
         say(f"It stands still until: syncline adopt {new.name}")
     if new.mode == Mode.LIVE:
-        say(f"It is live from the first row on, without: syncline golive check {new.name}")
+        say(
+            "It is live from the first row on, without the check of: syncline golive check "
+            f"{new.name}"
+        )
 
 
 @app.command("list")

@@ -72,8 +72,14 @@ def take_up(connection: Connection, deliveries: Collection[int]) -> None:
     )
 
 
-def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
-    """DUE → DOUBTFUL: write down which rows these are; returns the ids that could be pinned."""
+def pin(connection: Connection, pins: Sequence[Pin], cause: str = "adopt") -> set[int]:
+    """DUE → DOUBTFUL: write down which rows these are; returns the ids that could be pinned.
+
+    Args:
+        connection: the transaction.
+        pins: the deliveries with their rows.
+        cause: of what is written to these rows; who decided about a single one.
+    """
     rows = [
         {
             "id": one.delivery,
@@ -93,14 +99,14 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
                 f"""
                 update delivery d
                 set state = 'doubtful', target_id = told.target_id, target_meta = told.meta,
-                    projection = told.holds, cause = 'adopt', due_at = clock_timestamp()
+                    projection = told.holds, cause = :cause, due_at = clock_timestamp()
                 from jsonb_to_recordset(cast(:rows as jsonb))
                      as told (id bigint, target_id text, holds jsonb, meta jsonb)
                 where d.id = told.id and d.state = 'due' and {OPEN}
                 returning d.id
                 """  # noqa: S608 - built from constants of this module
             ),
-            {"rows": jsontext.dumps(rows).decode()},
+            {"rows": jsontext.dumps(rows).decode(), "cause": cause},
         ).scalars()
     )
 

@@ -57,8 +57,9 @@ def list_events(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
             )
         )
-    narrowed = state is not None or event_type is not None
-    show(as_json, found, lambda: _render(found.events, narrowed=narrowed))
+    is_narrowed = state is not None or event_type is not None
+    none = "No event of that state and type has come." if is_narrowed else "No event has come yet."
+    show(as_json, found, lambda: _render(found.events) if found.events else plain(none))
 
 
 @app.command("show")
@@ -124,10 +125,7 @@ def retry(
     say(f"{many} {'event is' if many == 1 else 'events are'} handled again within seconds.")
 
 
-def _render(events: list[StoredEvent], *, narrowed: bool) -> RenderableType:
-    if not events:
-        came = "No event of that state and type has come." if narrowed else "No event has come yet."
-        return plain(came)
+def _render(events: list[StoredEvent]) -> RenderableType:
     rows = [
         [
             one.id,
