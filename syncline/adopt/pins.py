@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from syncline.adopt.order_matching import own_order
 from syncline.calls.context import Line
 from syncline.deliveries import leased, pinned
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.pinned import Pin
 from syncline.deliveries.states import DOUBTED
 from syncline.flows import payments, projections

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.deliveries.waits import Edge
 from syncline.engine.connection_rules import rules_of

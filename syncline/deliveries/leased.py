@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import audit_entries
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
 from syncline.deliveries.target_rows import KEPT
 from syncline.deliveries.waits import wake
@@ -27,15 +27,11 @@ _IS_HELD = f"d.field is not distinct from '{HELD}'"
 _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
 """DUE, but for what is not to leave any more since its connection went back to sandbox mode."""
 
-_BACK = f"""case when {_IS_HELD} then 'parked' when d.target_meta ? '{PINNED}' then 'doubtful'
-                 else 'due' end"""
+_BACK = f"case when d.target_meta ? '{PINNED}' and not {_IS_HELD} then 'doubtful' else {_DUE} end"
 """The same where its target row is not known any better: a pinned one is to be read before."""
 
-_META = f"""
-    case when told.meta is null then d.target_meta
-         when d.target_meta ? '{KEPT}'
-         then told.meta || jsonb_build_object('{KEPT}', d.target_meta -> '{KEPT}')
-         else told.meta end"""
+_META = f"""coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object(
+                '{KEPT}', d.target_meta -> '{KEPT}')), d.target_meta)"""
 """What is known of the target row by now, with what is left of it as it stands there."""
 
 _NOTICES_WITHIN = timedelta(seconds=5)
@@ -229,17 +225,30 @@ def doubt(
     settle: timedelta,
     why: str,
     array_limit: int | None = None,
+    failed: bool | None = None,
 ) -> set[int]:
-    """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time."""
+    """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time.
+
+    `failed` says whether that counts against the delivery; None: if it was being written.
+    """
     return _move(
         connection,
         State.DOUBTFUL,
         leases,
         """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
            reason = told.why,
-           failures = d.failures + case when d.state = 'sending' then 1 else 0 end,
+           failures = d.failures + coalesce(told.failed,
+                                            case when d.state = 'sending' then 1 else 0 end),
            array_limit = coalesce(told.array_limit, d.array_limit)""",
-        [{"after": settle.total_seconds(), "why": why, "array_limit": array_limit}] * len(leases),
+        [
+            {
+                "after": settle.total_seconds(),
+                "why": why,
+                "array_limit": array_limit,
+                "failed": None if failed is None else int(failed),
+            }
+        ]
+        * len(leases),
     )
 
 

@@ -18,7 +18,7 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
 from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
@@ -102,7 +102,13 @@ class _Run:
         """What would be written to one kind of Halo's rows."""
         count = self._count(target.name)
         many = 0
-        for call in calls(target, self._known, self._writes(target, count)):
+        for call in calls(
+            target,
+            self._known,
+            self._writes(target, count),
+            self._worker.now(),
+            self._worker.settings.send_batch,
+        ):
             many += 1
             self._call(call)
         self._estimate(count, many)

@@ -201,8 +201,12 @@ def mine(
 
 
 def _why_nothing(canonical: Canonical, document: Document) -> str:
-    """Why a consignment with lines ships nothing."""
-    lines = [_name(line) for line in canonical.get("lines") or ()]
+    """Why a consignment of something ships nothing."""
+    lines = [
+        _name(line)
+        for line in canonical.get("lines") or ()
+        if decimal(line.get("qty") or 0, "lines.quantity")
+    ]
     if document.fulfillments.into == "none" or not lines:
         return ""
     return f"Nothing of it can be shipped, so nothing is posted: it holds only {', '.join(lines)}."

@@ -45,6 +45,10 @@ TOKEN_WITHOUT_SCOPES = "pit-e0f3a6b8-914c-4d27-a5de-38c7b16d2054"  # noqa: S105
 """A valid token of the location that may read orders only."""
 
 
+Shape = Literal["published", "printed", "rich"]
+"""How much of a row a service shows."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -138,6 +142,19 @@ class SandboxConfig(_Frozen):
             HighLevel's changelog.
         page_cap: longest page that HighLevel gives, whatever is asked for.
         link_delay: seconds until an external link is seen on the awkward tenant.
+        highlevel_shape: which fields HighLevel shows: those that its schemas publish, those of
+            its printed examples, or all that was ever seen.
+        halo_shape: likewise for Halo, whose printed rows are those of public modules.
+        nonsense: chance that a record has nonsense in fields that are not indispensable, and for
+            a part of these in one that is.
+        clients_without_site: whether a new client gets no site by itself.
+        wrapped_lists: whether the lists that are bare arrays stand under a key.
+        reports_refused: whether SQL reports answer 403.
+        skipped_elements: chance that an array skips an element, or is refused for one.
+        column_lengths: whether texts that are longer than their column are refused.
+        line_spelling: under which names the lines of a sales order take quantity and tax, see
+            `syncline.sandbox.halo.resources.spelling`.
+        state: the file that keeps everything over a restart; None: nothing is kept.
         halo_token_seconds: lifetime of an access token of Halo.
         halo_scopes: what Halo's application was granted, separated by spaces.
         webhooks_allowed: whether that application may use Halo's webhooks.
@@ -178,6 +195,16 @@ class SandboxConfig(_Frozen):
     webhooks_allowed: bool = True
     halo_webhooks: WebhookDial = WebhookDial()
     link_delay: float = Field(default=2.0, ge=0)
+    highlevel_shape: Shape = "rich"
+    halo_shape: Shape = "rich"
+    nonsense: float = Field(default=0.0, ge=0, le=1)
+    clients_without_site: bool = False
+    wrapped_lists: bool = False
+    reports_refused: bool = False
+    skipped_elements: float = Field(default=0.0, ge=0, le=1)
+    column_lengths: bool = False
+    line_spelling: Literal["order", "quote"] = "order"
+    state: str | None = None
 
     @property
     def app_id(self) -> str:

@@ -30,7 +30,7 @@ from syncline.sandbox.halo.sales.consignments import (
     edit_consignment,
     save_consignment,
 )
-from syncline.sandbox.halo.sales.customers import save_client, save_user
+from syncline.sandbox.halo.sales.customers import save_client, save_user, site_of
 from syncline.sandbox.halo.sales.lines import exact
 from syncline.sandbox.halo.sales.orders import edit_order
 from syncline.sandbox.halo.service import HaloService
@@ -149,7 +149,7 @@ class Admin:
         quiet = {"_dont_fire_automations": True}
         name = contact.get("companyName") or person
         client = save_client(self._tenant, {"name": name, **quiet})
-        user = {"name": person, "emailaddress": email, "site_id": client["main_site_id"]}
+        user = {"name": person, "emailaddress": email, "site_id": site_of(self._tenant, client)}
         save_user(self._tenant, {**user, **quiet})
 
     def _convert_at(self, body: Row) -> Row:

@@ -17,11 +17,12 @@ from typing import Any
 from syncline.sandbox.audit.rows import (
     Emails,
     Findings,
-    customer_fits,
     exact,
     links_by_row,
     references,
+    told_customer_fits,
 )
+from syncline.sandbox.audit.told import Telling
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, INVOICE_TABLE
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.location.forms import digits_of
@@ -54,11 +55,13 @@ class MoneyVerdict:
     Attributes:
         findings: kind to ids: of orders and transactions, or `entity id` where nobody owes a row.
         figures: how many transactions, refunds and subscriptions are owed and in line.
+        undecidable: how many of them would be owed if enough of them were told.
         sums: currency to what both sides hold of it, as decimal texts with its digits.
     """
 
     findings: Findings
     figures: dict[str, int]
+    undecidable: dict[str, int]
     sums: dict[str, dict[str, dict[str, str]]]
 
     @property
@@ -71,18 +74,27 @@ class MoneyVerdict:
         return whole and not any(self.findings.values())
 
 
-def audit_money(store: Store, emails: Emails, sales: Iterable[Row]) -> MoneyVerdict:
+def audit_money(
+    store: Store, emails: Emails, sales: Iterable[Row], telling: Telling
+) -> MoneyVerdict:
     """Compare both stores' money.
 
     Args:
         store: both services' data.
         emails: client id to the addresses of its users.
         sales: the sales orders of ours, for the sums.
+        telling: what is told of each document.
     """
-    judge = _Judge(store, emails)
-    transactions = {key: one for key, one in store.transactions.items() if is_due(store, one)}
-    subscriptions = {key: one for key, one in store.subscriptions.items() if is_owed(store, one)}
-    refunded = [key for key, one in transactions.items() if exact(one.get("amountRefunded"))]
+    judge = _Judge(store, emails, telling)
+    due = [one for one in store.transactions.values() if is_due(store, one)]
+    running = [one for one in store.subscriptions.values() if is_owed(store, one)]
+    transactions = {one["_id"]: one for one in due if judge.is_told(one)}
+    subscriptions = {one["_id"]: one for one in telling.enough("subscriptions", running)}
+    refunded = [
+        key
+        for key, one in transactions.items()
+        if exact(one.get("amountRefunded")) and telling.of("transactions", one).refund
+    ]
     lines = {key: judge.transaction(one) for key, one in transactions.items()}
     in_line = [judge.subscription(one) for one in subscriptions.values()]
     figures = {
@@ -93,9 +105,14 @@ def audit_money(store: Store, emails: Emails, sales: Iterable[Row]) -> MoneyVerd
         "subscriptions_owed": len(subscriptions),
         "subscriptions_in_line": sum(in_line),
     }
-    sums = _sums(store, transactions.values(), subscriptions.values(), sales)
+    undecidable = {
+        "transactions": len(due) - len(transactions),
+        "subscriptions": len(running) - len(subscriptions),
+    }
+    sold = telling.enough("orders", store.orders.values())
+    sums = _sums(store, sold, transactions.values(), subscriptions.values(), sales)
     judge.strange()
-    return MoneyVerdict(judge.findings, figures, _shown(sums))
+    return MoneyVerdict(judge.findings, figures, undecidable, _shown(sums))
 
 
 def is_due(store: Store, transaction: Document) -> bool:
@@ -129,6 +146,7 @@ class _Judge:
 
     store: Store
     emails: Emails
+    telling: Telling
     findings: Findings = field(init=False)
     _halo: HaloStore = field(init=False)
     _invoices: dict[str, list[Row]] = field(init=False)
@@ -153,6 +171,12 @@ class _Judge:
         invoice, whole = self._invoice(order or transaction)
         paid = self._payment(transaction, invoice)
         return _Line((whole, paid, self._credits_fit(transaction, invoice)))
+
+    def is_told(self, transaction: Document) -> bool:
+        """Whether enough is told of a transaction, and of the order that it pays."""
+        told = self.telling.of("transactions", transaction)
+        order = self.store.orders.get(transaction.get("entityId", ""))
+        return told.row and told.status and (order is None or self.telling.of("orders", order).row)
 
     def subscription(self, subscription: Document) -> bool:
         """Judge the recurring invoice of one subscription."""
@@ -209,7 +233,9 @@ class _Judge:
         """Whether the credits of a transaction sum to what went back, and stand where they must."""
         rows = [row for row in self._credits.pop(transaction["_id"], []) if _amount(row)]
         whole = sum((_amount(row) for row in rows), Decimal(0))
-        fits = whole == -exact(transaction.get("amountRefunded")) and all(
+        told = self.telling.of("transactions", transaction).refund
+        back = exact(transaction.get("amountRefunded")) if told else -whole
+        fits = whole == -back and all(
             _is_used(row)
             and _code(row) == _currency(transaction)
             and (invoice is None or row.get("creditlinkedtoinvoiceid") == invoice["id"])
@@ -232,11 +258,16 @@ class _Judge:
 
     def _fits(self, document: Document, row: Row) -> bool:
         """Whether amount, currency and customer are those of the document."""
+        told = self.telling.of(self._kind(document), document).email
         return (
             _amount(row) == exact(document["amount"])
             and _code(row) == _currency(document)
-            and customer_fits(_party_of(document, self.store), row, self.emails)
+            and told_customer_fits(told, _party_of(document, self.store), row, self.emails)
         )
+
+    def _kind(self, document: Document) -> str:
+        kinds = ("orders", "transactions", "subscriptions")
+        return next(kind for kind in kinds if document["_id"] in getattr(self.store, kind))
 
 
 def _invoices(halo: HaloStore) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
@@ -291,12 +322,13 @@ def _currency(document: Document) -> str:
 
 def _sums(
     store: Store,
+    orders: Iterable[Document],
     transactions: Iterable[Document],
     subscriptions: Iterable[Document],
     sales: Iterable[Row],
 ) -> Sums:
     sums: Sums = defaultdict(lambda: defaultdict(lambda: defaultdict(Decimal)))
-    for order in store.orders.values():
+    for order in orders:
         if is_owed(store, order):
             sums[_currency(order)]["highlevel"]["orders"] += exact(order["amount"])
     for transaction in transactions:

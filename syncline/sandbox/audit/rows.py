@@ -41,6 +41,11 @@ def customer_fits(address: str | None, row: Row, emails: Emails) -> bool:
     return email in theirs
 
 
+def told_customer_fits(told: str | None, real: str | None, row: Row, emails: Emails) -> bool:
+    """Whether a row's client is the real one, or nobody's where no address was told."""
+    return customer_fits(real, row, emails) or (told is None and customer_fits(None, row, emails))
+
+
 def links_by_row(halo: HaloStore, table_id: int) -> dict[int, set[str]]:
     """Row id to the foreign ids that links give it, those not visible yet included."""
     linked: dict[int, set[str]] = defaultdict(set)

@@ -19,12 +19,13 @@ from syncline.sandbox.audit.money import audit_money
 from syncline.sandbox.audit.rows import (
     Emails,
     Findings,
-    customer_fits,
     emails_of,
     exact,
     links_by_row,
     references,
+    told_customer_fits,
 )
+from syncline.sandbox.audit.told import Telling, Told
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, ORDER_TABLE
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.location.forms import normalised
@@ -58,7 +59,8 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
 
     Returns:
         `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
-        of which something went back) and `subscriptions`; for each kind of finding up to 20 ids,
+        of which something went back) and `subscriptions`; `undecidable`: how many of each would
+        be owed if enough of them were told; for each kind of finding up to 20 ids,
         and under `counts` how many there are; `sums` by currency of both sides; `rejected_429` and
         `max_in_window` by side; `fulfillments` and `alerts`, the verdicts on them; `clean` if
         there is no finding, nothing was rejected and everything owed is in line. Money and
@@ -66,11 +68,13 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
     """
     halo: HaloStore = store.halo
     findings: Findings = {kind: [] for kind in _KINDS}
-    owed = {key: order for key, order in store.orders.items() if is_owed(store, order)}
+    telling = Telling(store)
+    whole_owed = {key: order for key, order in store.orders.items() if is_owed(store, order)}
+    owed = {key: order for key, order in whole_owed.items() if telling.of("orders", order).row}
     targets, emails = _targets(halo), emails_of(halo)
     sales = {row["id"]: row for key, rows in targets.items() if key for row in rows}
-    money = audit_money(store, emails, sales.values())
-    in_line = _orders(store, owed, targets, emails, findings)
+    money = audit_money(store, emails, sales.values(), telling)
+    in_line = _orders(store, owed, targets, emails, findings, telling)
     _customers(halo, findings)
     _side_effects(store, halo, findings)
     if store.config.money:
@@ -87,6 +91,7 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
         "orders_owed": len(owed),
         "orders_in_line": in_line,
         **money.figures,
+        "undecidable": {"orders": len(whole_owed) - len(owed), **money.undecidable},
         "fulfillments": shipping,
         "alerts": alerts,
         "sums": money.sums,
@@ -104,6 +109,7 @@ def _orders(
     targets: dict[str, list[Row]],
     emails: Emails,
     findings: Findings,
+    telling: Telling,
 ) -> int:
     """Find each owed order's targets and judge them; returns how many orders are in line."""
     in_line = 0
@@ -112,7 +118,8 @@ def _orders(
         if len(found) != 1:
             findings["duplicates" if found else "missing"].append(order_id)
             continue
-        wrong = set(_differences(order, found[0], emails, details=store.config.details))
+        told = telling.of("orders", order)
+        wrong = set(_differences(order, found[0], emails, told, details=store.config.details))
         for kind in wrong:
             findings[kind].append(order_id)
         in_line += not wrong
@@ -131,16 +138,20 @@ def _targets(halo: HaloStore) -> dict[str, list[Row]]:
     return targets
 
 
-def _differences(order: Document, row: Row, emails: Emails, *, details: bool) -> Iterator[str]:
+def _differences(
+    order: Document, row: Row, emails: Emails, told: Told, *, details: bool
+) -> Iterator[str]:
     amount, tax = exact(order["amount"]), exact(_summary(order).get("tax", 0))
     summarised = not details and _is_summary(order, row)
-    if exact(row["total"]) != amount or (not summarised and exact(row["tax_total"]) != tax):
+    taxed = not told.tax or exact(row["tax_total"]) == tax
+    if exact(row["total"]) != amount or not (summarised or taxed):
         yield "wrong_amounts"
-    if not summarised and not _lines_fit(order, row):
+    if not summarised and not _lines_fit(order, row, itemised=told.items):
         yield "wrong_lines"
     if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
         yield "wrong_currency"
-    if not customer_fits(order.get("contactSnapshot", {}).get("email"), row, emails):
+    email = order.get("contactSnapshot", {}).get("email")
+    if not told_customer_fits(told.email, email, row, emails):
         yield "wrong_customers"
 
 
@@ -150,7 +161,7 @@ def _is_summary(order: Document, row: Row) -> bool:
     return len(lines) == 1 and str(order["_id"]) in str(lines[0]["name"])
 
 
-def _lines_fit(order: Document, row: Row) -> bool:
+def _lines_fit(order: Document, row: Row, *, itemised: bool) -> bool:
     """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
     lines = _charged(row)
     held = Counter(
@@ -162,7 +173,7 @@ def _lines_fit(order: Document, row: Row) -> bool:
         if exact(item["price"]["amount"])
     )
     whole = sum((exact(one["total_price"]) for one in lines), Decimal(0))
-    return not wanted - held and whole == exact(row["total"])
+    return whole == exact(row["total"]) and not (itemised and wanted - held)
 
 
 def _charged(row: Row) -> list[Row]:

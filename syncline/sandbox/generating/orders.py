@@ -253,7 +253,11 @@ class Generator:
             share = Decimal(rng.choice((5, 10, 15, 33))) / 100
             discount = (subtotal * share).quantize(unit, ROUND_HALF_UP)
             order["coupon"] = {"_id": object_id(rng, self.now), "code": "FEST10"}
-        taxes = self._taxes(subtotal - discount, currency, unit)
+        base = subtotal - discount
+        if self.config.highlevel_shape == "rich":
+            taxes = self._taxes(base, currency, unit)
+        else:
+            taxes = self._taxes_by_item(order["items"], base / subtotal, currency, unit)
         shipping = Decimal(rng.choice((5, 12))) - unit if rng.random() < 0.2 else Decimal(0)
         tax = sum((Decimal(entry["amount"]) for entry in taxes), Decimal(0))
         order["taxSummary"] = taxes
@@ -280,6 +284,43 @@ class Generator:
             }
             for rate in rng.sample(rates, 1 if rng.random() < 0.8 else len(rates))
         ]
+
+    def _taxes_by_item(
+        self, items: list[Document], left: Decimal, currency: str, unit: Decimal
+    ) -> list[Document]:
+        """Taxes that each product has or has not, as the printed events show them.
+
+        Args:
+            items: of the order; their products get their taxes.
+            left: the part of the items' prices that a discount leaves.
+            currency: the order's.
+            unit: the smallest amount in it.
+        """
+        rng = self.rng
+        summed: dict[str, Document] = {}
+        for item in items:
+            taxed = rng.random() < 0.6
+            rates = _TAX_RATES.get(currency, ("5",))
+            rate = rng.choice(rates) if taxed else None
+            item["product"]["taxes"] = [] if rate is None else [_tax(rate)]
+            if rate is None:
+                continue
+            tax = summed.setdefault(rate, {**_tax(rate), "amount": Decimal(0)})
+            net = Decimal(item["price"]["amount"]) * item["qty"] * left
+            tax["amount"] += net * Decimal(rate) / 100
+        return [
+            {**tax, "amount": number(tax["amount"].quantize(unit, ROUND_HALF_UP))}
+            for tax in summed.values()
+        ]
+
+
+def _tax(rate: str) -> Document:
+    return {
+        "_id": f"63770f5cecf29878{Decimal(rate) * 1000:08.0f}",
+        "name": f"Tax {rate} %",
+        "calculation": "exclusive",
+        "rate": number(Decimal(rate)),
+    }
 
 
 def snapshot(contact: Document) -> Document:

@@ -16,7 +16,7 @@ from syncline.sandbox.halo.money.invoices import (
 from syncline.sandbox.halo.money.payments import check_payment, removed_payment, save_payment
 from syncline.sandbox.halo.money.recurring import check_recurring, removed_recurring, save_recurring
 from syncline.sandbox.halo.reporting import custom_tables, dashboards, reports
-from syncline.sandbox.halo.resources import fields
+from syncline.sandbox.halo.resources import columns, fields
 from syncline.sandbox.halo.resources.entity import Entity, Writing
 from syncline.sandbox.halo.sales.consignments import (
     check_consignment,
@@ -31,7 +31,7 @@ from syncline.sandbox.halo.sales.customers import (
     save_site,
     save_user,
 )
-from syncline.sandbox.halo.sales.orders import check_order, save_order
+from syncline.sandbox.halo.sales.orders import check_order, post_order
 from syncline.sandbox.halo.tenant.catalogue import (
     CLIENT_TABLE,
     CURRENCIES,
@@ -96,7 +96,7 @@ ENTITIES = {
             filters=("client_id", "site_id", "user_id", "ticket_id"),
             details=frozenset({"lines", "customfields", "_warning"}),
             table_id=ORDER_TABLE,
-            writing=Writing(fields.ORDER, check_order, save_order),
+            writing=Writing(fields.ORDER, check_order, post_order, columns=columns.ORDER),
         ),
         Entity(
             name="Consignment",
@@ -120,7 +120,7 @@ ENTITIES = {
             searched=("name", "ref", "accountsid"),
             filters=("toplevel_id",),
             table_id=CLIENT_TABLE,
-            writing=Writing(fields.CLIENT, check_client, save_client),
+            writing=Writing(fields.CLIENT, check_client, save_client, columns=columns.CLIENT),
         ),
         Entity(
             name="Site",
@@ -130,7 +130,7 @@ ENTITIES = {
             searched=("name", "ref", "client_name"),
             filters=("client_id",),
             table_id=SITE_TABLE,
-            writing=Writing(fields.SITE, check_site, save_site),
+            writing=Writing(fields.SITE, check_site, save_site, columns=columns.SITE),
         ),
         Entity(
             name="Users",
@@ -140,7 +140,7 @@ ENTITIES = {
             searched=("name", "emailaddress"),
             filters=("client_id", "site_id"),
             table_id=USER_TABLE,
-            writing=Writing(fields.USERS, check_user, save_user),
+            writing=Writing(fields.USERS, check_user, save_user, columns=columns.USERS),
         ),
         Entity(
             name="ExternalLink",
@@ -156,7 +156,7 @@ ENTITIES = {
                 "module_id",
                 "details_id",
             ),
-            writing=Writing(fields.LINK, check_link, save_link),
+            writing=Writing(fields.LINK, check_link, save_link, columns=columns.LINK),
         ),
         Entity(
             name="Currency",
@@ -180,7 +180,9 @@ ENTITIES = {
             filters=("client_id", "salesorder_id", "ticket_id"),
             details=_INVOICE_DETAILS,
             table_id=INVOICE_TABLE,
-            writing=Writing(fields.INVOICE, check_invoice, save_invoice, remove_check),
+            writing=Writing(
+                fields.INVOICE, check_invoice, save_invoice, remove_check, columns=columns.INVOICE
+            ),
             beside=show_payments,
             shown=shown,
         ),
@@ -192,7 +194,13 @@ ENTITIES = {
             rows=lambda store: store.payments,
             searched=("intent_id", "thirdpartyid", "invoice_invoicenumber"),
             filters=("client_id", "invoice_id", "intent_id"),
-            writing=Writing(fields.PAYMENT, check_payment, save_payment, removed=removed_payment),
+            writing=Writing(
+                fields.PAYMENT,
+                check_payment,
+                save_payment,
+                removed=removed_payment,
+                columns=columns.PAYMENT,
+            ),
         ),
         Entity(
             name="RecurringInvoice",
@@ -204,7 +212,11 @@ ENTITIES = {
             details=_INVOICE_DETAILS,
             table_id=INVOICE_TABLE,
             writing=Writing(
-                fields.INVOICE, check_recurring, save_recurring, removed=removed_recurring
+                fields.INVOICE,
+                check_recurring,
+                save_recurring,
+                removed=removed_recurring,
+                columns=columns.INVOICE,
             ),
         ),
         Entity(
@@ -223,6 +235,7 @@ ENTITIES = {
                 save_ticket,
                 removed=removed_ticket,
                 status=201,
+                columns=columns.TICKET,
             ),
             shown=ticket_shown,
         ),
@@ -241,7 +254,9 @@ ENTITIES = {
             list_key="integrationerrors",
             rows=lambda store: store.integration_errors,
             filters=("module_id", "detail_id"),
-            writing=Writing(fields.INTEGRATION_ERROR, check_error, save_error),
+            writing=Writing(
+                fields.INTEGRATION_ERROR, check_error, save_error, columns=columns.INTEGRATION_ERROR
+            ),
         ),
         Entity(
             name="Report",

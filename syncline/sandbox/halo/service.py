@@ -15,6 +15,7 @@ from syncline.sandbox.halo.reporting.reports import STORED, is_only_run
 from syncline.sandbox.halo.resources.entity import Entity
 from syncline.sandbox.halo.resources.lists import listed
 from syncline.sandbox.halo.resources.saving import elements, save
+from syncline.sandbox.halo.resources.shown import shown, wrapped
 from syncline.sandbox.halo.tenant import auth
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.halo.tenant.tenant import RefusalError, Tenant
@@ -67,7 +68,7 @@ class HaloService:
     def handle(self, request: Request) -> Reply:
         """Answer one call and make its effect."""
         try:
-            return self._answer(request)
+            return self._wrapped(request, self._answer(request))
         except RefusalError as refusal:
             return refusal.reply
         finally:
@@ -115,6 +116,13 @@ class HaloService:
                 return self._entity(entity, parts[2:], request)
         raise RefusalError(404, {"Message": f"No HTTP resource was found at '{request.path}'."})
 
+    def _wrapped(self, request: Request, reply: Reply) -> Reply:
+        """A list that would be bare, under its key where the tenant has it so."""
+        bare = request.method == "GET" and isinstance(reply.body, list)
+        if bare and self.tenant.config.wrapped_lists:
+            reply.body = wrapped(request.path.strip("/").split("/")[1], reply.body)
+        return reply
+
     def _entity(self, entity: Entity, rest: list[str], request: Request) -> Reply:
         verb = "read" if request.method == "GET" else "edit"
         auth.permit(self.tenant, request, entity.areas, verb=verb)
@@ -123,11 +131,11 @@ class HaloService:
                 403, {"Message": "You do not have permission to perform this action."}
             )
         if not rest and request.method == "GET":
-            return Reply(200, listed(self.tenant, entity, request.query))
+            return self._shown(entity, Reply(200, listed(self.tenant, entity, request.query)))
         if not rest and request.method == "POST":
             return self._save(entity, request)
         if rest and rest[0].isdecimal() and request.method == "GET":
-            return Reply(200, self._one(entity, int(rest[0]), request))
+            return self._shown(entity, Reply(200, self._one(entity, int(rest[0]), request)))
         if rest and rest[0].isdecimal() and request.method == "DELETE":
             remove(self.tenant, entity, int(rest[0]))
             return Reply(200, {})
@@ -139,7 +147,13 @@ class HaloService:
         if entity.writing is None:
             raise RefusalError(405, {"Message": "The resource does not support method 'POST'."})
         dial = self._dial(request)
-        return save(self.tenant, entity.writing, partial(entity.whole, self.tenant), request, dial)
+        whole = partial(entity.whole, self.tenant)
+        reply = save(self.tenant, entity.writing, whole, request, dial)
+        return self._shown(entity, reply, written=True)
+
+    def _shown(self, entity: Entity, reply: Reply, *, written: bool = False) -> Reply:
+        reply.body = shown(self.tenant.config, entity, reply.body, written=written)
+        return reply
 
     def _one(self, entity: Entity, row_id: int, request: Request) -> Row:
         row = entity.rows(self.tenant.store).get(row_id)
@@ -159,7 +173,7 @@ class HaloService:
         """Run ad-hoc SQL or keep reports; reading and editing must both be granted."""
         auth.permit(self.tenant, request, _REPORTING, verb="read")
         auth.permit(self.tenant, request, _REPORTING, verb="edit")
-        if not self.tenant.profile.sql:
+        if not self.tenant.profile.sql or self.tenant.config.reports_refused:
             raise RefusalError(
                 403, {"Message": "You do not have permission to perform this action."}
             )

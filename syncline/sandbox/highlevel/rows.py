@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from syncline.sandbox.highlevel.nonsense import spoilt
+from syncline.sandbox.highlevel.shapes import shaped
 from syncline.sandbox.location.store import Document, Quirk, Store
 
 _QUOTED = ("amount", "subtotal", "discount", "amountRefunded", "totalProducts")
@@ -23,12 +25,24 @@ _EXTRA = {"loyaltyTier": "gold", "routing": {"shard": 7, "labels": ["a", "b"]}}
 def list_row(store: Store, kind: str, document: Document) -> Document:
     """The document as one row of its list, which may be an older version for a while."""
     shown = store.listed(document) if store.replays else document
-    return _with_quirks(_ROWS[kind](store, shown), store.quirks.get(document["_id"]))
+    return present_row(store, kind, shown)
+
+
+def present_row(store: Store, kind: str, document: Document) -> Document:
+    """The document as its list shows it in the present."""
+    return _shown(store, document, _ROWS[kind](store, document))
 
 
 def single(store: Store, document: Document, trace_id: str) -> Document:
     """The document as a single read gives it: everything, and a traceId of this answer."""
-    return _with_quirks({**document, "traceId": trace_id}, store.quirks.get(document["_id"]))
+    return _shown(store, document, {**document, "traceId": trace_id})
+
+
+def _shown(store: Store, document: Document, shown: Document) -> Document:
+    """Fields as the location shows them: its quirks, its shape, its nonsense."""
+    config = store.config
+    shown = _with_quirks(shown, store.quirks.get(document["_id"]))
+    return spoilt(config, document["_id"], shaped(config.highlevel_shape, shown))
 
 
 def _with_quirks(shown: Document, quirks: frozenset[Quirk] | None) -> Document:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from syncline.sandbox.halo.sales.customers import save_client, save_user
+from syncline.sandbox.halo.sales.customers import save_client, save_user, site_of
 from syncline.sandbox.halo.sales.orders import save_order
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES
 from syncline.sandbox.halo.tenant.store import UNKNOWN_CLIENT, Row, stamp
@@ -169,7 +169,7 @@ class _Planter:
     def _customer(self, email: str, contact: Mapping[str, Any]) -> Row:
         person = contact.get("name") or email
         client = save_client(self._tenant, {"name": contact.get("companyName") or person, **_QUIET})
-        user = {"name": person, "emailaddress": email, "site_id": client["main_site_id"]}
+        user = {"name": person, "emailaddress": email, "site_id": site_of(self._tenant, client)}
         return save_user(self._tenant, {**user, **_QUIET})
 
     def _save(self, order: Document, **numbers: str) -> int:

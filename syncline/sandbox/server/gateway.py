@@ -19,8 +19,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from syncline.sandbox.server.foreign import foreign, hides_limits, reaches_the_api
 from syncline.sandbox.wire.calls import Call, CallLog
-from syncline.sandbox.wire.faults import Fault, Faults
+from syncline.sandbox.wire.faults import FOREIGN, Fault, Faults, Rule
 from syncline.sandbox.wire.limits import Allowance, SideLimits
 from syncline.sandbox.wire.service import RateHeaders, Reply, Request, Service
 
@@ -30,6 +31,9 @@ TRANSPORT = "syncline.sandbox.transport"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_PIECES = 10
+"""A body that drips comes in so many."""
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -73,7 +77,11 @@ class Gateway:
             await cut(scope, receive, after_client=hang)
             return
         call.status = reply.status
-        await send_reply(send, reply, self.rate_headers(self.limits.limit, allowance))
+        headers = (
+            {} if hides_limits(call.fault) else self.rate_headers(self.limits.limit, allowance)
+        )
+        drip = fault.breaking.late_seconds if fault.breaking and call.fault == "drip" else 0.0
+        await send_reply(send, reply, headers, drip=drip)
 
     def close(self) -> None:
         """Drop the effects that have not landed yet."""
@@ -101,6 +109,8 @@ class Gateway:
         call.fault = kind = fault.kind
         if kind == "429":
             return self.service.rate_limited(self.limits.limit)
+        if fault.breaking is not None and kind in FOREIGN:
+            return self._foreign(request, fault.breaking)
         reply: Reply | None = None
         if kind == "late":
             self._run_later(request, fault)
@@ -109,6 +119,9 @@ class Gateway:
         if kind in ("500", "500_after"):
             return _broken()
         return None if kind in ("cut_before", "cut_after") else reply
+
+    def _foreign(self, request: Request, rule: Rule) -> Reply:
+        return foreign(rule, self._run(request) if reaches_the_api(rule, request) else None)
 
     def _run(self, request: Request) -> Reply:
         self.service.advance()
@@ -146,8 +159,17 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     return Request(scope["method"], path, query, headers, body)
 
 
-async def send_reply(send: Send, reply: Reply, headers: dict[str, str]) -> None:
-    """Write a reply: text as it is, everything else as JSON with exact decimals."""
+async def send_reply(
+    send: Send, reply: Reply, headers: dict[str, str], *, drip: float = 0.0
+) -> None:
+    """Write a reply: text as it is, everything else as JSON with exact decimals.
+
+    Args:
+        send: takes it.
+        reply: the status, the body and headers of its own.
+        headers: further ones.
+        drip: seconds over which the body comes, piece by piece.
+    """
     if isinstance(reply.body, str):
         kind, body = "text/plain; charset=utf-8", reply.body.encode()
     else:
@@ -156,7 +178,13 @@ async def send_reply(send: Send, reply: Reply, headers: dict[str, str]) -> None:
     every |= {name.lower(): value for name, value in reply.headers.items()}
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in every.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
+    pieces = _PIECES if drip else 1
+    size = len(body) // pieces + 1
+    for at in range(pieces):
+        if drip:
+            await asyncio.sleep(drip / pieces)
+        piece = {"type": "http.response.body", "body": body[at * size : (at + 1) * size]}
+        await send({**piece, "more_body": at + 1 < pieces})
 
 
 async def cut(scope: Scope, receive: Receive, *, after_client: bool) -> None:

@@ -78,6 +78,8 @@ def serve(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         access_log=False,
+        # The name of a server tells who answered; the API's own answers carry none here.
+        server_header=False,
         log_level="warning",
         backlog=_BACKLOG,
     )

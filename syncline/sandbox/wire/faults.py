@@ -1,8 +1,8 @@
 """The fault dial: what goes wrong with a call, by chance from a seed or for the next N calls.
 
-Faults are rules. Of the rules that break a call (429, 500, cuts, late effect) the first that fires
-decides; latencies add up; the two that spoil an answer (too few elements, out of order) are
-asked for by the handler of the answer, which alone knows what its elements are.
+Faults are rules. Of the rules that break a call (429, 500, cuts, late effect, a foreign answer)
+the first that fires decides; latencies add up; the two that spoil an answer (too few elements, out
+of order) are asked for by the handler of the answer, which alone knows what its elements are.
 """
 
 from __future__ import annotations
@@ -25,8 +25,22 @@ Kind = Literal[
     "late",
     "too_few",
     "out_of_order",
+    "html",
+    "redirect",
+    "forbidden",
+    "truncated",
+    "double_encoded",
+    "wrong_type",
+    "drip",
 ]
-BREAKING: frozenset[str] = frozenset({"429", "500", "500_after", "cut_before", "cut_after", "late"})
+FOREIGN: frozenset[str] = frozenset(
+    {"html", "redirect", "forbidden", "truncated", "double_encoded", "wrong_type", "drip"}
+)
+"""What comes in place of the API's own answer: a firewall's, a proxy's, or one that was damaged."""
+
+BREAKING: frozenset[str] = FOREIGN | {
+    "429", "500", "500_after", "cut_before", "cut_after", "late",
+}  # fmt: skip
 
 
 class Rule(BaseModel):
@@ -37,7 +51,10 @@ class Rule(BaseModel):
         operation: the operation's short name; `*` and `?` match as in file names.
         kind: what happens. `cut_before` and `cut_after` close the connection without a byte before
             or after the effect; `500_after` answers 500 though the effect was made; `late` closes
-            it (or leaves it hanging) and makes the effect `late_seconds` afterwards.
+            it (or leaves it hanging) and makes the effect `late_seconds` afterwards. `html`,
+            `redirect` and `forbidden` are answers of somebody in between; `truncated` JSON ends in
+            its middle, `double_encoded` is a text that holds JSON, `wrong_type` is called HTML,
+            and a `drip` takes `late_seconds` for its body.
         next: so many matching calls are hit for certain; counted down.
         probability: chance for every matching call beyond those.
         skip: so many matching calls pass untouched first; counted down.
@@ -45,6 +62,8 @@ class Rule(BaseModel):
         max_ms: longest latency in milliseconds.
         late_seconds: time between the call and its late effect.
         hang: whether a late call's connection stays open until the client gives up.
+        status: of an `html` answer.
+        effect: whether a write's effect is made although its answer is foreign.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +78,8 @@ class Rule(BaseModel):
     max_ms: float = Field(default=0.0, ge=0)
     late_seconds: float = Field(default=1.0, ge=0)
     hang: bool = False
+    status: int = Field(default=403, ge=200, le=599)
+    effect: bool = False
 
     @model_validator(mode="after")
     def _can_fire(self) -> Self:

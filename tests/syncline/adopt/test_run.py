@@ -11,7 +11,6 @@ import pytest
 from syncline.adopt.run import apply_survey, begin, survey
 from syncline.adopt.single_rows import ChosenRow, take
 from syncline.calls.calls import halo_calls
-from syncline.deliveries import unleased
 from syncline.errors import Absent, Again, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
@@ -20,7 +19,8 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.sending import targets
 from tests import world as worlds_of
 from tests.adopting import adopted, killed_while_it_applies, posts, quiet, standing, surveyed
-from tests.world import PROFILES, World, Worlds
+from tests.variants import in_turn, mostly
+from tests.world import World, Worlds
 
 UNTOUCHED = (
     "client_id",
@@ -71,8 +71,9 @@ def target_rows(world: World) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("style", ["summary", "detail"])
+@pytest.mark.parametrize(
+    ("style", "profile"), in_turn(["summary", "detail"], ("plain", "awkward", "generous"))
+)
 def test_all_that_halo_holds_is_taken_over_and_only_references_change(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, style: str
 ) -> None:
@@ -161,48 +162,6 @@ def test_doubtful_orders_are_parked_with_their_candidates_and_never_created(
         assert f"adopt acme --take {row.source_id}=HALO_ID" in row.reason
 
 
-def test_a_retry_of_doubtful_orders_creates_none_until_somebody_says_that_halo_has_none(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=8)
-    sandbox.post("/plant", {"near_misses": 1})
-    world = standing(worlds, style="summary")
-    doubts = [one.order for one in adopted(world).found.doubtful]
-    begin(world.reopened())
-    world.reopened()
-    world.drive()
-    before = len(held(world))
-    with world.worker.ledger.begin() as connection:
-        assert unleased.retry(connection, None, by="ada") == {}
-    world.drive()
-    assert len(held(world)) == before
-    with world.worker.ledger.begin() as connection:
-        again = unleased.retry(connection, None, source_id=doubts[0], by="ada", create=True)
-    assert again == {"order": 1}
-    world.drive()
-    assert len(held(world)) == before + 1
-    causes = world.rows(
-        "select cause from audit_entry where source_id = :id order by id", id=doubts[0]
-    )
-    assert [row.cause for row in causes] == ["parked retry --create by ada"] * 2
-
-
-def test_what_is_in_doubt_is_looked_up_by_the_adoption_itself(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=6)
-    world = worlds(style="summary")
-    world.pull()
-    sandbox.faults(side="halo", operation=WRITE, kind="cut_after", next=1)
-    while ("orders", "doubtful") not in world.counts():
-        world.follow_all()
-    world.do("update connection set state = 'stopped', note = 'adopt first'")
-    before = len(held(world))
-    seen = surveyed(world)
-    assert ("orders", "doubtful") not in world.counts()
-    assert (len(held(world)), seen.known > 0) == (before, True)
-
-
 def test_a_person_decides_which_row_a_doubtful_order_is(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
@@ -276,7 +235,7 @@ def test_a_connection_that_is_at_work_is_not_adopted(
     assert "syncline connection stop acme" in refused.value.remedy
 
 
-@pytest.mark.parametrize("point", range(1, 17, 2))
+@pytest.mark.parametrize("point", mostly(*range(1, 17, 4), of=range(1, 17)))
 def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     worlds: Worlds, sandbox: SandboxProcess, point: int
 ) -> None:
@@ -295,8 +254,7 @@ def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     assert (verdict["missing"], verdict["duplicates"]) == (0, 0)
 
 
-@pytest.mark.parametrize("when", ["sent", "taken and not sent"])
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(("when", "profile"), in_turn(["sent", "taken and not sent"]))
 def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, when: str
 ) -> None:
@@ -329,7 +287,13 @@ def test_started_by_hand_after_a_death_in_the_middle_nothing_is_doubled(
 READ, WRITE = "GET /SalesOrder/{id}", "POST /SalesOrder"
 
 
-@pytest.mark.parametrize("kind", ["429", "500", "500_after", "cut_before", "cut_after", "too_few"])
+@pytest.mark.parametrize(
+    "kind",
+    mostly(
+        *("500_after", "cut_after", "too_few"),
+        of=("429", "500", "500_after", "cut_before", "cut_after", "too_few"),
+    ),
+)
 def test_whatever_goes_wrong_with_a_write_each_reference_comes_once_and_nothing_else(
     worlds: Worlds, sandbox: SandboxProcess, kind: str
 ) -> None:

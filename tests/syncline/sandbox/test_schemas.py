@@ -283,6 +283,7 @@ BODIES: dict[str, tuple[Mapping[str, halo_fields.Convert], str, Deviations]] = {
         {
             "quantity: unknown": _ORDER_LINES["lines[].quantity: unknown"],
             "tax: unknown": _ORDER_LINES["lines[].tax: unknown"],
+            "qty_order: unknown": "a second spelling, for a tenant that does not take quantity",
             "mark_as_complete: unknown": _NEWER,
             "new_external_link: unknown": _NEWER,
             "nominal_code_id: unknown": _NEWER,

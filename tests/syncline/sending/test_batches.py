@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from uuid import UUID
 
-from syncline.deliveries.leases import Lease
-from syncline.halo.capabilities import ArraySize
+from syncline.deliveries.delivery import Lease
+from syncline.halo.array_size import ArraySize
 from syncline.sending.batches import arrays, cut
 from syncline.sending.decide import Write
 

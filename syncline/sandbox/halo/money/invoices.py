@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from syncline.sandbox.halo.resources.fields import plain
+from syncline.sandbox.halo.sales.customers import check_place
 from syncline.sandbox.halo.sales.lines import exact, merged_lines, overruled
 from syncline.sandbox.halo.tenant.catalogue import BASE_CURRENCY, CURRENCIES, INVOICE_TABLE, rounded
 from syncline.sandbox.halo.tenant.rows import Rows
@@ -133,10 +134,7 @@ def check_header(tenant: Tenant, rows: Rows, what: str, posted: Row) -> None:
     store = tenant.store
     if wanted.get("client_id") not in store.clients:
         raise RefusalError(400, f"Please select a valid Customer for this {what}.")
-    if posted.get("sitenumber"):
-        site = store.sites.get(posted["sitenumber"])
-        if site is None or site["client_id"] != wanted["client_id"]:
-            raise RefusalError(400, "The selected Site does not belong to this Customer.")
+    check_place(store, standing, wanted["client_id"], posted.get("sitenumber"), what)
     currency = wanted.get("currency_code")
     if currency is not None and currency not in CURRENCIES:
         raise RefusalError(400, f"Currency {currency} does not exist.")

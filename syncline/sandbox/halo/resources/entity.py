@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from syncline.sandbox.halo.resources.columns import Columns
 from syncline.sandbox.halo.resources.fields import Convert
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.halo.tenant.tenant import Tenant
@@ -21,6 +22,7 @@ class Writing:
         remove_check: refuses a delete where other rows hang on the row.
         removed: what follows a delete.
         status: of a successful POST; None is the tenant's usual one.
+        columns: where its texts end.
     """
 
     fields: Mapping[str, Convert]
@@ -29,6 +31,7 @@ class Writing:
     remove_check: Callable[[Tenant, Row], None] | None = None
     removed: Callable[[Tenant, Row], None] | None = None
     status: int | None = None
+    columns: Columns = field(default_factory=Columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,8 @@ LINK = fields(
 LINE = fields(
     integers="id sort_seq group_id item_id item_tax_code stocklocation_id supplier_id "
     "nominal_code_id line_site_id quotation_line_id contract_id",
-    numbers="quantity baseprice costprice tax discount_perc net_total total_price total_net_total "
-    "quantity_shipped",
+    numbers="quantity qty_order baseprice costprice tax total_tax discount_perc net_total "
+    "total_price total_net_total quantity_shipped",
     texts="name productcode note item_external_reference item_internal_reference item_description "
     "item_tax_name supplier_po nominalcode startdate",
     flags="do_not_invoice_line taxable isfreightline item_doesnotneedconsigning line_recurring "

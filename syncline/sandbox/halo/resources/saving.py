@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from syncline.sandbox.halo.resources.columns import check_lengths
 from syncline.sandbox.halo.resources.entity import Writing
 from syncline.sandbox.halo.resources.fields import Convert, typed
 from syncline.sandbox.halo.tenant.profiles import kept
@@ -82,6 +83,7 @@ def save(
     posted = elements(request, dict(writing.fields))
     profile = tenant.profile
     chosen = [posted[at] for at in kept(profile.saving, len(posted))]
+    _by_chance(tenant, chosen)
     saved = _saved(tenant, writing, chosen, stepwise=profile.keeps_before_bad)
     shown: list[Any] = [whole(row) for row in saved]
     if profile.reversed_answers:
@@ -94,17 +96,35 @@ def save(
     return Reply(writing.status or profile.created_status, shown[0] if bare else shown)
 
 
+def _by_chance(tenant: Tenant, chosen: list[Row]) -> None:
+    """Let an array of several lose an element, or all of it for one, as the dial has it.
+
+    Raises:
+        RefusalError: 400 without a field.
+    """
+    if len(chosen) < 2 or tenant.chance.random() >= tenant.config.skipped_elements:
+        return
+    if tenant.chance.random() < 0.5:
+        raise RefusalError(400, "An error occurred while saving.")
+    del chosen[tenant.chance.randrange(len(chosen))]
+
+
 def _saved(tenant: Tenant, writing: Writing, chosen: list[Row], *, stepwise: bool) -> list[Row]:
     """Save element by element until a bad one, or all of them unless one is bad."""
     if not stepwise:
         for row in chosen:
-            writing.check(tenant, row)
+            _check(tenant, writing, row)
         return [writing.save(tenant, row) for row in chosen]
     saved = []
     for row in chosen:
-        writing.check(tenant, row)
+        _check(tenant, writing, row)
         saved.append(writing.save(tenant, row))
     return saved
+
+
+def _check(tenant: Tenant, writing: Writing, row: Row) -> None:
+    writing.check(tenant, row)
+    check_lengths(tenant, writing.columns, row)
 
 
 def _no_constant(text: str) -> None:

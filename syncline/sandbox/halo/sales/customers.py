@@ -1,14 +1,15 @@
 """Clients, their sites and their users.
 
-Source: field names by the published schemas of Area, Site and Users. A new client gets a main site
-of its own; whether names must be unique is undocumented, so they need not be.
+Source: field names by the published schemas of Area, Site and Users. Whether a new client gets a
+main site of its own is undocumented (the schema has it nullable), hence a dial; whether names must
+be unique is undocumented, so they need not be.
 """
 
 from __future__ import annotations
 
 from syncline.sandbox.halo.resources.fields import plain
 from syncline.sandbox.halo.tenant.catalogue import CLIENT_TABLE, SITE_TABLE, USER_TABLE
-from syncline.sandbox.halo.tenant.store import Row
+from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.halo.tenant.tenant import RefusalError, Tenant
 
 _NEW_CLIENT: Row = {
@@ -50,23 +51,49 @@ def save_client(tenant: Tenant, posted: Row) -> Row:
     client = _merged(tenant, "Client", tenant.store.clients, _NEW_CLIENT, posted)
     client_id = client["id"]
     if created:
-        site = save_site(
-            tenant,
-            {
-                "name": posted.get("newclient_sitename") or "Main",
-                "client_id": client_id,
-                "phonenumber": posted.get("newclient_phonenumber") or "",
-                "_dont_fire_automations": True,
-            },
-        )
-        client |= {"main_site_id": site["id"], "main_site_name": site["name"]}
-        if posted.get("newclient_contactemail"):
-            _first_user(tenant, posted, site["id"])
+        client |= {"main_site_id": None, "main_site_name": None}
+        if not tenant.config.clients_without_site:
+            _first_site(tenant, client, posted)
         if posted.get("newclient_sendwelcomeemail"):
             tenant.happened("mailed", "Client", client_id, "newclient_sendwelcomeemail")
         tenant.created("Client", client_id, posted)
     tenant.link(CLIENT_TABLE, client_id, posted.get("new_external_link"))
     return client
+
+
+def site_of(tenant: Tenant, client: Row) -> int:
+    """A client's main site as a person picks it in Halo's own screens, made where there is none."""
+    if not client["main_site_id"]:
+        _first_site(tenant, client, {})
+    site_id: int = client["main_site_id"]
+    return site_id
+
+
+def check_place(
+    store: HaloStore, standing: Row, client_id: int, site_id: int | None, what: str
+) -> None:
+    """Refuse a site of somebody else, and a row that is left without any.
+
+    Args:
+        store: the tenant's rows.
+        standing: the row before the write, empty for a create.
+        client_id: the client after it.
+        site_id: the posted site, if any.
+        what: the row's name for people.
+
+    Raises:
+        RefusalError: 400 with the rule's text; that a site is needed at all is inferred.
+    """
+    if site_id:
+        site = store.sites.get(site_id)
+        if site is None or site["client_id"] != client_id:
+            raise RefusalError(400, "The selected Site does not belong to this Customer.")
+        return
+    stays = standing.get("client_id") == client_id and (
+        standing.get("site_id") or standing.get("sitenumber")
+    )
+    if not stays and not store.clients[client_id]["main_site_id"]:
+        raise RefusalError(400, f"Please select a valid Site for this {what}.")
 
 
 def check_site(tenant: Tenant, posted: Row) -> None:
@@ -122,6 +149,21 @@ def save_user(tenant: Tenant, posted: Row) -> Row:
         tenant.happened("mailed", "Users", user["id"], "sendwelcomeemail")
     tenant.link(USER_TABLE, user["id"], posted.get("new_external_link"))
     return user
+
+
+def _first_site(tenant: Tenant, client: Row, posted: Row) -> None:
+    site = save_site(
+        tenant,
+        {
+            "name": posted.get("newclient_sitename") or "Main",
+            "client_id": client["id"],
+            "phonenumber": posted.get("newclient_phonenumber") or "",
+            "_dont_fire_automations": True,
+        },
+    )
+    client |= {"main_site_id": site["id"], "main_site_name": site["name"]}
+    if posted.get("newclient_contactemail"):
+        _first_user(tenant, posted, site["id"])
 
 
 def _first_user(tenant: Tenant, posted: Row, site_id: int) -> None:

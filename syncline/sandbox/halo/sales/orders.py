@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from syncline.sandbox.halo.resources.fields import plain
+from syncline.sandbox.halo.resources.spelling import taken
+from syncline.sandbox.halo.sales.customers import check_place
 from syncline.sandbox.halo.sales.lines import exact, merged_lines, overruled, with_shipped
 from syncline.sandbox.halo.tenant.catalogue import BASE_CURRENCY, CURRENCIES, ORDER_TABLE, rounded
 from syncline.sandbox.halo.tenant.store import Row
@@ -63,10 +65,7 @@ def check_order(tenant: Tenant, posted: Row) -> None:
     store = tenant.store
     if wanted.get("client_id") not in store.clients:
         raise RefusalError(400, "Please select a valid Customer for this Sales Order.")
-    if posted.get("site_id"):
-        site = store.sites.get(posted["site_id"])
-        if site is None or site["client_id"] != wanted["client_id"]:
-            raise RefusalError(400, "The selected Site does not belong to this Customer.")
+    check_place(store, standing or {}, wanted["client_id"], posted.get("site_id"), "Sales Order")
     if wanted.get("user_id") and wanted["user_id"] not in store.users:
         raise RefusalError(400, "The selected User does not exist.")
     currency = wanted.get("currency_code")
@@ -112,6 +111,13 @@ def save_order(tenant: Tenant, posted: Row) -> Row:
     tenant.store.touch("SalesOrder", order["id"], order["last_update_time"])
     _effects(tenant, order, posted, created=standing is None)
     return order
+
+
+def post_order(tenant: Tenant, posted: Row) -> Row:
+    """Save an order that came by the API, its lines' fields under the tenant's names."""
+    if posted.get("lines"):
+        posted = {**posted, "lines": [taken(tenant.config, line) for line in posted["lines"]]}
+    return save_order(tenant, posted)
 
 
 def edit_order(tenant: Tenant, order_id: int, posted: Row) -> Row:

@@ -41,6 +41,7 @@ class Profile:
         bare_lists: the lists of reports and custom tables are bare arrays.
         enforces_change_seq: an update of an order needs its current `change_seq`.
         wrapped_limit_text: the text of a 429 stands inside JSON.
+        names_columns: the database's errors name table and column.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Profile:
     bare_lists: bool = False
     enforces_change_seq: bool = False
     wrapped_limit_text: bool = False
+    names_columns: bool = True
 
 
 PROFILES = {
@@ -83,6 +85,7 @@ PROFILES = {
             sql=False,
             links=False,
             custom_tables=False,
+            names_columns=False,
         ),
         Profile(
             name="awkward",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,11 +32,15 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Rows, habits and clock of one tenant."""
+    """Rows, habits and clock of one tenant; `chance` decides what its dials leave to it."""
 
     store: HaloStore
     config: SandboxConfig
     now: Callable[[], datetime]
+    chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "chance", random.Random(f"halo {self.config.seed}"))
 
     @property
     def profile(self) -> Profile:

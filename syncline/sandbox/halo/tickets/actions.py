@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from syncline.sandbox.halo.resources import columns
 from syncline.sandbox.halo.resources.entity import Writing
 from syncline.sandbox.halo.resources.fields import ACTION, plain
 from syncline.sandbox.halo.resources.lists import page_of
@@ -169,4 +170,4 @@ def _flat(row: Row) -> Row:
     return {key: value for key, value in row.items() if key not in _DETAILS}
 
 
-_WRITING = Writing(ACTION, _check, _save, status=201)
+_WRITING = Writing(ACTION, _check, _save, status=201, columns=columns.ACTION)

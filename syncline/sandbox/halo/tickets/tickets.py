@@ -233,8 +233,8 @@ def _name(tenant: Tenant, row: Row) -> None:
     row["client_id"] = row.get("client_id") or UNKNOWN_CLIENT
     client = store.clients[row["client_id"]]
     row["client_name"] = client["name"]
-    row["site_id"] = row.get("site_id") or client["main_site_id"]
-    row["site_name"] = store.sites[row["site_id"]]["name"]
+    row["site_id"] = row.get("site_id") or client["main_site_id"] or 0
+    row["site_name"] = store.sites[row["site_id"]]["name"] if row["site_id"] else ""
     row["user_name"] = user["name"] if user else ""
 
 

@@ -19,6 +19,7 @@ from syncline.sandbox.generating.orders import Generator
 from syncline.sandbox.highlevel.events.outbox import Event
 from syncline.sandbox.highlevel.events.samples import read_samples
 from syncline.sandbox.highlevel.events.scene import Scene
+from syncline.sandbox.highlevel.nonsense import spoilt
 from syncline.sandbox.location.forms import stamp
 from syncline.sandbox.location.store import Document
 
@@ -61,7 +62,8 @@ class EventWriter:
 
     def of_order(self, kind: str, order: Document) -> Event:
         """The event of an order that was made or whose status changed."""
-        return self._event(kind, order["altId"], order_fields(order))
+        fields = spoilt(self.config, order["_id"], order_fields(order))
+        return self._event(kind, order["altId"], fields)
 
     def of_app(self, kind: str) -> Event:
         """The event of an app that was installed in the location, or taken away there."""

@@ -1,0 +1,105 @@
+"""What a call shows of Halo's rows: the tenant's spelling, the dialled shape, odd values.
+
+Source for what is published: the API's document. What .NET prints of a field that was not loaded
+is null; that the answer to a write leaves the lines out so was reported by users.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.halo.resources.entity import Entity
+from syncline.sandbox.halo.resources.spelling import spelled
+from syncline.sandbox.halo.tenant.store import Row
+
+WRAPPED = {
+    "currency": "currencies",
+    "status": "statuses",
+    "tickettype": "tickettypes",
+    "priority": "priorities",
+    "report": "reports",
+    "customtable": "customtables",
+    "lookup": "lookup",
+    "webhook": "webhooks",
+    "webhookevent": "webhookevents",
+    "notification": "notifications",
+}
+"""Path in lower case → the key that a bare list stands under where lists are wrapped.
+
+Source: `tickettypes` and `statuses` were seen; the others are guessed after them.
+"""
+
+_UNPUBLISHED_LINE = frozenset({"quantity", "tax", "qty_order", "seq"})
+_LEFT_NULL = ("lines", "customfields")
+_TIMES = ("date", "ship_date", "datecreated", "date_created", "last_modified", "date_updated")
+_NUMBERS = ("total", "revenue", "tax_total", "amount", "amountpaid", "amountdue")
+_NULLABLE = ("note", "notes", "notes_1", "summary", "ship_status", "user_name", "client_name")
+
+
+def wrapped(path: str, rows: list[Any]) -> Row:
+    """A bare list as a tenant gives it that wraps all of them."""
+    return {"record_count": len(rows), WRAPPED.get(path.lower(), f"{path.lower()}s"): rows}
+
+
+def shown(config: SandboxConfig, entity: Entity, body: Any, *, written: bool) -> Any:
+    """The body of an answer as the tenant shows it.
+
+    Args:
+        config: the dials.
+        entity: whose rows are in it.
+        body: a row, an array of rows, or a page of a list.
+        written: whether it answers a write.
+    """
+    if isinstance(body, list):
+        return [_row(config, entity, one, written=written) for one in body]
+    if entity.list_key is not None and isinstance(body.get(entity.list_key), list):
+        rows = [_row(config, entity, one, written=False) for one in body[entity.list_key]]
+        return {**body, entity.list_key: rows}
+    return _row(config, entity, body, written=written)
+
+
+def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> Row:
+    shape = config.halo_shape
+    if entity.name == "SalesOrder" and row.get("lines"):
+        row = {**row, "lines": [_line(config, line) for line in row["lines"]]}
+    if shape == "printed" and written:
+        row = row | {name: None for name in _LEFT_NULL if name in row}
+    if config.nonsense and len(row) > 1:
+        row = _odd(config, entity, row)
+    return row
+
+
+def _line(config: SandboxConfig, line: Row) -> Row:
+    if config.halo_shape == "rich":
+        return spelled(config, line)
+    if config.halo_shape == "printed":
+        return {key: value for key, value in spelled(config, line).items() if key != "seq"}
+    line = {**line, "total_tax": line.get("tax", 0)}
+    return {key: value for key, value in line.items() if key not in _UNPUBLISHED_LINE}
+
+
+def _odd(config: SandboxConfig, entity: Entity, row: Row) -> Row:
+    """A row with one kind of odd values, always the same one, or as it is."""
+    rng = random.Random(f"{config.seed} {entity.name} {row.get('id')}")
+    if rng.random() >= config.nonsense:
+        return row
+    return {**row, **rng.choice(_KINDS)(row)}
+
+
+def _replaced(names: tuple[str, ...], replace: Callable[[Any], Any]) -> Callable[[Row], Row]:
+    return lambda row: {name: replace(row[name]) for name in names if name in row}
+
+
+_KINDS: tuple[Callable[[Row], Row], ...] = (
+    _replaced(_TIMES, lambda _: ""),
+    _replaced(_TIMES, lambda _: "0001-01-01T00:00:00"),
+    _replaced(_NULLABLE, lambda _: None),
+    _replaced(_NULLABLE, lambda value: {"name": value}),
+    _replaced(_NUMBERS, str),
+    lambda _: {"profit": Decimal("1E+400"), "cost": Decimal("9" * 5000)},
+    lambda _: {"customfields": None, "attachments": ""},
+)
