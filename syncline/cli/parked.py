@@ -19,6 +19,7 @@ from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import UnknownName
 from syncline.ledger import connections
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
@@ -86,6 +87,8 @@ def list_parked(
 
     with command_context(context).open() as worker:
         found = worker.ledger.run(work)
+        if not found.parked:
+            remark_on_emptiness(worker, connection)
     show(as_json, found, lambda: _render(found))
 
 

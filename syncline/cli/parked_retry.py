@@ -15,6 +15,7 @@ from syncline.deliveries import parked, unleased
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections, effects
 from syncline.settings import Settings
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import say
@@ -100,6 +101,8 @@ def retry_parked(
 
     with command_context(context).open() as worker:
         again = worker.ledger.run(work)
+        if again.many and not dry_run:
+            remark_on_idleness(worker)
     if again.many or not again.doubted:
         say(_sentence(again.many, "would be" if dry_run else "will be"))
     if again.doubted:

@@ -6,22 +6,21 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
-from syncline.connections.mapping_cli import set_mapping
 from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.options import Mode, taking
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
-app.command("set-mapping")(set_mapping)
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would do, and change nothing.")
@@ -47,7 +46,7 @@ def add(context: typer.Context, given: AddOptions) -> None:
     here = command_context(context)
     new = given.connection(here.settings())
     secrets = given.secrets()
-    with here.open() as worker:
+    with here.open() if given.dry_run else here.open_or_make() as worker:
         run.add(worker, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
     if given.dry_run:
         say(f"{new.name} could be added; nothing was changed.")
@@ -98,7 +97,7 @@ def check(
     """
     with command_context(context).open() as worker:
         line = worker.open_line(name)
-        with Console(stderr=True).status("") as shown:
+        with error_console().status("") as shown:
             inspected = inspect(
                 line,
                 probe=(lambda api: probe(line, api)) if with_probe else None,
@@ -134,6 +133,8 @@ def start(
     """
     with command_context(context).open() as worker:
         before = run.start(worker, name, dry_run=dry_run, without_adoption=without_adoption)
+        if not dry_run:
+            remark_on_idleness(worker)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:

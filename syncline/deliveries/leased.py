@@ -49,13 +49,14 @@ def claim(
     state: State = State.DUE,
     *,
     urgent: bool = False,
+    one: int | None = None,
 ) -> list[Lease]:
-    """Take rows that are due (to send) or doubtful and settled (to look up); urgent ones alone.
+    """Take rows that are due (to send) or doubtful and settled (to look up): all, urgent, or one.
 
     `state` DUE becomes LEASED and counts an attempt; DOUBTFUL becomes CHECKING and does not.
     """
     claimed = State.LEASED if state is State.DUE else State.CHECKING
-    only = "and urgent and state = 'due'" if urgent else ""
+    only = "and urgent and state = 'due'" if urgent else "" if one is None else "and id = :one"
     result = connection.execute(
         text(
             f"""
@@ -82,6 +83,7 @@ def claim(
             "claimed": claimed,
             "owner": owner,
             "most": most,
+            **({} if one is None else {"one": one}),
         },
     )
     leases = [Lease(*row) for row in result]
@@ -291,8 +293,7 @@ def park(
            owner = null, array_limit = null, due_at = clock_timestamp(),
            target_id = case when not told.forget
                             then coalesce(told.target_id, d.target_id) end,
-           target_meta = case when not told.forget
-                              then {_META} end,
+           target_meta = case when not told.forget then {_META} end,
            sent_version = case when told.forget then coalesce(d.sent_version, d.wanted_version)
                                else d.sent_version end,
            projection = case when d.state <> 'checking' and told.target_id is null

@@ -8,9 +8,11 @@ import typer
 from rich.console import RenderableType
 
 from syncline.connections import run
-from syncline.connections.mapping_preview import MappingPreview, Reason, preview
 from syncline.connections.options import Name, document_of
+from syncline.dry_run.mapping_preview import MappingPreview, Reason, preview
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
+from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, plain, say, show, stack, table
 from syncline.terminal.progress import progress_bars
 
@@ -34,7 +36,8 @@ def set_mapping(
     """Let a connection follow another mapping document; it is checked first.
 
     Old records follow it too; what comes out as before costs no call. --dry-run goes through all of
-    them and says, with examples, what would come out otherwise.
+    them and says, with examples, what would come out otherwise; it ends with 1 where anything would
+    be parked.
 
     Example: syncline connection set-mapping acme acme.toml --dry-run
     """
@@ -42,15 +45,20 @@ def set_mapping(
     with command_context(context).open() as worker:
         if not dry_run:
             run.set_mapping(worker, name, document)
+            remark_on_idleness(worker)
             say(f"{name} follows this mapping.")
             return
         with progress_bars() as tell:
             found = preview(worker.open_line(name), document, tell)
     show(as_json, found, lambda: _render(name, found))
+    if found.parked:
+        raise typer.Exit(WRONG_DATA)
 
 
 def _render(name: str, found: MappingPreview) -> RenderableType:
     could = f"{name} could follow this mapping; nothing was changed."
+    if not found.targets:
+        return plain(f"{could} It has no records yet, so nobody knows what it would do to them.")
     if not found.changes:
         return stack(plain("All its records come out as they are."), plain(could))
     rows = [
@@ -63,6 +71,9 @@ def _render(name: str, found: MappingPreview) -> RenderableType:
     columns = ["target", "deliveries#", "as they are#", "rewritten#", "parked#", "freed#", "wait#"]
     parts = [table(f"{name} under this mapping", [*columns, "new#"], rows)]
     if found.parked:
+        of = sum(one.deliveries for one in found.targets.values())
+        many = sum(one.records for one in found.parked)
+        parts.append(plain(f"{many:,} of {of:,} would be parked, which are not parked now:"))
         parts.append(_parked(found.parked))
     if found.rewritten:
         parts.append(_rewritten(found.rewritten))

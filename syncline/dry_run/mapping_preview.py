@@ -40,7 +40,7 @@ class Preview:
     """What would become of the deliveries of one target.
 
     Attributes:
-        deliveries: that there are.
+        deliveries: that there are and are not parked now.
         as_they_are: need no call, or come out as under the mapping of now.
         rewritten: are in Halo, and would be written again.
         parked: would be parked, and would not under the mapping of now.
@@ -140,7 +140,8 @@ def _fates(decision: Decision) -> dict[int, _Fate]:
 def _change(before: _Fate, after: _Fate, state: str, lease: Lease) -> str:
     """Which of `Preview`'s counts a delivery belongs to."""
     if after.error is not None:
-        return "as_they_are" if before.error is not None else "parked"
+        is_so = before.error is not None or state == State.PARKED
+        return "as_they_are" if is_so else "parked"
     if before.error is not None:
         return "freed"
     is_as_before = after.wanted == before.wanted and after.waits == before.waits
@@ -213,7 +214,7 @@ class _PreviewRun:
         leases = [lease for lease, _ in there]
         was = _fates(self._decided(connection, self._line, target, leases))
         will = _fates(self._decided(connection, self._other, target, leases))
-        count.deliveries += len(leases)
+        count.deliveries += sum(state != State.PARKED for state in states.values())
         for lease in leases:
             before, after = was[lease.id], will[lease.id]
             change = _change(before, after, states[lease.id], lease)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncline.connections.mapping_preview import MappingPreview, preview
+from syncline.dry_run.mapping_preview import MappingPreview, preview
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import map_as
