@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import sys
@@ -22,7 +23,7 @@ from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.output import say
-from workers.console.sandbox import port_file
+from workers.console.sandbox import port_file, state_of_sandbox
 from workers.embedded import ports
 from workers.embedded.locks import FileLock
 from workers.installation import LOGS, Installation, running
@@ -36,6 +37,12 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
     ] = False,
+    fresh_sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-sandbox", help="Forget what the emulation held, and begin it afresh."
+        ),
+    ] = False,
 ) -> None:
     """Start everything and keep it running: servers, workers, receiver, Flower. Ctrl-C stops all.
 
@@ -44,7 +51,8 @@ def up(
     settings = command_context(context).settings()
     configure(settings)
     with _only_one(settings), _asked_to_stop() as stop:
-        others = [sandbox_process(settings)] if sandbox else []
+        sandbox = sandbox or fresh_sandbox
+        others = [sandbox_process(settings, afresh=fresh_sandbox)] if sandbox else []
         if sandbox:
             settings = with_sandbox_key(settings)
         with running(settings, *others) as installation:
@@ -56,13 +64,19 @@ def up(
     say("Stopped.")
 
 
-def sandbox_process(settings: Settings) -> Process:
-    """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
+def sandbox_process(settings: Settings, *, afresh: bool = False) -> Process:
+    """The emulation of both APIs, as it was when it ended, on the port of last time.
+
+    Raises:
+        Refused: what it kept cannot be taken up.
+    """
+    state = state_of_sandbox(settings, afresh=afresh)
     at = ports.choose(port_file(settings))
     secret = _signing_secret(settings)
     private.read_or_make(secret)
     command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
-    return Process("sandbox", (*command, "--signing-secret", str(secret)), env={})
+    command += ("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)}))
+    return Process("sandbox", command, env={})
 
 
 def with_sandbox_key(settings: Settings) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from syncline.sandbox.admin.highlevel import Admin as HighLevelAdmin
 from syncline.sandbox.audit.verdict import audit
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.highlevel.rows import list_row, single
+from syncline.sandbox.keeping.state import Effect
 from syncline.sandbox.location.changes import (
     SubscriptionChange,
     TransactionChange,
@@ -29,6 +30,9 @@ from syncline.sandbox.services import Sandbox
 from syncline.sandbox.tampering.tamper import Tampering, tamper
 from syncline.sandbox.wire.faults import Rule
 from syncline.sandbox.wire.service import Reply, Request
+
+_NOT_KEPT = ("/reset", "/faults", "/documents")
+"""What a restart does not repeat: it keeps no faults, and a reset is kept as a whole."""
 
 KINDS = ("orders", "transactions", "subscriptions", "contacts", "fulfillments")
 
@@ -132,18 +136,31 @@ class Admin:
 
     async def _answer(self, request: Request) -> Reply:
         try:
-            return await self._routed(request)
+            with self._sandbox.now.held() as at:
+                begun = self.begin(request)
         except ValidationError as error:
             return Reply(422, {"error": error.errors(include_url=False, include_context=False)})
         except (msgspec.DecodeError, ValueError, KeyError) as error:
             return Reply(422, {"error": str(error)})
+        if request.method == "POST" and request.path not in _NOT_KEPT:
+            self._sandbox.keep(Effect("admin", request, at))
+        return begun if isinstance(begun, Reply) else Reply(200, await begun)
 
-    async def _routed(self, request: Request) -> Reply:
+    def begin(self, request: Request) -> Reply | Coroutine[Any, Any, Any]:
+        """Do what is asked, as far as it changes something here.
+
+        Returns:
+            The reply, or what is to be waited for to know what it holds.
+
+        Raises:
+            ValidationError, DecodeError, ValueError, KeyError: it cannot be done.
+        """
         route = self._routes.get((request.method, request.path))
         if route is not None:
             return Reply(200, route(request))
         if request.path.startswith("/highlevel/"):
-            return await self._highlevel.handle(request)
+            begun = self._highlevel.begin(request)
+            return Reply(200, begun) if isinstance(begun, dict) else begun
         if request.path.startswith("/halo/"):
             return HaloAdmin(self._sandbox.halo, self._sandbox.store).handle(request)
         if request.path.startswith("/state/"):
