@@ -83,13 +83,16 @@ broker_transport_options: dict[str, Any] = {
     # A dead worker's messages come back after this time. A task that lasts longer is delivered a
     # second time, which is harmless: claims in the ledger decide. Countdowns must stay below it.
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    # Look every 2 s, every time. By default a scan happens only once in about 100 s.
-    "unacked_restore_interval": 2,
+    # Look every 5 s, every time. By default a scan happens only once in about 100 s. The sweep has
+    # repeated the nudge long before.
+    "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # No message has a priority, so a worker waits at one list for each queue and not at four.
     "priority_steps": [0],
+    # An idle worker asks again after this many seconds, and has what comes meanwhile at once.
+    "polling_interval": 5,
     # Without a time-out, a publish or an acknowledgement on a half-open connection blocks for ever.
-    # It must be well above the 1 s for which the server holds each BRPOP.
+    # It must be well above the 5 s for which the server holds each BRPOP.
     "socket_timeout": 30,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

@@ -26,7 +26,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import Outcome
 from syncline.calls.context import WorkerContext
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation
+from syncline.deliveries.delivery import Confirmation
 from syncline.halo.client import HaloClient, HaloResponse
 from syncline.halo_changes.polling import poll
 from syncline.ingest.record import record

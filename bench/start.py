@@ -24,6 +24,7 @@ import psutil
 import psycopg
 from sqlalchemy import text
 
+from bench.cold_pages import cold_page_microseconds
 from bench.processes import servers_in
 from bench.records import DAY
 from syncline.calls.context import WorkerContext
@@ -87,7 +88,8 @@ def run(progress: Progress, seconds: int = SECONDS) -> dict[str, Any]:
                 # PostgreSQL looks each minute for what it shall vacuum and analyse. After two such
                 # rounds it is done with what the connections have read.
                 time.sleep(seconds)
-                return figures | _at_rest(processes, rss, ensure(settings), seconds)
+                figures |= _at_rest(processes, rss, ensure(settings), seconds)
+                return figures | {"cold_page_microseconds": cold_page_microseconds()}
 
 
 @contextmanager

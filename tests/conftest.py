@@ -52,7 +52,9 @@ _NUMBERS = itertools.count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--soak", action="store_true", help="Give chance many more tries: what `bench soak` runs."
+        "--soak",
+        action="store_true",
+        help="Run what is left to chance, with many more tries: what `bench soak` runs.",
     )
 
 
@@ -61,13 +63,29 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest begin first, a file in a chunk: begun last, one would keep all others waiting."""
+    _leave_out_other_variants(config, items)
     longest = {name: [one for one in items if one.path.name == name] for name in _LONGEST}
     others = [item for item in items if item.path.name not in _LONGEST]
     for at, together in enumerate(longest.values()):
         others[at * _CHUNK : at * _CHUNK] = together
     items[:] = others
+
+
+def _leave_out_other_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave variants for a soak to it, and let it run only what is left to chance."""
+    soaks = config.getoption("soak")
+    wanted: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        is_for_a_soak = item.get_closest_marker("soak") is not None
+        is_a_promise = item.path.parent.name == "promises"
+        runs = (is_for_a_soak or is_a_promise) if soaks else not is_for_a_soak
+        (wanted if runs else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = wanted
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -127,7 +145,11 @@ def database_url(servers_folder: Path) -> Iterator[str]:
     from workers.embedded.server import ensure_running, ensure_stopped  # noqa: PLC0415
 
     server = Postgres(servers_folder)
-    yield server.url(ensure_running(server))
+    url = server.url(ensure_running(server))
+    # Many small databases, each visited in turn for a few rows, are most of its work otherwise.
+    _administer(url, "alter system set autovacuum = off")
+    _administer(url, "select pg_reload_conf()")
+    yield url
     ensure_stopped(server)
 
 

@@ -18,7 +18,7 @@ from syncline.adopt.reading import Progress
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import pinned
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.pinned import Unwritten
 from syncline.engine.claim import Claim
 from syncline.engine.failures import ADOPTING, LOOKING_UP_ADOPTED

@@ -18,7 +18,7 @@ from syncline.adopt.references import write_references
 from syncline.calls.calls import ApiCalls, halo_calls, patiently
 from syncline.calls.context import Line, in_hand
 from syncline.deliveries import pinned
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.errors import Refused
 from syncline.flows import orders, payments
 from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow

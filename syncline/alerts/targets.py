@@ -13,7 +13,7 @@ from typing import Any
 from syncline.alerts import tickets
 from syncline.alerts.ticket_settings import learn_hidden, learn_ticket_settings, ticket_settings_of
 from syncline.alerts.tickets import ACTION, INTEGRATION_ERROR, TICKET
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.engine.failures import Refusal
 from syncline.engine.handlers import Works
 from syncline.errors import MissingScope, Refused

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
-from syncline.deliveries.leases import Confirmation
+from syncline.deliveries.delivery import Confirmation
 
 
 def write(connection: Connection, news: Sequence[Confirmation]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import audit_entries
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
 from syncline.deliveries.waits import wake
 from syncline.ledger.modes import HELD

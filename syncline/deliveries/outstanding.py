@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 _NOBODY = UUID(int=0)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import PINNED
 from syncline.ledger.connections import Link
 

@@ -18,7 +18,7 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
 from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line, in_hand
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.engine.failures import READING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.queues import Lane

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import NoQuota
 from syncline.calls.context import Line, WorkerContext
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.engine.rounds import NextRun
 from syncline.errors import Again, Refused, SynclineError
 from syncline.ledger import connections

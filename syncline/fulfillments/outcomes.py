@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
 from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE
 from syncline.errors import (

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Departure, Lease
+from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
 from syncline.engine.failures import BACKOFF, SENDING, Batch, put_back
 from syncline.engine.rounds import NextRun, in_rounds

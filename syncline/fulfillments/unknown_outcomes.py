@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, put_back
 from syncline.engine.rounds import NextRun

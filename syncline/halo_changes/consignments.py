@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.deliveries import requests, target_rows, unleased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, SynclineError

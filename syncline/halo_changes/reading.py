@@ -18,7 +18,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
 from syncline.engine.failures import BACKOFF, backoff
 from syncline.engine.rounds import NextRun

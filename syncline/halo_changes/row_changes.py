@@ -13,7 +13,7 @@ from typing import Any
 
 from syncline.calls.context import Nudge
 from syncline.deliveries import target_rows, unleased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import OVERWRITES, TargetRow, accepted_in
 from syncline.errors import Again, BadDocument, SynclineError, Unmappable
 from syncline.flows import payments, projections

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
 from syncline.engine.failures import backoff
 from syncline.engine.rounds import NextRun

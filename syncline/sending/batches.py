@@ -15,7 +15,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Departure
+from syncline.deliveries.delivery import Confirmation, Departure
 from syncline.engine.failures import Refusal
 from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.capabilities import ArraySize, Capabilities

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.flows import customers, order_status, orders, payments, refunds, subscriptions
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.deliveries import needs, requests
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
 from syncline.ledger import records

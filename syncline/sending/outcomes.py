@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal
 from syncline.errors import (
     Absent,

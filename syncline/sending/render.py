@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries import leased, waits
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows import customers
 from syncline.halo.capabilities import Capabilities

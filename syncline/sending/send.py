@@ -12,7 +12,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased, needs, outstanding
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.failures import OnRefused, always_stop
 from syncline.engine.handlers import Works
 from syncline.flows import customers, projections

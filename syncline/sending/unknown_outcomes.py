@@ -16,7 +16,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
 from syncline.engine.claim import Claim
 from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, backoff, put_back

@@ -9,6 +9,7 @@ import pytest
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal, die_one_after_the_other
+from tests.variants import in_turn
 from tests.world import PROFILES, Worlds, small
 
 
@@ -26,8 +27,9 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     assert verdict["clean"], {key: value for key, value in verdict.items() if value}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("moment", ["before POST", "after POST", "after commit"])
+@pytest.mark.parametrize(
+    ("moment", "profile"), in_turn(["before POST", "after POST", "after commit"])
+)
 def test_a_worker_that_stood_still_and_wakes_after_another_took_over_doubles_nothing(
     worlds: Worlds,
     sandbox: SandboxProcess,

@@ -10,10 +10,11 @@ from redis import Redis
 
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from tests.world import NAME, PROFILES, Worlds, small
+from tests.variants import mostly
+from tests.world import NAME, Worlds, small
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_every_call_that_arrives_has_a_row_and_every_row_that_left_arrived(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -60,7 +61,7 @@ def test_tight_limits_are_never_overrun_even_where_redis_is_emptied(
     assert sum(verdict["rejected_429"].values()) == 0
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_a_429_freezes_the_key_for_all_workers(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
+from tests.variants import in_turn
 from tests.world import PROFILES, World, Worlds, small
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -40,8 +41,7 @@ def rules(kind: str, share: float = 1) -> list[dict[str, Any]]:
     return [*certain, fault]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(("kind", "profile"), in_turn(FAULTS))
 def test_a_fault_of_either_side_ends_with_both_sides_in_line(
     worlds: Worlds, sandbox: SandboxProcess, kind: str, profile: str
 ) -> None:

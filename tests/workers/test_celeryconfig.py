@@ -62,7 +62,7 @@ def test_a_dead_workers_messages_come_back_soon_and_not_before_the_longest_count
 
     options = celeryconfig.broker_transport_options
     assert LONGEST_COUNTDOWN < options["visibility_timeout"] <= 60
-    assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 2
+    assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 5
 
 
 def test_workers_are_started_with_threads_and_stop_softly(tmp_path: Path) -> None:

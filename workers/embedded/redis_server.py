@@ -104,6 +104,8 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
+            # Ten rounds a second of housekeeping would cost an idle Redis more than its work does.
+            "hz": "1",
             # Any other policy may throw away a queue or its binding when memory is short.
             "maxmemory-policy": "noeviction",
         }

@@ -19,7 +19,8 @@ from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from tests.alerting import accept, alerts, pass_time, refuse, tell
 from tests.promises.mortal import Killed, Mortal
-from tests.world import NAME, PROFILES, World, Worlds, small
+from tests.variants import mostly
+from tests.world import NAME, World, Worlds, small
 
 LONG = timedelta(minutes=11)
 RULES = """
@@ -55,7 +56,7 @@ TROUBLES = """
 """
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_a_cause_is_one_ticket_that_is_updated_added_to_and_closed_when_it_heals(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

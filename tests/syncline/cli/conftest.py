@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.ingest.record import record
 from syncline.ledger import connections, sessions
 from syncline.ledger.connections import Link

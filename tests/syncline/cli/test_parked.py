@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 REASON = "Halo has no currency XTS. Add the currency in Halo's configuration, then retry."

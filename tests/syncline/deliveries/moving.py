@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from syncline.deliveries import leased, requests
-from syncline.deliveries.leases import Confirmation, Departure, Lease
+from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.states import State
 from syncline.ledger.connections import Link

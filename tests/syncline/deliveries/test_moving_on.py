@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from syncline.deliveries import leased, unleased, waits
-from syncline.deliveries.leases import Confirmation, Lease
+from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
 from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link

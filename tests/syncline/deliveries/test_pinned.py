@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from syncline.deliveries import dead_workers, leased, pinned, unleased
-from syncline.deliveries.leases import Confirmation
+from syncline.deliveries.delivery import Confirmation
 from syncline.deliveries.pinned import Pin
 from syncline.deliveries.states import State
 from syncline.ledger.connections import Link

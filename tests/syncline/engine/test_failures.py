@@ -8,7 +8,7 @@ import pytest
 
 from syncline.calls.calls import NoQuota
 from syncline.deliveries import leased
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.engine.failures import (
     ADOPTING,

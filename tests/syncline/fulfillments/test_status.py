@@ -7,7 +7,8 @@ import pytest
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import an_order, goods, halo_orders, hint, in_line, map_as
-from tests.world import INCLUDING_TESTS, PROFILES, Worlds, small
+from tests.variants import mostly
+from tests.world import INCLUDING_TESTS, Worlds, small
 
 TABLE = """
 [[orders.status]]
@@ -23,7 +24,7 @@ halo = 1
 """
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_the_status_follows_a_shipment_and_is_not_written_again(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

@@ -24,7 +24,8 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.world import NAME, PROFILES, World, Worlds
+from tests.variants import mostly
+from tests.world import NAME, World, Worlds
 
 
 def look(world: World) -> None:
@@ -37,7 +38,7 @@ def readings_due(world: World) -> list[Any]:
     return world.rows("select * from delivery where flow = 'halo' order by id")
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_the_first_look_and_every_look_at_our_own_writes_leave_nothing(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -53,7 +54,7 @@ def test_the_first_look_and_every_look_at_our_own_writes_leave_nothing(
     assert readings(sandbox, "highlevel", before) == []
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_a_change_by_hand_is_found_by_looking_and_put_right_once(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -68,7 +69,7 @@ def test_a_change_by_hand_is_found_by_looking_and_put_right_once(
     assert readings(sandbox, "highlevel", before) == []
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("generous"))
 def test_a_payment_by_hand_is_found_by_looking(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -135,7 +136,7 @@ def test_an_event_that_names_no_row_has_halo_looked_at_soon(
     assert row.seconds <= POLL_AFTER.total_seconds()
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

@@ -19,10 +19,11 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.world import NAME, PROFILES, Worlds, beside
+from tests.variants import mostly
+from tests.world import NAME, Worlds, beside
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_our_own_write_that_comes_back_is_an_echo_and_asks_nothing(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -48,7 +49,7 @@ def test_many_echoes_cost_one_report_and_no_call_each(
     assert [one["operation"] for one in sandbox.calls("halo", before)] == ["POST /Report"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_an_order_that_was_changed_by_hand_is_written_again(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -178,7 +179,7 @@ def test_a_payment_that_was_changed_or_deleted_by_hand_is_put_right(
     assert sandbox.audit()["clean"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("generous"))
 def test_a_payment_by_hand_in_halo_is_reconciled_with_highlevel_and_never_touched(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

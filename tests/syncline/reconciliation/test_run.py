@@ -19,6 +19,7 @@ from syncline.sandbox.process import SandboxProcess
 from tests.from_halo import last_call, readings, writes
 from tests.promises.mortal import Killed, Mortal
 from tests.shipping import TRACKED, an_order, hint
+from tests.variants import mostly
 from tests.world import NAME, World, Worlds, small
 
 _COUNTS = 3
@@ -101,7 +102,7 @@ def tampered(sandbox: SandboxProcess, *kinds: str) -> dict[str, dict[str, Any]]:
     return {kind: one[0] for kind, one in done.items() if one}
 
 
-@pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_what_people_did_is_found_and_nothing_is_invented(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

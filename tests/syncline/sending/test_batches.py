@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from uuid import UUID
 
-from syncline.deliveries.leases import Lease
+from syncline.deliveries.delivery import Lease
 from syncline.halo.capabilities import ArraySize
 from syncline.sending.batches import arrays, cut
 from syncline.sending.decide import Write

@@ -26,7 +26,8 @@ from syncline.sandbox.config import (
     SandboxConfig,
 )
 from syncline.sandbox.process import SandboxProcess
-from tests.world import NAME, PROFILES, World, Worlds, small
+from tests.variants import mostly
+from tests.world import NAME, World, Worlds, small
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -60,7 +61,7 @@ def test_a_refused_pull_stops_the_connection_and_goes_on_after_correction(
     assert sandbox.audit()["clean"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_a_wrong_secret_stops_before_anything_is_written_and_loses_nothing(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
@@ -154,7 +155,7 @@ def test_a_broken_mapping_is_refused_with_its_line_and_loses_nothing(
     assert sandbox.audit()["clean"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_a_token_that_runs_out_in_the_middle_is_renewed(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

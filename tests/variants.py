@@ -1,0 +1,31 @@
+"""Which variants of a test run each time, and which only where chance is given many more tries.
+
+A test that drives a whole installation takes a second or more. Each profile of a tenant and
+each fault has its turn every time; each fault on every profile runs in a soak: `bench soak`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from itertools import cycle, product
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests.world import PROFILES
+
+
+def mostly(*first: Hashable, of: Iterable[Hashable] = PROFILES) -> list[ParameterSet]:
+    """These each time, the others of all in a soak."""
+    return [_variant(one, each_time=one in first) for one in of]
+
+
+def in_turn(values: Iterable[str], profiles: tuple[str, ...] = PROFILES) -> list[ParameterSet]:
+    """Each value with the profile whose turn it is; with the other profiles in a soak."""
+    every = list(values)
+    turns = set(zip(every, cycle(profiles), strict=False))
+    return [_variant(*pair, each_time=pair in turns) for pair in product(every, profiles)]
+
+
+def _variant(*values: Hashable, each_time: bool) -> ParameterSet:
+    return pytest.param(*values, marks=() if each_time else pytest.mark.soak)
