@@ -99,7 +99,7 @@ class Admin:
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
     `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
     `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
-    `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit`,
+    `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit?each=`,
     `GET /secrets`, `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and
     `/state/{kind}/{id}`;
     `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
@@ -278,8 +278,9 @@ class Admin:
             *(hook["url"].rpartition("/")[2] for hook in hooks if hook.get("url")),
         ]
 
-    def _audit(self, _: Request) -> dict[str, Any]:
-        return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)
+    def _audit(self, request: Request) -> dict[str, Any]:
+        box, each = self._sandbox, bool(request.query.get("each"))
+        return audit(box.store, box.calls, box.limits, each=each)
 
     def _calls(self, request: Request) -> dict[str, Any]:
         side = request.query.get("side") or None
