@@ -34,7 +34,8 @@ from syncline.ingest.rereading import reread
 from syncline.runtime.registry import send
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending.outcomes import Array, judge
+from syncline.sending.completing import Shown
+from syncline.sending.outcomes import Array, judge, rows_of
 from syncline.sending.render import render
 from syncline.sending.targets import TARGETS
 from syncline.settings import Settings
@@ -224,8 +225,10 @@ def _save(target_name: str) -> int:
         writes = [one.departed(uuid4()) for one in render(line, target, known, leases)]
         if not writes:
             continue
-        rows = target.saves(_DOOR, _PERMIT, [one.body for one in writes])
-        verdict = judge(line, target, known, Array(tuple(writes)), Outcome(uuid4(), rows, None))
+        bodies = [one.body for one in writes]
+        rows = target.saves(_DOOR, _PERMIT, bodies, known.line_spelling)
+        array, outcome = Array(tuple(writes)), Outcome(uuid4(), rows, None)
+        verdict = judge(line, target, known, array, outcome, Shown(rows_of(target, array, outcome)))
         if len(verdict.confirmed) < len(writes):
             raise RuntimeError(f"Halo holds other {target_name}s: {verdict.differing[:2]}")
         worker.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.adopt import money_queries, queries
 from syncline.adopt.order_matching import HaloOrder, UnmatchedOrder
 from syncline.adopt.queries import OpenOrder
-from syncline.calls import capabilities
+from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import halo_calls, highlevel_calls, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.engine.rounds import ROUNDS
@@ -22,7 +22,7 @@ from syncline.flows import customers, orders
 from syncline.halo.sql import money_holdings, order_holdings
 from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
 from syncline.halo.sql.order_holdings import Holding
-from syncline.halo.sql.queries import Ask, Query, ask
+from syncline.halo.sql.queries import Ask, Query
 from syncline.highlevel import paging
 from syncline.highlevel.records import ORDERS, get_record
 from syncline.ingest import readings
@@ -30,7 +30,7 @@ from syncline.ingest.pull import pull
 from syncline.ingest.record import record
 from syncline.money import decimal, minor_digits
 from syncline.queues import Lane
-from syncline.sending import currencies
+from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
 Progress = Callable[[str, int, int], None]
@@ -119,10 +119,7 @@ def read_halo(
         calls += 1
         progress("reading Halo, calls", calls, 0)
 
-        def make(permit: Permit) -> object:
-            return ask(line.halo, permit, query)
-
-        return patiently(line.worker, lambda: api.read(f"{query.method} {query.path}", make))
+        return patiently(line.worker, lambda: halo_queries.asked(line, api, query))
 
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
     try:

@@ -16,7 +16,7 @@ def known(line: Line) -> Capabilities:
     return line.worker.ledger.run(
         lambda connection: Capabilities.from_rows(
             capabilities.read(connection, line.link.tenant_place)
-        )
+        ).as_of(line.worker.now())
     )
 
 
@@ -27,6 +27,7 @@ def teach(line: Line, change: Callable[[Capabilities], Capabilities]) -> Capabil
     def work(connection: Connection) -> Capabilities:
         capabilities.lock(connection, owner)
         before = Capabilities.from_rows(capabilities.read(connection, owner))
+        before = before.as_of(line.worker.now())
         after = change(before)
         if after != before:
             capabilities.write(connection, owner, after.to_rows())

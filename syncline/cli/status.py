@@ -25,6 +25,7 @@ from syncline.ledger.calls import LastAnswer, last_answer
 from syncline.ledger.connections import Link
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
+from syncline.sending.tenant.status import HeldKind, held_lines, read_held
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
 from syncline.webhooks.status import EventStatus, events_table, read_events
@@ -50,6 +51,7 @@ class _ConnectionStatus:
     state: str
     note: str | None
     kinds: list[KindStatus]
+    held: list[HeldKind]
     events: EventStatus
     quota: list[_QuotaStatus]
 
@@ -63,7 +65,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, list[KindStatus], EventStatus]
+_Found = tuple[Link, list[KindStatus], list[HeldKind], EventStatus]
 
 
 def show_status(
@@ -114,7 +116,12 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
         )
         return (
             [
-                (link, status_counts.kinds(connection, link), read_events(connection, link))
+                (
+                    link,
+                    status_counts.kinds(connection, link),
+                    read_held(connection, link),
+                    read_events(connection, link),
+                )
                 for link in links
             ],
             read_secrets(connection, worker),
@@ -132,10 +139,11 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.state,
                 link.note,
                 kinds,
+                held,
                 events,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, kinds, events in found
+            for link, kinds, held, events in found
         ],
         secrets,
         workers,
@@ -203,7 +211,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     if one.state == "stopped":
         go_on = f"When that is put right: syncline connection start {one.name}"
         parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
-    return parts
+    return [*held_lines(one.held), *parts]
 
 
 def _waiting(kind: KindStatus) -> str:

@@ -10,6 +10,7 @@ import typer
 from pydantic import SecretStr
 
 from syncline.errors import Refused
+from syncline.halo.address import tenant_address
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
@@ -113,7 +114,7 @@ class AddOptions:
             highlevel_calls=highlevel[0],
             highlevel_seconds=highlevel[1],
             highlevel_daily=self.highlevel_daily or usual.daily,
-            halo_url=url("--halo-url", self.halo_url),
+            halo_url=_tenant(self.halo_url),
             tenant_key=self.tenant,
             client_id=self.halo_client_id,
             scope=self.scope,
@@ -182,6 +183,16 @@ def document_of(mapping: str) -> str:
         ) from None
     load(text)
     return text
+
+
+def _tenant(text: str) -> str:
+    address = url("--halo-url", tenant_address(text))
+    if "?" in address or "#" in address:
+        raise Refused(
+            f"--halo-url {text!r} is the address of one page.",
+            remedy="Write the tenant's own, such as https://acme.halopsa.com.",
+        )
+    return address
 
 
 def _named(name: str) -> str:

@@ -220,17 +220,30 @@ def doubt(
     settle: timedelta,
     why: str,
     array_limit: int | None = None,
+    failed: bool | None = None,
 ) -> set[int]:
-    """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time."""
+    """SENDING or CHECKING → DOUBTFUL: to be looked up after the settle time.
+
+    `failed` says whether that counts against the delivery; None: if it was being written.
+    """
     return _move(
         connection,
         State.DOUBTFUL,
         leases,
         """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
            reason = told.why,
-           failures = d.failures + case when d.state = 'sending' then 1 else 0 end,
+           failures = d.failures + coalesce(told.failed,
+                                            case when d.state = 'sending' then 1 else 0 end),
            array_limit = coalesce(told.array_limit, d.array_limit)""",
-        [{"after": settle.total_seconds(), "why": why, "array_limit": array_limit}] * len(leases),
+        [
+            {
+                "after": settle.total_seconds(),
+                "why": why,
+                "array_limit": array_limit,
+                "failed": None if failed is None else int(failed),
+            }
+        ]
+        * len(leases),
     )
 
 

@@ -48,6 +48,30 @@ def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
     return found.first() is not None
 
 
+def state_of(connection: Connection, delivery_id: int) -> str | None:
+    """How a delivery stands; None where it is not there any more."""
+    found = connection.execute(
+        text("select state from delivery where id = :id"), {"id": delivery_id}
+    )
+    return found.scalar_one_or_none()
+
+
+def is_on_its_way(connection: Connection, delivery_id: int) -> bool:
+    """Whether a delivery is being done, or will be without a person, by a connection that works."""
+    found = connection.execute(
+        text(
+            """
+            select exists (
+                select 1 from delivery d join connection c on c.id = d.connection_id
+                where d.id = :id and c.state = 'active'
+                  and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking'))
+            """
+        ),
+        {"id": delivery_id},
+    )
+    return bool(found.scalar_one())
+
+
 def count_due(connection: Connection, connection_id: int, target: str, most: int) -> int:
     """Deliveries to a target that are due now, counted up to `most`."""
     found = connection.execute(
@@ -64,6 +88,30 @@ def count_due(connection: Connection, connection_id: int, target: str, most: int
         {"connection_id": connection_id, "target": target, "most": most},
     )
     return int(found.scalar_one())
+
+
+def more_to_come(connection: Connection, connection_id: int, target: str) -> bool:
+    """Whether deliveries to a target will be due soon that are not yet.
+
+    Something is being read that may ask for them, or they wait for others.
+    """
+    found = connection.execute(
+        text(
+            """
+            select exists (select 1 from pull
+                           where connection_id = :connection_id and state = 'running')
+                or exists (select 1 from delivery
+                           where connection_id = :connection_id and flow = 'details'
+                             and state in ('due', 'leased'))
+                or exists (select 1 from delivery
+                           where connection_id = :connection_id and target = :target
+                             and flow in ('customers', 'orders', 'payments', 'subscriptions')
+                             and state = 'waiting')
+            """
+        ),
+        {"connection_id": connection_id, "target": target},
+    )
+    return bool(found.scalar_one())
 
 
 def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:

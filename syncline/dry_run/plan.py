@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from syncline.halo.capabilities import Capabilities
+from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.sending import batches
 from syncline.sending.decide import Write
+from syncline.sending.round_trips import after, most_telling, traits_of
+from syncline.sending.send import one_wave, to_prove
 from syncline.sending.targets import Target
 
 
@@ -87,23 +91,56 @@ class DryRunPlan:
     minutes: float
 
 
-def calls(target: Target, known: Capabilities, writes: Iterable[Write]) -> Iterator[Call]:
+def calls(
+    target: Target,
+    known: Capabilities,
+    writes: Iterable[Write],
+    now: datetime,
+    send_batch: int,
+) -> Iterator[Call]:
     """The calls that writes would leave in, as a tenant takes them: ever larger arrays.
 
-    The first one of a kind that was never found again leaves alone.
+    What is to be proved leaves alone: the first of a kind, and what shows something new.
+
+    Args:
+        target: what is written.
+        known: of the tenant.
+        writes: the rows, in the order in which they are claimed.
+        now: the time, aware UTC.
+        send_batch: rows of one claim at most.
     """
-    size = known.array_size(target.name)
-    is_proved = known.find_way(target.name) is not None
+    left = iter(writes)
+    while True:
+        size = known.array_size(target.name)
+        claimed = list(islice(left, min(one_wave(size), send_batch)))
+        if not claimed:
+            return
+        while news := to_prove(target, known, claimed):
+            first, _ = most_telling(target, known, news)
+            claimed.remove(first)
+            yield _call(target, known, [first])
+            known = _proved(target, known, first, now)
+            size = size.came(1, 1, now)
+        for array in batches.arrays(claimed, size):
+            yield _call(target, known, array.writes)
+            size = size.came(len(array.writes), len(array.writes), now)
+        known = known.with_array_size(target.name, size, found_at=now, how="planned")
 
-    def most() -> int:
-        return size.next() if is_proved else 1
 
-    for array in batches.cut(writes, most):
-        size, is_proved = size.matched(len(array.writes)), True
-        yield Call(
-            target.name,
-            "POST",
-            f"/api{target.path}",
-            tuple(write.reference for write in array.writes),
-            [target.resource.outgoing(write.body) for write in array.writes],
+def _proved(target: Target, known: Capabilities, first: Write, now: datetime) -> Capabilities:
+    if known.find_way(target.name) is None:
+        proof = FindProof(proved=True, lag=timedelta(0))
+        known = known.with_find_proof(
+            target.name, FindWay.PAGES, proof, found_at=now, how="planned"
         )
+    return after(known, target, traits_of(first), now)
+
+
+def _call(target: Target, known: Capabilities, writes: Sequence[Write]) -> Call:
+    return Call(
+        target.name,
+        "POST",
+        f"/api{target.path}",
+        tuple(write.reference for write in writes),
+        [target.resource.outgoing(write.body, known.line_spelling) for write in writes],
+    )

@@ -102,7 +102,13 @@ class _Run:
         """What would be written to one kind of Halo's rows."""
         count = self._count(target.name)
         many = 0
-        for call in calls(target, self._known, self._writes(target, count)):
+        for call in calls(
+            target,
+            self._known,
+            self._writes(target, count),
+            self._worker.now(),
+            self._worker.settings.send_batch,
+        ):
             many += 1
             self._call(call)
         self._estimate(count, many)

@@ -169,7 +169,15 @@ def _release(
 def _leave_doubtful(
     connection: Connection, leases: Sequence[Lease], pause: timedelta, error: SynclineError
 ) -> None:
-    leased.doubt(connection, leases, settle=pause, why=error.what)
+    """A failure that says something of the rows counts, so that nobody looks for ever in vain."""
+    if isinstance(error, (Again, Refused)):
+        leased.doubt(connection, leases, settle=pause, why=error.what)
+        return
+    given_up = [lease for lease in leases if lease.failures >= PARK_AFTER]
+    reason = f"could not be looked up, {PARK_AFTER} times in a row: {error}"
+    leased.park(connection, given_up, reason=reason, field=None)
+    others = [lease for lease in leases if lease.failures < PARK_AFTER]
+    leased.doubt(connection, others, settle=pause, why=error.what, failed=True)
 
 
 def _troubled(_leases: Sequence[Lease]) -> timedelta:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import Desired, Needs, RequestedDelivery, TargetIds, external_link
 from syncline.mapping.apply import apply, projected
 from syncline.mapping.document import Document
@@ -207,6 +208,7 @@ def _client(customer: Customer, document: Document) -> Desired:
         "_isimport": True,
         **mapped.at_create,
     }
+    body, at_create = fitted("client", body, at_create)
     return Desired(body, projection(body, "client", document), at_create)
 
 
@@ -235,6 +237,7 @@ def _user(customer: Customer, document: Document, client: TargetIds | None) -> D
     }
     # The site is set once: service people may move a user, and that is theirs to decide.
     at_create = {"site_id": client.site_id, "sendwelcomeemail": False, **mapped.at_create}
+    body, at_create = fitted("user", body, at_create)
     return Desired(body, projection(body, "user", document), at_create)
 
 

@@ -94,13 +94,32 @@ def onto(
 
 
 def net_of(line: Mapping[str, Any], currency: str) -> Decimal:
-    """A line's net as Halo computes it, in major units.
+    """A line's net as Halo computes it, in major units; as it says itself if it hides its quantity.
 
     Raises:
         Unmappable: if its numbers are none.
     """
-    quantity = decimal(line.get("quantity") or 0, "lines.quantity")
-    return quantize(quantity * decimal(line.get("baseprice") or 0, "lines.baseprice"), currency)
+    if line.get("quantity") is None:
+        return quantize(_number(line, "net_total"), currency)
+    return quantize(_number(line, "quantity") * _number(line, "baseprice"), currency)
+
+
+def quantity_of(line: Mapping[str, Any], currency: str) -> Decimal | None:
+    """How many a line is of: as it says, else the whole number that its net and price tell.
+
+    None where neither tells it.
+
+    Raises:
+        Unmappable: if its numbers are none.
+    """
+    if line.get("quantity") is not None:
+        return _number(line, "quantity")
+    net, price = _number(line, "net_total"), _number(line, "baseprice")
+    if not price:
+        return None
+    nearest = (net / price).to_integral_value()
+    tells = quantize(nearest * price, currency) == quantize(net, currency)
+    return nearest if tells else None
 
 
 def is_nothing(line: Mapping[str, Any]) -> bool:
@@ -109,7 +128,12 @@ def is_nothing(line: Mapping[str, Any]) -> bool:
     Raises:
         Unmappable: if its numbers are none.
     """
-    return not any(decimal(line.get(key) or 0, f"lines.{key}") for key in ("quantity", "tax"))
+    amounts = ("net_total", "tax") if line.get("quantity") is None else ("quantity", "tax")
+    return not any(_number(line, key) for key in amounts)
+
+
+def _number(line: Mapping[str, Any], key: str) -> Decimal:
+    return decimal(line.get(key) or 0, f"lines.{key}")
 
 
 def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:

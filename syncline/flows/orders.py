@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncline.flows import customers
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -106,5 +107,5 @@ def render(
         **mapped.always,
     }
     link = external_link(reference, f"HighLevel order {canonical['id']}")
-    at_create = {"new_external_link": link, **mapped.at_create}
+    body, at_create = fitted("order", body, {"new_external_link": link, **mapped.at_create})
     return Desired(body, projection(body, str(currency), document), at_create)

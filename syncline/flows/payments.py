@@ -16,6 +16,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows import customers, orders
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -187,7 +188,7 @@ def render_payment(
         "amount": amount.amount,
         **mapped.always,
     }
-    at_create = {"_isimport": True, **mapped.at_create}
+    body, at_create = fitted("payment", body, {"_isimport": True, **mapped.at_create})
     return Desired(body, projection(body, currency, document, PAYMENT), at_create)
 
 
@@ -300,4 +301,5 @@ def finished(
     body |= mapped.always
     link = external_link(body["thirdpartyinvoicenumber"], described)
     at_create = {"new_external_link": link, "_isimport": True, **mapped.at_create}
+    body, at_create = fitted("invoice", body, at_create)
     return Desired(body, projection(body, currency, document, shape), at_create)

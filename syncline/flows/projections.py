@@ -14,7 +14,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows.flow import Difference
-from syncline.flows.lines import is_nothing, net_of
+from syncline.flows.lines import is_nothing, net_of, quantity_of
 from syncline.mapping.apply import plain, projected
 from syncline.mapping.document import Document
 from syncline.money import decimal, quantize
@@ -154,17 +154,20 @@ def _projected_lines(lines: list[Any], currency: str) -> dict[str, str]:
             (net_of(line, currency) for line in kept), quantize(decimal(0, "total"), currency)
         )
         taxes = [quantize(decimal(line.get("tax") or 0, "tax"), currency) for line in kept]
+        quantities = [quantity_of(line, currency) for line in kept]
     except Unmappable as unreadable:
         return {_LINES: f"unreadable: {unreadable}"}
     tax = sum(taxes, quantize(decimal(0, "tax"), currency))
+    sums = {"total": f"{net + tax:f}", "tax_total": f"{tax:f}"}
+    if None in quantities:
+        return sums  # what does not say how many it is of is compared by what it comes to
     signatures = Counter(
-        f"{_LINE}{_text(line.get('name'))}: {_number(line.get('quantity') or 0)}"
+        f"{_LINE}{_text(line.get('name'))}: {plain(quantity or decimal(0, 'quantity'))}"
         f" at {_number(line.get('baseprice') or 0)}, tax {plain(share)}"
-        for line, share in zip(kept, taxes, strict=True)
+        for line, quantity, share in zip(kept, quantities, taxes, strict=True)
     )
     return {
-        "total": f"{net + tax:f}",
-        "tax_total": f"{tax:f}",
+        **sums,
         _LINES: str(len(kept)),
         **{signature: str(count) for signature, count in sorted(signatures.items())},
     }

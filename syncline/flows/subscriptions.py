@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncline.flows import customers, orders
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -132,6 +133,7 @@ def render(
     }
     link = external_link(text, f"HighLevel subscription {subscription['id']}")
     at_create = {"new_external_link": link, "_isimport": True, **mapped.at_create}
+    body, at_create = fitted("recurring", body, at_create)
     return Desired(body, projection(body, currency, document, RECURRING), at_create)
 
 

@@ -43,6 +43,7 @@ _LIMIT = re.compile(
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
 _ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
+_COUNT = "record_count"
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 TOO_MANY = 429
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
@@ -97,12 +98,18 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
     raise _failure(answer, what, effect)
 
 
-def elements(document: Any) -> list[dict[str, Any]]:
-    """The elements of a POST's answer, which is an object or an array of objects.
+def elements(document: Any, key: str | None = None) -> list[dict[str, Any]]:
+    """The elements of an answer about rows: an object, an array of objects, or a list around them.
+
+    Args:
+        document: of the answer.
+        key: the name under which a list of such rows comes.
 
     Raises:
-        Unreadable: if it is neither.
+        Unreadable: if it is none of these.
     """
+    if _is_wrapped(document, key):
+        return listing(document, key).rows
     found = [document] if isinstance(document, dict) else document
     if isinstance(found, list) and all(isinstance(element, dict) for element in found):
         return found
@@ -110,7 +117,11 @@ def elements(document: Any) -> list[dict[str, Any]]:
 
 
 def listing(document: Any, key: str | None = None) -> Listing:
-    """The rows of a list's answer: under `key`, under the only list there is, or bare.
+    """The rows of a list's answer, which comes bare or wrapped, whatever the tenant calls it.
+
+    Wrapped, they stand under `key`, or under another name if one list alone can be meant: that of
+    rows with ids where there are several. A list that is not there holds nothing if nothing is
+    counted.
 
     Raises:
         Unreadable: if no single list of objects can be told.
@@ -119,13 +130,36 @@ def listing(document: Any, key: str | None = None) -> Listing:
         return Listing(elements(document), None)
     if not isinstance(document, dict):
         raise Unreadable("The answer is not a list.")
-    rows = document.get(key) if key else None
+    rows = _under(document, key)
     if rows is None:
-        lists = [v for k, v in document.items() if isinstance(v, list) and k != "columns"]
-        if len(lists) != 1:
-            raise Unreadable(f"The answer has {len(lists)} lists where one was expected.")
-        rows = lists[0]
-    return Listing(elements(rows), _count(document.get("record_count")))
+        rows = _only_list(document)
+    return Listing(elements(rows), _count(document.get(_COUNT)))
+
+
+def _is_wrapped(document: Any, key: str | None) -> bool:
+    if not isinstance(document, dict) or "id" in document:
+        return False
+    return _COUNT in document or _under(document, key) is not None
+
+
+def _has_id(row: Any) -> bool:
+    return isinstance(row, dict) and "id" in row
+
+
+def _under(document: dict[str, Any], key: str | None) -> list[Any] | None:
+    named = document.get(key) if key else None
+    return named if isinstance(named, list) else None
+
+
+def _only_list(document: dict[str, Any]) -> list[Any]:
+    lists = [v for k, v in document.items() if isinstance(v, list) and k != "columns"]
+    if len(lists) > 1:
+        lists = [one for one in lists if one and all(_has_id(row) for row in one)]
+    if not lists and _count(document.get(_COUNT)) == 0:
+        return []
+    if len(lists) != 1:
+        raise Unreadable(f"The answer has {len(lists)} lists where one was expected.")
+    return lists[0]
 
 
 def stated_limit(text: str) -> StatedLimit | None:

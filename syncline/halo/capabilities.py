@@ -6,56 +6,16 @@ Halo versions differ and much is undocumented; every step asks here before it re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
-LADDER = (1, 2, 5, 10, 25, 50, 100)
-"""Sizes of arrays that are tried, each only after the one before has been proved."""
+from syncline.halo.array_size import ArraySize
+from syncline.halo.lines import SPELLINGS, Spelling
 
 LinesOnUpdate = Literal["replace", "merge"]
-
-
-@dataclass(frozen=True, slots=True)
-class ArraySize:
-    """How many elements a tenant takes in one POST.
-
-    Attributes:
-        proved: most elements that were sent at once and all came back matched; 0: none yet.
-        ceiling: the smallest size at which that failed; sizes from there on are not tried.
-    """
-
-    proved: int = 0
-    ceiling: int | None = None
-
-    def next(self) -> int:
-        """The size to send now: one rung above what is proved, below the ceiling."""
-        for rung in LADDER:
-            if rung > self.proved:
-                return rung if self._below_ceiling(rung) else max(self.proved, 1)
-        return self.proved
-
-    def matched(self, size: int) -> ArraySize:
-        """After an array of that size of which every element was matched and none doubled."""
-        if size <= self.proved or not self._below_ceiling(size):
-            return self
-        return replace(self, proved=size)
-
-    def doubted(self, size: int) -> ArraySize:
-        """After an array of that size that was not wholly matched: back below it, for good.
-
-        A single element says nothing about arrays, so it changes nothing.
-        """
-        if size <= 1:
-            return self
-        ceiling = size if self.ceiling is None else min(size, self.ceiling)
-        rung = max(rung for rung in LADDER if rung < ceiling)
-        return ArraySize(proved=min(self.proved, rung), ceiling=ceiling)
-
-    def _below_ceiling(self, size: int) -> bool:
-        return self.ceiling is None or size < self.ceiling
 
 
 class FindWay(StrEnum):
@@ -78,6 +38,47 @@ class FindProof:
 
     proved: bool
     lag: timedelta
+
+
+ROW = "row"
+"""The trait that every row has: what is compared of each came back as it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A row that did not come back as it was sent, whatever was tried.
+
+    Attributes:
+        delivery: the number of the delivery that wrote it.
+        target_id: Halo's id of it.
+        field: that is otherwise.
+        wanted: what was sent.
+        got: what Halo holds.
+        traits: what it was to show.
+    """
+
+    delivery: int
+    target_id: str
+    field: str
+    wanted: str
+    got: str
+    traits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """What rows of a kind showed when they were read back whole.
+
+    Attributes:
+        traits: what came back as it was sent, such as `tax`, so that it need not be looked at
+            again; of currencies the first two.
+        failed: the row that did not, while a person has not decided about it.
+        trying: the number of the delivery that is being tried, before others of its kind go.
+    """
+
+    traits: frozenset[str] = frozenset()
+    failed: Mismatch | None = None
+    trying: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,68 @@ class Capabilities:
             for a in self.by_name.values()
         ]
 
+    def as_of(self, now: datetime) -> Capabilities:
+        """The same without what has rested: it is tried again."""
+        kept = {
+            name: one
+            for name, one in self.by_name.items()
+            if name != _REPORTS or now < datetime.fromisoformat(one.value["rests_until"])
+        }
+        for name, one in kept.items():
+            if name.startswith(_ARRAYS):
+                size = _array_size(one.value)
+                if (lifted := size.as_of(now)) != size:
+                    value = _array_value(lifted)
+                    kept[name] = Capability(name, value, one.found_at, one.how)
+        return Capabilities(kept)
+
     def array_size(self, target: str) -> ArraySize:
         """How many elements of a target go into one array."""
-        value = self._value(f"array_size.{target}")
-        return ArraySize(int(value.get("proved", 0)), value.get("ceiling"))
+        return _array_size(self._value(f"{_ARRAYS}{target}"))
+
+    @property
+    def refuses_reports(self) -> bool:
+        """Whether it has lately refused to run SQL; then nothing is asked for in that way."""
+        return _REPORTS in self.by_name
+
+    @property
+    def ran_reports(self) -> bool:
+        """Whether it ever ran one of ours that found what it looked for."""
+        return any(
+            name.startswith("find.") and name.endswith(f".{FindWay.SQL}") and one.value["proved"]
+            for name, one in self.by_name.items()
+        )
+
+    def round_trip(self, target: str) -> RoundTrip:
+        """What rows of a target showed when they were read back whole."""
+        value = self._value(f"{_ROUND_TRIP}{target}")
+        failed = value.get("failed")
+        if failed is not None:
+            failed = Mismatch(**{**failed, "traits": tuple(failed.get("traits", ()))})
+        return RoundTrip(frozenset(value.get("traits", ())), failed, value.get("trying"))
+
+    @property
+    def read_back(self) -> list[str]:
+        """The targets of which a row was read back."""
+        return [
+            name.removeprefix(_ROUND_TRIP) for name in self.by_name if name.startswith(_ROUND_TRIP)
+        ]
+
+    @property
+    def line_spelling(self) -> Spelling:
+        """Under which names it takes quantity and tax on an order's line; proved by `round_trip`.
+
+        The likeliest one where none was proved.
+        """
+        name = self._value("line_spelling").get("name")
+        return name if name in SPELLINGS else SPELLINGS[0]
 
     def find_way(self, target: str) -> FindWay | None:
         """The best way that was proved for a target; None: nothing may be created there yet."""
         for way in FindWay:
             proof = self.find_proof(target, way)
-            if proof is not None and proof.proved:
+            offered = way is not FindWay.SQL or not self.refuses_reports
+            if offered and proof is not None and proof.proved:
                 return way
         return None
 
@@ -185,8 +238,31 @@ class Capabilities:
         self, target: str, size: ArraySize, *, found_at: datetime, how: str
     ) -> Capabilities:
         """The same with another array size."""
-        value = {"proved": size.proved, "ceiling": size.ceiling}
-        return self._with(f"array_size.{target}", value, found_at, how)
+        return self._with(f"{_ARRAYS}{target}", _array_value(size), found_at, how)
+
+    def with_reports_refused(
+        self, *, until: datetime, found_at: datetime, how: str
+    ) -> Capabilities:
+        """The same, knowing that reports are refused, and when they may be asked for again."""
+        return self._with(_REPORTS, {"rests_until": until.isoformat()}, found_at, how)
+
+    def with_round_trip(
+        self, target: str, seen: RoundTrip, *, found_at: datetime, how: str
+    ) -> Capabilities:
+        """The same with what a row showed that was read back."""
+        failed = seen.failed
+        value = {
+            "traits": sorted(seen.traits),
+            "failed": None if failed is None else {**asdict(failed), "traits": [*failed.traits]},
+            "trying": seen.trying,
+        }
+        return self._with(f"{_ROUND_TRIP}{target}", value, found_at, how)
+
+    def with_line_spelling(
+        self, spelling: Spelling, *, found_at: datetime, how: str
+    ) -> Capabilities:
+        """The same with the names that are to be tried on an order's lines."""
+        return self._with("line_spelling", {"name": spelling}, found_at, how)
 
     def with_find_proof(
         self, target: str, way: FindWay, proof: FindProof, *, found_at: datetime, how: str
@@ -231,6 +307,27 @@ class Capabilities:
         self, name: str, value: Mapping[str, Any], found_at: datetime, how: str
     ) -> Capabilities:
         return Capabilities({**self.by_name, name: Capability(name, value, found_at, how)})
+
+
+_ARRAYS = "array_size."
+_REPORTS = "reports_refused"
+_ROUND_TRIP = "round_trip."
+
+
+def _array_size(value: Mapping[str, Any]) -> ArraySize:
+    until = value.get("rests_until")
+    return ArraySize(
+        proved=int(value.get("proved", 0)),
+        ceiling=value.get("ceiling"),
+        misses=int(value.get("misses", 0)),
+        falls=int(value.get("falls", 0)),
+        rests_until=None if until is None else datetime.fromisoformat(until),
+    )
+
+
+def _array_value(size: ArraySize) -> dict[str, Any]:
+    until = size.rests_until
+    return {**asdict(size), "rests_until": None if until is None else until.isoformat()}
 
 
 def _capability(row: Mapping[str, Any]) -> Capability:

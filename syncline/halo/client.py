@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from syncline import jsontext
 from syncline.errors import Again, Doubtful, Rehearsing, SynclineError, Unreadable
 from syncline.halo import answers
+from syncline.halo.address import tenant_address
 from syncline.halo.answers import Effect
 from syncline.halo.auth import Token, TokenEndpoint, TokenStore
 from syncline.transport import Answer, Permit, Transport
@@ -36,7 +37,7 @@ class HaloClient:
 
     Args:
         transport: makes the calls.
-        base_url: address of the tenant, with or without `/api`.
+        base_url: address of the tenant, as it is known.
         tenant: name of the tenant on a shared host; None: as Halo says.
         client_id: of the API application.
         client_secret: of the API application.
@@ -61,7 +62,7 @@ class HaloClient:
     ) -> None:
         self._transport = transport
         self._read_only = read_only
-        self._base_url = base_url.rstrip("/").removesuffix("/api")
+        self._base_url = tenant_address(base_url)
         self._tokens = tokens
         self._now = now
         self._endpoint = TokenEndpoint(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from syncline.errors import Unreadable
-from syncline.halo.invoice_lines import from_halo
+from syncline.halo.lines import from_halo
 
 
 def _text(value: Any) -> str:
@@ -121,7 +121,10 @@ class OrderLineRow(HaloRow):
 
 
 class HaloOrderRow(HaloRow):
-    """A sales order; `lines` and links only where details were asked for."""
+    """A sales order; `lines` and links only where details were asked for.
+
+    In `raw` too the lines have quantity and tax under our names.
+    """
 
     client_id: Whole = None
     site_id: Whole = None
@@ -135,6 +138,15 @@ class HaloOrderRow(HaloRow):
     change_seq: Whole = None
     last_update_time: Text = ""
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read one row, translating its lines.
+
+        Raises:
+            Unreadable: if it has no id.
+        """
+        return super().of(from_halo(row, "order"))
 
 
 class InvoiceRow(HaloRow):
@@ -164,7 +176,7 @@ class InvoiceRow(HaloRow):
         Raises:
             Unreadable: if it has no id.
         """
-        return super().of(from_halo(row))
+        return super().of(from_halo(row, "invoice"))
 
 
 class RecurringRow(InvoiceRow):
@@ -198,6 +210,14 @@ class ClientRow(HaloRow):
     name: Text = ""
     ref: Text = ""
     main_site_id: Whole = None
+    inactive: Flag = None
+
+
+class SiteRow(HaloRow):
+    """A site of a client."""
+
+    name: Text = ""
+    client_id: Whole = None
     inactive: Flag = None
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.calls import capabilities
+from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.deliveries import requests, target_rows
@@ -25,7 +25,6 @@ from syncline.flows import fulfillments
 from syncline.halo.capabilities import FindWay
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
 from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
-from syncline.halo.sql.reports import run_sql
 from syncline.halo_changes import consignments
 from syncline.halo_changes.installed_webhook import bound
 from syncline.halo_changes.reading import POLLING, read_list
@@ -204,7 +203,7 @@ def _reported(
         return None
     since = floor if isinstance(floor, datetime) else None
     sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
-    rows = api.read("POST /Report", lambda permit: run_sql(line.halo, permit, sql))
+    rows = halo_queries.reported(line, api, sql)
     if rows and not any(moment(row.get("last_update_time")) for row in rows):
         raise Unreadable("The report does not say when orders were changed.")
     return [dict(row) for row in rows]

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.calls import capabilities
+from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
@@ -40,7 +40,6 @@ from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMEN
 from syncline.halo.entities.rows import read_row
 from syncline.halo.models import ConsignmentRow, HaloOrderRow, HaloRow, whole
 from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
-from syncline.halo.sql.reports import run_sql
 from syncline.halo.webhooks.hints import ChangeHint
 from syncline.halo_changes.consignments import consignment_gone, record_consignments
 from syncline.halo_changes.row_changes import (
@@ -226,9 +225,7 @@ def _glance(
     sql = sql_of(reading.noun, wanted)
     known = capabilities.known(line)
     if sql is not None and known.find_way(reading.capability) is FindWay.SQL:
-        rows: Sequence[dict[str, Any]] = api.read(
-            "POST /Report", lambda permit: run_sql(line.halo, permit, sql)
-        )
+        rows: Sequence[dict[str, Any]] = halo_queries.reported(line, api, sql)
     else:
         # A page is worth as many calls as rows of it are wanted; far down there are few.
         walk = NewestFirst(reading.noun, ids=wanted, most_pages=1 + len(wanted) // 10)

@@ -38,6 +38,8 @@ SHOWN = 20
 """Runs of a list."""
 
 _LONGEST_SLEEP = 30.0
+_PATIENCE = 2.0
+"""Seconds of waiting that need no word."""
 _SEEDS = 1 << 31
 
 
@@ -162,10 +164,14 @@ def _days(
 def _through(line: Line, tell: Tell) -> Run:
     """A run to its end, waiting for quota where that is used up."""
     run_id: int | None = None
+    told = ""
     while True:
         came = step.advance(line, tell)
         if came is not None and came.again_after is not None:
             run_id = came.run_id
+            if came.again_after > _PATIENCE and came.why != told:
+                told = came.why
+                say(f"{told} It goes on in {came.again_after:.0f} s.")
             line.worker.sleep(min(came.again_after, _LONGEST_SLEEP))
             continue
         if came is None and run_id is None:

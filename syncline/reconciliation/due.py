@@ -75,7 +75,7 @@ def due_runs(worker: WorkerContext, connection: Connection, links: Sequence[Link
         if not bands or link.start_from > worker.now().date():
             continue
         # A tenant without reports has its lists read whole once a week, and a sample each day.
-        sample = None if WEEKLY in bands or _reports(connection, link) else SAMPLE
+        sample = None if WEEKLY in bands or _reports(worker, connection, link) else SAMPLE
         period = period_of(worker, link, None, None)
         seed = worker.now().toordinal()
         queries.begin(
@@ -84,6 +84,6 @@ def due_runs(worker: WorkerContext, connection: Connection, links: Sequence[Link
     return [Nudge(name, "reconcile") for name in queries.waiting(connection)]
 
 
-def _reports(connection: Connection, link: Link) -> bool:
+def _reports(worker: WorkerContext, connection: Connection, link: Link) -> bool:
     known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
-    return known.find_way("order") is FindWay.SQL
+    return known.as_of(worker.now()).find_way("order") is FindWay.SQL

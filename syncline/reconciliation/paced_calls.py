@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, NoQuota, halo_calls
 from syncline.calls.context import Line, WorkerContext
+from syncline.calls.halo_queries import asked
 from syncline.errors import Absent, Again
 from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.entities.rows import read_row
 from syncline.halo.sql import readback
-from syncline.halo.sql.queries import Query, ask
+from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.queues import Lane
-from syncline.transport import Permit
+
+T = TypeVar("T")
 
 MOST_TRIES = 5
 """Failures in a row of one call that may heal by itself; waiting for quota is none."""
@@ -102,17 +104,17 @@ class Reader:
             NoQuota: there is none for longer than a task may sleep.
             SynclineError: the call failed.
         """
-        return self._made(
-            f"{query.method} {query.path}", lambda permit: ask(self.line.halo, permit, query)
-        )
+        return self._made(lambda api: asked(self.line, api, query))
 
     def row(self, kind: AnyResource, row_id: int) -> dict[str, Any] | None:
         """One whole row by its id; None where there is none."""
         self.rest()
         try:
             found = self._made(
-                f"GET {kind.path}/id",
-                lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
+                lambda api: api.read(
+                    f"GET {kind.path}/id",
+                    lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
+                )
             )
         except Absent:
             return None
@@ -133,7 +135,7 @@ class Reader:
         if left > 0:
             self.worker.sleep(min(left, LONGEST_PAUSE.total_seconds()))
 
-    def _made(self, operation: str, make: Callable[[Permit], Any]) -> Any:
+    def _made(self, read: Callable[[ApiCalls], T]) -> T:
         failures = 0
         while True:
             try:
@@ -143,7 +145,7 @@ class Reader:
                 self.calls += 1
                 self.made += 1
                 self.tell("reading Halo, calls", self.made, 0)
-                return self._api.read(operation, make)
+                return read(self._api)
             except Again as error:
                 if isinstance(error, NoQuota):
                     self._uncount()
@@ -171,4 +173,4 @@ class Reader:
 
 def runs_reports(known: Capabilities) -> bool:
     """Whether a tenant runs reports as far as is known: they are the best way to find rows."""
-    return known.find_way("order") in {None, FindWay.SQL}
+    return not known.refuses_reports and known.find_way("order") in {None, FindWay.SQL}

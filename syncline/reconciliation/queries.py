@@ -123,18 +123,26 @@ def take(connection: Connection, connection_id: int, owner: UUID) -> Run | None:
     return None if row is None else Run(*row)
 
 
-def leave(connection: Connection, run_id: int, owner: UUID, after: timedelta) -> None:
-    """Give a running run up for a while; whoever takes it goes on."""
+def leave(connection: Connection, run_id: int, owner: UUID, after: timedelta, why: str) -> None:
+    """Give a running run up for a while, saying what it waits for; whoever takes it goes on."""
     connection.execute(
         text(
             """
             update reconciliation
-            set owner = null, due_at = clock_timestamp() + make_interval(secs => :after)
+            set owner = null, due_at = clock_timestamp() + make_interval(secs => :after),
+                note = :why
             where id = :id and owner = :owner and state = 'running'
             """
         ),
-        {"id": run_id, "owner": owner, "after": after.total_seconds()},
+        {"id": run_id, "owner": owner, "after": after.total_seconds(), "why": why},
     )
+
+
+def stands_still(connection: Connection, run_id: int, since: timedelta) -> bool:
+    """Whether a run came no further for so long."""
+    stands = "select clock_timestamp() - advanced_at > :since from reconciliation where id = :id"
+    found = connection.execute(text(stands), {"id": run_id, "since": since})
+    return bool(found.scalar_one())
 
 
 def advance(
@@ -146,7 +154,8 @@ def advance(
             text(
                 """
                 update reconciliation
-                set progress = cast(:progress as jsonb), calls = calls + :calls
+                set progress = cast(:progress as jsonb), calls = calls + :calls, note = null,
+                    advanced_at = clock_timestamp()
                 where id = :id and owner = :owner and state = 'running'
                 """
             ),

@@ -62,6 +62,7 @@ def read_kind(
             if mine.get("after") is not None:
                 raise
             mine["way"] = LIST
+            _keep(reader, run, kind, progress, [])
     if mine["way"] == LIST:
         _by_list(reader, run, kind, progress, floor)
 
@@ -75,7 +76,8 @@ def read_ids(
         SynclineError: a row cannot be read.
     """
     mine = progress["kinds"].setdefault(kind.name, {"at": 0})
-    if readback.is_reported(kind) and reader.reports and not mine["at"]:
+    is_reported = readback.is_reported(kind) and reader.reports
+    if is_reported and not mine["at"] and mine.get("way") != BY_ID:
         try:
             rows = readback.report_of(reader.ask, kind, ids, reader.digits)
         except _NO_REPORT:
@@ -85,6 +87,7 @@ def read_ids(
             _keep(reader, run, kind, progress, rows)
             return
     mine["way"] = BY_ID
+    _keep(reader, run, kind, progress, [])
     for at in range(mine["at"], len(ids)):
         row = reader.row(kind, ids[at])
         mine["at"] = at + 1
@@ -210,7 +213,7 @@ def _keep(
     progress: dict[str, Any],
     rows: Sequence[dict[str, Any]],
 ) -> None:
-    """Keep a page and how far the reading came, in one transaction.
+    """Keep a page and how far the reading came, also by which way, in one transaction.
 
     Raises:
         NoQuota: the run has gone on to another worker.

@@ -38,16 +38,20 @@ IDS_PER_CALL = IDS_PER_REPORT
 LATE = timedelta(hours=1)
 """How long something may be outstanding before that is a difference."""
 
+GIVES_UP = timedelta(hours=1)
+"""How long a run may come no further before it ends and says so."""
+
 _PARKING = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """How far a run came: ended as `state`, or to go on in so many seconds."""
+    """How far a run came: ended as `state`, or to go on in so many seconds for want of `why`."""
 
     run_id: int
     state: str
     again_after: float | None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,16 @@ def advance(line: Line, tell: Tell) -> Advanced | None:
     try:
         _run(line, run, reader)
     except (NoQuota, Paused) as error:
-        after = error.after
-        line.worker.ledger.run_patiently(
-            lambda c: queries.leave(c, run.id, owner, after), sleep=line.worker.sleep
-        )
-        return Advanced(run.id, "running", after.total_seconds())
+        if line.worker.ledger.run(lambda c: queries.stands_still(c, run.id, GIVES_UP)):
+            _fail(line.worker, run, reader, f"It came no further for an hour. {error.what}")
+            return Advanced(run.id, "failed", None)
+        _leave(line.worker, run, error.after, error.what)
+        return Advanced(run.id, "running", error.after.total_seconds(), error.what)
     except SynclineError as error:
         _fail(line.worker, run, reader, str(error))
         raise
     except BaseException:
-        _leave(line.worker, run)
+        _leave(line.worker, run, _PARKING, "")
         raise
     return Advanced(run.id, "done", None)
 
@@ -290,8 +294,8 @@ def _fail(worker: WorkerContext, run: Run, reader: Reader, why: str) -> None:
     )
 
 
-def _leave(worker: WorkerContext, run: Run) -> None:
+def _leave(worker: WorkerContext, run: Run, after: timedelta, why: str) -> None:
     owner = worker.session()
     worker.ledger.run_patiently(
-        lambda c: queries.leave(c, run.id, owner, _PARKING), sleep=worker.sleep
+        lambda c: queries.leave(c, run.id, owner, after, why), sleep=worker.sleep
     )

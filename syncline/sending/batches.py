@@ -7,6 +7,7 @@ the calls; outcomes are judged and written in one that outlasts a restart of Pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -18,10 +19,12 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure
 from syncline.engine.failures import Refusal
 from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
-from syncline.halo.capabilities import ArraySize, Capabilities
+from syncline.halo.array_size import ArraySize
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.ledger import connections
-from syncline.sending import currencies
+from syncline.sending import round_trips
+from syncline.sending.completing import complete
 from syncline.sending.decide import Write
 from syncline.sending.outcomes import (
     Array,
@@ -30,9 +33,11 @@ from syncline.sending.outcomes import (
     is_stale,
     judge,
     made,
+    rows_of,
     settle_times,
 )
 from syncline.sending.targets import Target
+from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
 
@@ -71,8 +76,19 @@ def write(
     known: Capabilities,
     tokens: list[UUID],
     batch: list[Array],
+    *,
+    reads_back: bool = False,
 ) -> list[Confirmation]:
     """Send some arrays side by side: one transaction before, one after.
+
+    Args:
+        line: the connection.
+        target: what is written.
+        api: the way out.
+        known: what is known of the tenant.
+        tokens: one for each array.
+        batch: the arrays.
+        reads_back: read what was written once more by its id, and learn from that.
 
     Raises:
         NotSent: the rows have gone on to another worker, or the connection was stopped, rehearses
@@ -105,8 +121,10 @@ def write(
         for token, array in zip(tokens, batch, strict=True)
     ]
     try:
-        outcomes = api.send(tokens, [_maker(line, target, array) for array in sent], began)
-        results, confirmed = _finish(line, target, api, known, sent, outcomes)
+        outcomes = api.send(tokens, [_maker(line, target, known, array) for array in sent], began)
+        results, confirmed = _finish(
+            line, target, api, known, sent, outcomes, reads_back=reads_back
+        )
     except BaseException:
         # Rows that have departed must not stay in the hands of a worker that lost track of them.
         line.worker.abandon()
@@ -125,14 +143,19 @@ def _finish(
     known: Capabilities,
     sent: list[Array],
     outcomes: list[Outcome],
+    *,
+    reads_back: bool,
 ) -> tuple[list[ArrayOutcome], list[Confirmation]]:
     """Write what became of a batch, in one transaction that outlasts a restart of PostgreSQL."""
     rest = settle_times(line, target, known)
-    known = currencies.with_fresh_rates(line, known, made(sent, outcomes, target))
-    results = [
-        judge(line, target, known, array, outcome)
-        for array, outcome in zip(sent, outcomes, strict=True)
-    ]
+    ends = list(zip(sent, outcomes, strict=True))
+    came = {key: row for one in ends for key, row in rows_of(target, *one).items()}
+    writes = [write for array in sent for write in array.writes]
+    shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
+    known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
+    results = [judge(line, target, known, *one, shown) for one in ends]
+    if reads_back:
+        round_trips.conclude(line, target, known, writes, shown, results)
 
     def finish(connection: Connection) -> list[Confirmation]:
         api.end(connection, outcomes)
@@ -143,9 +166,12 @@ def _finish(
     return results, line.worker.ledger.run_patiently(finish, sleep=line.worker.sleep)
 
 
-def _maker(line: Line, target: Target, array: Array) -> Callable[[Permit], Sequence[HaloRow]]:
+def _maker(
+    line: Line, target: Target, known: Capabilities, array: Array
+) -> Callable[[Permit], Sequence[HaloRow]]:
     bodies = [one.body for one in array.writes]
-    return lambda permit: target.saves(line.halo, permit, bodies)
+    spelling = known.line_spelling
+    return lambda permit: target.saves(line.halo, permit, bodies, spelling)
 
 
 def _learn(line: Line, target: Target, results: Sequence[ArrayOutcome]) -> None:
@@ -154,15 +180,12 @@ def _learn(line: Line, target: Target, results: Sequence[ArrayOutcome]) -> None:
         target.gives_up(line, "they were refused")
     enforced = any(isinstance(v.error, Rejected) and is_stale(v.error) for v in results)
     merges = any(v.merged for v in results)
-    answered = [v for v in results if v.elements and v.error is None]
-    if not answered and not enforced:
-        return
     now = line.worker.now()
 
     def change(known: Capabilities) -> Capabilities:
         size = known.array_size(target.name)
-        for result in answered:
-            size = size.matched(result.size) if result.whole else size.doubted(result.size)
+        for result in results:
+            size = _grown(size, result, now)
         known = known.with_array_size(target.name, size, found_at=now, how="writes")
         if enforced and not known.change_seq_enforced:
             known = known.with_change_seq_enforced(enforced=True, found_at=now, how="a refusal")
@@ -174,6 +197,14 @@ def _learn(line: Line, target: Target, results: Sequence[ArrayOutcome]) -> None:
     grown = change(before).array_size(target.name) != before.array_size(target.name)
     if grown or enforced or merges:
         capabilities.teach(line, change)
+
+
+def _grown(size: ArraySize, result: ArrayOutcome, now: datetime) -> ArraySize:
+    """The size after an array; one that was refused whole may be too large where that is new."""
+    if result.error is None:
+        return size.came(result.size, result.came, now)
+    refused = isinstance(result.error, (Rejected, Absent)) and not is_stale(result.error)
+    return size.failed(result.size, now) if refused and result.size > size.proved else size
 
 
 def _refuses(error: SynclineError | None) -> bool:

@@ -15,15 +15,17 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries.delivery import Lease
-from syncline.errors import SynclineError, Unmappable
+from syncline.errors import SynclineError, Unmappable, Unreadable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.capabilities import Capabilities
+from syncline.halo.models import HaloRow
 from syncline.mapping.document import Document
 from syncline.sending.bodies import Inputs
 from syncline.sending.inputs import RenderInput, currency_of, load, resolve
 from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import Row
 
 _OF_HIGHLEVEL = frozenset({orders.FLOW, payments.FLOW, subscriptions.FLOW})
 """Flows whose records are in live or in test mode; customers follow them."""
@@ -200,6 +202,37 @@ def _write(
         _element(lease, desired, known),
         desired.projection,
         currency_of(source.canonical),
+    )
+
+
+def onto_lines(
+    target: Target, writes: Sequence[Write], rows: Mapping[int, Row], known: Capabilities
+) -> tuple[list[Write], list[Parked]]:
+    """Updates onto the lines that were read of their rows, by delivery; the others as they are.
+
+    A row that does not show its lines is not updated: it might keep the old ones beside the new.
+    """
+    merges = known.lines_on_update == "merge"
+    told: list[Write] = []
+    parked: list[Parked] = []
+    for write in writes:
+        row = rows.get(write.lease.id)
+        if not isinstance(row, HaloRow):
+            told.append(write)  # it is not to be looked at, or gone, as the update will show
+        elif lacking := target.lacks(row.raw):
+            parked.append((write.lease, illegible(target, row.id, lacking)))
+        else:
+            lines = onto(write.body["lines"], row.raw["lines"], merges=merges)
+            told.append(replace(write, body={**write.body, "lines": lines}))
+    return told, parked
+
+
+def illegible(target: Target, row_id: int | str, lacking: Sequence[str]) -> Unreadable:
+    """Why a row cannot be compared or changed, though it is there."""
+    return Unreadable(
+        f"Halo does not show {' and '.join(lacking)} of {target.name} {row_id}, read by its id.",
+        remedy="Look at the row in Halo, and whether our application may see all of it; then "
+        "retry.",
     )
 
 

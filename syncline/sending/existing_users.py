@@ -43,12 +43,17 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
 
 def _way(line: Line, api: ApiCalls) -> FindWay:
     """SQL where the tenant runs it, else whole pages; which one is asked once and remembered."""
-    known = capabilities.known(line).find_proof("user", FindWay.SQL)
-    if known is not None:
-        return FindWay.SQL if known.proved else FindWay.PAGES
+    known = capabilities.known(line)
+    proof = known.find_proof("user", FindWay.SQL)
+    if known.refuses_reports:
+        return FindWay.PAGES
+    if proof is not None:
+        return FindWay.SQL if proof.proved else FindWay.PAGES
     try:
         find(line, api, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
-    except (Absent, MissingScope, Rejected):
+    except (Absent, MissingScope):
+        return FindWay.PAGES  # no report runs at all, which is remembered for all that want one
+    except Rejected:
         works = False
     else:
         works = True

@@ -7,9 +7,9 @@ from typing import Any
 
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
+from syncline.calls.halo_queries import asked
 from syncline.halo.capabilities import FindWay
 from syncline.halo.sql.finding import LookupResult, RowLookup
-from syncline.halo.sql.queries import Query, ask
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
@@ -24,7 +24,7 @@ def find(
     """
     lookup = RowLookup(way, target.name, references)
     while (query := lookup.pending()) is not None:
-        lookup.take(_asked(line, api, query))
+        lookup.take(asked(line, api, query))
     return lookup.found()
 
 
@@ -39,10 +39,3 @@ def read_row(line: Line, api: ApiCalls, target: Target, row_id: int) -> dict[str
         return target.reads(line.halo, permit, row_id).raw
 
     return api.read(f"GET {target.path}/id", make)
-
-
-def _asked(line: Line, api: ApiCalls, query: Query) -> object:
-    def make(permit: Permit) -> object:
-        return ask(line.halo, permit, query)
-
-    return api.read(f"{query.method} {query.path}", make)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import needs, requests
 from syncline.deliveries.delivery import Lease
-from syncline.flows import orders, payments, subscriptions
+from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
-from syncline.ledger import records
+from syncline.ledger import contacts, records
 from syncline.mapping.document import Document
 
 Canonical = Mapping[str, Any]
@@ -99,6 +99,41 @@ def _transactions(
     return records.transactions_of_orders(
         connection, of[0].place, [lease.source_id for lease in of]
     )
+
+
+def older_clients(
+    connection: Connection, leases: Sequence[Lease], loaded: Mapping[int, RenderInput], place: str
+) -> dict[int, TargetIds]:
+    """Halo's clients of contacts that were merged into those of new clients, by delivery.
+
+    Args:
+        connection: the transaction.
+        leases: of clients.
+        loaded: their records.
+        place: of the location, whose transactions tell of merged contacts.
+    """
+    contact_of = {
+        lease.id: str(loaded[lease.id].canonical.get("id") or "")
+        for lease in leases
+        if lease.target_id is None
+    }
+    merged = contacts.merged_into(connection, place, set(contact_of.values()) - {""})
+    if not merged:
+        return {}
+    older = {one for ids in merged.values() for one in ids}
+    named = contacts.customers_of(connection, leases[0].place, older)
+    edges = {
+        Needs(customers.FLOW, source_id, "client"): contact
+        for contact, ids in named.items()
+        for source_id in ids
+    }
+    clients, _ = resolve(connection, leases[0].tenant_id, {0: list(edges)})
+    return {
+        delivery: clients[need]
+        for delivery, contact in contact_of.items()
+        for need, of in reversed(edges.items())
+        if need in clients and of in merged.get(contact, ())
+    }
 
 
 def _credits(connection: Connection, leases: Sequence[Lease]) -> dict[str, set[str]]:

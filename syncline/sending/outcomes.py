@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -26,18 +26,27 @@ from syncline.errors import (
     Refused,
     Rejected,
     SynclineError,
+    Unmappable,
     Unreadable,
 )
 from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
-from syncline.sending import currencies
+from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
+from syncline.sending.tenant import currencies
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
+
+ALONE_AGAIN = (timedelta(seconds=2), timedelta(seconds=10), timedelta(minutes=1))
+"""Rests before an element that was refused alone, without a field, is tried once more: Halo may
+mean it, or not."""
+
+LEFT_OUT_TWICE = 2
+"""After so many failures an element goes alone: its company may be why it is left out."""
 
 _GONE = re.compile(r"not exist|not found|no longer|deleted", re.IGNORECASE)
 
@@ -75,63 +84,105 @@ def settle_times(line: Line, target: Target, known: Capabilities) -> SettleTimes
 class ArrayOutcome:
     """What one array's outcome means for each of its elements.
 
-    `refusal` is what is done where Halo refused, `is_optional` whether it may refuse such rows.
+    Attributes:
+        size: how many elements it had.
+        came: how many of them came back, matched.
+        error: why there was no answer.
+        refusal: what is done where Halo refused.
+        is_optional: whether Halo may refuse such rows.
+        confirmed: rows that hold what was sent.
+        missing: elements of which the answer does not show enough.
+        differing: rows that hold something else.
+        unfit: rows that Halo made and that cannot be used, and why.
+        merged: updated orders that kept lines which they were not sent.
+        respelled: rows that are written once more, their lines under other names.
+        elements: all of them.
     """
 
     size: int
     error: SynclineError | None
     refusal: Refusal | None
     is_optional: bool
-    confirmed: list[Confirmation]
-    missing: list[Lease]
-    differing: list[tuple[Confirmation, str, str]]
-    merged: list[Confirmation]
     elements: list[Lease]
+    came: int = 0
+    confirmed: list[Confirmation] = field(default_factory=list)
+    missing: list[Lease] = field(default_factory=list)
+    differing: list[tuple[Confirmation, Difference]] = field(default_factory=list)
+    unfit: list[tuple[Confirmation, Unmappable]] = field(default_factory=list)
+    merged: list[Confirmation] = field(default_factory=list)
+    respelled: list[Confirmation] = field(default_factory=list)
 
-    @property
-    def whole(self) -> bool:
-        """Whether every element came back, matched."""
-        return self.error is None and not self.missing
+
+def rows_of(target: Target, array: Array, outcome: Outcome) -> dict[int, HaloRow]:
+    """The rows that came back for an array's elements, by the number of the delivery."""
+    if outcome.error is not None:
+        return {}
+    rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
+    matched = match([write.body for write in array.writes], rows, target.key)
+    return {
+        write.lease.id: row
+        for write in array.writes
+        if (row := matched.found.get(reference(write.body, target.key))) is not None
+    }
 
 
 def judge(
-    line: Line, target: Target, known: Capabilities, array: Array, outcome: Outcome
+    line: Line,
+    target: Target,
+    known: Capabilities,
+    array: Array,
+    outcome: Outcome,
+    shown: Shown,
 ) -> ArrayOutcome:
-    """Sort an array's elements: confirmed, missing from the answer, or held otherwise than sent."""
+    """Sort an array's elements by what Halo shows of each.
+
+    Args:
+        line: the connection.
+        target: what was written.
+        known: what is known of the tenant.
+        array: what was sent.
+        outcome: what became of the call.
+        shown: the rows that came back or were read.
+    """
     result = ArrayOutcome(
         size=len(array.writes),
         error=outcome.error,
         refusal=_refusal(line, target, outcome.error),
         is_optional=target.gives_up is not None,
-        confirmed=[],
-        missing=[],
-        differing=[],
-        merged=[],
         elements=[write.lease for write in array.writes],
     )
-    if outcome.error is not None:
-        return result
-    rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
-    matched = match([write.body for write in array.writes], rows, target.key)
-    for write in array.writes:
-        found = matched.found.get(reference(write.body, target.key))
-        if found is None or not target.is_whole(found.raw):
+    for write in array.writes if outcome.error is None else ():
+        row = shown.rows.get(write.lease.id)
+        result.came += row is not None
+        if row is not None and write.lease.id in shown.unfit:
+            held = Confirmation(write.lease, str(row.id), write.lease.target_meta, None)
+            result.unfit.append((held, shown.unfit[write.lease.id]))
+        elif row is None or not target.shows_enough(row.raw, known):
             result.missing.append(write.lease)
-            continue
-        different = [
-            *target.compares(write.projection, found.raw, line.document, write.currency),
-            *_rate(known, write, found.raw),
-        ]
-        if different:
-            field, wanted, got = different[0]
-            held = target.confirmation(write.lease, found.raw, write.projection)
-            if known.lines_on_update is None and _keeps_lines(write, different):
-                result.merged.append(held)
-                continue
-            result.differing.append((held, field, f"{field}: wanted {wanted}, Halo holds {got}"))
         else:
-            result.confirmed.append(target.confirmation(write.lease, found.raw, write.projection))
+            _compare(line, target, known, write, row, result)
     return result
+
+
+def _compare(
+    line: Line,
+    target: Target,
+    known: Capabilities,
+    write: Write,
+    row: HaloRow,
+    result: ArrayOutcome,
+) -> None:
+    held = target.confirmation(write.lease, row.raw, write.projection)
+    different = [
+        *target.compares(write.projection, row.raw, line.document, write.currency),
+        *_rate(known, write, row.raw),
+    ]
+    if not different:
+        result.confirmed.append(held)
+    elif known.lines_on_update is None and _keeps_lines(write, different):
+        result.merged.append(held)
+    else:
+        result.differing.append((held, different[0]))
 
 
 def _refusal(line: Line, target: Target, error: SynclineError | None) -> Refusal | None:
@@ -139,20 +190,15 @@ def _refusal(line: Line, target: Target, error: SynclineError | None) -> Refusal
 
 
 def made(
-    arrays: Sequence[Array], outcomes: Sequence[Outcome], target: Target
+    arrays: Sequence[Array], rows: Mapping[int, HaloRow]
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """The rows that arrays have just created, each with its currency."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for array, outcome in zip(arrays, outcomes, strict=True):
-        if outcome.error is not None:
-            continue
-        rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what the target saved
-        came = {reference(row.raw, target.key): row.raw for row in rows}
-        for write in array.writes:
-            row = came.get(reference(write.body, target.key))
-            if write.lease.target_id is None and write.currency and row is not None:
-                found.append((write.currency, row))
-    return found
+    return [
+        (write.currency, rows[write.lease.id].raw)
+        for array in arrays
+        for write in array.writes
+        if write.lease.target_id is None and write.currency and write.lease.id in rows
+    ]
 
 
 def _rate(known: Capabilities, write: Write, row: Mapping[str, Any]) -> list[Difference]:
@@ -174,16 +220,21 @@ def _keeps_lines(write: Write, different: Sequence[Difference]) -> bool:
 def apply(connection: Connection, result: ArrayOutcome, times: SettleTimes) -> None:
     """Write an outcome into the ledger, in the caller's transaction."""
     leased.confirm(connection, result.confirmed, wrote=True)
-    for held, field, reason in result.differing:
-        leased.park(connection, [held.lease], reason=reason, field=field, known=held)
+    for held, (name, wanted, got) in result.differing:
+        reason = f"{name}: wanted {wanted}, Halo holds {got}"
+        leased.park(connection, [held.lease], reason=reason, field=name, known=held)
+    for held, error in result.unfit:
+        leased.park(connection, [held.lease], reason=str(error), field=error.field, known=held)
     # Once it is known that lines stay, the next update takes the old ones to nothing.
-    leased.learn_target(connection, result.merged)
-    leased.doubt(
-        connection,
-        result.missing,
-        settle=times.answered,
-        why="Halo's answer did not contain it",
-    )
+    leased.learn_target(connection, [*result.merged, *result.respelled])
+    for again in (True, False):
+        leased.doubt(
+            connection,
+            [one for one in result.missing if (one.failures >= LEFT_OUT_TWICE) is again],
+            settle=times.answered,
+            why="Halo's answer did not contain it",
+            array_limit=1 if again else None,
+        )
     if result.error is not None and result.elements:
         _apply_error(connection, result, result.error, times)
 
@@ -213,11 +264,15 @@ def _apply_error(
             settle=timedelta(0) if is_stale(error) else times.answered,
             why=error.what,
             array_limit=max(1, len(elements) // 2),
+            failed=is_stale(error),  # else it says nothing of any one of them
         )
+    elif _may_be_chance(error) and elements[0].failures < len(ALONE_AGAIN):
+        rest = max(times.answered, ALONE_AGAIN[elements[0].failures])
+        leased.doubt(connection, elements, settle=rest, why=error.what, array_limit=1)
     else:
         text = error.text if isinstance(error, Rejected) else error.what
-        field = error.field if isinstance(error, Rejected) else None
-        leased.park(connection, elements, reason=text, field=field)
+        named = error.field if isinstance(error, Rejected) else None
+        leased.park(connection, elements, reason=text, field=named)
 
 
 def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
@@ -231,6 +286,11 @@ def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
     return isinstance(error, Absent) or (
         isinstance(error, Rejected) and _GONE.search(error.text) is not None
     )
+
+
+def _may_be_chance(error: SynclineError) -> bool:
+    """Whether Halo refused one row without saying what is wrong with it."""
+    return isinstance(error, Absent) or (isinstance(error, Rejected) and error.field is None)
 
 
 def is_stale(error: SynclineError) -> bool:

@@ -8,6 +8,7 @@ rendered is parked with the field.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ from syncline.halo.capabilities import Capabilities
 from syncline.sending import existing_users
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Parked, Write, decide, gather
+from syncline.sending.inputs import older_clients
 from syncline.sending.targets import Target
 
 
@@ -31,7 +33,10 @@ def render(line: Line, target: Target, known: Capabilities, leases: list[Lease])
         SynclineError: what had to be asked first could not be.
     """
     given = line.worker.ledger.run(lambda connection: gather(connection, line, target, leases))
-    adopted, unsure = _adopt(line, target, given.ready)
+    adopted = _older(line, target, given)
+    others = [lease for lease in given.ready if lease.id not in adopted]
+    found, unsure = _adopt(line, target, others)
+    adopted |= found
     known = target.asks(line, known, given.currencies)
     inputs = Inputs(line.document, given.ids, known.currencies, known)
     concluded = {*adopted, *(lease.id for lease, _ in unsure)}
@@ -65,6 +70,21 @@ def _conclude(
             leased.park(connection, [lease], reason=str(error), field=field)
 
     line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+
+
+def _older(line: Line, target: Target, given: Given) -> dict[int, Confirmation]:
+    """The clients of contacts that were merged stay those of the contacts that they became."""
+    if target.name != "client":
+        return {}
+    place = line.link.location_place
+    clients = line.worker.ledger.run(
+        lambda connection: older_clients(connection, given.ready, given.loaded, place)
+    )
+    return {
+        lease.id: Confirmation(lease, str(ids.id), replace(ids, adopted=True).meta(), None)
+        for lease in given.ready
+        if (ids := clients.get(lease.id)) is not None
+    }
 
 
 def _adopt(

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
@@ -16,10 +18,12 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.halo.capabilities import ArraySize, Capabilities
+from syncline.halo.array_size import ArraySize
+from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
-from syncline.sending import batches, pace, prove, render
-from syncline.sending.decide import Write
+from syncline.sending import batches, pace, prove, render, round_trips
+from syncline.sending.completing import read_lines
+from syncline.sending.decide import Write, onto_lines
 from syncline.sending.outcomes import Array
 from syncline.sending.targets import Target
 
@@ -60,12 +64,14 @@ def send(line: Line, target: Target) -> NextRun:
 def _round(line: Line, target: Target) -> NextRun | None:
     """One claim to its end; None: claim again."""
     known = capabilities.known(line)
+    if round_trips.holds_back(line, target, known):
+        return NextRun.when_due()
     size = known.array_size(target.name)
     urgent = line.worker.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
     else:
-        wait = pace.hold_back(line, target.name, size)
+        wait = pace.hold_back(line, target.name, size, waits=target.vital)
         if wait is not None:
             return wait
     claim = partial(leased.claim, connection_id=line.link.id, target=target.name, urgent=urgent)
@@ -110,9 +116,17 @@ def _deliver(
     if not known.currency_rates:
         known = capabilities.known(line)  # rendering may have asked for the currencies
     api = halo_calls(line, line.lane)
-    proved = known.find_way(target.name) is not None
-    if not proved and any(write.lease.target_id is None for write in writes):
-        return _prove_first(line, target, api, known, writes)
+    writes = _with_lines(line, target, api, known, writes)
+    next_run = None
+    while news := to_prove(target, known, writes):
+        first, later = round_trips.most_telling(target, known, news)
+        next_run = _prove(line, target, api, known, first)
+        writes = [write for write in writes if write is not first]
+        if next_run is not None:
+            _release(line.worker, [write.lease for write in later], _SOON, None)
+            writes = [write for write in writes if write not in later]
+            break
+        known = capabilities.known(line)
     more = sender.calls_in and len(leases) == sender.most
     pending = batches.arrays(writes, known.array_size(target.name))
     while pending:
@@ -123,50 +137,97 @@ def _deliver(
         batch, pending = pending[: len(tokens)], pending[len(tokens) :]
         _batch(line, target, api, known, tokens, batch)
         sender.told()
-    return None
+    return next_run
 
 
-def _prove_first(
+def _with_lines(
+    line: Line, target: Target, api: ApiCalls, known: Capabilities, writes: list[Write]
+) -> list[Write]:
+    """Updates with what their rows hold already; what cannot be told is parked."""
+    read = read_lines(line, target, api, writes)
+    told, parked = onto_lines(target, writes, read, known)
+
+    def work(connection: Connection) -> None:
+        for lease, error in parked:
+            leased.park(connection, [lease], reason=str(error), field="lines")
+
+    if parked:
+        line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+    return told
+
+
+def to_prove(target: Target, known: Capabilities, writes: Sequence[Write]) -> list[Write]:
+    """Rows of which one must be found again, or read back, before the others are written."""
+    is_found = known.find_way(target.name) is not None
+    return [
+        write
+        for write in writes
+        if round_trips.unproved(target, known, write)
+        or (write.lease.target_id is None and not is_found)
+    ]
+
+
+def _prove(
+    line: Line, target: Target, api: ApiCalls, known: Capabilities, first: Write
+) -> NextRun | None:
+    """Write one row alone, read it back and find it again; None: it was all as it should be.
+
+    One that was created and not found yet is looked for once more; there is no second one.
+    """
+    nudges, place = line.worker.nudges, line.link.tenant_place
+    reads_back = bool(round_trips.unproved(target, known, first))
+    if not nudges.claim(place, Lane.DELIVERIES, f"prove:{target.name}"):
+        _release(line.worker, [first.lease], _SOON, None)
+        return NextRun.later(_SOON)
+    try:
+        if reads_back and not round_trips.begin(line, target, first):
+            _release(line.worker, [first.lease], _SOON, None)
+            return NextRun.later(_SOON)
+        return _tried(line, target, api, known, first, reads_back=reads_back)
+    finally:
+        nudges.clear(place, Lane.DELIVERIES, f"prove:{target.name}")
+
+
+def _tried(
     line: Line,
     target: Target,
     api: ApiCalls,
     known: Capabilities,
-    writes: list[Write],
+    first: Write,
+    *,
+    reads_back: bool,
 ) -> NextRun | None:
-    """Create one row alone and find it again, before anything else is created at this tenant.
-
-    One that was created and not found yet is looked for once more; there is no second one.
-    """
-    first, rest = writes[0], writes[1:]
-    _release(line.worker, [write.lease for write in rest], _SOON, None)
-    if not line.worker.nudges.claim(
-        line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}"
-    ):
-        _release(line.worker, [first.lease], _SOON, None)
-        return NextRun.later(_SOON)
-    try:
+    is_found = known.find_way(target.name) is not None
+    if not is_found and first.lease.target_id is None:
+        # By this worker before, or by another one since this one asked what is proved.
         made = line.worker.ledger.run(
             lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
         )
         if made is not None:
-            # By this worker before, or by another one since this one asked what is proved.
-            reference = target.reference(made.source_id, made.role)
-            if prove.prove(line, target, api, reference, made.target_id) is None:
-                _release(
-                    line.worker, [first.lease], TROUBLED, "Halo does not show the first row we made"
-                )
-                return NextRun.later(TROUBLED)
-            _release(line.worker, [first.lease], _SOON, None)
-            return NextRun.later(_SOON)
-        confirmed = _batch(line, target, api, known, api.tokens(1), [Array((first,))])
-        if confirmed:
-            made_id = confirmed[0].target_id or ""
-            way = prove.prove(line, target, api, first.reference, made_id)
-            if way is None and target.gives_up is not None:
-                target.gives_up(line, "the first one was not shown")
-    finally:
-        line.worker.nudges.clear(line.link.tenant_place, Lane.DELIVERIES, f"prove:{target.name}")
-    return NextRun.later(_SOON) if rest else None
+            return _find_made(line, target, api, made, first)
+    alone = [Array((first,))]
+    confirmed = _batch(line, target, api, known, api.tokens(1), alone, reads_back=reads_back)
+    if not confirmed:
+        return NextRun.later(_SOON)
+    made_id = confirmed[0].target_id or ""
+    if is_found or prove.prove(line, target, api, first.reference, made_id) is not None:
+        return None
+    if target.gives_up is not None:
+        target.gives_up(line, "the first one was not shown")
+    return NextRun.later(_SOON)
+
+
+def _find_made(
+    line: Line, target: Target, api: ApiCalls, made: needs.Made, first: Write
+) -> NextRun:
+    """Find a row again that was made before."""
+    reference = target.reference(made.source_id, made.role)
+    if prove.prove(line, target, api, reference, made.target_id) is None:
+        why = "Halo does not show the first row we made"
+        _release(line.worker, [first.lease], TROUBLED, why)
+        return NextRun.later(TROUBLED)
+    _release(line.worker, [first.lease], _SOON, None)
+    return NextRun.later(_SOON)
 
 
 def _batch(
@@ -176,9 +237,11 @@ def _batch(
     known: Capabilities,
     tokens: list[UUID],
     arrays: list[Array],
+    *,
+    reads_back: bool = False,
 ) -> list[Confirmation]:
     """Send some arrays side by side, and call in those who may have waited for what came of it."""
-    confirmed = batches.write(line, target, api, known, tokens, arrays)
+    confirmed = batches.write(line, target, api, known, tokens, arrays, reads_back=reads_back)
     woken = {name for name in target.wakes if confirmed}
     line.worker.announce(Nudge(line.link.name, "send", name) for name in sorted(woken))
     return confirmed

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
@@ -17,7 +18,7 @@ from syncline.flows import customers, projections
 from syncline.flows import orders as order_flow
 from syncline.flows import payments as money_flow
 from syncline.flows.flow import Difference, Needs, TargetIds
-from syncline.halo.capabilities import Capabilities
+from syncline.halo.capabilities import ROW, Capabilities
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import (
     CLIENT,
@@ -29,16 +30,23 @@ from syncline.halo.entities.resources import (
     AnyResource,
 )
 from syncline.halo.entities.rows import read_row, save_rows
+from syncline.halo.lines import Spelling
 from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
-from syncline.sending import bodies, currencies
+from syncline.sending import bodies
 from syncline.sending.bodies import FindNeeds, Render
 from syncline.sending.inputs import RenderInput
+from syncline.sending.tenant import currencies
+from syncline.sending.tenant.by_id import Row, by_id
+from syncline.sending.tenant.sites import with_sites
 from syncline.transport import Permit
+
+_LINES = "lines"
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Ask = Callable[[Line, Capabilities, Collection[str]], Capabilities]
+Complete = Callable[[Line, ApiCalls, AnyResource, Mapping[int, HaloRow]], dict[int, Row]]
 Learn = Callable[[Connection, Sequence[Confirmation]], object]
 
 
@@ -58,6 +66,9 @@ class Target:
         renders: what Halo shall hold.
         asks: (line, what is known, currencies) → what is known of the tenant after it was
             asked for what rendering needs and does not know yet.
+        completes: (line, way out, resource, rows by delivery) → the rows with what their answers
+            left out, or why that cannot be had; one that could not be asked for is left out.
+        reads_back: whether the first of them are read back whole before others are written.
         learns: what becomes of deliveries whose rows were looked up and do not hold what was sent.
         may_work: while its connection does what.
         on_refused: what is done where Halo refuses.
@@ -76,6 +87,8 @@ class Target:
     needs: FindNeeds
     renders: Render
     asks: Ask
+    completes: Complete = by_id
+    reads_back: bool = False
     learns: Learn = leased.learn_target
     may_work: Works = Works.WRITES
     on_refused: OnRefused = always_stop
@@ -93,15 +106,19 @@ class Target:
         return self.resource.reference
 
     def saves(
-        self, client: HaloClient, permit: Permit, bodies: Sequence[Mapping[str, Any]]
+        self,
+        client: HaloClient,
+        permit: Permit,
+        bodies: Sequence[Mapping[str, Any]],
+        spelling: Spelling,
     ) -> Sequence[HaloRow]:
-        """Post elements.
+        """Post elements, the lines of orders under the names that the tenant takes.
 
         Raises:
             Doubtful: the outcome is unknown.
             Rejected: Halo refused; of an array, some elements may have been saved before.
         """
-        return save_rows(client, permit, self.resource, bodies)
+        return save_rows(client, permit, self.resource, bodies, spelling)
 
     def reads(self, client: HaloClient, permit: Permit, row_id: int) -> HaloRow:
         """Read one row by its id.
@@ -121,7 +138,24 @@ class Target:
 
     def is_whole(self, row: Mapping[str, Any]) -> bool:
         """Whether a row shows everything that is to be compared."""
-        return all(row.get(name) is not None for name in self.must_have)
+        return not self.lacks(row)
+
+    def lacks(self, row: Mapping[str, Any]) -> list[str]:
+        """What a row does not show in a way that can be read."""
+        lacking = [name for name in self.must_have if row.get(name) is None]
+        lines = row.get(_LINES)
+        legible = isinstance(lines, list) and all(isinstance(one, Mapping) for one in lines)
+        return lacking if legible or not self.resource.lined else [*lacking, _LINES]
+
+    def shows_enough(self, row: Mapping[str, Any], known: Capabilities) -> bool:
+        """Whether the answer to a write shows all that it is compared by.
+
+        Once a row of the kind was read back as it was sent, its lines need not come: what they sum
+        to tells it.
+        """
+        lacking = self.lacks(row)
+        proved = ROW in known.round_trip(self.name).traits
+        return not lacking or (proved and lacking == [_LINES])
 
     def confirmation(
         self, lease: Lease, row: Mapping[str, Any], projection: Mapping[str, Any]
@@ -150,11 +184,16 @@ def _customer_differences(role: customers.Role) -> Compare:
     return compare
 
 
-_LINE_KEYS = ("id", "item_external_reference", "name", "quantity", "tax")
+_LINE_KEYS = ("id", "item_external_reference", "name", "quantity", "tax", "net_total")
 
 
-def _lines(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{key: line.get(key) for key in _LINE_KEYS} for line in row.get("lines") or []]
+def _lines(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a row's lines, where it shows any: else they are read before an update."""
+    lines = row.get(_LINES)
+    if not isinstance(lines, list):
+        return {}
+    kept = [line for line in lines if isinstance(line, Mapping)]
+    return {_LINES: [{key: line.get(key) for key in _LINE_KEYS} for line in kept]}
 
 
 def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +201,7 @@ def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
         "change_seq": row.get("change_seq"),
         "last_update_time": row.get("last_update_time"),
         "ticket_id": row.get("ticket_id"),
-        "lines": _lines(row),
+        **_lines(row),
     }
 
 
@@ -184,7 +223,7 @@ def _invoice_meta(row: Mapping[str, Any]) -> dict[str, Any]:
         site_id=invoice.sitenumber,
         currency_id=invoice.currency_code,
     )
-    return {**ids.meta(), "lines": _lines(row)}
+    return {**ids.meta(), **_lines(row)}
 
 
 def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +243,7 @@ def ask_nothing(_line: Line, known: Capabilities, _currencies: Collection[str]) 
     return known
 
 
-_WITH_LINES = ("lines", "total")
+_SUMS = ("total",)
 
 TARGETS: dict[str, Target] = {
     target.name: target
@@ -214,6 +253,7 @@ TARGETS: dict[str, Target] = {
             resource=CLIENT,
             wakes=("user", "order", "invoice", "recurring"),
             must_have=("main_site_id",),
+            completes=with_sites,
             compares=_customer_differences("client"),
             meta=_client_meta,
             reference=_client_reference,
@@ -237,7 +277,8 @@ TARGETS: dict[str, Target] = {
             name="order",
             resource=ORDER,
             wakes=("invoice", "recurring"),
-            must_have=_WITH_LINES,
+            must_have=_SUMS,
+            reads_back=True,
             compares=_differences(projections.ORDER),
             meta=_order_meta,
             reference=money_flow.reference,
@@ -249,7 +290,8 @@ TARGETS: dict[str, Target] = {
             name="invoice",
             resource=INVOICE,
             wakes=("payment", "credit"),
-            must_have=_WITH_LINES,
+            must_have=_SUMS,
+            reads_back=True,
             compares=_differences(projections.INVOICE),
             meta=_invoice_meta,
             reference=money_flow.reference,
@@ -262,6 +304,7 @@ TARGETS: dict[str, Target] = {
             resource=PAYMENT,
             wakes=(),
             must_have=("invoice_id", "amount"),
+            reads_back=True,
             compares=_differences(projections.PAYMENT),
             meta=_payment_meta,
             reference=money_flow.reference,
@@ -273,7 +316,8 @@ TARGETS: dict[str, Target] = {
             name="credit",
             resource=INVOICE,
             wakes=(),
-            must_have=_WITH_LINES,
+            must_have=_SUMS,
+            reads_back=True,
             compares=_differences(projections.CREDIT),
             meta=_invoice_meta,
             reference=money_flow.reference,
@@ -285,7 +329,8 @@ TARGETS: dict[str, Target] = {
             name="recurring",
             resource=RECURRING,
             wakes=(),
-            must_have=_WITH_LINES,
+            must_have=_SUMS,
+            reads_back=True,
             compares=_differences(projections.RECURRING),
             meta=_invoice_meta,
             reference=money_flow.reference,

@@ -21,14 +21,23 @@ from syncline.deliveries.states import State
 from syncline.engine.claim import Claim
 from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, backoff, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
+from syncline.errors import (
+    Absent,
+    MissingScope,
+    Rejected,
+    SynclineError,
+    Unmappable,
+    Unreadable,
+)
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import Capabilities, FindWay
+from syncline.halo.capabilities import Capabilities, FindWay, Mismatch
 from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
-from syncline.sending import inputs
+from syncline.sending import inputs, round_trips
+from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
 
 MOST = 100
@@ -36,6 +45,9 @@ MOST = 100
 
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
+
+LEGIBLE_TRIES = 4
+"""Readings of a row that does not show what it must, before a person is asked."""
 
 _GUESSED_TABLES = {"recurring"}
 """Targets whose table is not documented: a report may look in the wrong one and find nothing."""
@@ -135,7 +147,7 @@ def _moves(
             yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         row_id = lease.target_id or ""
-        whole = partial(_of, outcome)
+        whole = partial(_of, seek, outcome)
         yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
 
 
@@ -156,12 +168,12 @@ def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
     return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
 
 
-def _of(outcome: Outcome) -> dict[str, Any]:
+def _of(seek: _Seek, outcome: Outcome) -> dict[str, Any]:
     """The row that was read."""
     if outcome.error is not None:
         raise outcome.error
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-    return row.raw
+    return _completed(seek, row.raw)
 
 
 def _move(seek: _Seek, lease: Lease, found: LookupResult, canonical: inputs.Canonical) -> Move:
@@ -219,10 +231,22 @@ def _found(
             field=None,
             gone=True,
         )
+    except Unmappable as error:
+        reason, name = str(error), error.field
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
     except (Rejected, Unreadable):
         return _unsure(lease)
+    return _compared(seek, lease, target_id, row, canonical)
+
+
+def _compared(
+    seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any], canonical: inputs.Canonical
+) -> Move:
+    target = seek.target
+    if lacking := target.lacks(row):
+        return _illegible(seek, lease, target_id, lacking)
     different: list[Difference] = []
-    if lease.sent_projection and target.is_whole(row):
+    if lease.sent_projection:
         currency = inputs.currency_of(canonical)
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency)
@@ -231,8 +255,7 @@ def _found(
             return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
         return _in_vain(lease, different)
-    meta = target.meta({**row, "id": target_id}) if target.is_whole(row) else lease.target_meta
-    news = Confirmation(lease, target_id, meta, None)
+    news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
 
 
@@ -245,7 +268,22 @@ def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
     needs_sequence = target.name == "order" and seek.known.change_seq_enforced
     if target.is_whole(row) and not needs_sequence:
         return row
-    return read_row(seek.line, seek.api, target, int(target_id))
+    return _completed(seek, read_row(seek.line, seek.api, target, int(target_id)))
+
+
+def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
+    """A row that was read by its id, with what the tenant keeps elsewhere.
+
+    Raises:
+        Unmappable: it has not what it must have, and gets it not.
+    """
+    target = seek.target
+    if target.is_whole(row) or target.completes is by_id:
+        return row
+    told = target.completes(seek.line, seek.api, target.resource, {0: HaloRow.of(row)}).get(0)
+    if isinstance(told, Unmappable):
+        raise told
+    return told.raw if isinstance(told, HaloRow) else row
 
 
 def _absent(lease: Lease) -> Move:
@@ -264,18 +302,31 @@ def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
     return lambda connection: leased.park(
         connection,
         [lease],
-        reason=f"sent {PARK_AFTER} times in a row without effect{holds}",
+        reason=f"tried {PARK_AFTER} times in a row without effect{holds}",
         field=field,
     )
 
 
 def _unsure(lease: Lease) -> Move:
+    why = "looked up: Halo's answer proves neither presence nor absence"
+    if lease.failures >= PARK_AFTER:
+        reason = f"{why}, {PARK_AFTER} times in a row"
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
     return lambda connection: leased.doubt(
-        connection,
-        [lease],
-        settle=backoff(lease.failures),
-        why="looked up: Halo's answer proves neither presence nor absence",
+        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
     )
+
+
+def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]) -> Move:
+    """It is there, but does not show what it holds: never written again for that."""
+    error = illegible(seek.target, target_id, lacking)
+    if lease.failures < LEGIBLE_TRIES:
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=backoff(lease.failures), why=error.what, failed=True
+        )
+    failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
+    round_trips.give_up(seek.line, seek.target, failed)
+    return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
 
 
 def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:

@@ -55,7 +55,7 @@ def test_a_fault_of_either_side_ends_with_both_sides_in_line(
 def test_all_faults_together_end_with_both_sides_in_line(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
-    small(sandbox, profile=profile)
+    small(sandbox, profile=profile, orders=12)
     sandbox.faults(*(rule for kind in FAULTS for rule in rules(kind, share=0.3)))
     fired = run_to_the_end(worlds(), sandbox)
     assert len(fired) > len(FAULTS) / 2

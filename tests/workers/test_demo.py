@@ -30,6 +30,8 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads(ended.stdout.splitlines()[-1])
     assert figures.pop("seconds") > figures.pop("quota_bound_seconds")
+    assert ORDERS < figures.pop("highlevel_calls") < 2 * ORDERS + 20
+    assert figures.pop("halo_calls") <= 150
     for sides in figures.pop("sums").values():
         assert sides["halo"] == sides["highlevel"]
     for kind in ("transactions", "refunds"):

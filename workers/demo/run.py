@@ -12,7 +12,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -62,6 +62,7 @@ class Ending:
         rejected_429: calls that a limit refused.
         kills: workers killed in the middle of a write.
         seconds: from the first reading until both sides agreed.
+        halo_calls: that came to Halo until both sides agreed; likewise to HighLevel.
         quota_bound_seconds: what HighLevel's limit alone asks for so many lists and details.
         rewritten_after_change: orders written in Halo after the change of `changed` orders.
         clean: the sandbox found nothing wrong.
@@ -82,6 +83,8 @@ class Ending:
     rejected_429: int
     kills: int
     seconds: float
+    halo_calls: int
+    highlevel_calls: int
     quota_bound_seconds: float
     changed: int
     rewritten_after_change: int
@@ -142,8 +145,9 @@ class _Story:
         kills = self._kill_in_the_middle()
         agreed = self._watch(self._agrees)
         seconds = time.monotonic() - began
+        calls = {side: len(on.sandbox.calls(side)) for side in ("halo", "highlevel")}
         rewritten = self._change() if agreed else 0
-        return self._judged(kills, seconds, rewritten)
+        return self._judged(kills, seconds, calls, rewritten)
 
     def _kill_in_the_middle(self) -> int:
         """Kill the worker that is at a write whose answer is not there yet."""
@@ -254,7 +258,9 @@ class _Story:
             quota=window["left"],
         )
 
-    def _judged(self, kills: int, seconds: float, rewritten: int) -> Ending:
+    def _judged(
+        self, kills: int, seconds: float, calls: Mapping[str, int], rewritten: int
+    ) -> Ending:
         verdict = self._on.sandbox.audit()
         found: dict[str, int] = verdict["counts"]
 
@@ -277,6 +283,8 @@ class _Story:
             rejected_429=sum(verdict["rejected_429"].values()),
             kills=kills,
             seconds=round(seconds, 1),
+            halo_calls=calls["halo"],
+            highlevel_calls=calls["highlevel"],
             quota_bound_seconds=_bound(self._config),
             changed=CHANGED,
             rewritten_after_change=rewritten,

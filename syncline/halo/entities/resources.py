@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.tables import LineTable, Table
-from syncline.halo.invoice_lines import from_halo, to_halo
+from syncline.halo.lines import SPELLINGS, LinesOf, Spelling, from_halo, to_halo
 from syncline.halo.matching import WITHOUT_CASE
 from syncline.halo.models import (
     ClientRow,
@@ -30,6 +30,7 @@ from syncline.halo.models import (
     NotificationRow,
     PaymentRow,
     RecurringRow,
+    SiteRow,
     TicketRow,
     UserRow,
     WebhookEventRow,
@@ -69,7 +70,7 @@ class Resource(Generic[Row_co]):
         filters: parameters without which a list may keep rows back.
         order: the field by which a list is asked for the newest first; "" where it is not asked.
         changed: the field with the time of the last change; "" where there is none.
-        invoiced: its lines have the names of an invoice's lines.
+        lined: whose names its lines have; "" where it has no lines of ours.
         within: what an id is unique within; "" where it is unique for itself.
         search: how rows are looked for by our reference.
         links: the number of its table in external links; None where it has no links.
@@ -84,7 +85,7 @@ class Resource(Generic[Row_co]):
     filters: Mapping[str, str] = field(default_factory=dict)
     order: str = "id"
     changed: str = ""
-    invoiced: bool = False
+    lined: LinesOf = ""
     within: str = ""
     search: Search = field(default_factory=Search)
     links: int | None = None
@@ -119,13 +120,15 @@ class Resource(Generic[Row_co]):
         column = self.known_table.columns[self.reference]
         return f"LOWER({column})" if self.reference == WITHOUT_CASE else column
 
-    def outgoing(self, element: Mapping[str, Any]) -> dict[str, Any]:
-        """An element to post, its lines in Halo's words."""
-        return to_halo(element) if self.invoiced else dict(element)
+    def outgoing(
+        self, element: Mapping[str, Any], spelling: Spelling = SPELLINGS[0]
+    ) -> dict[str, Any]:
+        """An element to post, its lines in the words that the tenant takes."""
+        return to_halo(element, self.lined, spelling)
 
     def incoming(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of Halo with its lines in the words of sales orders."""
-        return from_halo(row) if self.invoiced else dict(row)
+        return from_halo(row, self.lined)
 
 
 AnyResource = Resource[HaloRow]
@@ -149,6 +152,9 @@ CLIENT = Resource(
 )
 """Clients, which Halo's database calls areas. Source: schema Area."""
 
+SITE = Resource("site", "/Site", SiteRow, list_key="sites", filters=_ALL)
+"""Sites of clients, which the list shows by `client_id`. Source: schema Site."""
+
 USER = Resource(
     "user",
     "/Users",
@@ -171,6 +177,7 @@ ORDER = Resource(
     HaloOrderRow,
     list_key="salesorders",
     reference="po_number",
+    lined="order",
     # That lists take a field's name as their order follows from the parameter's description.
     changed="last_update_time",
     links=996,
@@ -238,7 +245,7 @@ INVOICE = Resource(
     list_key="invoices",
     reference="thirdpartyinvoicenumber",
     filters=_WITH_CREDITS,
-    invoiced=True,
+    lined="invoice",
     links=995,
     table=Table(
         "INVOICEHEADER",
@@ -258,7 +265,7 @@ RECURRING = Resource(
     RecurringRow,
     list_key="invoices",
     reference="thirdpartyinvoicenumber",
-    invoiced=True,
+    lined="invoice",
     search=Search(filters=_WITH_CREDITS),
     links=995,
     # A guess: which table holds recurring invoices is not documented. That it is that of invoices

@@ -9,6 +9,7 @@ from syncline.errors import Doubtful, Unreadable
 from syncline.halo.answers import elements, listing
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import AnyResource, Resource
+from syncline.halo.lines import SPELLINGS, Spelling
 from syncline.halo.models import HaloRow
 from syncline.halo.paging import PageWalk
 from syncline.transport import Permit
@@ -23,10 +24,18 @@ def save_rows(
     permit: Permit,
     resource: Resource[Row],
     bodies: Sequence[Mapping[str, Any]],
+    spelling: Spelling = SPELLINGS[0],
 ) -> list[Row]:
     """Create or update rows: a body with an `id` updates.
 
     The rows come as Halo gave them: fewer, more, in any order. Match them by their reference.
+
+    Args:
+        client: of the tenant.
+        permit: leave to make this call.
+        resource: whose rows they are.
+        bodies: the elements.
+        spelling: under which names the tenant takes the lines of orders.
 
     Raises:
         Doubtful: the outcome is unknown, also where Halo reports success but its answer cannot be
@@ -35,9 +44,9 @@ def save_rows(
         Rejected: Halo refused; of an array, some elements may have been saved before.
     """
     path = resource.path
-    received = client.post(path, [resource.outgoing(body) for body in bodies], permit)
+    received = client.post(path, [resource.outgoing(body, spelling) for body in bodies], permit)
     try:
-        return resource.model.all_of(elements(received.document))
+        return resource.model.all_of(elements(received.document, resource.list_key))
     except Unreadable as error:
         raise Doubtful(
             f"Halo took POST {path}, but what it saved cannot be read: {error.what}",
@@ -81,7 +90,7 @@ def read_row(client: HaloClient, permit: Permit, resource: Resource[Row], row_id
         )
     path = f"{resource.path}/{row_id}"
     received = client.get(path, {"includedetails": "true"}, permit)
-    found = elements(received.document)
+    found = elements(received.document, resource.list_key)
     if len(found) != 1:
         raise Unreadable(f"Halo answered with {len(found)} rows for {path}.")
     return resource.model.of(found[0])

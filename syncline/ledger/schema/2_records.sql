@@ -66,6 +66,9 @@ create table record (
 ) partition by hash (foreign_id);
 create index ix_record_created on record (place, kind, created_at);
 create index ix_record_entity on record ((canonical ->> 'entity_id')) where kind = 'transaction';
+create index ix_record_merged on record ((canonical #>> '{contact,id}'))
+    where kind = 'transaction' and canonical ->> 'merged_from_contact_id' is not null;
+create index ix_record_contact on record ((canonical ->> 'id')) where kind = 'customer';
 create index ix_record_parcels on record (place)
     where kind = 'order'
         and canonical ->> 'fulfillment_status' not in ('unfulfilled', 'fulfilled');

@@ -15,11 +15,12 @@ create table reconciliation (
     cause text not null,
     owner uuid,             -- the session that runs it, while that lives
     progress jsonb,         -- how far a running one has read Halo
+    advanced_at timestamptz not null default clock_timestamp(), -- when it last came further
     due_at timestamptz not null default clock_timestamp(),
     calls bigint not null default 0,
     found bigint not null default 0,
     certificate jsonb,      -- what was counted and found
-    note text,
+    note text,              -- why it failed; while it runs: what it waits for
     started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz
 );

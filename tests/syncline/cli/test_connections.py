@@ -86,6 +86,7 @@ def test_a_missing_secret_says_how_to_give_it(shut: Run) -> None:
     [
         ("halo_url", "acme", "https://acme.halopsa.com"),
         ("halo_url", "http://acme.example", "https://"),
+        ("halo_url", "https://acme.halopsa.com/tickets?area=1", "the tenant's own"),
         ("halo_limit", "many", "100/10"),
         ("highlevel_limit", "0/10", "100/10"),
         ("start_from", "yesterday", "2026-01-31"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +10,11 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import waits
+from syncline.halo.capabilities import Capabilities, Mismatch, RoundTrip
 from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.ingest import missed, pull_windows
-from syncline.ledger import calls, connections
+from syncline.ledger import calls, capabilities, connections
 from syncline.settings import Settings
 from tests.syncline.cli.conftest import LedgerScene, Run, document, runner
 
@@ -55,6 +56,21 @@ def test_a_customer_is_one_however_many_rows_it_makes_in_halo(scene: LedgerScene
     [user] = scene.claim("user")
     scene.deliver(user)
     assert kinds(run)["customers"]["in_line"] == 1
+
+
+def test_a_kind_that_waits_for_a_decision_is_told_first(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    [order] = scene.claim()
+    failed = Mismatch(order.id, "41", "total", "12.10", "10.00")
+    known = Capabilities().with_round_trip(
+        "order", RoundTrip(failed=failed), found_at=datetime.now(UTC), how="the row was read back"
+    )
+    scene.ledger.run(lambda c: capabilities.write(c, scene.link.tenant_place, known.to_rows()))
+    assert "No order is written" not in run("status").stdout
+    scene.park([order], "total: wanted 12.10, Halo holds 10.00", "total")
+    assert run("status").stdout.startswith("No order is written: order 41 in Halo came back")
+    [held] = document(run("status", "--json"))["connections"][0]["held"]
+    assert (held["field"], held["wanted"], held["got"]) == ("total", "12.10", "10.00")
 
 
 def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(

@@ -15,6 +15,7 @@ from syncline.engine.failures import (
     BACKOFF,
     LONGEST_BACKOFF,
     LOOKING_UP,
+    PARK_AFTER,
     READING,
     SENDING,
     TROUBLED,
@@ -150,14 +151,34 @@ def test_what_could_not_be_looked_up_stays_in_doubt(
     assert seconds - 2 < left <= seconds
 
 
-def _doubtful(world: World) -> Lease:
-    """A customer whose write failed twice with no answer, claimed to be looked up."""
+@pytest.mark.parametrize(
+    ("error", "state", "failures"),
+    [
+        (Again("No whole answer came."), "doubtful", PARK_AFTER),
+        (Unreadable("The answer is not a list."), "parked", PARK_AFTER),
+    ],
+    ids=["passing", "lasting"],
+)
+def test_what_cannot_be_looked_up_for_a_reason_that_lasts_asks_a_person_at_last(
+    world: World, error: SynclineError, state: str, failures: int
+) -> None:
+    line = world.worker.open_line(NAME)
+    with put_back(line, LOOKING_UP, Batch([_doubtful(world, PARK_AFTER)])):
+        raise error
+    [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
+    assert (row.state, row.failures) == (state, failures)
+    assert error.what in row.reason
+
+
+def _doubtful(world: World, failures: int = 2) -> Lease:
+    """A customer whose write failed so often with no answer, claimed to be looked up."""
     line = world.worker.open_line(NAME)
     world.do(
         """
-        update delivery set state = 'doubtful', failures = 2, attempt = 1
+        update delivery set state = 'doubtful', failures = :failures, attempt = 1
         where id = (select min(id) from delivery where target = 'client')
-        """
+        """,
+        failures=failures,
     )
     [lease] = world.worker.ledger.run(
         lambda c: leased.claim(c, line.link.id, "client", world.worker.session(), 1, State.DOUBTFUL)

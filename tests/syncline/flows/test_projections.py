@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syncline import jsontext
-from syncline.flows.lines import lines_of
+from syncline.flows.lines import lines_of, net_of
 from syncline.flows.projections import differences, projection
+from syncline.halo.lines import from_halo
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 from tests.canonical_orders import orders
@@ -39,6 +40,40 @@ def test_a_body_equals_itself_after_binary_floats_and_in_another_order(
     halo["note"] = halo["note"].replace("\n", "\r\n")
     assert projection(halo, currency, DOCUMENT) == wanted
     assert differences(wanted, projection(halo, currency, DOCUMENT)) == []
+
+
+@given(orders())
+def test_lines_that_hide_their_quantity_are_compared_by_their_net(
+    canonical: dict[str, Any],
+) -> None:
+    currency = canonical["currency"]
+    body = body_of(canonical)
+    assume(all(line["quantity"] == line["quantity"].to_integral_value() for line in body["lines"]))
+    assume(all(line["baseprice"] for line in body["lines"]))
+    hidden = [
+        {
+            "name": line["name"],
+            "baseprice": line["baseprice"],
+            "net_total": net_of(line, currency),
+            "total_tax": line["tax"],
+        }
+        for line in body["lines"]
+    ]
+    row = from_halo({**body, "lines": hidden}, "order")
+    wanted = projection(body, currency, DOCUMENT)
+    assert differences(wanted, projection(row, currency, DOCUMENT)) == []
+    row["lines"] += [{"name": "More", "baseprice": 3, "net_total": 6, "tax": 0}]
+    assert {"total", "line More: 2 at 3, tax 0"} <= {
+        one.field for one in differences(wanted, projection(row, currency, DOCUMENT))
+    }
+
+
+def test_a_free_line_that_hides_its_quantity_leaves_the_sums_to_tell() -> None:
+    line = {"name": "Gift", "quantity": 2, "baseprice": 0, "tax": 1}
+    wanted = projection({"lines": [line]}, "USD", DOCUMENT)
+    shown = projection({"lines": [{**line, "quantity": None, "net_total": 0}]}, "USD", DOCUMENT)
+    assert shown == {"total": "1.00", "tax_total": "1.00"}
+    assert differences(wanted, shown, ("total", "tax_total")) == []
 
 
 def test_halos_own_totals_count_where_it_gives_them() -> None:

@@ -144,6 +144,44 @@ def test_a_429_says_how_long_the_key_rests(
     assert caught.value.after == timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"id": 3, "name": "Alert"}],
+        {"record_count": 1, "tickettypes": [{"id": 3, "name": "Alert"}]},
+        {"statuses": [{"id": 3, "name": "Alert"}]},
+        {"record_count": 1, "columns": [{"id": 8}], "orders": [{"id": 3, "name": "Alert"}]},
+        {"record_count": 1, "tree": [], "views": [], "orders": [{"id": 3, "name": "Alert"}]},
+        {"record_count": 1, "headings": ["id"], "anything": [{"id": 3, "name": "Alert"}]},
+        {"record_count": 1, "rows": [{"id": 3, "name": "Alert"}], "columns": [1]},
+    ],
+)
+def test_wrapped_and_bare_lists_read_alike(document: Any) -> None:
+    row = {"id": 3, "name": "Alert"}
+    assert listing(document).rows == listing(document, "rows").rows == [row]
+    if isinstance(document, list) or "record_count" in document:
+        assert elements(document, "rows") == [row]
+    assert elements({"rows": [row]}, "rows") == [row]
+    assert elements(row | {"rows": []}, "rows") == [row | {"rows": []}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"record_count": 0, "rows": None}, {"record_count": "0"}, {"record_count": 0, "a": []}],
+)
+def test_a_list_without_rows_is_empty_however_it_is_written(document: Any) -> None:
+    assert listing(document, "rows").rows == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"record_count": 2, "rows": None}, {"a": [{"id": 1}], "b": [{"id": 2}]}, {"a": 1}, 7],
+)
+def test_a_list_that_cannot_be_told_is_unreadable(document: Any) -> None:
+    with pytest.raises(Unreadable):
+        listing(document, "rows")
+
+
 def test_an_answer_is_elements_as_an_object_and_as_an_array() -> None:
     assert elements({"id": 1}) == [{"id": 1}]
     assert elements([{"id": 1}, {"id": 2}]) == [{"id": 1}, {"id": 2}]

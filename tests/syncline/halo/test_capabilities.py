@@ -4,49 +4,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from syncline import jsontext
-from syncline.halo.capabilities import LADDER, ArraySize, Capabilities, FindProof, FindWay
+from syncline.halo.array_size import ArraySize
+from syncline.halo.capabilities import Capabilities, FindProof, FindWay, Mismatch, RoundTrip
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-def test_arrays_grow_rung_by_rung_after_each_proof() -> None:
-    size, sent = ArraySize(), []
-    for _ in range(9):
-        sent.append(size.next())
-        size = size.matched(size.next())
-    assert sent == [1, 2, 5, 10, 25, 50, 100, 100, 100]
-
-
-@given(limit=st.integers(1, 120))
-def test_a_tenant_with_a_hidden_limit_ends_on_the_highest_rung_below_it(limit: int) -> None:
-    size = ArraySize()
-    for _ in range(20):
-        size = size.matched(size.next()) if size.next() <= limit else size.doubted(size.next())
-    assert size.next() == max(rung for rung in LADDER if rung <= limit)
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 100)), max_size=40))
-def test_no_size_is_sent_that_reaches_the_ceiling(news: list[tuple[bool, int]]) -> None:
-    size = ArraySize()
-    for good, sent in news:
-        size = size.matched(sent) if good else size.doubted(sent)
-        assert 1 <= size.next() <= 100
-        assert size.ceiling is None or size.next() < size.ceiling
-        assert size.next() > size.proved or size.next() == max(size.proved, 1)
-
-
-def test_a_doubt_steps_back_to_the_rung_below_and_is_remembered() -> None:
-    assert ArraySize(25).doubted(10) == ArraySize(5, ceiling=10)
-    assert ArraySize(2).doubted(5) == ArraySize(2, ceiling=5)
-    assert ArraySize(5, ceiling=10).matched(25) == ArraySize(5, ceiling=10)
-
-
-def test_a_doubt_about_one_element_says_nothing_about_arrays() -> None:
-    assert ArraySize(50).doubted(1) == ArraySize(50)
+RESTING = ArraySize(5, ceiling=10, falls=3, rests_until=AT + timedelta(minutes=2))
+SEEN = RoundTrip(frozenset({"row", "tax"}), Mismatch(7, "41", "total", "12.10", "10.00"))
 
 
 def test_nothing_is_known_of_a_new_tenant() -> None:
@@ -73,20 +38,41 @@ def test_findings_come_back_from_rows_of_json(enforced: bool) -> None:
     proof = FindProof(proved=True, lag=timedelta(seconds=1.5))
     capabilities = (
         Capabilities()
-        .with_array_size("order", ArraySize(5, ceiling=10), found_at=AT, how="orders saved")
+        .with_array_size("order", RESTING, found_at=AT, how="orders saved")
         .with_find_proof("order", FindWay.SQL, proof, found_at=AT, how="probe")
         .with_change_seq_enforced(enforced=enforced, found_at=AT, how="probe")
         .with_lines_on_update("merge", found_at=AT, how="probe")
         .with_currencies({"USD": 1}, found_at=AT, how="GET /Currency")
+        .with_line_spelling("quote", found_at=AT, how="round trip")
+        .with_round_trip("order", SEEN, found_at=AT, how="round trip")
     )
     rows = [{**row, "found_at": row["found_at"].isoformat()} for row in capabilities.to_rows()]
     again = Capabilities.from_rows(jsontext.loads(jsontext.dumps(rows)))
     assert again == capabilities == Capabilities.from_rows(capabilities.to_rows())
-    assert again.array_size("order") == ArraySize(5, ceiling=10)
+    assert again.array_size("order") == RESTING
     assert again.find_proof("order", FindWay.SQL) == proof
     assert again.change_seq_enforced is enforced
     assert again.lines_on_update == "merge"
     assert again.currencies == {"USD": 1}
+    assert again.line_spelling == "quote"
+    assert again.round_trip("order") == SEEN
+    assert again.round_trip("invoice") == RoundTrip()
+
+
+def test_what_has_rested_is_tried_again() -> None:
+    later = AT + timedelta(days=1)
+    proof = FindProof(proved=True, lag=timedelta(0))
+    refused = (
+        Capabilities()
+        .with_find_proof("order", FindWay.SQL, proof, found_at=AT, how="probe")
+        .with_array_size("order", RESTING, found_at=AT, how="orders saved")
+        .with_reports_refused(until=later, found_at=AT, how="POST /Report")
+    )
+    before, after = refused.as_of(AT), refused.as_of(later)
+    assert before == refused
+    assert (before.refuses_reports, before.find_way("order")) == (True, None)
+    assert (after.refuses_reports, after.find_way("order")) == (False, FindWay.SQL)
+    assert (before.array_size("order").next(), after.array_size("order").next()) == (5, 10)
 
 
 def test_conversion_rates_are_kept_exactly_through_json() -> None:

@@ -6,7 +6,7 @@ from itertools import count
 from uuid import UUID
 
 from syncline.deliveries.delivery import Lease
-from syncline.halo.capabilities import ArraySize
+from syncline.halo.array_size import ArraySize
 from syncline.sending.batches import arrays, cut
 from syncline.sending.decide import Write
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from syncline.calls import halo_queries
 from syncline.deliveries import unleased
-from syncline.halo.sql.reports import run_sql
 from syncline.halo.webhooks.hints import ChangeHint
-from syncline.halo_changes import polling
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import OWN_REST, notice
 from syncline.halo_changes.row_changes import IN_DOUBT, is_as_known
@@ -294,9 +293,10 @@ def test_a_report_whose_times_cannot_be_read_gives_way_to_the_list(
     world = synced(worlds, sandbox)
 
     def elsewhere(*given: Any) -> list[dict[str, str]]:
-        return [{**row, "last_update_time": "24/11/2026 12:00:00"} for row in run_sql(*given)]
+        return [{**row, "last_update_time": "24/11/2026 12:00:00"} for row in real(*given)]
 
-    monkeypatch.setattr(polling, "run_sql", elsewhere)
+    real = halo_queries.reported
+    monkeypatch.setattr(halo_queries, "reported", elsewhere)
     look(world)
     order = order_row(world)
     sandbox.edit_halo_order(int(order.target_id), note="mine")

@@ -276,10 +276,10 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
 def test_one_order_that_is_gone_from_halo_does_not_park_the_others_of_its_array(
     ready: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(client: Any, permit: Any, resource: Any, bodies: Any) -> Any:
+    def gone(client: Any, permit: Any, resource: Any, bodies: Any, spelling: Any) -> Any:
         if resource is ORDERS and len(bodies) > 1:
             raise Absent("Halo answered 404: no such order")
-        return save_rows(client, permit, resource, bodies)
+        return save_rows(client, permit, resource, bodies, spelling)
 
     monkeypatch.setattr(targets, "save_rows", gone)
     ready.drive(10)

@@ -1,11 +1,16 @@
-"""Arrays that are not full leave at the pace of the quota; full ones and first ones at once."""
+"""Arrays that are not full wait for company, as the quota gets scarce; full ones leave at once."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from syncline.engine.rounds import NextRun
-from syncline.halo.capabilities import ArraySize
+from syncline.halo.array_size import ArraySize
+from syncline.quota.keys import Limit
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
 from tests.world import NAME, Worlds, small
@@ -13,12 +18,10 @@ from tests.world import NAME, Worlds, small
 SLOW = (10, 600)
 """Calls in seconds: one a minute."""
 
-MINUTE = timedelta(minutes=1)
-
 TEN, FIVE, ONE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6), ArraySize(1, 2)
 
 
-def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
+def test_a_part_filled_array_waits_for_company_and_a_full_one_does_not(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     small(sandbox, orders=8)
@@ -26,8 +29,10 @@ def test_a_part_filled_array_waits_after_another_one_and_a_full_one_does_not(
     line = world.worker.open_line(NAME)
     assert pace.hold_back(line, "order", TEN) == NextRun.when_due()
     world.pull()
+    assert [pace.hold_back(line, "order", TEN) for _ in range(2)] == [None, None]
+    world.request_pull("transaction")
     assert pace.hold_back(line, "order", TEN) is None
-    assert pace.hold_back(line, "order", TEN) == NextRun.later(MINUTE)
+    assert pace.hold_back(line, "order", TEN) == NextRun.later(pace.LOOKS_AGAIN)
     assert pace.hold_back(line, "order", FIVE) is None
     assert pace.hold_back(line, "order", ONE) is None
 
@@ -40,4 +45,31 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     line = world.worker.open_line(NAME)
     world.pull()
     assert pace.hold_back(line, "order", ArraySize(proved=2)) is None
-    assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(MINUTE)
+    assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(pace.LOOKS_AGAIN)
+
+
+@given(
+    calls=st.integers(1, 1000),
+    seconds=st.integers(1, 3600),
+    used=st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
+)
+def test_the_scarcer_the_quota_the_longer_an_array_waits_and_never_too_long(
+    calls: int, seconds: int, used: list[float]
+) -> None:
+    limit = Limit(calls, timedelta(seconds=seconds))
+    earlier, later = (pace.pause_of(limit, share) for share in used)
+    a_call = limit.window / limit.calls
+    assert a_call <= earlier <= later <= max(a_call, limit.window / pace.LONGEST)
+    assert pace.pause_of(limit, 0) == a_call
+
+
+@pytest.mark.parametrize("seconds", [130, 260, 400])
+def test_a_machine_that_takes_three_times_as_long_sends_few_more_arrays(seconds: int) -> None:
+    limit, kinds = Limit(300, timedelta(seconds=300)), 7
+    calls, due = 30, [0.0] * kinds
+    for now in range(seconds):
+        for kind in range(kinds):
+            if now >= due[kind]:
+                calls += 1
+                due[kind] = now + pace.pause_of(limit, calls / 300).total_seconds()
+    assert calls <= 150

@@ -20,7 +20,7 @@ from syncline.halo.client import HaloClient
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import CLIENT, CURRENCY, INVOICE, ORDER, PAYMENT, RECURRING
 from syncline.halo.entities.rows import delete_row, list_rows, read_row, save_rows
-from syncline.halo.invoice_lines import from_halo, to_halo
+from syncline.halo.lines import from_halo, to_halo
 from syncline.halo.matching import match
 from syncline.halo.models import CurrencyRow, InvoiceRow, PaymentRow, RecurringRow
 from syncline.halo.sql.finding import LookupResult, RowLookup, Target
@@ -56,33 +56,33 @@ def _lines(names: tuple[str, ...]) -> st.SearchStrategy[list[dict[str, Any]]]:
 @given(_lines(_OURS))
 def test_lines_come_back_from_halo_as_they_were_sent(lines: list[dict[str, Any]]) -> None:
     element = {"client_id": 1, "lines": lines}
-    posted = to_halo(element)
-    assert from_halo(posted) == element
+    posted = to_halo(element, "invoice")
+    assert from_halo(posted, "invoice") == element
     assert all(not {"name", "quantity", "tax"} & line.keys() for line in posted["lines"])
 
 
 @given(_lines(_HALOS))
 def test_a_row_that_is_translated_already_stays_the_same(lines: list[dict[str, Any]]) -> None:
-    once = from_halo({"id": 1, "lines": lines})
-    assert from_halo(once) == once
+    once = from_halo({"id": 1, "lines": lines}, "invoice")
+    assert from_halo(once, "invoice") == once
     assert InvoiceRow.of(once).raw == InvoiceRow.of({"id": 1, "lines": lines}).raw
 
 
 def test_what_halo_charged_wins_over_its_own_fields_of_our_names() -> None:
     line = {"unit_price": 3, "baseprice": 9, "net_amount": 6, "net_total": 0, "nominal_code": "4"}
-    (ours,) = from_halo({"lines": [line]})["lines"]
+    (ours,) = from_halo({"lines": [line]}, "invoice")["lines"]
     assert ours == {"baseprice": 3, "net_total": 6, "nominal_code": "4"}
 
 
 @pytest.mark.parametrize("invoice", [{"id": 1}, {"id": 1, "lines": None}, {"id": 1, "lines": "x"}])
 def test_an_invoice_without_lines_is_left_as_it_is(invoice: dict[str, Any]) -> None:
-    assert to_halo(invoice) == from_halo(invoice) == invoice
+    assert to_halo(invoice, "invoice") == from_halo(invoice, "invoice") == invoice
     assert InvoiceRow.of(invoice).lines == []
 
 
 def test_translation_changes_nothing_that_was_handed_in() -> None:
     element = {"lines": [{"name": "Tea"}]}
-    to_halo(element)["lines"].append("changed")
+    to_halo(element, "invoice")["lines"].append("changed")
     assert element == {"lines": [{"name": "Tea"}]}
 
 

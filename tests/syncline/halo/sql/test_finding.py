@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncline import jsontext
 from syncline.errors import Rejected, Unmappable, Unreadable
 from syncline.halo.capabilities import FindWay
 from syncline.halo.client import HaloClient
@@ -244,7 +245,15 @@ def test_a_report_runs_over_http_and_null_is_empty_text(
     report = {"report": {"rows": [{"id": "1", "n": None, "x": 2}], "load_error": ""}}
     server.on("POST /api/Report", lambda _: (201, report))
     assert run_sql(client, permit, "SELECT 1") == [{"id": "1", "n": "", "x": "2"}]
-    assert server.to("/api/Report")[0].body == b'[{"sql":"SELECT 1","_loadreportonly":true}]'
+    [posted] = jsontext.loads(server.to("/api/Report")[0].body)
+    assert posted == {
+        "id": 0,
+        "name": "",
+        "apiquery_id": 0,
+        "sql": "SELECT 1",
+        "_testonly": False,
+        "_loadreportonly": True,
+    }
 
 
 def test_a_look_up_asks_over_http(server: HaloServer, client: HaloClient, permit: Permit) -> None:

@@ -1,0 +1,24 @@
+"""The address of a Halo tenant, out of the many that people know of it."""
+
+from __future__ import annotations
+
+_DOORS = frozenset({"api", "auth"})
+"""Where a tenant's address ends: what stands behind it there is one of its parts."""
+
+
+def tenant_address(text: str) -> str:
+    """The address of a tenant: what was typed, up to `/api` or `/auth`, without a slash at its end.
+
+    An address without a scheme is taken to be encrypted, if its host has a dot.
+    """
+    typed = text.strip()
+    if "://" not in typed and "." in typed.partition("/")[0]:
+        typed = f"https://{typed}"
+    scheme, apart, rest = typed.partition("://")
+    host, *path = rest.split("/")
+    kept: list[str] = []
+    for segment in path:
+        if segment.partition("?")[0].lower() in _DOORS:
+            break
+        kept.append(segment)
+    return f"{scheme}{apart}{'/'.join([host, *kept])}".rstrip("/")

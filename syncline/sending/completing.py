@@ -1,0 +1,98 @@
+"""Completed: what an answer leaves out of a row is read once by its id, and not sent once more.
+
+The first rows of a kind are read so too, whatever their answer shows: an answer may repeat what was
+sent, and not what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from syncline.calls.calls import ApiCalls, NoQuota
+from syncline.calls.context import Line
+from syncline.errors import SynclineError, Unmappable
+from syncline.halo.capabilities import Capabilities
+from syncline.halo.models import HaloRow
+from syncline.sending.decide import Write
+from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a tenant shows of rows that were written, by the number of the delivery.
+
+    Attributes:
+        rows: as they came back, or were read.
+        proved: those of which more need not be looked at: they were read whole, or cannot be.
+        unfit: rows that were made and cannot be used, and why.
+    """
+
+    rows: Mapping[int, HaloRow] = field(default_factory=dict)
+    proved: frozenset[int] = frozenset()
+    unfit: Mapping[int, Unmappable] = field(default_factory=dict)
+
+
+def complete(
+    line: Line,
+    target: Target,
+    api: ApiCalls,
+    known: Capabilities,
+    writes: Iterable[Write],
+    came: Mapping[int, HaloRow],
+    *,
+    reads_back: bool,
+) -> Shown:
+    """What is known of rows after their answer.
+
+    Args:
+        line: the connection.
+        target: what was written.
+        api: the way out.
+        known: what is known of the tenant.
+        writes: what was sent.
+        came: the rows that came back.
+        reads_back: read all of them, whatever the answer shows.
+    """
+    wanted = {
+        write.lease.id: came[write.lease.id]
+        for write in writes
+        if write.lease.id in came
+        and (reads_back or not target.shows_enough(came[write.lease.id].raw, known))
+    }
+    if not wanted:
+        return Shown(came)
+    read = target.completes(line, api, target.resource, wanted)
+    rows = {key: row for key, row in read.items() if isinstance(row, HaloRow)}
+    return Shown(
+        rows={**came, **rows},
+        proved=frozenset(
+            key for key, row in read.items() if isinstance(row, (HaloRow, *NOT_SHOWN))
+        ),
+        unfit={key: row for key, row in read.items() if isinstance(row, Unmappable)},
+    )
+
+
+def read_lines(
+    line: Line, target: Target, api: ApiCalls, writes: Sequence[Write]
+) -> dict[int, Row]:
+    """The rows that are to be updated and of whose lines nothing is known, read by id.
+
+    Raises:
+        SynclineError: one could not be read for a passing reason.
+    """
+    blind = {
+        write.lease.id: HaloRow.of({"id": write.lease.target_id})
+        for write in writes
+        if write.lease.target_id is not None
+        and "lines" in write.body
+        and "lines" not in (write.lease.target_meta or {})
+    }
+    read = by_id(line, api, target.resource, blind)
+    if len(read) < len(blind):
+        raise NoQuota(f"The quota is used up before all {target.name}s were read.")
+    for one in read.values():
+        if isinstance(one, SynclineError) and not isinstance(one, NOT_SHOWN):
+            raise one
+    return read

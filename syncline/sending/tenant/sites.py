@@ -1,0 +1,106 @@
+"""The main site of a client, without which it can have neither users nor orders.
+
+Whether a tenant makes one with the client, and shows it in the answer, is not documented. So it is
+found in the list of sites, and made where there is none; a client that gets none asks a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from syncline.calls.calls import ApiCalls
+from syncline.calls.context import Line
+from syncline.errors import SynclineError, Unmappable
+from syncline.halo.entities.resources import SITE, AnyResource
+from syncline.halo.entities.rows import next_page, save_row
+from syncline.halo.models import HaloRow, SiteRow
+from syncline.halo.paging import PageWalk
+from syncline.ledger import effects
+from syncline.sending.tenant.by_id import NOT_SHOWN, Row
+
+NAME = "Main"
+"""What a site is called that we make: as Halo calls that which it makes itself."""
+
+MOST_PAGES = 3
+"""Pages of sites that are looked at for one client."""
+
+_FLOW = "customers"
+
+
+def with_sites(
+    line: Line, api: ApiCalls, _resource: AnyResource, clients: Mapping[int, HaloRow]
+) -> dict[int, Row]:
+    """Clients with their main sites, by the number of the delivery.
+
+    One that could not be asked for is left out, and stays in doubt.
+    """
+    found: dict[int, Row] = {}
+    for key, client in clients.items():
+        try:
+            site = site_of(line, api, client.id)
+        except Unmappable as error:
+            found[key] = error
+        except SynclineError:
+            continue
+        else:
+            found[key] = client.of({**client.raw, "main_site_id": site})
+    return found
+
+
+def site_of(line: Line, api: ApiCalls, client_id: int) -> int:
+    """The main site of a client: the oldest that it has, else one that is made.
+
+    Raises:
+        Unmappable: it has none, and gets none.
+        SynclineError: Halo could not be asked.
+    """
+    try:
+        sites = _sites(line, api, client_id)
+        standing = [one for one in sites if not one.inactive] or sites
+        return min(one.id for one in standing) if standing else _make(line, api, client_id)
+    except NOT_SHOWN as error:
+        raise Unmappable(
+            f"Halo's client {client_id} has no site, and gets none: {error.what}",
+            field="main_site_id",
+            remedy="Give the client a site in Halo, then retry.",
+        ) from None
+
+
+def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
+    """The client's own: a tenant that does not know the filter shows those of everybody.
+
+    The newest come first, so one that came with its client stands on the first pages.
+    """
+    walk = PageWalk({**SITE.newest_first, "client_id": str(client_id)}, key=SITE.list_key)
+    found: list[SiteRow] = []
+    for _ in range(MOST_PAGES):
+        if walk.finished or found:
+            break
+        rows = api.read(f"GET {SITE.path}", lambda permit: next_page(line.halo, permit, SITE, walk))
+        found += [one for one in rows if one.client_id == client_id]
+    return found
+
+
+def _make(line: Line, api: ApiCalls, client_id: int) -> int:
+    body = {"name": NAME, "client_id": client_id, "_dont_fire_automations": True}
+    [outcome] = api.read_many(
+        [f"POST {SITE.path}"], [lambda permit: save_row(line.halo, permit, SITE, body)]
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    site: SiteRow = outcome.result  # type: ignore[assignment]  # what was saved
+    line.worker.ledger.run(
+        partial(
+            effects.note,
+            connection_id=line.link.id,
+            flow=_FLOW,
+            effect="create",
+            target="site",
+            target_id=str(site.id),
+            reference=f"client {client_id}",
+            call_id=outcome.call_id,
+            cause="its client came without a site",
+        )
+    )
+    return site.id

@@ -1,0 +1,113 @@
+"""Texts end where Halo's columns end; whole they stand in the note."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncline import jsontext
+from syncline.errors import Unmappable
+from syncline.flows.fitting import cut, fitted, units
+from syncline.halo.entities.columns import COLUMNS, IDENTITIES
+
+TABLES = Path(__file__).parents[4] / "shared/apis/halo/tables.json"
+
+LONG = "Anna " * 120 + "!"
+
+
+def test_a_name_of_601_characters_is_cut_and_kept_whole_in_the_note() -> None:
+    body = {"name": LONG, "firstname": LONG, "emailaddress": "a@example.com"}
+    kept, besides = fitted("user", body, {"site_id": 4})
+    assert (len(kept["name"]), len(kept["firstname"])) == (255, 200)
+    assert kept["name"].endswith("…")
+    assert besides["site_id"] == 4
+    assert besides["notes"].split("\n\n") == [f"name: {LONG}", f"firstname: {LONG}"]
+
+
+def test_the_whole_text_stands_behind_the_note_that_the_mapping_writes() -> None:
+    kept, besides = fitted("order", {"title": "x" * 501, "note": "Status: paid"}, {})
+    assert kept["note"] == f"Status: paid\n\ntitle: {'x' * 501}"
+    assert besides == {}
+    _, besides = fitted("order", {"title": "x" * 501}, {"note": "once"})
+    assert besides["note"] == f"once\n\ntitle: {'x' * 501}"
+
+
+def test_a_line_and_a_link_are_cut_too() -> None:
+    lines = [{"name": "Tea", "quantity": 1}, {"name": "y" * 4001, "quantity": 2}]
+    kept, besides = fitted(
+        "invoice",
+        {"lines": lines, "internal_note": ""},
+        {"new_external_link": {"third_party_id": "HL-1", "third_party_desc": "z" * 4001}},
+    )
+    assert [len(line["name"]) for line in kept["lines"]] == [3, 4000]
+    assert kept["internal_note"] == f"line 2 name: {'y' * 4001}"
+    assert len(besides["new_external_link"]["third_party_desc"]) == 4000
+    assert len(lines[1]["name"]) == 4001  # type: ignore[arg-type]  # what was handed in stays
+
+
+@pytest.mark.parametrize(
+    ("resource", "field", "length"),
+    [("payment", "intent_id", 101), ("order", "po_number", 4001), ("user", "emailaddress", 4001)],
+)
+def test_what_identifies_a_row_is_never_cut(resource: str, field: str, length: int) -> None:
+    with pytest.raises(Unmappable) as refused:
+        fitted(resource, {field: "x" * length}, {})
+    assert refused.value.field == field
+
+
+@given(st.text(max_size=40), st.integers(2, 30))
+def test_a_cut_text_fits_as_the_database_counts(text: str, most: int) -> None:
+    short = cut(text, most)
+    assert len(short.encode("utf-16-le", "surrogatepass")) // 2 == units(short) <= most
+    assert short == text or (short.endswith("…") and text.startswith(short[:-1]))
+
+
+@given(st.dictionaries(st.sampled_from(["name", "firstname", "phonenumber"]), st.text()))
+def test_what_fits_stays_as_it_is(body: dict[str, Any]) -> None:
+    assert fitted("user", body, {"site_id": 1}) == (body, {"site_id": 1})
+
+
+@pytest.mark.skipif(not TABLES.exists(), reason="Halo's database catalogue is not at hand")
+def test_no_column_is_shorter_than_we_take_it_to_be() -> None:
+    tables = jsontext.loads(TABLES.read_bytes())["tables"]
+    columns = {
+        name.lower(): (int(of.partition("(")[2].partition(")")[0]), table)
+        for table, found in tables.items()
+        for name, of in found["columns"].items()
+        if of.startswith("NVARCHAR(") and "MAX" not in of
+    }
+    for resource, field, column in _COLUMNS:
+        assert COLUMNS[resource].own[field] == columns[column.lower()][0], (resource, field)
+    assert {field for _, field, _ in _COLUMNS} >= IDENTITIES - {"third_party_id"}
+
+
+_COLUMNS = [
+    ("order", "po_number", "OHponumber"),
+    ("order", "summary", "OHsummary"),
+    ("order", "title", "OHtitle"),
+    ("order", "accountsref", "OHAccountsRef"),
+    ("order", "ship_status", "OHShipStatus"),
+    ("order", "deladdress1", "ohdeladdress1"),
+    ("invoice", "thirdpartyinvoicenumber", "IH3rdPartyInvoiceNumber"),
+    ("invoice", "reference", "IHReference"),
+    ("invoice", "payment_ref", "IHPayment_Ref"),
+    ("invoice", "contactname", "IHContactName"),
+    ("invoice", "creation_source", "IHCreationSource"),
+    ("payment", "intent_id", "IPIntentID"),
+    ("payment", "thirdpartyid", "ipthirdpartyid"),
+    ("payment", "reference", "IPReference"),
+    ("client", "name", "aareadesc"),
+    ("client", "ref", "Aarearef"),
+    ("client", "website", "AWebsite"),
+    ("client", "colour", "acolour"),
+    ("user", "name", "uusername"),
+    ("user", "firstname", "uFirstName"),
+    ("user", "surname", "uLastName"),
+    ("user", "emailaddress", "uemail"),
+    ("user", "phonenumber", "uextn"),
+    ("user", "mobilenumber", "umobile"),
+]

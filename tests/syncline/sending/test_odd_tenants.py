@@ -1,0 +1,149 @@
+"""Tenants that differ from what their documents let one hope: all is in line all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncline.calls import capabilities
+from syncline.errors import Rejected
+from syncline.ingest.record import record
+from syncline.sandbox.process import SandboxProcess
+from syncline.sending.outcomes import ALONE_AGAIN
+from syncline.sending.tenant import sites
+from tests.from_halo import last_call
+from tests.tenants import brought_over, operations, parked
+from tests.variants import in_turn
+from tests.world import NAME, World, Worlds, small
+
+DIALS: dict[str, dict[str, Any]] = {
+    "published": {"halo_shape": "published"},
+    "printed": {"halo_shape": "printed"},
+    "spelled otherwise": {"line_spelling": "quote"},
+    "no sites": {"clients_without_site": True},
+    "no reports": {"reports_refused": True},
+    "wrapped lists": {"wrapped_lists": True},
+    "short columns": {"column_lengths": True},
+}
+
+
+@pytest.mark.parametrize(("dial", "profile"), in_turn(DIALS))
+def test_all_is_in_line_at_a_tenant_of_another_kind(
+    worlds: Worlds, sandbox: SandboxProcess, dial: str, profile: str
+) -> None:
+    world = brought_over(worlds, sandbox, profile=profile, **DIALS[dial])
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    known = capabilities.known(world.worker.open_line(NAME))
+    assert known.line_spelling == ("quote" if dial == "spelled otherwise" else "order")
+    assert {"row", "quantity", "tax"} <= known.round_trip("order").traits
+    made = operations(sandbox)
+    assert made["POST /Report"] <= (1 if dial == "no reports" else made["POST /Report"])
+    assert made["POST /Site"] == (made["GET /Site"] if dial == "no sites" else 0)
+
+
+@pytest.mark.parametrize("dial", ["published", "printed"])
+def test_what_an_answer_leaves_out_costs_little_once_the_first_rows_were_read_back(
+    worlds: Worlds, sandbox: SandboxProcess, dial: str
+) -> None:
+    world = brought_over(worlds, sandbox, orders=40, **DIALS[dial])
+    assert operations(sandbox)["GET /SalesOrder/{id}"] <= 6
+    before = last_call(sandbox)
+    sandbox.change_orders(1, fields="amount")
+    world.pull()
+    world.drive()
+    assert sandbox.audit()["clean"]
+    assert operations(sandbox, before)["GET /SalesOrder/{id}"] <= 1
+
+
+def test_one_array_in_ten_that_loses_an_element_or_is_refused_parks_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    few = {"transactions": 0, "subscriptions": 0, "details": False}
+    small(sandbox, orders=300, skipped_elements=0.1, **few)
+    world = worlds(style="summary")
+    world.pull()
+    world.drive()
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    assert operations(sandbox)["POST /SalesOrder"] < 60
+    known = capabilities.known(world.worker.open_line(NAME))
+    assert known.array_size("order").proved >= 25
+
+
+def test_a_row_that_is_refused_alone_without_a_field_is_tried_again_before_a_person_is_asked(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=2, customers=1, transactions=0, subscriptions=0)
+    bad, _ = sorted(sandbox.get("/state/orders")["ids"])
+    sandbox.post("/halo/refuse", {"po_numbers": [f"HL-{bad}"], "text": "Something went wrong."})
+    world = worlds()
+    world.pull()
+    world.drive()
+    [order] = parked(world)
+    assert order.reason == "Something went wrong."
+    alone = [
+        call
+        for call in sandbox.calls("halo")
+        if call["operation"] == "POST /SalesOrder" and call["status"] == 400
+    ]
+    assert [call["elements"] for call in alone][-4:] == [1] * (1 + len(ALONE_AGAIN))
+    assert len(alone) <= 2 + len(ALONE_AGAIN)
+
+
+def test_a_client_that_gets_no_site_is_parked_at_once_and_never_written_again(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> int:
+        raise Rejected("Halo refused a site.", text="No site for you.")
+
+    monkeypatch.setattr(sites, "_make", refused)
+    few = {"orders": 3, "customers": 1, "transactions": 0, "subscriptions": 0}
+    small(sandbox, clients_without_site=True, **few)
+    world = worlds()
+    world.pull()
+    world.hurry()
+    while ("customers", "parked") not in world.counts():
+        world.follow_all()
+    [client] = [one for one in parked(world) if one.target == "client"]
+    assert (client.field, "has no site" in client.reason) == ("main_site_id", True)
+    assert operations(sandbox)["POST /Client"] == 1
+
+
+def test_the_client_of_a_contact_that_was_merged_into_another_is_used(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    world = worlds()
+    paid_by(world, "t1", contactId="older", contactEmail="a@example.com")
+    merged = {"contactId": "newer", "contactEmail": "b@example.com"}
+    paid_by(world, "t2", mergedFromContactId="older", **merged)
+    paid_by(world, "t3", mergedFromContactId="newer", contactId="last", contactName="C")
+    clients = world.rows("select distinct target_id from delivery where target = 'client'")
+    users = world.rows("select distinct target_id from delivery where target = 'user'")
+    assert (len(clients), len(users)) == (1, 2)
+    assert operations(sandbox)["POST /Client"] == 1
+    owners = world.rows(
+        "select distinct target_meta ->> 'client_id' from delivery where target = 'invoice'"
+    )
+    assert [str(owner) for (owner,) in owners] == [clients[0].target_id]
+
+
+def paid_by(world: World, transaction: str, **contact: str) -> None:
+    """A payment without an order comes in, and all that follows from it is done."""
+    line = world.worker.open_line(NAME)
+    moment = "2026-11-20T10:00:00.000Z"
+    row = {
+        "_id": transaction, "altId": line.link.location_id, "altType": "location",
+        "currency": "USD", "amount": 12.5, "status": "succeeded", "liveMode": False,
+        "entityType": "invoice", "entityId": f"of-{transaction}", "entitySourceType": "invoice",
+        "createdAt": moment, "updatedAt": moment, "fulfilledAt": moment, **contact,
+    }  # fmt: skip
+    world.worker.ledger.run(
+        lambda c: record(
+            c, line.link, line.document, "transaction", "list", {transaction: row}, "a test"
+        )
+    )
+    world.drive()
+    assert parked(world) == []

@@ -1,0 +1,107 @@
+"""The first rows of a kind are read back whole, and what does not come back holds up its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncline.calls import capabilities
+from syncline.deliveries import unleased
+from syncline.halo import lines
+from syncline.halo.capabilities import Mismatch
+from syncline.halo.entities.rows import read_row
+from syncline.halo.models import HaloRow
+from syncline.sandbox.process import SandboxProcess
+from syncline.sending.tenant import by_id
+from tests.tenants import brought_over, operations, parked
+from tests.world import NAME, World, Worlds, small
+
+UNKNOWN = {"quantity": "quantity_unheard", "tax": "tax_unheard"}
+
+
+def nobody_takes_quantities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No spelling that we know is the tenant's."""
+    unheard = dict.fromkeys(lines.SPELLINGS, UNKNOWN)
+    monkeypatch.setattr(lines, "_ORDERS", unheard)
+
+
+def states(world: World, target: str) -> set[str]:
+    found = world.rows("select state from delivery where target = :target", target=target)
+    return {row.state for row in found}
+
+
+def held_up(worlds: Worlds, sandbox: SandboxProcess, patched: pytest.MonkeyPatch) -> World:
+    """A world whose orders wait, since the first did not come back as it was sent."""
+    small(sandbox, orders=12, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    with patched.context() as within:
+        nobody_takes_quantities(within)
+        world.pull()
+        while not parked(world):
+            world.follow_all()
+        for _ in range(3):
+            world.follow_all()
+    return world
+
+
+def test_an_order_that_comes_back_in_no_spelling_is_parked_with_both_values_and_holds_up_its_kind(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = held_up(worlds, sandbox, monkeypatch)
+    [order] = parked(world)
+    assert order.reason.startswith(f"{order.field}: wanted ")
+    assert states(world, "order") == {"parked", "due"}
+    assert len(sandbox.halo_orders()) == 1
+    assert operations(sandbox)["POST /SalesOrder"] == len(lines.SPELLINGS)
+    known = capabilities.known(world.worker.open_line(NAME))
+    failed = known.round_trip("order").failed
+    assert isinstance(failed, Mismatch)
+    assert f"wanted {failed.wanted}, Halo holds {failed.got}" in order.reason
+
+
+def test_once_a_person_has_put_it_right_the_kind_goes_on(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = held_up(worlds, sandbox, monkeypatch)
+    with world.worker.ledger.begin() as connection:
+        unleased.retry(connection, None)
+    world.drive()
+    assert states(world, "order") == {"delivered"}
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("target", ["order", "invoice", "payment"])
+def test_the_first_of_a_kind_is_alone_until_it_was_read_back(
+    worlds: Worlds, sandbox: SandboxProcess, target: str
+) -> None:
+    world = brought_over(worlds, sandbox, currencies=("USD",))
+    path = {"order": "/SalesOrder", "invoice": "/Invoice", "payment": "/InvoicePayment"}[target]
+    wrote, read = f"POST {path}", f"GET {path}/{{id}}"
+    made = [call for call in sandbox.calls("halo") if call["operation"] in {wrote, read}]
+    assert [made[0]["elements"], made[1]["operation"]] == [1, read]
+    traits = capabilities.known(world.worker.open_line(NAME)).round_trip(target).traits
+    assert {"row"} <= traits
+    assert sum(call["operation"] == read for call in made) <= 4
+
+
+def test_a_row_that_shows_no_lines_even_by_its_id_is_parked_after_few_looks_and_one_write(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_lines(*given: Any) -> HaloRow:
+        row: HaloRow = read_row(*given)
+        return row.of({**row.raw, "lines": None}) if "lines" in row.raw else row
+
+    monkeypatch.setattr(by_id, "read_row", without_lines)
+    monkeypatch.setattr("syncline.sending.targets.read_row", without_lines)
+    small(sandbox, orders=2, customers=1, transactions=0, subscriptions=0, halo_shape="printed")
+    world = worlds()
+    world.pull()
+    while not parked(world):
+        world.follow_all()
+    [order] = parked(world)
+    assert "does not show lines of order" in order.reason
+    made = operations(sandbox)
+    assert made["POST /SalesOrder"] == 1
+    assert made["GET /SalesOrder/{id}"] <= 6
+    assert world.failures == []
