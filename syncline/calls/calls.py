@@ -15,10 +15,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import PARALLEL, Line, WorkerContext
+from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
-from syncline.ledger import calls, sessions
+from syncline.ledger import calls, left_out, sessions
+from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
 from syncline.transport import Permit
@@ -31,6 +32,9 @@ T = TypeVar("T")
 PATIENCE = timedelta(seconds=3)
 """Longest a task sleeps for quota; further away than that, work goes back to the ledger."""
 
+_LONG_READINGS = frozenset({Lane.BACKFILL, Lane.PULLS})
+"""Whoever asks for one of these waits as workers do: it would eat up what is kept for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -42,11 +46,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one call of a batch ended: a result, or the error that says what to do next."""
+    """How one call of a batch ended: a result, or the error that says what to do next.
+
+    What was left out of its result, since it was nonsense, is counted when its end is written.
+    """
 
     call_id: UUID
     result: object
     error: SynclineError | None
+    left_out: Sequence[LeftOut] = ()
 
 
 class NoQuota(Again):
@@ -63,14 +71,15 @@ class ApiCalls:
         self._connection_id, self._connection = connection
         self._key = key
         self._lane = lane
+        self._patience = OF_A_TASK if lane in _LONG_READINGS else worker.patience
 
     def tokens(self, wanted: int) -> list[UUID]:
-        """Between one and `wanted` tokens, after a short sleep at most.
+        """Between one and `wanted` tokens, after a short sleep at most; a person waits longer.
 
         Raises:
-            NoQuota: none comes back within the patience of a task.
+            NoQuota: none comes back within the patience of whoever calls.
         """
-        waited = timedelta(0)
+        waited, by_hand = timedelta(0), self._patience.by_hand
         while True:
             grant = self._worker.quota.take(
                 self._key,
@@ -78,13 +87,14 @@ class ApiCalls:
                 lane=self._lane,
                 connection=self._connection,
                 deadline=self._worker.settings.deadline,
+                by_hand=by_hand,
             )
             if grant.tokens:
                 return [UUID(token) for token in grant.tokens]
-            if grant.wait + waited > PATIENCE:
+            if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
                 raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
             pause = max(grant.wait, timedelta(milliseconds=2))
-            self._worker.sleep(pause.total_seconds())
+            self._patience.rest(self._key, pause.total_seconds(), self._worker.sleep)
             waited += pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
@@ -202,22 +212,25 @@ class ApiCalls:
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         """Write how a batch's calls ended, in the caller's transaction."""
         calls.end(connection, [_end(outcome) for outcome in outcomes])
+        noted = [one for outcome in outcomes for one in outcome.left_out]
+        left_out.count(connection, self._connection_id, noted)
 
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
         started = self._worker.monotonic()
-        try:
-            result = make(permit)
-        except SynclineError as failure:
-            error = failure
+        with noting() as noted:
+            try:
+                result = make(permit)
+            except SynclineError as failure:
+                error = failure
         self._give_back(permit.token, error)
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
             hint = highlevel_hint(headers, now=self._worker.now(), took=took)
             self._worker.quota.learn(self._key, hint)
-        return Outcome(UUID(permit.call_id), result, error)
+        return Outcome(UUID(permit.call_id), result, error, noted)
 
     def _give_back(self, token: str, error: SynclineError | None) -> None:
         if isinstance(error, RateLimited):

@@ -21,6 +21,7 @@ from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections, effects
 from syncline.settings import Settings
+from syncline.terminal.caveats import remark_on_emptiness, remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 
@@ -90,6 +91,8 @@ def list_parked(
 
     with command_context(context).open() as worker:
         found = worker.ledger.run(work)
+        if not found.parked:
+            remark_on_emptiness(worker, connection)
     show(as_json, found, lambda: _render(found))
 
 
@@ -166,6 +169,8 @@ def retry_parked(
 
     with command_context(context).open() as worker:
         many = worker.ledger.run(work)
+        if many and not dry_run:
+            remark_on_idleness(worker)
     say(_sentence(many, "would be" if dry_run else "will be"))
 
 

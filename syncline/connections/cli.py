@@ -6,18 +6,19 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
-from syncline.connections.options import AddOptions, Name, document_of
+from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.options import Mode, taking
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
@@ -45,7 +46,7 @@ def add(context: typer.Context, given: AddOptions) -> None:
     here = command_context(context)
     new = given.connection(here.settings())
     secrets = given.secrets()
-    with here.open() as worker:
+    with here.open() if given.dry_run else here.open_or_make() as worker:
         run.add(worker, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
     if given.dry_run:
         say(f"{new.name} could be added; nothing was changed.")
@@ -93,7 +94,7 @@ def check(
     """
     with command_context(context).open() as worker:
         line = worker.open_line(name)
-        with Console(stderr=True).status("") as shown:
+        with error_console().status("") as shown:
             inspected = inspect(
                 line,
                 probe=(lambda api: probe(line, api)) if with_probe else None,
@@ -117,6 +118,8 @@ def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> Non
     """
     with command_context(context).open() as worker:
         before = run.start(worker, name, dry_run=dry_run)
+        if not dry_run:
+            remark_on_idleness(worker)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:
@@ -151,29 +154,6 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
         before = run.stop(worker, name, dry_run=dry_run)
     still = "would stand still; nothing was changed" if dry_run else "stands still"
     say(f"{name} {still if before.reads else 'was stopped already'}.")
-
-
-@app.command("set-mapping")
-def set_mapping(
-    context: typer.Context,
-    *,
-    name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
-    ] = False,
-) -> None:
-    """Let a connection follow another mapping document; it is checked first.
-
-    Old records follow it too; what comes out as before costs no call.
-
-    Example: syncline connection set-mapping acme acme.toml
-    """
-    document = document_of(file)
-
-    with command_context(context).open() as worker:
-        run.set_mapping(worker, name, document, dry_run=dry_run)
-    say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
 
 
 def _render_links(links: list[Link]) -> RenderableType:

@@ -45,13 +45,14 @@ def claim(
     state: State = State.DUE,
     *,
     urgent: bool = False,
+    one: int | None = None,
 ) -> list[Lease]:
-    """Take rows that are due (to send) or doubtful and settled (to look up); urgent ones alone.
+    """Take rows that are due (to send) or doubtful and settled (to look up): all, urgent, or one.
 
     `state` DUE becomes LEASED and counts an attempt; DOUBTFUL becomes CHECKING and does not.
     """
     claimed = State.LEASED if state is State.DUE else State.CHECKING
-    only = "and urgent and state = 'due'" if urgent else ""
+    only = "and urgent and state = 'due'" if urgent else "" if one is None else "and id = :one"
     result = connection.execute(
         text(
             f"""
@@ -78,6 +79,7 @@ def claim(
             "claimed": claimed,
             "owner": owner,
             "most": most,
+            **({} if one is None else {"one": one}),
         },
     )
     leases = [Lease(*row) for row in result]

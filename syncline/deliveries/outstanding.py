@@ -10,7 +10,13 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.states import State
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
+
+OPEN = (State.DUE, State.WAITING, State.LEASED)
+"""States of what would be sent now, or as soon as what it needs is there."""
+
+NOT_PARKED = tuple(state for state in State if state != State.PARKED)
 
 _NOBODY = UUID(int=0)
 _COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")
@@ -114,36 +120,57 @@ def more_to_come(connection: Connection, connection_id: int, target: str) -> boo
     return bool(found.scalar_one())
 
 
-def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
-    """How the deliveries of a connection stand, by target; those that are done are left out."""
+def counts(
+    connection: Connection, connection_id: int, among: Sequence[State] = OPEN
+) -> dict[str, Counted]:
+    """How the deliveries of a connection stand, by target.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose.
+        among: the states that count as open.
+    """
     found = connection.execute(
         text(
             """
-            select target, count(*) filter (where state in ('due', 'waiting', 'leased')) as open,
+            select target, count(*) filter (where state = any(:among)) as open,
                    count(*) filter (where state in ('sending', 'doubtful', 'checking')) as doubtful,
                    count(*) filter (where state = 'parked') as parked
-            from delivery where connection_id = :id and state <> 'delivered' group by target
+            from delivery
+            where connection_id = :id and (state <> 'delivered' or 'delivered' = any(:among))
+            group by target
             """
         ),
-        {"id": connection_id},
+        {"id": connection_id, "among": list(among)},
     )
     return {row.target: Counted(row.open, row.doubtful, row.parked) for row in found}
 
 
 def listed(
-    connection: Connection, connection_id: int, target: str, after: int, most: int
+    connection: Connection,
+    connection_id: int,
+    target: str,
+    after: int,
+    most: int,
+    among: Sequence[State] = OPEN,
 ) -> list[Lease]:
-    """Deliveries that are due or wait, behind the one with the number `after`; in nobody's name."""
+    """Deliveries in these states, behind the one with the number `after`; in nobody's name."""
     found = connection.execute(
         text(
             f"""
             select {_COLUMNS} from delivery d
             where d.connection_id = :id and d.target = :target
-              and d.state in ('due', 'waiting', 'leased') and d.id > :after
+              and d.state = any(:among) and d.id > :after
             order by d.id limit :most
             """  # noqa: S608 - built from a constant of this module
         ),
-        {"id": connection_id, "target": target, "after": after, "most": most},
+        {
+            "id": connection_id,
+            "target": target,
+            "after": after,
+            "most": most,
+            "among": list(among),
+        },
     )
     return [Lease(**dict(zip(_NAMES, row, strict=True)), owner=_NOBODY) for row in found]
 

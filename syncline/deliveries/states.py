@@ -10,6 +10,8 @@
      └◄──absent after the settle time────────────────────────────────────┘
 
     What a reading would bring may come by itself: due, waiting or parked ──complete──► delivered.
+    What was shown cannot be read: due, waiting or delivered ──park──► parked; now it can be:
+    parked ──unpark──► delivered.
     Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
     must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
     What asked for it is gone: due, waiting or delivered ──cancel──► parked.
@@ -69,8 +71,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """The only moves there are; the databases of all tests refuse every other one."""
 
-FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED})
-"""The states in which a delivery begins."""
+FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED, State.PARKED})
+"""The states in which a delivery begins; PARKED where what asks for it cannot be read."""
 
 OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
 """States in which a worker session holds the row."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows.flow import Difference, RequestedDelivery
+from syncline.flows.lines import UNTOLD_KEY
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of
 from syncline.mapping.document import Document
@@ -34,7 +35,7 @@ COMPARED = (ITEMS, TRACKINGS)
 
 _REFERENCE = "HL-"
 _TIMES = "\u00d7"
-_NO_GOODS = frozenset({"discount", "shipping", "adjustment"})
+_NO_GOODS = frozenset({"discount", "shipping", "adjustment", UNTOLD_KEY})
 """Lines of ours in Halo that are no items, without the reference's beginning."""
 
 Canonical = Mapping[str, Any]

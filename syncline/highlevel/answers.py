@@ -52,11 +52,6 @@ _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 _RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
 _FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*) (?:should|must) ")
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 
 
 def read(
@@ -97,7 +92,7 @@ def read(
 
 def _document(answer: Answer, what: str, *, writes: bool) -> dict[str, Any]:
     try:
-        document = _parsed(answer.body)
+        document = jsontext.loads(answer.body)
     except Unreadable:
         document = None
     if isinstance(document, dict):
@@ -107,17 +102,6 @@ def _document(answer: Answer, what: str, *, writes: bool) -> dict[str, Any]:
     if writes:
         raise Doubtful(said, remedy=LOOK_UP, status=answer.status)
     raise Unreadable(said, remedy=_CHECK_URL, status=answer.status)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        document = jsontext.loads(body)
-    except Unreadable:
-        # A name cut in the middle of an emoji leaves half a surrogate pair: valid JSON by its
-        # grammar, but no text. One such name must not lose the other rows of its page.
-        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
-        document = jsontext.loads(whole)
-    return jsontext.without_nul(document) if rb"\u0000" in body else document
 
 
 def _failure(
@@ -230,7 +214,7 @@ def _number(text: str) -> int | None:
 def _texts(body: bytes) -> list[str]:
     """The words of an error body: `message` is a text or an array of texts; [] if it is none."""
     try:
-        document = _parsed(body)
+        document = jsontext.loads(body)
     except Unreadable:
         return []
     if not isinstance(document, dict):

@@ -21,8 +21,9 @@ from syncline.engine.failures import BACKOFF, TROUBLED
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
 from syncline.highlevel.records import RECORDS, Span, list_records
-from syncline.ingest import missed, pull_windows
+from syncline.ingest import missed, pull_windows, unreadable
 from syncline.ingest.record import Recorded, record
+from syncline.ingest.unreadable import UnreadableRecord
 from syncline.queues import Lane
 from syncline.transport import Permit
 
@@ -173,7 +174,8 @@ def _batch(
     )
     pages: list[pull_windows.PullPage] = []
     inside: dict[str, Mapping[str, Any]] = {}
-    unreadable = 0
+    bad: list[UnreadableRecord] = []
+    place = f"the {kind}s created from {window.first} to {window.last}"
     failure: SynclineError | None = None
     for offset, outcome in zip(offsets, outcomes, strict=False):
         if outcome.error is not None:
@@ -184,9 +186,9 @@ def _batch(
         page: Any = outcome.result
         walk.add(offset, page.total_count, page.ids)
         pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
-        unreadable += len(page.unreadable)
+        bad += unreadable.rows_of(place, offset, page.unreadable)
         inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
-    done = _recorded(line, kind, mine, pages, inside, unreadable)
+    done = _recorded(line, kind, mine, pages, inside, bad)
     if failure is not None:
         raise failure
     return done
@@ -203,14 +205,16 @@ def _recorded(
     mine: tuple[int, UUID],
     pages: Sequence[pull_windows.PullPage],
     inside: Mapping[str, Mapping[str, Any]],
-    unreadable: int,
+    bad: Sequence[UnreadableRecord],
 ) -> Recorded:
     if not pages:
         return Recorded(0, 0, 0, frozenset())
     pull_id, owner = mine
 
     def write(connection: Connection) -> Recorded:
-        done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
+        cause = f"pull {pull_id}"
+        done = record(connection, line.link, line.document, kind, "list", inside, cause)
+        unreadable.park(connection, line.link, kind, bad, cause)
         ours = pull_windows.add_pages(
             connection,
             pull_id,
@@ -218,7 +222,7 @@ def _recorded(
             pages,
             new=done.new,
             changed=done.changed,
-            unreadable=unreadable,
+            unreadable=len(bad),
         )
         if not ours:
             raise NoQuota("This pull has gone on to another worker.")

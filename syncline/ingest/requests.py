@@ -298,10 +298,11 @@ def _people(
     people: dict[str, dict[str, Any]] = {}
     for one in versions:
         of_order = kind == "transaction" and payments.order_of(one.canonical)
-        contact = one.canonical.get("contact")
+        contact = one.canonical.get("contact") or {}
         key = customers.key_of(contact, document)
-        if one.foreign_id in requesting and key is not None and contact and not of_order:
-            people[key] = {**_filled(contact), **people.get(key, {})}
+        if one.foreign_id in requesting and key is not None and not of_order:
+            told = {} if key == customers.NOBODY else _filled(contact)
+            people[key] = {**told, **people.get(key, {})}
     return people
 
 

@@ -48,7 +48,7 @@ ORDER: Final[Mapping[str, Any]] = {
     "live_mode": None,
     "source": _SOURCE,
     "coupon": None,
-    "items": [dict.fromkeys(_ITEM)],
+    "items": [{**dict.fromkeys(_ITEM), "taxes": [dict.fromkeys(("name", "rate"))]}],
     "fulfillments": [_FULFILLMENT],
     "tracking_numbers": [None],
     "carriers": [None],

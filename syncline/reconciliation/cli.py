@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
@@ -30,7 +30,7 @@ from syncline.reconciliation.rules import period_in_words
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.options import day
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("reconcile", "Compare both sides with what Halo really holds, and certify it.")
 
@@ -264,7 +264,7 @@ def _told(one: Run) -> dict[str, Any]:
 def _progress() -> Iterator[Tell]:
     """A bar on standard error where somebody looks at it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
+    console = error_console()
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:

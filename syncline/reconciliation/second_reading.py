@@ -56,6 +56,7 @@ def certify(
         for one in progress["complete"]
         if not one["equal"] and not one["being_read"]
     ]
+    judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
     again = progress.get("records", {"differing": [], "young": 0})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]

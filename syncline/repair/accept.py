@@ -23,7 +23,7 @@ from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
-from syncline.highlevel.models import PageRecord
+from syncline.highlevel.pages import PageRecord
 from syncline.ledger import effects, records
 from syncline.queues import Lane
 from syncline.reconciliation import discrepancies

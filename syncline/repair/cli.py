@@ -26,6 +26,7 @@ from syncline.repair.choice import (
 )
 from syncline.repair.decisions import accept, apply, mark, reopen
 from syncline.repair.rules import act_of
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
@@ -105,6 +106,8 @@ def list_discrepancies(
 
     with command_context(context).open() as worker:
         found = worker.ledger.run(work)
+        if not found.discrepancies:
+            remark_on_emptiness(worker, connection)
     show(as_json, found, lambda: _render(found))
 
 

@@ -17,7 +17,7 @@ from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, group, say, show, table
 from workers import processes
-from workers.embedded import ports
+from workers.embedded import data_folder, ports
 
 app = group("sandbox", "Let the emulated HighLevel of `syncline up --sandbox` send events.")
 
@@ -147,7 +147,7 @@ def _own_sandbox(settings: Settings) -> str:
     port = ports.remembered(port_file(settings))
     if port is None:
         raise Refused(
-            "No sandbox was started here.",
+            f"No sandbox was started in {settings.data}. {data_folder.others(settings)}".strip(),
             remedy="Start one with `syncline up --sandbox`, or name one with --sandbox URL.",
         )
     return f"http://{ports.LOOPBACK}:{port}"

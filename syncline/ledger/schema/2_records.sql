@@ -94,6 +94,21 @@ create table facet (
     constraint pk_facet primary key (place, kind, foreign_id, facet)
 );
 
+-- A field that was nonsense in records of a kind, and so was left out: how often, of which record
+-- last, and since when.
+create table left_out (
+    connection_id bigint not null
+        constraint fk_left_out_connection_id references connection (id),
+    side text not null,     -- whose records these are
+    kind text not null,
+    path text not null,     -- where it stands; [] is any element of an array
+    count bigint not null,
+    example text not null,
+    first_at timestamptz not null default clock_timestamp(),
+    last_at timestamptz not null default clock_timestamp(),
+    constraint pk_left_out primary key (connection_id, side, kind, path)
+);
+
 -- A new version of a record: which fields, from what to what, and what showed it. The months have
 -- partitions that are made ahead; `change_other` takes what no month takes, here and below.
 create table change (
