@@ -130,7 +130,9 @@ def judged(on: Stage, pair: Pair) -> Verdict:
 
 
 def reasons(on: Stage) -> Iterator[str]:
-    """Why deliveries are parked, the most frequent ones first."""
+    """Why connections stand still and deliveries are parked, the most frequent ones first."""
+    for row in on.rows("select name, state, note from connection where state <> 'active'"):
+        yield f"  {row.name} is {row.state}: {row.note}"
     for row in on.rows(
         """
         select c.name, d.target, count(*) as many,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -27,6 +27,7 @@ _TIMES = st.integers(1_600_000_000_000, 1_800_000_000_000).map(
 )
 _NUMBERS = st.decimals(-(10**6), 10**6, places=3)
 _FREE_OBJECTS = st.dictionaries(st.sampled_from(("id", "name", "code", "type", "status")), _SHORT)
+_DAYS = st.dates(date(2020, 1, 1), date(2030, 1, 1)).map(date.isoformat)
 _BY_TYPE: dict[str, Value] = {
     "number": st.integers(-9, 10**6) | _NUMBERS | _NUMBERS.map(str),
     "boolean": st.booleans() | st.sampled_from(("true", "false")),
@@ -180,6 +181,8 @@ _NAMED: dict[str, Callable[[Decimal], Value]] = {
     "updatedAt": lambda _: _TIMES,
     "fulfilledAt": lambda _: _TIMES,
     "canceledAt": lambda _: _TIMES,
+    "startDate": lambda _: _DAYS,
+    "endDate": lambda _: _DAYS,
     "contactSnapshot": lambda _: _CONTACTS,
     "contactEmail": lambda _: st.sampled_from(("ada@example.com", "nobody", "")),
     "status": lambda _: st.sampled_from(

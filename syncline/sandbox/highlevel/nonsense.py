@@ -116,8 +116,9 @@ _KINDS: dict[str, Spoil] = {
         _rule(_each(("startTime", "endDate"), lambda _: "")),
     ),
     "no_creation_time": _each(("createdAt",), lambda _: ""),
-    "times_of_no_calendar": _each(
-        ("updatedAt", "fulfilledAt", "canceledAt"), lambda _: "0000-13-45T99:00:00Z"
+    "times_of_no_calendar": _all(
+        _each(("updatedAt", "fulfilledAt", "canceledAt"), lambda _: "0000-13-45T99:00:00Z"),
+        _rule(_each(("startDate", "endDate"), lambda _: "0000-13-45")),
     ),
     "text_for_object": _each((*_OBJECTS, *_SOURCES), lambda _: "SAVE10"),
     "text_for_list": _all(

@@ -16,6 +16,7 @@ from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds
 from syncline.flows.lines import net_of
 from syncline.highlevel import canonical
+from syncline.highlevel.merging import merge
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 from tests.syncline.published_records import CURRENCIES, Drawn, records
@@ -60,7 +61,7 @@ def merged(
         assert form["currency"] == drawn.currency
         assert Decimal(form["amount"]) == drawn.amount
     facets = {name: (_moment(form), form) for name, form in forms.items()}
-    record = canonical.merge(facets)
+    record = merge(facets)
     assert jsontext.loads(jsontext.dumps(record)) == record
     return record
 

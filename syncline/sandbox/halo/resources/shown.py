@@ -35,9 +35,10 @@ Source: `tickettypes` and `statuses` were seen; the others are guessed after the
 
 _UNPUBLISHED_LINE = frozenset({"quantity", "tax", "qty_order", "seq"})
 _LEFT_NULL = ("lines", "customfields")
-_TIMES = ("date", "ship_date", "datecreated", "date_created", "last_modified", "date_updated")
+# Only what Halo itself fills in: what a client wrote and does not get back is no nonsense.
+_TIMES = ("datecreated", "date_created", "date_updated", "datepaid", "dateclosed")
 _NUMBERS = ("total", "revenue", "tax_total", "amount", "amountpaid", "amountdue")
-_NULLABLE = ("note", "notes", "notes_1", "summary", "ship_status", "user_name", "client_name")
+_NAMES = ("user_name", "client_name", "site_name", "toplevel_name", "currency", "team")
 
 
 def wrapped(path: str, rows: list[Any]) -> Row:
@@ -97,9 +98,9 @@ def _replaced(names: tuple[str, ...], replace: Callable[[Any], Any]) -> Callable
 _KINDS: tuple[Callable[[Row], Row], ...] = (
     _replaced(_TIMES, lambda _: ""),
     _replaced(_TIMES, lambda _: "0001-01-01T00:00:00"),
-    _replaced(_NULLABLE, lambda _: None),
-    _replaced(_NULLABLE, lambda value: {"name": value}),
+    _replaced(_NAMES, lambda _: None),
+    _replaced(_NAMES, lambda value: {"name": value}),
     _replaced(_NUMBERS, str),
     lambda _: {"profit": Decimal("1E+400"), "cost": Decimal("9" * 5000)},
-    lambda _: {"customfields": None, "attachments": ""},
+    lambda _: {"attachments": "", "custombuttons": None, "external_links": None},
 )
