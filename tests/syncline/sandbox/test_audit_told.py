@@ -19,7 +19,7 @@ def verdict(halo: TenantCalls) -> dict[str, Any]:
     return audit(halo.store, CallLog(), {}, each=True)
 
 
-@pytest.fixture(params=["published", "printed", "rich"])
+@pytest.fixture(params=["published", "printed", "rich", "mixed"])
 def halo(request: pytest.FixtureRequest) -> TenantCalls:
     """Everything stands in Halo as it truly is, also what nobody was told."""
     return held(highlevel_shape=request.param, nonsense=0.4, **FEW)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.config import SHAPES, SandboxConfig, Shape
 from syncline.sandbox.halo.resources.entity import Entity
 from syncline.sandbox.halo.resources.spelling import spelled
 from syncline.sandbox.halo.tenant.store import Row
@@ -64,9 +64,9 @@ def shown(config: SandboxConfig, entity: Entity, body: Any, *, written: bool) ->
 
 
 def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> Row:
-    shape = config.halo_shape
+    shape = _shape_of(config, entity, row)
     if entity.name == "SalesOrder" and row.get("lines"):
-        row = {**row, "lines": [_line(config, line) for line in row["lines"]]}
+        row = {**row, "lines": [_line(config, shape, line) for line in row["lines"]]}
     if shape == "printed" and written:
         row = row | {name: None for name in _LEFT_NULL if name in row}
     if config.nonsense and len(row) > 1:
@@ -74,10 +74,16 @@ def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> R
     return row
 
 
-def _line(config: SandboxConfig, line: Row) -> Row:
-    if config.halo_shape == "rich":
+def _shape_of(config: SandboxConfig, entity: Entity, row: Row) -> Shape:
+    if config.halo_shape != "mixed":
+        return config.halo_shape
+    return random.Random(f"shape {config.seed} {entity.name} {row.get('id')}").choice(SHAPES)
+
+
+def _line(config: SandboxConfig, shape: Shape, line: Row) -> Row:
+    if shape == "rich":
         return spelled(config, line)
-    if config.halo_shape == "printed":
+    if shape == "printed":
         return {key: value for key, value in spelled(config, line).items() if key != "seq"}
     line = {**line, "total_tax": line.get("tax", 0)}
     return {key: value for key, value in line.items() if key not in _UNPUBLISHED_LINE}
