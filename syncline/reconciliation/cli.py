@@ -177,7 +177,7 @@ def _through(line: Line, tell: Tell) -> Run:
         if came is None and run_id is None:
             raise Refused(
                 f"A worker is comparing {line.link.name} just now.",
-                remedy="Wait for it: `syncline reconcile list` shows it.",
+                remedy=f"Wait for it: `syncline reconcile list {line.link.name}` shows it.",
             )
         found = _run(line.worker, run_id if came is None else came.run_id)
         if found.state != "running":
@@ -190,7 +190,8 @@ def _run(worker: WorkerContext, run_id: int | None) -> Run:
     if found is None:
         raise UnknownName(
             f"There is no run {run_id}." if run_id else "Nothing was compared yet.",
-            remedy="See `syncline reconcile list`, or run `syncline reconcile run`.",
+            remedy="`syncline reconcile list NAME` shows the runs of a connection, and `syncline "
+            "reconcile run NAME` compares it now.",
         )
     return found
 
