@@ -16,10 +16,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import PARALLEL, Line, WorkerContext
+from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
 from syncline.calls.faults import TOKEN_ENDPOINTS, endpoint_of, fault_of, said_by
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
-from syncline.ledger import calls, sessions
+from syncline.ledger import calls, left_out, sessions
+from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
 from syncline.quota.breakers import WHOLE_KEY, Endpoint
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=3)
 """Longest a task sleeps for quota; further away than that, work goes back to the ledger."""
+
+_LONG_READINGS = frozenset({Lane.BACKFILL, Lane.PULLS})
+"""Whoever asks for one of these waits as workers do: it would eat up what is kept for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Outcome:
     Attributes:
         result: what it brought.
         error: else, what to do next.
+        left_out: what was left out of its result, since it was nonsense; counted when its end is
+            written.
         of_all: whether it fails like this for everybody by now, so that it says nothing about what
             was asked.
     """
@@ -56,6 +62,7 @@ class Outcome:
     call_id: UUID
     result: object
     error: SynclineError | None
+    left_out: Sequence[LeftOut] = ()
     of_all: bool = False
 
 
@@ -104,13 +111,16 @@ class ApiCalls:
         self._signs_in = sign_in
         self._insists = insists
         self._endpoints: dict[UUID, Endpoint] = {}
+        self._patience = OF_A_TASK if lane in _LONG_READINGS else worker.patience
 
     def tokens(self, wanted: int, operation: str) -> list[UUID]:
         """Between one and `wanted` tokens for calls of an operation, after a short sleep at most.
 
+        A person waits longer.
+
         Raises:
-            NoQuota: none comes back within the patience of a task; as an `Outage`, the operation
-                fails for everybody and another one is trying, or has just tried.
+            NoQuota: none comes back within the patience of whoever calls; as an `Outage`, the
+                operation fails for everybody and another one is trying, or has just tried.
             SynclineError: there is no token of the other side, and none can be had.
         """
         self.sign_in()
@@ -125,7 +135,7 @@ class ApiCalls:
         self._signs_in(self._counted)
 
     def _tokens(self, wanted: int, endpoint: Endpoint) -> list[UUID]:
-        waited = timedelta(0)
+        waited, by_hand = timedelta(0), self._patience.by_hand
         while True:
             grant = self._worker.quota.take(
                 self._key,
@@ -133,6 +143,7 @@ class ApiCalls:
                 lane=self._lane,
                 connection=self._connection,
                 deadline=self._worker.settings.deadline,
+                by_hand=by_hand,
                 endpoint=endpoint,
                 insists=self._insists,
             )
@@ -147,10 +158,10 @@ class ApiCalls:
                     after=grant.wait,
                     remedy="It goes on by itself; since when, and with what: syncline status",
                 )
-            if grant.wait + waited > PATIENCE:
+            if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
                 raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
             pause = max(grant.wait, timedelta(milliseconds=2))
-            self._worker.sleep(pause.total_seconds())
+            self._patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
             waited += pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
@@ -263,22 +274,25 @@ class ApiCalls:
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         """Write how a batch's calls ended, in the caller's transaction."""
         calls.end(connection, [_end(outcome) for outcome in outcomes])
+        noted = [one for outcome in outcomes for one in outcome.left_out]
+        left_out.count(connection, self._connection_id, noted)
 
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
         started = self._worker.monotonic()
-        try:
-            result = make(permit)
-        except SynclineError as failure:
-            error = failure
+        with noting() as noted:
+            try:
+                result = make(permit)
+            except SynclineError as failure:
+                error = failure
         of_all = self._give_back(UUID(permit.call_id), error)
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
             hint = highlevel_hint(headers, took=took)
             self._worker.quota.learn(self._key, hint)
-        return Outcome(UUID(permit.call_id), result, error, error is not None and of_all)
+        return Outcome(UUID(permit.call_id), result, error, noted, error is not None and of_all)
 
     def _give_back(self, token: UUID, error: SynclineError | None) -> bool:
         if isinstance(error, RateLimited):
@@ -368,4 +382,5 @@ def patiently(worker: WorkerContext, make: Callable[[], T]) -> T:
             failures += isinstance(error, Outage) or not isinstance(error, NoQuota)
             if failures >= MOST_TRIES:
                 raise
-            worker.sleep(max(error.after.total_seconds(), 0.05))
+            pause = max(error.after.total_seconds(), 0.05)
+            worker.patience.rest(error.what, pause, worker.sleep)

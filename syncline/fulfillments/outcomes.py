@@ -32,7 +32,8 @@ from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import queries
 from syncline.fulfillments.queries import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
-from syncline.highlevel.models import PageRecord, reasons
+from syncline.highlevel.models import reasons
+from syncline.highlevel.pages import PageRecord
 from syncline.ingest import rereading
 from syncline.ledger import records
 
@@ -122,7 +123,7 @@ def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
         return rendered
     if isinstance(rendered, Hold):
         return _hold(case.lease, rendered.until, line.worker.now())
-    return _conclude(case.lease)
+    return _conclude(case.lease, why=rendered.why or None)
 
 
 def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Hold | Nothing:
@@ -285,8 +286,10 @@ def _hold(lease: Lease, until: datetime, now: datetime) -> Move:
     return release([lease], max(until - now, timedelta(seconds=1)), "waits for its tracking")
 
 
-def _conclude(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
-    news = Confirmation(lease, lease.target_id, None, posted)
+def _conclude(
+    lease: Lease, posted: Mapping[str, str] | None = None, why: str | None = None
+) -> Move:
+    news = Confirmation(lease, lease.target_id, None, posted, why)
     return lambda connection: leased.confirm(connection, [news], wrote=False)
 
 

@@ -28,7 +28,7 @@ from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
 from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
-from syncline.highlevel.models import PageRecord
+from syncline.highlevel.pages import PageRecord
 from syncline.ingest.record import record
 from syncline.ledger import connections, database, records
 from syncline.transport import Permit

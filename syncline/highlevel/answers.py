@@ -66,11 +66,6 @@ _SUSPENDED = re.compile(
     re.IGNORECASE,
 )
 """Source: 400 `Location is not active` in a public issue; the other words are its kind."""
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 
 
 def read(
@@ -157,20 +152,9 @@ def _suspended(answer: Answer, what: str, text: str) -> Suspended:
 def _document(answer: Answer) -> Any:
     """The JSON of a body; None where it is none."""
     try:
-        return _parsed(answer.body)
+        return jsontext.loads(answer.body)
     except Unreadable:
         return None
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        document = jsontext.loads(body)
-    except Unreadable:
-        # A name cut in the middle of an emoji leaves half a surrogate pair: valid JSON by its
-        # grammar, but no text. One such name must not lose the other rows of its page.
-        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
-        document = jsontext.loads(whole)
-    return jsontext.without_nul(document) if rb"\u0000" in body else document
 
 
 def _said(what: str, answer: Answer, text: str) -> str:

@@ -99,7 +99,7 @@ class HighLevelClient:
     Args:
         transport: makes the calls.
         base_url: address of the API, such as `https://services.leadconnectorhq.com`.
-        location_id: the location that every call is about.
+        location_id: the location that every call is about; can be read.
         tokens: gives the access token or private integration token of the moment.
         version: the API generation. Source: the Version header of the payments specification.
         read_only: whether the connection rehearses, so that no write leaves.
@@ -120,6 +120,7 @@ class HighLevelClient:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self._version = version
+        self.location_id = location_id
         self._place = {"altId": location_id, "altType": "location"}
 
     def sign_in(self, counted: Counted, *, ahead: bool = False) -> None:

@@ -53,12 +53,27 @@ class Telling:
         self._store = store
         # A location without a dial tells everything of everything.
         self._everything = not store.config.nonsense and store.config.highlevel_shape == "rich"
+        self._known: dict[str, Told] = {}
 
     def of(self, kind: str, document: Document) -> Told:
         """What is told of a document of `orders`, `transactions` or `subscriptions`."""
         if self._everything:
             email = document.get("contactSnapshot", {}).get("email") or self._contact(document)
             return Told(True, True, True, True, True, email)
+        known = self._known.get(document["_id"])
+        if known is None:
+            known = self._known[document["_id"]] = self._told(kind, document)
+        return known
+
+    def is_decidable(self, kind: str, document: Document) -> bool:
+        """Whether enough is told of a document, and of the order that it pays."""
+        told = self.of(kind, document)
+        if kind != "transactions":
+            return told.row
+        order = self._store.orders.get(document.get("entityId", ""))
+        return told.row and told.status and (order is None or self.of("orders", order).row)
+
+    def _told(self, kind: str, document: Document) -> Told:
         row, alone = present_row(self._store, kind, document), single(self._store, document, "")
         views = (alone, row)
         return Told(

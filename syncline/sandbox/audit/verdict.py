@@ -28,6 +28,7 @@ from syncline.sandbox.audit.rows import (
 from syncline.sandbox.audit.told import Telling, Told
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, ORDER_TABLE
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
+from syncline.sandbox.highlevel.nonsense import kind_of
 from syncline.sandbox.location.forms import normalised
 from syncline.sandbox.location.store import Document, Store, is_owed
 from syncline.sandbox.wire.calls import CallLog
@@ -54,8 +55,20 @@ _KINDS = (
 )
 
 
-def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> dict[str, Any]:
+def audit(
+    store: Store,
+    call_log: CallLog,
+    limits: Mapping[str, SideLimits],
+    *,
+    each: bool = False,
+) -> dict[str, Any]:
     """Compare both stores and tell every difference.
+
+    Args:
+        store: both services' data.
+        call_log: of both.
+        limits: side to its judges.
+        each: whether to tell of every record of HighLevel what became of it, under `records`.
 
     Returns:
         `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
@@ -82,14 +95,14 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
     rejected = {side: call_log.rejected(side) for side in limits}
     shipping, alerts = audit_fulfillments(store), audit_alerts(halo)
     whole = (
-        in_line == len(owed)
+        all(in_line.values())
         and alerts["clean"]
         and (money.in_line or not store.config.money)
         and (shipping["clean"] or not store.config.fulfillments)
     )
     return {
         "orders_owed": len(owed),
-        "orders_in_line": in_line,
+        "orders_in_line": sum(in_line.values()),
         **money.figures,
         "undecidable": {"orders": len(whole_owed) - len(owed), **money.undecidable},
         "fulfillments": shipping,
@@ -100,7 +113,29 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
         "rejected_429": rejected,
         "max_in_window": {side: one.max_in_window for side, one in limits.items()},
         "clean": whole and not any(findings.values()) and not any(rejected.values()),
+        **({"records": _each(store, telling, in_line | money.in_line_by_id)} if each else {}),
     }
+
+
+def _each(store: Store, telling: Telling, in_line: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """What became of every record: its nonsense, whether it is decidable, and owed, and in line.
+
+    One that is decidable and not owed is in line where nothing stands for it, which the findings
+    tell.
+    """
+    return [
+        {
+            "kind": kind,
+            "id": key,
+            "nonsense": kind_of(store.config, key),
+            "order": document.get("entityId"),
+            "decidable": telling.is_decidable(kind, document),
+            "owed": key in in_line,
+            "in_line": in_line.get(key, True),
+        }
+        for kind in ("orders", "transactions", "subscriptions")
+        for key, document in getattr(store, kind).items()
+    ]
 
 
 def _orders(
@@ -110,9 +145,9 @@ def _orders(
     emails: Emails,
     findings: Findings,
     telling: Telling,
-) -> int:
-    """Find each owed order's targets and judge them; returns how many orders are in line."""
-    in_line = 0
+) -> dict[str, bool]:
+    """Find each owed order's targets and judge them; tells of each whether it is in line."""
+    in_line = dict.fromkeys(owed, False)
     for order_id, order in owed.items():
         found = targets.pop(order_id, [])
         if len(found) != 1:
@@ -122,7 +157,7 @@ def _orders(
         wrong = set(_differences(order, found[0], emails, told, details=store.config.details))
         for kind in wrong:
             findings[kind].append(order_id)
-        in_line += not wrong
+        in_line[order_id] = not wrong
     strange = {row["id"] for rows in targets.values() for row in rows}
     findings["strangers"] += [str(row_id) for row_id in sorted(strange)]
     return in_line

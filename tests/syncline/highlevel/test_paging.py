@@ -91,12 +91,6 @@ def test_a_changed_total_is_read_again() -> None:
     assert certificate.outcome() == Reread("the total changed between 2 and 3")
 
 
-def test_rows_without_an_id_are_never_certified() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 2, ["a", ""])])
-    assert certificate.total_count == 2
-    assert certificate.outcome() == Reread("1 rows had no id")
-
-
 def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
     certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
     assert certificate.done
