@@ -16,8 +16,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
-from syncline.calls.faults import TOKEN_ENDPOINTS, endpoint_of, fault_of, said_by
+from syncline.calls.context import OF_A_TASK, PARALLEL, Line, QuotaPatience, WorkerContext
+from syncline.calls.faults import endpoint_of, fault_of, said_by
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.ledger import calls, left_out, sessions
 from syncline.leniency import LeftOut, noting
@@ -124,7 +124,7 @@ class ApiCalls:
             SynclineError: there is no token of the other side, and none can be had.
         """
         self.sign_in()
-        return self._tokens(wanted, endpoint_of(operation))
+        return self._tokens(wanted, endpoint_of(operation), self._patience)
 
     def sign_in(self) -> None:
         """Get a token where there is none.
@@ -132,10 +132,19 @@ class ApiCalls:
         Raises:
             SynclineError: none can be had.
         """
-        self._signs_in(self._counted)
+        waited = timedelta(0)
+        while True:
+            try:
+                self._signs_in(self._briefly)
+            except NoQuota as error:
+                if isinstance(error, Outage) or not self._patience.by_hand:
+                    raise
+                waited += self._rested(error.after, waited, self._patience)
+            else:
+                return
 
-    def _tokens(self, wanted: int, endpoint: Endpoint) -> list[UUID]:
-        waited, by_hand = timedelta(0), self._patience.by_hand
+    def _tokens(self, wanted: int, endpoint: Endpoint, patience: QuotaPatience) -> list[UUID]:
+        waited = timedelta(0)
         while True:
             grant = self._worker.quota.take(
                 self._key,
@@ -143,7 +152,7 @@ class ApiCalls:
                 lane=self._lane,
                 connection=self._connection,
                 deadline=self._worker.settings.deadline,
-                by_hand=by_hand,
+                by_hand=self._patience.by_hand,
                 endpoint=endpoint,
                 insists=self._insists,
             )
@@ -158,11 +167,15 @@ class ApiCalls:
                     after=grant.wait,
                     remedy="It goes on by itself; since when, and with what: syncline status",
                 )
-            if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
-                raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
-            pause = max(grant.wait, timedelta(milliseconds=2))
-            self._patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
-            waited += pause
+            waited += self._rested(grant.wait, waited, patience)
+
+    def _rested(self, wait: timedelta, waited: timedelta, patience: QuotaPatience) -> timedelta:
+        """Wait for quota, if the patience lasts for it; returns how long that took."""
+        if wait + waited > (self._key.longest if patience.by_hand else PATIENCE):
+            raise NoQuota(f"The quota of {self._key.name} is used up.", after=wait)
+        pause = max(wait, timedelta(milliseconds=2))
+        patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
+        return pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
         """Tokens that were taken together and are not needed."""
@@ -235,11 +248,14 @@ class ApiCalls:
     def read(self, operation: str, make: Callable[[Permit], T]) -> T:
         """One call that changes nothing on the other side; its errors are raised."""
         self.sign_in()
-        return self._counted(operation, make)
+        return self._only(operation, make, self._patience)
 
-    def _counted(self, operation: str, make: Callable[[Permit], T]) -> T:
-        """One call that needs no token of the other side, or has one."""
-        outcome = self._read_many([operation], [make])[0]
+    def _briefly(self, operation: str, make: Callable[[Permit], T]) -> T:
+        """One call of those that signing in takes: others wait for it, so it waits for nobody."""
+        return self._only(operation, make, OF_A_TASK)
+
+    def _only(self, operation: str, make: Callable[[Permit], T], patience: QuotaPatience) -> T:
+        outcome = self._read_many([operation], [make], patience)[0]
         if outcome.error is not None:
             raise outcome.error
         return outcome.result  # type: ignore[return-value]  # an outcome holds what `make` gave
@@ -253,12 +269,15 @@ class ApiCalls:
             NoQuota: there is none for longer than a task may sleep.
         """
         self.sign_in()
-        return self._read_many(operations, makes)
+        return self._read_many(operations, makes, self._patience)
 
     def _read_many(
-        self, operations: Sequence[str], makes: Sequence[Callable[[Permit], T]]
+        self,
+        operations: Sequence[str],
+        makes: Sequence[Callable[[Permit], T]],
+        patience: QuotaPatience,
     ) -> list[Outcome]:
-        tokens = self._tokens(len(makes), endpoint_of(operations[0]))
+        tokens = self._tokens(len(makes), endpoint_of(operations[0]), patience)
         makes = makes[: len(tokens)]
         planned = [Planned(operation) for operation in operations[: len(tokens)]]
         began = self._worker.monotonic()
@@ -342,14 +361,6 @@ def highlevel_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCall
     )
     api.sign_in()
     return api
-
-
-def held_back(worker: WorkerContext, key: QuotaKey) -> timedelta:
-    """How long a side is asked nothing, since all of it, or the giving of tokens, fails.
-
-    Asked before deliveries are claimed: they stay due as they are, and go when it is back.
-    """
-    return worker.quota.held_back(key, (WHOLE_KEY, *TOKEN_ENDPOINTS))
 
 
 def _end(outcome: Outcome) -> calls.CallEnd:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from syncline.calls.context import WorkerContext
 from syncline.errors import (
     Again,
     Doubtful,
@@ -17,7 +18,8 @@ from syncline.errors import (
 )
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.operations import TOKENS
-from syncline.quota.breakers import Endpoint, FailingEndpoint, Said
+from syncline.quota.breakers import WHOLE_KEY, Endpoint, FailingEndpoint, Said
+from syncline.quota.keys import QuotaKey
 
 _SERVER, _REQUEST_TIMEOUT = 500, 408
 
@@ -90,3 +92,11 @@ def failing_now(answer: LastAnswer) -> list[FaultyOperation]:
 
 def _is_of_all(one: FaultyOperation) -> bool:
     return one.fault is Fault.SUSPENDED or one.many >= endpoint_of(one.operation).opens_after
+
+
+def held_back(worker: WorkerContext, key: QuotaKey) -> timedelta:
+    """How long a side is asked nothing, since all of it, or the giving of tokens, fails.
+
+    Asked before deliveries are claimed: they stay due as they are, and go when it is back.
+    """
+    return worker.quota.held_back(key, (WHOLE_KEY, *TOKEN_ENDPOINTS))

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
 from syncline.audit import sealing
-from syncline.calls.calls import held_back
 from syncline.calls.context import WorkerContext
+from syncline.calls.faults import held_back
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.cli.answering import Answering, answering, in_words
 from syncline.credentials.status import Secrets, read_secrets, secrets_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncline.alerts.targets import TARGETS
-from syncline.calls.calls import held_back
 from syncline.calls.context import Line
+from syncline.calls.faults import held_back
 from syncline.engine.handlers import Do, Handler, Works, of_highlevel
 from syncline.engine.rounds import NextRun
 from syncline.fulfillments import ship
