@@ -60,7 +60,10 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
     if adopt:
         say(f"It stands still until: syncline adopt {new.name}")
     if new.mode == Mode.LIVE:
-        say("It is live from the first row on, without the check of: syncline golive check")
+        say(
+            "It is live from the first row on, without the check of: syncline golive check "
+            f"{new.name}"
+        )
 
 
 @app.command("list")
@@ -111,13 +114,25 @@ def check(
 
 
 @app.command("start")
-def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+def start(
+    context: typer.Context,
+    *,
+    name: Name,
+    without_adoption: Annotated[
+        bool,
+        typer.Option(
+            "--without-adoption",
+            help="Start one that waits for its adoption: all its orders are created in Halo.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Let a connection go on after what stopped it was put right, or after its rehearsal.
 
     Example: syncline connection start acme
     """
     with command_context(context).open() as worker:
-        before = run.start(worker, name, dry_run=dry_run)
+        before = run.start(worker, name, dry_run=dry_run, without_adoption=without_adoption)
         if not dry_run:
             remark_on_idleness(worker)
     if before.state == "active":
@@ -158,7 +173,7 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
 
 def _render_links(links: list[Link]) -> RenderableType:
     if not links:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain("No connection yet. Add one with: syncline connection add NAME")
     rows = [
         [
             *(link.name, link.mode, link.state, link.location_id, link.highlevel_url),

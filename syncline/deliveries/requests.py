@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import ACCEPTED, GONE
 from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
@@ -53,7 +54,7 @@ class DeliveryRequest:
     cause: str | None = None
 
 
-_IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
+_IN_DOUBT = f"delivery.state = 'parked' and delivery.field is not distinct from '{DOUBTED}'"
 """Halo may hold it already: a new version must not let it be created before a person decided."""
 
 _LEFT_GONE = f"delivery.target_meta #> '{{{ACCEPTED},{GONE}}}' is not null"

@@ -20,7 +20,6 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
-from syncline.deliveries.states import State
 from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
 from syncline.errors import SynclineError, Unmappable
@@ -53,9 +52,8 @@ def dry_run(
     tell: Tell,
     call: Callable[[Call], object],
     keep: Callable[[ParkedInPlan], object],
-    among: Sequence[State] = outstanding.OPEN,
 ) -> DryRunPlan:
-    """What deliveries would send; nothing of it is kept here.
+    """What the outstanding deliveries would send; nothing of it is kept here.
 
     Args:
         line: the connection.
@@ -63,13 +61,12 @@ def dry_run(
         tell: is told the target, how many are done, and of how many.
         call: is given each call, in their order.
         keep: is given each delivery that would be parked.
-        among: the states of those that are looked at: by default of what is outstanding.
     """
     known = capabilities.known(line)
     counted = line.worker.ledger.run(
-        lambda connection: outstanding.counts(connection, line.link.id, among)
+        lambda connection: outstanding.counts(connection, line.link.id)
     )
-    run = _Run(line, known, counted, among, tell, call, keep)
+    run = _Run(line, known, counted, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -86,13 +83,12 @@ class _Run:
         line: Line,
         known: Capabilities,
         counted: Mapping[str, Counted],
-        among: Sequence[State],
         tell: Tell,
         call: Callable[[Call], object],
         keep: Callable[[ParkedInPlan], object],
     ) -> None:
         self._worker, self._line, self._known = line.worker, line, known
-        self._by_target, self._among, self._tell = counted, among, tell
+        self._by_target, self._tell = counted, tell
         self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}
         self._stuck: set[Edge] = set()
@@ -165,14 +161,7 @@ class _Run:
         while count.looked_at < count.owed:
             start = after
             leases = self._worker.ledger.run(
-                lambda c: outstanding.listed(
-                    c,
-                    self._line.link.id,
-                    name,
-                    start,  # noqa: B023 - run at once
-                    PAGE,
-                    self._among,
-                )
+                lambda c: outstanding.listed(c, self._line.link.id, name, start, PAGE)  # noqa: B023 - run at once
             )
             if not leases:
                 return

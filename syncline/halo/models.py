@@ -283,6 +283,7 @@ class ConsignmentLineRow(HaloRow):
     id: Whole = None  # type: ignore[assignment]
     name: Text = ""
     quantity: Number = None
+    price: Number = None
     item_id: Whole = None
     item_externalreference: Text = ""
     salesorder_id: Whole = None

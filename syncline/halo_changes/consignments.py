@@ -155,13 +155,16 @@ def _line(
 ) -> dict[str, Any]:
     """What was sent of a line, with the item's key and price where they can be told."""
     name = line.name or (sold.name if sold else "")
-    key = (sold.item_external_reference if sold else "").removeprefix(reference_of(""))
+    reference = (sold.item_external_reference if sold else "") or line.item_externalreference
+    key = reference.removeprefix(reference_of(""))
     item = _item(key, name, items)
+    price = sold.baseprice if sold and sold.baseprice is not None else line.price
     told = {
         "line_id": line.salesorder_line,
         "key": item["key"] if item else key,
         "price_id": item.get("price_id") if item else None,
         "name": name,
+        "unit_price": None if price is None else plain(price),
         "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),
     }
     return {key: value for key, value in told.items() if value not in (None, "")}

@@ -136,6 +136,11 @@ def _moves(
     loaded = line.worker.ledger.run(
         lambda connection: inputs.load(connection, leases, line.document)
     )
+
+    def canonical_of(lease: Lease) -> inputs.Canonical:
+        # What was sent is looked up also when its record is not known any more.
+        return loaded[lease.id].canonical if lease.id in loaded else {}
+
     seek = _Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
@@ -144,11 +149,11 @@ def _moves(
         group = lost[at : at + step]
         found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
         for lease in group:
-            yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
+            yield lease, _move(seek, lease, found, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
-        yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
+        yield lease, _found(seek, lease, row_id, whole, canonical_of(lease))
 
 
 def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:

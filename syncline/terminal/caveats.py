@@ -20,7 +20,7 @@ from syncline.ledger.connections import Link
 from syncline.terminal.messages import remark
 from syncline.terminal.output import ago
 
-NO_CONNECTION = "No connection yet. Add one with: syncline connection add"
+NO_CONNECTION = "No connection yet. Add one with: syncline connection add NAME"
 NO_WORKER = "No worker runs, so nothing is read, sent or noticed. Start them with: syncline up"
 
 _READ = ("order", "transaction", "subscription")

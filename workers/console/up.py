@@ -104,8 +104,10 @@ def sandbox_process(settings: Settings, *, afresh: bool = False) -> Process:
     at = ports.choose(port_file(settings))
     secret = _signing_secret(settings)
     private.read_or_make(secret)
-    command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
-    command += ("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)}))
+    command = (
+        *(sys.executable, "-m", "syncline.sandbox", "--port", str(at)),
+        *("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)})),
+    )
     return Process("sandbox", command, env={})
 
 

@@ -45,6 +45,9 @@ _SLACK_SECONDS = 30.0
 _TRIES = 5
 """Looks for a write under way between two looks at everything."""
 
+_WRITES = ("POST /SalesOrder", "POST /Invoice", "POST /InvoicePayment")
+"""Of which one is awaited: on a slow machine all orders may be there before anybody has looked."""
+
 _SLOW = {"min_ms": 300, "max_ms": 600}
 """Milliseconds that Halo takes for a write while one is awaited to be killed in its middle."""
 
@@ -172,8 +175,8 @@ class _Story:
     def _kill_in_the_middle(self) -> int:
         """Kill the worker that is at a write whose answer is not there yet."""
         on = self._on
-        slow = {"side": "halo", "operation": "POST /SalesOrder", "kind": "latency", **_SLOW}
-        on.sandbox.faults(*_STRANGERS, {**slow, "probability": 1.0})
+        slow = {"side": "halo", "kind": "latency", "probability": 1.0, **_SLOW}
+        on.sandbox.faults(*_STRANGERS, *({**slow, "operation": write} for write in _WRITES))
         killed: list[str] = []
 
         def strike(sight: Sight) -> bool:
@@ -197,7 +200,7 @@ class _Story:
             for row in self._on.rows(
                 """
                 select distinct s.name from delivery d join session s on s.id = d.owner
-                where d.state = 'sending' and d.target = 'order'
+                where d.state = 'sending' and d.target in ('order', 'invoice', 'payment')
                 """
             )
         }
