@@ -62,6 +62,7 @@ class Verdict:
         lost: records that are not in line, and of which nobody is told.
         rejected: calls that a limit refused.
         calls: how many there were.
+        found: what the emulation found, and of which kind of nonsense is what is not in line.
         by_shape: records of each shape and each kind of nonsense.
         foreign: calls that somebody else answered, by what they answered.
     """
@@ -74,6 +75,7 @@ class Verdict:
     lost: int = 0
     rejected: int = 0
     calls: int = 0
+    found: Counter[str] = field(default_factory=Counter)
     by_shape: Counter[str] = field(default_factory=Counter)
     foreign: Counter[str] = field(default_factory=Counter)
 
@@ -85,7 +87,8 @@ class Verdict:
     def told(self) -> str:
         """In a line."""
         figures = ("records", "decidable", "in_line", "asked", "wrong", "lost", "rejected")
-        return ", ".join(f"{name} {getattr(self, name)}" for name in figures)
+        found = (f"{name}: {many}" for name, many in self.found.items())
+        return ", ".join((*(f"{name} {getattr(self, name)}" for name in figures), *found))
 
 
 def stuck(on: Stage) -> int:
@@ -113,6 +116,12 @@ def judged(on: Stage, pair: Pair) -> Verdict:
         lost=_lost(records, asked),
         rejected=sum(said["rejected_429"].values()),
         calls=sum(counters[side]["calls"] for side in ("highlevel", "halo")),
+    )
+    verdict.found.update({kind: many for kind, many in said["counts"].items() if many})
+    verdict.found.update(
+        f"not in line: {one['kind']} with {one['nonsense']}"
+        for one in decidable
+        if not one["in_line"]
     )
     verdict.foreign.update(counters["faults"])
     verdict.by_shape.update(
@@ -166,7 +175,7 @@ def _lost(records: list[dict[str, Any]], asked: Counter[str]) -> int:
         if one["nonsense"] and _FAMILY.get(one["nonsense"]) == "id":
             nameless += 1
         elif is_indispensable(one["nonsense"]):
-            silent += one["id"] not in asked
+            silent += one["due"] and one["id"] not in asked
         elif one["decidable"] and not one["in_line"]:
             silent += one["id"] not in asked and one["order"] not in asked
     known = {one["id"] for one in records}

@@ -8,7 +8,7 @@ of a consignment that was posted is shown to a person.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,8 +16,10 @@ from itertools import zip_longest
 from typing import Any
 
 from syncline.errors import Unmappable
+from syncline.flows.fitting import cut
 from syncline.flows.flow import Difference, RequestedDelivery, reference_of
 from syncline.flows.lines import EXTRAS, item_reference, written_lines
+from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of
 from syncline.mapping.document import Document
@@ -107,6 +109,17 @@ def render(
     _refuse_too_many(shipment, order, shipped)
     until = first_seen + document.fulfillments.hold
     return Hold(until) if not shipment.parcels and now < until else shipment
+
+
+def item_of(key: str, name: str, items: Sequence[Canonical]) -> Canonical | None:
+    """The order's item of a line of Halo: by our reference on it, else by its name if one has it.
+
+    A name may be cut there, where the column ends.
+    """
+    by_key = [item for item in items if key and item.get("key") == key]
+    by_name = [item for item in items if name and name in _names_of(item)]
+    found = by_key or (by_name if len(by_name) == 1 else [])
+    return found[0] if found else None
 
 
 def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipment | None:
@@ -291,6 +304,11 @@ def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Ful
                 remedy="Correct the consignment in Halo. What somebody fulfilled by hand in "
                 "HighLevel counts as shipped.",
             )
+
+
+def _names_of(item: Canonical) -> set[str]:
+    name = str(item.get("name") or "")
+    return {name, cut(name, COLUMNS["order"].lines["name"])}
 
 
 def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:

@@ -62,7 +62,7 @@ def state_of_sandbox(settings: Settings, *, afresh: bool) -> Path:
     if emulated_before and not state.exists():
         say(
             "The sandbox begins afresh: what was delivered to an earlier one is missing in it. "
-            "For a start from nothing set SYNCLINE_DATA to another folder."
+            f"For a start from nothing: SYNCLINE_DATA={settings.data}-2 syncline up --sandbox"
         )
     return state
 

@@ -15,7 +15,7 @@ from typing import Any
 from syncline.sandbox.audit.alerts import audit_alerts
 from syncline.sandbox.audit.fulfillments import audit_fulfillments
 from syncline.sandbox.audit.money import KINDS as MONEY_KINDS
-from syncline.sandbox.audit.money import audit_money
+from syncline.sandbox.audit.money import audit_money, is_due
 from syncline.sandbox.audit.rows import (
     Emails,
     Findings,
@@ -118,7 +118,9 @@ def audit(
 
 
 def _each(store: Store, telling: Telling, in_line: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """What became of every record: its nonsense, whether it is decidable, and owed, and in line.
+    """What became of every record: its nonsense, whether it is decidable, due, owed and in line.
+
+    One is due that Halo has to know, whoever can tell it, and owed if it is decidable as well.
 
     One that is decidable and not owed is in line where nothing stands for it, which the findings
     tell.
@@ -130,6 +132,7 @@ def _each(store: Store, telling: Telling, in_line: Mapping[str, bool]) -> list[d
             "nonsense": kind_of(store.config, key),
             "order": document.get("entityId"),
             "decidable": telling.is_decidable(kind, document),
+            "due": is_due(store, document) if kind == "transactions" else is_owed(store, document),
             "owed": key in in_line,
             "in_line": in_line.get(key, True),
         }
@@ -181,7 +184,7 @@ def _differences(
     taxed = not told.tax or exact(row["tax_total"]) == tax
     if exact(row["total"]) != amount or not (summarised or taxed):
         yield "wrong_amounts"
-    if not summarised and not _lines_fit(order, row, itemised=told.items):
+    if not summarised and not _lines_fit(told.items or (), row):
         yield "wrong_lines"
     if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
         yield "wrong_currency"
@@ -196,7 +199,7 @@ def _is_summary(order: Document, row: Row) -> bool:
     return len(lines) == 1 and str(order["_id"]) in str(lines[0]["name"])
 
 
-def _lines_fit(order: Document, row: Row, *, itemised: bool) -> bool:
+def _lines_fit(items: Iterable[Document], row: Row) -> bool:
     """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
     lines = _charged(row)
     held = Counter(
@@ -204,11 +207,11 @@ def _lines_fit(order: Document, row: Row, *, itemised: bool) -> bool:
     )
     wanted = Counter(
         (_name(_item_name(item)), exact(item.get("qty", 1)), exact(item["price"]["amount"]))
-        for item in order.get("items", ())
+        for item in items
         if exact(item["price"]["amount"])
     )
     whole = sum((exact(one["total_price"]) for one in lines), Decimal(0))
-    return whole == exact(row["total"]) and not (itemised and wanted - held)
+    return whole == exact(row["total"]) and not wanted - held
 
 
 def _charged(row: Row) -> list[Row]:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
 from syncline.flows import fulfillments
+from syncline.flows.fitting import cut
 from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.flows.lines import EXTRAS, item_reference, lines_of
+from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.document import Document
 from syncline.mapping.parsing import load
@@ -206,6 +208,18 @@ def test_a_line_that_somebody_else_wrote_asks_a_person_whatever_it_is_called(
 ) -> None:
     with pytest.raises(Unmappable, match="has no item"):
         render(consignment(*of_halo(kept=True), foreign), order=SOLD)
+
+
+def test_a_line_is_of_the_item_whose_reference_or_whose_name_alone_it_has() -> None:
+    long = {"key": "p5", "name": "A lamp " * 50}
+    items = [MUG, {**MUG, "key": "p1#2"}, long]
+    assert fulfillments.item_of("p1#2", "Mug", items) == items[1]
+    assert fulfillments.item_of("", "Mug", items) is None
+    assert (
+        fulfillments.item_of("", cut(long["name"], COLUMNS["order"].lines["name"]), items) == long
+    )
+    assert fulfillments.item_of("", "A lamp", items) is None
+    assert fulfillments.item_of("", "", items) is None
 
 
 def test_an_item_that_is_called_like_a_line_of_ours_is_goods() -> None:
