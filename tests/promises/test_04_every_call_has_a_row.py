@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ import tasks.events
 import tasks.pulls
 import tasks.reconciliation
 import tasks.upkeep
+from syncline.errors import Again
 from syncline.highlevel.oauth import authorize_url
 from syncline.runtime.registry import HANDLERS
 from syncline.sandbox.config import APP_SCOPES, SandboxConfig
@@ -52,7 +54,6 @@ CALLING = (
     ("reconcile run", NAME, "--period", "last", "--sampled", "3"),
     ("discrepancies apply", "--all", "--yes", "-c", NAME),
     ("golive check", NAME),
-    ("golive test", NAME, "--minutes", "0"),
     ("connection stop", NAME),
     ("adopt", NAME),
     ("connection start", NAME),
@@ -71,7 +72,8 @@ CALL_NOTHING = {
     *("demo", "down", "up", "run", "health", "migrate", "status", "dry-run"),
     *("discrepancies accept", "discrepancies list", "discrepancies mark", "discrepancies reopen"),
     *("discrepancies show", "events list", "events retry", "events show"),
-    *("golive back", "golive dump", "golive show", "mapping check", "mapping show"),
+    *("golive back", "golive dump", "golive show", "golive test"),
+    *("mapping check", "mapping show"),
     *("parked list", "parked retry", "reconcile list", "reconcile show"),
     *("sandbox", "sandbox events", "sandbox send"),
     *("show order", "show subscription", "show transaction"),
@@ -199,9 +201,13 @@ def test_every_task_leaves_a_row_for_each_call(
 
     def do(task: Any, *arguments: str) -> None:
         ran.add(task.name)
-        task(*arguments)
+        with suppress(Again):  # such as a token that has run out: it ends the task, and no more
+            task(*arguments)
 
-    for _ in range(3):
+    for tick in range(3):
+        if tick == 1:
+            sandbox.expire_highlevel_tokens()
+            sandbox.post("/halo/expire_tokens", {})
         for pull in (tasks.pulls.orders, tasks.pulls.transactions, tasks.pulls.subscriptions):
             do(pull, NAME, str(world.worker.now().date()))
         do(tasks.pulls.halo, NAME)
@@ -218,8 +224,6 @@ def test_every_task_leaves_a_row_for_each_call(
         do(tasks.alerts.tell, NAME)
         do(tasks.events.handle)
         do(tasks.reconciliation.run, NAME, "last")
-        sandbox.expire_highlevel_tokens()
-        sandbox.post("/halo/expire_tokens", {})
     world.drive()
     assert ran == {name for name in current_app.tasks if name.startswith("syncline.")}
     assert counted(world) == arrived(sandbox)

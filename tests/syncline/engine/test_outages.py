@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from syncline.sandbox.process import SandboxProcess
+from syncline.sandbox.wire.faults import FOREIGN
 from tests.in_between import InBetween, QuotaClock, page, said
 from tests.world import World, Worlds, small
 
@@ -119,25 +120,20 @@ def test_a_side_that_answers_nothing_is_asked_seldom_and_nothing_is_lost_by_it(
     assert sandbox.audit()["clean"]
 
 
-def test_one_answer_in_seven_from_somebody_else_stops_nothing(
-    worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, in_between: InBetween
+@pytest.mark.parametrize("effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kind", sorted(FOREIGN - {"drip"}))
+def test_one_answer_in_eight_that_is_foreign_stops_and_parks_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, kind: str, effect: bool
 ) -> None:
-    small(sandbox, orders=12, transactions=4, subscriptions=1)
+    small(sandbox, orders=8, transactions=3, subscriptions=1)
     world = worlds(settle=0.1)
-    seen: list[str] = []
-
-    def seventh(call: str, _: bytes) -> bool:
-        seen.append(call)
-        return len(seen) % 7 == 0
-
-    in_between.wanted, in_between.answers, in_between.effect = seventh, page(), True
+    sandbox.faults({"kind": kind, "probability": 0.125, "effect": effect, "status": 404})
     world.request_pull()
     while world.open_pulls():
         world.follow_all()
         quota_clock.pass_by(STEP)
     done(world, quota_clock)
-    in_between.answers = None
-    assert len(in_between.calls) > 3
+    sandbox.faults()
     assert world.rows("select state from connection")[0].state == "active"
     assert not [state for _, state in world.counts() if state == "parked"]
     assert sandbox.audit()["clean"]
