@@ -129,7 +129,7 @@ class Questions:
         if question.needed:
             self.errors.append(error)
         shut = isinstance(error, (BadCredentials, WrongPlace, Unreachable, Suspended))
-        return shut or type(error) is Refused or _is_silence(error)
+        return shut or question.is_token or type(error) is Refused or _is_silence(error)
 
     def _counted(self, api: ApiCalls, operation: str, make: Callable[[Permit], Any]) -> Any:
         """One call, which waits for its turn, and is made again where the answer is no answer."""
