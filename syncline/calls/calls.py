@@ -94,7 +94,7 @@ class ApiCalls:
             if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
                 raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
             pause = max(grant.wait, timedelta(milliseconds=2))
-            self._patience.rest(self._key, pause.total_seconds(), self._worker.sleep)
+            self._patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
             waited += pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
@@ -291,4 +291,5 @@ def patiently(worker: WorkerContext, make: Callable[[], T]) -> T:
             failures += not isinstance(error, NoQuota)
             if failures >= MOST_TRIES:
                 raise
-            worker.sleep(max(error.after.total_seconds(), 0.05))
+            pause = max(error.after.total_seconds(), 0.05)
+            worker.patience.rest(error.what, pause, worker.sleep)

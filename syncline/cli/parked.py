@@ -21,7 +21,7 @@ from syncline.errors import UnknownName
 from syncline.ledger import connections
 from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.output import AsJson, group, plain, show, stack, table
+from syncline.terminal.output import AsJson, console, group, plain, show, stack, table
 
 app = group("parked", "Look at deliveries that need a person, by cause, and decide about them.")
 app.command("retry")(retry_parked)
@@ -31,6 +31,9 @@ Only = Annotated[str | None, typer.Option("--connection", "-c", help="Only of th
 OfCause = Annotated[
     str | None, typer.Option("--cause", metavar="CAUSE", help="Those of this cause.")
 ]
+
+_WIDE = 120
+"""Columns of a terminal; on a narrower one, remedies stand below the table and not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,7 @@ def _render(found: _Causes | _Records) -> RenderableType:
 
 
 def _render_causes(found: _Causes) -> RenderableType:
+    is_wide = console().width >= _WIDE
     rows = [
         [
             one.cause.id,
@@ -185,17 +189,20 @@ def _render_causes(found: _Causes) -> RenderableType:
             f"{one.cause.flow}/{one.cause.target}",
             one.cause.field,
             one.said,
-            one.remedy,
+            *([one.remedy] if is_wide else []),
             one.cause.example_record,
         ]
         for one in found.causes
     ]
-    columns = ["cause", "records#", "since (UTC)", "delivery", "field", "reason", "remedy"]
+    columns = ["cause", "records#", "since (UTC)", "delivery", "field", "reason"]
+    columns += ["remedy"] if is_wide else []
+    below = [f"{one.cause.id}: {one.remedy}" for one in found.causes if one.remedy and not is_wide]
     total = len(rows) + found.more
     title = f"{found.parked} parked, for {_several(total, 'cause')}"
     more = [plain(f"{_several(found.more, 'more cause')}: see --limit.")] if found.more else []
     return stack(
         table(title, [*columns, "example"], rows),
+        *([plain("\n".join(below))] if below else []),
         *more,
         plain("See both sides with: syncline parked show CAUSE"),
         plain("Correct what it names, then: syncline parked retry --cause CAUSE"),

@@ -266,8 +266,7 @@ def illegible(target: Target, row_id: int | str, lacking: Sequence[str]) -> Unre
     """Why a row cannot be compared or changed, though it is there."""
     return Unreadable(
         f"Halo does not show {' and '.join(lacking)} of {target.name} {row_id}, read by its id.",
-        remedy="Look at the row in Halo, and whether our application may see all of it; then "
-        "retry.",
+        remedy="Give our application leave to see all of such rows in Halo, then retry.",
     )
 
 

@@ -59,7 +59,11 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
 }
 # A recurring invoice that is not known to be disabled bills a second time, and whether one is
 # stands in no column that is known: so these are read by their list.
-_BESIDES: Mapping[str, tuple[str, ...]] = {"invoice": (VOIDED,), "payment": ("amount",)}
+_BESIDES: Mapping[str, tuple[str, ...]] = {
+    "order": ("change_seq", "last_update_time"),
+    "invoice": (VOIDED,),
+    "payment": ("amount",),
+}
 
 
 def is_reported(resource: AnyResource) -> bool:

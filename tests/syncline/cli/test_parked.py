@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
@@ -57,6 +58,15 @@ def test_a_cause_comes_with_its_remedy_and_an_example(parked: LedgerScene, run: 
     assert one["remedy"] == "Add the currency in Halo's configuration, then retry."
     assert one["cause"]["example_record"] == "o1"
     assert one["cause"]["connections"] == ["acme"]
+
+
+def test_on_a_narrow_terminal_a_remedy_stands_in_lines_of_its_own(
+    parked: LedgerScene, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = document(run("parked", "list", "--json"))["causes"][0]["cause"]["id"]
+    monkeypatch.setattr("syncline.cli.parked.console", lambda: Console(width=80))
+    shown = run("parked", "list").stdout
+    assert f"{cause}: Add the currency in Halo's configuration, then retry." in shown
 
 
 def test_causes_beyond_the_limit_are_counted(of_two_causes: LedgerScene, run: Run) -> None:
