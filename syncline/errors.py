@@ -51,6 +51,10 @@ class SynclineError(Exception):
         super().__init__(f"{what} {remedy}".strip())
 
 
+BY_ITSELF = "It is tried again by itself."
+"""What work in the ledger does, which no command does."""
+
+
 class Again(SynclineError):
     """Transient: may be tried again by itself, not before `after` from now."""
 
@@ -59,7 +63,7 @@ class Again(SynclineError):
         what: str,
         *,
         after: timedelta = timedelta(seconds=1),
-        remedy: str = "It is tried again by itself.",
+        remedy: str = BY_ITSELF,
         status: int | None = None,
         call_id: str | None = None,
     ) -> None:

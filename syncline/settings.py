@@ -112,7 +112,10 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Child processes may stand in another directory, and must mean the same place."""
-        return None if path is None else path.expanduser().absolute()
+        try:
+            return None if path is None else path.expanduser().absolute()
+        except RuntimeError as error:  # ~somebody, who is no user of this machine
+            raise ValueError(str(error)) from None
 
     @classmethod
     def load(cls) -> Self:
@@ -126,8 +129,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else "The settings"
+            wrong = first["msg"].removeprefix("Value error, ").rstrip(".")
             raise Refused(
-                f"{name} is wrong: {first['msg']}.",
+                f"{name} is wrong: {wrong}.",
                 remedy="docs/settings.md says what each setting takes.",
             ) from None
         if settings.dead_after < 2 * settings.heartbeat:

@@ -12,7 +12,15 @@ from threading import Lock
 
 from redis import Redis
 
-from syncline.calls.context import PARALLEL, Line, Lines, Nudge, WorkerContext
+from syncline.calls.context import (
+    OF_A_TASK,
+    PARALLEL,
+    Line,
+    Lines,
+    Nudge,
+    QuotaPatience,
+    WorkerContext,
+)
 from syncline.encryption import load_key
 from syncline.ledger import calls
 from syncline.ledger.database import Ledger, connect
@@ -63,6 +71,7 @@ def make_context(
     database_url: str,
     redis_url: str,
     announce: Callable[[Nudges, Iterable[Nudge]], None],
+    patience: QuotaPatience = OF_A_TASK,
 ) -> WorkerContext:
     """Everything a worker process needs; its `close` closes all of it."""
     ledger = Ledger(connect(database_url, connections=settings.worker_threads + 8))
@@ -103,6 +112,7 @@ def make_context(
         open_line=LateLines(lines),
         announce=partial(announce, nudges),
         close=closing.close,
+        patience=patience,
     )
     return made
 

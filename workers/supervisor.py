@@ -17,12 +17,16 @@ from typing import Self
 
 import structlog
 
+from syncline import machine
 from syncline.errors import UnknownName
 
 log = structlog.get_logger()
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LEAST_FREE_BYTES = 1_000_000
+"""With less, a process cannot even write down why it ended."""
+
 _LARGEST_LOG_BYTES = 20_000_000
 _POLL_SECONDS = 0.5
 
@@ -205,10 +209,11 @@ class Supervisor:
         rest = self._backoff.rest(child.deaths)
         child.start_at = now + rest.total_seconds()
         if not self._stopping:
+            full = machine.without_room(self._logs, _LEAST_FREE_BYTES)
             log.warning(
                 "process ended and is started again",
                 process=child.process.name,
-                why=why,
+                why=why if full is None else f"{why}; {full.what}",
                 rest_s=rest.total_seconds(),
                 log=str(self._log_of(child.process)),
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
@@ -22,9 +22,10 @@ from syncline.ledger import connections, effects, history
 from syncline.ledger.history import SeenEffect
 from syncline.mapping.describe import DescribedFlow, describe
 from syncline.mapping.show import FILLED, OPTIONS, filled_cells, option_cells
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("alerts", "See what people were told, say that it is known, try whether it arrives.")
 
@@ -84,6 +85,8 @@ def list_alerts(
 
     with command_context(context).open() as worker:
         found = worker.ledger.run(work)
+        if not found:
+            remark_on_emptiness(worker, connection)
     show(as_json, _Alerts(found), lambda: _render(found))
 
 
@@ -184,7 +187,7 @@ def try_out(
             would = f"It would {made}tell each channel once."
             show(as_json, {"would": would}, lambda: plain(would))
             return
-        with Console(stderr=True).status("") as shown:
+        with error_console().status("") as shown:
             ways = try_alerts(line, shown.update)
     trial = _Trial(connection, bool(ways) and all(way.arrived for way in ways), ways)
     show(as_json, trial, lambda: _render_trial(trial))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from syncline.alerts.facts import Differences, Gathered, Missed, Readings
 from syncline.alerts.rules import Signal, shortened
 from syncline.deliveries.parked import ParkedCause
+from syncline.deliveries.states import DOUBTED
 from syncline.ledger.calls import LastAnswer
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
@@ -61,7 +62,7 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
         f"The field to blame is {cause.field}." if cause.field else "",
         f"One of them is record {cause.example_record}.",
         f"See both sides with: syncline parked show {cause.id}",
-        f"Correct what it names, then: syncline parked retry --cause {cause.id}",
+        _way_out(cause),
     ]
     return Signal(
         kind,
@@ -72,6 +73,13 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
         since=cause.since,
         latest=cause.latest,
     )
+
+
+def _way_out(cause: ParkedCause) -> str:
+    """What a person does about it; where Halo may hold it already, nothing that makes it twice."""
+    if cause.field != DOUBTED:
+        return f"Correct what it names, then: syncline parked retry --cause {cause.id}"
+    return "Halo may hold it already: decide about each as `syncline parked show ID` says."
 
 
 def differences(found: Differences, connection: str) -> Signal:

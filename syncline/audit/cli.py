@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
@@ -29,10 +29,11 @@ from syncline.audit.verify import verify as check
 from syncline.calls.context import WorkerContext
 from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.messages import WRONG_DATA, remark
 from syncline.terminal.options import moment
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("audit", "Look at the audit log, prove it, export it, erase a person from it.")
 
@@ -120,6 +121,8 @@ def list_entries(
     with command_context(context).open() as worker:
         wanted = _wanted(worker, connection, record, since, until)
         found = worker.ledger.run(lambda c: queries.listed(c, wanted, most))
+        if not found:
+            remark_on_emptiness(worker, connection)
     show(as_json, found, lambda: _listed(found))
 
 
@@ -208,6 +211,8 @@ def anchor(
             seal(worker)
             anchoring.anchor(worker, timedelta(0))
         heads = worker.ledger.run(chains.heads)
+    if not heads:
+        remark("Nothing is sealed yet, so there is no head.")
     for head in heads:
         typer.echo(anchoring.line_of(head))
 
@@ -251,7 +256,7 @@ def _from(text: str) -> datetime:
 def _progress(what: str) -> Iterator[queries.Told]:
     """On standard error, so that --json and - print nothing else."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=error_console(), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of or None)
 
@@ -292,6 +297,8 @@ def _verdict(found: Verified) -> RenderableType:
         f"{found.entries} entries in {found.chains} chains, {found.anchors} anchors compared, "
         f"{found.waiting} newer entries not sealed yet"
     )
+    if not found.findings and not found.entries:
+        return plain(f"{said}: there is nothing that could have been changed.")
     if not found.findings:
         return plain(f"{said}: nothing was changed.")
     rows = [

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import PARALLEL, Line, WorkerContext
+from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.halo.client import HaloClient
 from syncline.ledger import calls, left_out, sessions
@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=3)
 """Longest a task sleeps for quota; further away than that, work goes back to the ledger."""
+
+_LONG_READINGS = frozenset({Lane.BACKFILL, Lane.PULLS})
+"""Whoever asks for one of these waits as workers do: it would eat up what is kept for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,15 @@ class ApiCalls:
         self._connection_id, self._connection = connection
         self._key = key
         self._lane = lane
+        self._patience = OF_A_TASK if lane in _LONG_READINGS else worker.patience
 
     def tokens(self, wanted: int) -> list[UUID]:
-        """Between one and `wanted` tokens, after a short sleep at most.
+        """Between one and `wanted` tokens, after a short sleep at most; a person waits longer.
 
         Raises:
-            NoQuota: none comes back within the patience of a task.
+            NoQuota: none comes back within the patience of whoever calls.
         """
-        waited = timedelta(0)
+        waited, by_hand = timedelta(0), self._patience.by_hand
         while True:
             grant = self._worker.quota.take(
                 self._key,
@@ -83,13 +87,14 @@ class ApiCalls:
                 lane=self._lane,
                 connection=self._connection,
                 deadline=self._worker.settings.deadline,
+                by_hand=by_hand,
             )
             if grant.tokens:
                 return [UUID(token) for token in grant.tokens]
-            if grant.wait + waited > PATIENCE:
+            if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
                 raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
             pause = max(grant.wait, timedelta(milliseconds=2))
-            self._worker.sleep(pause.total_seconds())
+            self._patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
             waited += pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
@@ -286,4 +291,5 @@ def patiently(worker: WorkerContext, make: Callable[[], T]) -> T:
             failures += not isinstance(error, NoQuota)
             if failures >= MOST_TRIES:
                 raise
-            worker.sleep(max(error.after.total_seconds(), 0.05))
+            pause = max(error.after.total_seconds(), 0.05)
+            worker.patience.rest(error.what, pause, worker.sleep)

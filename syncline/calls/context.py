@@ -49,6 +49,29 @@ class Nudge:
     after: float = 0
 
 
+def _rest_silently(_what_for: str, seconds: float, sleep: Callable[[float], None]) -> None:
+    sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaPatience:
+    """How whoever calls waits for quota.
+
+    Attributes:
+        by_hand: whether a person waits, who has nowhere to give the work back to. So the wait may
+            last as long as the key's longest window, after which a call must be back.
+        rest: waits for a key, by its name, or for what a sentence says: so many seconds, by the
+            given sleep. It may tell of it.
+    """
+
+    by_hand: bool = False
+    rest: Callable[[str, float, Callable[[float], None]], None] = _rest_silently
+
+
+OF_A_TASK = QuotaPatience()
+"""A task sleeps for a moment at most; further away than that, work goes back to the ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One connection, open: its mapping document, its two clients and their quota keys.
@@ -88,6 +111,7 @@ class WorkerContext:
     `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
     then frees its rows as those of a dead worker, and the process goes on under a new one. `close`
     ends the session and closes whatever was opened for this context; closing twice is harmless.
+    `patience` is how long its calls wait for quota: a command's longer than a task's.
     """
 
     settings: Settings
@@ -104,6 +128,7 @@ class WorkerContext:
     open_line: Lines
     announce: Callable[[Iterable[Nudge]], None]
     close: Callable[[], None]
+    patience: QuotaPatience = OF_A_TASK
 
 
 @contextmanager

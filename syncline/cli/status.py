@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Annotated
 
 import typer
@@ -28,6 +29,7 @@ from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
 from syncline.sending.tenant.status import HeldKind, held_lines, read_held
+from syncline.terminal.caveats import NO_CONNECTION, NO_WORKER, never_read
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table
 from syncline.webhooks.status import EventStatus, events_table, read_events
@@ -52,6 +54,7 @@ class _ConnectionStatus:
     mode: str
     state: str
     note: str | None
+    unread: str | None
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
@@ -68,7 +71,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
+_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
 
 
 def show_status(
@@ -121,6 +124,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
             [
                 (
                     link,
+                    never_read(connection, link),
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
@@ -142,13 +146,14 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.mode,
                 link.state,
                 link.note,
+                unread,
                 kinds,
                 held,
                 events,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, kinds, held, events, nonsense in found
+            for link, unread, kinds, held, events, nonsense in found
         ],
         secrets,
         workers,
@@ -167,7 +172,7 @@ def _quota(worker: WorkerContext, key: QuotaKey) -> _QuotaStatus:
 
 def _render(found: _Status) -> RenderableType:
     if not found.connections:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain(NO_CONNECTION)
     return stack(
         *(part for one in found.connections for part in _connection(one)),
         *alerts_table(found.alerts),
@@ -212,12 +217,22 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
             [[quota.key, _left(quota.left), _answer(quota.last_answer)] for quota in one.quota],
         ),
     ]
+    if one.unread is not None:
+        parts.insert(0, plain(one.unread))
     if one.state == "rehearsing":
         parts.insert(0, plain(f"{one.name} rehearses: {one.note}."))
     if one.state == "stopped":
-        go_on = f"When that is put right: syncline connection start {one.name}"
-        parts.insert(0, plain(f"{one.name} is stopped: {one.note or 'by hand.'} {go_on}"))
+        parts.insert(0, plain(f"{one.name} is stopped: {_why_stopped(one)}"))
     return [*held_lines(one.held), *parts]
+
+
+def _why_stopped(one: _ConnectionStatus) -> str:
+    """Why it stands still, and how it goes on; who stopped it on purpose has said how."""
+    note = one.note or "by hand"
+    if note.startswith(connections.BY_A_PERSON) and "syncline " in note:
+        return note
+    end = "" if note.endswith((".", "!", "?")) else "."
+    return f"{note}{end} When that is put right: syncline connection start {one.name}"
 
 
 def _waiting(kind: KindStatus) -> str:
@@ -252,7 +267,11 @@ def _answer(answer: LastAnswer) -> str:
 def _left(left: Left | None) -> str:
     if left is None:
         return "unknown: Redis does not answer"
-    texts = [f"{w['left']} of {w['calls']} in {w['seconds']:g} s" for w in left["windows"]]
+    texts = [
+        f"{w['left']} of {w['calls']} in {w['seconds']:g} s"
+        + (f", next in {ceil(w['next_s'])} s" if w["next_s"] else "")
+        for w in left["windows"]
+    ]
     if left["daily_left"] is not None:
         texts.append(f"{left['daily_left']} today")
     if left["frozen_until"] is not None:
@@ -262,7 +281,7 @@ def _left(left: Left | None) -> str:
 
 def _workers(workers: list[WorkerStatus]) -> RenderableType:
     if not workers:
-        return plain("No worker runs. Start them with: syncline up")
+        return plain(NO_WORKER)
     return table(
         "workers",
         ["process", "state", "last heartbeat"],

@@ -6,18 +6,19 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
-from syncline.connections.options import AddOptions, Name, document_of
+from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.options import Mode, taking
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("connection", "Connect a HighLevel location to a Halo tenant.")
 
@@ -45,7 +46,7 @@ def add(context: typer.Context, given: AddOptions) -> None:
     here = command_context(context)
     new = given.connection(here.settings())
     secrets = given.secrets()
-    with here.open() as worker:
+    with here.open() if given.dry_run else here.open_or_make() as worker:
         run.add(worker, new, secrets, waits_for=given.waits_for(), dry_run=given.dry_run)
     if given.dry_run:
         say(f"{new.name} could be added; nothing was changed.")
@@ -59,7 +60,10 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
     if adopt:
         say(f"It stands still until: syncline adopt {new.name}")
     if new.mode == Mode.LIVE:
-        say("It is live from the first row on, without the check of: syncline golive check")
+        say(
+            "It is live from the first row on, without the check of: syncline golive check "
+            f"{new.name}"
+        )
 
 
 @app.command("list")
@@ -93,7 +97,7 @@ def check(
     """
     with command_context(context).open() as worker:
         line = worker.open_line(name)
-        with Console(stderr=True).status("") as shown:
+        with error_console().status("") as shown:
             inspected = inspect(
                 line,
                 probe=(lambda api: probe(line, api)) if with_probe else None,
@@ -110,13 +114,27 @@ def check(
 
 
 @app.command("start")
-def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+def start(
+    context: typer.Context,
+    *,
+    name: Name,
+    without_adoption: Annotated[
+        bool,
+        typer.Option(
+            "--without-adoption",
+            help="Start one that waits for its adoption: all its orders are created in Halo.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Let a connection go on after what stopped it was put right, or after its rehearsal.
 
     Example: syncline connection start acme
     """
     with command_context(context).open() as worker:
-        before = run.start(worker, name, dry_run=dry_run)
+        before = run.start(worker, name, dry_run=dry_run, without_adoption=without_adoption)
+        if not dry_run:
+            remark_on_idleness(worker)
     if before.state == "active":
         say(f"{name} was not stopped.")
     else:
@@ -153,32 +171,9 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
     say(f"{name} {still if before.reads else 'was stopped already'}.")
 
 
-@app.command("set-mapping")
-def set_mapping(
-    context: typer.Context,
-    *,
-    name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="detail, summary, or a TOML file.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the document, and change nothing.")
-    ] = False,
-) -> None:
-    """Let a connection follow another mapping document; it is checked first.
-
-    Old records follow it too; what comes out as before costs no call.
-
-    Example: syncline connection set-mapping acme acme.toml
-    """
-    document = document_of(file)
-
-    with command_context(context).open() as worker:
-        run.set_mapping(worker, name, document, dry_run=dry_run)
-    say(f"{name} {'could follow' if dry_run else 'follows'} this mapping.")
-
-
 def _render_links(links: list[Link]) -> RenderableType:
     if not links:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain("No connection yet. Add one with: syncline connection add NAME")
     rows = [
         [
             *(link.name, link.mode, link.state, link.location_id, link.highlevel_url),

@@ -30,7 +30,7 @@ from syncline.highlevel.providers import (
 from syncline.ledger import effects
 from syncline.queues import Lane
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_DATA, by_hand
+from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, group, plain, say, show, table
 from syncline.transport import Permit
 
@@ -68,7 +68,7 @@ def list_registered(context: typer.Context, *, connection: Name, as_json: AsJson
 
     Example: syncline provider list acme
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         found = [_shown(one) for one in _registered(line, highlevel_calls(line, Lane.UPKEEP))]
     show(as_json, {"providers": found}, lambda: _render(line, found))
@@ -107,7 +107,7 @@ def register(
         description=description,
         image_url=image_url,
     )
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         if dry_run:
             _print_request(line, wanted)

@@ -74,7 +74,8 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
         [need for need in needs if need not in unseen],
         seen | extra,
         missing="",
-        unneeded="Take them from the private integration, unless `syncline provider` is used.",
+        unneeded="Take them from the private integration, unless you want to use "
+        "`syncline provider register NAME`.",
     )
     hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
     more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""

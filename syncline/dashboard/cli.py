@@ -14,7 +14,7 @@ from syncline.dashboard.html import on_the_way, reconciled, sealed, unfulfilled
 from syncline.dashboard.objects import DashboardItem
 from syncline.dashboard.queries import DashboardFigures, figures
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_SETTINGS, by_hand
+from syncline.terminal.messages import WRONG_SETTINGS
 from syncline.terminal.output import AsJson, Commands, plain, show, stack, table
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def install_dashboard(
 
     Example: syncline halo dashboard install acme --dry-run
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         result = steps.install(
             line, dry_run=dry_run, cause=caused("halo dashboard install", worker.settings)
@@ -102,7 +102,7 @@ def show_dashboard(context: typer.Context, connection: Name, *, as_json: AsJson 
 
     Example: syncline halo dashboard show acme
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         result = steps.install(line, dry_run=True, cause="halo dashboard show")
         counted = worker.ledger.run(lambda database: figures(database, line.link))
@@ -120,7 +120,7 @@ def remove_dashboard(
 
     Example: syncline halo dashboard remove acme --dry-run
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         gone = steps.remove(
             line, dry_run=dry_run, cause=caused("halo dashboard remove", worker.settings)

@@ -1,4 +1,4 @@
-"""What is not delivered yet, read without being claimed."""
+"""Deliveries read without being claimed: what is not delivered yet, and what would change."""
 
 from __future__ import annotations
 
@@ -146,6 +146,23 @@ def listed(
         {"id": connection_id, "target": target, "after": after, "most": most},
     )
     return [Lease(**dict(zip(_NAMES, row, strict=True)), owner=_NOBODY) for row in found]
+
+
+def of_edges(
+    connection: Connection, tenant_id: int, edges: Sequence[Edge]
+) -> dict[Edge, tuple[Lease, str]]:
+    """Deliveries by (flow, source id, role) with their states; in nobody's name."""
+    if not edges:
+        return {}
+    found = connection.execute(
+        text(f"select {_COLUMNS}, d.state from {EACH_EDGE}"),  # noqa: S608 - constants
+        {"tenant_id": tenant_id, "rows": edge_rows(edges)},
+    )
+    leases = [
+        (Lease(**dict(zip(_NAMES, row, strict=False)), owner=_NOBODY), str(row.state))
+        for row in found
+    ]
+    return {(one.flow, one.source_id, one.role): (one, state) for one, state in leases}
 
 
 def states(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, str]:

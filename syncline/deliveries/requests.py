@@ -12,22 +12,24 @@ from datetime import timedelta
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import ACCEPTED, GONE
 from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
 from syncline.ledger.modes import HELD
 
-_OF_AN_EVENT = "event "
+OF_AN_EVENT = "event "
+"""How the cause of what an event makes due begins; its id follows."""
 
 
 def cause_of_event(event_id: int) -> str:
     """The cause of what an event makes due, and of what is read because of it."""
-    return f"{_OF_AN_EVENT}{event_id}"
+    return f"{OF_AN_EVENT}{event_id}"
 
 
 def is_urgent(cause: str) -> bool:
     """Whether an event asks for it: it goes before what is only being caught up with."""
-    return cause.startswith(_OF_AN_EVENT)
+    return cause.startswith(OF_AN_EVENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class DeliveryRequest:
     cause: str | None = None
 
 
-_IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
+_IN_DOUBT = f"delivery.state = 'parked' and delivery.field is not distinct from '{DOUBTED}'"
 """Halo may hold it already: a new version must not let it be created before a person decided."""
 
 _LEFT_GONE = f"delivery.target_meta #> '{{{ACCEPTED},{GONE}}}' is not null"

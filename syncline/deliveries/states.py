@@ -37,6 +37,12 @@ NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HEL
 """SQL: parked, and not only until its connection is live."""
 
 
+DOUBTED: Final = "adopt"
+"""The field by which a delivery is known that is parked since its row may be there already."""
+
+MAY_BE_THERE: Final = f"(d.field is not distinct from '{DOUBTED}' and d.target_id is null)"
+"""SQL: the other side may hold a row for it that we did not make."""
+
 PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
 
@@ -73,11 +79,3 @@ MOVES: dict[State, frozenset[State]] = {
 
 FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED, State.PARKED})
 """The states in which a delivery begins; PARKED where what asks for it cannot be read."""
-
-OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
-"""States in which a worker session holds the row."""
-
-
-def sources_of(target: State) -> frozenset[State]:
-    """The states from which a move to `target` is allowed."""
-    return frozenset(state for state, targets in MOVES.items() if target in targets)

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from syncline import jsontext
 from syncline.alerts.targets import TARGETS
@@ -19,11 +19,12 @@ from syncline.dry_run.run import Tell, dry_run
 from syncline.errors import UnknownName
 from syncline.flows import fulfillments
 from syncline.ledger.modes import HELD, HELD_UNTIL_LIVE
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.output import AsJson, console, plain, stack, table
+from syncline.terminal.output import AsJson, console, error_console, plain, stack, table
 
 SHOWN = 20
-"""Calls and reasons that a person is shown; --json has them all."""
+"""Calls and reasons that a person is shown; --json has more."""
 
 _REFERENCES = 3
 
@@ -36,7 +37,12 @@ def show_dry_run(
         str | None, typer.Option(help="Only what is written there, such as order or invoice.")
     ] = None,
     most: Annotated[
-        int, typer.Option("--limit", min=0, help="Deliveries of each target to look at; 0: all.")
+        int,
+        typer.Option(
+            "--limit",
+            min=0,
+            help="Show so many calls of each target at most; 0: all. Counts are of all anyway.",
+        ),
     ] = 1000,
     bodies: Annotated[bool, typer.Option("--bodies", help="Show what would be sent.")] = False,
     as_json: AsJson = False,
@@ -58,18 +64,19 @@ def show_dry_run(
         TemporaryFile() as calls,
         TemporaryFile() as kept,
     ):
-        sheet = _Sheet()
-        pages = _Pages(calls, kept, bodies=bodies)
+        sheet = _Sheet(min(most or SHOWN, SHOWN))
+        pages = _Pages(calls, kept, bodies=bodies, most=most or None)
         taker = pages if as_json else sheet
         with _progress() as tell:
             plan = dry_run(
                 worker.open_line(name),
                 target=target,
-                most=most or None,
                 tell=tell,
                 call=taker.call,
                 keep=taker.keep,
             )
+        if not any(count.owed for count in plan.counts.values()):
+            remark_on_emptiness(worker, name)
         if as_json:
             pages.print(_document(name, plan))
         else:
@@ -77,16 +84,17 @@ def show_dry_run(
 
 
 class _Sheet:
-    """What a person is shown of calls and reasons, however many there are."""
+    """What a person is shown of calls and reasons, however many there are; `most` of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.calls: list[Call] = []
         self.many = 0
+        self.most = most
         self.reasons = Counter[tuple[str, str | None, str]]()
 
     def call(self, one: Call) -> None:
         self.many += 1
-        if len(self.calls) < SHOWN:
+        if len(self.calls) < self.most:
             self.calls.append(one)
 
     def keep(self, one: ParkedInPlan) -> None:
@@ -95,16 +103,25 @@ class _Sheet:
 
 
 class _Pages:
-    """Calls and reasons for a program, on disk until all is known."""
+    """Calls and reasons for a program, `most` of each target, on disk until all is known."""
 
-    def __init__(self, calls: IO[bytes], kept: IO[bytes], *, bodies: bool) -> None:
-        self._calls, self._kept, self._bodies = calls, kept, bodies
+    def __init__(
+        self, calls: IO[bytes], kept: IO[bytes], *, bodies: bool, most: int | None
+    ) -> None:
+        self._calls, self._kept, self._bodies, self._most = calls, kept, bodies, most
+        self._written = Counter[tuple[IO[bytes], str]]()
 
     def call(self, one: Call) -> None:
-        self._add(self._calls, _call(one, bodies=self._bodies))
+        if self._has_room(self._calls, one.target):
+            self._add(self._calls, _call(one, bodies=self._bodies))
 
     def keep(self, one: ParkedInPlan) -> None:
-        self._add(self._kept, asdict(one))
+        if self._has_room(self._kept, one.target):
+            self._add(self._kept, asdict(one))
+
+    def _has_room(self, file: IO[bytes], target: str) -> bool:
+        self._written[file, target] += 1
+        return self._most is None or self._written[file, target] <= self._most
 
     def print(self, rest: dict[str, Any]) -> None:
         """One document."""
@@ -124,7 +141,7 @@ class _Pages:
 
 @contextmanager
 def _progress() -> Iterator[Tell]:
-    console = Console(stderr=True)
+    console = error_console()
     with console.status("") as status:
 
         def tell(target: str, done: int, of: int) -> None:
@@ -156,10 +173,10 @@ def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
 
 
 def _render(name: str, plan: DryRunPlan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
-    columns = ["target", "owed#", "looked at#", "write#", "as it is#", "wait#", "park#", "calls#"]
+    columns = ["target", "owed#", "write#", "as it is#", "wait#", "park#", "calls#"]
     rows = [
         [
-            *(target, count.owed, count.looked_at, count.writes, count.as_it_is),
+            *(target, count.owed, count.writes, count.as_it_is),
             *(count.waits, count.parks, count.calls),
         ]
         for target, count in plan.counts.items()
@@ -178,9 +195,10 @@ def _render(name: str, plan: DryRunPlan, sheet: _Sheet, *, bodies: bool) -> Rend
     if bodies:
         parts += [plain(_body(at, call)) for at, call in enumerate(sheet.calls, 1)]
     if sheet.reasons:
-        most = sheet.reasons.most_common(SHOWN)
+        most = sheet.reasons.most_common(sheet.most)
         parked = [[target, many, field, why] for (target, field, why), many in most]
-        parts.append(table("would be parked", ["target", "records#", "field", "why"], parked))
+        title = _title("would be parked", len(most), len(sheet.reasons), "reasons")
+        parts.append(table(title, ["target", "records#", "field", "why"], parked))
     parts.append(
         plain(
             f"About {plan.halo_calls:,} calls to Halo and {plan.highlevel_calls:,} to HighLevel: "
@@ -196,8 +214,13 @@ def _calls(sheet: _Sheet) -> RenderableType:
         more = len(call.references) - _REFERENCES
         named = ", ".join(call.references[:_REFERENCES]) + (f", {more} more" if more > 0 else "")
         rows.append([at, call.method, call.path, len(call.references), named])
-    title = f"calls, the first {SHOWN} of {sheet.many:,}" if sheet.many > SHOWN else "calls"
+    title = _title("calls", len(sheet.calls), sheet.many)
     return table(title, ["#", "method", "path", "elements#", "of"], rows)
+
+
+def _title(what: str, shown: int, of: int, things: str = "") -> str:
+    """What a table holds, and how much of all there is."""
+    return what if shown == of else f"{what}, the first {shown} of {of:,} {things}".rstrip()
 
 
 def _body(at: int, call: Call) -> str:

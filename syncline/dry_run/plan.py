@@ -58,8 +58,7 @@ class Count:
         waits: need what is not there and is not on its way in this run.
         parks: would be parked.
         doubtful: would be looked up first.
-        calls: how many it takes for all that is outstanding; an estimate where not all was looked
-            at.
+        calls: how many it takes.
     """
 
     owed: int

@@ -20,11 +20,17 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
-from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
+from syncline.dry_run.placeholders import (
+    NOT_SEEN,
+    Id,
+    PlaceholderCurrencies,
+    Unknown,
+    placeholder,
+)
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
 from syncline.errors import SynclineError, Unmappable
-from syncline.flows import customers, fulfillments, orders, payments
-from syncline.flows.flow import Needs, TargetIds, refuse_live
+from syncline.flows import fulfillments, orders
+from syncline.flows.flow import Needs, refuse_live
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments.outcomes import Case, Parting
 from syncline.halo.capabilities import Capabilities
@@ -39,8 +45,6 @@ from syncline.sending.targets import Target
 PAGE: Final = 500
 """Deliveries that are rendered together."""
 
-_NOT_SEEN: Final = (None, None, None)
-
 Edge = tuple[str, str, str]
 Tell = Callable[[str, int, int], None]
 
@@ -49,7 +53,6 @@ def dry_run(
     line: Line,
     *,
     target: str | None,
-    most: int | None,
     tell: Tell,
     call: Callable[[Call], object],
     keep: Callable[[ParkedInPlan], object],
@@ -59,7 +62,6 @@ def dry_run(
     Args:
         line: the connection.
         target: only this one; what it needs of others counts as being on its way.
-        most: deliveries of each target that are rendered; None for all.
         tell: is told the target, how many are done, and of how many.
         call: is given each call, in their order.
         keep: is given each delivery that would be parked.
@@ -68,7 +70,7 @@ def dry_run(
     counted = line.worker.ledger.run(
         lambda connection: outstanding.counts(connection, line.link.id)
     )
-    run = _Run(line, known, counted, most, tell, call, keep)
+    run = _Run(line, known, counted, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -85,13 +87,12 @@ class _Run:
         line: Line,
         known: Capabilities,
         counted: Mapping[str, Counted],
-        most: int | None,
         tell: Tell,
         call: Callable[[Call], object],
         keep: Callable[[ParkedInPlan], object],
     ) -> None:
         self._worker, self._line, self._known = line.worker, line, known
-        self._by_target, self._most, self._tell = counted, most, tell
+        self._by_target, self._tell = counted, tell
         self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}
         self._stuck: set[Edge] = set()
@@ -101,7 +102,6 @@ class _Run:
     def halo(self, target: Target) -> None:
         """What would be written to one kind of Halo's rows."""
         count = self._count(target.name)
-        many = 0
         for call in calls(
             target,
             self._known,
@@ -109,26 +109,24 @@ class _Run:
             self._worker.now(),
             self._worker.settings.send_batch,
         ):
-            many += 1
+            count.calls += 1
             self._call(call)
-        self._estimate(count, many)
         if target.name in {"client", "user"}:
             self._asked += ceil(count.writes / self._worker.settings.send_batch)
 
     def shipments(self) -> None:
         """What would be posted to HighLevel."""
-        count, calls = self._count(fulfillments.TARGET), 0
+        count = self._count(fulfillments.TARGET)
         for leases in self._pages(fulfillments.TARGET, count):
             for lease, outcome in self._worker.ledger.run(
                 lambda connection: self._shipped(connection, leases)  # noqa: B023 - run at once
             ):
                 if isinstance(outcome, Call):
                     count.writes += 1
-                    calls += 2  # the order's list is read before
+                    count.calls += 2  # the order's list is read before
                     self._call(outcome)
                 else:
                     self._counted(lease, count, outcome)
-        self._estimate(count, calls)
 
     def plan(self) -> DryRunPlan:
         """What all of it comes to."""
@@ -163,23 +161,18 @@ class _Run:
         return self._counts[name]
 
     def _pages(self, name: str, count: Count) -> Iterator[list[Lease]]:
-        after, left = 0, count.owed if self._most is None else min(self._most, count.owed)
-        while left > 0:
-            start, many = after, min(PAGE, left)
+        after = 0
+        while count.looked_at < count.owed:
+            start = after
             leases = self._worker.ledger.run(
-                lambda c: outstanding.listed(c, self._line.link.id, name, start, many)  # noqa: B023 - run at once
+                lambda c: outstanding.listed(c, self._line.link.id, name, start, PAGE)  # noqa: B023 - run at once
             )
             if not leases:
                 return
             yield leases
-            after, left = leases[-1].id, left - len(leases)
+            after = leases[-1].id
             count.looked_at += len(leases)
             self._tell(name, count.looked_at, count.owed)
-
-    @staticmethod
-    def _estimate(count: Count, calls: int) -> None:
-        share = count.owed / count.looked_at if count.looked_at else 0
-        count.calls = ceil(calls * share) if share > 1 else calls
 
     def _writes(self, target: Target, count: Count) -> Iterator[Write]:
         """What would be written, with names in place of the ids that are not known yet."""
@@ -223,22 +216,9 @@ class _Run:
                 if need.flow == orders.DETAILS or edge in self._stuck or not on_its_way:
                     unmet.setdefault(delivery, []).append(need)
                 else:
-                    ids[need] = self._placeholder(need, unknown)
+                    invoice = self._invoices.get(need.source_id, NOT_SEEN)
+                    ids[need] = placeholder(need, unknown, invoice)
         return replace(given, ids=ids, unmet=unmet)
-
-    def _placeholder(self, need: Needs, unknown: Unknown) -> TargetIds:
-        """The ids of a row that would have been made before."""
-        key = need.source_id
-        if need.flow == customers.FLOW:
-            client = unknown.number(f"client of {key}")
-            own = unknown.number(f"user of {key}") if need.role == "user" else client
-            return TargetIds(own, client_id=client, site_id=unknown.number(f"site of {key}"))
-        own = unknown.number(f"{need.role} {payments.reference(key, need.role)}")
-        if need.role != "invoice":
-            return TargetIds(own)
-        # Payments and credits take customer and currency from their invoice.
-        client_id, site_id, currency_id = map(unknown.again, self._invoices.get(key, _NOT_SEEN))
-        return TargetIds(own, client_id=client_id, site_id=site_id, currency_id=currency_id)
 
     def _note_invoice(self, lease: Lease, body: Mapping[str, Any], unknown: Unknown) -> None:
         if lease.target == "invoice":

@@ -17,7 +17,7 @@ from syncline.mapping.parsing import load
 
 _WHY: Final = (
     "It was owed before its connection came into sandbox mode. Set the connection live with "
-    "`syncline golive switch`; it then goes by itself."
+    "`syncline golive switch NAME`; it then goes by itself."
 )
 
 

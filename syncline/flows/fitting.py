@@ -74,7 +74,7 @@ def _cut(
             raise Unmappable(
                 f"{name} has {units(text)} characters, and Halo holds {most}.",
                 field=name,
-                remedy="Shorten it where the record was made, then retry.",
+                remedy="Correct it where the record was made: it is too long. Then retry.",
             )
         found[name] = cut(text, most)
         whole.append(f"{of}{name}: {text}")

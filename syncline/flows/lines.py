@@ -24,14 +24,18 @@ from syncline.money import Money, allocate, decimal, minor_digits, quantize, tot
 UNTOLD = "Untold difference"
 """The name of the line for what HighLevel does not tell; certificates list the orders with one."""
 
-UNTOLD_KEY = "untold"
-"""Stands for it in its reference, and `adjustment` for the line of a small rest."""
-
 PRICE_DIGITS = 5
 """Halo keeps prices as DECIMAL(18,5)."""
 
-_ONE = Decimal(1)
+_DISCOUNT = "HL-discount"
+_SHIPPING = "HL-shipping"
 _ADJUSTMENT = "HL-adjustment"
+_UNTOLD = "HL-untold"
+
+EXTRAS = frozenset({_DISCOUNT, _SHIPPING, _ADJUSTMENT, _UNTOLD})
+"""References of lines that we write beside those of the items; nothing can be shipped of them."""
+
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,29 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
         lines = [_single(_ADJUSTMENT, "Adjustment", Money.of(0, currency))]
     shares = _by_rates(lines, tax, canonical) or _by_weights(lines, tax)
     return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
+
+
+def item_reference(item: Mapping[str, Any]) -> str:
+    """The reference that the line of an item carries in Halo."""
+    return f"HL-{item.get('key') or item.get('price_id') or item.get('name') or 'Item'}"
+
+
+def written_lines(
+    canonical: Mapping[str, Any], options: OrderOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines that we write for an order: those of its items, and those beside them.
+
+    Both are empty where one line stands for the whole order, or no lines can be written.
+    """
+    if options.lines == "summary" or not canonical.get("currency"):
+        return [], []
+    try:
+        lines = lines_of(canonical, options)
+    except Unmappable:
+        return [], []
+    items = {item_reference(item) for item in canonical.get("items") or ()}
+    of_items = [line for line in lines if line["item_external_reference"] in items]
+    return of_items, [line for line in lines if line not in of_items]
 
 
 def tax_of(canonical: Mapping[str, Any], options: OrderOptions) -> Decimal:
@@ -174,9 +201,9 @@ def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:
     discount = _amount(canonical, "discount", currency)
     shipping = _amount(canonical, "shipping", currency)
     if discount.amount:
-        lines.append(_single("HL-discount", "Discount", -discount))
+        lines.append(_single(_DISCOUNT, "Discount", -discount))
     if shipping.amount:
-        lines.append(_single("HL-shipping", "Shipping", shipping))
+        lines.append(_single(_SHIPPING, "Shipping", shipping))
     return [line for line in lines if line.quantity]
 
 
@@ -193,12 +220,13 @@ def _item_line(item: Mapping[str, Any], currency: str) -> _Line:
         _ONE.scaleb(-PRICE_DIGITS), rounding=ROUND_HALF_UP
     )
     net = Money(quantize(quantity * price, currency), currency)
-    reference = f"HL-{item.get('key') or item.get('price_id') or name}"
     rates = tuple(
         decimal(tax["rate"], "lines.tax") for tax in item.get("taxes") or () if "rate" in tax
     )
     weight = max(net.amount, Decimal(0))
-    return _Line(reference, name, quantity, price, net, weight, tuple(filter(None, rates)))
+    return _Line(
+        item_reference(item), name, quantity, price, net, weight, tuple(filter(None, rates))
+    )
 
 
 def _rest_line(
@@ -208,7 +236,7 @@ def _rest_line(
     if options.adjustment == "line" and abs(rest.amount) <= options.adjustment_limit:
         return _single(_ADJUSTMENT, "Adjustment", rest)
     if not _is_all_told(canonical):
-        return _single(f"HL-{UNTOLD_KEY}", UNTOLD, rest)
+        return _single(_UNTOLD, UNTOLD, rest)
     raise Unmappable(
         f"The lines sum to {amount - rest}, but the order's amount is {amount}.",
         field="lines",

@@ -123,7 +123,7 @@ def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
         return rendered
     if isinstance(rendered, Hold):
         return _hold(case.lease, rendered.until, line.worker.now())
-    return _conclude(case.lease)
+    return _conclude(case.lease, why=rendered.why or None)
 
 
 def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Hold | Nothing:
@@ -284,8 +284,10 @@ def _hold(lease: Lease, until: datetime, now: datetime) -> Move:
     return release([lease], max(until - now, timedelta(seconds=1)), "waits for its tracking")
 
 
-def _conclude(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
-    news = Confirmation(lease, lease.target_id, None, posted)
+def _conclude(
+    lease: Lease, posted: Mapping[str, str] | None = None, why: str | None = None
+) -> Move:
+    news = Confirmation(lease, lease.target_id, None, posted, why)
     return lambda connection: leased.confirm(connection, [news], wrote=False)
 
 

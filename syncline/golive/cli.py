@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
@@ -25,9 +25,10 @@ from syncline.golive.queries import Step, Went
 from syncline.golive.rules import CheckLine
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
 app = group("golive", "Go live, when all that matters is green; and back.")
 
@@ -71,6 +72,7 @@ def check(
         if accept_polling:
             _accept(worker, name, ["webhooks"], "polling is enough")
         link, found = _checked(worker, name, within)
+        remark_on_idleness(worker)
     checked = _CheckedGoLive(name, link.mode, not checks.red(found), found)
     show(as_json, checked, lambda: _render(checked))
     if not checked.green:
@@ -292,7 +294,7 @@ def _wait(
     from syncline.golive import end_to_end  # noqa: PLC0415 - only this command needs it
 
     give_up = worker.monotonic() + 60 * minutes
-    with Console(stderr=True).status("") as status:
+    with error_console().status("") as status:
         while True:
             went = end_to_end.went(worker, link, order_id)
             missing = [what for what in wanted if getattr(went, what) is None]
@@ -320,7 +322,7 @@ def _accept(worker: WorkerContext, name: str, lines: Sequence[str], because: str
 
 def _checked(worker: WorkerContext, name: str, within: int) -> tuple[Link, list[CheckLine]]:
     line = worker.open_line(name)
-    with Console(stderr=True).status("") as shown:
+    with error_console().status("") as shown:
         inspected = inspect(line, probe=None, tell=lambda what: shown.update(f"asking: {what}"))
         sides = [
             Side(one.what, one.works, one.needed, one.found, one.remedy)

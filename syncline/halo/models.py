@@ -29,37 +29,38 @@ def _is_told(value: Any) -> bool:
     return value is not None and value != ""
 
 
-def _as_number(value: Any) -> Decimal | None:
+def number(value: Any) -> Decimal | None:
+    """A number, also one that is written as text; None for what is none."""
     if not _is_told(value) or isinstance(value, bool):
         return None
     try:
-        number = Decimal(str(value).strip())
+        read = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return read if read.is_finite() else None
 
 
 def _number(value: Any) -> Decimal | None:
-    number = _as_number(value)
-    if number is None and _is_told(value):
+    read = number(value)
+    if read is None and _is_told(value):
         raise ValueError("not a number")
-    return number
+    return read
 
 
 def whole(value: Any) -> int | None:
     """An id: site ids come as 12.0; a number with a real fraction is no id."""
-    number = _as_number(value)
+    read = number(value)
     # An exponent as in 1e999999 would make an endless integer.
-    if number is None or number.adjusted() > 18 or number != number.to_integral_value():  # noqa: PLR2004
+    if read is None or read.adjusted() > 18 or read != read.to_integral_value():  # noqa: PLR2004
         return None
-    return int(number)
+    return int(read)
 
 
 def _whole(value: Any) -> int | None:
-    number = whole(value)
-    if number is None and _is_told(value):
+    read = whole(value)
+    if read is None and _is_told(value):
         raise ValueError("not a whole number")
-    return number
+    return read
 
 
 def _wholes(value: Any) -> list[int]:
@@ -282,6 +283,7 @@ class ConsignmentLineRow(HaloRow):
     id: Whole = None  # type: ignore[assignment]
     name: Text = ""
     quantity: Number = None
+    price: Number = None
     item_id: Whole = None
     item_externalreference: Text = ""
     salesorder_id: Whole = None

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -311,14 +312,28 @@ class SubscriptionRow(_PaidRow):
     kind = "subscription"
 
 
+def _day(text: str) -> str:
+    """A day as it came, if it is one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text:
+        datetime.fromisoformat(text)
+    return text
+
+
+_Day = Annotated[str, AfterValidator(_day)]
+
+
 class Recurrence(Part):
     """When a subscription repeats: every `interval` of `interval_type`; dates as they came."""
 
     interval_type: str | None = None
     interval: _Count | None = None
-    start_date: str | None = None
+    start_date: _Day | None = None
     start_time: str | None = None
-    end_date: str | None = None
+    end_date: _Day | None = None
     end_time: str | None = None
     day_of_month: _Count | None = None
     day_of_week: str | None = None

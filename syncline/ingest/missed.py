@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.requests import OF_AN_EVENT
 
 Sighting = tuple[str, datetime]
 """(id of a record, when it was last changed)."""
@@ -80,7 +81,8 @@ class MissedEvents:
         parked: a person should look at them.
         late: records that a pull found before their event came.
         missed: records whose event has not come long after a pull found them.
-        p50: median seconds from an order's event to its confirmation in Halo; None without any.
+        p50: median seconds from an order's event to what Halo confirmed because of it; None
+            without any.
         p95: the same, of nineteen out of twenty.
     """
 
@@ -120,16 +122,15 @@ def figures(
                 where e.at > clock_timestamp() - cast(:period as interval)
                   and (e.connection_id = :connection_id
                        or e.location_id = (select location_id from location where id = :location))
-            ), last_told as (
-                select distinct on (foreign_id) foreign_id, at from of_place
-                where source = 'highlevel' and kind = 'order' and state = 'done'
-                order by foreign_id, at desc
             ), taken as (
-                select extract(epoch from d.confirmed_at - last_told.at) as seconds
-                from last_told
-                join delivery d on d.source_id = last_told.foreign_id and d.flow = 'orders'
-                where d.connection_id = :connection_id and d.state = 'delivered'
-                  and d.confirmed_at >= last_told.at
+                -- What is delivered again, such as for a new mapping, has another cause.
+                select extract(epoch from min(a.at) - told.at) as seconds
+                from of_place told
+                join audit_entry a on a.source_id = told.foreign_id
+                    and a.cause = :event || told.id and a.flow = 'orders'
+                where told.source = 'highlevel' and told.kind = 'order' and told.state = 'done'
+                  and a.connection_id = :connection_id and a.at >= told.at
+                group by told.id, told.at
             )
             select
                 (select events_since from location where id = :location) as since,
@@ -150,6 +151,7 @@ def figures(
         ),
         {
             "connection_id": connection_id,
+            "event": OF_AN_EVENT,
             "location": location_id,
             "period": period,
             "given_up": given_up_after,

@@ -20,6 +20,7 @@ from syncline.engine.connection_rules import stop_connection
 from syncline.engine.failures import BACKOFF, TROUBLED
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
+from syncline.highlevel.pages import UnreadableRow
 from syncline.highlevel.records import RECORDS, Span, list_records
 from syncline.ingest import missed, pull_windows, unreadable
 from syncline.ingest.record import Recorded, record
@@ -35,7 +36,7 @@ WARM = timedelta(days=7)
 COLD = timedelta(days=90)
 """Trailing windows that are read again, each on a cadence of its own."""
 
-BATCH = 8
+BATCH = 4
 """Pages that are read side by side and recorded in one transaction, once the total is known."""
 
 MOST_REREADS = 3
@@ -53,6 +54,17 @@ class Finished:
     changed: int
     states: tuple[str, ...]
     again_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _PageRead:
+    """What is needed of a page; its rows as they read would take as much memory again."""
+
+    total_count: int
+    headers: Mapping[str, str]
+    ids: tuple[str, ...]
+    unreadable: Sequence[UnreadableRow]
+    inside: Mapping[str, Mapping[str, Any]]
 
 
 def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
@@ -183,20 +195,28 @@ def _batch(
             break
         if walk.done or offset != walk.next_offset:
             break
-        page: Any = outcome.result
+        page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
         walk.add(offset, page.total_count, page.ids)
         pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
         bad += unreadable.rows_of(place, offset, page.unreadable)
-        inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+        inside |= page.inside
     done = _recorded(line, kind, mine, pages, inside, bad)
     if failure is not None:
         raise failure
     return done
 
 
-def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callable[[Permit], Any]:
+def _maker(
+    line: Line, kind: str, window: paging.Window, offset: int
+) -> Callable[[Permit], _PageRead]:
     span = Span(PAGE, offset, window.first, window.last)
-    return lambda permit: list_records(line.highlevel, permit, RECORDS[kind], span)
+
+    def read(permit: Permit) -> _PageRead:
+        page = list_records(line.highlevel, permit, RECORDS[kind], span)
+        inside = {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+        return _PageRead(page.total_count, page.headers, page.ids, page.unreadable, inside)
+
+    return read
 
 
 def _recorded(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 
 from syncline import jsontext
-from syncline.errors import Again
+from syncline.errors import Again, Refused, SynclineError
 
 T = TypeVar("T")
 
@@ -23,6 +23,15 @@ STATEMENT_TIMEOUT_MS = 60_000
 _TRIES = 6
 _NEW = "new"
 _RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+
+_NO_ROOM = "53"
+"""The class of the server's errors that pass when it has room again: disk, memory, connections."""
+
+_NOT_ALLOWED = {
+    "25006": "It is read-only, such as a standby: name the one that is written to.",
+    "42501": "Let its owner grant what is missing, or name another user.",
+}
+"""Errors of a database that does not let us work, whatever is asked of it, and their remedies."""
 
 
 def connect(url: str, *, connections: int = 20) -> Engine:
@@ -94,18 +103,17 @@ class Ledger:
         """One transaction: committed at the end, rolled back on any error.
 
         Raises:
-            Again: the database is away or restarting.
+            Again: the database is away, restarting, or has no room on its disk.
+            Refused: it is read-only, or our user may not do what we must do.
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
-            if error.connection_invalidated or _is_away(_sqlstate(error)):
-                raise Again(
-                    f"PostgreSQL is not reachable ({_first_line(error)}).",
-                    remedy="Work goes on by itself when it is back.",
-                ) from error
-            raise
+        except DBAPIError as error:
+            known = outage(error)
+            if known is None:
+                raise
+            raise known from error
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction, begun again when PostgreSQL breaks a deadlock."""
@@ -145,6 +153,24 @@ def is_prepared(connection: Connection) -> bool:
     """Whether the database holds a ledger at all; a new installation's is empty."""
     found = connection.execute(text("select to_regclass('alembic_version') is not null"))
     return bool(found.scalar_one())
+
+
+def outage(error: DBAPIError) -> SynclineError | None:
+    """An error that says how the server is, as one of ours; None for one of a statement."""
+    said, state = _first_line(error), _sqlstate(error)
+    if state is not None and state.startswith(_NO_ROOM):
+        return Again(
+            f"PostgreSQL has no room left ({said}).",
+            remedy="Work goes on by itself when it has: look at its disk, memory and connections.",
+        )
+    if state in _NOT_ALLOWED:
+        return Refused(f"PostgreSQL does not let us work ({said}).", remedy=_NOT_ALLOWED[state])
+    if isinstance(error, OperationalError) and (error.connection_invalidated or _is_away(state)):
+        return Again(
+            f"PostgreSQL is not reachable ({said}).",
+            remedy="Work goes on by itself when it is back.",
+        )
+    return None
 
 
 def _is_away(sqlstate: str | None) -> bool:

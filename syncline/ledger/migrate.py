@@ -6,6 +6,7 @@ One that is there already gets the migrations that it lacks. Alembic is imported
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from syncline.errors import Refused
-from syncline.ledger.database import connect, is_prepared
+from syncline.ledger.database import Ledger, connect, is_prepared
 from syncline.ledger.partitions import ensure_partitions
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
@@ -23,6 +24,11 @@ STATEMENT_TIMEOUT_MS: Final = 600_000
 
 _SCHEMA = Path(__file__).parent / "schema"
 _ONE_AT_A_TIME = 0x5E11
+_TABLE = re.compile(r"^create table (\w+)", re.MULTILINE)
+_NUMBERED = re.compile(r"\d{4}(_|$)")
+"""How revisions of ours begin; Alembic's own are random."""
+
+_SHOWN = 3
 _BEFORE_THE_BASELINE = frozenset(f"000{number}" for number in range(1, 8))
 
 # As Alembic makes it itself for a database that has none.
@@ -47,9 +53,11 @@ def pending(database_url: str) -> list[str]:
     """The migrations that are missing, in their order; all of them where there is no ledger yet.
 
     Raises:
-        Refused: the ledger is from before the first version, or from a newer syncline.
+        Refused: the ledger is from before the first version, or from a newer syncline; or the
+            database is somebody else's.
+        Again: the database is away.
     """
-    with _opened(database_url) as engine, engine.begin() as connection:
+    with _opened(database_url) as engine, Ledger(engine).begin() as connection:
         return _missing(connection)
 
 
@@ -61,7 +69,7 @@ def is_made(connection: Connection) -> bool:
     """
     at = _revision(connection)
     if at is not None and at not in revisions():
-        raise _refusal(at, connection.engine)
+        raise _refusal(at, connection)
     return at is not None
 
 
@@ -69,17 +77,19 @@ def upgrade(database_url: str) -> None:
     """Make the ledger or bring it up to date, and make the months ahead ready to be written.
 
     Raises:
-        Refused: the ledger is from before the first version, or from a newer syncline.
+        Refused: as `pending`; or our user may not make tables there.
+        Again: the database is away, or has no room.
     """
     with _opened(database_url) as engine:
-        with engine.begin() as connection:
+        ledger = Ledger(engine)
+        with ledger.begin() as connection:
             take_turn(connection)
             if _revision(connection) is None:
                 _make(connection)
             is_behind = bool(_missing(connection))
         if is_behind:
             _migrate(engine)
-        with engine.begin() as connection:
+        with ledger.begin() as connection:
             take_turn(connection)
             ensure_partitions(connection)
 
@@ -105,6 +115,7 @@ def _opened(database_url: str) -> Iterator[Engine]:
 
 
 def _make(connection: Connection) -> None:
+    _refuse_tables_without_revision(connection)
     connection.exec_driver_sql(schema())
     connection.execute(text(_VERSION_TABLE))
     connection.execute(
@@ -123,16 +134,62 @@ def _revision(connection: Connection) -> str | None:
 def _missing(connection: Connection) -> list[str]:
     at, known = _revision(connection), revisions()
     if at is None:
+        _refuse_tables_without_revision(connection)
         return known
     if at not in known:
-        raise _refusal(at, connection.engine)
+        raise _refusal(at, connection)
     return known[known.index(at) + 1 :]
 
 
-def _refusal(at: str, engine: Engine) -> Refused:
-    where = f"the database {engine.url.database!r}"
-    if engine.url.host:
-        where += f" at {engine.url.host}"
+def _refuse_tables_without_revision(connection: Connection) -> None:
+    """Tables named like ours, without the revision that ours have, are not ours to change."""
+    named = _ours(connection)
+    if named:
+        raise Refused(
+            f"In {_named(connection.engine)} stand tables with names of ours, such as "
+            f"{', '.join(named[:_SHOWN])}, but no revision of a ledger: another program made them, "
+            "or a dump was restored in part.",
+            remedy="Nothing was changed. Restore the whole dump into an empty database, or name an "
+            "empty one in SYNCLINE_DATABASE_URL.",
+        )
+
+
+def _ours(connection: Connection) -> list[str]:
+    """The tables of our schema that stand in the database."""
+    found = connection.execute(
+        text(
+            """
+            select relname from pg_class
+            where relnamespace = current_schema()::regnamespace and relname = any(:names)
+            order by relname
+            """
+        ),
+        {"names": _TABLE.findall(schema())},
+    )
+    return list(found.scalars())
+
+
+def no_ledger(engine: Engine) -> Refused:
+    """That the database holds nothing of ours, and how it comes to."""
+    return Refused(
+        f"There is no ledger in {_named(engine)}.",
+        remedy="If it is elsewhere, name its place in SYNCLINE_DATABASE_URL or SYNCLINE_DATA; "
+        "to make one here: syncline migrate",
+    )
+
+
+def _named(engine: Engine) -> str:
+    named = f"the database {engine.url.database!r}"
+    return f"{named} at {engine.url.host}" if engine.url.host else named
+
+
+def _refusal(at: str, connection: Connection) -> Refused:
+    where = _named(connection.engine)
+    if not _NUMBERED.match(at) and not _ours(connection):
+        return Refused(
+            f"In {where} are the tables of another program (of its revision {at!r}).",
+            remedy="Nothing was changed; name a database of its own in SYNCLINE_DATABASE_URL.",
+        )
     if at in _BEFORE_THE_BASELINE:
         return Refused(
             f"The ledger in {where} is older than the first version of syncline"

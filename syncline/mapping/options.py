@@ -171,6 +171,14 @@ class FulfillmentOptions(Options):
             "cannot add one later; then it goes without"
         ),
     ] = "2 hours"
+    tracking_in_note: Annotated[
+        bool,
+        Field(
+            description="whether tracking is looked for in the consignment's note where no row "
+            "finds any: behind the word tracking, beside a carrier's name, or proved by its check "
+            "digit"
+        ),
+    ] = True
     notify_customer: Annotated[
         bool, Field(description="whether HighLevel mails the buyer about each fulfillment")
     ] = False

@@ -138,7 +138,7 @@ CONSIGNMENT: Final[Mapping[str, Any]] = {
     "halo_order_id": None,
     "date": None,
     "note": None,
-    "lines": [dict.fromkeys(("line_id", "key", "price_id", "name", "qty"))],
+    "lines": [dict.fromkeys(("line_id", "key", "price_id", "name", "unit_price", "qty"))],
     "order": {"note": None, "customfields": {ANY_NAME: None}},
 }
 """A consignment's canonical form, and what its order in Halo tells of it."""

@@ -4,7 +4,7 @@
 --   1    state    hash
 --          seeded:<W>                the window of W microseconds was rebuilt since Redis was emptied
 --          frozen                    nobody takes before this moment
---          events_at                 when the events lane last asked
+--          events_at, person_at      when the events lane, or a person, last asked
 --          paced                     when a lower lane may next go into the reserve
 --          daily_left, daily_reset   calls left today, and when a new day starts
 --          said_calls, said_window   the limit that the server itself named last
@@ -133,16 +133,24 @@ local function longest_wait(reserved)
   return wait
 end
 
-local function is_reserved(lane, memory)
-  local events_at = field('events_at')
-  return lane ~= 'events' and events_at and now - events_at < memory
+local function is_recent(name, memory)
+  local at = field(name)
+  return at and now - at < memory
+end
+
+-- Those who go first may use the reserve, which is kept for them while there are any.
+local function goes_first(lane) return lane == 'events' or lane == 'person' end
+
+local function is_reserved(lane, memory, person_memory)
+  return not goes_first(lane)
+    and (is_recent('events_at', memory) or is_recent('person_at', person_memory))
 end
 
 -- What this lane may take now, and if nothing, how long until it may. In the reserve a lower lane
 -- goes by a schedule of L/W that every call of it moves on: after a burst it has to rest until the
 -- schedule caught up, and only then one call each W/L. So a burst leaves the reserve to events for
 -- nearly the whole window, and lower lanes never starve.
-local function usable(lane, memory)
+local function usable(lane, memory, person_memory)
   local free, spare = math.huge, math.huge
   for _, window in ipairs(windows) do
     local space = room(window)
@@ -152,7 +160,7 @@ local function usable(lane, memory)
   local left = daily_left()
   if left and left <= 0 then return 0, field('daily_reset') - now end
   if left then free, spare = math.min(free, left), math.min(spare, left) end
-  if not is_reserved(lane, memory) then return free, longest_wait(false) end
+  if not is_reserved(lane, memory, person_memory) then return free, longest_wait(false) end
   if spare >= 1 then return spare, 0 end
   local paced = (field('paced') or 0) - now
   if paced <= 0 then return math.min(free, 1), longest_wait(false) end
@@ -194,29 +202,32 @@ end
 
 local operations = {}
 
--- lane ('events' or another), connection, deadline, reserve memory, waiting memory, turn, tokens...
+-- lane ('events', 'person' or another), connection, deadline, how long the reserve is kept for events
+-- and for a person, waiting memory, turn, tokens...
 -- -> {number granted of the tokens, in order; wait}
 function operations.take()
   if not is_seeded() then return {-1} end
   local lane, connection, deadline = argument(1), argument(2), tonumber(argument(3))
-  local memory, waiting_memory = tonumber(argument(4)), tonumber(argument(5))
-  local tokens = tokens_from(7)
+  local memory, person_memory = tonumber(argument(4)), tonumber(argument(5))
+  local waiting_memory = tonumber(argument(6))
+  local tokens = tokens_from(8)
   if lane == 'events' then set('events_at', now) end
+  if lane == 'person' then set('person_at', now) end
   for _, window in ipairs(windows) do
     redis.call('ZREMRANGEBYSCORE', window.key, '-inf', whole(now - KEEP))
   end
   local frozen = field('frozen')
   if frozen and frozen > now then return send_away(connection, frozen - now) end
-  local free, wait = usable(lane, memory)
+  local free, wait = usable(lane, memory, person_memory)
   if free < 1 then return send_away(connection, math.max(wait, 1)) end
   local count, others_turn = wanting(connection, free, waiting_memory)
-  if others_turn then return send_away(connection, tonumber(argument(6))) end
+  if others_turn then return send_away(connection, tonumber(argument(7))) end
 
   local granted = math.min(#tokens, math.ceil(free / count))
   for i = #tokens, granted + 1, -1 do tokens[i] = nil end
   for _, window in ipairs(windows) do add(window, tokens, now + deadline + window.length) end
   if daily_left() then redis.call('HINCRBY', STATE, 'daily_left', -granted) end
-  if lane ~= 'events' then pace(granted) end
+  if not goes_first(lane) then pace(granted) end
   redis.call('ZREM', WAITING, connection)
   redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', whole(now - KEEP))
   redis.call('ZADD', SERVED, whole(now), connection)
@@ -316,13 +327,16 @@ function operations.seed()
   return {1}
 end
 
--- -> {frozen until or 0, daily left or -1, then for each window: calls allowed, calls left}
+-- -> {frozen until or 0, daily left or -1, then for each window: calls allowed, calls left, how long
+-- until one may be made, and until all of them may}
 function operations.left()
   local frozen = field('frozen') or 0
   local answer = {frozen > now and frozen or 0, daily_left() or -1}
   for _, window in ipairs(windows) do
     answer[#answer + 1] = window.calls
     answer[#answer + 1] = math.max(0, room(window))
+    answer[#answer + 1] = wait_for(window, 0)
+    answer[#answer + 1] = wait_for(window, window.calls - 1)
   end
   return answer
 end

@@ -18,7 +18,7 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.queues import Lane
-from syncline.quota.fairness import Fairness, queue_of
+from syncline.quota.fairness import BY_HAND, Fairness, queue_of
 from syncline.quota.keys import QuotaHint, QuotaKey
 
 _ATTEMPTS = 3
@@ -26,6 +26,8 @@ _ATTEMPTS = 3
 _NOT_REBUILT = timedelta(seconds=1)
 _UNSEEDED = -1
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+"""Microseconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Argument = str | int
@@ -65,11 +67,16 @@ class QuotaGrant:
 
 
 class WindowLeft(TypedDict):
-    """One window of a key: calls it allows, its length, calls that may be made now."""
+    """One window of a key: calls it allows, its length, calls that may be made now.
+
+    `next_s` is in how many seconds one may be made, `all_s` in how many all of them: 0 is now.
+    """
 
     calls: int
     seconds: float
     left: int
+    next_s: float
+    all_s: float
 
 
 class Left(TypedDict):
@@ -116,7 +123,14 @@ class Quota:
         self._script = redis.register_script(text)
 
     def take(
-        self, key: QuotaKey, calls: int, *, lane: Lane, connection: str, deadline: timedelta
+        self,
+        key: QuotaKey,
+        calls: int,
+        *,
+        lane: Lane,
+        connection: str,
+        deadline: timedelta,
+        by_hand: bool = False,
     ) -> QuotaGrant:
         """Take up to `calls` tokens, for all windows of the key at once.
 
@@ -129,6 +143,7 @@ class Quota:
             lane: in whose name; events go first.
             connection: who asks; connections of a key take turns.
             deadline: longest time until the call is answered or given up.
+            by_hand: whether a person waits for it: it may go into the reserve, as events do.
 
         Raises:
             Refused: fewer than one call is asked for.
@@ -140,14 +155,15 @@ class Quota:
         granted, *wait = self._seeded(
             "take",
             key,
-            lane,
+            BY_HAND if by_hand else lane,
             connection,
             _us(deadline),
             _us(fair.reserve_memory),
+            _us(fair.person_memory),
             _us(fair.waiting_memory),
             _us(fair.turn),
             *tokens,
-            lane=lane,
+            lane=Lane.EVENTS if by_hand else lane,
         )
         if granted == _UNSEEDED:
             return QuotaGrant((), _NOT_REBUILT, key)
@@ -201,8 +217,16 @@ class Quota:
         frozen, daily, *windows = self._call("left", key)
         return Left(
             windows=[
-                WindowLeft(calls=calls, seconds=limit.window.total_seconds(), left=left)
-                for limit, calls, left in zip(key.limits, windows[::2], windows[1::2], strict=True)
+                WindowLeft(
+                    calls=calls,
+                    seconds=limit.window.total_seconds(),
+                    left=left,
+                    next_s=soon / _SECOND,
+                    all_s=full / _SECOND,
+                )
+                for limit, calls, left, soon, full in zip(
+                    key.limits, *(windows[at::4] for at in range(4)), strict=True
+                )
             ],
             frozen_until=_EPOCH + timedelta(microseconds=frozen) if frozen else None,
             daily_left=None if daily < 0 else daily,

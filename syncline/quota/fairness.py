@@ -18,6 +18,7 @@ class Fairness:
         reserve: the share of each limit that is kept for events.
         reserve_memory: the reserve is kept this long after an event last took a call. Without
             events, a reserve would only waste calls.
+        person_memory: likewise after a call by hand was asked for: a command makes several.
         waiting_memory: a connection that was sent away counts as wanting from the moment it was
             told to come back until this much later.
         turn: how long a connection that was just served waits for one that was not.
@@ -28,6 +29,7 @@ class Fairness:
 
     reserve: float = 0.10
     reserve_memory: timedelta = timedelta(minutes=15)
+    person_memory: timedelta = timedelta(seconds=30)
     waiting_memory: timedelta = timedelta(seconds=2)
     turn: timedelta = timedelta(milliseconds=50)
 
@@ -41,6 +43,10 @@ class Fairness:
     def kept(self, limit: Limit) -> int:
         """Calls of this limit that are kept for events: the share, and at least one."""
         return max(1, int(limit.calls * self.reserve))
+
+
+BY_HAND = "person"
+"""In whose name calls are taken that a person waits for: they may go into the reserve too."""
 
 
 def queue_of(lane: Lane) -> str:

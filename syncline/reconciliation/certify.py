@@ -70,7 +70,7 @@ class Judged(RereadBudget):
             self.found.append(_found(one, each))
 
 
-def close(
+def certify(
     reader: Reader,
     scope: Scope,
     targets: Sequence[str],

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
-from syncline.errors import SynclineError, Unmappable
+from syncline.errors import Absent, SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
+
+LATE_TRIES, LATE_PAUSE = 3, timedelta(seconds=1)
+"""A row that was made this moment may show only after a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,12 @@ def complete(
     if not wanted:
         return Shown(came)
     read = target.completes(line, api, target.resource, wanted)
+    for _ in range(LATE_TRIES if reads_back else 0):
+        late = {key: wanted[key] for key, row in read.items() if isinstance(row, Absent)}
+        if not late:
+            break
+        line.worker.sleep(LATE_PAUSE.total_seconds())
+        read |= target.completes(line, api, target.resource, late)
     rows = {key: row for key, row in read.items() if isinstance(row, HaloRow)}
     return Shown(
         rows={**came, **rows},

@@ -36,8 +36,8 @@ def hold_back(line: Line, target: str, size: ArraySize, *, waits: bool = True) -
     Args:
         line: the connection.
         target: what is to be written.
-        size: how many elements the target takes; one that is not proved is tried in turn too,
-            so that senders do not all try it before the first has learnt from it.
+        size: how many elements the target takes; one that is not proved is tried in turn, also
+            where it can be filled, so that senders do not all try it before one has learnt from it.
         waits: whether it may wait for company; what tells people of troubles does not.
     """
     found, more = line.worker.ledger.run(
@@ -48,11 +48,11 @@ def hold_back(line: Line, target: str, size: ArraySize, *, waits: bool = True) -
     )
     if not found:
         return NextRun.when_due()
-    is_proved = size.next() <= size.proved
-    if is_proved and (found >= size.next() or not more):
+    is_full = found >= size.next()
+    if size.next() <= size.proved and (is_full or not more):
         return None
     limit, used = _scarcest(line)
-    pause = pause_of(limit, used if more else 0.0)
+    pause = pause_of(limit, used if more and not is_full else 0.0)
     turn = f"array:{target}"
     if line.worker.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
         return None

@@ -74,10 +74,27 @@ def _round(line: Line, target: Target) -> NextRun | None:
         wait = pace.hold_back(line, target.name, size, waits=target.vital)
         if wait is not None:
             return wait
-    claim = partial(leased.claim, connection_id=line.link.id, target=target.name, urgent=urgent)
+    claim = partial(_claim, line, target, known.round_trip(target.name).trying, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
     return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle))
+
+
+def _claim(
+    line: Line,
+    target: Target,
+    tried: int | None,
+    connection: Connection,
+    *,
+    owner: UUID,
+    most: int,
+    urgent: bool,
+) -> list[Lease]:
+    """What is due; before all else the row that is tried, for which all others of its kind wait."""
+    take = partial(
+        leased.claim, connection, connection_id=line.link.id, target=target.name, owner=owner
+    )
+    return (take(most=1, one=tried) if tried is not None else []) or take(most=most, urgent=urgent)
 
 
 def one_wave(size: ArraySize) -> int:

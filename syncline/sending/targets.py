@@ -31,7 +31,15 @@ from syncline.halo.entities.resources import (
 )
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.lines import Spelling
-from syncline.halo.models import HaloRow, InvoiceRow, PaymentRow
+from syncline.halo.models import (
+    ClientRow,
+    HaloRow,
+    InvoiceRow,
+    PaymentRow,
+    UserRow,
+    number,
+    whole,
+)
 from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
 from syncline.sending import bodies
@@ -43,6 +51,11 @@ from syncline.sending.tenant.sites import with_sites
 from syncline.transport import Permit
 
 _LINES = "lines"
+_HEADER = ("total", "tax_total", "client_id", "currency_code")
+"""What must be shown of an order or invoice in the place of its lines."""
+
+_AMOUNTS = frozenset({"total", "tax_total", "amount"})
+_IDS = frozenset({"main_site_id", "site_id", "invoice_id"})
 
 Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
 Ask = Callable[[Line, Capabilities, Collection[str]], Capabilities]
@@ -142,7 +155,7 @@ class Target:
 
     def lacks(self, row: Mapping[str, Any]) -> list[str]:
         """What a row does not show in a way that can be read."""
-        lacking = [name for name in self.must_have if row.get(name) is None]
+        lacking = [name for name in self.must_have if not _is_shown(name, row.get(name))]
         lines = row.get(_LINES)
         legible = isinstance(lines, list) and all(isinstance(one, Mapping) for one in lines)
         return lacking if legible or not self.resource.lined else [*lacking, _LINES]
@@ -154,14 +167,22 @@ class Target:
         to tells it.
         """
         lacking = self.lacks(row)
-        proved = ROW in known.round_trip(self.name).traits
-        return not lacking or (proved and lacking == [_LINES])
+        if lacking != [_LINES] or ROW not in known.round_trip(self.name).traits:
+            return not lacking
+        return all(_is_shown(name, row.get(name)) for name in _HEADER)
 
     def confirmation(
         self, lease: Lease, row: Mapping[str, Any], projection: Mapping[str, Any]
     ) -> Confirmation:
         """A row that holds what was wanted."""
         return Confirmation(lease, str(HaloRow.of(row).id), self.meta(row), projection)
+
+
+def _is_shown(name: str, value: Any) -> bool:
+    """Whether a field holds something; Halo writes none of an id as nought too."""
+    if name in _IDS:
+        return bool(whole(value))
+    return value is not None and (name not in _AMOUNTS or number(value) is not None)
 
 
 def _differences(shape: projections.Shape) -> Compare:
@@ -206,13 +227,13 @@ def _order_meta(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _client_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    client = HaloRow.of(row).id
-    return TargetIds(client, client_id=client, site_id=row.get("main_site_id")).meta()
+    client = ClientRow.of(row)
+    return TargetIds(client.id, client_id=client.id, site_id=client.main_site_id).meta()
 
 
 def _user_meta(row: Mapping[str, Any]) -> dict[str, Any]:
-    user = HaloRow.of(row).id
-    return TargetIds(user, client_id=row.get("client_id"), site_id=row.get("site_id")).meta()
+    user = UserRow.of(row)
+    return TargetIds(user.id, client_id=user.client_id, site_id=user.site_id).meta()
 
 
 def _invoice_meta(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Only an absence that the answers prove lets a delivery be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
+from syncline.calls.halo_queries import asked
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
@@ -30,9 +31,12 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import Capabilities, FindWay, Mismatch
+from syncline.halo.capabilities import ROW, Capabilities, FindWay, Mismatch
 from syncline.halo.models import HaloRow
+from syncline.halo.sql import readback
 from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
+from syncline.halo.sql.queries import Query
+from syncline.money import minor_digits
 from syncline.sending import inputs, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
@@ -136,6 +140,11 @@ def _moves(
     loaded = line.worker.ledger.run(
         lambda connection: inputs.load(connection, leases, line.document)
     )
+
+    def canonical_of(lease: Lease) -> inputs.Canonical:
+        # What was sent is looked up also when its record is not known any more.
+        return loaded[lease.id].canonical if lease.id in loaded else {}
+
     seek = _Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
@@ -143,12 +152,13 @@ def _moves(
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
         found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
+        sums = _sums(seek, found)
         for lease in group:
-            yield lease, _move(seek, lease, found, loaded[lease.id].canonical)
+            yield lease, _move(seek, lease, found, sums, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
-        yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
+        yield lease, _found(seek, lease, row_id, whole, canonical_of(lease))
 
 
 def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
@@ -176,14 +186,45 @@ def _of(seek: _Seek, outcome: Outcome) -> dict[str, Any]:
     return _completed(seek, row.raw)
 
 
-def _move(seek: _Seek, lease: Lease, found: LookupResult, canonical: inputs.Canonical) -> Move:
+def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
+    """What one report tells of all these rows, where that is enough to know that they were made.
+
+    Where it is not, or where the tenant runs none, they are read one by one.
+    """
+    line, target, known = seek.line, seek.target, seek.known
+    ids = {rows[0].id for rows in found.rows.values() if len(rows) == 1}
+    is_enough = ROW in known.round_trip(target.name).traits
+    if not (ids and is_enough and readback.is_reported(target.resource)):
+        return {}
+    if known.find_way(target.name) is not FindWay.SQL:
+        return {}
+    digits = {code: minor_digits(iso) for iso, code in known.currencies.items()}
+
+    def reported(query: Query) -> Any:
+        return asked(line, seek.api, query)
+
+    try:
+        rows = readback.report_of(reported, target.resource, ids, digits)
+    except (Absent, MissingScope, Rejected, Unreadable):
+        return {}
+    return {int(row["id"]): row for row in rows}
+
+
+def _move(
+    seek: _Seek,
+    lease: Lease,
+    found: LookupResult,
+    sums: Mapping[int, Mapping[str, Any]],
+    canonical: inputs.Canonical,
+) -> Move:
     reference = seek.target.reference(lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
         return _doubled(lease, reference, rows)
     if rows:
         row_id = str(rows[0].id)
-        return _found(seek, lease, row_id, partial(_whole, seek, row_id, rows[0].row), canonical)
+        row = {**rows[0].row, **sums.get(rows[0].id, {})}
+        return _found(seek, lease, row_id, partial(_whole, seek, row_id, row), canonical)
     return _unsure(lease) if reference in found.unsure else _absent(lease)
 
 
@@ -243,8 +284,8 @@ def _compared(
     seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any], canonical: inputs.Canonical
 ) -> Move:
     target = seek.target
-    if lacking := target.lacks(row):
-        return _illegible(seek, lease, target_id, lacking)
+    if not target.shows_enough(row, seek.known):
+        return _illegible(seek, lease, target_id, target.lacks(row))
     different: list[Difference] = []
     if lease.sent_projection:
         currency = inputs.currency_of(canonical)
@@ -260,13 +301,10 @@ def _compared(
 
 
 def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with what is compared and needed, read by id where the finding did not show it.
-
-    An update that does not know which lines are there would add its own to them at some tenants.
-    """
+    """The row with what is compared and needed, read by id where the finding did not show it."""
     target = seek.target
     needs_sequence = target.name == "order" and seek.known.change_seq_enforced
-    if target.is_whole(row) and not needs_sequence:
+    if target.shows_enough(row, seek.known) and (not needs_sequence or row.get("change_seq")):
         return row
     return _completed(seek, read_row(seek.line, seek.api, target, int(target_id)))
 

@@ -20,11 +20,19 @@ class CommandContext:
 
     Attributes:
         settings: reads the settings.
-        open: the context to work in, for the length of a block, over running servers.
+        open: the context to work in, for the length of a block, over running servers. Where there
+            is no installation it refuses.
+        make: likewise, for a command by which a person begins: it makes what is missing. None: as
+            `open`.
     """
 
     settings: Callable[[], Settings]
     open: Callable[[], AbstractContextManager[WorkerContext]]
+    make: Callable[[], AbstractContextManager[WorkerContext]] | None = None
+
+    def open_or_make(self) -> AbstractContextManager[WorkerContext]:
+        """The context to work in, of an installation that is made where there is none."""
+        return self.open() if self.make is None else self.make()
 
 
 def command_context(context: typer.Context) -> CommandContext:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import ceil
 
-from syncline.errors import Again, Refused, Rehearsing, SynclineError
+from syncline.errors import BY_ITSELF, Again, Refused, SynclineError, Unanswered
 
 WRONG_DATA = 1
 """Exit code: something is wrong with what was asked about, or it may pass by itself."""
@@ -22,6 +20,12 @@ def complain(error: SynclineError) -> int:
     sys.stderr.write(f"error: {in_words(error)}\n")
     sys.stderr.flush()
     return WRONG_SETTINGS if isinstance(error, Refused) else WRONG_DATA
+
+
+def remark(text: str) -> None:
+    """One line on standard error that is no error: what a person should know beside the answer."""
+    sys.stderr.write(f"note: {one_line(text)}\n")
+    sys.stderr.flush()
 
 
 def in_words(error: SynclineError) -> str:
@@ -40,14 +44,12 @@ def is_printable(character: str) -> bool:
     return unicodedata.category(character)[0] != "C"
 
 
-@contextmanager
-def by_hand() -> Iterator[None]:
-    """What work in the ledger does by itself, a person does with a command: try again."""
-    try:
-        yield
-    except Rehearsing:
-        raise
-    except Again as error:
-        seconds = max(1, ceil(error.after.total_seconds()))
-        error.remedy = f"Run the command again in {seconds} s."
-        raise
+def of_a_command(error: SynclineError) -> SynclineError:
+    """The same error; what work in the ledger does by itself, a person does by a command."""
+    if not isinstance(error, Again) or error.remedy != BY_ITSELF:
+        return error
+    seconds = max(1, ceil(error.after.total_seconds()))
+    error.remedy = f"Run the command again in {seconds} s."
+    if isinstance(error, Unanswered):
+        error.remedy = f"Check the address in `syncline connection list`. {error.remedy}"
+    return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,8 @@ from typer.core import TyperGroup
 
 from syncline import jsontext
 from syncline.errors import SynclineError
-from syncline.terminal.messages import complain, is_printable, one_line
+from syncline.machine import refusal
+from syncline.terminal.messages import complain, is_printable, of_a_command, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -31,7 +33,12 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except SynclineError as error:
-            raise typer.Exit(complain(error)) from None
+            raise typer.Exit(complain(of_a_command(error))) from None
+        except OSError as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise typer.Exit(complain(refused)) from None
 
 
 def group(name: str, about: str) -> typer.Typer:
@@ -52,6 +59,14 @@ def console() -> Console:
     from rich.console import Console  # noqa: PLC0415 - not for a command that prints JSON
 
     return Console(width=None if sys.stdout.isatty() else _UNPIPED_WIDTH)
+
+
+@cache
+def error_console() -> Console:
+    """Standard error. It is one for all, so that bars and words on it know of each other."""
+    from rich.console import Console  # noqa: PLC0415 - as `console`
+
+    return Console(stderr=True)
 
 
 def say(text: str) -> None:

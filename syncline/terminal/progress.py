@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from syncline.terminal.output import error_console
 
 Tell = Callable[[str, int, int], None]
 """(what is done, how many of it, of how many; 0 where that is not known)."""
@@ -16,7 +17,7 @@ Tell = Callable[[str, int, int], None]
 def progress_bars() -> Iterator[Tell]:
     """One bar for each thing that is told of, where somebody looks at it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
+    console = error_console()
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from syncline.actor import actor
 from syncline.errors import UnknownName
 from syncline.ledger import effects
+from syncline.terminal.caveats import remark_on_emptiness, remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
 from syncline.webhooks import queue as event_queue
@@ -57,7 +58,11 @@ def list_events(
                 lambda c: event_queue.listed(c, state=state, event_type=event_type, most=most)
             )
         )
-    show(as_json, found, lambda: _render(found.events))
+        if not found.events:
+            remark_on_emptiness(worker, None)
+    is_narrowed = state is not None or event_type is not None
+    none = "No event of that state and type has come." if is_narrowed else "No event has come yet."
+    show(as_json, found, lambda: _render(found.events) if found.events else plain(none))
 
 
 @app.command("show")
@@ -115,6 +120,8 @@ def retry(
             return many
 
         many = worker.ledger.run(work)
+        if many and not dry_run:
+            remark_on_idleness(worker)
     if event_id is not None and not many:
         raise _unknown(event_id, "parked or ignored ")
     if dry_run:
@@ -124,8 +131,6 @@ def retry(
 
 
 def _render(events: list[StoredEvent]) -> RenderableType:
-    if not events:
-        return plain("No such event.")
     rows = [
         [
             one.id,

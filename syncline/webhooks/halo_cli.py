@@ -14,7 +14,7 @@ from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo_changes.installed_webhook import bound
 from syncline.terminal import options
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_SETTINGS, by_hand
+from syncline.terminal.messages import WRONG_SETTINGS
 from syncline.terminal.output import AsJson, Commands, group, plain, show, stack, table
 from syncline.webhooks import installing
 from syncline.webhooks.installing import InstalledWebhook, install, look, remove
@@ -112,7 +112,7 @@ def install_webhook(
     Example: syncline halo webhooks install acme --url https://sync.example.com
     """
     public_url = _public_url(context, url)
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         result = install(
             line,
@@ -141,7 +141,7 @@ def show_webhook(
 
     Example: syncline halo webhooks show acme
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         found = look(line)
         known = worker.ledger.run(lambda database: bound(database, line.link.id))
@@ -163,7 +163,7 @@ def remove_webhook(
 
     Example: syncline halo webhooks remove acme --dry-run
     """
-    with command_context(context).open() as worker, by_hand():
+    with command_context(context).open() as worker:
         line = worker.open_line(connection)
         gone = _RemovedWebhooks(
             connection,

@@ -50,6 +50,8 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
         "rewritten_after_change": 10,
         "clean": True,
     }
+    assert "HighLevel's calls left" in ended.stderr
+    assert "Halo's calls left" in ended.stderr
     assert "was killed (SIGKILL) in the middle of a write" in ended.stderr
     assert not servers_left(data)
 

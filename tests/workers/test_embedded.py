@@ -24,9 +24,13 @@ from redis.retry import Retry
 from syncline.errors import Refused, Unreachable
 from syncline.settings import Settings
 from tests.memory import roomy_memory
+from tests.receiving import until
 from workers.embedded import ports
 from workers.embedded import servers as embedded
 from workers.embedded.locks import FileLock
+from workers.embedded.postgres import Postgres
+from workers.embedded.redis_server import RedisServer, _binary
+from workers.embedded.server import ensure_stopped
 from workers.embedded.servers import Servers
 
 _USE_AND_HANG = """
@@ -203,6 +207,42 @@ def test_a_process_id_left_by_a_reboot_does_not_keep_them_from_starting(
         pass
 
 
+def test_servers_that_a_person_restarted_are_found_again_and_not_started_twice(
+    settings: Settings,
+) -> None:
+    before = embedded.ensure(settings)
+    elsewhere = ports.free_port()
+    postgres = Postgres(settings.data)
+    postgres._run(
+        "pg_ctl",
+        *("restart", "-w", "-s", "-D", str(postgres.home), "-m", "fast", "-l", str(postgres.log)),
+        *("-o", f"-p {elsewhere}"),
+    )
+    redis = RedisServer(settings.data)
+    old = _redis_pid(settings)
+    os.kill(old, signal.SIGKILL)
+    ensure_stopped(redis)
+    subprocess.run([_binary(), settings.data / "redis.conf"], check=True, stdout=subprocess.DEVNULL)
+    until(lambda: _redis_pid(settings) not in {0, old})
+    assert embedded.are_running(settings)
+
+    postmaster, server = _postmaster(settings), _redis_pid(settings)
+    after = embedded.ensure(settings)
+    assert after.redis_url == before.redis_url
+    assert f":{elsewhere}/" in after.database_url
+    with _connect(after) as connection:
+        assert connection.info.port == elsewhere
+    assert (_postmaster(settings), _redis_pid(settings)) == (postmaster, server)
+
+    (settings.data / "postgres.port").unlink()
+    assert embedded.ensure(settings) == after
+
+    assert embedded.stop_if_unused(settings)
+    assert (postgres.running_port(), redis.running_port()) == (None, None)
+    with pytest.raises(psycopg.OperationalError):
+        _connect(after)
+
+
 def test_a_first_start_that_was_cut_off_is_begun_again(settings: Settings) -> None:
     half = settings.data / "postgres.new"
     half.mkdir(parents=True)
@@ -238,6 +278,17 @@ def test_a_port_is_kept_while_it_is_free_and_left_to_others_otherwise(tmp_path: 
         second = ports.choose(tmp_path / "port")
     assert second != first
     assert ports.remembered(tmp_path / "port") == second
+
+
+def _postmaster(settings: Settings) -> int:
+    return int((settings.data / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def _redis_pid(settings: Settings) -> int:
+    try:
+        return int((settings.data / "redis" / "redis.pid").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _place(servers: Servers) -> str:

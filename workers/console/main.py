@@ -101,6 +101,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "connection": LazyCommand(
         "syncline.connections.cli:app",
         "Connect a HighLevel location to a Halo tenant.",
+        brought={"set-mapping": "syncline.dry_run.mapping_cli:set_mapping"},
     ),
     "connect": LazyCommand(
         "syncline.credentials.connect_cli:app",
@@ -163,7 +164,7 @@ def begin(context: typer.Context) -> None:
 
 def this_installation() -> CommandContext:
     """The installation that the environment describes; nothing is imported before it is used."""
-    return CommandContext(settings=_settings, open=_open)
+    return CommandContext(settings=_settings, open=_open, make=_make)
 
 
 def _settings() -> Settings:
@@ -176,6 +177,12 @@ def _open() -> AbstractContextManager[WorkerContext]:
     from workers.console.opening import opened_here  # noqa: PLC0415 - as above
 
     return opened_here()
+
+
+def _make() -> AbstractContextManager[WorkerContext]:
+    from workers.console.opening import opened_here  # noqa: PLC0415 - as above
+
+    return opened_here(make=True)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from workers import flower, processes
 from workers.crews import CREWS, EVERYTHING
-from workers.embedded import ports
+from workers.embedded import data_folder, ports
 from workers.supervisor import Process
 
 _WORKERS = {crew.name: crew for crew in (*CREWS, EVERYTHING)}
@@ -37,8 +37,10 @@ def run(
     """
     settings = command_context(context).settings()
     process = process_of(name, settings, address)
+    if not data_folder.is_made(settings):
+        raise data_folder.absence(settings)
     # Beat opens its schedule there before it asks anybody else to make the folder.
-    settings.data.mkdir(parents=True, exist_ok=True)
+    data_folder.make_usable(settings.data)
     # In place of this process, so that signals and exit codes pass by nobody.
     os.execve(process.command[0], process.command, {**os.environ, **process.env})  # noqa: S606
 

@@ -10,6 +10,7 @@ from syncline.ledger.migrate import pending, upgrade
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import say
+from workers.embedded import data_folder
 from workers.embedded import servers as embedded
 from workers.logs import configure
 
@@ -29,6 +30,8 @@ def migrate(
     """
     settings = command_context(context).settings()
     configure(settings)
+    if dry_run and not data_folder.is_made(settings):
+        raise data_folder.absence(settings)
     with embedded.using(settings) as servers:
         missing = pending(servers.database_url)
         if dry_run:
@@ -46,6 +49,8 @@ def down(context: typer.Context) -> None:
     settings = command_context(context).settings()
     if settings.database_url is not None and settings.redis_url is not None:
         say("Both servers come from the settings; nothing here is to be stopped.")
+    elif not data_folder.is_made(settings):
+        raise data_folder.absence(settings)
     elif embedded.stop_if_unused(settings):
         say("The embedded servers are stopped.")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import sys
@@ -11,23 +12,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from sqlalchemy.engine import make_url
 
 from syncline import private
-from syncline.errors import Refused
+from syncline.errors import Refused, SynclineError
 from syncline.highlevel.signatures import PUBLISHED
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig
 from syncline.sandbox.highlevel.events.signing import SigningKeys
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
+from syncline.terminal.messages import in_words
 from syncline.terminal.output import say
-from workers.console.sandbox import port_file
-from workers.embedded import ports
+from workers.console.sandbox import port_file, state_of_sandbox
+from workers.embedded import data_folder, ports
+from workers.embedded import servers as embedded
 from workers.embedded.locks import FileLock
 from workers.installation import LOGS, Installation, running
 from workers.logs import configure
 from workers.supervisor import Process
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 2.0
 
 
 def up(
@@ -36,6 +44,12 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
     ] = False,
+    fresh_sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-sandbox", help="Forget what the emulation held, and begin it afresh."
+        ),
+    ] = False,
 ) -> None:
     """Start everything and keep it running: servers, workers, receiver, Flower. Ctrl-C stops all.
 
@@ -43,26 +57,58 @@ def up(
     """
     settings = command_context(context).settings()
     configure(settings)
+    data_folder.make_usable(settings.data)
     with _only_one(settings), _asked_to_stop() as stop:
-        others = [sandbox_process(settings)] if sandbox else []
+        sandbox = sandbox or fresh_sandbox
+        others = [sandbox_process(settings, afresh=fresh_sandbox)] if sandbox else []
         if sandbox:
             settings = with_sandbox_key(settings)
         with running(settings, *others) as installation:
             _tell(settings, installation)
             if sandbox:
                 _tell_sandbox(settings)
-            stop.wait()
+            keep_servers(settings, stop)
             say("Stopping: what is under way ends first.")
     say("Stopped.")
 
 
-def sandbox_process(settings: Settings) -> Process:
-    """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
+def keep_servers(settings: Settings, stop: threading.Event) -> None:
+    """Until it is asked to stop, start embedded servers again that died.
+
+    Whoever restarts one by hand stops it first, so it must be down at two looks.
+    """
+    was_down = False
+    while not stop.wait(_LOOK_EVERY_S):
+        is_down = not embedded.are_running(settings)
+        if is_down and was_down:
+            _start_again(settings)
+        was_down = is_down
+
+
+def _start_again(settings: Settings) -> None:
+    try:
+        embedded.ensure(settings)
+    except SynclineError as error:
+        log.warning("a server ended and does not start again", error=in_words(error))
+    else:
+        log.warning("a server ended and was started again", logs=str(settings.data / LOGS))
+
+
+def sandbox_process(settings: Settings, *, afresh: bool = False) -> Process:
+    """The emulation of both APIs, as it was when it ended, on the port of last time.
+
+    Raises:
+        Refused: what it kept cannot be taken up.
+    """
+    state = state_of_sandbox(settings, afresh=afresh)
     at = ports.choose(port_file(settings))
     secret = _signing_secret(settings)
     private.read_or_make(secret)
-    command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
-    return Process("sandbox", (*command, "--signing-secret", str(secret)), env={})
+    command = (
+        *(sys.executable, "-m", "syncline.sandbox", "--port", str(at)),
+        *("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)})),
+    )
+    return Process("sandbox", command, env={})
 
 
 def with_sandbox_key(settings: Settings) -> Settings:

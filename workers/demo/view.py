@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from math import ceil
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
+
+from syncline.quota.bucket import WindowLeft
+from workers.demo.sight import Sight
 
 _LINE_EVERY_SECONDS = 5.0
-_BARS = {
+_FAR = {
     "orders": "orders in the ledger",
     "details": "details read",
     "in_line": "in line in Halo",
-    "quota": "HighLevel's quota left",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How far it is: records in the ledger, details read, orders confirmed, calls left."""
-
-    orders: int
-    transactions: int
-    subscriptions: int
-    details: int
-    in_line: int
-    quota: int
+_QUOTAS = {"highlevel": "HighLevel's calls left", "halo": "Halo's calls left"}
+_BAR = 20
+"""Columns of a bar: with its words, a line fits into 80."""
 
 
 class View:
@@ -38,23 +33,31 @@ class View:
 
     Args:
         orders: how many orders there are.
-        calls: how many calls HighLevel's limit allows.
     """
 
-    def __init__(self, orders: int, calls: int) -> None:
+    def __init__(self, orders: int) -> None:
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description:>22}"),
-            BarColumn(40),
+            BarColumn(_BAR),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
             console=self._console,
-            disable=not self._console.is_terminal,
         )
-        totals = {name: calls if name == "quota" else orders for name in _BARS}
-        self._bars = {
-            name: self._progress.add_task(said, total=totals[name]) for name, said in _BARS.items()
+        self._far = {
+            name: self._progress.add_task(said, total=orders, note="")
+            for name, said in _FAR.items()
         }
+        self._quotas = {
+            name: self._progress.add_task(said, total=None, note="")
+            for name, said in _QUOTAS.items()
+        }
+        self._waits = Text()
+        self._live = (
+            Live(Group(self._progress, self._waits), console=self._console, refresh_per_second=4)
+            if self._console.is_terminal
+            else None
+        )
         self._began = time.monotonic()
         self._line_at = 0.0
 
@@ -65,16 +68,23 @@ class View:
         )
 
     def show(self, sight: Sight) -> None:
-        """Show how far it is."""
-        if self._console.is_terminal:
-            for name, bar in self._bars.items():
+        """Show how far it is, what both quotas have left, and what it waits for."""
+        if self._live is not None:
+            for name, bar in self._far.items():
                 self._progress.update(bar, completed=getattr(sight, name))
+            for name, bar in self._quotas.items():
+                self._show_quota(bar, getattr(sight, name))
+            self._waits.plain = f"waits for {sight.waits_for()}"
         elif time.monotonic() >= self._line_at:
             self._line_at = time.monotonic() + _LINE_EVERY_SECONDS
-            self.say(", ".join(f"{said} {getattr(sight, name)}" for name, said in _BARS.items()))
+            self.say(told(sight))
+
+    def _show_quota(self, bar: TaskID, left: WindowLeft) -> None:
+        self._progress.update(bar, completed=left["left"], total=left["calls"], note=_note(left))
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._live is not None:
+            self._live.start()
         return self
 
     def __exit__(
@@ -83,7 +93,27 @@ class View:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._live is not None:
+            self._live.stop()
+
+
+def told(sight: Sight) -> str:
+    """How far it is, both quotas and what it waits for, in a line."""
+    far = [f"{said} {getattr(sight, name)}" for name, said in _FAR.items()]
+    quotas = [f"{said} {_in_words(getattr(sight, name))}" for name, said in _QUOTAS.items()]
+    return f"{', '.join([*far, *quotas])}. It waits for {sight.waits_for()}."
+
+
+def _in_words(left: WindowLeft) -> str:
+    note = _note(left)
+    return f"{left['left']} of {left['calls']}{f' ({note})' if note else ''}"
+
+
+def _note(left: WindowLeft) -> str:
+    """When calls come back."""
+    if left["next_s"] > 0:
+        return f"next in {ceil(left['next_s'])} s, all in {ceil(left['all_s'])} s"
+    return f"all back in {ceil(left['all_s'])} s" if left["all_s"] > 0 else ""
 
 
 _OWED = "_owed"

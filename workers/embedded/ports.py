@@ -48,5 +48,11 @@ def choose(path: Path) -> int:
     port = remembered(path)
     if port is None or not is_free(port):
         port = free_port()
-    path.write_text(f"{port}\n", encoding="ascii")
+    remember(path, port)
     return port
+
+
+def remember(path: Path, port: int) -> None:
+    """Write a port to a file, unless it says so already."""
+    if remembered(path) != port:
+        path.write_text(f"{port}\n", encoding="ascii")

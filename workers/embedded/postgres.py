@@ -18,6 +18,7 @@ from syncline import private
 from syncline.errors import Refused
 from workers.embedded.locks import alone
 from workers.embedded.ports import LOOPBACK
+from workers.embedded.running import works_in
 
 USER = "syncline"
 DATABASE = "syncline"
@@ -25,6 +26,9 @@ DATABASE = "syncline"
 SYSTEM_USER = "syncline-db"
 # Locked while that user is made: one folder for all installations of the machine.
 _USERS = Path("/etc")
+
+_PID_LINE, _PORT_LINE = 0, 3
+"""Of its pid file; source: PostgreSQL's documentation of postmaster.pid."""
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -56,6 +60,21 @@ class Postgres:
         password = quote(self._password(), safe="")
         return f"postgresql+psycopg://{USER}:{password}@{LOOPBACK}:{port}/{database}"
 
+    @property
+    def is_made(self) -> bool:
+        """Whether its cluster is there."""
+        return (self.home / "PG_VERSION").exists()
+
+    def running_port(self) -> int | None:
+        """The port of the one that runs in this folder, whoever started it; None for none."""
+        try:
+            lines = (self.home / "postmaster.pid").read_text(encoding="ascii").splitlines()
+            pid, port = int(lines[_PID_LINE]), int(lines[_PORT_LINE])
+        except (OSError, ValueError, IndexError):
+            return None
+        # The id alone says nothing: after a reboot it may be that of another program.
+        return port if works_in(pid, self.home) else None
+
     def prepare(self) -> None:
         """Make the cluster, complete or not at all: it is built aside and renamed."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +83,9 @@ class Postgres:
             _let_through(self.home)
             _let_through(_binaries())
             shutil.chown(self.log, *_owner())
-        if (self.home / "PG_VERSION").exists():
-            # Nobody runs: the caller holds the server's lock. A process of another program may
-            # have the stale id by now, and PostgreSQL would take it for a running one.
+        if self.is_made:
+            # Nobody runs: the caller has looked. A process of another program may have the stale
+            # id by now, and PostgreSQL would take it for a running one.
             (self.home / "postmaster.pid").unlink(missing_ok=True)
             return
         draft = self.home.with_name("postgres.new")

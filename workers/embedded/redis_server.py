@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from contextlib import suppress
 from importlib.util import find_spec
@@ -16,6 +17,10 @@ from redis.retry import Retry
 from syncline import private
 from syncline.errors import Refused
 from workers.embedded.ports import LOOPBACK
+from workers.embedded.running import works_in
+
+_PORT = re.compile(r"^port (\d+)$", re.MULTILINE)
+"""In the file that we write for it, by which a person starts it too."""
 
 
 class RedisServer:
@@ -32,10 +37,25 @@ class RedisServer:
         self.log = data / "logs" / "redis.log"
         self._password_file = data / "redis.password"
         self._config = data / "redis.conf"
+        self._pid_file = self.home / "redis.pid"
 
     def url(self, port: int) -> str:
         """Where clients and Celery find it."""
         return f"redis://:{self._password()}@{LOOPBACK}:{port}/0"
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its folder is there."""
+        return self.home.is_dir()
+
+    def running_port(self) -> int | None:
+        """The port of the one that runs in this folder, whoever started it; None for none."""
+        try:
+            pid = int(self._pid_file.read_text(encoding="ascii"))
+            port = _PORT.search(self._config.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return int(port[1]) if port is not None and works_in(pid, self.home) else None
 
     def prepare(self) -> None:
         """Make its folders."""
@@ -100,7 +120,7 @@ class RedisServer:
             "daemonize": "yes",
             "dir": _quoted(self.home),
             "logfile": _quoted(self.log),
-            "pidfile": _quoted(self.home / "redis.pid"),
+            "pidfile": _quoted(self._pid_file),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',

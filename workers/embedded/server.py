@@ -2,7 +2,8 @@
 
 A server holds the lock of its own file for as long as any of its processes lives: it inherits the
 open file. So whether it runs is asked of the kernel and not of a process id, which may be stale
-after a reboot or belong to someone else by now.
+after a reboot or belong to someone else by now. One that a person started, such as by pg_ctl, has
+no such file: it is known by standing in the folder whose pid file names it, and used as it is.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from syncline import machine
 from syncline.errors import Refused
 from syncline.settings import Settings
 from workers.embedded import ports
 from workers.embedded.locks import FileLock
+
+_FOR_A_NEW_ONE = 100 << 20
+"""Bytes: PostgreSQL's new cluster takes half of that."""
+
+_FOR_ONE_THAT_IS_THERE = 24 << 20
+"""Bytes: PostgreSQL's log grows by segments of 16 MB."""
 
 _WAIT_SECONDS = 90.0
 _TRIES = 3
@@ -28,6 +36,13 @@ class Server(Protocol):
     name: str
     home: Path
     log: Path
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it was ever started here."""
+
+    def running_port(self) -> int | None:
+        """The port of the one that runs in its folder, whoever started it; None for none."""
 
     def prepare(self) -> None:
         """Make the files that a first start needs."""
@@ -70,12 +85,14 @@ def ensure_running(server: Server) -> int:
     give_up = time.monotonic() + _WAIT_SECONDS
     for _ in range(_TRIES):
         with FileLock(lock_path(server)) as lock:
-            if lock.try_take():
+            if _is_down(server, lock):
+                _refuse_without_room(server)
                 server.prepare()
                 server.launch(ports.choose(port_path(server)), lock.fd)
-        port = ports.remembered(port_path(server))
+        port = _port_of(server)
         if port is not None and _answers(server, port, give_up):
             return port
+    _refuse_without_room(server)
     raise Refused(
         f"The embedded {server.name} does not start: {_last_words(server.log)}",
         remedy=f"Its log is {server.log}.",
@@ -90,16 +107,36 @@ def ensure_stopped(server: Server) -> None:
     """
     give_up = time.monotonic() + _WAIT_SECONDS
     with FileLock(lock_path(server)) as lock:
-        if lock.try_take():
+        if _is_down(server, lock):
             return
-        port = ports.remembered(port_path(server))
+        port = _port_of(server)
         if port is not None:
             server.shut_down(port)
         while time.monotonic() < give_up:
-            if lock.try_take():
+            if _is_down(server, lock):
                 return
             time.sleep(_PAUSE_SECONDS)
     raise Refused(f"The embedded {server.name} does not stop.", remedy=f"See {server.log}.")
+
+
+def is_running(server: Server) -> bool:
+    """Whether it runs now, whoever started it."""
+    with FileLock(lock_path(server)) as lock:
+        return not _is_down(server, lock)
+
+
+def _is_down(server: Server, lock: FileLock) -> bool:
+    """Whether no process of it lives; the lock is ours then."""
+    return lock.try_take() and server.running_port() is None
+
+
+def _port_of(server: Server) -> int | None:
+    """Where the running one listens: what its own files say, or what we chose a moment ago."""
+    port = server.running_port()
+    if port is None:
+        return ports.remembered(port_path(server))
+    ports.remember(port_path(server), port)
+    return port
 
 
 def _answers(server: Server, port: int, give_up: float) -> bool:
@@ -107,11 +144,18 @@ def _answers(server: Server, port: int, give_up: float) -> bool:
     while time.monotonic() < give_up:
         if server.is_ready(port):
             return True
-        with FileLock(lock_path(server)) as lock:
-            if lock.try_take():
-                return False
+        if not is_running(server):
+            return False
         time.sleep(_PAUSE_SECONDS)
     return False
+
+
+def _refuse_without_room(server: Server) -> None:
+    """A full disk is told before anything else: what a server says of it leads people astray."""
+    needed = _FOR_ONE_THAT_IS_THERE if server.is_made else _FOR_A_NEW_ONE
+    full = machine.without_room(server.home.parent, needed)
+    if full is not None:
+        raise full
 
 
 def _last_words(log: Path) -> str:

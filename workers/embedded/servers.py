@@ -17,10 +17,11 @@ from sqlalchemy.exc import ArgumentError
 from syncline.errors import Unreachable
 from syncline.settings import Settings
 from workers.embedded.broker import ensure_redis
+from workers.embedded.data_folder import make_usable
 from workers.embedded.locks import FileLock, alone
 from workers.embedded.postgres import Postgres
 from workers.embedded.redis_server import RedisServer
-from workers.embedded.server import ensure_running, ensure_stopped, hold
+from workers.embedded.server import Server, ensure_running, ensure_stopped, hold, is_running
 
 _CONNECT_SECONDS = 5
 
@@ -50,12 +51,19 @@ def ensure(settings: Settings) -> Servers:
     return Servers(database_url, ensure_redis(settings))
 
 
+def are_running(settings: Settings) -> bool:
+    """Whether those that the settings do not name run already in the data folder."""
+    return all(is_running(server) for server in _embedded(settings))
+
+
 def stop_if_unused(settings: Settings) -> bool:
     """Stop the embedded servers unless some process holds them; says whether they are stopped.
 
     Raises:
         Refused: one does not end.
     """
+    if not settings.data.is_dir():
+        return True
     with FileLock(settings.data / "users.lock") as users:
         if not users.try_take():
             return False
@@ -70,17 +78,28 @@ def using(settings: Settings) -> Iterator[Servers]:
     """Both servers for the length of a block; the last process to leave stops embedded ones.
 
     Raises:
-        Refused: as `ensure`.
+        Refused: as `ensure`; or the data folder cannot be used.
     """
     if settings.database_url is not None and settings.redis_url is not None:
         yield ensure(settings)
         return
+    if not (settings.data.is_dir() and are_running(settings)):
+        make_usable(settings.data)
     held = hold(settings)
     try:
         yield ensure(settings)
     finally:
         held.close()
         stop_if_unused(settings)
+
+
+def _embedded(settings: Settings) -> list[Server]:
+    found: list[Server] = []
+    if settings.database_url is None:
+        found.append(Postgres(settings.data))
+    if settings.redis_url is None:
+        found.append(RedisServer(settings.data))
+    return found
 
 
 def _check_database(url: str) -> None:

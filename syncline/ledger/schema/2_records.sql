@@ -66,6 +66,7 @@ create table record (
 ) partition by hash (foreign_id);
 create index ix_record_created on record (place, kind, created_at);
 create index ix_record_entity on record ((canonical ->> 'entity_id')) where kind = 'transaction';
+create index ix_record_shipment on record ((canonical ->> 'order_id')) where kind = 'consignment';
 create index ix_record_merged on record ((canonical #>> '{contact,id}'))
     where kind = 'transaction' and canonical ->> 'merged_from_contact_id' is not null;
 create index ix_record_contact on record ((canonical ->> 'id')) where kind = 'customer';

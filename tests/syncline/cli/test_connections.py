@@ -114,6 +114,41 @@ def test_a_broken_mapping_names_its_line_and_changes_nothing(
     assert link.mapping == scene.link.mapping
 
 
+def test_what_another_mapping_would_park_is_counted_before(
+    scene: LedgerScene, run: Run, tmp_path: Path
+) -> None:
+    scene.ledger.run(lambda connection: modes.set_mode(connection, scene.link, "live"))
+    for number in range(3):
+        scene.see(f"o{number}")
+    scene.see("with", sourceId="s-1")
+    parked, *_, with_it = scene.claim()
+    scene.park([parked], "something else")
+    scene.deliver(with_it, total="10.5")
+    strict = tmp_path / "strict.toml"
+    command = ["connection", "set-mapping", "acme", str(strict), "--dry-run"]
+    strict.write_text("[orders]\nlines = 'summary'\n", encoding="utf-8")
+    harmless = run(*command)
+    assert harmless.exit_code == 0
+    assert "acme could follow this mapping; nothing was changed." in harmless.stdout
+    strict.write_text(strict.read_text(encoding="utf-8") + REQUIRED, encoding="utf-8")
+    counted = run(*command)
+    assert counted.exit_code == 1
+    assert "2 of 5 would be parked" in counted.stdout
+    assert "customfields.CFsource" in counted.stdout
+    [link] = scene.ledger.run(connections.everyone)
+    assert link.mapping == scene.link.mapping
+
+
+REQUIRED = """
+[[orders.field]]
+target = "customfields.CFsource"
+source = "source.id"
+type = "text"
+required = true
+owner = "highlevel"
+"""
+
+
 def test_another_mapping_is_followed(scene: LedgerScene, run: Run, tmp_path: Path) -> None:
     good = tmp_path / "good.toml"
     good.write_text("[orders]\nlines = 'summary'\n", encoding="utf-8")
@@ -289,8 +324,8 @@ def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(
     text = run("dry-run", "acme").stdout
     assert "would be parked" in text
     assert "About 5 calls to Halo and 0 to HighLevel" in text
-    limited = document(run("dry-run", "acme", "--target", "order", "--limit", "1", "--json"))
-    assert (limited["counts"]["order"]["owed"], limited["counts"]["order"]["looked_at"]) == (2, 1)
+    limited = document(run("dry-run", "acme", "--limit", "1", "--bodies", "--json"))
+    assert limited == shown, "however little is shown, it is the truth of all"
     assert "Known: client" in refused(run, "dry-run", "acme", "--target", "moon")
     assert scene.ledger.run(lambda c: c.execute(text_of_calls).all()) == []
 

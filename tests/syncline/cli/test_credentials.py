@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from syncline.errors import Refused
 from syncline.ledger import connections
 from syncline.ledger.database import Ledger
 from syncline.settings import Settings
+from tests.receiving import until
 from tests.syncline.cli.conftest import SECRETS, LedgerScene, Run, adding, document, runner
 from workers.console import opening
 
@@ -286,10 +286,7 @@ def test_a_rotation_that_begins_while_another_one_ends_loses_nothing(
         if not others:
             others.append(threading.Thread(target=rotate))
             others[0].start()
-            give_up = time.monotonic() + 60
-            while not began.is_set() and waiting(scene.ledger) == 0:
-                assert time.monotonic() < give_up
-                time.sleep(0.02)
+            until(lambda: began.is_set() or waiting(scene.ledger) > 0)
         end(of)
         ended.set()
 
@@ -309,10 +306,7 @@ def test_a_private_token_waits_for_a_renewal_of_the_app_that_it_replaces(
     with scene.ledger.begin() as renewing:
         queries.lock(renewing, place)
         setting.start()
-        give_up = time.monotonic() + 60
-        while waiting(scene.ledger) == 0 and setting.is_alive():
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        until(lambda: waiting(scene.ledger) > 0 or not setting.is_alive())
         keep_grant(renewing, load_key(settings), place, grant_until(ends))
     setting.join()
     assert opened(scene.ledger, settings) == EXPECTED
@@ -334,11 +328,9 @@ def test_a_rotation_killed_for_good_in_the_middle_leaves_both_keys(
             [sys.executable, "-m", "workers.console.main", "credentials", "rotate-key"],
             env=environment,
         )
-        give_up = time.monotonic() + 60
-        while not (settings.data / "key.old").exists() or waiting(scene.ledger) == 0:
-            assert process.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
+        has_begun = (settings.data / "key.old").exists
+        until(lambda: process.poll() is not None or (has_begun() and waiting(scene.ledger) > 0))
+        assert process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert (settings.data / "key.old").exists()

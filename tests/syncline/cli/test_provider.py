@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 from sqlalchemy import text
 
 from syncline.ledger.database import Ledger
+from syncline.queues import Lane
+from syncline.quota.bucket import Quota
+from syncline.quota.keys import Limit, QuotaKey
 from syncline.sandbox.config import LOCATION, TOKEN, TOKEN_WITHOUT_SCOPES
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
@@ -242,6 +247,41 @@ def test_an_option_that_will_not_do_is_named_before_anything_is_sent(
     assert result.exit_code == 2
     assert f"--{option.replace('_', '-')} will not do" in result.stderr
     assert operations(sandbox) == []
+
+
+def test_while_a_backfill_uses_up_the_quota_a_command_waits_and_says_so(
+    run: Run,
+    sandbox: SandboxProcess,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.reset(orders=1, transactions=0, subscriptions=0)
+    monkeypatch.setenv("HL_TOKEN", TOKEN)
+    here = adding(
+        location=LOCATION, highlevel_url=sandbox.highlevel_url, highlevel_limit=f"{CALLS}/2"
+    )
+    assert run(*here).exit_code == 0
+    key = QuotaKey(f"highlevel:{LOCATION}", (Limit(CALLS, timedelta(seconds=2)),))
+    with Redis.from_url(redis_url) as redis:
+        quota = Quota(redis, recover=lambda _key, _window: ())
+
+        def taken_by_a_backfill() -> Sequence[str]:
+            within = timedelta(seconds=5)
+            return quota.take(
+                key, CALLS, lane=Lane.BACKFILL, connection="acme", deadline=within
+            ).tokens
+
+        quota.give_back(key, taken_by_a_backfill())
+        result = run(*registering("--yes"))
+        assert result.exit_code == 0, result.output
+        assert "Registered easy-direct" in result.stdout
+        assert "note: Waiting for HighLevel's quota, which the workers use too" in result.stderr
+        # For half a minute a part is kept for what the person asks next.
+        assert len(taken_by_a_backfill()) < CALLS - 2
+
+
+CALLS = 20
+"""In 2 s."""
 
 
 def test_a_missing_scope_is_named(

@@ -297,7 +297,6 @@ def test_a_rehearsal_writes_nothing_and_its_dry_run_is_what_leaves_afterwards(
     plan = dry_run(
         world.reopened(),
         target=None,
-        most=None,
         tell=lambda *_: None,
         call=calls.append,
         keep=kept.append,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
-from syncline.errors import Again
+from syncline.errors import Again, Refused
 from syncline.ledger.database import Ledger, connect
 
 
@@ -54,3 +54,24 @@ def test_an_error_of_the_database_does_not_tell_what_was_written(ledger: Ledger)
     with pytest.raises(DataError) as raised, ledger.begin() as connection:
         connection.execute(text("select cast(:text as bigint), :who"), {"text": "x", "who": "Ann"})
     assert "Ann" not in str(raised.value)
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "53300"])
+def test_a_server_without_room_is_tried_again_and_says_what_it_lacks(
+    ledger: Ledger, state: str
+) -> None:
+    """53100 is a full disk."""
+    with (
+        pytest.raises(Again, match=r"has no room left .*of the disk"),
+        ledger.begin() as connection,
+    ):
+        connection.execute(text(_RAISING.format(state)))
+
+
+def test_a_standby_is_named_as_what_it_is(ledger: Ledger) -> None:
+    with pytest.raises(Refused, match="read-only") as told, ledger.begin() as connection:
+        connection.execute(text("set transaction read only; create table t (n int)"))
+    assert "standby" in told.value.remedy
+
+
+_RAISING = "do $$ begin raise exception 'no space of the disk' using errcode = '{}'; end $$"

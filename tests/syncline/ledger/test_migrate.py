@@ -165,3 +165,43 @@ def do(database: str, statement: str, **values: str) -> object:
         value: object = done.scalar() if done.returns_rows else None
     engine.dispose()
     return value
+
+
+def test_tables_named_like_ours_without_a_revision_are_left_alone(empty_database: str) -> None:
+    engine = connect(empty_database, connections=1)
+    with engine.begin() as connection:
+        connection.execute(text("create table call (number text)"))
+    for step in (migrate.pending, migrate.upgrade):
+        with pytest.raises(Refused, match="names of ours, such as call, but no revision") as told:
+            step(empty_database)
+        assert "Nothing was changed" in told.value.remedy
+    with engine.begin() as connection:
+        assert connection.execute(text("select count(*) from call")).scalar_one() == 0
+    engine.dispose()
+
+
+def test_the_database_of_another_program_is_not_taken_for_a_newer_ledger(
+    empty_database: str,
+) -> None:
+    engine = connect(empty_database, connections=1)
+    with engine.begin() as connection:
+        connection.execute(text("create table alembic_version (version_num varchar(32))"))
+        connection.execute(text("insert into alembic_version values ('ae1027a6acf0')"))
+    engine.dispose()
+    with pytest.raises(Refused, match="tables of another program"):
+        migrate.upgrade(empty_database)
+
+
+def test_a_user_who_may_not_make_tables_is_told_so(empty_database: str) -> None:
+    engine = connect(empty_database, connections=1)
+    with engine.begin() as connection:
+        connection.execute(text("create role reader login password 'reader'"))
+    place = engine.url.set(username="reader", password="reader")
+    try:
+        with pytest.raises(Refused, match=r"does not let us work \(permission denied") as told:
+            migrate.upgrade(place.render_as_string(hide_password=False))
+        assert "Let its owner grant" in told.value.remedy
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("drop role reader"))
+        engine.dispose()

@@ -34,6 +34,19 @@ def free(quota: Quota, key: QuotaKey = KEY) -> int:
     return quota.left(key)["windows"][0]["left"]
 
 
+def test_when_calls_come_back_is_told(quota: Quota, clock: Clock) -> None:
+    def told() -> tuple[float, float]:
+        [window] = quota.left(KEY)["windows"]
+        return window["next_s"], window["all_s"]
+
+    assert told() == (0, 0)
+    for seconds in range(10):
+        quota.give_back(KEY, ask(quota, 1).tokens)
+        assert told() == (1 if seconds == 9 else 0, 10)
+        clock.pass_by(SECOND)
+    assert told() == (0, 9)
+
+
 def test_no_more_than_the_limit_is_granted_at_once(quota: Quota) -> None:
     grant = ask(quota, 100)
 

@@ -51,6 +51,43 @@ def test_the_reserve_is_given_up_fifteen_minutes_after_the_last_event(
     assert len(ask(quota, 200).tokens) == 100
 
 
+def by_hand(quota: Quota, calls: int) -> QuotaGrant:
+    """A person's command, of the connection that the workers keep busy."""
+    return quota.take(
+        KEY, calls, lane=Lane.UPKEEP, connection="acme", deadline=60 * SECOND, by_hand=True
+    )
+
+
+def test_what_is_kept_for_events_is_there_for_a_person_too(quota: Quota) -> None:
+    one_event(quota)
+    assert len(ask(quota, 200).tokens) == 90
+    assert len(by_hand(quota, 3).tokens) == 3
+
+
+def test_while_a_person_asks_workers_leave_a_tenth_of_what_comes_back(
+    quota: Quota, clock: Clock
+) -> None:
+    busy = ask(quota, 200).tokens
+    quota.give_back(KEY, busy)
+    wait = by_hand(quota, 1).wait
+    assert wait == 10 * SECOND
+    clock.pass_by(wait)
+    assert len(ask(quota, 200).tokens) == 90  # the workers were quicker
+    for _ in range(10):
+        assert len(by_hand(quota, 1).tokens) == 1
+
+
+def test_half_a_minute_after_a_persons_last_call_workers_have_everything_again(
+    quota: Quota, clock: Clock
+) -> None:
+    quota.give_back(KEY, by_hand(quota, 1).tokens, sent=False)
+    assert len(ask(quota, 200).tokens) == 90
+    clock.pass_by(timedelta(seconds=30))
+    assert len(ask(quota, 200).tokens) == 10
+    clock.pass_by(timedelta(minutes=2))
+    assert len(ask(quota, 200).tokens) == 100
+
+
 def test_after_a_burst_lower_lanes_leave_the_reserve_alone_until_their_pace_caught_up(
     quota: Quota, clock: Clock
 ) -> None:

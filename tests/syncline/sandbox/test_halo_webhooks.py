@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -12,6 +11,7 @@ import pytest
 
 from syncline.sandbox.halo.webhooks.notifications import events
 from syncline.sandbox.process import SandboxProcess
+from tests.receiving import until
 from tests.syncline.sandbox.published import published
 from tests.syncline.sandbox.tenant_calls import TenantCalls, order, tenant
 
@@ -217,17 +217,13 @@ def api(sandbox: SandboxProcess, path: str, *elements: dict[str, Any], **query: 
 
 def settled(sandbox: SandboxProcess) -> dict[str, int]:
     """The deliveries' counts, once none is under way."""
-    return until(sandbox.halo_deliveries, lambda counts: not counts["pending"])
+    return once(sandbox, lambda counts: not counts["pending"])
 
 
-def until(
-    read: Callable[[], dict[str, int]], fits: Callable[[dict[str, int]], bool]
-) -> dict[str, int]:
-    deadline = time.monotonic() + 10
-    while not fits(counts := read()):
-        assert time.monotonic() < deadline, counts
-        time.sleep(0.01)
-    return counts
+def once(sandbox: SandboxProcess, fits: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+    """The deliveries' counts, as soon as they are so."""
+    until(lambda: fits(sandbox.halo_deliveries()))
+    return sandbox.halo_deliveries()
 
 
 def test_each_write_is_told_once_with_the_webhooks_user_and_password(

@@ -14,7 +14,6 @@ def shown(world: World) -> list[Call]:
     dry_run(
         world.reopened(),
         target=None,
-        most=None,
         tell=lambda *_: None,
         call=calls.append,
         keep=lambda _: None,

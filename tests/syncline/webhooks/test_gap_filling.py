@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,7 @@ from syncline.webhooks import events, gap_filling
 from syncline.webhooks.events import Arrived
 from syncline.webhooks.gap_filling import EVERY, GRACE, fill_due_gaps, fill_gaps
 from syncline.webhooks.installing import install
+from tests.receiving import until
 from tests.world import NAME, World, Worlds, beside, small
 
 EVENTS = Nudge("", "events")
@@ -71,10 +71,7 @@ class Scene:
         order = {"client_id": clients[0].id, "lines": [{"name": "Box", "quantity": 1}]}
         many = [order] * times
         api.read("POST /SalesOrder", lambda permit: save_rows(line.halo, permit, ORDER, many))
-        give_up = time.monotonic() + 10
-        while self.sandbox.halo_deliveries()["pending"]:
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
+        until(lambda: not self.sandbox.halo_deliveries()["pending"])
 
     def stored(self) -> list[tuple[str | None, bytes]]:
         sql = "select webhook_id, body from event where source = 'halo' order by id"

@@ -116,6 +116,27 @@ def test_missed_event_detection_counts_what_a_pull_found_first(
     assert seen.p50 is not None
 
 
+def test_how_long_an_event_takes_is_of_its_own_delivery_and_of_none_that_came_later(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    arrive(world, *(order_event(sandbox, one) for one in order_ids(sandbox)))
+    world.drive()
+    before = event_figures(world)
+    assert before.p50 is not None
+    world.do(
+        "update connection set mapping = replace(mapping, '\"HighLevel order\"', '\"An order\"')"
+    )
+    world.reopened()
+    world.follow_all()
+    world.drive()
+    [(latest,)] = world.rows(
+        "select cause from audit_entry where flow = 'orders' order by id desc limit 1"
+    )
+    assert latest.startswith("mapping ")
+    after = event_figures(world)
+    assert (after.p50, after.p95) == (before.p50, before.p95)
+
+
 def test_nothing_is_expected_of_a_location_that_sends_no_events(
     world: World, sandbox: SandboxProcess
 ) -> None:

@@ -1,0 +1,98 @@
+"""What keeps an empty answer from meaning that all is well: nothing read, nobody at work, silence.
+
+"Nothing is parked" is true of a connection that never read anything. So beside such an answer a
+person is told what nobody can know yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from syncline.calls.context import WorkerContext
+from syncline.calls.quota_keys import halo_key, highlevel_key
+from syncline.deliveries import status_counts
+from syncline.ledger import connections
+from syncline.ledger.calls import last_answer
+from syncline.ledger.connections import Link
+from syncline.terminal.messages import remark
+from syncline.terminal.output import ago
+
+NO_CONNECTION = "No connection yet. Add one with: syncline connection add NAME"
+NO_WORKER = "No worker runs, so nothing is read, sent or noticed. Start them with: syncline up"
+
+_READ = ("order", "transaction", "subscription")
+
+
+def remark_on_emptiness(worker: WorkerContext, name: str | None) -> None:
+    """Say what an empty answer about a connection, or about all, does not mean.
+
+    Args:
+        worker: what the command works with.
+        name: the connection; None for all.
+    """
+
+    def work(connection: Connection) -> list[str]:
+        links = (
+            connections.everyone(connection)
+            if name is None
+            else [connections.by_name(connection, name)]
+        )
+        return caveats(connection, links, worker.settings.dead_after)
+
+    for one in worker.ledger.run(work):
+        remark(one)
+
+
+def remark_on_idleness(worker: WorkerContext) -> None:
+    """Say beside what a worker is to do that none runs."""
+    if worker.ledger.run(lambda c: _is_idle(c, worker.settings.dead_after)):
+        remark(NO_WORKER)
+
+
+def caveats(connection: Connection, links: Sequence[Link], dead_after: timedelta) -> list[str]:
+    """What nobody can know of these connections now, a sentence each."""
+    if not links:
+        return [NO_CONNECTION]
+    found = [one for link in links for one in _of(connection, link)]
+    if _is_idle(connection, dead_after):
+        found.append(NO_WORKER)
+    return found
+
+
+def _is_idle(connection: Connection, dead_after: timedelta) -> bool:
+    return not any(one.alive for one in status_counts.workers(connection, dead_after))
+
+
+def never_read(connection: Connection, link: Link) -> str | None:
+    """That lists of HighLevel were never read to their end; None once each was."""
+    read = connection.execute(
+        text(
+            """
+            select distinct kind from pull
+            where connection_id = :id and finished_at is not null and kind = any(:kinds)
+            """
+        ),
+        {"id": link.id, "kinds": list(_READ)},
+    )
+    known = set(read.scalars())
+    missing = [f"{kind}s" for kind in _READ if kind not in known]
+    if not missing:
+        return None
+    what = "nothing" if len(missing) == len(_READ) else f"no {' and no '.join(missing)}"
+    return f"{link.name} has read {what} from HighLevel yet, so what is owed is not known."
+
+
+def _of(connection: Connection, link: Link) -> list[str]:
+    found = [never_read(connection, link)]
+    if link.state == "stopped":
+        note = link.note or "by hand"
+        found.append(f"{link.name} is stopped: {note}{'' if note.endswith('.') else '.'}")
+    for side, key in (("HighLevel", highlevel_key(link)), ("Halo", halo_key(link))):
+        answer = last_answer(connection, key.name)
+        if answer.error is not None:
+            since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
+            found.append(f"{side} has not answered {link.name} {since}: {answer.error}")
+    return [one for one in found if one is not None]
