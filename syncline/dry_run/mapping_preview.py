@@ -21,16 +21,19 @@ from syncline.deliveries.states import State
 from syncline.deliveries.waits import Edge
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError, Unmappable
-from syncline.flows import projections
+from syncline.flows import orders, projections
+from syncline.flows.flow import TargetIds
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
 from syncline.ledger import records
 from syncline.sending.bodies import Inputs
-from syncline.sending.decide import Decision, decide, gather
+from syncline.sending.decide import Decision, Given, decide, gather
 from syncline.sending.targets import TARGETS
 
 PAGE: Final = 200
 """Records of one transaction, which is short: others wait for what it locks."""
+
+_SOME_ROW: Final = TargetIds(1, client_id=1, site_id=1, currency_id=1)
 
 Tell = Callable[[str, int, int], None]
 
@@ -126,6 +129,24 @@ class _Fate:
     wanted: Mapping[str, str] | None = None
     error: SynclineError | None = None
     waits: bool = False
+
+
+def _as_if_there(given: Given) -> Given:
+    """What waits for another row, as if that were there: it may be parked all the same.
+
+    A connection that rehearses has nothing in Halo yet, so all of its orders wait. What waits for
+    its own detail is not known well enough.
+    """
+    blocked = [
+        lease
+        for lease in given.leases
+        if lease.id in given.loaded
+        and lease.id in given.unmet
+        and all(need.flow != orders.DETAILS for need in given.unmet[lease.id])
+    ]
+    needs = {need for lease in blocked for need in given.unmet[lease.id]}
+    ids = {**given.ids, **dict.fromkeys(needs, _SOME_ROW)}
+    return replace(given, leases=blocked, ids=ids, unmet={}, parked=[])
 
 
 def _fates(decision: Decision) -> dict[int, _Fate]:
@@ -228,6 +249,13 @@ class _PreviewRun:
         self, connection: Connection, line: Line, target: str, leases: Sequence[Lease]
     ) -> Decision:
         given = gather(connection, line, TARGETS[target], leases)
+        decision = self._rendered(line, target, given)
+        forbidden = self._rendered(line, target, _as_if_there(given)).parked
+        parked = {lease.id for lease, _ in forbidden}
+        waiting = [lease for lease in decision.waiting if lease.id not in parked]
+        return replace(decision, waiting=waiting, parked=[*decision.parked, *forbidden])
+
+    def _rendered(self, line: Line, target: str, given: Given) -> Decision:
         # Of a tenant that was not asked yet no currency is known; that parks nothing.
         money = self._known.currencies or dict.fromkeys(given.currencies, 0)
         return decide(TARGETS[target], given, Inputs(line.document, given.ids, money, self._known))
