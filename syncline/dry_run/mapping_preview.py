@@ -19,10 +19,11 @@ from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.deliveries.waits import Edge
+from syncline.dry_run.placeholders import PlaceholderCurrencies, Unknown, placeholder
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import orders, projections
-from syncline.flows.flow import TargetIds
+from syncline.flows.flow import Needs
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
 from syncline.ledger import records
@@ -32,8 +33,6 @@ from syncline.sending.targets import TARGETS
 
 PAGE: Final = 200
 """Records of one transaction, which is short: others wait for what it locks."""
-
-_SOME_ROW: Final = TargetIds(1, client_id=1, site_id=1, currency_id=1)
 
 Tell = Callable[[str, int, int], None]
 
@@ -48,7 +47,7 @@ class Preview:
         rewritten: are in Halo, and would be written again.
         parked: would be parked, and would not under the mapping of now.
         freed: are parked, or would be, and would not any more.
-        waiting: would wait for what is not there yet, such as another customer.
+        waiting: would wait for what must be read first.
         made: would be requested for the first time.
     """
 
@@ -131,24 +130,6 @@ class _Fate:
     waits: bool = False
 
 
-def _as_if_there(given: Given) -> Given:
-    """What waits for another row, as if that were there: it may be parked all the same.
-
-    A connection that rehearses has nothing in Halo yet, so all of its orders wait. What waits for
-    its own detail is not known well enough.
-    """
-    blocked = [
-        lease
-        for lease in given.leases
-        if lease.id in given.loaded
-        and lease.id in given.unmet
-        and all(need.flow != orders.DETAILS for need in given.unmet[lease.id])
-    ]
-    needs = {need for lease in blocked for need in given.unmet[lease.id]}
-    ids = {**given.ids, **dict.fromkeys(needs, _SOME_ROW)}
-    return replace(given, leases=blocked, ids=ids, unmet={}, parked=[])
-
-
 def _fates(decision: Decision) -> dict[int, _Fate]:
     return {
         **{write.lease.id: _Fate(wanted=write.projection) for write in decision.writes},
@@ -180,6 +161,7 @@ class _PreviewRun:
 
     def __init__(self, line: Line, other: Line, known: Capabilities) -> None:
         self._line, self._other, self._known = line, other, known
+        self._unknown = Unknown()
         self._seen: set[Edge] = set()
         self._parked = Counter[tuple[str, str | None, str]]()
         self._rewritten = Counter[tuple[str, str | None, str]]()
@@ -248,17 +230,20 @@ class _PreviewRun:
     def _decided(
         self, connection: Connection, line: Line, target: str, leases: Sequence[Lease]
     ) -> Decision:
-        given = gather(connection, line, TARGETS[target], leases)
-        decision = self._rendered(line, target, given)
-        forbidden = self._rendered(line, target, _as_if_there(given)).parked
-        parked = {lease.id for lease, _ in forbidden}
-        waiting = [lease for lease in decision.waiting if lease.id not in parked]
-        return replace(decision, waiting=waiting, parked=[*decision.parked, *forbidden])
+        given = self._as_if_there(gather(connection, line, TARGETS[target], leases))
+        money = PlaceholderCurrencies(self._known.currencies, self._unknown)
+        inputs = Inputs(line.document, given.ids, money, self._known)
+        return decide(TARGETS[target], given, inputs)
 
-    def _rendered(self, line: Line, target: str, given: Given) -> Decision:
-        # Of a tenant that was not asked yet no currency is known; that parks nothing.
-        money = self._known.currencies or dict.fromkeys(given.currencies, 0)
-        return decide(TARGETS[target], given, Inputs(line.document, given.ids, money, self._known))
+    def _as_if_there(self, given: Given) -> Given:
+        """With names for the rows that will be made before; only what must be read is missing."""
+        ids = dict(given.ids)
+        unmet: dict[int, list[Needs]] = {}
+        for delivery, needed in given.unmet.items():
+            if unread := [need for need in needed if need.flow == orders.DETAILS]:
+                unmet[delivery] = unread
+            ids |= {need: placeholder(need, self._unknown) for need in needed if need not in ids}
+        return replace(given, ids=ids, unmet=unmet)
 
     def _note_parked(self, target: str, lease: Lease, error: SynclineError) -> None:
         named = error.field if isinstance(error, Unmappable) else None
