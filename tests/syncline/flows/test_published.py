@@ -31,7 +31,18 @@ ALWAYS = frozenset({"_id", "altId", "currency", "amount", "createdAt", "updatedA
 """What no reader can do without, and the times that the schemas require."""
 
 NOT_LEFT_OUT = ALWAYS | {"entityType", "entityId", "amountRefunded", "liveMode", "status"}
-NONSENSE = ("", "text", [], ["x"], {}, {"x": 1}, None, True, "1e400", "9999-12-31T00:00:00Z")
+NONSENSE: tuple[Any, ...] = (
+    "",
+    "text",
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+    None,
+    True,
+    "1e400",
+    "9999-12-31T00:00:00Z",
+)
 Path_ = tuple[str | int, ...]
 
 COMMON = {
