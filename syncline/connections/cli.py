@@ -12,6 +12,7 @@ from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
 from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
+from syncline.connections.scope_checks import CheckResult
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
@@ -31,6 +32,7 @@ DryRun = Annotated[
 class _CheckedConnection:
     connection: str
     works: bool
+    complete: bool
     findings: list[dict[str, object]]
 
 
@@ -104,11 +106,14 @@ def check(
                 tell=lambda what: shown.update(f"asking: {what}"),
             )
     checked = _CheckedConnection(
-        name, inspected.error is None, [asdict(finding) for finding in inspected.findings]
+        name,
+        inspected.error is None,
+        inspected.waits is None,
+        [asdict(finding) for finding in inspected.findings],
     )
     show(as_json, checked, lambda: _render_check(name, inspected))
-    if inspected.error is not None:
-        raise inspected.error
+    if (error := inspected.error or inspected.waits) is not None:
+        raise error
     if with_probe and not inspected.findings[-1].works:
         raise typer.Exit(1)
 
@@ -191,11 +196,19 @@ def _render_links(links: list[Link]) -> RenderableType:
     )
 
 
+def _state(finding: CheckResult) -> str:
+    if finding.works:
+        return "works"
+    if not finding.checked:
+        return "not checked"
+    return "does not work" if finding.needed else "not offered"
+
+
 def _render_check(name: str, inspected: Inspected) -> RenderableType:
     rows = [
         [
             finding.what,
-            "works" if finding.works else "does not work" if finding.needed else "not offered",
+            _state(finding),
             finding.found,
             finding.remedy,
         ]

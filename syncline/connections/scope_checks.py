@@ -30,6 +30,7 @@ class CheckResult:
         needed: whether the connection cannot work without it.
         found: what is there, or what went wrong.
         remedy: what to do where it does not work.
+        checked: whether it could be asked; else nothing is known about it.
     """
 
     what: str
@@ -37,6 +38,7 @@ class CheckResult:
     needed: bool
     found: str
     remedy: str
+    checked: bool = True
 
 
 def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:

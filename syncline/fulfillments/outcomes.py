@@ -182,8 +182,10 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         why = error.what
         return lambda connection: leased.give_back(connection, [lease], after=after, why=why)
     if isinstance(error, (Doubtful, Unreadable)):
-        why = error.what
-        return lambda connection: leased.doubt(connection, [lease], settle=settle, why=why)
+        why, failed = error.what, not outcome.of_all
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=settle, why=why, failed=failed
+        )
     said = error.text if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None
     return park(lease, Unmappable(said, field=field or fulfillments.ITEMS))

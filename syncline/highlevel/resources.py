@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from syncline import leniency
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
-from syncline.highlevel.answers import LOOK_UP
 from syncline.highlevel.models import Part, is_id
+from syncline.strangers import LOOK_UP
 from syncline.transport import Permit
 
 SomePart = TypeVar("SomePart", bound=Part)
+
+_OK = 200
 
 
 def checked_id(record_id: str) -> str:
@@ -63,7 +65,7 @@ def read_made(model: type[SomePart], found: object, what: str) -> SomePart:
     try:
         return read_part(model, found, what)
     except Unreadable as error:
-        raise Doubtful(error.what, remedy=LOOK_UP) from None
+        raise Doubtful(error.what, remedy=LOOK_UP, status=_OK) from None
 
 
 @contextmanager

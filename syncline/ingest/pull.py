@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
 from syncline.calls.context import Line, Nudge, in_hand
-from syncline.engine.connection_rules import stop_connection
+from syncline.engine.connection_rules import stop_if_all_is_refused
 from syncline.engine.failures import BACKOFF, TROUBLED
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
@@ -85,7 +85,7 @@ def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finishe
         except NoQuota as error:
             return Finished(new, changed, tuple(states), error.after.total_seconds())
         except Refused as error:
-            stop_connection(line, error)
+            stop_if_all_is_refused(line, error)
             raise
         states.append(state)
         new, changed = new + recorded[0], changed + recorded[1]

@@ -18,7 +18,13 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import backoff
+from syncline.engine.failures import (
+    Refusal,
+    Refusals,
+    backoff,
+    is_of_the_record,
+    is_set_apart,
+)
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
@@ -60,6 +66,10 @@ class Read:
     payloads: Payloads
     unreadable: tuple[UnreadableRecord, ...] = ()
     next_offset: int | None = None
+
+
+Came = Read | Outcome
+"""What a reading brought, or how its call failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,9 @@ def read(line: Line, target: str) -> NextRun:
 
 
 def _read(line: Line, api: ApiCalls, reading: _HighLevelReading, leases: list[Lease]) -> None:
-    pending = _still_wanted(line, reading, _named(line, leases))
+    # Where one caller tries for all, it is not what failed before that is tried.
+    named = _named(line, leases)
+    pending = sorted(_still_wanted(line, reading, named), key=lambda one: one.failures)
     while pending:
         outcomes = api.read_many(
             [reading.operation] * len(pending),
@@ -211,10 +223,10 @@ def _maker(
 
 def _to_its_end(
     line: Line, api: ApiCalls, reading: _HighLevelReading, lease: Lease, outcome: Outcome
-) -> Read | SynclineError:
+) -> Came:
     """A list that is longer than a page is read on; that is rare, so one call after the other."""
     if outcome.error is not None:
-        return outcome.error
+        return outcome
     found: Read = outcome.result  # type: ignore[assignment]  # what the reading gave
     try:
         while found.next_offset is not None:
@@ -227,15 +239,11 @@ def _to_its_end(
                 more.next_offset,
             )
     except SynclineError as error:
-        return error
+        return Outcome(outcome.call_id, None, error)
     return found
 
 
-def _write(
-    line: Line,
-    reading: _HighLevelReading,
-    outcomes: list[tuple[Lease, Read | SynclineError]],
-) -> None:
+def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, Came]]) -> None:
     """Record what came and close the readings, in one transaction."""
     payloads = {
         key: payload
@@ -249,7 +257,13 @@ def _write(
         if isinstance(came, Read)
         for key in came.payloads
     }
-    failures = [came for _, came in outcomes if isinstance(came, SynclineError)]
+    refusals = Refusals(line)
+    refused = [
+        (came.error, refusals.of(came.error))
+        for _, came in outcomes
+        if isinstance(came, Outcome) and isinstance(came.error, Refused)
+    ]
+    alone = {id(error) for error, refusal in refused if refusal is Refusal.ALONE}
 
     def work(connection: Connection) -> frozenset[str]:
         recorded = record(
@@ -276,6 +290,8 @@ def _write(
                     ids = list(came.payloads)
                     unreadable.read_by_id(connection, line.link, reading.kind, ids, lease.cause)
                 unreadable.park(connection, line.link, reading.kind, came.unreadable, lease.cause)
+            elif id(came.error) in alone:
+                leased.park(connection, [lease], reason=str(came.error), field=None)
             else:
                 _fail(connection, lease, came)
         return recorded.targets
@@ -283,18 +299,21 @@ def _write(
     targets = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
     names = sorted({*reading.wakes, *targets})
     line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
-    for failure in failures:
-        if isinstance(failure, Refused):
-            raise failure
+    for error, refusal in refused:
+        if refusal is not Refusal.ALONE:
+            raise error
 
 
-def _fail(connection: Connection, lease: Lease, came: SynclineError) -> None:
-    if isinstance(came, Absent):
+def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:
+    error = came.error
+    if isinstance(error, Absent):
         reason = f"HighLevel no longer has this {lease.source_kind}"
         leased.park(connection, [lease], reason=reason, field=None)
-    elif isinstance(came, (Unreadable, Rejected)):
-        leased.park(connection, [lease], reason=str(came), field=None)
+    elif isinstance(error, (Unreadable, Rejected)) or is_set_apart(came, lease):
+        leased.park(connection, [lease], reason=str(error), field=None)
     else:
-        rest = backoff(lease.failures)
-        after = max(came.after, rest) if isinstance(came, Again) else rest
-        leased.give_back(connection, [lease], after=after, why=came.what, failed=True)
+        failed = is_of_the_record(came)
+        rest = backoff(lease.failures if failed else 0)
+        after = max(error.after, rest) if isinstance(error, Again) else rest
+        why = None if error is None else error.what
+        leased.give_back(connection, [lease], after=after, why=why, failed=failed)

@@ -200,6 +200,9 @@ AlertKind = Literal[
     "discrepancy",
     "stopped",
     "silent",
+    "foreign",
+    "failing",
+    "suspended",
     "quota",
     "missed_events",
     "pulls",
@@ -311,7 +314,8 @@ class AlertOptions(Options):
         Duration, Field(description="how long they must have been parked by then")
     ] = "0 seconds"
     silent_for: Annotated[
-        Duration, Field(description="how long a side gives no answer before that is told")
+        Duration,
+        Field(description="how long a side gives no answer before that is told"),
     ] = "10 minutes"
     quota_for: Annotated[
         Duration, Field(description="how long a quota is used up or frozen before that is told")
