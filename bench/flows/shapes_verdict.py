@@ -175,7 +175,7 @@ def _lost(records: list[dict[str, Any]], asked: Counter[str]) -> int:
         if one["nonsense"] and _FAMILY.get(one["nonsense"]) == "id":
             nameless += 1
         elif is_indispensable(one["nonsense"]):
-            silent += one["due"] and one["id"] not in asked
+            silent += one["due"] and one["id"] not in asked and one["order"] not in asked
         elif one["decidable"] and not one["in_line"]:
             silent += one["id"] not in asked and one["order"] not in asked
     known = {one["id"] for one in records}

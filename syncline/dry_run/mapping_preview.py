@@ -19,14 +19,16 @@ from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.deliveries.waits import Edge
+from syncline.dry_run.placeholders import PlaceholderCurrencies, Unknown, placeholder
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError, Unmappable
-from syncline.flows import projections
+from syncline.flows import orders, projections
+from syncline.flows.flow import Needs
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
 from syncline.ledger import records
 from syncline.sending.bodies import Inputs
-from syncline.sending.decide import Decision, decide, gather
+from syncline.sending.decide import Decision, Given, decide, gather
 from syncline.sending.targets import TARGETS
 
 PAGE: Final = 200
@@ -45,7 +47,7 @@ class Preview:
         rewritten: are in Halo, and would be written again.
         parked: would be parked, and would not under the mapping of now.
         freed: are parked, or would be, and would not any more.
-        waiting: would wait for what is not there yet, such as another customer.
+        waiting: would wait for what must be read first.
         made: would be requested for the first time.
     """
 
@@ -159,6 +161,7 @@ class _PreviewRun:
 
     def __init__(self, line: Line, other: Line, known: Capabilities) -> None:
         self._line, self._other, self._known = line, other, known
+        self._unknown = Unknown()
         self._seen: set[Edge] = set()
         self._parked = Counter[tuple[str, str | None, str]]()
         self._rewritten = Counter[tuple[str, str | None, str]]()
@@ -227,10 +230,20 @@ class _PreviewRun:
     def _decided(
         self, connection: Connection, line: Line, target: str, leases: Sequence[Lease]
     ) -> Decision:
-        given = gather(connection, line, TARGETS[target], leases)
-        # Of a tenant that was not asked yet no currency is known; that parks nothing.
-        money = self._known.currencies or dict.fromkeys(given.currencies, 0)
-        return decide(TARGETS[target], given, Inputs(line.document, given.ids, money, self._known))
+        given = self._as_if_there(gather(connection, line, TARGETS[target], leases))
+        money = PlaceholderCurrencies(self._known.currencies, self._unknown)
+        inputs = Inputs(line.document, given.ids, money, self._known)
+        return decide(TARGETS[target], given, inputs)
+
+    def _as_if_there(self, given: Given) -> Given:
+        """With names for the rows that will be made before; only what must be read is missing."""
+        ids = dict(given.ids)
+        unmet: dict[int, list[Needs]] = {}
+        for delivery, needed in given.unmet.items():
+            if unread := [need for need in needed if need.flow == orders.DETAILS]:
+                unmet[delivery] = unread
+            ids |= {need: placeholder(need, self._unknown) for need in needed if need not in ids}
+        return replace(given, ids=ids, unmet=unmet)
 
     def _note_parked(self, target: str, lease: Lease, error: SynclineError) -> None:
         named = error.field if isinstance(error, Unmappable) else None

@@ -20,11 +20,17 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
-from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
+from syncline.dry_run.placeholders import (
+    NOT_SEEN,
+    Id,
+    PlaceholderCurrencies,
+    Unknown,
+    placeholder,
+)
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
 from syncline.errors import SynclineError, Unmappable
-from syncline.flows import customers, fulfillments, orders, payments
-from syncline.flows.flow import Needs, TargetIds, refuse_live
+from syncline.flows import fulfillments, orders
+from syncline.flows.flow import Needs, refuse_live
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments.outcomes import Case, Parting
 from syncline.halo.capabilities import Capabilities
@@ -38,8 +44,6 @@ from syncline.sending.targets import Target
 
 PAGE: Final = 500
 """Deliveries that are rendered together."""
-
-_NOT_SEEN: Final = (None, None, None)
 
 Edge = tuple[str, str, str]
 Tell = Callable[[str, int, int], None]
@@ -212,22 +216,9 @@ class _Run:
                 if need.flow == orders.DETAILS or edge in self._stuck or not on_its_way:
                     unmet.setdefault(delivery, []).append(need)
                 else:
-                    ids[need] = self._placeholder(need, unknown)
+                    invoice = self._invoices.get(need.source_id, NOT_SEEN)
+                    ids[need] = placeholder(need, unknown, invoice)
         return replace(given, ids=ids, unmet=unmet)
-
-    def _placeholder(self, need: Needs, unknown: Unknown) -> TargetIds:
-        """The ids of a row that would have been made before."""
-        key = need.source_id
-        if need.flow == customers.FLOW:
-            client = unknown.number(f"client of {key}")
-            own = unknown.number(f"user of {key}") if need.role == "user" else client
-            return TargetIds(own, client_id=client, site_id=unknown.number(f"site of {key}"))
-        own = unknown.number(f"{need.role} {payments.reference(key, need.role)}")
-        if need.role != "invoice":
-            return TargetIds(own)
-        # Payments and credits take customer and currency from their invoice.
-        client_id, site_id, currency_id = map(unknown.again, self._invoices.get(key, _NOT_SEEN))
-        return TargetIds(own, client_id=client_id, site_id=site_id, currency_id=currency_id)
 
     def _note_invoice(self, lease: Lease, body: Mapping[str, Any], unknown: Unknown) -> None:
         if lease.target == "invoice":

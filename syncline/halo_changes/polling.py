@@ -24,7 +24,15 @@ from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unre
 from syncline.flows import fulfillments
 from syncline.halo.capabilities import FindWay
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
-from syncline.halo.sql.changes import MOST_PAGES, NewestFirst, Noun, moment, sql_newest, sql_since
+from syncline.halo.sql.changes import (
+    MOST_PAGES,
+    NewestFirst,
+    Noun,
+    moment,
+    sql_from,
+    sql_newest,
+    sql_since,
+)
 from syncline.halo_changes import consignments
 from syncline.halo_changes.installed_webhook import bound
 from syncline.halo_changes.reading import POLLING, read_list
@@ -178,6 +186,11 @@ def _changed(
             times = [at for row in reported if (at := moment(row.get("last_update_time")))]
             newest = max(times, default=_BEFORE_ALL if floor is None else None)
             return ([] if floor is None else reported), cursor.moved(noun, newest)
+    if noun == "payment" and isinstance(floor, int):
+        paid = _payments(line, api, floor)
+        if paid is not None:
+            ids = [row_id for row in paid if (row_id := whole(row.get("id"))) is not None]
+            return paid, cursor.moved(noun, max(ids, default=None))
     if noun == "consignment" and isinstance(floor, int):
         floor = line.worker.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
     walk = NewestFirst(noun, floor=floor)
@@ -206,6 +219,17 @@ def _reported(
     rows = halo_queries.reported(line, api, sql)
     if rows and not any(moment(row.get("last_update_time")) for row in rows):
         raise Unreadable("The report does not say when orders were changed.")
+    return [dict(row) for row in rows]
+
+
+def _payments(line: Line, api: ApiCalls, floor: int) -> list[dict[str, Any]] | None:
+    """Payments from an id on by a report; None where the list must show them."""
+    if capabilities.known(line).find_way("payment") is not FindWay.SQL:
+        return None
+    try:
+        rows = halo_queries.reported(line, api, sql_from("payment", floor))
+    except _NOT_SHOWN:
+        return None
     return [dict(row) for row in rows]
 
 

@@ -50,9 +50,10 @@ class Window:
     def holds(self, created_at: datetime | None) -> bool:
         """Whether a row belongs to this window: each row belongs to exactly one.
 
-        One that does not tell when it was created belongs to every window that lists it.
+        One that does not tell when it was created, or tells a day that was not asked for and is
+        still to come, belongs to every window that lists it.
         """
-        if created_at is None:
+        if created_at is None or created_at.astimezone(UTC).date() > self.last:
             return True
         return self.since <= created_at.astimezone(UTC).date() <= self.until
 

@@ -187,16 +187,16 @@ def get_record(
     Source: GET /payments/orders/{orderId}, /payments/transactions/{transactionId},
         /payments/subscriptions/{subscriptionId}.
     """
-    path = records.path
+    path, what = records.path, f"The {records.detail.kind} {record_id}"
     document = client.call("GET", f"{path}/{checked_id(record_id)}", permit=permit).document
     with naming(permit):
-        found, _ = leniency.read(records.detail, document, f"{path}/{record_id}", CORRECT)
+        found, _ = leniency.read(records.detail, document, what, CORRECT)
         if found.id != record_id:
             raise Unreadable(
                 f"HighLevel was asked for {path}/{record_id} and gave {found.id}.",
                 remedy="Check the base URL of the HighLevel API in the settings.",
             )
-        whose(found.alt_id, client.location_id, f"{path}/{record_id}")
+        whose(found.alt_id, client.location_id, what)
     return document
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -47,6 +47,12 @@ Cause = str | Mapping[str, str]
 _WITH_ITEMS = ("detail", "event")
 """Facets that tell an order's items."""
 
+
+_SPELLED = {"created_at": "createdAt", "updated_at": "updatedAt"}
+"""Times of a record → as HighLevel spells them."""
+
+AHEAD = timedelta(days=2)
+"""How far a time of HighLevel may lie ahead of our clock; more is no time of what has been."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TELLING = ("status", "amount", "fulfillment_status")
@@ -99,7 +105,7 @@ def record(
     if not payloads:
         return Recorded(0, 0, 0, frozenset())
     place = link.location_place
-    records.lock(connection, place, kind)
+    now = records.lock(connection, place, kind)
     marks = {key: fingerprint(payload, _VOLATILE) for key, payload in payloads.items()}
     known = records.fingerprints(connection, place, kind, facet, list(payloads))
     fresh = [key for key in payloads if known.get(key) != marks[key]]
@@ -109,7 +115,7 @@ def record(
     stored = records.load(connection, place, kind, fresh)
     if facet == "fulfillments":
         fresh = [key for key in fresh if key in stored]  # alone they do not make an order
-    read = _Readings(kind, facet)
+    read = _Readings(kind, facet, now)
     for key in fresh:
         read.take(key, payloads[key], marks[key], stored.get(key))
     records.save_facets(connection, place, kind, facet, read.facet_rows)
@@ -145,6 +151,9 @@ def record(
     )
 
 
+Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+
+
 class _Readings:
     """What payloads of one facet come to, each set against what is stored of its record.
 
@@ -157,9 +166,10 @@ class _Readings:
         left_out: fields that were nonsense.
     """
 
-    def __init__(self, kind: str, facet: str) -> None:
+    def __init__(self, kind: str, facet: str, now: datetime) -> None:
         self._kind = kind
         self._facet = facet
+        self._now = now
         self.facet_rows: list[records.FacetRow] = []
         self.versions: list[records.NewVersion] = []
         self.with_items: set[str] = set()
@@ -178,7 +188,7 @@ class _Readings:
         kind, facet = self._kind, self._facet
         with leniency.noting() as noted:
             try:
-                partial = PARTIALS[kind, facet](payload)
+                partial = _timely(kind, PARTIALS[kind, facet](payload), self._now)
             except Unreadable as error:
                 role = unreadable.ROW if facet == "list" else unreadable.STORED
                 self.unread.append(UnreadableRecord(key, role, mark, str(error)))
@@ -186,11 +196,11 @@ class _Readings:
         updated_at = _moment(partial.get("updated_at"))
         if _is_older(updated_at, facet, payload, before):
             return  # read from a copy that lags behind, or an event that was overtaken
-        facets = _facets(kind, facet, partial, updated_at, before)
+        facets = self._facets(partial, updated_at, before)
         if isinstance(facets, UnreadableRecord):
             self.unread.append(facets)
             return
-        self.left_out += noted
+        self.left_out += dict.fromkeys(noted)
         self.facet_rows.append(records.FacetRow(key, payload, mark, updated_at))
         merged = _dated(merge(facets), before)
         is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
@@ -201,6 +211,37 @@ class _Readings:
             self.versions.append(version)
             if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
                 self.with_items.add(key)
+
+    def _facets(
+        self,
+        partial: Mapping[str, Any],
+        updated_at: datetime | None,
+        before: records.StoredRecord | None,
+    ) -> Facets | UnreadableRecord:
+        """Every facet of a record in canonical terms, with the one that has just been read.
+
+        A stored one that cannot be read any more is left aside where a detail that is as new tells
+        the same. Otherwise nobody can tell the record.
+        """
+        facets: Facets = {self._facet: (updated_at, partial)}
+        if before is None:
+            return facets
+        spoiled: list[tuple[datetime, UnreadableRecord]] = []
+        for name, (moment, payload) in before.facets.items():
+            if name == self._facet:
+                continue
+            try:
+                stored = PARTIALS[self._kind, name](payload)
+            except Unreadable as error:
+                one = _spoiled(before.foreign_id, name, payload, error)
+                spoiled.append((moment or _LONG_AGO, one))
+            else:
+                facets[name] = (moment, _timely(self._kind, stored, self._now))
+        if not spoiled:
+            return facets
+        newest, one = max(spoiled, key=lambda each: each[0])
+        moment, _ = facets.get("detail", (None, {}))
+        return facets if moment is not None and moment >= newest else one
 
 
 def _unannounced(
@@ -240,36 +281,20 @@ def _contradicts(partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
     )
 
 
-Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+def _timely(kind: str, partial: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A partial form without times that have not come yet.
 
-
-def _facets(
-    kind: str,
-    facet: str,
-    partial: Mapping[str, Any],
-    updated_at: datetime | None,
-    before: records.StoredRecord | None,
-) -> Facets | UnreadableRecord:
-    """Every facet of a record in canonical terms, with the one that has just been read.
-
-    A stored one that cannot be read any more is left aside where a detail that is as new tells the
-    same. Otherwise nobody can tell the record.
+    A change that lies ahead would be newer than all that follow it.
     """
-    facets: Facets = {facet: (updated_at, partial)}
-    spoiled: list[tuple[datetime, UnreadableRecord]] = []
-    for name, (moment, payload) in ({} if before is None else before.facets).items():
-        if before is None or name == facet:
-            continue
-        try:
-            facets[name] = (moment, PARTIALS[kind, name](payload))
-        except Unreadable as error:
-            one = _spoiled(before.foreign_id, name, payload, error)
-            spoiled.append((moment or _LONG_AGO, one))
-    if not spoiled:
-        return facets
-    newest, one = max(spoiled, key=lambda each: each[0])
-    moment, _ = facets.get("detail", (None, {}))
-    return facets if moment is not None and moment >= newest else one
+    ahead = [
+        name
+        for name in ("created_at", "updated_at")
+        if (at := _moment(partial.get(name))) is not None and at > now + AHEAD
+    ]
+    if not ahead:
+        return partial
+    leniency.note("highlevel", kind, [_SPELLED[name] for name in ahead], str(partial.get("id")))
+    return {name: value for name, value in partial.items() if name not in ahead}
 
 
 def _spoiled(

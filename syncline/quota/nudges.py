@@ -50,6 +50,10 @@ class Nudges:
         lasts = self._forget if forget is None else max(forget, _SHORTEST)
         return bool(self._redis.set(key, b"1", nx=True, px=lasts))
 
+    def is_pending(self, connection: str, lane: Lane, target: str) -> bool:
+        """Whether a claim would be refused now."""
+        return bool(self._redis.exists(self._key(connection, lane, target)))
+
     def clear(self, connection: str, lane: Lane, target: str) -> None:
         """Let the next nudge through; called by the task BEFORE it reads its work.
 

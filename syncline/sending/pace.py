@@ -2,13 +2,14 @@
 
 Rows come in batches, and several senders look at once. If each took what it found, a tenant of 300
 calls in 300 s would see its calls go out on arrays of one or two rows, and on more of them the
-slower the machine is. An array that can be filled to a proved size is never held back, nor is one
-to which nothing more will come. What an event asks for does not come here: it leaves at once, and
+slower the machine is. An array that is as large as is proved is never held back, nor is one to
+which nothing more will come. What an event asks for does not come here: it leaves at once, and
 fills its arrays by itself where quota makes it wait.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from redis.exceptions import RedisError
@@ -19,6 +20,7 @@ from syncline.engine.rounds import NextRun
 from syncline.halo.array_size import ArraySize
 from syncline.queues import Lane
 from syncline.quota.keys import Limit
+from syncline.sending.outcomes import Array
 
 SCARCE = 120
 """By how many times the time of a call a pause grows while the whole quota is used up."""
@@ -30,39 +32,64 @@ LOOKS_AGAIN = timedelta(seconds=2)
 """How soon it is looked again whether an array is full by now."""
 
 
-def hold_back(line: Line, target: str, size: ArraySize, *, waits: bool = True) -> NextRun | None:
-    """When to look again, for more rows or since none is due; None to send at once.
+def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
+    """When to look again, since nothing is due or it would not leave; None to claim what is due.
 
     Args:
         line: the connection.
         target: what is to be written.
-        size: how many elements the target takes; one that is not proved is tried in turn, also
-            where it can be filled, so that senders do not all try it before one has learnt from it.
-        waits: whether it may wait for company; what tells people of troubles does not.
+        size: how many elements the target takes.
     """
     found, more = line.worker.ledger.run(
         lambda connection: (
             outstanding.count_due(connection, line.link.id, target, size.next()),
-            waits and outstanding.more_to_come(connection, line.link.id, target),
+            outstanding.more_to_come(connection, line.link.id, target),
         )
     )
     if not found:
         return NextRun.when_due()
-    is_full = found >= size.next()
-    if size.next() <= size.proved and (is_full or not more):
+    is_proved = size.next() <= size.proved
+    if is_proved and (found >= size.next() or not more):
         return None
+    place = line.link.tenant_place
+    taken = line.worker.nudges.is_pending(place, Lane.DELIVERIES, _turn(target))
+    return NextRun.later(LOOKS_AGAIN) if taken else None
+
+
+def let_go(
+    line: Line, target: str, size: ArraySize, arrays: Sequence[Array]
+) -> tuple[list[Array], list[Array]]:
+    """The arrays that leave now, and the part-filled one that waits for company.
+
+    A size that is not proved yet is tried in turn, also where it is filled, so that senders do not
+    all try it before one has learnt from it.
+    """
+    if not arrays:
+        return [], []
+    *others, last = arrays
+    is_full = len(last.writes) >= size.next() or any(one.lease.array_limit for one in last.writes)
+    is_proved = size.next() <= size.proved
+    more = not is_full and line.worker.ledger.run(
+        lambda connection: outstanding.more_to_come(connection, line.link.id, target)
+    )
+    if is_proved and not more:
+        return [*arrays], []
     limit, used = _scarcest(line)
-    pause = pause_of(limit, used if more and not is_full else 0.0)
-    turn = f"array:{target}"
-    if line.worker.nudges.claim(line.link.tenant_place, Lane.DELIVERIES, turn, forget=pause):
-        return None
-    return NextRun.later(min(pause, LOOKS_AGAIN))
+    pause = pause_of(limit, used if more else 0.0)
+    place = line.link.tenant_place
+    if line.worker.nudges.claim(place, Lane.DELIVERIES, _turn(target), forget=pause):
+        return [*arrays], []
+    return others, [last]
 
 
 def pause_of(limit: Limit, used: float) -> timedelta:
     """The time between two part-filled arrays, when such a share of a limit is used up."""
     a_call = limit.window / limit.calls
     return max(a_call, min(a_call * (1 + SCARCE * used), limit.window / LONGEST))
+
+
+def _turn(target: str) -> str:
+    return f"array:{target}"
 
 
 def _scarcest(line: Line) -> tuple[Limit, float]:

@@ -27,6 +27,9 @@ from syncline.sending.decide import Write, onto_lines
 from syncline.sending.outcomes import Array
 from syncline.sending.targets import Target
 
+MOST_RENDERED = 2000
+"""Rows that are claimed at once to fill an array, where most of them have to wait."""
+
 _SOON = timedelta(seconds=1)
 """Rest of rows that wait until the first one of their kind is found again."""
 
@@ -44,6 +47,7 @@ class Sender:
         most: of one claim.
         policy: what a failure means for them.
         when_idle: when to go on where there are none; None: claim again.
+        waits: whether a part-filled array may wait for company.
         calls_in: whether another sender is called in where more than these are due.
         told: is called after each batch.
     """
@@ -52,6 +56,7 @@ class Sender:
     most: int
     policy: Policy
     when_idle: NextRun | None
+    waits: bool = False
     calls_in: bool = True
     told: Callable[[], object] = _tell_nobody
 
@@ -68,16 +73,15 @@ def _round(line: Line, target: Target) -> NextRun | None:
         return NextRun.when_due()
     size = known.array_size(target.name)
     urgent = line.worker.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
+    waits = not urgent and target.vital
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
-    else:
-        wait = pace.hold_back(line, target.name, size, waits=target.vital)
-        if wait is not None:
-            return wait
+    if waits and (wait := pace.hold_back(line, target.name, size)) is not None:
+        return wait
     claim = partial(_claim, line, target, known.round_trip(target.name).trying, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
-    return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle))
+    return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle, waits))
 
 
 def _claim(
@@ -116,20 +120,46 @@ def send_claimed(line: Line, target: Target, known: Capabilities, sender: Sender
             return sender.when_idle
         batch = Batch(leases)
         with put_back(line, sender.policy, batch, target.on_refused):
-            return _deliver(line, target, known, leases, sender)
+            writes, more = _rendered(line, target, known, batch, take, sender.most)
+            return _deliver(line, target, known, writes, sender, more=more) if writes else None
         return batch.next_run
 
 
+def _rendered(
+    line: Line,
+    target: Target,
+    known: Capabilities,
+    batch: Batch,
+    take: Callable[[Connection], list[Lease]],
+    most: int,
+) -> tuple[list[Write], bool]:
+    """What is to be written of what was claimed, and whether there may be more.
+
+    Most of it may have to wait for others: then more is claimed, until an array is full.
+    """
+    size = known.array_size(target.name).next()
+    claimed, writes = batch.leases, render.render(line, target, known, batch.leases)
+    while len(writes) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
+        claimed = line.worker.ledger.run(take)
+        if claimed:
+            batch.leases = [*batch.leases, *claimed]
+            writes += render.render(line, target, known, claimed)
+    return writes, len(claimed) == most
+
+
 def _deliver(
-    line: Line, target: Target, known: Capabilities, leases: list[Lease], sender: Sender
+    line: Line,
+    target: Target,
+    known: Capabilities,
+    writes: list[Write],
+    sender: Sender,
+    *,
+    more: bool,
 ) -> NextRun | None:
-    """Render and send; where more is due, another sender is called in once there is quota.
+    """Send; where more is due, another sender is called in once there is quota.
 
     Called in before, it would find no quota either, and so on through all that is due.
     """
-    writes = render.render(line, target, known, leases)
-    if not writes:
-        return None
     if not known.currency_rates:
         known = capabilities.known(line)  # rendering may have asked for the currencies
     api = halo_calls(line, line.lane)
@@ -144,8 +174,15 @@ def _deliver(
             writes = [write for write in writes if write not in later]
             break
         known = capabilities.known(line)
-    more = sender.calls_in and len(leases) == sender.most
-    pending = batches.arrays(writes, known.array_size(target.name))
+    size = known.array_size(target.name)
+    pending, held = batches.arrays(writes, size), list[Array]()
+    if sender.waits:
+        pending, held = pace.let_go(line, target.name, size, pending)
+    if held:
+        leases = [write.lease for array in held for write in array.writes]
+        _release(line.worker, leases, pace.LOOKS_AGAIN, None)
+        next_run = next_run or NextRun.later(pace.LOOKS_AGAIN)
+    more = more and sender.calls_in
     while pending:
         tokens = api.tokens(len(pending), batches.operation(target))
         if more:

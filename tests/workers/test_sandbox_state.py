@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from syncline.errors import Refused
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.process import SandboxProcess
 from syncline.sandbox.restart import restarted
 from syncline.settings import Settings
+from tests.world import ROOMY, opening
 from workers.console.sandbox import port_file, state_of_sandbox
 
 
@@ -50,3 +55,33 @@ def test_a_state_that_cannot_be_taken_up_is_refused_with_the_way_out(settings: S
     assert "--fresh-sandbox" in refused.value.remedy
     assert state_of_sandbox(settings, afresh=True) == state
     assert held(state) == 2
+
+
+def test_work_goes_on_where_it_was_after_the_emulation_was_killed(
+    database: str, redis_url: str, tmp_path: Path
+) -> None:
+    """What was delivered stands there, and the token that was given out is still good."""
+    kept = str(tmp_path / "sandbox.state")
+    few: dict[str, Any] = {
+        "orders": 6,
+        "transactions": 0,
+        "subscriptions": 0,
+        "customers": 3,
+        "money": False,
+    }
+    roomy: dict[str, Any] = {"highlevel_limit": ROOMY, "halo_limit": ROOMY}
+    with SandboxProcess(state=kept, **few, **roomy) as first:
+        port = int(first.url.rpartition(":")[2])
+        with opening(database, redis_url, first) as worlds:
+            world = worlds()
+            world.pull()
+            world.drive()
+            os.kill(first.pid, signal.SIGKILL)
+            first.stop()
+            with SandboxProcess(port, state=kept) as again:
+                again.change_orders(2)
+                world.pull()
+                world.drive()
+                assert {state for _, state in world.counts()} == {"delivered"}
+                assert again.audit()["clean"]
+                assert again.counters()["halo"]["operations"]["POST /auth/token"] == 1

@@ -245,8 +245,10 @@ class _Story:
             self._view.show(sight)
             if ends(sight):
                 return True
-            if sight.needs_a_person and self._saw_all(sight):
-                self._view.say(f"Nothing goes on by itself any more: {sight.waits_for()}.")
+            if sight.stopped or (sight.needs_a_person and self._saw_all(sight)):
+                self._view.say(
+                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}"
+                )
                 return False
             if self._patience.is_over(sight.moved):
                 seconds = self._patience.standstill(sight.moved)
@@ -278,6 +280,7 @@ class _Story:
             from delivery group by state
             """
         )
+        [link] = self._on.rows("select state, note from connection")
         done = [row for row in states if row.state == "delivered"]
         [highlevel], [halo] = (
             self._on.worker.quota.left(key(self._on.link))["windows"]
@@ -293,6 +296,7 @@ class _Story:
             outstanding={row.state: row.number for row in states if row.state != "delivered"},
             highlevel=highlevel,
             halo=halo,
+            stopped=link.note if link.state == "stopped" else None,
         )
 
     def _judged(

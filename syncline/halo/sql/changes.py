@@ -57,6 +57,12 @@ def sql_since(noun: Noun, since: datetime) -> str:
     )
 
 
+def sql_from(noun: Noun, lowest: int) -> str:
+    """The SELECT of the rows with an id from there on, the highest first."""
+    table = _RESOURCES[noun].known_table
+    return table.select(_shown(noun), where=[f"{table.id} >= {lowest}"], order=f"{table.id} DESC")
+
+
 def sql_newest(noun: Noun) -> str:
     """The SELECT of the one row that was changed last."""
     return _RESOURCES[noun].known_table.select(_shown(noun), order=f"{_changed(noun)} DESC", top=1)

@@ -29,7 +29,7 @@ MONEY: dict[str, Any] = {
 def test_a_retry_of_doubtful_orders_creates_none_until_somebody_says_that_halo_has_none(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=8)
+    small(sandbox, orders=8, transactions=0, subscriptions=0)
     sandbox.post("/plant", {"near_misses": 1})
     world = standing(worlds, style="summary")
     doubts = [one.order for one in adopted(world).found.doubtful]
@@ -55,7 +55,7 @@ def test_a_retry_of_doubtful_orders_creates_none_until_somebody_says_that_halo_h
 def test_what_is_in_doubt_is_looked_up_by_the_adoption_itself(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=6)
+    small(sandbox, orders=6, transactions=0, subscriptions=0)
     world = worlds(style="summary")
     world.pull()
     sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)

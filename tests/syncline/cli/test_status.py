@@ -111,6 +111,23 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
     assert "reading 3 of 30" in run("status").stdout
 
 
+def test_fields_that_were_left_out_are_told_with_how_many_and_an_example(
+    scene: LedgerScene, run: Run
+) -> None:
+    assert "left out" not in run("status").stdout
+    for order_id in ("o1", "o2"):
+        scene.see(order_id, sourceName=["Spring"], contactName={"first": "Ada"})
+    [connection] = document(run("status", "--json"))["connections"]
+    assert {
+        (one["side"], one["kind"], one["path"], one["count"]) for one in connection["left_out"]
+    } == {("highlevel", "order", path, 2) for path in ("contactName", "sourceName")}
+    assert {one["example"] for one in connection["left_out"]} == {"o2"}
+    shown = run("status").stdout
+    assert "fields left out" in shown
+    assert "HighLevel's orders" in shown
+    assert "Spring" not in shown
+
+
 def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: Run) -> None:
     day = scene.link.start_from
     windows = [(day, day), (day.replace(day=2), day.replace(day=3))]

@@ -176,7 +176,7 @@ def test_one_bad_transaction_of_an_order_holds_up_no_other(
 
 NONSENSE: dict[str, Any] = {
     "updatedAt": "",
-    "createdAt": "9999-12-31T00:00:00Z",
+    "createdAt": "2099-12-31T00:00:00Z",
     "contactName": ["Ada"],
     "subtotal": "n/a",
     "sourceType": {"of": "x"},

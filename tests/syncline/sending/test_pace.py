@@ -13,12 +13,18 @@ from syncline.halo.array_size import ArraySize
 from syncline.quota.keys import Limit
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
+from syncline.sending.outcomes import Array
 from tests.world import NAME, Worlds, small
+from tests.writes import a_write
 
 SLOW = (10, 600)
 """Calls in seconds: one a minute."""
 
-TEN, FIVE, ONE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6), ArraySize(1, 2)
+TEN, FIVE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6)
+
+
+def arrays(*sizes: int) -> list[Array]:
+    return [Array(tuple(a_write(number) for number in range(many))) for many in sizes]
 
 
 def test_a_part_filled_array_waits_for_company_and_a_full_one_does_not(
@@ -27,14 +33,26 @@ def test_a_part_filled_array_waits_for_company_and_a_full_one_does_not(
     small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
     line = world.worker.open_line(NAME)
+    whole, part = arrays(10), arrays(10, 3)
+    assert [pace.let_go(line, "order", TEN, part) for _ in range(2)] == [(part, [])] * 2
+    world.request_pull("transaction")
+    assert pace.let_go(line, "order", TEN, part) == (part, [])
+    assert pace.let_go(line, "order", TEN, part) == (part[:1], part[1:])
+    assert pace.let_go(line, "order", TEN, whole) == (whole, [])
+    assert pace.let_go(line, "order", TEN, []) == ([], [])
+
+
+def test_what_would_not_leave_is_not_claimed(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    small(sandbox, orders=8)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.worker.open_line(NAME)
     assert pace.hold_back(line, "order", TEN) == NextRun.when_due()
     world.pull()
-    assert [pace.hold_back(line, "order", TEN) for _ in range(2)] == [None, None]
-    world.request_pull("transaction")
     assert pace.hold_back(line, "order", TEN) is None
+    world.request_pull("transaction")
+    pace.let_go(line, "order", TEN, arrays(3))
     assert pace.hold_back(line, "order", TEN) == NextRun.later(pace.LOOKS_AGAIN)
     assert pace.hold_back(line, "order", FIVE) is None
-    assert pace.hold_back(line, "order", ONE) is None
 
 
 def test_a_size_that_is_not_proved_is_tried_by_one_sender(
@@ -44,7 +62,9 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     world = worlds(style="summary", halo=SLOW)
     line = world.worker.open_line(NAME)
     world.pull()
-    assert pace.hold_back(line, "order", ArraySize(proved=2)) is None
+    [five] = arrays(5)
+    assert pace.let_go(line, "order", ArraySize(proved=2), [five]) == ([five], [])
+    assert pace.let_go(line, "order", ArraySize(proved=2), [five]) == ([], [five])
     assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(pace.LOOKS_AGAIN)
 
 

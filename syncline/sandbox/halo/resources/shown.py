@@ -38,6 +38,8 @@ _LEFT_NULL = ("lines", "customfields")
 # Only what Halo itself fills in: what a client wrote and does not get back is no nonsense.
 _TIMES = ("datecreated", "date_created", "date_updated", "datepaid", "dateclosed")
 _NUMBERS = ("total", "revenue", "tax_total", "amount", "amountpaid", "amountdue")
+_RECKONED = ("revenue", "amountdue")
+"""Follows from other numbers of the row."""
 _NAMES = ("user_name", "client_name", "site_name", "toplevel_name", "currency", "team")
 
 
@@ -107,6 +109,8 @@ _KINDS: tuple[Callable[[Row], Row], ...] = (
     _replaced(_NAMES, lambda _: None),
     _replaced(_NAMES, lambda value: {"name": value}),
     _replaced(_NUMBERS, str),
+    _replaced(_RECKONED, lambda _: "n/a"),
+    _replaced(_RECKONED, lambda value: {"value": value}),
     lambda _: {"profit": Decimal("1E+400"), "cost": Decimal("9" * 5000)},
     lambda _: {"attachments": "", "custombuttons": None, "external_links": None},
 )
