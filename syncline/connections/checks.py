@@ -123,8 +123,8 @@ def _of_halo(
     line: Line, endpoint: TokenEndpoint, granted: list[Token]
 ) -> Iterator[ConnectionCheck]:
     def fetch(counted: Counted) -> Token:
-        door = counted(HALO_DISCOVERY, endpoint.discover)
-        granted.append(counted(HALO_TOKEN, partial(endpoint.fetch, door)))
+        address = counted(HALO_DISCOVERY, endpoint.discover)
+        granted.append(counted(HALO_TOKEN, partial(endpoint.fetch, address)))
         return granted[-1]
 
     yield ConnectionCheck(

@@ -23,7 +23,7 @@ from syncline.errors import (
 from syncline.halo import answers
 from syncline.halo.address import tenant_address
 from syncline.halo.answers import SIDE, Effect
-from syncline.halo.auth import Door, Token, TokenEndpoint, TokenStore
+from syncline.halo.auth import Token, TokenAddress, TokenEndpoint, TokenStore
 from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
 from syncline.transport import Answer, Counted, Permit, Transport
 
@@ -93,30 +93,32 @@ class HaloClient:
         """
         if self._tokens.fresh() is None:
             self._tokens.renew(
-                lambda: self._discovered(counted), lambda door: self._fetched(counted, door)
+                lambda: self._discovered(counted), lambda address: self._fetched(counted, address)
             )
 
-    def _discovered(self, counted: Counted) -> Door:
-        door: Door = counted(HALO_DISCOVERY, lambda permit: self._endpoint.discover(permit.brief()))
-        return door
+    def _discovered(self, counted: Counted) -> TokenAddress:
+        address: TokenAddress = counted(
+            HALO_DISCOVERY, lambda permit: self._endpoint.discover(permit.brief())
+        )
+        return address
 
-    def _fetched(self, counted: Counted, door: Door) -> Token:
+    def _fetched(self, counted: Counted, address: TokenAddress) -> Token:
         """A token from where Halo hands them out.
 
         A refusal counts when it is repeated; asking again is harmless. At the usual place a tenant
         that is not named may not be known, so Halo is asked for the place once more before.
         """
 
-        def fetch(at: Door) -> Token:
+        def fetch(at: TokenAddress) -> Token:
             token: Token = counted(
                 HALO_TOKEN, lambda permit: self._endpoint.fetch(at, permit.brief())
             )
             return token
 
         try:
-            return fetch(door)
+            return fetch(address)
         except Refused:
-            return fetch(door if door.told else self._discovered(counted))
+            return fetch(address if address.told else self._discovered(counted))
 
     def get(self, path: str, params: Mapping[str, str], permit: Permit) -> HaloResponse:
         """Read a list or a row."""
