@@ -37,7 +37,7 @@ from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.completing import Shown
 from syncline.sending.outcomes import Array, judge, rows_of
-from syncline.sending.render import render
+from syncline.sending.render import gathered, render
 from syncline.sending.targets import TARGETS
 from syncline.settings import Settings
 from syncline.transport import Permit
@@ -223,7 +223,9 @@ def _save(target_name: str) -> int:
         if not leases:
             return many
         known = capabilities.known(line)
-        writes = [one.departed(uuid4()) for one in render(line, target, known, leases)]
+        given = gathered(line, target, leases)
+        rendered = render(line, target, known, given, leases[0].owner)
+        writes = [one.departed(uuid4()) for one in rendered]
         if not writes:
             continue
         bodies = [one.body for one in writes]

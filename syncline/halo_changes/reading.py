@@ -44,6 +44,7 @@ from syncline.halo.webhooks.hints import ChangeHint
 from syncline.halo_changes.consignments import consignment_gone, record_consignments
 from syncline.halo_changes.row_changes import (
     is_as_known,
+    is_ours_to_end,
     judge_absent,
     judge_invoice,
     judge_order,
@@ -211,11 +212,17 @@ def _after_a_glance(
     def work(connection: Connection) -> set[int]:
         unit = UnitOfWork(connection, line, began)
         known = [lease for lease, row in shown if is_as_known(unit, reading.noun, row)]
+        done = {lease.id for lease in known}
+        ours: set[int] = set()
+        for lease, row in (one for one in shown if one[0].id not in done):
+            if (why := is_ours_to_end(unit, reading.noun, row)) is not None:
+                _fail(connection, lease, why, failed=False)
+                ours.add(lease.id)
         confirmed = [Confirmation(lease, None, None, None) for lease in known]
-        return leased.confirm(connection, confirmed, wrote=False)
+        return ours | leased.confirm(connection, confirmed, wrote=False)
 
-    confirmed = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
-    return [lease for lease in leases if lease.id not in confirmed]
+    settled = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+    return [lease for lease in leases if lease.id not in settled]
 
 
 def _glance(

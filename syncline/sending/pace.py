@@ -48,11 +48,11 @@ def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
     )
     if not found:
         return NextRun.when_due()
-    is_proved = size.next() <= size.proved
-    if is_proved and (found >= size.next() or not more):
+    is_full, is_proved = found >= size.next(), size.next() <= size.proved
+    if is_proved and (is_full or not more):
         return None
-    place = line.link.tenant_place
-    taken = line.worker.nudges.is_pending(place, Lane.DELIVERIES, _turn(target))
+    turn = _turn(target, is_full=is_full)
+    taken = line.worker.nudges.is_pending(line.link.tenant_place, Lane.DELIVERIES, turn)
     return NextRun.later(LOOKS_AGAIN) if taken else None
 
 
@@ -76,8 +76,8 @@ def let_go(
         return [*arrays], []
     limit, used = _scarcest(line)
     pause = pause_of(limit, used if more else 0.0)
-    place = line.link.tenant_place
-    if line.worker.nudges.claim(place, Lane.DELIVERIES, _turn(target), forget=pause):
+    turn, place = _turn(target, is_full=is_full), line.link.tenant_place
+    if line.worker.nudges.claim(place, Lane.DELIVERIES, turn, forget=pause):
         return [*arrays], []
     return others, [last]
 
@@ -88,8 +88,8 @@ def pause_of(limit: Limit, used: float) -> timedelta:
     return max(a_call, min(a_call * (1 + SCARCE * used), limit.window / LONGEST))
 
 
-def _turn(target: str) -> str:
-    return f"array:{target}"
+def _turn(target: str, *, is_full: bool) -> str:
+    return f"{'size' if is_full else 'array'}:{target}"
 
 
 def _scarcest(line: Line) -> tuple[Limit, float]:

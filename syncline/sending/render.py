@@ -26,13 +26,26 @@ from syncline.sending.inputs import older_clients
 from syncline.sending.targets import Target
 
 
-def render(line: Line, target: Target, known: Capabilities, leases: list[Lease]) -> list[Write]:
+def gathered(line: Line, target: Target, leases: list[Lease]) -> Given:
+    """What the ledger has for claimed deliveries."""
+    return line.worker.ledger.run(lambda connection: gather(connection, line, target, leases))
+
+
+def render(
+    line: Line, target: Target, known: Capabilities, given: Given, owner: UUID
+) -> list[Write]:
     """Settle what needs no call, and return what is to be written.
+
+    Args:
+        line: the connection.
+        target: what is written.
+        known: what is known of the tenant.
+        given: what the ledger has for the claimed deliveries.
+        owner: the session that holds them.
 
     Raises:
         SynclineError: what had to be asked first could not be.
     """
-    given = line.worker.ledger.run(lambda connection: gather(connection, line, target, leases))
     adopted = _older(line, target, given)
     others = [lease for lease in given.ready if lease.id not in adopted]
     found, unsure = _adopt(line, target, others)
@@ -42,9 +55,7 @@ def render(line: Line, target: Target, known: Capabilities, leases: list[Lease])
     concluded = {*adopted, *(lease.id for lease, _ in unsure)}
     decision = decide(target, given, inputs, concluded)
     as_is = [Confirmation(lease, lease.target_id, None, None) for lease, _ in decision.unchanged]
-    _conclude(
-        line, leases[0].owner, given, [*adopted.values(), *as_is], [*decision.parked, *unsure]
-    )
+    _conclude(line, owner, given, [*adopted.values(), *as_is], [*decision.parked, *unsure])
     return decision.writes
 
 
