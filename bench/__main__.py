@@ -1,4 +1,7 @@
-"""Run one timing: `python -m bench NAME [--json]`. Names are the modules here that have a `run`."""
+"""Run one timing: `python -m bench NAME [--json]`.
+
+Names are the modules of the packages here that have a `run`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+import bench
 
 Progress = Callable[[str], None]
 Run = Callable[..., dict[str, Any]]
@@ -32,6 +38,12 @@ def main(
     seconds: Annotated[
         int | None, typer.Option(min=1, help="How long, where a timing lets that be said.")
     ] = None,
+    records: Annotated[
+        int | None, typer.Option(min=1, help="How many records, where a timing lets that be said.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="What chance begins with, where a timing lets that be said.")
+    ] = None,
 ) -> None:
     """Run one timing and print its figures.
 
@@ -42,6 +54,7 @@ def main(
         typer.echo(f"There is no timing called {name}. See bench/ for their names.", err=True)
         raise typer.Exit(2)
     given = {"orders": orders, "entries": entries, "seconds": seconds}
+    given |= {"records": records, "seed": seed}
     wanted = {name: value for name, value in given.items() if value is not None}
     figures = run(lambda line: print(line, file=sys.stderr, flush=True), **wanted)
     _print_table(name, figures)
@@ -50,9 +63,13 @@ def main(
 
 
 def _find(name: str) -> Run | None:
-    if not name.isidentifier() or find_spec(f"bench.{name}") is None:
+    if not name.isidentifier():
         return None
-    return cast("Run | None", getattr(import_module(f"bench.{name}"), "run", None))
+    for package in iter_modules(bench.__path__, "bench."):
+        if package.ispkg and find_spec(f"{package.name}.{name}") is not None:
+            run = getattr(import_module(f"{package.name}.{name}"), "run", None)
+            return cast("Run | None", run)
+    return None
 
 
 def _print_table(name: str, figures: dict[str, Any]) -> None:

@@ -29,7 +29,10 @@ _NONCE_BYTES = 12
 _HEAD_BYTES = len(_FORMAT) + _KEY_ID_BYTES
 _SHORTEST_KEY = 32
 
-STORE_AGAIN = "Store it again with `syncline credentials set`, or `syncline connect highlevel`."
+STORE_AGAIN = (
+    "Store it again with `syncline credentials set NAME WHAT`, or with "
+    "`syncline connect highlevel NAME`."
+)
 """The remedy for a credential that cannot be opened any more."""
 
 

@@ -3,6 +3,9 @@
 SynclineError
 ├── Again            may be tried again by itself, not before `after`
 │   ├── RateLimited  the other side answered 429
+│   ├── ForeignAnswer    somebody else answered in its place: a firewall, a proxy, a log-in page
+│   ├── NoAnswer     what only reads was sent, and no whole answer came
+│   ├── Suspended    the other side keeps the account shut for now
 │   └── NotSent      nothing left this machine: no connection, or the permit to send had expired
 │       ├── Unanswered   nobody took it up: no connection, or no token came
 │       └── Rehearsing   its connection rehearses, so nothing is written
@@ -34,6 +37,7 @@ class SynclineError(Exception):
         remedy: what to do next, as a sentence for the operator.
         status: the HTTP status, where an answer came.
         call_id: our id of the call, where one was made.
+        answered_by: who answered in place of the other side, in a few words; None where nobody did.
     """
 
     def __init__(
@@ -43,11 +47,13 @@ class SynclineError(Exception):
         remedy: str = "",
         status: int | None = None,
         call_id: str | None = None,
+        answered_by: str | None = None,
     ) -> None:
         self.what = what
         self.remedy = remedy
         self.status = status
         self.call_id = call_id
+        self.answered_by = answered_by
         super().__init__(f"{what} {remedy}".strip())
 
 
@@ -66,13 +72,31 @@ class Again(SynclineError):
         remedy: str = BY_ITSELF,
         status: int | None = None,
         call_id: str | None = None,
+        answered_by: str | None = None,
     ) -> None:
-        super().__init__(what, remedy=remedy, status=status, call_id=call_id)
+        super().__init__(
+            what, remedy=remedy, status=status, call_id=call_id, answered_by=answered_by
+        )
         self.after = after
 
 
 class RateLimited(Again):
     """The other side answered 429; `after` says how long its key must rest."""
+
+
+class ForeignAnswer(Again):
+    """Somebody else answered a call that changes nothing: it says nothing about what was asked.
+
+    What somebody else answered to a write is `Doubtful`; `answered_by` says in both who it was.
+    """
+
+
+class NoAnswer(Again):
+    """A call that changes nothing left this machine, and no whole answer came."""
+
+
+class Suspended(Again):
+    """The other side keeps the whole account shut until somebody there opens it again."""
 
 
 class NotSent(Again):
@@ -140,7 +164,17 @@ class Unmappable(SynclineError):
 
 
 class Refused(SynclineError):
-    """Settings, credentials or arguments are wrong; commands end with exit code 2."""
+    """Settings, credentials or arguments are wrong; commands end with exit code 2.
+
+    Attributes:
+        side: who refused, `highlevel` or `halo`; None where nobody was asked.
+        call: the method and path of what was refused, such as `("GET", "/payments/orders")`.
+        confirmed: whether something harmless was refused as well, so that it is not the record.
+    """
+
+    side: str | None = None
+    call: tuple[str, str] = ("", "")
+    confirmed: bool = False
 
 
 class BadCredentials(Refused):

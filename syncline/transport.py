@@ -11,11 +11,11 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from typing import Any, Self
 
 import httpcore
 import httpx
@@ -24,6 +24,10 @@ from syncline.errors import Doubtful, NotSent, Unanswered, Unreadable
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that are read before it is called unreadable."""
+
+BRIEF = timedelta(seconds=8)
+"""Longest call that is made while a transaction is open: PostgreSQL ends one that is idle for 15 s,
+and with it the lock under which one process asks for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,30 @@ class Permit:
     send_before: float
     deadline: timedelta
 
+    def brief(self) -> Self:
+        """The same for a call that holds up a transaction."""
+        return replace(self, deadline=min(self.deadline, BRIEF))
+
+
+Counted = Callable[[str, Callable[[Permit], Any]], Any]
+"""Makes one call, given its name and what makes it with a permit; quota is taken for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: status, lower-case headers, body, and how long the whole call took."""
+    """What came back.
+
+    Attributes:
+        headers: by their names in lower case.
+        took: how long the whole call took.
+        at: when it had come, by our clock.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     took: timedelta
+    at: datetime = field(default_factory=partial(datetime.now, UTC))
 
 
 class _Call(threading.local):
@@ -217,8 +236,9 @@ class Transport:
         Raises:
             Unanswered: nothing was written: no connection.
             NotSent: nothing was written: the permit expired before.
-            Doubtful: something was written and no whole answer came in time.
-            Unreadable: the answer is too large, or packed in a way that cannot be undone.
+            Doubtful: something was written and no whole answer came in time, or one that is packed
+                in a way that cannot be undone, which is somebody else's.
+            Unreadable: the answer is too large.
         """
         started = time.monotonic()
         call = self._call
@@ -232,10 +252,11 @@ class Transport:
             error.call_id = permit.call_id
             raise
         except httpx.DecodingError as error:
-            raise Unreadable(
+            raise Doubtful(
                 f"{method} {url} was answered with a body that cannot be unpacked ({error}).",
-                remedy="Look at what stands between us and the other side.",
+                remedy="It is looked up before it is sent again.",
                 call_id=permit.call_id,
+                answered_by="a body that cannot be unpacked",
             ) from error
         except _PermitExpiredError:
             raise NotSent(

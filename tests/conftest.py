@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from syncline.sandbox.process import SandboxProcess
     from tests.engines import Engines
+    from tests.in_between import InBetween, QuotaClock
     from tests.installations import Installations
     from tests.sandboxes import SharedSandbox
     from tests.world import Worlds
@@ -211,6 +212,26 @@ def sandbox(sandbox_process: SharedSandbox) -> SandboxProcess:
     """Both emulated APIs, as new; `.reset(...)` starts over with another config."""
     sandbox_process.start_over()
     return sandbox_process
+
+
+@pytest.fixture
+def in_between(monkeypatch: pytest.MonkeyPatch) -> InBetween:
+    """Somebody who may answer in place of the APIs; nobody until its `answers` are set."""
+    from tests.in_between import InBetween  # noqa: PLC0415
+
+    made = InBetween()
+    made.stand(monkeypatch)
+    return made
+
+
+@pytest.fixture
+def quota_clock(monkeypatch: pytest.MonkeyPatch) -> QuotaClock:
+    """Moves the time that waits are measured by; without it they take their time."""
+    from tests.in_between import QuotaClock  # noqa: PLC0415
+
+    made = QuotaClock()
+    made.rule(monkeypatch)
+    return made
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ that serves, `POST /kept/NAME` keeps its state under a name, and `PUT /kept/NAME
 
 from __future__ import annotations
 
-import copy
 import sys
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,54 +17,32 @@ from syncline.sandbox.__main__ import main
 from syncline.sandbox.app import create_app
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.sandbox.keeping.journal import packed, unpacked
 from syncline.sandbox.services import Sandbox
-
-_STATE = (
-    *("config", "generator", "store", "faults", "calls"),
-    *("limits", "highlevel", "events", "halo"),
-)
 
 
 class Keeper:
-    """Keeps what a sandbox consists of; what sends webhooks is one for all and stays."""
+    """Keeps what a sandbox consists of; where its events go is of those who start it again."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._kept: dict[str, dict[str, Any]] = {}
+        self._kept: dict[str, bytes] = {}
 
     async def keep(self, request: Request) -> Response:
-        state = {name: getattr(self._sandbox, name) for name in _STATE}
-        self._kept[request.path_params["name"]] = self._copied(state)
+        self._kept[request.path_params["name"]] = packed(self._sandbox.state)
         return Response()
 
     async def put_back(self, request: Request) -> Response:
         sandbox = self._sandbox
-        for name, value in self._copied(self._kept[request.path_params["name"]]).items():
-            setattr(sandbox, name, value)
+        sandbox.take(unpacked(self._kept[request.path_params["name"]]))
         sandbox.outbox.reset(seed=sandbox.config.seed)
-        sandbox.halo_sender.start_over(sandbox.halo.tenant)
-        for side, gateway in sandbox.gateways.items():
-            gateway.close()
-            gateway.service = getattr(sandbox, side)
-            gateway.limits = sandbox.limits[side]
-            gateway.faults, gateway.calls = sandbox.faults, sandbox.calls
-        sandbox.gateways["highlevel"].rate_headers = sandbox.highlevel.rate_headers
         return Response()
-
-    def _copied(self, state: dict[str, Any]) -> dict[str, Any]:
-        """A copy; the database of its reports, which cannot be copied, is made anew."""
-        sandbox = self._sandbox
-        reports = vars(state["halo"]).get("_reports")
-        shared = (sandbox, sandbox.halo_sender, sandbox.outbox, sandbox.keys, reports)
-        copied = copy.deepcopy(state, {id(one): one for one in shared})
-        vars(copied["halo"]).pop("_reports", None)
-        return copied
 
 
 def create_keeping_app(
-    config: SandboxConfig | None = None, keys: SigningKeys | None = None
+    config: SandboxConfig, keys: SigningKeys | None, *, anew: bool = False
 ) -> Starlette:
-    app = create_app(config, keys)
+    app = create_app(config, keys, anew=anew)
     keeper = Keeper(app.state.sandbox)
     app.routes.append(Route("/kept/{name}", keeper.keep, methods=["POST"]))
     app.routes.append(Route("/kept/{name}", keeper.put_back, methods=["PUT"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,11 @@ from syncline.calls.context import (
     QuotaPatience,
     WorkerContext,
 )
+from syncline.calls.faults import failing_endpoints
 from syncline.encryption import load_key
 from syncline.ledger import calls
 from syncline.ledger.database import Ledger, connect
+from syncline.quota.breakers import FailingEndpoint
 from syncline.quota.bucket import Quota, Spent
 from syncline.quota.nudges import Nudges
 from syncline.settings import Settings
@@ -100,7 +103,13 @@ def make_context(
     made = WorkerContext(
         settings=settings,
         ledger=ledger,
-        quota=Quota(redis, recover=partial(_recover, ledger), reserve=settings.quota_reserve),
+        quota=Quota(
+            redis,
+            recover=partial(_recover, ledger),
+            recover_failures=partial(_recover_failures, ledger),
+            chance=random.random,
+            reserve=settings.quota_reserve,
+        ),
         nudges=nudges,
         sealer=sealer,
         workers=workers,
@@ -120,3 +129,8 @@ def make_context(
 def _recover(ledger: Ledger, key: str, window: timedelta) -> Sequence[Spent]:
     found = ledger.run(lambda connection: calls.spent(connection, key, window))
     return [Spent(token, back_at) for token, back_at in found]
+
+
+def _recover_failures(ledger: Ledger, key: str) -> Sequence[FailingEndpoint]:
+    answer = ledger.run(lambda connection: calls.last_answer(connection, key))
+    return failing_endpoints(answer.faulty)

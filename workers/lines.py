@@ -37,7 +37,7 @@ class KeptLines:
         self._transport = transport
         self._lock = Lock()
         self._open: dict[str, tuple[float, Line]] = {}
-        self._tokens: dict[str, LedgerTokens] = {}
+        self._tokens: dict[tuple[str | None, ...], LedgerTokens] = {}
         self._installed: dict[tuple[str | None, ...], InstalledTokens] = {}
 
     def __call__(self, name: str) -> Line:
@@ -84,12 +84,12 @@ class KeptLines:
         )
 
     def _tokens_of(self, link: Link) -> LedgerTokens:
-        owner = link.tenant_place
-        if owner not in self._tokens:
-            self._tokens[owner] = LedgerTokens(
-                self._worker.ledger, self._worker.sealer, owner, self._worker.now
+        key = (link.tenant_place, link.halo_url, link.tenant_key)
+        if key not in self._tokens:
+            self._tokens[key] = LedgerTokens(
+                self._worker.ledger, self._worker.sealer, link.tenant_place, self._worker.now
             )
-        return self._tokens[owner]
+        return self._tokens[key]
 
     def _highlevel_tokens(self, connection: Connection, link: Link) -> TokenSource:
         if link.auth == "private":

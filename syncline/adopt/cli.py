@@ -136,6 +136,8 @@ def adopt(
             started = not done.unwritten and not keep_stopped
             if started:
                 step.begin(line)
+            elif not done.unwritten:
+                step.stay(line)
             report = _report(
                 name,
                 seen,

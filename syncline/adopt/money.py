@@ -214,7 +214,7 @@ def apply_money(
         ],
     )
     reasons = {numbers[one.source, one.role]: one.reason for one in questions}
-    park_doubtful(connection, line.worker, reasons)
+    park_doubtful(connection, line, reasons)
 
 
 def _request_bills(

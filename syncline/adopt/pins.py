@@ -6,16 +6,23 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import WorkerContext
+from syncline.adopt.order_matching import own_order
+from syncline.calls.context import Line
 from syncline.deliveries import leased, pinned
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.pinned import Pin
-from syncline.flows import projections
+from syncline.deliveries.states import DOUBTED
+from syncline.flows import payments, projections
+from syncline.flows.flow import reference_of
 from syncline.flows.projections import Shape, projection
 from syncline.halo.models import HaloRow
+from syncline.mapping.apply import projected
 from syncline.mapping.document import Document
 
 THIRD_PARTY = "thirdpartyid"
-"""A payment's second field for a reference. It is not compared, yet what stood there is kept."""
+"""A payment's second field for a reference, in which ours stands always."""
+
+_NUMBER = "intent_id"
 
 SHAPES: Mapping[str, Shape] = {
     "order": projections.ORDER,
@@ -46,16 +53,37 @@ def pin_of(target: str, delivery: int, row: HaloRow, currency: str, document: Do
     read = {key: value for key in keys if (value := getattr(row, key, None)) is not None}
     holds = projection(read, currency, document, SHAPES[target])
     holds = {key: value for key, value in holds.items() if key in keys}
-    if target == "payment":
-        holds[THIRD_PARTY] = str(getattr(row, THIRD_PARTY, ""))
+    kept = _kept(row, document) if target == "payment" else {}
     sequence: int | None = getattr(row, "change_seq", None)
-    return Pin(delivery, str(row.id), holds, sequence)
+    return Pin(delivery, str(row.id), {**holds, **kept}, sequence, kept)
 
 
-def park_doubtful(
-    connection: Connection, worker: WorkerContext, reasons: Mapping[int, str]
-) -> None:
-    """Due → parked for these deliveries, each with its reason."""
-    for lease in pinned.claim(connection, worker.session(), reasons, len(reasons)):
-        reason = reasons[lease.id]
-        leased.park(connection, [lease], reason=reason, field=pinned.FIELD)
+def _kept(row: HaloRow, document: Document) -> dict[str, str]:
+    """What is left of a payment as it stands there.
+
+    A provider finds its payment by the number that it wrote; the date, and whatever else the
+    mapping sets, were booked so.
+    """
+    kept = projected(document.rows[projections.PAYMENT.rows], row.raw)
+    number = str(getattr(row, _NUMBER, "")).strip()
+    if number and own_order(number) is None:
+        kept[_NUMBER] = number
+    return kept
+
+
+def park_doubtful(connection: Connection, line: Line, reasons: Mapping[int, str]) -> None:
+    """Due → parked for these deliveries, each with its reason and the safe ways out."""
+    for lease in pinned.claim(connection, line.worker.session(), reasons, len(reasons)):
+        remedy = (
+            f"Take the right row with `syncline adopt {line.link.name} --take {_pair(lease)}`. "
+            f"Only if it is none of them, have it made: `syncline parked retry {lease.id} --create`"
+        )
+        reason = f"{reasons[lease.id]}. {remedy}"
+        leased.park(connection, [lease], reason=reason, field=DOUBTED)
+
+
+def _pair(lease: Lease) -> str:
+    """What `adopt --take` wants: which row it is to be, and the number in Halo to be filled in."""
+    reference = payments.reference(lease.source_id, lease.role).removeprefix(reference_of(""))
+    named = reference if lease.target == "order" else f"{lease.target}:{reference}"
+    return f"{named}=HALO_ID"

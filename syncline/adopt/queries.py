@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from syncline.deliveries.pinned import FIELD, OPEN
+from syncline.deliveries.pinned import OPEN
+from syncline.deliveries.states import DOUBTED
 from syncline.ledger.connections import Link
 
-UNDECIDED = f"(d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = '{FIELD}'))"
+UNDECIDED = f"(d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = '{DOUBTED}'))"
 """A delivery that nobody has decided about yet."""
 
 NAMED = """

@@ -48,12 +48,9 @@ _PAYMENT = TARGETS["payment"]
 def _payment_differences(
     wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
 ) -> list[Difference]:
-    """A payment is ours by its second reference; the first may be a payment provider's."""
-    shown = dict(row)
-    if shown.get(_PAYMENT.key):
-        shown[_PAYMENT.key] = shown.get(THIRD_PARTY)
+    """Without what the mapping sets: an answer may show it as it was booked."""
     held = {key: text for key, text in wanted.items() if key in compared("payment")}
-    return _PAYMENT.compares(held, shown, document, currency)
+    return _PAYMENT.compares(held, row, document, currency)
 
 
 def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +72,7 @@ def _reference_only(lease: Lease, source: RenderInput, inputs: Inputs) -> Desire
     wanted = {**holds, SHAPES[lease.target].texts[0]: reference}
     if lease.target == "payment":
         mapped = _as_mapped(source.canonical, inputs.document)
-        return Desired(_paid(lease, reference), {**wanted, **mapped})
+        return Desired(_paid(reference), {**mapped, **wanted, THIRD_PARTY: reference})
     body = _linked(lease, reference)
     sequence = (lease.target_meta or {}).get("change_seq")
     # Whether the tenant insists on it may not be known yet.
@@ -97,19 +94,15 @@ def _linked(lease: Lease, reference: str) -> dict[str, Any]:
     }
 
 
-def _paid(lease: Lease, reference: str) -> dict[str, Any]:
-    """A payment provider finds its payment by the number that it wrote: that one stays."""
-    before = (lease.projection or {}).get(_PAYMENT.key, "")
-    if before and own_order(before) is None:
-        return {THIRD_PARTY: reference}
+def _paid(reference: str) -> dict[str, Any]:
+    """Both references; a payment provider's number that stands in the first one is left there."""
     return {_PAYMENT.key: reference, THIRD_PARTY: reference}
 
 
 def _as_mapped(transaction: Mapping[str, Any], document: Document) -> dict[str, str]:
-    """What the mapping says of a payment, which counts as held.
+    """What the mapping says of a payment counts as held, where Halo did not show what it holds.
 
-    Else its date would be set when the transaction is refunded, and the provider's number be
-    written over with it.
+    Else its date would be set when the transaction is refunded.
     """
     rows = document.rows[SHAPES["payment"].rows]
     with suppress(Unmappable):

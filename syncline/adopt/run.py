@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -31,18 +32,26 @@ from syncline.adopt.reading import (
 )
 from syncline.adopt.references import write_references
 from syncline.calls.context import Line, in_hand
-from syncline.deliveries import dead_workers, pinned
+from syncline.deliveries import dead_workers, leased, pinned
+from syncline.deliveries.states import State
 from syncline.engine.connection_rules import begin as start
+from syncline.engine.failures import LOOKING_UP_ADOPTED
 from syncline.errors import Again, Refused
 from syncline.flows import customers, orders
 from syncline.halo.sql.order_holdings import Holding
 from syncline.ingest import requests
 from syncline.ledger import connections, effects, modes, records
+from syncline.sending.targets import TARGETS
+from syncline.sending.unknown_outcomes import look_up_claimed
 
 MARGIN = timedelta(days=31)
 """How much older than our first order a row of Halo may be dated that is looked at."""
 
 PAGE = 500
+
+PATIENCE_S = 10.0
+PAUSE_S = 0.5
+"""How long, beyond the settle time, what is on its way may take, and how often it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +148,73 @@ def begin(line: Line) -> None:
         mark = modes.rules_mark(connection, line.link)
         modes.requested_under(connection, line.link, mark)
         start(connection, line.link)
-        effects.decided(
-            connection,
-            line.link.id,
-            what="adopt --apply",
-            subject=line.link.name,
-            by=actor(line.worker.settings),
-            before={"state": line.link.state, "note": line.link.note},
-            after={"state": "active"},
-        )
+        _decided(connection, line, "active")
 
     line.worker.ledger.run(work)
+
+
+def stay(line: Line) -> None:
+    """Leave a connection stopped after its adoption, until a person starts it."""
+
+    def work(connection: Connection) -> None:
+        connections.note_adopted(connection, line.link)
+        _decided(connection, line, "stopped")
+
+    line.worker.ledger.run(work)
+
+
+def _decided(connection: Connection, line: Line, state: str) -> None:
+    effects.decided(
+        connection,
+        line.link.id,
+        what="adopt --apply",
+        subject=line.link.name,
+        by=actor(line.worker.settings),
+        before={"state": line.link.state, "note": line.link.note},
+        after={"state": state},
+    )
 
 
 def _stands_still(line: Line) -> None:
     """Nobody else may create orders meanwhile.
 
+    What is in doubt is looked up here: were the connection started for it, it would create the very
+    orders that are to be adopted.
+
     Raises:
         Refused: the connection is active, or rehearses.
-        Again: a worker still has some in its hands, or the outcome of some is unknown.
+        Again: a worker still has some in its hands, or the outcome of some stays unknown.
+    """
+    waited = 0.0
+    patience = PATIENCE_S + line.link.settle(line.worker.settings.settle).total_seconds()
+    while many := _in_flight(line):
+        if waited > patience:
+            raise Again(
+                f"{many} deliveries of {line.link.name} are still being sent, or are in doubt.",
+                remedy="Try again in a minute: they are looked up in Halo then, and the connection "
+                "need not be started for it. `syncline status` shows them.",
+            )
+        if not _look_up(line):
+            line.worker.sleep(PAUSE_S)
+            waited += PAUSE_S
+
+
+def _look_up(line: Line) -> bool:
+    """Look up what is in doubt and settled; whether there was any."""
+    found = False
+    for target in TARGETS.values():
+        claim = partial(
+            leased.claim, connection_id=line.link.id, target=target.name, state=State.DOUBTFUL
+        )
+        found |= look_up_claimed(line, target, claim, LOOKING_UP_ADOPTED) is None
+    return found
+
+
+def _in_flight(line: Line) -> int:
+    """How many rows may be made in Halo just now.
+
+    Raises:
+        Refused: the connection is active, or rehearses.
     """
 
     def work(connection: Connection) -> tuple[str, int]:
@@ -178,12 +235,7 @@ def _stands_still(line: Line) -> None:
             f"{line.link.name} rehearses, so nothing is written to Halo.",
             remedy=f"First: syncline connection stop {line.link.name}",
         )
-    if many:
-        raise Again(
-            f"{many} deliveries of {line.link.name} are still being sent, or are in doubt.",
-            remedy="Try again in a minute. If they stay, start the connection until none is "
-            "doubtful in `syncline status`, and stop it again.",
-        )
+    return many
 
 
 def _begin(connection: Connection, line: Line, since: date) -> int:
@@ -233,6 +285,6 @@ def _apply(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption, 
     ]
     pinned.pin(connection, pins)
     reasons = {waiting[one.order].delivery: one.reason for one in found.doubtful}
-    park_doubtful(connection, line.worker, reasons)
+    park_doubtful(connection, line, reasons)
     apply_money(connection, line, since, seen.side, money)
     return found, money

@@ -40,6 +40,9 @@ _READ: Mapping[str, Callable[[Mapping[str, object]], HaloRow]] = {
 TARGETS = tuple(_READ)
 """What can be taken."""
 
+_WHAT = "adopt --take"
+_REFUNDED = "-R"
+
 
 class ChosenRow(NamedTuple):
     """What a row of Halo is to be: its target, and our reference without its prefix."""
@@ -78,6 +81,8 @@ def take(line: Line, pairs: Mapping[ChosenRow, int], progress: Progress) -> int:
         wanted: by_currency.get(_currency(line, row) or 0, "") for wanted, row in read.items()
     }
 
+    by = actor(line.worker.settings)
+
     def claimed(connection: Connection) -> list[Lease]:
         rows_open = _open_rows(connection, line)
         for wanted, row in read.items():
@@ -92,14 +97,16 @@ def take(line: Line, pairs: Mapping[ChosenRow, int], progress: Progress) -> int:
                 )
                 for wanted, row in read.items()
             ],
+            cause=f"{_WHAT} by {by}",
         )
         for wanted, row_id in pairs.items():
             effects.decided(
                 connection,
                 line.link.id,
-                what="adopt --take",
-                subject=wanted.number,
-                by=actor(line.worker.settings),
+                what=_WHAT,
+                # A credit's record is its transaction.
+                subject=wanted.number.partition(_REFUNDED)[0],
+                by=by,
                 after={"target": wanted.target, "id": row_id},
             )
         return pinned.claim(connection, line.worker.session(), taken, len(taken))
@@ -161,7 +168,8 @@ def _may_take(wanted: ChosenRow, row: HaloRow, rows_open: _OpenRows) -> None:
     if other not in {None, wanted.number}:
         raise Refused(
             f"Halo's {wanted.target} {row.id} belongs to {other} already.",
-            remedy="Take another one, or let it be created: syncline parked retry ID",
+            remedy="Take another one. If Halo holds none, it is made by: syncline parked retry ID "
+            "--create",
         )
 
 

@@ -29,6 +29,9 @@ SEVERITY: Final[Mapping[str, Severity]] = {
     "discrepancy": "warning",
     "stopped": "critical",
     "silent": "critical",
+    "foreign": "critical",
+    "failing": "critical",
+    "suspended": "critical",
     "quota": "warning",
     "missed_events": "warning",
     "pulls": "warning",
@@ -143,7 +146,11 @@ def _threshold(kind: str, options: AlertOptions) -> tuple[int, timedelta]:
     """How many, and for how long, before an alert is told."""
     if kind in {"parked", "fulfillment"}:
         return options.parked_at_least, duration(options.parked_for)
-    held = {"silent": duration(options.silent_for), "quota": duration(options.quota_for)}
+    held = {
+        "silent": duration(options.silent_for),
+        "failing": duration(options.silent_for),
+        "quota": duration(options.quota_for),
+    }
     return 1, held.get(kind, PULL_MAY_END if kind == "pulls" else timedelta(0))
 
 

@@ -181,7 +181,7 @@ def _of_sides(connection: Connection, one: _Watched) -> list[Signal | None]:
     found: list[Signal | None] = []
     for side in one.sides:
         answer = calls.last_answer(connection, side.key)
-        found.append(signals.silent(side.name, answer, link.name))
+        found += signals.of_side(side.name, answer, link.name)
         if side.left is not None:
             daily, frozen = side.left["daily_left"], side.left["frozen_until"]
             found.append(signals.quota(side.name, daily, frozen, link.name))

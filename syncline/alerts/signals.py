@@ -7,12 +7,20 @@ from datetime import datetime, timedelta
 
 from syncline.alerts.facts import Differences, Gathered, Missed, Readings
 from syncline.alerts.rules import Signal, shortened
+from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
-from syncline.ledger.calls import LastAnswer
+from syncline.deliveries.states import DOUBTED
+from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
 MOST_CAUSES = 50
 """Causes of parked deliveries that get an alert each, of one connection and kind."""
+
+MANY_STRANGERS = 5
+"""Calls in some minutes that somebody else answers, which are more than passing."""
+
+STAYS = timedelta(seconds=30)
+"""How long somebody else answers everything before that is told."""
 
 _LONGEST_TITLE = 200
 _LONGEST_REASON = 1000
@@ -61,7 +69,7 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
         f"The field to blame is {cause.field}." if cause.field else "",
         f"One of them is record {cause.example_record}.",
         f"See both sides with: syncline parked show {cause.id}",
-        f"Correct what it names, then: syncline parked retry --cause {cause.id}",
+        _way_out(cause),
     ]
     return Signal(
         kind,
@@ -72,6 +80,13 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
         since=cause.since,
         latest=cause.latest,
     )
+
+
+def _way_out(cause: ParkedCause) -> str:
+    """What a person does about it; where Halo may hold it already, nothing that makes it twice."""
+    if cause.field != DOUBTED:
+        return f"Correct what it names, then: syncline parked retry --cause {cause.id}"
+    return "Halo may hold it already: decide about each as `syncline parked show ID` says."
 
 
 def differences(found: Differences, connection: str) -> Signal:
@@ -124,28 +139,106 @@ def stopped(connection: str, note: str) -> Signal:
     )
 
 
-def silent(side: str, answer: LastAnswer, connection: str) -> Signal | None:
-    """A side whose last calls were cut or not answered at all.
+def of_side(side: str, answer: LastAnswer, connection: str) -> Iterator[Signal]:
+    """A side that answers nothing, or not all, or in whose place somebody else answers.
 
     Args:
         side: `highlevel` or `halo`.
         answer: of its last calls.
         connection: the name of the connection.
     """
-    if answer.error is None:
-        return None
+    outage = answer.outage
+    if outage is not None and _is_to_be_told(outage, answer):
+        yield _of_outage(side, outage, connection)
+    elif outage is None and answer.strangers >= MANY_STRANGERS:
+        yield _foreign(side, answer.stranger or "", answer.strangers, None, connection)
+    if outage is None:
+        yield from (_of_call(side, one, connection) for one in failing_now(answer))
+
+
+def _is_to_be_told(outage: FaultyOperation, answer: LastAnswer) -> bool:
+    """One page of somebody else is passing; what stays for half a minute is not."""
+    stays = answer.now - outage.since >= STAYS or outage.many >= MANY_STRANGERS
+    return outage.fault is not Fault.FOREIGN or stays
+
+
+def _of_outage(side: str, outage: FaultyOperation, connection: str) -> Signal:
+    name = _SIDES[side]
+    if outage.fault is Fault.FOREIGN:
+        return _foreign(side, outage.answered_by or "", outage.many, outage.since, connection)
+    if outage.fault is Fault.SUSPENDED:
+        return Signal(
+            "suspended",
+            f"suspended {side}",
+            f"The account of {connection} in {name} is suspended",
+            _lines(
+                [
+                    outage.error,
+                    "It is asked again by itself, ever more seldom, and goes on when it is active.",
+                    f"See there why it is not; nothing is to be installed anew for {connection}.",
+                ]
+            ),
+            since=outage.since,
+        )
+    if outage.fault is Fault.FAILING:
+        return Signal(
+            "failing",
+            f"failing {side}",
+            f"{name} fails",
+            _lines([f"{name} has answered nothing else: {outage.error}", *_kept(connection)]),
+            since=outage.since,
+        )
     return Signal(
         "silent",
         f"silent {side}",
-        f"{_SIDES[side]} does not answer",
+        f"{name} does not answer",
+        _lines([f"{name} has not answered: {outage.error}", *_kept(connection)]),
+        since=outage.since,
+    )
+
+
+def _foreign(side: str, who: str, many: int, since: datetime | None, connection: str) -> Signal:
+    name = _SIDES[side]
+    return Signal(
+        "foreign",
+        f"foreign {side}",
+        f"Somebody else answers in place of {name}",
         _lines(
             [
-                f"{_SIDES[side]} has not answered: {answer.error}",
-                "What is owed is kept and goes by itself when it answers again.",
+                f"It is not the API of {name} that answers, but {who}."
+                if since is not None
+                else f"Some calls are answered by {who}.",
+                "It is no verdict on credentials or records: what is read is asked again.",
+                "Look at what stands between syncline and it: a firewall, a proxy, maintenance.",
                 f"Look at it with: syncline connection check {connection}",
             ]
         ),
+        count=many,
+        since=since,
     )
+
+
+def _of_call(side: str, one: FaultyOperation, connection: str) -> Signal:
+    return Signal(
+        "failing",
+        f"failing {side} {one.operation}",
+        f"{one.operation} of {_SIDES[side]} fails",
+        _lines(
+            [
+                f"Other calls are answered; this one fails: {one.answered_by or one.error}",
+                *_kept(connection),
+            ]
+        ),
+        count=one.many,
+        since=one.since,
+    )
+
+
+def _kept(connection: str) -> list[str]:
+    return [
+        "What is owed is kept and goes by itself when it answers again.",
+        f"Look at it with: syncline connection check {connection}",
+    ]
 
 
 def quota(

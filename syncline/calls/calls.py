@@ -1,8 +1,9 @@
 """The one way out: no call leaves without quota, a committed call row and a living session.
 
-Order of events for every call: tokens taken in Redis; call rows (and, for writes, the state
-*sending*) committed; tokens held once more, in case Redis was emptied in between; the call made;
-tokens given back; the outcome written.
+Order of events for every call: signed in, where the side wants a token; tokens taken in Redis; call
+rows (and, for writes, the state *sending*) committed; tokens held once more, in case Redis was
+emptied in between; the call made; tokens given back; the outcome written. The calls that signing in
+takes go the same way.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.context import OF_A_TASK, PARALLEL, Line, WorkerContext
+from syncline.calls.context import OF_A_TASK, PARALLEL, Line, QuotaPatience, WorkerContext
+from syncline.calls.faults import endpoint_of, fault_of, said_by
 from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
-from syncline.halo.client import HaloClient
-from syncline.ledger import calls, sessions
+from syncline.ledger import calls, left_out, sessions
+from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
+from syncline.quota.breakers import WHOLE_KEY, Endpoint
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
-from syncline.transport import Permit
+from syncline.transport import Counted, Permit
 
 MOST_TRIES = 10
 """Failures in a row of one reading that may heal by itself; waiting for quota is none."""
@@ -45,36 +48,103 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one call of a batch ended: a result, or the error that says what to do next."""
+    """How one call of a batch ended.
+
+    Attributes:
+        result: what it brought.
+        error: else, what to do next.
+        left_out: what was left out of its result, since it was nonsense; counted when its end is
+            written.
+        of_all: whether it fails like this for everybody by now, so that it says nothing about what
+            was asked.
+    """
 
     call_id: UUID
     result: object
     error: SynclineError | None
+    left_out: Sequence[LeftOut] = ()
+    of_all: bool = False
 
 
 class NoQuota(Again):
     """The budget is used up for longer than a task may sleep; `after` says for how long."""
 
 
+class Outage(NoQuota):
+    """What was to be asked fails for everybody, so it is asked by one caller at a time."""
+
+
+SignIn = Callable[[Counted], object]
+"""Gets a token where there is none; every call for that is made by what it is given."""
+
+
+def _needs_no_token(_counted: Counted) -> None:
+    """It is asked for here, or another way."""
+
+
 class ApiCalls:
-    """The way out to one side of a connection, for one lane."""
+    """The way out to one side of a connection, for one lane.
+
+    Args:
+        worker: what the process works with.
+        connection: its id and its name.
+        key: the quota.
+        lane: in whose name.
+        sign_in: gets a token where there is none, before anything else is asked.
+        insists: whether it asks also what fails for everybody, since a person wants to know.
+    """
 
     def __init__(
-        self, worker: WorkerContext, connection: tuple[int, str], key: QuotaKey, lane: Lane
+        self,
+        worker: WorkerContext,
+        connection: tuple[int, str],
+        key: QuotaKey,
+        lane: Lane,
+        *,
+        sign_in: SignIn = _needs_no_token,
+        insists: bool = False,
     ) -> None:
         self._worker = worker
         self._connection_id, self._connection = connection
         self._key = key
         self._lane = lane
+        self._signs_in = sign_in
+        self._insists = insists
+        self._endpoints: dict[UUID, Endpoint] = {}
         self._patience = OF_A_TASK if lane in _LONG_READINGS else worker.patience
 
-    def tokens(self, wanted: int) -> list[UUID]:
-        """Between one and `wanted` tokens, after a short sleep at most; a person waits longer.
+    def tokens(self, wanted: int, operation: str) -> list[UUID]:
+        """Between one and `wanted` tokens for calls of an operation, after a short sleep at most.
+
+        A person waits longer.
 
         Raises:
-            NoQuota: none comes back within the patience of whoever calls.
+            NoQuota: none comes back within the patience of whoever calls; as an `Outage`, the
+                operation fails for everybody and another one is trying, or has just tried.
+            SynclineError: there is no token of the other side, and none can be had.
         """
-        waited, by_hand = timedelta(0), self._patience.by_hand
+        self.sign_in()
+        return self._tokens(wanted, endpoint_of(operation), self._patience)
+
+    def sign_in(self) -> None:
+        """Get a token where there is none.
+
+        Raises:
+            SynclineError: none can be had.
+        """
+        waited = timedelta(0)
+        while True:
+            try:
+                self._signs_in(self._briefly)
+            except NoQuota as error:
+                if isinstance(error, Outage) or not self._patience.by_hand:
+                    raise
+                waited += self._rested(error.after, waited, self._patience)
+            else:
+                return
+
+    def _tokens(self, wanted: int, endpoint: Endpoint, patience: QuotaPatience) -> list[UUID]:
+        waited = timedelta(0)
         while True:
             grant = self._worker.quota.take(
                 self._key,
@@ -82,20 +152,41 @@ class ApiCalls:
                 lane=self._lane,
                 connection=self._connection,
                 deadline=self._worker.settings.deadline,
-                by_hand=by_hand,
+                by_hand=self._patience.by_hand,
+                endpoint=endpoint,
+                insists=self._insists,
             )
             if grant.tokens:
-                return [UUID(token) for token in grant.tokens]
-            if grant.wait + waited > (self._key.longest if by_hand else PATIENCE):
-                raise NoQuota(f"The quota of {self._key.name} is used up.", after=grant.wait)
-            pause = max(grant.wait, timedelta(milliseconds=2))
-            self._patience.rest(self._key, pause.total_seconds(), self._worker.sleep)
-            waited += pause
+                taken = [UUID(token) for token in grant.tokens]
+                self._endpoints |= dict.fromkeys(taken, endpoint)
+                return taken
+            if grant.failing:
+                raise Outage(
+                    f"{endpoint.name} of {self._key.name} fails for everybody, so one caller at a "
+                    "time asks it.",
+                    after=grant.wait,
+                    remedy="It goes on by itself; since when, and with what: syncline status",
+                )
+            waited += self._rested(grant.wait, waited, patience)
+
+    def _rested(self, wait: timedelta, waited: timedelta, patience: QuotaPatience) -> timedelta:
+        """Wait for quota, if the patience lasts for it; returns how long that took."""
+        if wait + waited > (self._key.longest if patience.by_hand else PATIENCE):
+            raise NoQuota(f"The quota of {self._key.name} is used up.", after=wait)
+        pause = max(wait, timedelta(milliseconds=2))
+        patience.rest(self._key.name, pause.total_seconds(), self._worker.sleep)
+        return pause
 
     def return_unused(self, tokens: Sequence[UUID]) -> None:
-        """Tokens that were taken and are not needed."""
+        """Tokens that were taken together and are not needed."""
         if tokens:
-            self._worker.quota.give_back(self._key, [str(token) for token in tokens], sent=False)
+            [endpoint, *_] = [self._endpoint(token) for token in tokens]
+            self._worker.quota.give_back(
+                self._key, [str(token) for token in tokens], sent=False, endpoint=endpoint
+            )
+
+    def _endpoint(self, token: UUID) -> Endpoint:
+        return self._endpoints.pop(token, WHOLE_KEY)
 
     def begin(
         self, connection: Connection, tokens: Sequence[UUID], planned: Sequence[Planned]
@@ -156,32 +247,18 @@ class ApiCalls:
 
     def read(self, operation: str, make: Callable[[Permit], T]) -> T:
         """One call that changes nothing on the other side; its errors are raised."""
-        outcome = self.read_many([operation], [make])[0]
+        self.sign_in()
+        return self._only(operation, make, self._patience)
+
+    def _briefly(self, operation: str, make: Callable[[Permit], T]) -> T:
+        """One call of those that signing in takes: others wait for it, so it waits for nobody."""
+        return self._only(operation, make, OF_A_TASK)
+
+    def _only(self, operation: str, make: Callable[[Permit], T], patience: QuotaPatience) -> T:
+        outcome = self._read_many([operation], [make], patience)[0]
         if outcome.error is not None:
             raise outcome.error
         return outcome.result  # type: ignore[return-value]  # an outcome holds what `make` gave
-
-    def sign_in(self, halo: HaloClient) -> None:
-        """Get a token where there is none; its two calls are counted like all others."""
-        if halo.signed_in:
-            return
-        tokens = self.tokens(2)
-        try:
-            if len(tokens) == 1:
-                tokens += self.tokens(1)
-            planned = [Planned("GET /authinfo"), Planned("POST /token")]
-            began = self._worker.monotonic()
-            self._worker.ledger.run(lambda connection: self.begin(connection, tokens, planned))
-        except SynclineError:
-            self.return_unused(tokens)
-            raise
-        first, second = tokens
-        outcome = self.send([first], [halo.sign_in], began)[0]
-        self._give_back(str(second), outcome.error)
-        ends = [outcome, Outcome(second, None, outcome.error)]
-        self._worker.ledger.run(lambda connection: self.end(connection, ends))
-        if outcome.error is not None:
-            raise outcome.error
 
     def read_many(
         self, operations: Sequence[str], makes: Sequence[Callable[[Permit], T]]
@@ -191,7 +268,16 @@ class ApiCalls:
         Raises:
             NoQuota: there is none for longer than a task may sleep.
         """
-        tokens = self.tokens(len(makes))
+        self.sign_in()
+        return self._read_many(operations, makes, self._patience)
+
+    def _read_many(
+        self,
+        operations: Sequence[str],
+        makes: Sequence[Callable[[Permit], T]],
+        patience: QuotaPatience,
+    ) -> list[Outcome]:
+        tokens = self._tokens(len(makes), endpoint_of(operations[0]), patience)
         makes = makes[: len(tokens)]
         planned = [Planned(operation) for operation in operations[: len(tokens)]]
         began = self._worker.monotonic()
@@ -207,51 +293,73 @@ class ApiCalls:
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         """Write how a batch's calls ended, in the caller's transaction."""
         calls.end(connection, [_end(outcome) for outcome in outcomes])
+        noted = [one for outcome in outcomes for one in outcome.left_out]
+        left_out.count(connection, self._connection_id, noted)
 
     def _one(self, permit: Permit, make: Callable[[Permit], T]) -> Outcome:
         error: SynclineError | None = None
         result: object = None
         started = self._worker.monotonic()
-        try:
-            result = make(permit)
-        except SynclineError as failure:
-            error = failure
-        self._give_back(permit.token, error)
+        with noting() as noted:
+            try:
+                result = make(permit)
+            except SynclineError as failure:
+                error = failure
+        of_all = self._give_back(UUID(permit.call_id), error)
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
-            hint = highlevel_hint(headers, now=self._worker.now(), took=took)
+            hint = highlevel_hint(headers, took=took)
             self._worker.quota.learn(self._key, hint)
-        return Outcome(UUID(permit.call_id), result, error)
+        return Outcome(UUID(permit.call_id), result, error, noted, error is not None and of_all)
 
-    def _give_back(self, token: str, error: SynclineError | None) -> None:
+    def _give_back(self, token: UUID, error: SynclineError | None) -> bool:
         if isinstance(error, RateLimited):
             self._worker.quota.freeze(self._key, error.after)
-            said = halo_hint(error.what, {}, now=self._worker.now())
+            said = halo_hint(error.what)
             self._worker.quota.learn(self._key, said)
-        sent = not isinstance(error, NotSent)
-        self._worker.quota.give_back(self._key, [token], sent=sent)
+        return self._worker.quota.give_back(
+            self._key,
+            [str(token)],
+            sent=not isinstance(error, NotSent),
+            said=said_by(error),
+            endpoint=self._endpoint(token),
+        )
 
 
-def halo_calls(line: Line, lane: Lane) -> ApiCalls:
+def halo_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCalls:
     """The way out to a line's Halo tenant, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    api = ApiCalls(line.worker, (line.link.id, line.link.name), line.halo_key, lane)
-    api.sign_in(line.halo)
+    api = ApiCalls(
+        line.worker,
+        (line.link.id, line.link.name),
+        line.halo_key,
+        lane,
+        sign_in=line.halo.sign_in,
+        insists=insists,
+    )
+    api.sign_in()
     return api
 
 
-def highlevel_calls(line: Line, lane: Lane) -> ApiCalls:
+def highlevel_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCalls:
     """The way out to a line's HighLevel location, signed in.
 
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    api = ApiCalls(line.worker, (line.link.id, line.link.name), line.highlevel_key, lane)
-    line.highlevel.sign_in(api.read)
+    api = ApiCalls(
+        line.worker,
+        (line.link.id, line.link.name),
+        line.highlevel_key,
+        lane,
+        sign_in=line.highlevel.sign_in,
+        insists=insists,
+    )
+    api.sign_in()
     return api
 
 
@@ -262,6 +370,8 @@ def _end(outcome: Outcome) -> calls.CallEnd:
         sent=not isinstance(error, NotSent),
         status=_status(outcome),
         error=None if error is None else error.what,
+        fault=fault_of(error),
+        answered_by=None if error is None else error.answered_by,
     )
 
 
@@ -280,7 +390,8 @@ def patiently(worker: WorkerContext, make: Callable[[], T]) -> T:
         try:
             return make()
         except Again as error:
-            failures += not isinstance(error, NoQuota)
+            failures += isinstance(error, Outage) or not isinstance(error, NoQuota)
             if failures >= MOST_TRIES:
                 raise
-            worker.sleep(max(error.after.total_seconds(), 0.05))
+            pause = max(error.after.total_seconds(), 0.05)
+            worker.patience.rest(error.what, pause, worker.sleep)

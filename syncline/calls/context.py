@@ -49,7 +49,7 @@ class Nudge:
     after: float = 0
 
 
-def _rest_silently(_key: QuotaKey, seconds: float, sleep: Callable[[float], None]) -> None:
+def _rest_silently(_what_for: str, seconds: float, sleep: Callable[[float], None]) -> None:
     sleep(seconds)
 
 
@@ -60,11 +60,12 @@ class QuotaPatience:
     Attributes:
         by_hand: whether a person waits, who has nowhere to give the work back to. So the wait may
             last as long as the key's longest window, after which a call must be back.
-        rest: waits for so many seconds by the given sleep, and may tell of it.
+        rest: waits for a key, by its name, or for what a sentence says: so many seconds, by the
+            given sleep. It may tell of it.
     """
 
     by_hand: bool = False
-    rest: Callable[[QuotaKey, float, Callable[[float], None]], None] = _rest_silently
+    rest: Callable[[str, float, Callable[[float], None]], None] = _rest_silently
 
 
 OF_A_TASK = QuotaPatience()

@@ -210,7 +210,7 @@ def _write(output: Path, page: str) -> None:
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise Refused(
-            f"{output} cannot be written ({type(error).__name__}).",
+            f"{output} cannot be written ({error.strerror}).",
             remedy="Give a file in a folder that is there and yours.",
         ) from None
 

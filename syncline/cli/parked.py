@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,21 +10,21 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
-from syncline.actor import actor
 from syncline.cli import parked_sides
 from syncline.cli.parked_accept import accept_parked
 from syncline.cli.parked_remedies import in_two
-from syncline.cli.parked_sides import TwoSides, both_sides
-from syncline.deliveries import parked, unleased
+from syncline.cli.parked_retry import NOTHING, retry_parked
+from syncline.cli.parked_sides import TwoSides, both_sides, sent_again_with
+from syncline.deliveries import parked
 from syncline.deliveries.parked import ParkedCause, ParkedDelivery
-from syncline.errors import Refused, UnknownName
-from syncline.ledger import connections, effects
-from syncline.settings import Settings
-from syncline.terminal.caveats import remark_on_emptiness, remark_on_idleness
+from syncline.errors import UnknownName
+from syncline.ledger import connections
+from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
-from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, console, group, plain, show, stack, table
 
 app = group("parked", "Look at deliveries that need a person, by cause, and decide about them.")
+app.command("retry")(retry_parked)
 app.command("accept")(accept_parked)
 
 Only = Annotated[str | None, typer.Option("--connection", "-c", help="Only of this connection.")]
@@ -33,8 +32,8 @@ OfCause = Annotated[
     str | None, typer.Option("--cause", metavar="CAUSE", help="Those of this cause.")
 ]
 
-_NOTHING = "Nothing is parked."
-_CALLED = {"recurring": "recurring invoice"}
+_WIDE = 120
+"""Columns of a terminal; on a narrower one, remedies stand below the table and not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,52 +127,6 @@ def show_parked(
     show(as_json, found, lambda: _render_shown(found))
 
 
-@app.command("retry")
-def retry_parked(
-    context: typer.Context,
-    *,
-    record: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="The record's id, or a delivery's number.")
-    ] = None,
-    cause: OfCause = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that is parked.")] = False,
-    connection: Only = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent again, and change nothing.")
-    ] = False,
-) -> None:
-    """Send parked deliveries again: of a record, of a cause, or all.
-
-    The workers take them up within seconds.
-
-    Example: syncline parked retry --cause c1f3a5b7d
-    """
-    if [record is not None, cause is not None, everything].count(True) != 1:
-        raise Refused("Which are to be sent again?", remedy="Give one ID, or --cause, or --all.")
-
-    def work(database: Connection) -> Mapping[str, int]:
-        only = _id_of(database, connection)
-        if record is not None:
-            many = _again(database, only, record, dry_run=dry_run)
-            if not dry_run:
-                _note(database, worker.settings, only, record, many)
-            return many
-        if dry_run:
-            many = parked.counts(database, connection_id=only, cause=cause)
-        else:
-            many = unleased.retry(database, only, cause=cause)
-            _note(database, worker.settings, only, cause or "all", many)
-        if cause is not None and not many:
-            raise _unknown(cause)
-        return many
-
-    with command_context(context).open() as worker:
-        many = worker.ledger.run(work)
-        if many and not dry_run:
-            remark_on_idleness(worker)
-    say(_sentence(many, "would be" if dry_run else "will be"))
-
-
 def _id_of(database: Connection, name: str | None) -> int | None:
     return None if name is None else connections.by_name(database, name).id
 
@@ -202,53 +155,13 @@ def _shown_cause(database: Connection, only: int | None, wanted: str) -> _ShownC
         raise _unknown(wanted)
     [cause] = found
     [example] = parked.listed(database, connection_id=only, record=str(cause.example), most=1)
-    return _ShownCause(
-        cause, both_sides(database, example), f"syncline parked retry --cause {cause.id}"
-    )
-
-
-def _again(
-    database: Connection, only: int | None, record: str, *, dry_run: bool
-) -> Mapping[str, int]:
-    """Of the record with this id, or else the one delivery with this number."""
-    found = parked.listed(database, connection_id=only, record=record)
-    if not found:
-        raise _unknown(record)
-    if dry_run:
-        return Counter(one.target for one in found)
-    if any(one.source_id == record for one in found):
-        return unleased.retry(database, only, source_id=record)
-    return unleased.retry(database, only, number=int(record))
-
-
-def _note(
-    database: Connection,
-    settings: Settings,
-    only: int | None,
-    subject: str,
-    many: Mapping[str, int],
-) -> None:
-    """Who sent it again, in the log of the connection, or of all of them."""
-    if not many:
-        return
-    what, by, after = "parked retry", actor(settings), {"due again": dict(many)}
-    if only is None:
-        effects.decided_for_all(database, what=what, subject=subject, by=by, after=after)
-    else:
-        effects.decided(database, only, what=what, subject=subject, by=by, after=after)
+    retry = f"syncline parked retry --cause {cause.id}"
+    retry = f"{retry} --create" if example.may_be_there else retry
+    return _ShownCause(cause, both_sides(database, example), retry)
 
 
 def _unknown(wanted: str) -> UnknownName:
     return UnknownName(f"Nothing is parked under {wanted!r}.", remedy="See `syncline parked list`.")
-
-
-def _sentence(many: Mapping[str, int], will_be: str) -> str:
-    if not many:
-        return _NOTHING
-    parts = [_several(number, _CALLED.get(target, target)) for target, number in many.items()]
-    total = sum(many.values())
-    what = "delivery" if total == 1 else "deliveries"
-    return f"{total} {what} {will_be} sent again: {', '.join(parts)}."
 
 
 def _several(number: int, what: str) -> str:
@@ -261,12 +174,13 @@ def _render(found: _Causes | _Records) -> RenderableType:
         for name, many in found.held_until_live.items()
     ]
     if not found.parked:
-        return stack(plain(_NOTHING), *held)
+        return stack(plain(NOTHING), *held)
     shown = _render_causes(found) if isinstance(found, _Causes) else _render_records(found)
     return stack(shown, *held)
 
 
 def _render_causes(found: _Causes) -> RenderableType:
+    is_wide = console().width >= _WIDE
     rows = [
         [
             one.cause.id,
@@ -275,17 +189,20 @@ def _render_causes(found: _Causes) -> RenderableType:
             f"{one.cause.flow}/{one.cause.target}",
             one.cause.field,
             one.said,
-            one.remedy,
+            *([one.remedy] if is_wide else []),
             one.cause.example_record,
         ]
         for one in found.causes
     ]
-    columns = ["cause", "records#", "since (UTC)", "delivery", "field", "reason", "remedy"]
+    columns = ["cause", "records#", "since (UTC)", "delivery", "field", "reason"]
+    columns += ["remedy"] if is_wide else []
+    below = [f"{one.cause.id}: {one.remedy}" for one in found.causes if one.remedy and not is_wide]
     total = len(rows) + found.more
     title = f"{found.parked} parked, for {_several(total, 'cause')}"
     more = [plain(f"{_several(found.more, 'more cause')}: see --limit.")] if found.more else []
     return stack(
         table(title, [*columns, "example"], rows),
+        *([plain("\n".join(below))] if below else []),
         *more,
         plain("See both sides with: syncline parked show CAUSE"),
         plain("Correct what it names, then: syncline parked retry --cause CAUSE"),
@@ -325,5 +242,5 @@ def _render_shown(found: _ShownCause | list[TwoSides]) -> RenderableType:
         plain(cause.reason),
         plain(f"One of them, delivery {cause.example}:"),
         parked_sides.render(found.example),
-        plain(f"Send all of them again with: {found.retry}"),
+        plain(f"All of them: {sent_again_with(found.retry)}"),
     )

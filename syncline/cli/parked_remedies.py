@@ -7,7 +7,7 @@ from typing import Final
 
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Refund|Say|Set|Take|Tell)\b.*)",
+    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Refund|Say|Set|Shorten|Take|Tell)\b.*)",
     re.DOTALL,
 )
 """A reason of ours whose last advice stands behind it, as errors say it."""
@@ -15,24 +15,30 @@ _WITH_REMEDY: Final = re.compile(
 _REMEDIES: Final = (
     (
         re.compile(r"^changed in Halo (by hand|again)"),
-        "Write ours again: syncline parked retry. Or leave Halo's value: syncline parked accept.",
+        (
+            "Write ours again: syncline parked retry ID. Or leave Halo's value: syncline parked "
+            "accept ID."
+        ),
     ),
     (
         re.compile(r"without effect"),
-        "Halo answers and stores nothing: ask its support, with the calls of `syncline show`.",
+        (
+            "Halo answers and stores nothing: ask its support, with the calls of `syncline show "
+            "order ID`."
+        ),
     ),
     (
         re.compile(r"wanted .*, Halo holds ", re.DOTALL),
         (
             "Look at the tax and price rules in Halo, then retry: the row is known and is updated. "
-            "Or leave Halo's value: syncline parked accept."
+            "Or leave Halo's value: syncline parked accept ID."
         ),
     ),
     (
         re.compile(r"wanted .*, HighLevel holds ", re.DOTALL),
         (
             "Compare the consignment with what HighLevel shows: a fulfillment cannot be changed "
-            "there. Leave it as it is: syncline parked accept."
+            "there. Leave it as it is: syncline parked accept ID."
         ),
     ),
     (
@@ -42,8 +48,8 @@ _REMEDIES: Final = (
     (
         re.compile(r" was there and is gone from Halo(;.*)?\.?$"),
         (
-            "What was deleted is not made again unasked. If it was meant: syncline parked accept; "
-            "else retry."
+            "What was deleted is not made again unasked. If it was meant: syncline parked accept "
+            "ID. Else retry: it is looked up, and made again if it is not there."
         ),
     ),
     (

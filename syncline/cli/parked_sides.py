@@ -75,14 +75,22 @@ def both_sides(database: Connection, delivery: ParkedDelivery) -> TwoSides:
     """All that is known of a parked delivery."""
     source = parked.source_of(database, delivery.id)
     said, remedy = in_two(delivery.reason)
+    retry = f"syncline parked retry {delivery.id}"
     return TwoSides(
         delivery,
         said,
         remedy,
         source,
         _marked(database, delivery, source),
-        f"syncline parked retry {delivery.id}",
+        f"{retry} --create" if delivery.may_be_there else retry,
     )
+
+
+def sent_again_with(retry: str) -> str:
+    """How it is sent again, with a warning where Halo may hold it already."""
+    if retry.endswith(" --create"):
+        return f"Halo may hold it already. Only if it does not, have it made with: {retry}"
+    return f"Send it again with: {retry}"
 
 
 def render(sides: TwoSides) -> RenderableType:
@@ -101,7 +109,7 @@ def render(sides: TwoSides) -> RenderableType:
             _payload(name, payload, sides.marked.highlevel)
             for name, payload in sorted((source.facets if source else {}).items())
         ),
-        plain(f"Cause {one.cause}. Send it again with: {sides.retry}"),
+        plain(f"Cause {one.cause}. {sent_again_with(sides.retry)}"),
     ]
     return stack(*parts)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.cli.show_at import At, show_at
 from syncline.deliveries.states import State
 from syncline.errors import UnknownName
-from syncline.flows import payments
+from syncline.flows import fulfillments, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.capabilities import Capabilities
 from syncline.ledger import capabilities, history
@@ -25,8 +25,6 @@ from syncline.terminal.output import AsJson, group, plain, show, stack, table
 app = group("show", "Show one record on both sides.")
 
 _LINE = "line "
-
-"""In place of parked, for what needs nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ def _sides(connection: Connection, found: History) -> list[_RecordSide]:
             _fields(delivery, found, currencies[delivery.tenant]),
         )
         for delivery in found.deliveries
-        if delivery.flow not in {"details", "customers"}
+        if delivery.flow not in {"details", "customers", fulfillments.FLOW}
     ]
 
 
@@ -174,7 +172,8 @@ def money_beside(
     held = {key: str(value) for key, value in (confirmed or {}).items()}
     wanted = payments.reference(str(canonical["id"]), role)
     currency = held.pop("currency_code", None)
-    given = held.pop("thirdpartyinvoicenumber", None) or held.pop("intent_id", None)
+    given = held.pop("thirdpartyinvoicenumber", None) or held.pop("thirdpartyid", None)
+    number = held.pop("intent_id", None)
     amount = held.pop("amount", None) or held.pop("total", None)
     refund = payments.is_credit(role)
     said = canonical.get("amount_refunded") if refund else canonical.get("amount")
@@ -184,6 +183,8 @@ def money_beside(
         FieldPair("refunded in all" if refund else "amount", _text(said), amount),
         FieldPair("status", _text(canonical.get("status")), None),
     ]
+    if number not in {None, wanted}:
+        held["intent_id"] = str(number)
     rest = sorted(key for key in held if not key.startswith(_LINE))
     return [*pairs, *(FieldPair(key, None, held[key]) for key in rest)]
 
@@ -297,7 +298,7 @@ def _dash(value: str | None) -> str:
 def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     rows = [
         [
-            *(one.id, one.connection, f"{one.flow}/{one.role}"),
+            *(one.id, one.connection, _delivery_of(one)),
             HELD_UNTIL_LIVE if _is_held(one) else one.state,
             f"{one.delivered_version or 0} of {one.wanted_version}",
             one.attempt,
@@ -308,6 +309,11 @@ def _deliveries(deliveries: tuple[SeenDelivery, ...]) -> RenderableType:
     ]
     columns = ["number#", "connection", "delivery", "state", "version", "attempts#"]
     return table("deliveries", [*columns, "waits for", "reason"], rows)
+
+
+def _delivery_of(one: SeenDelivery) -> str:
+    named = f"{one.flow}/{one.role}"
+    return f"{named} of {one.source_id}" if one.flow == fulfillments.FLOW else named
 
 
 def _changes(history: History) -> RenderableType:

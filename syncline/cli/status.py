@@ -16,14 +16,18 @@ from sqlalchemy import Connection
 from syncline.alerts.status import OpenAlert, alerts_table, read_alerts
 from syncline.audit import sealing
 from syncline.calls.context import WorkerContext
+from syncline.calls.faults import held_back
 from syncline.calls.quota_keys import halo_key, highlevel_key
+from syncline.cli.answering import Answering, answering, in_words
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
-from syncline.ledger import connections
-from syncline.ledger.calls import LastAnswer, last_answer
+from syncline.ingest.status import left_out_table
+from syncline.ledger import connections, left_out
+from syncline.ledger.calls import last_answer
 from syncline.ledger.connections import Link
+from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
 from syncline.sending.tenant.status import HeldKind, held_lines, read_held
@@ -39,11 +43,11 @@ _UNSEALED_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class _QuotaStatus:
-    """What is left of a key, None where Redis did not answer; whether the other side answers."""
+    """What is left of a key, None where Redis did not answer; how the other side answers."""
 
     key: str
     left: Left | None
-    last_answer: LastAnswer
+    last_answer: Answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class _ConnectionStatus:
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
+    left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
 
 
@@ -68,7 +73,7 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus]
+_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
 
 
 def show_status(
@@ -125,6 +130,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
+                    left_out.counted(connection, link.id),
                 )
                 for link in links
             ],
@@ -146,9 +152,10 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 kinds,
                 held,
                 events,
+                nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, kinds, held, events in found
+            for link, unread, kinds, held, events, nonsense in found
         ],
         secrets,
         workers,
@@ -160,9 +167,10 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
 def _quota(worker: WorkerContext, key: QuotaKey) -> _QuotaStatus:
     answer = worker.ledger.run(lambda connection: last_answer(connection, key.name))
     try:
-        return _QuotaStatus(key.name, worker.quota.left(key), answer)
+        left, again = worker.quota.left(key), held_back(worker, key).total_seconds()
     except RedisError:
-        return _QuotaStatus(key.name, None, answer)  # the ledger's figures are true without it
+        left, again = None, 0.0  # the ledger's figures are true without it
+    return _QuotaStatus(key.name, left, answering(answer, again))
 
 
 def _render(found: _Status) -> RenderableType:
@@ -205,10 +213,11 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
         *events_table(one.events),
+        *left_out_table(one.left_out),
         table(
             "",
             ["quota", "left", "last answer"],
-            [[quota.key, _left(quota.left), _answer(quota.last_answer)] for quota in one.quota],
+            [[quota.key, _left(quota.left), in_words(quota.last_answer)] for quota in one.quota],
         ),
     ]
     if one.unread is not None:
@@ -249,13 +258,6 @@ def certificate(pull: PullStatus) -> str:
     text = f"{pull.state} {pull.seen} of {pull.total}, {pull.first} to {pull.last}"
     unreadable = f", {pull.unreadable} unreadable" if pull.unreadable else ""
     return f"{text}{unreadable}, {ago(pull.age_s)}"
-
-
-def _answer(answer: LastAnswer) -> str:
-    if answer.error is not None:
-        since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
-        return f"silent {since}: {answer.error}"
-    return "none in a day" if answer.answered_s is None else ago(answer.answered_s)
 
 
 def _left(left: Left | None) -> str:

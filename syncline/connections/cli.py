@@ -12,6 +12,7 @@ from syncline.connections import run
 from syncline.connections.checks import Inspected, inspect
 from syncline.connections.options import AddOptions, Name
 from syncline.connections.probe import probe
+from syncline.connections.scope_checks import CheckResult
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.new_connections import NewConnection
@@ -31,6 +32,7 @@ DryRun = Annotated[
 class _CheckedConnection:
     connection: str
     works: bool
+    complete: bool
     findings: list[dict[str, object]]
 
 
@@ -60,7 +62,10 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
     if adopt:
         say(f"It stands still until: syncline adopt {new.name}")
     if new.mode == Mode.LIVE:
-        say("It is live from the first row on, without the check of: syncline golive check")
+        say(
+            "It is live from the first row on, without the check of: syncline golive check "
+            f"{new.name}"
+        )
 
 
 @app.command("list")
@@ -101,23 +106,38 @@ def check(
                 tell=lambda what: shown.update(f"asking: {what}"),
             )
     checked = _CheckedConnection(
-        name, inspected.error is None, [asdict(finding) for finding in inspected.findings]
+        name,
+        inspected.error is None,
+        inspected.waits is None,
+        [asdict(finding) for finding in inspected.findings],
     )
     show(as_json, checked, lambda: _render_check(name, inspected))
-    if inspected.error is not None:
-        raise inspected.error
+    if (error := inspected.error or inspected.waits) is not None:
+        raise error
     if with_probe and not inspected.findings[-1].works:
         raise typer.Exit(1)
 
 
 @app.command("start")
-def start(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None:
+def start(
+    context: typer.Context,
+    *,
+    name: Name,
+    without_adoption: Annotated[
+        bool,
+        typer.Option(
+            "--without-adoption",
+            help="Start one that waits for its adoption: all its orders are created in Halo.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Let a connection go on after what stopped it was put right, or after its rehearsal.
 
     Example: syncline connection start acme
     """
     with command_context(context).open() as worker:
-        before = run.start(worker, name, dry_run=dry_run)
+        before = run.start(worker, name, dry_run=dry_run, without_adoption=without_adoption)
         if not dry_run:
             remark_on_idleness(worker)
     if before.state == "active":
@@ -158,7 +178,7 @@ def stop(context: typer.Context, *, name: Name, dry_run: DryRun = False) -> None
 
 def _render_links(links: list[Link]) -> RenderableType:
     if not links:
-        return plain("No connection yet. Add one with: syncline connection add")
+        return plain("No connection yet. Add one with: syncline connection add NAME")
     rows = [
         [
             *(link.name, link.mode, link.state, link.location_id, link.highlevel_url),
@@ -176,11 +196,19 @@ def _render_links(links: list[Link]) -> RenderableType:
     )
 
 
+def _state(finding: CheckResult) -> str:
+    if finding.works:
+        return "works"
+    if not finding.checked:
+        return "not checked"
+    return "does not work" if finding.needed else "not offered"
+
+
 def _render_check(name: str, inspected: Inspected) -> RenderableType:
     rows = [
         [
             finding.what,
-            "works" if finding.works else "does not work" if finding.needed else "not offered",
+            _state(finding),
             finding.found,
             finding.remedy,
         ]

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from syncline.errors import Refused
 from syncline.halo.address import tenant_address
+from syncline.ledger.connections import ADOPT_FIRST, CONNECT_FIRST
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
@@ -58,12 +59,14 @@ class AddOptions:
     ] = None
     mode: Annotated[
         Mode,
-        typer.Option(help="sandbox: only test rows, until syncline golive switch. live: all."),
+        typer.Option(help="sandbox: only test rows, until syncline golive switch NAME. live: all."),
     ] = Mode.SANDBOX
     highlevel_url: Annotated[str, typer.Option(help="Address of HighLevel.")] = HIGHLEVEL_URL
     oauth: Annotated[
         bool,
-        typer.Option("--oauth", help="Reach HighLevel through an app: syncline connect highlevel."),
+        typer.Option(
+            "--oauth", help="Reach HighLevel through an app: syncline connect highlevel NAME."
+        ),
     ] = False
     trial_account: Annotated[
         str | None,
@@ -157,9 +160,9 @@ class AddOptions:
     def waits_for(self) -> str | None:
         """What must be done before the connection works; it is added stopped, and says so."""
         if self.adopt:
-            return f"adopt first: syncline adopt {self.name}"
+            return f"{ADOPT_FIRST}: syncline adopt {self.name}"
         if self.oauth:
-            return f"connect first: syncline connect highlevel {self.name}"
+            return f"{CONNECT_FIRST}: syncline connect highlevel {self.name}"
         return None
 
 

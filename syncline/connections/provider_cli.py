@@ -157,7 +157,7 @@ class _Registration:
 
     def _sent(self) -> Outcome:
         """Make the call; how it ended and what it did are written together."""
-        tokens = self._api.tokens(1)
+        tokens = self._api.tokens(1, f"POST {PATH}")
         began = self._worker.monotonic()
         planned = [Planned(f"POST {PATH}", elements=1)]
         try:

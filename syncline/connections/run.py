@@ -65,11 +65,24 @@ def add(
     worker.ledger.run(work)
 
 
-def start(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
-    """Let a connection go on that was stopped, or rehearses; returns it as it was before."""
+def start(
+    worker: WorkerContext, name: str, *, dry_run: bool, without_adoption: bool = False
+) -> Link:
+    """Let a connection go on that was stopped, or rehearses; returns it as it was before.
+
+    Raises:
+        Refused: it waits for its adoption, and nobody says that Halo holds nothing of it.
+    """
 
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
+        if link.awaits_adoption and not without_adoption:
+            raise Refused(
+                f"{name} waits for its adoption: Halo may hold its orders already, and started now "
+                "it would create them a second time.",
+                remedy=f"Take them over with `syncline adopt {name}`. If Halo holds none of them: "
+                f"syncline connection start {name} --without-adoption",
+            )
         if not dry_run and link.state != "active":
             begin(database, link)
             _moved(database, worker, link, "connection start", "active")
@@ -100,8 +113,7 @@ def stop(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     def work(database: Connection) -> Link:
         link = connections.by_name(database, name)
         if link.reads and not dry_run:
-            why = f"by hand; to go on: syncline connection start {name}"
-            connections.stop(database, link, why)
+            connections.stop(database, link, connections.by_hand(name))
             _moved(database, worker, link, "connection stop", "stopped")
         return link
 
@@ -111,15 +123,14 @@ def stop(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     return before
 
 
-def set_mapping(worker: WorkerContext, name: str, document: str, *, dry_run: bool) -> None:
+def set_mapping(worker: WorkerContext, name: str, document: str) -> None:
     """Let a connection follow another mapping document, which was checked before."""
 
     def work(database: Connection) -> None:
         link = connections.by_name(database, name)
-        if not dry_run:
-            replace_mapping(database, link.id, document)
-            before, after = {"mapping": link.mapping}, {"mapping": document}
-            _decided(database, worker, link, "connection set-mapping", before=before, after=after)
+        replace_mapping(database, link.id, document)
+        before, after = {"mapping": link.mapping}, {"mapping": document}
+        _decided(database, worker, link, "connection set-mapping", before=before, after=after)
 
     worker.ledger.run(work)
 

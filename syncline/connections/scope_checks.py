@@ -30,6 +30,7 @@ class CheckResult:
         needed: whether the connection cannot work without it.
         found: what is there, or what went wrong.
         remedy: what to do where it does not work.
+        checked: whether it could be asked; else nothing is known about it.
     """
 
     what: str
@@ -37,6 +38,7 @@ class CheckResult:
     needed: bool
     found: str
     remedy: str
+    checked: bool = True
 
 
 def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
@@ -74,7 +76,8 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
         [need for need in needs if need not in unseen],
         seen | extra,
         missing="",
-        unneeded="Take them from the private integration, unless `syncline provider` is used.",
+        unneeded="Take them from the private integration, unless you want to use "
+        "`syncline provider register NAME`.",
     )
     hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
     more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""

@@ -22,7 +22,6 @@ from syncline.credentials.callback import listening
 from syncline.credentials.oauth_install import install
 from syncline.credentials.scopes import COMPANY_SCOPES, asked, compare, highlevel_needs
 from syncline.errors import Refused, SynclineError
-from syncline.highlevel.client import Counted
 from syncline.highlevel.oauth import OAuthEndpoint, OAuthGrant, authorize_url
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
@@ -33,7 +32,7 @@ from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import one_line
 from syncline.terminal.output import AsJson, group, plain, show
-from syncline.transport import Permit, Transport
+from syncline.transport import Counted, Permit, Transport
 
 app = group("connect", "Let an app of HighLevel's marketplace into a location.")
 

@@ -12,7 +12,7 @@ from syncline.credentials import queries
 from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
 from syncline.errors import Refused
-from syncline.halo.auth import Token
+from syncline.halo.auth import Token, TokenAddress
 from syncline.ledger.database import Ledger
 
 PURPOSE = "access_token"
@@ -32,6 +32,7 @@ class LedgerTokens:
         self._owner = owner
         self._now = now
         self._copy: Token | None = None
+        self._door: TokenAddress | None = None
         self._refused: tuple[Token, datetime] | None = None
         self._renewing = Lock()
 
@@ -41,33 +42,32 @@ class LedgerTokens:
             self._copy = self._ledger.run(self._read)
         return self._copy
 
-    def renew(self, fetch: Callable[[], Token], *, stale: Token | None) -> Token:
-        """A token other than `stale`; one process asks at a time and all share the answer.
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
+        """Get a fresh token; one process asks at a time and all share the answer.
 
-        Of this process one thread: the others would each hold a transaction while they wait.
+        Of this process one thread: the others would each hold a transaction while they wait. Where
+        tokens are handed out is kept, and asked anew after it gave none.
         """
-
-        def work(connection: Connection) -> Token:
-            queries.lock(connection, self._owner)
-            stored = self._read(connection)
-            if stored is not None and (stale is None or not _same(stored, stale)):
-                return stored
-            token = fetch()
-            keep(
-                connection,
-                self._sealer,
-                self._owner,
-                PURPOSE,
-                token.value,
-                expires_at=token.expires_at,
-            )
-            return token
-
         with self._renewing:
-            copy = self._copy
-            if copy is None or copy.expires_at <= self._now() or (stale and _same(copy, stale)):
-                self._copy = copy = self._ledger.run(work)
-            return copy
+            if self.fresh() is not None:
+                return
+            door = self._door or discover()
+            self._door = None
+            self._copy = self._ledger.run(lambda connection: self._renewed(connection, door, fetch))
+            self._door = door
+
+    def _renewed(
+        self, connection: Connection, door: TokenAddress, fetch: Callable[[TokenAddress], Token]
+    ) -> Token:
+        queries.lock(connection, self._owner)
+        token = self._read(connection)
+        if token is None:
+            token = fetch(door)
+            owner, ends = self._owner, token.expires_at
+            keep(connection, self._sealer, owner, PURPOSE, token.value, expires_at=ends)
+        return token
 
     def forget(self, token: Token) -> bool:
         """Never give out this token again; False when the one before it was refused just now."""

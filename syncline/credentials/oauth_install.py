@@ -13,10 +13,11 @@ from syncline.credentials import queries
 from syncline.credentials.oauth_grants import keep_grant
 from syncline.engine.connection_rules import begin
 from syncline.errors import WrongPlace
-from syncline.highlevel.client import Counted
-from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, OAuthEndpoint, OAuthGrant
+from syncline.highlevel.oauth import OAuthEndpoint, OAuthGrant
 from syncline.ledger import connections, effects
 from syncline.ledger.connections import Link
+from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN
+from syncline.transport import Counted
 
 
 def install(
@@ -36,7 +37,7 @@ def install(
         BadCredentials: the code is used up or too old, or the app's secret is wrong.
     """
     grant: OAuthGrant = counted(
-        TOKEN, lambda permit: endpoint.exchange(code, redirect, permit, company=company)
+        HIGHLEVEL_TOKEN, lambda permit: endpoint.exchange(code, redirect, permit, company=company)
     )
     if company:
         return _install_company(worker, link, endpoint, counted, grant)

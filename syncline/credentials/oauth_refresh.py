@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
 
 from pydantic import SecretStr
@@ -24,17 +24,13 @@ from syncline.credentials.queries import OAUTH, REFRESH_INTENT
 from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
 from syncline.errors import Again, BadCredentials, Refused, SynclineError
-from syncline.highlevel.client import Counted
-from syncline.highlevel.oauth import LOCATION_TOKEN, TOKEN, OAuthEndpoint, OAuthGrant
+from syncline.highlevel.oauth import OAuthEndpoint, OAuthGrant
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
+from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN
 from syncline.queues import Lane
-from syncline.transport import Permit
-
-DEADLINE = timedelta(seconds=8)
-"""Longest a token call may take: PostgreSQL ends a transaction that is idle for 15 s, and
-with it the lock under which one process asks for all."""
+from syncline.transport import Counted, Permit
 
 
 class InstalledTokens:
@@ -132,11 +128,14 @@ class InstalledTokens:
                 return stored
             used = stored.refresh
             asks = self._asking()
-            self._ledger.run(lambda connection: self._intend(connection, place))
+
+            def ask(permit: Permit) -> OAuthGrant:
+                # Noted when there is quota, right before it leaves.
+                self._ledger.run(lambda connection: self._intend(connection, place))
+                return asks.refresh(used, permit.brief(), company=of_company)
+
             try:
-                grant: OAuthGrant = counted(
-                    TOKEN, lambda permit: asks.refresh(used, _soon(permit), company=of_company)
-                )
+                grant = _refused_twice(lambda: counted(HIGHLEVEL_TOKEN, ask))
             except Refused as error:
                 cut = " An earlier refresh was cut before its answer was kept." if lost else ""
                 raise self._stopped(error, cut, place=place if of_company else None) from None
@@ -152,12 +151,12 @@ class InstalledTokens:
             if stored is not None and not self._is_due(stored, ahead=ahead):
                 return stored
             asks, company_id = self._asking(), link.company_id or ""
-            grant: OAuthGrant = counted(
-                LOCATION_TOKEN,
-                lambda permit: asks.location_token(
-                    company.access, company_id, link.location_id, _soon(permit)
-                ),
-            )
+
+            def ask(permit: Permit) -> OAuthGrant:
+                there = link.location_id
+                return asks.location_token(company.access, company_id, there, permit.brief())
+
+            grant = _refused_twice(lambda: counted(LOCATION_TOKEN, ask))
             grant = replace(grant, refresh=None)
             keep_grant(holding, self._sealer, link.location_place, grant)
             return grant
@@ -251,5 +250,9 @@ def _due(connection: Connection, worker: WorkerContext) -> list[Link]:
     ]
 
 
-def _soon(permit: Permit) -> Permit:
-    return replace(permit, deadline=min(permit.deadline, DEADLINE))
+def _refused_twice(ask: Callable[[], OAuthGrant]) -> OAuthGrant:
+    """What is asked; a refusal counts when it is repeated, and asking again is harmless."""
+    try:
+        return ask()
+    except Refused:
+        return ask()

@@ -58,7 +58,9 @@ def read_secrets(connection: Connection, worker: WorkerContext) -> Secrets:
 def secrets_table(secrets: Secrets) -> list[RenderableType]:
     """A row for each, and the warnings below."""
     if not secrets.credentials:
-        return [plain("No secret is stored yet. Add a connection with: syncline connection add")]
+        return [
+            plain("No secret is stored yet. Add a connection with: syncline connection add NAME")
+        ]
     rows = [
         [
             ", ".join(one.connections) or one.owner,

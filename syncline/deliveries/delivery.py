@@ -54,9 +54,10 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What the other side confirmed for one delivery."""
+    """What the other side confirmed for one delivery; `why` says it where nothing was written."""
 
     lease: Lease
     target_id: str | None
     meta: Mapping[str, Any] | None
     projection: Mapping[str, Any] | None
+    why: str | None = None

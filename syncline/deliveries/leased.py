@@ -17,6 +17,7 @@ from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
+from syncline.deliveries.target_rows import KEPT
 from syncline.deliveries.waits import wake
 from syncline.ledger.modes import HELD
 
@@ -26,9 +27,12 @@ _IS_HELD = f"d.field is not distinct from '{HELD}'"
 _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
 """DUE, but for what is not to leave any more since its connection went back to sandbox mode."""
 
-_BACK = f"""case when {_IS_HELD} then 'parked' when d.target_meta ? '{PINNED}' then 'doubtful'
-                 else 'due' end"""
+_BACK = f"case when d.target_meta ? '{PINNED}' and not {_IS_HELD} then 'doubtful' else {_DUE} end"
 """The same where its target row is not known any better: a pinned one is to be read before."""
+
+_META = f"""coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object(
+                '{KEPT}', d.target_meta -> '{KEPT}')), d.target_meta)"""
+"""What is known of the target row by now, with what is left of it as it stands there."""
 
 _NOTICES_WITHIN = timedelta(seconds=5)
 """By then a worker has read anew how its connection works."""
@@ -118,10 +122,10 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
            state = case when d.wanted_version > told.version or d.cause <> told.cause
                         then {_DUE} else 'delivered' end,
            target_id = coalesce(told.target_id, d.target_id),
-           target_meta = coalesce(told.meta, d.target_meta),
+           target_meta = {_META},
            projection = coalesce(told.projection, d.projection),
            confirmed_at = clock_timestamp(), due_at = clock_timestamp(),
-           failures = 0, array_limit = null, reason = null, owner = null,
+           failures = 0, array_limit = null, reason = told.why, owner = null,
            field = case when d.wanted_version > told.version or d.cause <> told.cause
                         then case when {_IS_HELD} then d.field end end""",
         [
@@ -131,6 +135,7 @@ def confirm(connection: Connection, news: Sequence[Confirmation], *, wrote: bool
                 "target_id": item.target_id,
                 "meta": item.meta,
                 "projection": item.projection,
+                "why": item.why,
             }
             for item in news
         ],
@@ -152,7 +157,7 @@ def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[in
         connection,
         State.DUE,
         [item.lease for item in news],
-        f"""state = {_DUE}, target_id = told.target_id, target_meta = told.meta - '{PINNED}',
+        f"""state = {_DUE}, target_id = told.target_id, target_meta = ({_META}) - '{PINNED}',
            projection = null, due_at = clock_timestamp(), owner = null""",
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
         sets_state=True,
@@ -288,8 +293,7 @@ def park(
            owner = null, array_limit = null, due_at = clock_timestamp(),
            target_id = case when not told.forget
                             then coalesce(told.target_id, d.target_id) end,
-           target_meta = case when not told.forget
-                              then coalesce(told.meta, d.target_meta) end,
+           target_meta = case when not told.forget then {_META} end,
            sent_version = case when told.forget then coalesce(d.sent_version, d.wanted_version)
                                else d.sent_version end,
            projection = case when d.state <> 'checking' and told.target_id is null

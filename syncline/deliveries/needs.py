@@ -38,6 +38,7 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
             select source_id, role, target_id from delivery
             where tenant_id = :tenant_id and target = :target and target_id is not null
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+              and not coalesce(target_meta ? 'kept', false)
             order by sent_at desc nulls last limit 1
             """
         ),

@@ -1,4 +1,4 @@
-"""What is not delivered yet, read without being claimed."""
+"""Deliveries read without being claimed: what is not delivered yet, and what would change."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from syncline.deliveries.delivery import Lease
-from syncline.deliveries.states import State
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
-
-OPEN = (State.DUE, State.WAITING, State.LEASED)
-"""States of what would be sent now, or as soon as what it needs is there."""
-
-NOT_PARKED = tuple(state for state in State if state != State.PARKED)
 
 _NOBODY = UUID(int=0)
 _SOON_S = 15
@@ -124,59 +118,55 @@ def more_to_come(connection: Connection, connection_id: int, target: str) -> boo
     return bool(found.scalar_one())
 
 
-def counts(
-    connection: Connection, connection_id: int, among: Sequence[State] = OPEN
-) -> dict[str, Counted]:
-    """How the deliveries of a connection stand, by target.
-
-    Args:
-        connection: the transaction.
-        connection_id: whose.
-        among: the states that count as open.
-    """
+def counts(connection: Connection, connection_id: int) -> dict[str, Counted]:
+    """How the deliveries of a connection stand, by target; those that are done are left out."""
     found = connection.execute(
         text(
             """
-            select target, count(*) filter (where state = any(:among)) as open,
+            select target, count(*) filter (where state in ('due', 'waiting', 'leased')) as open,
                    count(*) filter (where state in ('sending', 'doubtful', 'checking')) as doubtful,
                    count(*) filter (where state = 'parked') as parked
-            from delivery
-            where connection_id = :id and (state <> 'delivered' or 'delivered' = any(:among))
-            group by target
+            from delivery where connection_id = :id and state <> 'delivered' group by target
             """
         ),
-        {"id": connection_id, "among": list(among)},
+        {"id": connection_id},
     )
     return {row.target: Counted(row.open, row.doubtful, row.parked) for row in found}
 
 
 def listed(
-    connection: Connection,
-    connection_id: int,
-    target: str,
-    after: int,
-    most: int,
-    among: Sequence[State] = OPEN,
+    connection: Connection, connection_id: int, target: str, after: int, most: int
 ) -> list[Lease]:
-    """Deliveries in these states, behind the one with the number `after`; in nobody's name."""
+    """Deliveries that are due or wait, behind the one with the number `after`; in nobody's name."""
     found = connection.execute(
         text(
             f"""
             select {_COLUMNS} from delivery d
             where d.connection_id = :id and d.target = :target
-              and d.state = any(:among) and d.id > :after
+              and d.state in ('due', 'waiting', 'leased') and d.id > :after
             order by d.id limit :most
             """  # noqa: S608 - built from a constant of this module
         ),
-        {
-            "id": connection_id,
-            "target": target,
-            "after": after,
-            "most": most,
-            "among": list(among),
-        },
+        {"id": connection_id, "target": target, "after": after, "most": most},
     )
     return [Lease(**dict(zip(_NAMES, row, strict=True)), owner=_NOBODY) for row in found]
+
+
+def of_edges(
+    connection: Connection, tenant_id: int, edges: Sequence[Edge]
+) -> dict[Edge, tuple[Lease, str]]:
+    """Deliveries by (flow, source id, role) with their states; in nobody's name."""
+    if not edges:
+        return {}
+    found = connection.execute(
+        text(f"select {_COLUMNS}, d.state from {EACH_EDGE}"),  # noqa: S608 - constants
+        {"tenant_id": tenant_id, "rows": edge_rows(edges)},
+    )
+    leases = [
+        (Lease(**dict(zip(_NAMES, row, strict=False)), owner=_NOBODY), str(row.state))
+        for row in found
+    ]
+    return {(one.flow, one.source_id, one.role): (one, state) for one, state in leases}
 
 
 def states(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import causes
-from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.deliveries.states import DOUBTED, MAY_BE_THERE, NEEDS_A_PERSON
 from syncline.ledger.modes import HELD
 
 
@@ -37,6 +37,11 @@ class ParkedDelivery:
     reason: str | None
     field: str | None
     cause: str
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the other side may hold it already: made, it would be there twice."""
+        return self.field == DOUBTED and self.target_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,9 @@ _ONLY = f"""
 
 _ONLY_CAUSE = f"(cast(:cause as text) is null or {causes.ID} = :cause)"
 
+_ONLY_RECORD = """
+    (cast(:record as text) is null or d.source_id = :record or cast(d.id as text) = :record)"""
+
 
 def listed(
     connection: Connection,
@@ -113,9 +121,7 @@ def listed(
                    d.sent_projection, d.projection, d.target_meta, d.attempt, d.sent_at, d.due_at,
                    d.reason, d.field, {causes.ID}
             from delivery d join connection c on c.id = d.connection_id
-            where {_ONLY} and {_ONLY_CAUSE}
-              and (cast(:record as text) is null
-                   or d.source_id = :record or cast(d.id as text) = :record)
+            where {_ONLY} and {_ONLY_CAUSE} and {_ONLY_RECORD}
             order by d.id limit cast(:most as bigint)
             """  # noqa: S608 - built from constants
         ),
@@ -167,23 +173,38 @@ def by_cause(
 
 
 def counts(
-    connection: Connection, *, connection_id: int | None = None, cause: str | None = None
+    connection: Connection,
+    *,
+    connection_id: int | None = None,
+    record: str | None = None,
+    cause: str | None = None,
+    doubted: bool | None = None,
 ) -> dict[str, int]:
     """How many deliveries are parked, by target.
 
     Args:
         connection: the transaction.
         connection_id: only of this connection.
+        record: only of the record with this id, or the one delivery with this number.
         cause: only those with this cause.
+        doubted: only those that the other side may hold already, or only the others; None: all.
     """
     found = connection.execute(
         text(
             f"""
-            select d.target, count(*) as many from delivery d where {_ONLY} and {_ONLY_CAUSE}
+            select d.target, count(*) as many from delivery d
+            where {_ONLY} and {_ONLY_CAUSE} and {_ONLY_RECORD}
+              and (cast(:doubted as boolean) is null or {MAY_BE_THERE} = :doubted)
             group by d.target order by d.target
             """  # noqa: S608 - built from constants
         ),
-        {"connection_id": connection_id, "cause": cause, **causes.PATTERNS},
+        {
+            "connection_id": connection_id,
+            "record": record,
+            "cause": cause,
+            "doubted": doubted,
+            **causes.PATTERNS,
+        },
     )
     return {row.target: row.many for row in found}
 

@@ -9,7 +9,7 @@ it reads the whole row first, so that the lines which it holds are known when it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +19,8 @@ from syncline import jsontext
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import PINNED
+from syncline.deliveries.target_rows import KEPT
 from syncline.ledger.connections import Link
-
-FIELD = "adopt"
-"""The field by which a delivery is known that is parked because its row is not sure."""
 
 OPEN = "d.target_id is null and d.sent_version is null"
 """SQL: a delivery that nothing was sent for."""
@@ -34,12 +32,19 @@ _PINNED = f"d.connection_id = :connection_id and d.target = :target and d.target
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Which row a delivery is, what that holds of what we compare, and its `change_seq`."""
+    """Which row a delivery is.
+
+    Attributes:
+        holds: what that holds of what we compare.
+        change_seq: its own.
+        kept: of what it holds, the fields that are never written over.
+    """
 
     delivery: int
     target_id: str
     holds: Mapping[str, str]
     change_seq: int | None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +72,24 @@ def take_up(connection: Connection, deliveries: Collection[int]) -> None:
     )
 
 
-def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
-    """DUE → DOUBTFUL: write down which rows these are; returns the ids that could be pinned."""
+def pin(connection: Connection, pins: Sequence[Pin], cause: str = "adopt") -> set[int]:
+    """DUE → DOUBTFUL: write down which rows these are; returns the ids that could be pinned.
+
+    Args:
+        connection: the transaction.
+        pins: the deliveries with their rows.
+        cause: of what is written to these rows; who decided about a single one.
+    """
     rows = [
         {
             "id": one.delivery,
             "target_id": one.target_id,
             "holds": one.holds,
-            "meta": {PINNED: True, "change_seq": one.change_seq},
+            "meta": {
+                PINNED: True,
+                "change_seq": one.change_seq,
+                **({KEPT: dict(one.kept)} if one.kept else {}),
+            },
         }
         for one in pins
     ]
@@ -84,14 +99,14 @@ def pin(connection: Connection, pins: Sequence[Pin]) -> set[int]:
                 f"""
                 update delivery d
                 set state = 'doubtful', target_id = told.target_id, target_meta = told.meta,
-                    projection = told.holds, cause = 'adopt', due_at = clock_timestamp()
+                    projection = told.holds, cause = :cause, due_at = clock_timestamp()
                 from jsonb_to_recordset(cast(:rows as jsonb))
                      as told (id bigint, target_id text, holds jsonb, meta jsonb)
                 where d.id = told.id and d.state = 'due' and {OPEN}
                 returning d.id
                 """  # noqa: S608 - built from constants of this module
             ),
-            {"rows": jsontext.dumps(rows).decode()},
+            {"rows": jsontext.dumps(rows).decode(), "cause": cause},
         ).scalars()
     )
 

@@ -5,13 +5,14 @@ Each is one INSERT … ON CONFLICT for many rows; a delivery that a worker holds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
 from syncline import jsontext
+from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import ACCEPTED, GONE
 from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
@@ -53,7 +54,7 @@ class DeliveryRequest:
     cause: str | None = None
 
 
-_IN_DOUBT = "delivery.state = 'parked' and delivery.field is not distinct from 'adopt'"
+_IN_DOUBT = f"delivery.state = 'parked' and delivery.field is not distinct from '{DOUBTED}'"
 """Halo may hold it already: a new version must not let it be created before a person decided."""
 
 _LEFT_GONE = f"delivery.target_meta #> '{{{ACCEPTED},{GONE}}}' is not null"
@@ -185,6 +186,89 @@ def complete(
     ids = set(completed)
     wake(connection, sorted(ids))
     return ids
+
+
+def park(
+    connection: Connection,
+    connection_id: int,
+    tenant_id: int,
+    unreadable: Mapping[DeliveryRequest, str],
+    cause: str,
+) -> None:
+    """Not there, DUE, WAITING or DELIVERED → PARKED: what was shown for a request reads as nothing.
+
+    One of this very version is told already: it stays as it is, whatever became of it.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose these are.
+        tenant_id: its tenant.
+        unreadable: request → why a person must look; its version tells what was shown.
+        cause: what showed it.
+    """
+    if not unreadable:
+        return
+    rows = [
+        {**_named(one), "reason": reason}
+        for one, reason in sorted(unreadable.items(), key=lambda each: each[0].source_id)
+    ]
+    connection.execute(
+        text(
+            """
+            insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
+                                  source_id, wanted_version, cause, state, reason)
+            select :tenant_id, :connection_id, flow, role, target, place, source_kind,
+                   source_id, version, :cause, 'parked', reason
+            from jsonb_to_recordset(cast(:rows as jsonb)) as shown
+                 (flow text, role text, target text, place text,
+                  source_kind text, source_id text, version bigint, reason text)
+            on conflict (tenant_id, flow, source_id, role) do update
+            set wanted_version = excluded.wanted_version, cause = excluded.cause,
+                reason = excluded.reason, field = null, failures = 0,
+                due_at = clock_timestamp(), state = 'parked'
+            where delivery.wanted_version <> excluded.wanted_version
+              and delivery.state in ('due', 'waiting', 'delivered', 'parked')
+            """
+        ),
+        {
+            "tenant_id": tenant_id,
+            "connection_id": connection_id,
+            "cause": cause,
+            "rows": jsontext.dumps(rows).decode(),
+        },
+    )
+
+
+def unpark(
+    connection: Connection,
+    connection_id: int,
+    flow: str,
+    roles: Sequence[str],
+    source_ids: Sequence[str],
+) -> set[int]:
+    """PARKED → DELIVERED: what `park` was told of can be read now. Returns the ids.
+
+    If it is shown as it was once more, it is parked once more.
+    """
+    healed = connection.execute(
+        text(
+            """
+            update delivery
+            set state = 'delivered', wanted_version = 0, delivered_version = 0,
+                confirmed_at = clock_timestamp(), failures = 0, reason = null, field = null
+            where connection_id = :connection_id and state = 'parked'
+              and flow = :flow and role = any(:roles) and source_id = any(:source_ids)
+            returning id
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "flow": flow,
+            "roles": list(roles),
+            "source_ids": list(source_ids),
+        },
+    )
+    return set(healed.scalars())
 
 
 def existing_roles(

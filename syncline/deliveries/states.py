@@ -10,6 +10,8 @@
      └◄──absent after the settle time────────────────────────────────────┘
 
     What a reading would bring may come by itself: due, waiting or parked ──complete──► delivered.
+    What was shown cannot be read: due, waiting or delivered ──park──► parked; now it can be:
+    parked ──unpark──► delivered.
     Somebody changed the target row: delivered ──overwrite──► due, or ──► parked where a person
     must decide; its row is gone: delivered ──lose──► parked, or doubtful to be made again.
     What asked for it is gone: due, waiting or delivered ──cancel──► parked.
@@ -34,6 +36,12 @@ from syncline.ledger.modes import HELD
 NEEDS_A_PERSON: Final = f"(d.state = 'parked' and d.field is distinct from '{HELD}')"
 """SQL: parked, and not only until its connection is live."""
 
+
+DOUBTED: Final = "adopt"
+"""The field by which a delivery is known that is parked since its row may be there already."""
+
+MAY_BE_THERE: Final = f"(d.field is not distinct from '{DOUBTED}' and d.target_id is null)"
+"""SQL: the other side may hold a row for it that we did not make."""
 
 PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
@@ -69,13 +77,5 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """The only moves there are; the databases of all tests refuse every other one."""
 
-FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED})
-"""The states in which a delivery begins."""
-
-OWNED = frozenset({State.LEASED, State.SENDING, State.CHECKING})
-"""States in which a worker session holds the row."""
-
-
-def sources_of(target: State) -> frozenset[State]:
-    """The states from which a move to `target` is allowed."""
-    return frozenset(state for state, targets in MOVES.items() if target in targets)
+FIRST: frozenset[State] = frozenset({State.DUE, State.WAITING, State.DELIVERED, State.PARKED})
+"""The states in which a delivery begins; PARKED where what asks for it cannot be read."""

@@ -20,6 +20,10 @@ IN_HAND = frozenset({"leased", "sending", "checking", "doubtful"})
 ACCEPTED = "accepted"
 """Where a delivery keeps, beside its target row, what a person took as the other side holds it."""
 
+KEPT = "kept"
+"""Where a delivery keeps, beside a target row that was there before us, the fields that are left as
+they stand there: field → its value. They are what we want of it, and are never written over."""
+
 GONE = "gone"
 """The field under which it is accepted that there is no target row any more."""
 

@@ -6,6 +6,7 @@ when that was found out must still be true when it is written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries import causes
-from syncline.deliveries.states import NEEDS_A_PERSON, PINNED
+from syncline.deliveries.states import MAY_BE_THERE, NEEDS_A_PERSON, PINNED
 from syncline.deliveries.target_rows import ACCEPTED, TargetRow
 from syncline.deliveries.waits import wake
+from syncline.ledger import effects
 from syncline.ledger.modes import HELD
 
 UNPARKED = f"""
@@ -264,8 +266,12 @@ def retry(
     source_id: str | None = None,
     number: int | None = None,
     cause: str | None = None,
+    by: str | None = None,
+    create: bool = False,
 ) -> dict[str, int]:
     """PARKED → DUE or DOUBTFUL; returns how many, by target. What is held until live stays.
+
+    So does what the other side may hold already: due, it would be made a second time.
 
     Args:
         connection: the transaction.
@@ -273,33 +279,38 @@ def retry(
         source_id: only of this record.
         number: only the delivery with this number.
         cause: only those that are parked for this cause.
+        by: who decided it: named in the log of each record, and as the cause of what is written.
+        create: a person says that what may be there already is not there, and is to be made.
     """
-    result = connection.execute(
+    what = "parked retry --create" if create else "parked retry"
+    freed = connection.execute(
         text(
             f"""
-            with freed as (
                 update delivery d
                 set state = {UNPARKED.replace("delivery.", "d.")}, due_at = clock_timestamp(),
-                    failures = 0
-                where {NEEDS_A_PERSON}
+                    failures = 0, cause = coalesce(:decided, d.cause)
+                where {NEEDS_A_PERSON} and (:create or not {MAY_BE_THERE})
                   and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
                   and (cast(:source_id as text) is null or source_id = :source_id)
                   and (cast(:number as bigint) is null or id = :number)
                   and (cast(:cause as text) is null or {causes.ID} = :cause)
-                returning target
-            )
-            select target, count(*) as many from freed group by target order by target
+                returning target, connection_id, source_id
             """  # noqa: S608 - built from constants
         ),
         {
+            "create": create,
+            "decided": None if by is None else f"{what} by {by}",
             "connection_id": connection_id,
             "source_id": source_id,
             "number": number,
             "cause": cause,
             **causes.PATTERNS,
         },
-    )
-    return {row.target: row.many for row in result}
+    ).all()
+    if by is not None:
+        records = sorted({(row.connection_id, row.source_id) for row in freed})
+        effects.decided_about(connection, records, what=what, by=by)
+    return dict(sorted(Counter(row.target for row in freed).items()))
 
 
 def hold_back(connection: Connection, connection_id: int, *, reason: str) -> int:

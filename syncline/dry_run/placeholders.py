@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
+from syncline.flows import customers, payments
+from syncline.flows.flow import Needs, TargetIds
+
 _FIRST: Final = 10**15
 """Numbers from here on stand for ids that are not known yet; Halo's own are far below."""
 
@@ -43,6 +46,31 @@ class Unknown:
         if isinstance(value, int) and value in self._names:
             return f"<{self._names[value]}>"
         return value
+
+
+NOT_SEEN: Final[tuple[Id, Id, Id]] = (None, None, None)
+"""Client, site and currency of an invoice that was not rendered."""
+
+
+def placeholder(need: Needs, unknown: Unknown, invoice: tuple[Id, Id, Id] = NOT_SEEN) -> TargetIds:
+    """The ids of a row that would have been made before.
+
+    Args:
+        need: what is needed.
+        unknown: has the numbers.
+        invoice: client, site and currency of the invoice that is needed, if it is one.
+    """
+    key = need.source_id
+    if need.flow == customers.FLOW:
+        client = unknown.number(f"client of {key}")
+        own = unknown.number(f"user of {key}") if need.role == "user" else client
+        return TargetIds(own, client_id=client, site_id=unknown.number(f"site of {key}"))
+    own = unknown.number(f"{need.role} {payments.reference(key, need.role)}")
+    if need.role != "invoice":
+        return TargetIds(own)
+    # Payments and credits take customer and currency from their invoice.
+    client_id, site_id, currency_id = map(unknown.again, invoice)
+    return TargetIds(own, client_id=client_id, site_id=site_id, currency_id=currency_id)
 
 
 class PlaceholderCurrencies(defaultdict[str, int]):

@@ -20,12 +20,17 @@ from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.outstanding import Counted
-from syncline.deliveries.states import State
-from syncline.dry_run.placeholders import Id, PlaceholderCurrencies, Unknown
+from syncline.dry_run.placeholders import (
+    NOT_SEEN,
+    Id,
+    PlaceholderCurrencies,
+    Unknown,
+    placeholder,
+)
 from syncline.dry_run.plan import Call, Count, DryRunPlan, ParkedInPlan, calls
 from syncline.errors import SynclineError, Unmappable
-from syncline.flows import customers, fulfillments, orders, payments
-from syncline.flows.flow import Needs, TargetIds, refuse_live
+from syncline.flows import fulfillments, orders
+from syncline.flows.flow import Needs, refuse_live
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments.outcomes import Case, Parting
 from syncline.halo.capabilities import Capabilities
@@ -40,8 +45,6 @@ from syncline.sending.targets import Target
 PAGE: Final = 500
 """Deliveries that are rendered together."""
 
-_NOT_SEEN: Final = (None, None, None)
-
 Edge = tuple[str, str, str]
 Tell = Callable[[str, int, int], None]
 
@@ -53,9 +56,8 @@ def dry_run(
     tell: Tell,
     call: Callable[[Call], object],
     keep: Callable[[ParkedInPlan], object],
-    among: Sequence[State] = outstanding.OPEN,
 ) -> DryRunPlan:
-    """What deliveries would send; nothing of it is kept here.
+    """What the outstanding deliveries would send; nothing of it is kept here.
 
     Args:
         line: the connection.
@@ -63,13 +65,12 @@ def dry_run(
         tell: is told the target, how many are done, and of how many.
         call: is given each call, in their order.
         keep: is given each delivery that would be parked.
-        among: the states of those that are looked at: by default of what is outstanding.
     """
     known = capabilities.known(line)
     counted = line.worker.ledger.run(
-        lambda connection: outstanding.counts(connection, line.link.id, among)
+        lambda connection: outstanding.counts(connection, line.link.id)
     )
-    run = _Run(line, known, counted, among, tell, call, keep)
+    run = _Run(line, known, counted, tell, call, keep)
     for one in TARGETS.values():
         if target in {None, one.name}:
             run.halo(one)
@@ -86,13 +87,12 @@ class _Run:
         line: Line,
         known: Capabilities,
         counted: Mapping[str, Counted],
-        among: Sequence[State],
         tell: Tell,
         call: Callable[[Call], object],
         keep: Callable[[ParkedInPlan], object],
     ) -> None:
         self._worker, self._line, self._known = line.worker, line, known
-        self._by_target, self._among, self._tell = counted, among, tell
+        self._by_target, self._tell = counted, tell
         self._call, self._keep = call, keep
         self._counts: dict[str, Count] = {}
         self._stuck: set[Edge] = set()
@@ -165,14 +165,7 @@ class _Run:
         while count.looked_at < count.owed:
             start = after
             leases = self._worker.ledger.run(
-                lambda c: outstanding.listed(
-                    c,
-                    self._line.link.id,
-                    name,
-                    start,  # noqa: B023 - run at once
-                    PAGE,
-                    self._among,
-                )
+                lambda c: outstanding.listed(c, self._line.link.id, name, start, PAGE)  # noqa: B023 - run at once
             )
             if not leases:
                 return
@@ -223,22 +216,9 @@ class _Run:
                 if need.flow == orders.DETAILS or edge in self._stuck or not on_its_way:
                     unmet.setdefault(delivery, []).append(need)
                 else:
-                    ids[need] = self._placeholder(need, unknown)
+                    invoice = self._invoices.get(need.source_id, NOT_SEEN)
+                    ids[need] = placeholder(need, unknown, invoice)
         return replace(given, ids=ids, unmet=unmet)
-
-    def _placeholder(self, need: Needs, unknown: Unknown) -> TargetIds:
-        """The ids of a row that would have been made before."""
-        key = need.source_id
-        if need.flow == customers.FLOW:
-            client = unknown.number(f"client of {key}")
-            own = unknown.number(f"user of {key}") if need.role == "user" else client
-            return TargetIds(own, client_id=client, site_id=unknown.number(f"site of {key}"))
-        own = unknown.number(f"{need.role} {payments.reference(key, need.role)}")
-        if need.role != "invoice":
-            return TargetIds(own)
-        # Payments and credits take customer and currency from their invoice.
-        client_id, site_id, currency_id = map(unknown.again, self._invoices.get(key, _NOT_SEEN))
-        return TargetIds(own, client_id=client_id, site_id=site_id, currency_id=currency_id)
 
     def _note_invoice(self, lease: Lease, body: Mapping[str, Any], unknown: Unknown) -> None:
         if lease.target == "invoice":

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries import unleased
+from syncline.engine.refusals import Concerns, concerns
 from syncline.errors import Refused
 from syncline.ledger import connections, modes
 from syncline.ledger.connections import Link
@@ -17,7 +18,7 @@ from syncline.mapping.parsing import load
 
 _WHY: Final = (
     "It was owed before its connection came into sandbox mode. Set the connection live with "
-    "`syncline golive switch`; it then goes by itself."
+    "`syncline golive switch NAME`; it then goes by itself."
 )
 
 
@@ -75,8 +76,13 @@ def begin(connection: Connection, link: Link) -> None:
     connections.start(connection, link.id)
 
 
-def stop_connection(line: Line, error: Refused) -> None:
-    """Say why in the ledger, for `status`."""
+def stop_if_all_is_refused(line: Line, error: Refused) -> None:
+    """Stop a connection whose list was refused, if something harmless is refused too.
+
+    Why stands in the ledger, for `status`.
+    """
+    if concerns(line, error) is not Concerns.ALL:
+        return
     line.worker.ledger.run_patiently(
         lambda connection: connections.stop(connection, line.link, str(error)),
         sleep=line.worker.sleep,

@@ -14,12 +14,13 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import NoQuota
+from syncline.calls.calls import NoQuota, Outcome
 from syncline.calls.context import Line, WorkerContext
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
+from syncline.engine.refusals import Concerns, concerns
 from syncline.engine.rounds import NextRun
-from syncline.errors import Again, Refused, SynclineError
+from syncline.errors import Again, NotSent, RateLimited, Refused, SynclineError
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 
@@ -42,7 +43,7 @@ class Refusal(StrEnum):
     """What is done where the other side refuses for the sake of settings or credentials."""
 
     STOP = "stop"
-    """The connection stops, until a person changes them."""
+    """The connection stops, until a person changes them. Something harmless was refused as well."""
 
     PARK = "park"
     """A person is asked about these deliveries. The connection goes on without them."""
@@ -50,8 +51,16 @@ class Refusal(StrEnum):
     REST = "rest"
     """They are tried again later: the connection is stopped already."""
 
+    ALONE = "alone"
+    """The one that was asked for is parked; its neighbours go on."""
+
+    LATER = "later"
+    """They are tried again later: nobody can tell yet what the refusal concerns."""
+
 
 OnRefused = Callable[[Link, Refused], Refusal]
+"""(connection, error) → what is done if the refusal concerns the whole connection."""
+
 PutBack = Callable[[Connection, Sequence[Lease], timedelta, SynclineError], object]
 
 
@@ -117,7 +126,7 @@ def put_back(
         _put_back(line.worker, policy, batch, pause, error)
         batch.next_run = NextRun.later(pause)
     except Refused as error:
-        _refused(line, policy, batch, error, on_refused(line.link, error))
+        _refused(line, policy, batch, error, RefusalPolicy(line, on_refused).of(error))
         batch.next_run = NextRun.when_due()
     except SynclineError as error:
         if policy.otherwise is None:
@@ -126,20 +135,64 @@ def put_back(
         batch.next_run = NextRun.when_due()
 
 
+class RefusalPolicy:
+    """What is done about the refusals of one batch: something harmless is asked once for each kind.
+
+    Args:
+        line: the connection.
+        on_refused: what is done about one that concerns the whole connection.
+    """
+
+    def __init__(self, line: Line, on_refused: OnRefused = always_stop) -> None:
+        self._line = line
+        self._on_refused = on_refused
+        self._known: dict[tuple[type[Refused], str, str], Refusal] = {}
+
+    def of(self, error: Refused) -> Refusal:
+        """What is done about one."""
+        method, path = error.call
+        kind = (type(error), method, path.split("/")[1] if "/" in path else path)
+        if kind not in self._known:
+            self._known[kind] = self._judged(error)
+        return self._known[kind]
+
+    def _judged(self, error: Refused) -> Refusal:
+        refusal = self._on_refused(self._line.link, error)
+        return _BY_CONCERN[concerns(self._line, error)] if refusal is Refusal.STOP else refusal
+
+
+_BY_CONCERN = {
+    Concerns.ALL: Refusal.STOP,
+    Concerns.ONE: Refusal.ALONE,
+    Concerns.UNKNOWN: Refusal.LATER,
+}
+
+
 def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: Refusal) -> None:
-    if refusal is Refusal.PARK and policy.parks:
+    is_of_one = refusal is Refusal.ALONE and len(batch.leases) == 1
+    if policy.parks and (refusal is Refusal.PARK or is_of_one):
         line.worker.ledger.run_patiently(
             lambda connection: leased.park(connection, batch.leases, reason=str(error), field=None),
             sleep=line.worker.sleep,
         )
         return
-    pause = policy.refused.get(refusal)
+    pause = _pause(policy, batch, refusal)
     if pause is None:
-        if policy.tells or policy.otherwise is None:
-            raise error
-        pause = policy.otherwise(batch.leases)
+        raise error
     stopped = line.link if refusal is Refusal.STOP else None
     _put_back(line.worker, policy, batch, pause, error, stopped)
+
+
+def _pause(policy: Policy, batch: Batch, refusal: Refusal) -> timedelta | None:
+    """How long what was refused rests; None where it is raised."""
+    if policy.tells:
+        return None
+    if refusal in {Refusal.ALONE, Refusal.LATER}:
+        return TROUBLED
+    pause = policy.refused.get(refusal)
+    if pause is None and policy.otherwise is not None:
+        return policy.otherwise(batch.leases)
+    return pause
 
 
 def _put_back(
@@ -210,6 +263,20 @@ ADOPTING = Policy(_release, least=timedelta(0), tells=True)
 
 LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
 """The same, where it is looked up whether it was adopted."""
+
+
+def is_of_the_record(outcome: Outcome) -> bool:
+    """Whether a call's failure may be for the sake of the record that it was about.
+
+    Quota that is used up, a way that is cut and what fails for everybody say nothing about it.
+    """
+    return not outcome.of_all and not isinstance(outcome.error, (NotSent, RateLimited, NoQuota))
+
+
+def is_set_apart(outcome: Outcome, lease: Lease) -> bool:
+    """Whether somebody else keeps answering what is asked of one record, and not the others'."""
+    foreign = outcome.error is not None and outcome.error.answered_by is not None
+    return foreign and is_of_the_record(outcome) and lease.failures >= PARK_AFTER
 
 
 def backoff(

@@ -9,6 +9,7 @@ from enum import Enum
 from syncline.calls.context import Line
 from syncline.engine.rounds import NextRun
 from syncline.ledger.connections import Link
+from syncline.quota.keys import QuotaKey
 
 Do = Callable[[Line, str], NextRun]
 """(line, target) → when to go on."""
@@ -33,6 +34,15 @@ class Works(Enum):
         return link.writes or (self is Works.TELLS and link.stopped_by_itself)
 
 
+def _halo(line: Line) -> QuotaKey:
+    return line.halo_key
+
+
+def of_highlevel(line: Line) -> QuotaKey:
+    """HighLevel is asked."""
+    return line.highlevel_key
+
+
 @dataclass(frozen=True, slots=True)
 class Handler:
     """How the deliveries of a target are done.
@@ -42,8 +52,10 @@ class Handler:
         looks_up: finds out what became of those of unknown outcome; None where no outcome can be
             unknown.
         may_work: while its connection does what.
+        asks: the quota key of the side that is asked.
     """
 
     sends: Do
     looks_up: Do | None = None
     may_work: Works = Works.WRITES
+    asks: Callable[[Line], QuotaKey] = _halo

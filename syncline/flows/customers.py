@@ -19,6 +19,9 @@ FLOW = "customers"
 SOURCE_KIND = "customer"
 Role = Literal["client", "user"]
 
+NOBODY = "contact:none"
+"""The source id of the one customer of a tenant to whom sales without any contact belong."""
+
 _EMAIL = "email:"
 
 
@@ -52,13 +55,14 @@ def email_key(address: str) -> str:
 def key_of(contact: Mapping[str, Any] | None, document: Document) -> str | None:
     """The source id of a contact's customer: `email:<address>`, or `contact:<id>` without one.
 
-    None where the mapping gives the orders of such a contact to no customer of their own.
+    What tells no contact at all belongs to `NOBODY`. None where the mapping gives the orders of
+    such a contact to no customer of their own.
     """
     known = contact or {}
     if known.get("email"):
         return email_key(known["email"])
-    if document.customers.without_email == "own-client" and known.get("id"):
-        return f"contact:{known['id']}"
+    if document.customers.without_email == "own-client":
+        return f"contact:{known['id']}" if known.get("id") else NOBODY
     return None
 
 
@@ -247,6 +251,8 @@ def _client_name(customer: Customer, options: CustomerOptions) -> str:
     said["email"] = record.get("email")
     first = said.pop(options.client_name)
     fallback = f"HighLevel contact {record.get('id') or reference_of(customer.source_id)}"
+    if customer.source_id == NOBODY:
+        fallback = "HighLevel: without a contact"
     names = (" ".join(str(name).split()) for name in (first, *said.values()) if name)
     return next(filter(None, names), fallback)
 

@@ -147,7 +147,8 @@ def refuse_live(record: Mapping[str, Any], document: Document) -> None:
         raise Unmappable(
             "This is a live record, and its connection is in sandbox mode.",
             field=HELD,
-            remedy="Set the connection live with `syncline golive switch`; it then goes by itself.",
+            remedy="Set the connection live with `syncline golive switch NAME`; it then goes by "
+            "itself.",
         )
 
 

@@ -8,7 +8,7 @@ of a consignment that was posted is shown to a person.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +16,15 @@ from itertools import zip_longest
 from typing import Any
 
 from syncline.errors import Unmappable
-from syncline.flows.flow import Difference, RequestedDelivery
+from syncline.flows.fitting import cut
+from syncline.flows.flow import Difference, RequestedDelivery, reference_of
+from syncline.flows.lines import EXTRAS, item_reference, written_lines
+from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of
 from syncline.mapping.document import Document
 from syncline.money import decimal
+from syncline.parcels.notes import Parcel, carrier_of, parcels_in
 
 FLOW = "fulfillments"
 SOURCE_KIND = "consignment"
@@ -32,21 +36,9 @@ TRACKINGS = "trackings"
 COMPARED = (ITEMS, TRACKINGS)
 """What a fulfillment is recognised by: its projection's fields."""
 
-_REFERENCE = "HL-"
 _TIMES = "\u00d7"
-_NO_GOODS = frozenset({"discount", "shipping", "adjustment"})
-"""Lines of ours in Halo that are no items, without the reference's beginning."""
 
 Canonical = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """Where one parcel can be followed; an empty text is not known."""
-
-    number: str
-    carrier: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """There is nothing to post at all."""
+    """There is nothing to post at all; `why` says it where a person may wonder."""
+
+    why: str = ""
 
 
 def delivery_requests(canonical: Canonical, document: Document) -> list[RequestedDelivery]:
@@ -111,10 +105,21 @@ def render(
     """
     shipment = wanted(canonical, order, document)
     if shipment is None:
-        return Nothing()
+        return Nothing(_why_nothing(canonical, document))
     _refuse_too_many(shipment, order, shipped)
     until = first_seen + document.fulfillments.hold
     return Hold(until) if not shipment.parcels and now < until else shipment
+
+
+def item_of(key: str, name: str, items: Sequence[Canonical]) -> Canonical | None:
+    """The order's item of a line of Halo: by our reference on it, else by its name if one has it.
+
+    A name may be cut there, where the column ends.
+    """
+    by_key = [item for item in items if key and item.get("key") == key]
+    by_name = [item for item in items if name and name in _names_of(item)]
+    found = by_key or (by_name if len(by_name) == 1 else [])
+    return found[0] if found else None
 
 
 def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipment | None:
@@ -131,7 +136,7 @@ def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipme
             field="is_return",
             remedy="Refund or note it in HighLevel by hand, if it is to show there.",
         )
-    items = _items(canonical, order)
+    items = _items(canonical, order, document)
     if not items:
         return None
     return Shipment(
@@ -183,7 +188,7 @@ def edits(
         f"{shown}{changed}.",
         field=found[0].field,
         remedy="Tell the buyer, or note it in HighLevel by hand. Leave it as it is: "
-        "syncline parked accept.",
+        "syncline parked accept ID.",
     )
 
 
@@ -208,7 +213,19 @@ def mine(
     return None
 
 
-def _items(canonical: Canonical, order: Canonical) -> dict[str, Decimal]:
+def _why_nothing(canonical: Canonical, document: Document) -> str:
+    """Why a consignment of something ships nothing."""
+    lines = [
+        _name(line)
+        for line in canonical.get("lines") or ()
+        if decimal(line.get("qty") or 0, "lines.quantity")
+    ]
+    if document.fulfillments.into == "none" or not lines:
+        return ""
+    return f"Nothing of it can be shipped, so nothing is posted: it holds only {', '.join(lines)}."
+
+
+def _items(canonical: Canonical, order: Canonical, document: Document) -> dict[str, Decimal]:
     """The quantities by price, each price once."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in canonical.get("lines") or ():
@@ -217,7 +234,7 @@ def _items(canonical: Canonical, order: Canonical) -> dict[str, Decimal]:
             continue
         price = _price_of(line, order)
         if price is None:
-            if str(line.get("key") or "").removeprefix(_REFERENCE) in _NO_GOODS:
+            if _is_extra(line, order, document):
                 continue
             raise Unmappable(
                 f"The order in HighLevel has no item {_name(line)}; nothing is posted.",
@@ -239,11 +256,34 @@ def _price_of(line: Canonical, order: Canonical) -> str | None:
     if told and any(item.get("price_id") == told for item in items):
         return str(told)
     key = str(line.get("key") or "")
-    for name in (key, key.removeprefix(_REFERENCE)):
+    for name in (key, key.removeprefix(reference_of(""))):
         for item in items:
             if name and item.get("key") == name and item.get("price_id"):
                 return str(item["price_id"])
     return None
+
+
+def _is_extra(line: Canonical, order: Canonical, document: Document) -> bool:
+    """Whether we wrote a line beside those of the items, such as a discount.
+
+    By our reference on it. Where the tenant keeps none on a line, by what we write for the order: a
+    line of that name and price, and no item of that name. A name alone says nothing, since people
+    write lines of their own.
+    """
+    of_items, extras = written_lines(order, document.orders)
+    key = str(line.get("key") or "")
+    if key:
+        reference = reference_of(key.removeprefix(reference_of("")))
+        if reference in {item_reference(item) for item in order.get("items") or ()}:
+            return False
+        return reference in EXTRAS or any(
+            one["item_external_reference"] == reference for one in extras
+        )
+    name = _text(line.get("name"))
+    if line.get("unit_price") is None or any(_text(one["name"]) == name for one in of_items):
+        return False
+    price = decimal(line["unit_price"], "lines.baseprice")
+    return any(_text(one["name"]) == name and one["baseprice"] == price for one in extras)
 
 
 def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Fulfillment]) -> None:
@@ -266,16 +306,28 @@ def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Ful
             )
 
 
-def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:
-    """The numbers, carriers and addresses beside each other; one carrier stands for all.
+def _names_of(item: Canonical) -> set[str]:
+    name = str(item.get("name") or "")
+    return {name, cut(name, COLUMNS["order"].lines["name"])}
 
+
+def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:
+    """What the mapping's rows find; where they find none, what the note tells of.
+
+    Numbers, carriers and addresses of the rows stand beside each other; one carrier stands for all.
     A carrier alone tells nobody where the parcel is.
     """
     rows = document.rows["fulfillments.tracking"]
     numbers, carriers, urls = (
         values_of(rows, name, canonical) for name in ("number", "carrier", "url")
     )
+    note = str(canonical.get("note") or "") if document.fulfillments.tracking_in_note else ""
     many = max(len(numbers), len(urls))
+    if not many:
+        return parcels_in(note, carriers)
+    if not carriers:
+        noted = {one.number: one.carrier for one in parcels_in(note)}
+        carriers = [noted.get(number) or carrier_of(number) for number in numbers]
     carriers = carriers * many if len(carriers) == 1 else carriers[:many]
     found = zip_longest(numbers, carriers, urls, fillvalue="")
     return list(dict.fromkeys(Parcel(_text(a), _text(b), _text(c)) for a, b, c in found))

@@ -1,5 +1,8 @@
 """The lines of a sales order: they sum to the order's amount to the last minor unit, or it parks.
 
+It parks only where HighLevel contradicts itself. What it does not say stands in a line of its own,
+the untold difference: a detail that is read by id tells no tax and no shipping.
+
 Halo computes a line's net as quantity by base price, rounded to the currency's digits, and its
 total as net plus tax; the order's totals are the sums. So only these three numbers are sent.
 """
@@ -9,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from syncline.errors import Unmappable
@@ -16,15 +21,31 @@ from syncline.flows.flow import reference_of
 from syncline.mapping.options import OrderOptions
 from syncline.money import Money, allocate, decimal, minor_digits, quantize, total
 
+UNTOLD = "Untold difference"
+"""The name of the line for what HighLevel does not tell; certificates list the orders with one."""
+
 PRICE_DIGITS = 5
 """Halo keeps prices as DECIMAL(18,5)."""
+
+_DISCOUNT = "HL-discount"
+_SHIPPING = "HL-shipping"
+_ADJUSTMENT = "HL-adjustment"
+_UNTOLD = "HL-untold"
+
+EXTRAS = frozenset({_DISCOUNT, _SHIPPING, _ADJUSTMENT, _UNTOLD})
+"""References of lines that we write beside those of the items; nothing can be shipped of them."""
 
 _ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line before it is written; `weight` is its share in the order's tax."""
+    """A line before it is written.
+
+    Attributes:
+        weight: its share in a tax of which nothing else is known.
+        rates: of the taxes on its product, in per cent; none is no tax, or none that is told.
+    """
 
     reference: str
     name: str
@@ -32,14 +53,15 @@ class _Line:
     price: Decimal
     net: Money
     weight: Decimal = Decimal(0)
+    rates: tuple[Decimal, ...] = ()
 
 
 def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[str, Any]]:
     """The lines of an order as Halo takes them, in the order in which they are to stand.
 
     Raises:
-        Unmappable: if the detail is not there, an item is in another currency or has no price, or
-            the lines do not sum to the order's amount within the options' limit.
+        Unmappable: if an item is in another currency, or all is told and the lines do not sum to
+            the order's amount within the options' limit.
     """
     currency = canonical["currency"]
     amount = Money.of(canonical.get("amount"), currency, "total")
@@ -48,12 +70,50 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
         return [_written(_single("HL-order", name, amount), Money.of(0, currency))]
     tax = _amount(canonical, "tax", currency)
     lines = _detail_lines(canonical, currency)
-    lines += _adjustment(lines, tax, amount, options)
+    rest = amount - total((line.net for line in lines), currency) - tax
+    if rest.amount and canonical.get("tax") is None and _by_rates(lines, rest, canonical):
+        tax, rest = rest, Money.of(0, currency)
+    if rest.amount:
+        lines.append(_rest_line(canonical, amount, rest, options))
     # A tax on nothing still has to stand somewhere.
     if not lines and tax.amount:
-        lines = [_single("HL-adjustment", "Adjustment", Money.of(0, currency))]
-    shares = _shares(lines, tax)
+        lines = [_single(_ADJUSTMENT, "Adjustment", Money.of(0, currency))]
+    shares = _by_rates(lines, tax, canonical) or _by_weights(lines, tax)
     return [_written(line, share) for line, share in zip(lines, shares, strict=True)]
+
+
+def item_reference(item: Mapping[str, Any]) -> str:
+    """The reference that the line of an item carries in Halo."""
+    return f"HL-{item.get('key') or item.get('price_id') or item.get('name') or 'Item'}"
+
+
+def written_lines(
+    canonical: Mapping[str, Any], options: OrderOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines that we write for an order: those of its items, and those beside them.
+
+    Both are empty where one line stands for the whole order, or no lines can be written.
+    """
+    if options.lines == "summary" or not canonical.get("currency"):
+        return [], []
+    try:
+        lines = lines_of(canonical, options)
+    except Unmappable:
+        return [], []
+    items = {item_reference(item) for item in canonical.get("items") or ()}
+    of_items = [line for line in lines if line["item_external_reference"] in items]
+    return of_items, [line for line in lines if line not in of_items]
+
+
+def tax_of(canonical: Mapping[str, Any], options: OrderOptions) -> Decimal:
+    """The tax in an order, in major units: as it is told, or as its lines have it by rates.
+
+    Raises:
+        Unmappable: as `lines_of` does.
+    """
+    if canonical.get("tax") is not None:
+        return _amount(canonical, "tax", canonical["currency"]).amount
+    return sum((line["tax"] for line in lines_of(canonical, options)), Decimal(0))
 
 
 def single_line(reference: str, name: str, amount: Money, tax: Money) -> dict[str, Any]:
@@ -137,20 +197,13 @@ def _number(line: Mapping[str, Any], key: str) -> Decimal:
 
 
 def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:
-    items = canonical.get("items")
-    if items is None:
-        raise Unmappable(
-            f"Order {canonical['id']} has no items: HighLevel gave none in its detail.",
-            field="lines",
-            remedy='Set lines = "summary" in the mapping, or add the items, then retry.',
-        )
-    lines = [_item_line(item, currency) for item in items]
+    lines = [_item_line(item, currency) for item in canonical.get("items") or ()]
     discount = _amount(canonical, "discount", currency)
     shipping = _amount(canonical, "shipping", currency)
     if discount.amount:
-        lines.append(_single("HL-discount", "Discount", -discount))
+        lines.append(_single(_DISCOUNT, "Discount", -discount))
     if shipping.amount:
-        lines.append(_single("HL-shipping", "Shipping", shipping))
+        lines.append(_single(_SHIPPING, "Shipping", shipping))
     return [line for line in lines if line.quantity]
 
 
@@ -162,43 +215,87 @@ def _item_line(item: Mapping[str, Any], currency: str) -> _Line:
             field="lines",
             remedy="Correct the price's currency in HighLevel, then retry.",
         )
-    if item.get("unit_price") is None:
-        raise Unmappable(f"The item {name} has no price.", field="lines")
     quantity = decimal(item.get("qty", 1), "lines.quantity")
-    price = decimal(item["unit_price"], "lines.baseprice").quantize(
+    price = decimal(item.get("unit_price") or 0, "lines.baseprice").quantize(
         _ONE.scaleb(-PRICE_DIGITS), rounding=ROUND_HALF_UP
     )
     net = Money(quantize(quantity * price, currency), currency)
-    reference = f"HL-{item.get('key') or item.get('price_id') or name}"
-    return _Line(reference, name, quantity, price, net, weight=max(net.amount, Decimal(0)))
+    rates = tuple(
+        decimal(tax["rate"], "lines.tax") for tax in item.get("taxes") or () if "rate" in tax
+    )
+    weight = max(net.amount, Decimal(0))
+    return _Line(
+        item_reference(item), name, quantity, price, net, weight, tuple(filter(None, rates))
+    )
 
 
-def _adjustment(
-    lines: Sequence[_Line], tax: Money, amount: Money, options: OrderOptions
-) -> list[_Line]:
-    """The line for what the items do not explain, if that is little enough."""
-    explained = total((line.net for line in lines), amount.currency) + tax
-    rest = amount - explained
-    if not rest.amount:
+def _rest_line(
+    canonical: Mapping[str, Any], amount: Money, rest: Money, options: OrderOptions
+) -> _Line:
+    """The line for what is not explained, if that is little enough, or is not told at all."""
+    if options.adjustment == "line" and abs(rest.amount) <= options.adjustment_limit:
+        return _single(_ADJUSTMENT, "Adjustment", rest)
+    if not _is_all_told(canonical):
+        return _single(_UNTOLD, UNTOLD, rest)
+    raise Unmappable(
+        f"The lines sum to {amount - rest}, but the order's amount is {amount}.",
+        field="lines",
+        remedy="Compare items, discount, tax and shipping in HighLevel; or raise "
+        'adjustment_limit, or set lines = "summary", in the mapping. Then retry.',
+    )
+
+
+def _is_all_told(canonical: Mapping[str, Any]) -> bool:
+    """Whether HighLevel says of everything what it comes to, so that it contradicts itself."""
+    items = canonical.get("items") or ()
+    sums = (canonical.get(name) for name in ("discount", "tax", "shipping"))
+    prices = (item.get("unit_price") for item in items)
+    return bool(items) and None not in (*sums, *prices)
+
+
+def _by_rates(lines: Sequence[_Line], tax: Money, canonical: Mapping[str, Any]) -> list[Money]:
+    """Each line's tax by the rates of its product, if these explain the tax; else nothing.
+
+    They do if they come to it within half a minor unit for each line and rate, with the discount
+    taken off the items in proportion, or without. What rounding leaves goes to the largest.
+    """
+    rated = [line for line in lines if line.rates and line.weight]
+    if not rated:
         return []
-    if options.adjustment == "park" or abs(rest.amount) > options.adjustment_limit:
-        raise Unmappable(
-            f"The lines sum to {explained}, but the order's amount is {amount}.",
-            field="lines",
-            remedy="Compare items, discount, tax and shipping in HighLevel; or raise "
-            'adjustment_limit, or set lines = "summary", in the mapping. Then retry.',
-        )
-    return [_single("HL-adjustment", "Adjustment", rest)]
+    most_off = Fraction(_unit(tax)) / 2 * sum(len(line.rates) for line in rated)
+    net = sum(line.weight for line in lines)
+    discount = _amount(canonical, "discount", tax.currency).amount
+    for paid in dict.fromkeys((Fraction(net - discount) / Fraction(net), Fraction(1))):
+        raw = [Fraction(line.weight) * Fraction(sum(line.rates)) / 100 * paid for line in lines]
+        if abs(sum(raw) - Fraction(tax.amount)) <= most_off:
+            return _rounded(raw, tax)
+    return []
 
 
-def _shares(lines: Sequence[_Line], tax: Money) -> list[Money]:
-    """Each line's tax: in proportion to the items' nets; with nothing to spread on, all on one."""
+def _rounded(raw: Sequence[Fraction], tax: Money) -> list[Money]:
+    unit = _unit(tax)
+    shares = [
+        Money(floor(one / Fraction(unit) + Fraction(1, 2)) * unit, tax.currency) for one in raw
+    ]
+    largest = max(range(len(raw)), key=lambda at: raw[at])
+    shares[largest] += tax - total(shares, tax.currency)
+    if shares[largest].amount < 0:  # more cents were rounded up than the largest tax has
+        return allocate(tax, [Decimal(one.numerator) / one.denominator for one in raw])
+    return shares
+
+
+def _by_weights(lines: Sequence[_Line], tax: Money) -> list[Money]:
+    """Each line's tax in proportion to the items' nets; with nothing to spread on, all on one."""
     weights = [line.weight for line in lines]
     if not any(weights):
-        bearer = next((line for line in lines if line.reference == "HL-adjustment"), None)
+        bearer = next((line for line in lines if line.reference == _ADJUSTMENT), None)
         bearer = bearer or next(iter(lines), None)
         weights = [_ONE if line is bearer else Decimal(0) for line in lines]
     return allocate(tax, weights)
+
+
+def _unit(amount: Money) -> Decimal:
+    return _ONE.scaleb(-minor_digits(amount.currency))
 
 
 def _single(reference: str, name: str, amount: Money) -> _Line:
@@ -206,8 +303,9 @@ def _single(reference: str, name: str, amount: Money) -> _Line:
 
 
 def _amount(canonical: Mapping[str, Any], key: str, currency: str) -> Money:
+    """A part of the amount, rounded: only the amount itself must be exact, the rest is a line."""
     value = canonical.get(key)
-    return Money.of(0 if value is None else value, currency, key)
+    return Money(quantize(decimal(0 if value is None else value, key), currency, key), currency)
 
 
 def _written(line: _Line, tax: Money) -> dict[str, Any]:

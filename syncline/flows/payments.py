@@ -78,7 +78,9 @@ def delivery_requests(
         return []
     source_id = transaction["id"]
     roles = {role for role in standing if role != "invoice"}
-    if _may_have_come_in(transaction, document) and is_some(transaction.get("amount")):
+    # One whose amount nobody tells asks for a payment too: rendering it asks a person.
+    amount = transaction.get("amount")
+    if _may_have_come_in(transaction, document) and (amount is None or is_some(amount)):
         roles.add("payment")
     refunded = transaction.get("amount_refunded")
     if is_some(refunded) and _exceeds(refunded, standing):

@@ -72,7 +72,7 @@ CREDIT = Shape(
 )
 PAYMENT = Shape(
     rows="payments.payment",
-    texts=("intent_id",),
+    texts=("intent_id", "thirdpartyid"),
     numbers=("invoice_id",),
     amounts=("amount",),
     proof=("intent_id", "invoice_id", "amount"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncline.flows.flow import Desired
-from syncline.flows.lines import single_line
+from syncline.flows.lines import single_line, tax_of
 from syncline.flows.payments import (
     CREDIT_ROLE,
     QUIET,
@@ -87,5 +87,5 @@ def _tax_share(order: Record | None, document: Document, currency: str) -> Any:
     if not split or order is None or not is_some(order.get("amount")):
         return lambda _: Decimal(0)
     amount = Money.of(order["amount"], currency, "total").amount
-    tax = Money.of(order.get("tax") or 0, currency, "tax").amount
+    tax = tax_of(order, document.orders)
     return lambda part: quantize(min(part, amount) * tax / amount, currency, "tax")

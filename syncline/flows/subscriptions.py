@@ -113,7 +113,7 @@ def render(
     code = currency_id(currency, currencies)
     owner = customers.ids_for(subscription.get("contact"), document, ids)
     order = ids.get(Needs(orders.FLOW, order_of(subscription) or "", "order"))
-    amount = Money.of(subscription.get("amount") or 0, currency, "total")
+    amount = Money.of(subscription.get("amount"), currency, "total")
     name = str(subscription.get("product") or "Subscription")
     mapped = apply(document.rows[FLOW], told(subscription), currency)
     text = reference_of(subscription["id"])

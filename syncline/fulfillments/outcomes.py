@@ -32,7 +32,8 @@ from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import queries
 from syncline.fulfillments.queries import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
-from syncline.highlevel.models import PageRecord, reasons
+from syncline.highlevel.models import reasons
+from syncline.highlevel.pages import PageRecord
 from syncline.ingest import rereading
 from syncline.ledger import records
 
@@ -122,7 +123,7 @@ def decide(line: Line, case: Case, shown: Shown) -> Parting | Move:
         return rendered
     if isinstance(rendered, Hold):
         return _hold(case.lease, rendered.until, line.worker.now())
-    return _conclude(case.lease)
+    return _conclude(case.lease, why=rendered.why or None)
 
 
 def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Hold | Nothing:
@@ -181,8 +182,10 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         why = error.what
         return lambda connection: leased.give_back(connection, [lease], after=after, why=why)
     if isinstance(error, (Doubtful, Unreadable)):
-        why = error.what
-        return lambda connection: leased.doubt(connection, [lease], settle=settle, why=why)
+        why, failed = error.what, not outcome.of_all
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=settle, why=why, failed=failed
+        )
     said = error.text if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None
     return park(lease, Unmappable(said, field=field or fulfillments.ITEMS))
@@ -283,8 +286,10 @@ def _hold(lease: Lease, until: datetime, now: datetime) -> Move:
     return release([lease], max(until - now, timedelta(seconds=1)), "waits for its tracking")
 
 
-def _conclude(lease: Lease, posted: Mapping[str, str] | None = None) -> Move:
-    news = Confirmation(lease, lease.target_id, None, posted)
+def _conclude(
+    lease: Lease, posted: Mapping[str, str] | None = None, why: str | None = None
+) -> Move:
+    news = Confirmation(lease, lease.target_id, None, posted, why)
     return lambda connection: leased.confirm(connection, [news], wrote=False)
 
 

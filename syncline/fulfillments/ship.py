@@ -20,7 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
-from syncline.engine.failures import BACKOFF, SENDING, Batch, put_back
+from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, RefusalPolicy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
@@ -28,12 +28,14 @@ from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
 from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
-from syncline.highlevel.models import PageRecord
+from syncline.highlevel.pages import PageRecord
 from syncline.ingest.record import record
 from syncline.ledger import connections, database, records
 from syncline.transport import Permit
 
 TARGET = fulfillments.TARGET
+
+_CREATE = "create fulfillment"
 
 BUSY = timedelta(seconds=1)
 """Rest of a consignment while another one of its order is on its way."""
@@ -52,6 +54,14 @@ class _Queue:
     cases: list[Case]
     shown: list[PageRecord[Fulfillment]]
     read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Endings:
+    """How the calls of a batch ended, and which refusals concern nothing but what was posted."""
+
+    outcomes: Sequence[Outcome]
+    alone: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +146,14 @@ def _ship(line: Line, api: ApiCalls, leases: list[Lease]) -> None:
             ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
         )
         read = [waiting.pop(order_id) for order_id in ids[: len(outcomes)]]
-        _ship_orders(line, api, _queues(line.worker, read, outcomes, read_at))
+        _ship_orders(line, api, _queues(line, read, outcomes, read_at))
 
 
 def _queues(
-    worker: WorkerContext, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
+    line: Line, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
 ) -> list[_Queue]:
-    """The orders that could be read; of one that is gone, all consignments are parked."""
+    """The orders that could be read; of one that is gone or refused, all parcels are parked."""
+    refusals = RefusalPolicy(line)
     queues: list[_Queue] = []
     moves: list[Move] = []
     failure: SynclineError | None = None
@@ -156,11 +167,11 @@ def _queues(
         elif isinstance(error, Again):
             after = max(error.after, BACKOFF)
             moves.append(ship_cases.release([case.lease for case in cases], after, error.what))
-        elif isinstance(error, Refused):
+        elif isinstance(error, Refused) and refusals.of(error) is not Refusal.ALONE:
             failure = error
         else:
             moves += [ship_cases.park(case.lease, error) for case in cases]
-    write(worker, moves)
+    write(line.worker, moves)
     if failure is not None:
         raise failure
     return queues
@@ -198,7 +209,7 @@ def _decide(line: Line, queue: _Queue) -> Parting | Move:
 
 def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:
     """Post as many as there is quota for; a queue whose order is busy elsewhere is given back."""
-    tokens = api.tokens(len(batch))
+    tokens = api.tokens(len(batch), _CREATE)
     batch = batch[: len(tokens)]
     began = line.worker.monotonic()
     try:
@@ -225,8 +236,9 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
     ]
     try:
         outcomes = api.send(going, makes, began)
+        ends = _Endings(outcomes, _alone(line, outcomes))
         targets = line.worker.ledger.run_patiently(
-            lambda connection: _finish(line.worker, connection, line, api, sent, outcomes),
+            lambda connection: _finish(connection, line, api, sent, ends),
             sleep=line.worker.sleep,
         )
     except BaseException:
@@ -234,7 +246,17 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
         line.worker.abandon()
         raise
     line.worker.announce([Nudge(line.link.name, "send", name) for name in sorted(targets)])
-    _next(line.worker, sent, outcomes)
+    _next(line.worker, sent, ends)
+
+
+def _alone(line: Line, outcomes: Sequence[Outcome]) -> frozenset[int]:
+    """The refusals, by their places, that concern nothing but what was posted."""
+    refusals = RefusalPolicy(line)
+    return frozenset(
+        at
+        for at, one in enumerate(outcomes)
+        if isinstance(one.error, Refused) and refusals.of(one.error) is Refusal.ALONE
+    )
 
 
 def _depart(
@@ -265,7 +287,7 @@ def _depart(
     if not connections.is_as(connection, line.link):
         raise NotSent("Its connection stands or works otherwise by now.")
     tokens = [token for token, _, _ in going]
-    api.begin(connection, tokens, [Planned("create fulfillment", 1)] * len(going))
+    api.begin(connection, tokens, [Planned(_CREATE, 1)] * len(going))
     departures = [
         Departure(parting.case.lease, token, _projection(queue, parting))
         for token, queue, parting in going
@@ -294,24 +316,24 @@ def _maker(line: Line, parting: Parting) -> Callable[[Permit], PageRecord[Fulfil
 
 
 def _finish(
-    worker: WorkerContext,
-    connection: Connection,
-    line: Line,
-    api: ApiCalls,
-    sent: Sequence[_Sent],
-    outcomes: Sequence[Outcome],
+    connection: Connection, line: Line, api: ApiCalls, sent: Sequence[_Sent], ends: _Endings
 ) -> set[str]:
     """Write what became of a batch; what was made is shown in Halo without being read again."""
     targets: set[str] = set()
-    for one, outcome in zip(sent, outcomes, strict=True):
+    for one, outcome in zip(sent, ends.outcomes, strict=True):
         if outcome.error is None:
             shown = [*one.queue.shown, _made(outcome)]
             cause = f"fulfillment of Halo's consignment {one.case.lease.source_id}"
             targets |= keep(connection, line, one.case.order_id, shown, cause)
-    api.end(connection, outcomes)
-    for one, outcome in zip(sent, outcomes, strict=True):
-        settle = line.link.settle(worker.settings.settle)
-        ship_cases.ended(one.case, one.projection, outcome, settle)(connection)
+    api.end(connection, ends.outcomes)
+    settle = line.link.settle(line.worker.settings.settle)
+    for at, (one, outcome) in enumerate(zip(sent, ends.outcomes, strict=True)):
+        end = (
+            ship_cases.park(one.case.lease, outcome.error)
+            if at in ends.alone and outcome.error is not None
+            else ship_cases.ended(one.case, one.projection, outcome, settle)
+        )
+        end(connection)
     return targets
 
 
@@ -320,7 +342,7 @@ def _made(outcome: Outcome) -> PageRecord[Fulfillment]:
     return row
 
 
-def _next(worker: WorkerContext, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> None:
+def _next(worker: WorkerContext, sent: Sequence[_Sent], ends: _Endings) -> None:
     """Go on with the orders of which it is known what HighLevel shows.
 
     Raises:
@@ -328,7 +350,7 @@ def _next(worker: WorkerContext, sent: Sequence[_Sent], outcomes: Sequence[Outco
     """
     read_at = worker.ledger.run(database.now)
     moves: list[Move] = []
-    for one, outcome in zip(sent, outcomes, strict=True):
+    for one, outcome in zip(sent, ends.outcomes, strict=True):
         one.queue.cases.pop(0)
         if outcome.error is None:
             one.queue.shown.append(_made(outcome))
@@ -336,8 +358,8 @@ def _next(worker: WorkerContext, sent: Sequence[_Sent], outcomes: Sequence[Outco
         else:
             moves.append(_put_off(one.queue, BACKOFF))
     write(worker, moves)
-    for outcome in outcomes:
-        if isinstance(outcome.error, Refused):
+    for at, outcome in enumerate(ends.outcomes):
+        if isinstance(outcome.error, Refused) and at not in ends.alone:
             raise outcome.error
 
 

@@ -24,7 +24,7 @@ from syncline.fulfillments import queries
 from syncline.fulfillments.outcomes import Case, Move
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
-from syncline.highlevel.models import PageRecord
+from syncline.highlevel.pages import PageRecord
 from syncline.queues import Lane
 
 

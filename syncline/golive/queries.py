@@ -339,7 +339,7 @@ def was_adopted(connection: Connection, link: Link) -> bool:
             text(
                 """
                 select exists (select 1 from audit_entry where connection_id = :id
-                               and effect = 'command' and target = 'adopt')
+                               and effect = 'command' and starts_with(target, 'adopt'))
                     or exists (select 1 from delivery where connection_id = :id
                                and flow = 'orders' and cause = 'adopt')
                 """

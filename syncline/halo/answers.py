@@ -1,20 +1,19 @@
 """What an answer of Halo means, as pure functions.
 
-Halo has many shapes of error and no documented codes, so everything ends in the one tree of
+First, whether Halo itself has spoken (`is_own`): a page of a firewall is no answer. Then, what it
+says. Halo has many shapes of error and no documented codes, so everything ends in the one tree of
 errors: the class says what to do next, Halo's own words are kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
-from syncline import jsontext
+from syncline import jsontext, strangers
 from syncline.errors import (
     Absent,
     Again,
@@ -22,12 +21,15 @@ from syncline.errors import (
     Doubtful,
     MissingScope,
     RateLimited,
-    Refused,
     Rejected,
     SynclineError,
     Unreadable,
 )
+from syncline.retry_after import LEAST_REST, retry_after
 from syncline.transport import Answer
+
+SIDE = "halo"
+"""As refusals name it."""
 
 LONGEST_TEXT = 500
 """Characters of Halo's own words that are kept in an error."""
@@ -44,10 +46,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
 _ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
 _COUNT = "record_count"
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 TOO_MANY = 429
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
-_REQUEST_TIMEOUT = 408
+_UNAUTHORIZED, _REQUEST_TIMEOUT = 401, 408
+_VERDICTS = frozenset({401, 403, 404, 405, 407, 410, 451})
+"""What is said of who asks and of what is there: nobody else's word is taken for it."""
 
 
 class Effect(Enum):
@@ -88,14 +91,62 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
         Absent: 404.
         RateLimited: 429, with the time that the key must rest.
         Rejected: any other 4xx, with Halo's text and the field where it names one.
-        Refused: a redirect: the base URL is not that of the API.
+        ForeignAnswer: a read that somebody else answered.
         Again: a read that met a server error.
-        Doubtful: a write that met a server error, or whose success cannot be read.
-        Unreadable: a read whose success cannot be read.
+        Doubtful: a write that met a server error, or that somebody else answered.
     """
-    if _OK <= answer.status < _REDIRECT:
-        return _document(answer, what, effect)
+    if answer.status == TOO_MANY:
+        raise rate_limited(answer, what)
+    if not is_own(answer, effect):
+        raise strangers.foreign(answer, "Halo", what, writes=effect is not Effect.READ)
+    if answer.status < _BAD:
+        return document_of(answer.body)
     raise _failure(answer, what, effect)
+
+
+def is_own(answer: Answer, effect: Effect) -> bool:
+    """Whether Halo itself has spoken.
+
+    A success is an object or an array, but for a removal, which may say nothing. A refusal is one
+    of Halo's many shapes; a mere text is one too, but not where it would judge who asks or what is
+    there, since proxies say that as well. A token that is not taken may be refused by a header
+    alone, as RFC 6750 has it.
+
+    Source: the shapes that its clients know (`explained`).
+    """
+    status, is_empty = answer.status, not answer.body.strip()
+    if status == _UNAUTHORIZED and "bearer" in answer.headers.get("www-authenticate", "").lower():
+        return True
+    if is_empty:
+        return effect is Effect.DELETE and _OK <= status < _REDIRECT
+    if strangers.is_page(answer):
+        return False
+    document = document_of(answer.body)
+    if status < _BAD:
+        return _OK <= status < _REDIRECT and isinstance(document, dict | list)
+    if status in _VERDICTS or status >= _SERVER:
+        return _has_words(document)
+    return True
+
+
+def document_of(body: bytes) -> Any:
+    """The JSON of a body; None where it is none."""
+    try:
+        return jsontext.loads(body)
+    except Unreadable:
+        return None
+
+
+def _has_words(document: Any) -> bool:
+    """Whether an error says something in one of the shapes that Halo's errors have."""
+    if isinstance(document, list):
+        document = document[0] if document else None
+    if not isinstance(document, dict):
+        return False
+    errors = document.get("errors")
+    named = any(isinstance(document.get(key), str) and document[key] for key in _TEXT_KEYS)
+    by_path = bool(document) and all(isinstance(value, list) for value in document.values())
+    return named or by_path or (isinstance(errors, dict) and bool(errors))
 
 
 def elements(document: Any, key: str | None = None) -> list[dict[str, Any]]:
@@ -174,9 +225,8 @@ def stated_limit(text: str) -> StatedLimit | None:
 
 def explained(body: bytes) -> tuple[str, str | None]:
     """Halo's words in an error body of any shape, and the field where it names one."""
-    try:
-        document = jsontext.loads(body)
-    except Unreadable:
+    document = document_of(body)
+    if document is None:
         return _plain(body.decode("utf-8", "replace")), None
     return _explained(document)
 
@@ -186,43 +236,30 @@ def rate_limited(answer: Answer, what: str) -> RateLimited:
     text, _ = explained(answer.body)
     return RateLimited(
         f"Halo answered {what} with {answer.status}: {text}",
-        after=_rest(answer.headers, text),
+        after=_rest(answer, text),
         status=answer.status,
     )
 
 
-def _document(answer: Answer, what: str, effect: Effect) -> Any:
-    try:
-        return jsontext.loads(answer.body)
-    except Unreadable:
-        if effect is Effect.DELETE:
-            return None
-    text = _plain(answer.body.decode("utf-8", "replace"))
-    said = f"Halo answered {what} with {answer.status}, but not with JSON: {text!r}."
-    if effect is Effect.WRITE:
-        raise Doubtful(
-            said, remedy="It is looked up before it is sent again.", status=answer.status
-        )
-    raise Unreadable(said, remedy="Check that the base URL is that of Halo.", status=answer.status)
+def troubled(answer: Answer, what: str, effect: Effect) -> Again | Doubtful:
+    """What an error of Halo's own server means, by what the call does."""
+    text, _ = explained(answer.body)
+    said = f"Halo answered {what} with {answer.status}: {text}"
+    if effect is Effect.READ:
+        return Again(said, after=timedelta(seconds=5), status=answer.status)
+    return Doubtful(said, remedy=strangers.LOOK_UP, status=answer.status)
 
 
 def _failure(answer: Answer, what: str, effect: Effect) -> SynclineError:
     status = answer.status
-    text, field = explained(answer.body)
-    said = f"Halo answered {what} with {status}: {text}"
-    if status == TOO_MANY:
-        return rate_limited(answer, what)
     if status >= _SERVER or status == _REQUEST_TIMEOUT:
-        if effect is Effect.READ:
-            return Again(said, after=timedelta(seconds=5), status=status)
-        return Doubtful(said, remedy="It is looked up before it is sent again.", status=status)
-    if status < _BAD:
-        return Refused(said, remedy="Check the base URL of the tenant.", status=status)
-    return _refusal(status, said, text, field)
+        return troubled(answer, what, effect)
+    text, field = explained(answer.body)
+    return _refusal(status, f"Halo answered {what} with {status}: {text}", text, field)
 
 
 def _refusal(status: int, said: str, text: str, field: str | None) -> SynclineError:
-    if status == 401:  # noqa: PLR2004
+    if status == _UNAUTHORIZED:
         return BadCredentials(
             said, remedy="Check the client id and secret of the tenant.", status=status
         )
@@ -243,25 +280,12 @@ def _refusal(status: int, said: str, text: str, field: str | None) -> SynclineEr
     )
 
 
-def _rest(headers: Mapping[str, str], text: str) -> timedelta:
-    asked = _retry_after(headers)
+def _rest(answer: Answer, text: str) -> timedelta:
+    asked = retry_after(answer.headers, now=answer.at)
     if asked is not None:
         return asked
     limit = stated_limit(text)
-    return min(limit.window, REST_AFTER_429) if limit else REST_AFTER_429
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        # More than a day would be a mistake of some proxy, and must not stop a tenant forever.
-        return timedelta(seconds=min(int(value[:9]), 86_400))
-    try:
-        # The answer's own Date is taken for now: the two clocks may differ, these two do not.
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(wait, timedelta(0)), timedelta(days=1))
+    return max(min(limit.window, REST_AFTER_429), LEAST_REST) if limit else REST_AFTER_429
 
 
 def _explained(document: Any) -> tuple[str, str | None]:
@@ -292,13 +316,8 @@ def _by_path(errors: dict[str, Any]) -> tuple[str, str | None]:
 def _plain(text: str) -> str:
     """One readable line: no control characters, no page of HTML, not endless."""
     if text.lstrip()[:1] == "<":
-        title = _TITLE.search(text)
-        text = f"an HTML page ({title.group(1)})" if title else "an HTML page"
-    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST_TEXT])
-    line = " ".join(printable.split())
-    if len(line) > LONGEST_TEXT:
-        line = f"{line[: LONGEST_TEXT - 1]}…"
-    return line or "(no text)"
+        text = strangers.page_in_words(text)
+    return strangers.one_line(text, LONGEST_TEXT) or "(no text)"
 
 
 def _count(value: Any) -> int | None:

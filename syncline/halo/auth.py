@@ -13,24 +13,25 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from syncline import jsontext
+from syncline import strangers
 from syncline.errors import (
     BadCredentials,
     Doubtful,
     MissingScope,
-    NotSent,
     Refused,
     SynclineError,
-    Unanswered,
     Unreadable,
 )
 from syncline.halo import answers
+from syncline.halo.answers import SIDE, Effect
+from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
 from syncline.transport import Answer, Permit, Transport
 
 MARGIN = timedelta(seconds=60)
 """How long before its end a token is no longer used, so that no call meets the end on its way."""
 
-_OK, _REDIRECT, _SERVER = 200, 300, 500
+_OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,31 @@ class Token:
     scope: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TokenAddress:
+    """Where tokens are handed out, and for which tenant.
+
+    Attributes:
+        told: whether Halo told it, so that a refusal there is its verdict.
+    """
+
+    url: str
+    tenant: str | None
+    told: bool
+
+
 class TokenStore(Protocol):
     """Keeps the token of one tenant for all processes."""
 
     def fresh(self) -> Token | None:
         """The token that may be used now, if there is one."""
 
-    def renew(self, fetch: Callable[[], Token], *, stale: Token | None) -> Token:
-        """A token other than `stale`: the one another process got meanwhile, or a fetched one.
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
+        """See to it that there is a fresh token: another process's, or one that is fetched.
 
-        Only one `fetch` runs at a time over all processes.
+        Only one `fetch` runs at a time over all processes. What `discover` told is kept.
         """
 
     def forget(self, token: Token) -> bool:
@@ -66,14 +82,6 @@ class TokenStore(Protocol):
             False when the one before it was refused as well, a moment ago: then it is not the
             token that is wrong.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """Where tokens are handed out, and for which tenant."""
-
-    url: str
-    tenant: str | None
 
 
 class TokenEndpoint:
@@ -110,20 +118,42 @@ class TokenEndpoint:
         self._secret = client_secret
         self._scope = scope
         self._now = now
-        self._door: _Door | None = None
 
-    def fetch(self, permit: Permit) -> Token:
-        """A new token; the permit's deadline holds for each call that this takes.
+    def discover(self, permit: Permit) -> TokenAddress:
+        """Where Halo hands out tokens; the usual place where it does not say.
+
+        Raises:
+            RateLimited: Halo answered 429.
+            Again: nobody answered, or somebody else did.
+            Refused: it would send the secret in plain.
+        """
+        answer = self._send(HALO_DISCOVERY, f"{self._base_url}/api/authinfo", permit)
+        said = answers.document_of(answer.body) if answer.status == _OK else None
+        if not isinstance(said, dict):
+            if not _has_no_discovery(answer):
+                raise self._passing(answer, HALO_DISCOVERY)
+            return TokenAddress(f"{self._base_url}/auth/token", self._tenant, told=False)
+        url, named = said.get("auth_url"), said.get("tenant_id")
+        tenant = self._tenant or (named if isinstance(named, str) and named else None)
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            return TokenAddress(f"{self._base_url}/auth/token", tenant, told=False)
+        if self._base_url.startswith("https://") and not url.startswith("https://"):
+            raise Refused(
+                f"Halo at {self._base_url} names {url} for tokens, which is not encrypted.",
+                remedy="The secret is not sent there; correct the authorisation URL in Halo.",
+            )
+        return TokenAddress(f"{url.rstrip('/')}/token", tenant, told=True)
+
+    def fetch(self, door: TokenAddress, permit: Permit) -> Token:
+        """A new token.
 
         Raises:
             BadCredentials: Halo does not know the application or its secret.
             MissingScope: the application may not have this scope.
             RateLimited: Halo answered 429.
-            NotSent: no token for a passing reason; the call it was meant for has not left.
+            Again: nobody answered, or somebody else did.
             Refused: Halo hands out no token here, for a reason that will not pass.
-            Unreadable: the answer holds no token.
         """
-        door = self._door = self._door or self._discovered(permit)
         form = {
             "grant_type": "client_credentials",
             "client_id": self._client_id,
@@ -132,58 +162,61 @@ class TokenEndpoint:
         }
         params = {"tenant": door.tenant} if door.tenant else {}
         asked_at = self._now()
-        answer = self._send("POST", door.url, permit, params=params, form=form)
-        if not _OK <= answer.status < _REDIRECT:
-            raise self._refusal(answer)
-        return _token(answer, asked_at)
-
-    def _discovered(self, permit: Permit) -> _Door:
-        answer = self._send("GET", f"{self._base_url}/api/authinfo", permit)
-        info = _object(answer) if answer.status == _OK else {}
-        url = info.get("auth_url")
-        named = info.get("tenant_id")
-        tenant = self._tenant or (named if isinstance(named, str) and named else None)
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            return _Door(f"{self._base_url}/auth/token", tenant)
-        if self._base_url.startswith("https://") and not url.startswith("https://"):
-            raise Refused(
-                f"Halo at {self._base_url} names {url} for tokens, which is not encrypted.",
-                remedy="The secret is not sent there; correct the authorisation URL in Halo.",
-            )
-        return _Door(f"{url.rstrip('/')}/token", tenant)
+        answer = self._send(HALO_TOKEN, door.url, permit, params=params, form=form)
+        token = _token(answer, asked_at)
+        if token is not None:
+            return token
+        refusal = self._refusal(answer)
+        refusal.call_id = permit.call_id
+        raise refusal
 
     def _send(
         self,
-        method: str,
+        operation: str,
         url: str,
         permit: Permit,
         *,
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> Answer:
-        derived = replace(permit, call_id=f"{permit.call_id}:token")
+        method = operation.split(maxsplit=1)[0]
         try:
             answer = self._transport.send(
-                method, url, permit=derived, params=params or None, form=form
+                method, url, permit=permit, params=params or None, form=form
             )
-        except Doubtful as error:
+        except (Doubtful, Unreadable) as error:
             # Only the token is in doubt, and asking twice for one does no harm.
-            raise Unanswered(f"No token came: {error.what}", call_id=permit.call_id) from error
+            raise strangers.unanswered(error, permit.call_id, writes=False) from error
+        secret = self._secret.get_secret_value().encode() or b"\0"
+        # Whatever it says of a refusal may then be shown.
+        answer = replace(answer, body=answer.body.replace(secret, b"***"))
         if answer.status == answers.TOO_MANY:
-            raise answers.rate_limited(answer, f"{method} {url}")
-        if answer.status >= _SERVER:
-            raise NotSent(
-                f"No token came: {method} {url} answered {answer.status}.",
-                after=timedelta(seconds=5),
-                status=answer.status,
-            )
+            raise answers.rate_limited(answer, operation)
         return answer
 
     def _refusal(self, answer: Answer) -> SynclineError:
+        """What an answer means that holds no token.
+
+        A refusal names its `error`, as OAuth has it; anything else is not the endpoint's own.
+        """
+        document = answers.document_of(answer.body)
+        code = document.get("error") if isinstance(document, dict) else None
+        is_own = isinstance(code, str) and bool(code) and not strangers.is_page(answer)
+        if not is_own or not _BAD <= answer.status < _SERVER:
+            return self._passing(answer, HALO_TOKEN)
         text, _ = answers.explained(answer.body)
-        text = text.replace(self._secret.get_secret_value() or "\0", "…")
-        code = str(_object(answer).get("error", ""))
-        said = f"Halo at {self._base_url} gives no token ({answer.status}): {text}"
+        refused = self._refused(str(code), f"gives no token ({answer.status}): {text}", answer)
+        refused.side, refused.call = SIDE, ("POST", "/token")
+        return refused
+
+    def _passing(self, answer: Answer, operation: str) -> SynclineError:
+        """What an answer means that is no verdict: a trouble of Halo's own, or somebody else's."""
+        if answer.status >= _SERVER and answers.is_own(answer, Effect.READ):
+            return answers.troubled(answer, operation, Effect.READ)
+        return strangers.foreign(answer, "Halo", operation, writes=False)
+
+    def _refused(self, code: str, said: str, answer: Answer) -> Refused:
+        said = f"Halo at {self._base_url} {said}"
         if code == "invalid_scope":
             return MissingScope(
                 f"{said} (asked for {self._scope!r}).",
@@ -201,15 +234,18 @@ class TokenEndpoint:
         )
 
 
-def _token(answer: Answer, asked_at: datetime) -> Token:
-    document = _object(answer)
-    value = document.get("access_token")
-    if not isinstance(value, str) or not value:
-        raise Unreadable(
-            "Halo answered the request for a token without one.",
-            remedy="Check the base URL of the tenant.",
-            status=answer.status,
-        )
+def _has_no_discovery(answer: Answer) -> bool:
+    """Whether an answer may be that of a Halo without discovery: nothing there, or its own page."""
+    return answer.status == _NOT_FOUND or _OK <= answer.status < _REDIRECT
+
+
+def _token(answer: Answer, asked_at: datetime) -> Token | None:
+    """The token in an answer; None where it holds none."""
+    document = answers.document_of(answer.body)
+    value = document.get("access_token") if isinstance(document, dict) else None
+    if not _OK <= answer.status < _REDIRECT or not isinstance(value, str) or not value:
+        return None
+    assert isinstance(document, dict)  # noqa: S101 - it has a token
     scope = document.get("scope")
     return Token(
         SecretStr(value),
@@ -225,11 +261,3 @@ def _usable(expires_in: Any) -> timedelta:
     except (TypeError, ValueError):
         life = timedelta(minutes=10)
     return max(life - MARGIN, life / 2)
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    try:
-        document = jsontext.loads(answer.body)
-    except Unreadable:
-        return {}
-    return document if isinstance(document, dict) else {}

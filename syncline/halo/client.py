@@ -9,13 +9,23 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from syncline import jsontext
-from syncline.errors import Again, Doubtful, Rehearsing, SynclineError, Unreadable
+from syncline import jsontext, strangers
+from syncline.errors import (
+    Again,
+    BadCredentials,
+    Doubtful,
+    NotSent,
+    Refused,
+    Rehearsing,
+    SynclineError,
+    Unreadable,
+)
 from syncline.halo import answers
 from syncline.halo.address import tenant_address
-from syncline.halo.answers import Effect
-from syncline.halo.auth import Token, TokenEndpoint, TokenStore
-from syncline.transport import Answer, Permit, Transport
+from syncline.halo.answers import SIDE, Effect
+from syncline.halo.auth import Token, TokenAddress, TokenEndpoint, TokenStore
+from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
+from syncline.transport import Answer, Counted, Permit, Transport
 
 _UNAUTHORIZED = 401
 
@@ -32,8 +42,8 @@ class HaloResponse:
 class HaloClient:
     """Calls one Halo tenant; safe to share between threads.
 
-    Every method raises what `answers.read` and `TokenEndpoint.fetch` say, and `NotSent` where
-    nothing left, of which `Rehearsing` is one. `Doubtful` is raised only for calls with an effect.
+    Every method raises what `answers.read` says, and `NotSent` where nothing left: without a token,
+    or because the connection rehearses. `Doubtful` is raised only for calls with an effect.
 
     Args:
         transport: makes the calls.
@@ -75,18 +85,40 @@ class HaloClient:
             now=now,
         )
 
-    @property
-    def signed_in(self) -> bool:
-        """Whether there is a token, so that the next call costs one call and not three."""
-        return self._tokens.fresh() is not None
-
-    def sign_in(self, permit: Permit) -> None:
-        """Get a token where there is none: up to two calls, for which quota must be there.
+    def sign_in(self, counted: Counted) -> None:
+        """Get a token where there is none; the calls that this takes are made by `counted`.
 
         Raises:
-            SynclineError: as `TokenEndpoint.fetch` says.
+            SynclineError: as `TokenEndpoint` says.
         """
-        self._token(permit)
+        if self._tokens.fresh() is None:
+            self._tokens.renew(
+                lambda: self._discovered(counted), lambda door: self._fetched(counted, door)
+            )
+
+    def _discovered(self, counted: Counted) -> TokenAddress:
+        door: TokenAddress = counted(
+            HALO_DISCOVERY, lambda permit: self._endpoint.discover(permit.brief())
+        )
+        return door
+
+    def _fetched(self, counted: Counted, door: TokenAddress) -> Token:
+        """A token from where Halo hands them out.
+
+        A refusal counts when it is repeated; asking again is harmless. At the usual place a tenant
+        that is not named may not be known, so Halo is asked for the place once more before.
+        """
+
+        def fetch(at: TokenAddress) -> Token:
+            token: Token = counted(
+                HALO_TOKEN, lambda permit: self._endpoint.fetch(at, permit.brief())
+            )
+            return token
+
+        try:
+            return fetch(door)
+        except Refused:
+            return fetch(door if door.told else self._discovered(counted))
 
     def get(self, path: str, params: Mapping[str, str], permit: Permit) -> HaloResponse:
         """Read a list or a row."""
@@ -127,11 +159,14 @@ class HaloClient:
         if self._read_only and effect is not Effect.READ:
             raise Rehearsing.of(f"{method} {path}")
 
-        def send(token: Token) -> Answer:
-            headers = {"authorization": f"Bearer {token.value.get_secret_value()}"}
-            if content is not None:
-                headers["content-type"] = "application/json"
-            return self._transport.send(
+        token = self._tokens.fresh()
+        if token is None:
+            raise NotSent("The access token of Halo has just ended.", call_id=permit.call_id)
+        headers = {"authorization": f"Bearer {token.value.get_secret_value()}"}
+        if content is not None:
+            headers["content-type"] = "application/json"
+        try:
+            answer = self._transport.send(
                 method,
                 f"{self._base_url}/api{path}",
                 permit=permit,
@@ -139,52 +174,49 @@ class HaloClient:
                 headers=headers,
                 content=content,
             )
-
-        try:
-            answer = self._authorized(send, permit, effect)
-            document = answers.read(answer, f"{method} {path}", effect)
+        except (Doubtful, Unreadable) as error:
+            raise strangers.unanswered(
+                error, permit.call_id, writes=effect is not Effect.READ
+            ) from error
         except SynclineError as error:
-            error.call_id = error.call_id or permit.call_id
+            error.call_id = permit.call_id
             raise
-        return HaloResponse(document, answer.status, answer.headers)
+        return self._understood(answer, (method, path), permit, effect, token)
 
-    def _authorized(
-        self, send: Callable[[Token], Answer], permit: Permit, effect: Effect
-    ) -> Answer:
-        """Send with a token; one that Halo no longer takes is forgotten, once.
+    def _understood(
+        self,
+        answer: Answer,
+        call: tuple[str, str],
+        permit: Permit,
+        effect: Effect,
+        token: Token,
+    ) -> HaloResponse:
+        """The document of an answer; a token that Halo no longer takes is forgotten, once.
 
-        A call that was answered 401 had no effect, so it may come again; it does so from the
+        A call that Halo answered 401 had no effect, so it may come again; it does so from the
         start, because the new token and the second try take calls of their own from the quota.
         """
-        token = self._token(permit)
-        answer = _sent(send, token, effect)
-        if answer.status == _UNAUTHORIZED and self._tokens.forget(token):
+        refused = answer.status == _UNAUTHORIZED and self._tokens.forget(token)
+        try:
+            document = answers.read(answer, " ".join(call), effect)
+        except BadCredentials as error:
+            if not refused:
+                raise _about(error, call, permit) from None
             raise Again(
                 "Halo no longer takes its access token.",
                 after=timedelta(0),
                 remedy="A new one is got and the call made again, by itself.",
                 status=answer.status,
-            )
-        return answer
-
-    def _token(self, permit: Permit) -> Token:
-        token = self._tokens.fresh()
-        if token is not None and token.expires_at > self._now():
-            return token
-        return self._tokens.renew(lambda: self._endpoint.fetch(permit), stale=token)
+                call_id=permit.call_id,
+            ) from error
+        except SynclineError as error:
+            raise _about(error, call, permit) from None
+        return HaloResponse(document, answer.status, answer.headers)
 
 
-def _sent(send: Callable[[Token], Answer], token: Token, effect: Effect) -> Answer:
-    """Send, and say by the effect of the call what no whole answer means."""
-    try:
-        return send(token)
-    except Doubtful as error:
-        if effect is Effect.READ:
-            raise Again(f"No whole answer came: {error.what}") from error
-        raise
-    except Unreadable as error:
-        if effect is Effect.READ:
-            raise
-        raise Doubtful(
-            error.what, remedy="It is looked up before it is sent again.", status=error.status
-        ) from error
+def _about(error: SynclineError, call: tuple[str, str], permit: Permit) -> SynclineError:
+    """Say in an error which call it is about."""
+    error.call_id = permit.call_id
+    if isinstance(error, Refused):
+        error.side, error.call = SIDE, call
+    return error

@@ -1,6 +1,7 @@
 """What Halo's rows hold of what syncline reads. Parsed once at the edge, never further inside.
 
 Halo's documents are loosely typed: numbers come as text or with a fraction, empty fields as null.
+A field that is nonsense is left out and noted; only without its id nobody can say which row it is.
 What is not read is ignored here and stays in `raw`.
 """
 
@@ -10,25 +11,40 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from syncline.errors import Unreadable
+from syncline import leniency
 from syncline.halo.lines import from_halo
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, (Mapping, list, bool)):
+        raise ValueError("not a text")  # noqa: TRY004 - pydantic takes only this one
     return "" if value is None else str(value)
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and value != ""
 
 
 def number(value: Any) -> Decimal | None:
     """A number, also one that is written as text; None for what is none."""
-    if value is None or isinstance(value, bool):
+    if not _is_told(value) or isinstance(value, bool):
         return None
     try:
         read = Decimal(str(value).strip())
     except InvalidOperation:
         return None
     return read if read.is_finite() else None
+
+
+def _number(value: Any) -> Decimal | None:
+    read = number(value)
+    if read is None and _is_told(value):
+        raise ValueError("not a number")
+    return read
 
 
 def whole(value: Any) -> int | None:
@@ -40,17 +56,27 @@ def whole(value: Any) -> int | None:
     return int(read)
 
 
+def _whole(value: Any) -> int | None:
+    read = whole(value)
+    if read is None and _is_told(value):
+        raise ValueError("not a whole number")
+    return read
+
+
 def _wholes(value: Any) -> list[int]:
     found = [whole(one) for one in value] if isinstance(value, list) else []
     return [one for one in found if one is not None]
 
 
 def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+    flag = _FLAGS.get(str(value).lower())
+    if flag is None and _is_told(value):
+        raise ValueError("neither yes nor no")
+    return flag
 
 
-def _rows(value: Any) -> list[Any]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+def _rows(value: Any) -> Any:
+    return [] if value is None else value
 
 
 def _flat_text(value: Any) -> str:
@@ -63,8 +89,8 @@ def _flat_text(value: Any) -> str:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Key = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
-Number = Annotated[Decimal | None, BeforeValidator(number)]
-Whole = Annotated[int | None, BeforeValidator(whole)]
+Number = Annotated[Decimal | None, BeforeValidator(_number)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
 
 
@@ -85,16 +111,20 @@ class HaloRow(BaseModel):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """Read one row.
+        """Read one row; what is left out of it is noted.
 
         Raises:
             Unreadable: if it has no id.
         """
-        try:
-            return cls.model_validate({**row, "raw": dict(row)})
-        except ValidationError as error:
-            fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
-            raise Unreadable(f"A {cls.__name__} of Halo cannot be read: {fields}.") from None
+        what = f"A {cls.__name__} of Halo"
+        read, left_out = leniency.read(cls, {**row, "raw": dict(row)}, what)
+        leniency.note("halo", cls.kind(), left_out, str(read.id))
+        return read
+
+    @classmethod
+    def kind(cls) -> str:
+        """What kind of row it is, in one word: `order`."""
+        return cls.__name__.removesuffix("Row").removeprefix("Halo").lower()
 
     @classmethod
     def all_of(cls, rows: Iterable[Mapping[str, Any]]) -> list[Self]:
@@ -124,7 +154,8 @@ class OrderLineRow(HaloRow):
 class HaloOrderRow(HaloRow):
     """A sales order; `lines` and links only where details were asked for.
 
-    In `raw` too the lines have quantity and tax under our names.
+    In `raw` too the lines have quantity and tax under our names. Date, summary and note are what
+    mappings fill: they are compared in `raw`, and here nonsense in them is noted.
     """
 
     client_id: Whole = None
@@ -136,6 +167,9 @@ class HaloOrderRow(HaloRow):
     revenue: Number = None
     tax_total: Number = None
     total: Number = None
+    date: Text = ""
+    summary: Text = ""
+    note: Text = ""
     change_seq: Whole = None
     last_update_time: Text = ""
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
@@ -167,6 +201,8 @@ class InvoiceRow(HaloRow):
     total: Number = None
     amountpaid: Number = None
     amountdue: Number = None
+    invoice_date: Text = ""
+    internal_note: Text = ""
     creditlinkedtoinvoiceid: Whole = None
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
 
@@ -247,6 +283,7 @@ class ConsignmentLineRow(HaloRow):
     id: Whole = None  # type: ignore[assignment]
     name: Text = ""
     quantity: Number = None
+    price: Number = None
     item_id: Whole = None
     item_externalreference: Text = ""
     salesorder_id: Whole = None

@@ -155,24 +155,19 @@ def _line(
 ) -> dict[str, Any]:
     """What was sent of a line, with the item's key and price where they can be told."""
     name = line.name or (sold.name if sold else "")
-    key = (sold.item_external_reference if sold else "").removeprefix(reference_of(""))
-    item = _item(key, name, items)
+    reference = (sold.item_external_reference if sold else "") or line.item_externalreference
+    key = reference.removeprefix(reference_of(""))
+    item = fulfillments.item_of(key, name, items)
+    price = sold.baseprice if sold and sold.baseprice is not None else line.price
     told = {
         "line_id": line.salesorder_line,
         "key": item["key"] if item else key,
         "price_id": item.get("price_id") if item else None,
         "name": name,
+        "unit_price": None if price is None else plain(price),
         "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),
     }
     return {key: value for key, value in told.items() if value not in (None, "")}
-
-
-def _item(key: str, name: str, items: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The order's item of a line: by our reference on it, else by its name if one has it."""
-    by_key = [item for item in items if key and item.get("key") == key]
-    by_name = [item for item in items if name and item.get("name") == name]
-    found = by_key or (by_name if len(by_name) == 1 else [])
-    return found[0] if found else None
 
 
 def _of_order(sold: HaloOrderRow) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line, Nudge, WorkerContext
 from syncline.deliveries import requests, target_rows
-from syncline.engine.connection_rules import stop_connection
+from syncline.engine.connection_rules import stop_if_all_is_refused
 from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
 from syncline.flows import fulfillments
 from syncline.halo.capabilities import FindWay
@@ -143,7 +143,7 @@ def poll(line: Line) -> float | None:
     except Again as error:
         return error.after.total_seconds()
     except Refused as error:
-        stop_connection(line, error)
+        stop_if_all_is_refused(line, error)
         return None
     return None
 

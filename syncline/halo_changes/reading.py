@@ -20,7 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import BACKOFF, backoff
+from syncline.engine.failures import BACKOFF, Refusal, RefusalPolicy, backoff, is_set_apart
 from syncline.engine.rounds import NextRun
 from syncline.errors import (
     Absent,
@@ -293,6 +293,13 @@ def _write(
     sold: dict[int, HaloOrderRow | SynclineError],
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
+    refusals = RefusalPolicy(line)
+    refused = [
+        (one.error, refusals.of(one.error))
+        for _, one in came
+        if isinstance(one.error, Refused) and not isinstance(one.error, MissingScope)
+    ]
+    alone = {id(error) for error, refusal in refused if refusal is Refusal.ALONE}
 
     def work(connection: Connection) -> list[Nudge]:
         unit = UnitOfWork(connection, line, began)
@@ -302,15 +309,19 @@ def _write(
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
         failures = [*(one.error for _, one in came), *sold.values()]
-        for lease, fate in fates:
-            if isinstance(fate, SynclineError):
-                _fail(connection, lease, fate, failed=fate in failures)
+        for (lease, fate), (_, outcome) in zip(fates, came, strict=True):
+            if not isinstance(fate, SynclineError):
+                continue
+            if id(fate) in alone or (fate is outcome.error and is_set_apart(outcome, lease)):
+                leased.park(connection, [lease], reason=str(fate), field=None)
+            else:
+                _fail(connection, lease, fate, failed=fate in failures and not outcome.of_all)
         return list(unit.nudges)
 
     line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
-    for _, outcome in came:
-        if isinstance(outcome.error, Refused) and not isinstance(outcome.error, MissingScope):
-            raise outcome.error
+    for error, refusal in refused:
+        if refusal is not Refusal.ALONE:
+            raise error
 
 
 def _fate(

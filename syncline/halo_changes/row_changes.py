@@ -97,7 +97,9 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
         field="amount",
-        remedy="Enter it in HighLevel or take it out of Halo; then retry.",
+        # Entered in HighLevel alone, it would come from there as a second payment.
+        remedy="Take it out of Halo, then retry. If the money came in, enter it in HighLevel: from "
+        "there it comes back into Halo by itself.",
     )
 
 

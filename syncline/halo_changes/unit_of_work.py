@@ -140,7 +140,8 @@ class UnitOfWork:
 
     def payment(self, row: Mapping[str, Any]) -> TargetRow | None:
         """The delivery of a payment's row."""
-        source_id = _source_of(row.get("intent_id"))
+        # A payment provider's number may stand in the first one.
+        source_id = _source_of(row.get("intent_id")) or _source_of(row.get("thirdpartyid"))
         edge = (payments.FLOW, source_id, "payment")
         return self._found(edge if source_id else None, ("payment",), row)
 

@@ -1,7 +1,9 @@
 """What an answer of HighLevel means, as pure functions.
 
-Status codes alone mislead: a missing scope is 401 and not 403, an unknown record is 400 or 404,
-and a 404 may just as well mean that the path does not exist under this version. So the text counts.
+First, whether HighLevel itself has spoken (`_is_own`): a page of a firewall is no answer. Then,
+what it says. Status codes alone mislead: a missing scope is 401 and not 403, an unknown record is
+400 or 404, and a 404 may just as well mean that the path does not exist under this version. So the
+text counts.
 """
 
 from __future__ import annotations
@@ -9,12 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import SecretStr
 
-from syncline import jsontext
+from syncline import jsontext, strangers
 from syncline.errors import (
     Absent,
     Again,
@@ -24,10 +25,12 @@ from syncline.errors import (
     RateLimited,
     Refused,
     Rejected,
+    Suspended,
     SynclineError,
     Unreadable,
     WrongPlace,
 )
+from syncline.retry_after import LEAST_REST, retry_after
 from syncline.transport import Answer
 
 LONGEST_TEXT = 500
@@ -39,24 +42,30 @@ BURST_WINDOW = timedelta(seconds=10)
 DAILY_REST = timedelta(hours=1)
 """How long the key waits when the day's calls are gone and nothing says until when."""
 
-LOOK_UP = "It is looked up before it is sent again."
-"""The remedy for a write whose outcome is unknown."""
-
 CONNECT_AGAIN = "Install the app anew: syncline connect highlevel CONNECTION."
 """The remedy where the token of an installed app is not accepted any more."""
+
+SUSPENDED_REST = timedelta(minutes=1)
+"""How soon a location that is suspended is asked again for the first time."""
 
 _DAY = timedelta(days=1)
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
+_SHORT = 400
+"""Characters of a text without JSON that are looked through."""
+_NO_TEXT = "(no text)"
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 _RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
 _FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*) (?:should|must) ")
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+_SUSPENDED = re.compile(
+    r"\W*(?:this |the |your )?(?:location|(?:sub-?)?account|company|agency)"
+    r"(?:\s+(?:id\W*)?[\w'\"-]{12,40})?\s+(?:is |was |has been |has |currently )*"
+    r"(?:not active|inactive|suspended|deactivated|disabled|paused|on hold|locked|cancell?ed|"
+    r"expired)",
+    re.IGNORECASE,
 )
+"""Source: 400 `Location is not active` in a public issue; the other words are its kind."""
 
 
 def read(
@@ -78,6 +87,8 @@ def read(
 
     Raises:
         RateLimited: 429, with the time that the key must rest.
+        ForeignAnswer: a read that somebody else answered.
+        Suspended: a refusal because the location as a whole is shut for now.
         MissingScope: 401 that speaks of a scope.
         BadCredentials: any other 401 about the token.
         WrongPlace: 403.
@@ -85,54 +96,79 @@ def read(
         Rejected: any other 4xx, with HighLevel's texts joined and the field where they name one.
         Refused: a path or a version that the API does not know.
         Again: a read that met a server error.
-        Doubtful: a write that met a server error, or whose success cannot be read.
-        Unreadable: a read whose success is no JSON object.
+        Doubtful: a write that met a server error, or that somebody else answered.
     """
-    if _OK <= answer.status < _REDIRECT:
-        return _document(answer, what, writes=writes)
-    texts = _texts(answer.body)
-    text = _plain(_without(hide, "; ".join(texts)))
-    raise _failure(answer, what, text, texts, writes=writes, installed=installed)
-
-
-def _document(answer: Answer, what: str, *, writes: bool) -> dict[str, Any]:
-    try:
-        document = _parsed(answer.body)
-    except Unreadable:
-        document = None
-    if isinstance(document, dict):
+    document = _document(answer)
+    texts = _texts(document) if answer.status >= _BAD else []
+    said = _plain(_without(hide, "; ".join(texts)))
+    if answer.status == _TOO_MANY:
+        raise RateLimited(_said(what, answer, said), after=_rest(answer), status=answer.status)
+    if _is_suspended(answer, document, texts):
+        raise _suspended(answer, what, said)
+    if not isinstance(document, dict) or not _is_own(answer, document, texts):
+        secrets = [] if hide is None else [hide.get_secret_value()]
+        raise strangers.foreign(answer, "HighLevel", what, writes=writes, hide=secrets)
+    if answer.status < _BAD:
         return document
-    kind = "not with JSON" if document is None else "not with a JSON object"
-    said = f"HighLevel answered {what} with {answer.status}, but {kind}."
-    if writes:
-        raise Doubtful(said, remedy=LOOK_UP, status=answer.status)
-    raise Unreadable(said, remedy=_CHECK_URL, status=answer.status)
+    raise _failure(answer, what, said, texts, writes=writes, installed=installed)
 
 
-def _parsed(body: bytes) -> Any:
+def _is_own(answer: Answer, document: Mapping[str, Any], texts: list[str]) -> bool:
+    """Whether HighLevel itself has spoken: every answer of its API is a JSON object.
+
+    That of an error says it in words, and repeats the status where it names one.
+    """
+    if strangers.is_page(answer):
+        return False
+    if answer.status < _BAD:
+        return _OK <= answer.status < _REDIRECT
+    named = {document[name] for name in ("statusCode", "status") if _is_status(document.get(name))}
+    return bool(texts) and named <= {answer.status}
+
+
+def _is_status(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_suspended(answer: Answer, document: Any, texts: list[str]) -> bool:
+    """Whether it says that the location is shut; it may say so in words alone."""
+    if not _BAD <= answer.status < _SERVER or strangers.is_page(answer):
+        return False
+    words = texts if isinstance(document, dict) else [answer.body[:_SHORT].decode(errors="replace")]
+    return any(_SUSPENDED.match(text) for text in words)
+
+
+def _suspended(answer: Answer, what: str, text: str) -> Suspended:
+    said = text if text != _NO_TEXT else _plain(answer.body[:_SHORT].decode(errors="replace"))
+    return Suspended(
+        f"HighLevel answered {what} with {answer.status}: {said}. The location is suspended.",
+        after=SUSPENDED_REST,
+        remedy="It is asked again by itself, ever more seldom. See in HighLevel why the location "
+        "is not active; nothing is to be installed anew.",
+        status=answer.status,
+    )
+
+
+def _document(answer: Answer) -> Any:
+    """The JSON of a body; None where it is none."""
     try:
-        document = jsontext.loads(body)
+        return jsontext.loads(answer.body)
     except Unreadable:
-        # A name cut in the middle of an emoji leaves half a surrogate pair: valid JSON by its
-        # grammar, but no text. One such name must not lose the other rows of its page.
-        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
-        document = jsontext.loads(whole)
-    return jsontext.without_nul(document) if rb"\u0000" in body else document
+        return None
+
+
+def _said(what: str, answer: Answer, text: str) -> str:
+    return f"HighLevel answered {what} with {answer.status}: {text}"
 
 
 def _failure(
     answer: Answer, what: str, text: str, texts: list[str], *, writes: bool, installed: bool
 ) -> SynclineError:
-    status = answer.status
-    said = f"HighLevel answered {what} with {status}: {text}"
-    if status == _TOO_MANY:
-        return RateLimited(said, after=_rest(answer.headers), status=status)
+    status, said = answer.status, _said(what, answer, text)
     if status >= _SERVER or status == _REQUEST_TIMEOUT:
         if writes:
-            return Doubtful(said, remedy=LOOK_UP, status=status)
+            return Doubtful(said, remedy=strangers.LOOK_UP, status=status)
         return Again(said, after=timedelta(seconds=5), status=status)
-    if status < _BAD:
-        return Refused(said, remedy=_CHECK_URL, status=status)
     return _refusal(status, what, said, texts, installed=installed)
 
 
@@ -194,45 +230,26 @@ def _scope_remedy(what: str, *, installed: bool) -> str:
     return remedy
 
 
-def _rest(headers: Mapping[str, str]) -> timedelta:
+def _rest(answer: Answer) -> timedelta:
     """How long the key must rest: until the day turns, as asked, or one burst window."""
-    asked = _retry_after(headers)
+    headers = answer.headers
+    asked = retry_after(headers, now=answer.at)
     if headers.get("x-ratelimit-daily-remaining", "").strip() == "0":
-        return _milliseconds(headers, "x-ratelimit-daily-reset") or asked or DAILY_REST
-    if asked is not None:
-        return asked
-    return _milliseconds(headers, "x-ratelimit-interval-milliseconds") or BURST_WINDOW
+        rest = _milliseconds(headers, "x-ratelimit-daily-reset") or asked or DAILY_REST
+    else:
+        rest = asked or _milliseconds(headers, "x-ratelimit-interval-milliseconds") or BURST_WINDOW
+    return max(rest, LEAST_REST)
 
 
 def _milliseconds(headers: Mapping[str, str], name: str) -> timedelta | None:
-    count = _number(headers.get(name, ""))
-    return None if count is None else min(timedelta(milliseconds=count), _DAY)
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    value = headers.get("retry-after", "")
-    seconds = _number(value)
-    if seconds is not None:
-        return min(timedelta(seconds=seconds), _DAY)
-    try:
-        # Both times are the server's own, so that our clock does not matter.
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
+    text = headers.get(name, "").strip()
+    if not (text.isascii() and text.isdigit()):
         return None
-    return min(max(wait, timedelta(0)), _DAY)
+    return min(timedelta(milliseconds=int(text[:12])), _DAY)
 
 
-def _number(text: str) -> int | None:
-    text = text.strip()
-    return int(text[:12]) if text.isascii() and text.isdigit() else None
-
-
-def _texts(body: bytes) -> list[str]:
-    """The words of an error body: `message` is a text or an array of texts; [] if it is none."""
-    try:
-        document = _parsed(body)
-    except Unreadable:
-        return []
+def _texts(document: Any) -> list[str]:
+    """The words of an error body: `message` is a text or an array of texts; [] if it has none."""
     if not isinstance(document, dict):
         return []
     message = document.get("message") or document.get("error") or document.get("name") or ""
@@ -248,9 +265,4 @@ def _without(secret: SecretStr | None, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """One readable line that is not endless."""
-    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST_TEXT])
-    line = " ".join(printable.split())
-    if len(line) > LONGEST_TEXT:
-        line = f"{line[: LONGEST_TEXT - 1]}…"
-    return line or "(no text)"
+    return strangers.one_line(text, LONGEST_TEXT) or _NO_TEXT

@@ -10,12 +10,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import (
+    ItemTax,
     ListedOrder,
     OrderDetail,
     OrderItem,
@@ -33,8 +34,6 @@ from syncline.money import quantize
 Partial = dict[str, Any]
 """A canonical form, whole or in part: what JSON can hold."""
 
-_RICHNESS = {"list": 0, "event": 1, "detail": 2}
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOISE = Decimal("1e-6")
 _LONGEST_EMAIL = 320
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
@@ -180,34 +179,6 @@ def subscription_from_detail(payload: Mapping[str, Any]) -> Partial:
     )
 
 
-def merge(facets: Mapping[str, tuple[datetime | None, Mapping[str, Any]]]) -> Partial:
-    """One form of all facets (name → when it was last changed, partial form).
-
-    A field comes from the newest facet that has it, on a tie from the richer one: detail before
-    event before list. Contact and source are merged key by key; of the contact only from facets
-    that mean the same one, so that nobody gets another one's phone number.
-    """
-    poorest_first = [
-        partial
-        for _, _, _, partial in sorted(
-            (
-                (updated_at or _LONG_AGO, _RICHNESS.get(name, -1), name, partial)
-                for name, (updated_at, partial) in facets.items()
-            ),
-            key=lambda facet: facet[:3],
-        )
-    ]
-    contact_id = _last(partial.get("contact", {}).get("id") for partial in poorest_first)
-    merged: Partial = {}
-    for partial in poorest_first:
-        for key, value in partial.items():
-            if not isinstance(value, dict):
-                merged[key] = value
-            elif key != "contact" or value.get("id", contact_id) == contact_id:
-                merged[key] = {**merged.get(key, {}), **value}
-    return merged
-
-
 def normalised_email(text: str | None) -> str | None:
     """An address in the one form that we compare: trimmed, lower case, composed; else None.
 
@@ -303,6 +274,7 @@ def _items(items: Iterable[OrderItem], currency: str | None) -> list[Partial]:
 def _item(item: OrderItem, key: str, order_currency: str | None) -> Partial:
     price, product = item.price, item.product
     currency = _currency(price.currency if price else None) or order_currency
+    taxes = None if product is None else product.taxes
     qty = Decimal(1) if item.qty is None else item.qty
     unit_price = price.amount if price else None
     return _present(
@@ -315,13 +287,22 @@ def _item(item: OrderItem, key: str, order_currency: str | None) -> Partial:
         unit_price=_amount(unit_price, currency),
         amount=None if unit_price is None else _amount(unit_price * qty, currency),
         currency=currency,
+        taxes=None if taxes is None else [_tax(one) for one in taxes if _is_on_top(one)],
     )
+
+
+def _is_on_top(tax: ItemTax) -> bool:
+    return tax.calculation in (None, "", "exclusive")
+
+
+def _tax(tax: ItemTax) -> Partial:
+    return _present(name=tax.name, rate=None if tax.rate is None else _plain(tax.rate))
 
 
 def _fulfillment(made: Fulfillment) -> Partial:
     return {
         "id": made.id,
-        "created_at": _time(made.created_at),
+        **_present(created_at=_time(made.created_at)),
         "items": [{"price_id": item.price_id, "qty": _plain(item.qty)} for item in made.items],
         "trackings": [
             _present(
@@ -369,7 +350,3 @@ def _time(at: datetime | None) -> str | None:
 def _present(**fields: Any) -> Partial:
     """The fields that have a value."""
     return {name: value for name, value in fields.items() if value not in (None, "", {})}
-
-
-def _last(values: Iterable[Any]) -> Any:
-    return next((value for value in reversed(list(values)) if value), None)

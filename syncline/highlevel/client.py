@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from syncline import jsontext
+from syncline import jsontext, strangers
 from syncline.errors import (
     Again,
     BadCredentials,
     Doubtful,
     NotSent,
+    Refused,
     Rehearsing,
     SynclineError,
     Unreadable,
 )
 from syncline.highlevel import answers
-from syncline.transport import Answer, Permit, Transport
+from syncline.transport import Answer, Counted, Permit, Transport
+
+SIDE = "highlevel"
+"""As refusals name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,6 @@ class Outgoing:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     content: bytes | None
-
-
-Counted = Callable[[str, Callable[[Permit], Any]], Any]
-"""Makes one call, given its name and what makes it with a permit; quota is taken for it."""
 
 
 class TokenSource(Protocol):
@@ -99,7 +99,7 @@ class HighLevelClient:
     Args:
         transport: makes the calls.
         base_url: address of the API, such as `https://services.leadconnectorhq.com`.
-        location_id: the location that every call is about.
+        location_id: the location that every call is about; can be read.
         tokens: gives the access token or private integration token of the moment.
         version: the API generation. Source: the Version header of the payments specification.
         read_only: whether the connection rehearses, so that no write leaves.
@@ -120,6 +120,7 @@ class HighLevelClient:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self._version = version
+        self.location_id = location_id
         self._place = {"altId": location_id, "altType": "location"}
 
     def sign_in(self, counted: Counted, *, ahead: bool = False) -> None:
@@ -167,25 +168,10 @@ class HighLevelClient:
             document = answers.read(
                 answer, what, writes=writes, hide=token, installed=self._tokens.installed
             )
-        except Doubtful as error:
-            if writes:
-                error.call_id = permit.call_id
-                raise
-            # A read that was cut changed nothing over there, so there is nothing to look up.
-            raise Again(error.what, after=timedelta(seconds=1), call_id=permit.call_id) from error
-        except Unreadable as error:
-            if writes:
-                # An answer that cannot be unpacked says no more than none at all.
-                raise Doubtful(
-                    error.what,
-                    remedy=answers.LOOK_UP,
-                    status=error.status,
-                    call_id=permit.call_id,
-                ) from error
-            error.call_id = permit.call_id
-            raise
+        except (Doubtful, Unreadable) as error:
+            raise strangers.unanswered(error, permit.call_id, writes=writes) from error
         except BadCredentials as error:
-            error.call_id = permit.call_id
+            self._name(error, permit, method, path)
             if not self._tokens.forget(token):
                 raise
             # What was answered 401 had no effect, so it may come again, a write too.
@@ -197,7 +183,7 @@ class HighLevelClient:
                 call_id=permit.call_id,
             ) from error
         except SynclineError as error:
-            error.call_id = permit.call_id
+            self._name(error, permit, method, path)
             raise
         return HighLevelResponse(document, answer.headers)
 
@@ -217,6 +203,12 @@ class HighLevelClient:
         headers["content-type"] = "application/json"
         content = jsontext.dumps({**(body or {}), **self._place})
         return Outgoing(method, url, params or {}, headers, content)
+
+    def _name(self, error: SynclineError, permit: Permit, method: str, path: str) -> None:
+        """Say in an error which call it is about."""
+        error.call_id = permit.call_id
+        if isinstance(error, Refused):
+            error.side, error.call = SIDE, (method, path)
 
     def _send(self, outgoing: Outgoing, permit: Permit, token: SecretStr) -> Answer:
         return self._transport.send(

@@ -14,11 +14,15 @@ from typing import Any
 from syncline import jsontext
 from syncline.errors import Unreadable
 from syncline.highlevel.envelope import as_moment
+from syncline.highlevel.models import is_id
 
 ORDER_EVENTS = frozenset({"OrderCreate", "OrderStatusUpdate"})
 """They carry the whole order."""
 
-PAID_EVENTS = frozenset({"InvoicePaid", "InvoicePartiallyPaid"})
+_PAID = {"paid": "InvoicePaid", "partially_paid": "InvoicePartiallyPaid"}
+"""Status of an invoice → the event that tells of it."""
+
+PAID_EVENTS = frozenset(_PAID.values())
 """A payment of an invoice; there is no event of the transaction itself."""
 
 UNINSTALLED = "UNINSTALL"
@@ -34,7 +38,7 @@ class HighLevelEvent:
     """One webhook.
 
     Attributes:
-        type: the event's name; "" where the body does not tell one.
+        type: the event's name, as the body says it or its shape shows it; "" where neither does.
         location_id: the sub-account, where it is about one.
         company_id: the agency, where it is about one.
         app_id: the app it was sent for.
@@ -50,7 +54,14 @@ class HighLevelEvent:
     @property
     def entity_id(self) -> str | None:
         """The id of the order, invoice or product that it is about."""
-        return _text(self.payload.get("_id"))
+        told = _text(self.payload.get("_id"))
+        return told if told and is_id(told) else None
+
+    @property
+    def is_of_two_places(self) -> bool:
+        """Whether it says itself that it is about another location than it was sent for."""
+        told = _location(self.payload)
+        return told is not None and told != self.location_id
 
 
 def read_event(body: bytes) -> HighLevelEvent:
@@ -59,11 +70,11 @@ def read_event(body: bytes) -> HighLevelEvent:
     Raises:
         Unreadable: it is no JSON object.
     """
-    document = jsontext.without_nul(jsontext.loads(body))
+    document = jsontext.loads(body)
     if not isinstance(document, dict):
         raise Unreadable("The event is no JSON object.", remedy="Look at its stored body.")
     return HighLevelEvent(
-        type=_text(document.get("type")) or "",
+        type=_text(document.get("type")) or _type_by_shape(document),
         location_id=_text(document.get("locationId")) or _location(document),
         company_id=_text(document.get("companyId")),
         app_id=_text(document.get("appId")),
@@ -87,7 +98,18 @@ def app_of(client_id: str | None) -> str | None:
     return client_id.partition("-")[0] if client_id else None
 
 
-def _location(document: dict[str, Any]) -> str | None:
+def _type_by_shape(document: Mapping[str, Any]) -> str:
+    """What an event without its name is: an order or a paid invoice shows by what only it has.
+
+    Source: the printed examples of InvoicePaid and InvoicePartiallyPaid, which hold no `type`.
+    """
+    if "invoiceNumber" in document or "invoiceItems" in document:
+        return _PAID.get(str(document.get("status")).lower(), "")
+    is_order = "items" in document and ("amountSummary" in document or "taxSummary" in document)
+    return "OrderStatusUpdate" if is_order else ""
+
+
+def _location(document: Mapping[str, Any]) -> str | None:
     return _text(document.get("altId")) if document.get("altType") == "location" else None
 
 

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Body, Id, PageRecord, Part, Quantity, Record
+from syncline.highlevel.models import Body, Id, Part, Quantity, Record
+from syncline.highlevel.pages import PageRecord
 from syncline.highlevel.resources import checked_id, each, naming, read_made, read_part
+from syncline.leniency import Indispensable
 from syncline.transport import Permit
 
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -57,11 +59,11 @@ class NewFulfillment(Body):
 
 
 class Tracking(Part):
-    """Where a parcel can be followed."""
+    """Where a parcel can be followed: by all of it, a fulfillment of ours is known again."""
 
-    tracking_number: str | None = None
-    shipping_carrier: str | None = None
-    tracking_url: str | None = None
+    tracking_number: Indispensable[str | None] = None
+    shipping_carrier: Indispensable[str | None] = None
+    tracking_url: Indispensable[str | None] = None
 
 
 class FulfilledItem(Part):
@@ -74,6 +76,8 @@ class FulfilledItem(Part):
 
 class Fulfillment(Record):
     """A fulfillment as HighLevel has it."""
+
+    kind = "fulfillment"
 
     trackings: list[Tracking]
     items: list[FulfilledItem]

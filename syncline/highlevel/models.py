@@ -1,22 +1,25 @@
 """What HighLevel sends: lists are flat, single reads are nested.
 
-Read leniently where its documents and its answers differ (numbers and booleans may be text,
-optional fields and enumerations are open), strictly where a wrong reading would do harm: a record
-without a usable id, creation time or amount is called unreadable.
+Its documents and its answers differ: numbers and booleans may be text, optional fields and
+enumerations are open, and any field may hold nonsense, which is left out. Only what says which
+record it is, whose, and what money it means cannot be left out without saying something else: a
+record in which that is nonsense is unreadable.
 Source: the published payments schema; items and snapshots as the order events show them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -25,7 +28,14 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from syncline.errors import Unreadable
+from syncline import leniency
+from syncline.leniency import Indispensable
+
+CORRECT = "Correct the record in HighLevel; it is read again by the next pull."
+"""The remedy for a record that cannot be read."""
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+"""Of times that are meant: others stand for "none", and would go before or after all others."""
 
 
 def instant(value: object) -> datetime:
@@ -39,18 +49,38 @@ def instant(value: object) -> datetime:
     found = datetime.fromisoformat(value)
     if found.tzinfo is None:
         raise ValueError("a time without its offset from UTC")
-    try:
-        return found.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time outside the calendar") from None
+    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise ValueError("a time that no record is of")
+    return found.astimezone(UTC)
 
 
-Id = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+def _told(value: object) -> object:
+    """An empty text is how nothing is told where an id or an amount would stand."""
+    return None if value == "" else value
+
+
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be an id of HighLevel: so short and plain that any index holds it."""
+    return _ID.fullmatch(text) is not None
+
+
+Id = Annotated[str, StringConstraints(strict=True, pattern=rf"^{_ID.pattern}$")]
+OtherId = Annotated[Id | None, BeforeValidator(_told)]
+"""The id of something else, where it is told."""
+
 Instant = Annotated[datetime, PlainValidator(instant)]
 # Without bounds, one row saying 1e999999 would be written out as a million digits.
-Amount = Annotated[Decimal, Field(ge=-(10**15), le=10**15, decimal_places=60)]
+Amount = Annotated[
+    Annotated[Decimal, Field(ge=-(10**15), le=10**15, decimal_places=60)] | None,
+    BeforeValidator(_told),
+]
 PaymentMode = Literal["live", "test"]
 Quantity = Annotated[Decimal, Field(ge=-(10**9), le=10**9, decimal_places=60)]
+_Rate = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=60)]
+_Count = Annotated[int, Field(ge=-(10**6), le=10**6)]
 
 
 class Part(BaseModel):
@@ -87,14 +117,22 @@ class Body(BaseModel):
 
 
 class Record(Part):
-    """What every record has, in a list or read alone; times are UTC, amounts in major units."""
+    """What every record has, in a list or read alone; times are UTC, amounts in major units.
+
+    Attributes:
+        kind: what kind of record it is.
+        alt_id: the location whose it is.
+    """
+
+    kind: ClassVar[str] = "record"
 
     id: Id = Field(alias="_id")
-    created_at: Instant
+    alt_id: Indispensable[OtherId] = None
+    created_at: Instant | None = None
     updated_at: Instant | None = None
-    contact_id: str | None = None
-    currency: str | None = None
-    amount: Amount | None = None
+    contact_id: OtherId = None
+    currency: Indispensable[str | None] = None
+    amount: Indispensable[Amount] = None
     status: str | None = None
     live_mode: bool | None = None
 
@@ -116,7 +154,7 @@ class RecordSource(Part):
 class Snapshot(Part):
     """The contact as it was then: snake_case in single reads, camelCase in events."""
 
-    id: str | None = None
+    id: OtherId = None
     name: str | None = None
     first_name: str | None = Field(None, validation_alias=AliasChoices("firstName", "first_name"))
     last_name: str | None = Field(None, validation_alias=AliasChoices("lastName", "last_name"))
@@ -136,23 +174,37 @@ class Coupon(Part):
 class AmountSummary(Part):
     """How an order's amount comes about; tax and shipping are seen in events only."""
 
-    subtotal: Amount | None = None
-    discount: Amount | None = None
-    tax: Amount | None = None
-    shipping: Amount | None = None
+    subtotal: Amount = None
+    discount: Amount = None
+    tax: Amount = None
+    shipping: Amount = None
 
 
 class Tax(Part):
     """One tax of an order."""
 
-    amount: Amount | None = None
+    amount: Amount = None
+
+
+class ItemTax(Part):
+    """A tax of a product, in per cent; `exclusive` of its price is the only published reckoning."""
+
+    name: str | None = None
+    rate: _Rate | None = None
+    calculation: str | None = None
+
+
+def _named(value: object) -> object:
+    """A tax of which only the id is told, as the schema of products publishes them."""
+    return {} if isinstance(value, str) else value
 
 
 class ItemProduct(Part):
-    """The product of an item."""
+    """The product of an item; an empty list of taxes says that it bears none."""
 
     id: str | None = Field(None, alias="_id")
     name: str | None = None
+    taxes: list[Annotated[ItemTax, BeforeValidator(_named)]] | None = None
 
 
 class ItemPrice(Part):
@@ -161,7 +213,7 @@ class ItemPrice(Part):
     id: str | None = Field(None, alias="_id")
     name: str | None = None
     currency: str | None = None
-    amount: Amount | None = None
+    amount: Amount = None
     sku: str | None = None
 
 
@@ -178,8 +230,10 @@ class OrderItem(Part):
 class ListedOrder(Record, _ListedContact):
     """An order in a list."""
 
-    subtotal: Amount | None = None
-    discount: Amount | None = None
+    kind = "order"
+
+    subtotal: Amount = None
+    discount: Amount = None
     fulfillment_status: str | None = None
     source_type: str | None = None
     source_sub_type: str | None = None
@@ -191,6 +245,8 @@ class ListedOrder(Record, _ListedContact):
 class OrderDetail(Record):
     """An order read alone, or in an event."""
 
+    kind = "order"
+
     fulfillment_status: str | None = None
     contact_snapshot: Snapshot | None = None
     amount_summary: AmountSummary | None = None
@@ -201,8 +257,9 @@ class OrderDetail(Record):
 
 
 class _Paid(Record):
-    entity_type: str | None = None
-    entity_id: str | None = None
+    # Without what it pays for, a payment of an order would be a sale of its own.
+    entity_type: Indispensable[str | None] = None
+    entity_id: Indispensable[OtherId] = None
     subscription_id: str | None = None
 
 
@@ -227,12 +284,14 @@ class _PaidDetail(_Paid):
 
 class _Charge(Part):
     charge_id: str | None = None
-    amount_refunded: Amount | None = None
+    amount_refunded: Indispensable[Amount] = None
     merged_from_contact_id: str | None = None
 
 
 class TransactionRow(_PaidRow, _Charge):
     """A transaction in a list."""
+
+    kind = "transaction"
 
     entity_source_sub_type: str | None = None
     fulfilled_at: Instant | None = None
@@ -241,6 +300,8 @@ class TransactionRow(_PaidRow, _Charge):
 class TransactionDetail(_PaidDetail, _Charge):
     """A transaction read alone."""
 
+    kind = "transaction"
+
     invoice_id: str | None = None
     receipt_id: str | None = None
 
@@ -248,22 +309,38 @@ class TransactionDetail(_PaidDetail, _Charge):
 class SubscriptionRow(_PaidRow):
     """A subscription in a list."""
 
+    kind = "subscription"
+
+
+def _day(text: str) -> str:
+    """A day as it came, if it is one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text:
+        datetime.fromisoformat(text)
+    return text
+
+
+_Day = Annotated[str, AfterValidator(_day)]
+
 
 class Recurrence(Part):
     """When a subscription repeats: every `interval` of `interval_type`; dates as they came."""
 
     interval_type: str | None = None
-    interval: int | None = None
-    start_date: str | None = None
+    interval: _Count | None = None
+    start_date: _Day | None = None
     start_time: str | None = None
-    end_date: str | None = None
+    end_date: _Day | None = None
     end_time: str | None = None
-    day_of_month: int | None = None
+    day_of_month: _Count | None = None
     day_of_week: str | None = None
-    num_of_week: int | None = None
+    num_of_week: _Count | None = None
     month_of_year: str | None = None
-    count: int | None = None
-    days_before: int | None = None
+    count: _Count | None = None
+    days_before: _Count | None = None
 
 
 class Schedule(Part):
@@ -281,6 +358,8 @@ class RecurringProduct(Part):
 class SubscriptionDetail(_PaidDetail):
     """A subscription read alone."""
 
+    kind = "subscription"
+
     coupon: Coupon | None = None
     schedule: Schedule | None = None
     recurring_product: RecurringProduct | None = None
@@ -290,98 +369,25 @@ class SubscriptionDetail(_PaidDetail):
 Model = TypeVar("Model", bound=Record)
 
 
-@dataclass(frozen=True, slots=True)
-class PageRecord(Generic[Model]):
-    """One record of a page: as it came, and as it reads."""
-
-    id: str
-    payload: dict[str, Any]
-    model: Model
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableRow:
-    """A row that is not what the API promises; `id` is None where even that cannot be told."""
-
-    index: int
-    id: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Model]):
-    """One page of a list.
-
-    Attributes:
-        rows: the readable rows.
-        total_count: how many rows HighLevel says the whole list has.
-        headers: lower-case headers of the answer.
-        unreadable: the rows that could not be read: they never lose the page.
-        ids: of all rows in their order, readable or not; "" for a row without an id.
-    """
-
-    rows: list[PageRecord[Model]]
-    total_count: int
-    headers: Mapping[str, str]
-    unreadable: list[UnreadableRow] = field(default_factory=list)
-    ids: tuple[str, ...] = ()
-
-
 def parse(model: type[Model], payload: Mapping[str, Any], what: str) -> Model:
-    """Read one record.
+    """Read one record; what is left out of it is noted.
 
     Raises:
-        Unreadable: naming the record and the fields that are nonsense.
+        Unreadable: naming the record and the indispensable fields that are nonsense.
     """
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        raise Unreadable(
-            f"{what} {payload.get('_id')!r:.80} cannot be read: {reasons(error)}.",
-            remedy="Look at the record in HighLevel; it is read again by the next pull.",
-        ) from None
-
-
-def page(
-    model: type[Model], document: Mapping[str, Any], headers: Mapping[str, str]
-) -> Page[Model]:
-    """Read one page of a list.
-
-    Raises:
-        Unreadable: if the document is no page: no array `data`, no count `totalCount`.
-    """
-    data, total = document.get("data"), _count(document.get("totalCount"))
-    if not isinstance(data, list) or total is None:
-        missing = "a count totalCount" if isinstance(data, list) else "an array data"
-        raise Unreadable(
-            f"The list of {model.__name__} has not {missing}.",
-            remedy="Check the base URL and the version of the HighLevel API in the settings.",
-        )
-    rows: list[PageRecord[Model]] = []
-    unreadable: list[UnreadableRow] = []
-    ids: list[str] = []
-    for index, payload in enumerate(data):
-        given = payload.get("_id") if isinstance(payload, dict) else None
-        ids.append(given if isinstance(given, str) else "")
-        try:
-            read = model.model_validate(payload)
-        except ValidationError as error:
-            unreadable.append(UnreadableRow(index, ids[-1] or None, reasons(error)))
-        else:
-            rows.append(PageRecord(read.id, payload, read))
-    return Page(rows, total, headers, unreadable, tuple(ids))
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None  # noqa: PLR2004
+    read, left_out = leniency.read(
+        model,
+        payload,
+        f"{what} {payload.get('_id')!r:.80}",
+        CORRECT,
+    )
+    leniency.note("highlevel", model.kind, left_out, read.id)
+    return read
 
 
 def reasons(error: ValidationError) -> str:
     """Which fields are wrong and how, without their values: those may be personal."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(
-        f"{'.'.join(map(str, one['loc'])) or 'the row'}: {one['msg']}" for one in found[:5]
+        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:5]
     )

@@ -14,20 +14,20 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from syncline import strangers
 from syncline.errors import (
     Absent,
-    Again,
     BadCredentials,
     Doubtful,
-    NotSent,
+    Refused,
     Rejected,
+    SynclineError,
     Unreadable,
 )
 from syncline.highlevel import answers
+from syncline.highlevel.client import SIDE
+from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN
 from syncline.transport import Answer, Permit, Transport
-
-TOKEN = "POST /oauth/token"  # noqa: S105 - the name of a call
-LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
 
 VERSION = "2021-07-28"
 """Asked for by every call but `POST /oauth/token`."""
@@ -36,12 +36,15 @@ _LEAST_LIFE = timedelta(seconds=2)
 
 
 class _Answer(BaseModel):
-    """What a token call gives; both ways of asking share this shape."""
+    """What a token call gives; both ways of asking share this shape.
+
+    Source: the `oauth` specification, which requires nothing of it but the user's id.
+    """
 
     access_token: SecretStr
-    expires_in: float
+    expires_in: float = 3600
     refresh_token: SecretStr | None = None
-    scope: str = ""
+    scope: str | None = None
     locationId: str | None = None  # noqa: N815 - as HighLevel writes it
     companyId: str | None = None  # noqa: N815 - as HighLevel writes it
 
@@ -89,9 +92,9 @@ def authorize_url(
 class OAuthEndpoint:
     """Asks HighLevel for the tokens of one app.
 
-    Every method raises `RateLimited`, `NotSent` and `Again` for what passes by itself, and
-    `BadCredentials` for what does not: a code or refresh token that is used up or taken back, an
-    app that is not known. Asking again with the same is harmless, so nothing is ever doubtful.
+    Every method raises what is below `Again` for what passes by itself, and `BadCredentials` for
+    what does not: a code or refresh token that is used up or taken back, an app that is not known.
+    Asking again with the same is harmless, so nothing is ever doubtful.
 
     Args:
         transport: makes the calls.
@@ -147,7 +150,7 @@ class OAuthEndpoint:
 
     def _token(self, form: Mapping[str, str], permit: Permit, *, hide: SecretStr) -> OAuthGrant:
         app = {"client_id": self._client_id, "client_secret": self._secret.get_secret_value()}
-        return self._ask(TOKEN, {**app, **form}, permit, hide=hide, headers={})
+        return self._ask(HIGHLEVEL_TOKEN, {**app, **form}, permit, hide=hide, headers={})
 
     def _ask(
         self,
@@ -168,42 +171,46 @@ class OAuthEndpoint:
                 headers={"accept": "application/json", **headers},
                 form=form,
             )
-            told = replace(answer, body=self._without_secret(answer))
-            document = answers.read(told, operation, hide=hide, installed=True)
-        except Doubtful as error:
+        except (Doubtful, Unreadable) as error:
             # Asked again with the same, HighLevel gives the same: nothing is to be looked up.
-            raise Again(f"No token came: {error.what}", call_id=permit.call_id) from error
+            raise strangers.unanswered(error, permit.call_id, writes=False) from error
+        told = replace(answer, body=self._without_secret(answer))
+        try:
+            document = answers.read(told, operation, hide=hide, installed=True)
+            return _granted(document, told, operation, asked_at)
         except (Rejected, Absent) as error:
-            raise BadCredentials(
-                error.what,
-                remedy=answers.CONNECT_AGAIN,
-                status=error.status,
-                call_id=permit.call_id,
-            ) from None
-        return _granted(document, operation, asked_at)
+            refused: SynclineError = BadCredentials(
+                error.what, remedy=answers.CONNECT_AGAIN, status=error.status
+            )
+        except SynclineError as error:
+            refused = error
+        refused.call_id = permit.call_id
+        if isinstance(refused, Refused):
+            refused.side, refused.call = SIDE, (method, path)
+        raise refused
 
     def _without_secret(self, answer: Answer) -> bytes:
         """Its body; whatever it says of a refusal may be shown."""
         return answer.body.replace(self._secret.get_secret_value().encode() or b"\0", b"***")
 
 
-def _granted(document: Mapping[str, Any], operation: str, asked_at: datetime) -> OAuthGrant:
+def _granted(
+    document: Mapping[str, Any], answer: Answer, operation: str, asked_at: datetime
+) -> OAuthGrant:
     try:
         told = _Answer.model_validate(document)
     except ValidationError:
-        raise Unreadable(
-            f"HighLevel answered {operation} without a token.",
-            remedy="Check the base URL of HighLevel.",
-        ) from None
-    if not told.access_token.get_secret_value():
-        raise NotSent(f"HighLevel answered {operation} with an empty token.")
+        told = None
+    if told is None or not told.access_token.get_secret_value():
+        # A success without a token is none of HighLevel's.
+        raise strangers.foreign(answer, "HighLevel", operation, writes=False)
     life = timedelta(seconds=min(max(told.expires_in, _LEAST_LIFE.total_seconds()), 1e8))
     return OAuthGrant(
         access=told.access_token,
         refresh=told.refresh_token,
         got_at=asked_at,
         expires_at=asked_at + life,
-        scopes=frozenset(told.scope.split()),
+        scopes=frozenset((told.scope or "").split()),
         location_id=told.locationId,
         company_id=told.companyId,
     )

@@ -47,8 +47,14 @@ class Window:
         """The last day to ask for, inclusive."""
         return self.until + MARGIN
 
-    def holds(self, created_at: datetime) -> bool:
-        """Whether a row belongs to this window: each row belongs to exactly one."""
+    def holds(self, created_at: datetime | None) -> bool:
+        """Whether a row belongs to this window: each row belongs to exactly one.
+
+        One that does not tell when it was created, or tells a day that was not asked for and is
+        still to come, belongs to every window that lists it.
+        """
+        if created_at is None or created_at.astimezone(UTC).date() > self.last:
+            return True
         return self.since <= created_at.astimezone(UTC).date() <= self.until
 
 
@@ -116,7 +122,6 @@ class Certificate:
         self._step = limit
         self._totals: list[int] = []
         self._ids: set[str] = set()
-        self._nameless = 0
 
     @classmethod
     def resume(
@@ -153,7 +158,7 @@ class Certificate:
         return list(range(self.next_offset, total, self._step))[:most]
 
     def add(self, offset: int, total_count: int, ids: Sequence[str]) -> None:
-        """Take in the next page; `ids` are those of all its rows in order, "" where one has none.
+        """Take in the next page; `ids` are those of all its rows in order, or what stands for one.
 
         Raises:
             Broken: if it is not the page at `next_offset`.
@@ -165,8 +170,6 @@ class Certificate:
             )
         self._totals.append(total_count)
         self._ids.update(ids)
-        self._ids.discard("")
-        self._nameless += sum(not one for one in ids)
         # By the rows that came, not by those asked for: the server may cap a page.
         self.next_offset = offset + len(ids)
         self._step = max(1, len(ids))
@@ -179,8 +182,6 @@ class Certificate:
             return Reread(f"only {self.next_offset} rows were read so far")
         if len(totals) > 1:
             return Reread(f"the total changed between {totals[0]} and {totals[-1]}")
-        if self._nameless:
-            return Reread(f"{self._nameless} rows had no id")
         if self.seen != totals[0]:
             return Reread(f"{self.seen} different rows were seen, {totals[0]} were promised")
         return Certified(self.window, totals[0], len(self._totals))

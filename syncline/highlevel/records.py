@@ -6,22 +6,22 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Generic, Literal, TypeVar
 
+from syncline import leniency
 from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import (
+    CORRECT,
     ListedOrder,
     Model,
     OrderDetail,
-    Page,
     PaymentMode,
     Record,
     SubscriptionDetail,
     SubscriptionRow,
     TransactionDetail,
     TransactionRow,
-    page,
-    parse,
 )
+from syncline.highlevel.pages import Page, page, whose
 from syncline.highlevel.resources import checked_id, naming
 from syncline.transport import Permit
 
@@ -171,7 +171,7 @@ def list_records(
     params = _params(span) | ({} if only is None else _params(only))
     received = client.call("GET", records.path, permit=permit, params=params)
     with naming(permit):
-        return page(records.row, received.document, received.headers)
+        return page(records.row, received.document, received.headers, client.location_id)
 
 
 def get_record(
@@ -187,15 +187,16 @@ def get_record(
     Source: GET /payments/orders/{orderId}, /payments/transactions/{transactionId},
         /payments/subscriptions/{subscriptionId}.
     """
-    path = records.path
+    path, what = records.path, f"The {records.detail.kind} {record_id}"
     document = client.call("GET", f"{path}/{checked_id(record_id)}", permit=permit).document
     with naming(permit):
-        found = parse(records.detail, document, path)
+        found, _ = leniency.read(records.detail, document, what, CORRECT)
         if found.id != record_id:
             raise Unreadable(
                 f"HighLevel was asked for {path}/{record_id} and gave {found.id}.",
                 remedy="Check the base URL of the HighLevel API in the settings.",
             )
+        whose(found.alt_id, client.location_id, what)
     return document
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
+from syncline import leniency
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
-from syncline.highlevel.answers import LOOK_UP
-from syncline.highlevel.models import Part, reasons
+from syncline.highlevel.models import Part, is_id
+from syncline.strangers import LOOK_UP
 from syncline.transport import Permit
 
 SomePart = TypeVar("SomePart", bound=Part)
 
-_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_OK = 200
 
 
 def checked_id(record_id: str) -> str:
@@ -25,7 +23,7 @@ def checked_id(record_id: str) -> str:
     Raises:
         UnknownName: if it cannot be an id.
     """
-    if not _ID.fullmatch(record_id):
+    if not is_id(record_id):
         raise UnknownName(
             f"{record_id!r:.80} is not an id of HighLevel.",
             remedy="Copy the id from HighLevel, without spaces or a link around it.",
@@ -53,14 +51,9 @@ def read_part(model: type[SomePart], found: object, what: str) -> SomePart:
     """One part of an answer.
 
     Raises:
-        Unreadable: naming the fields that are nonsense.
+        Unreadable: naming the indispensable fields that are nonsense.
     """
-    try:
-        return model.model_validate(found)
-    except ValidationError as error:
-        raise Unreadable(
-            f"{what} cannot be read: {reasons(error)}.", remedy="Look at it in HighLevel."
-        ) from None
+    return leniency.read(model, found, what, "Look at it in HighLevel.")[0]
 
 
 def read_made(model: type[SomePart], found: object, what: str) -> SomePart:
@@ -72,7 +65,7 @@ def read_made(model: type[SomePart], found: object, what: str) -> SomePart:
     try:
         return read_part(model, found, what)
     except Unreadable as error:
-        raise Doubtful(error.what, remedy=LOOK_UP) from None
+        raise Doubtful(error.what, remedy=LOOK_UP, status=_OK) from None
 
 
 @contextmanager

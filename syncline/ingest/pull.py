@@ -16,13 +16,15 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
 from syncline.calls.context import Line, Nudge, in_hand
-from syncline.engine.connection_rules import stop_connection
+from syncline.engine.connection_rules import stop_if_all_is_refused
 from syncline.engine.failures import BACKOFF, TROUBLED
 from syncline.errors import Again, Refused, SynclineError
 from syncline.highlevel import paging
+from syncline.highlevel.pages import UnreadableRow
 from syncline.highlevel.records import RECORDS, Span, list_records
-from syncline.ingest import missed, pull_windows
+from syncline.ingest import missed, pull_windows, unreadable
 from syncline.ingest.record import Recorded, record
+from syncline.ingest.unreadable import UnreadableRecord
 from syncline.queues import Lane
 from syncline.transport import Permit
 
@@ -34,7 +36,7 @@ WARM = timedelta(days=7)
 COLD = timedelta(days=90)
 """Trailing windows that are read again, each on a cadence of its own."""
 
-BATCH = 8
+BATCH = 4
 """Pages that are read side by side and recorded in one transaction, once the total is known."""
 
 MOST_REREADS = 3
@@ -52,6 +54,17 @@ class Finished:
     changed: int
     states: tuple[str, ...]
     again_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _PageRead:
+    """What is needed of a page; its rows as they read would take as much memory again."""
+
+    total_count: int
+    headers: Mapping[str, str]
+    ids: tuple[str, ...]
+    unreadable: Sequence[UnreadableRow]
+    inside: Mapping[str, Mapping[str, Any]]
 
 
 def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finished:
@@ -72,7 +85,7 @@ def pull(line: Line, kind: str, since: date, until: date, lane: Lane) -> Finishe
         except NoQuota as error:
             return Finished(new, changed, tuple(states), error.after.total_seconds())
         except Refused as error:
-            stop_connection(line, error)
+            stop_if_all_is_refused(line, error)
             raise
         states.append(state)
         new, changed = new + recorded[0], changed + recorded[1]
@@ -173,7 +186,8 @@ def _batch(
     )
     pages: list[pull_windows.PullPage] = []
     inside: dict[str, Mapping[str, Any]] = {}
-    unreadable = 0
+    bad: list[UnreadableRecord] = []
+    place = f"the {kind}s created from {window.first} to {window.last}"
     failure: SynclineError | None = None
     for offset, outcome in zip(offsets, outcomes, strict=False):
         if outcome.error is not None:
@@ -181,20 +195,28 @@ def _batch(
             break
         if walk.done or offset != walk.next_offset:
             break
-        page: Any = outcome.result
+        page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
         walk.add(offset, page.total_count, page.ids)
         pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
-        unreadable += len(page.unreadable)
-        inside |= {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
-    done = _recorded(line, kind, mine, pages, inside, unreadable)
+        bad += unreadable.rows_of(place, offset, page.unreadable)
+        inside |= page.inside
+    done = _recorded(line, kind, mine, pages, inside, bad)
     if failure is not None:
         raise failure
     return done
 
 
-def _maker(line: Line, kind: str, window: paging.Window, offset: int) -> Callable[[Permit], Any]:
+def _maker(
+    line: Line, kind: str, window: paging.Window, offset: int
+) -> Callable[[Permit], _PageRead]:
     span = Span(PAGE, offset, window.first, window.last)
-    return lambda permit: list_records(line.highlevel, permit, RECORDS[kind], span)
+
+    def read(permit: Permit) -> _PageRead:
+        page = list_records(line.highlevel, permit, RECORDS[kind], span)
+        inside = {row.id: row.payload for row in page.rows if window.holds(row.model.created_at)}
+        return _PageRead(page.total_count, page.headers, page.ids, page.unreadable, inside)
+
+    return read
 
 
 def _recorded(
@@ -203,14 +225,16 @@ def _recorded(
     mine: tuple[int, UUID],
     pages: Sequence[pull_windows.PullPage],
     inside: Mapping[str, Mapping[str, Any]],
-    unreadable: int,
+    bad: Sequence[UnreadableRecord],
 ) -> Recorded:
     if not pages:
         return Recorded(0, 0, 0, frozenset())
     pull_id, owner = mine
 
     def write(connection: Connection) -> Recorded:
-        done = record(connection, line.link, line.document, kind, "list", inside, f"pull {pull_id}")
+        cause = f"pull {pull_id}"
+        done = record(connection, line.link, line.document, kind, "list", inside, cause)
+        unreadable.park(connection, line.link, kind, bad, cause)
         ours = pull_windows.add_pages(
             connection,
             pull_id,
@@ -218,7 +242,7 @@ def _recorded(
             pages,
             new=done.new,
             changed=done.changed,
-            unreadable=unreadable,
+            unreadable=len(bad),
         )
         if not ours:
             raise NoQuota("This pull has gone on to another worker.")

@@ -18,10 +18,18 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import backoff
+from syncline.engine.failures import (
+    Refusal,
+    RefusalPolicy,
+    backoff,
+    is_of_the_record,
+    is_set_apart,
+)
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
+from syncline.highlevel.models import CORRECT
+from syncline.highlevel.pages import NAMELESS
 from syncline.highlevel.records import (
     ORDERS,
     SUBSCRIPTIONS,
@@ -31,7 +39,10 @@ from syncline.highlevel.records import (
     get_record,
     list_records,
 )
+from syncline.ingest import unreadable
 from syncline.ingest.record import record
+from syncline.ingest.rereading import BY_ID
+from syncline.ingest.unreadable import UnreadableRecord
 from syncline.ledger import records
 from syncline.queues import Lane
 from syncline.transport import Permit
@@ -48,13 +59,17 @@ class Read:
 
     Attributes:
         payloads: raw records by their id.
-        unreadable: how many more there were that could not be understood.
+        unreadable: those that could not be understood.
         next_offset: where the list goes on; None at its end.
     """
 
     payloads: Payloads
-    unreadable: int = 0
+    unreadable: tuple[UnreadableRecord, ...] = ()
     next_offset: int | None = None
+
+
+Came = Read | Outcome
+"""What a reading brought, or how its call failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,10 @@ def _order(line: Line, permit: Permit, order_id: str, _: int) -> Read:
     return Read({order_id: get_record(line.highlevel, permit, ORDERS, order_id)})
 
 
+def _transaction(line: Line, permit: Permit, transaction_id: str, _: int) -> Read:
+    return Read({transaction_id: get_record(line.highlevel, permit, TRANSACTIONS, transaction_id)})
+
+
 def _subscription(line: Line, permit: Permit, subscription_id: str, _: int) -> Read:
     return Read(
         {subscription_id: get_record(line.highlevel, permit, SUBSCRIPTIONS, subscription_id)}
@@ -96,9 +115,10 @@ def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
     begins = datetime.combine(line.link.start_from, time(), UTC)
     came = len(page.rows) + len(page.unreadable)
     more = came > 0 and offset + came < page.total_count
+    place = f"the transactions of {payer}"
     return Read(
-        {row.id: row.payload for row in page.rows if row.model.created_at >= begins},
-        len(page.unreadable),
+        {row.id: row.payload for row in page.rows if (row.model.created_at or begins) >= begins},
+        tuple(unreadable.rows_of(place, offset, page.unreadable)),
         offset + came if more else None,
     )
 
@@ -109,10 +129,17 @@ def _fulfillments(line: Line, permit: Permit, order_id: str, _: int) -> Read:
 
 
 TARGETS = {
-    "highlevel.order": _HighLevelReading(
+    BY_ID["order"]: _HighLevelReading(
         "order", "detail", "get order", _order, ("order", "invoice", "recurring", "fulfillment")
     ),
-    "highlevel.subscription": _HighLevelReading(
+    BY_ID["transaction"]: _HighLevelReading(
+        "transaction",
+        "detail",
+        "get transaction",
+        _transaction,
+        ("order", "invoice", "payment", "credit"),
+    ),
+    BY_ID["subscription"]: _HighLevelReading(
         "subscription", "detail", "get subscription", _subscription, ("recurring",)
     ),
     "highlevel.transactions": _HighLevelReading(
@@ -139,7 +166,9 @@ def read(line: Line, target: str) -> NextRun:
 
 
 def _read(line: Line, api: ApiCalls, reading: _HighLevelReading, leases: list[Lease]) -> None:
-    pending = _still_wanted(line, reading, leases)
+    # Where one caller tries for all, it is not what failed before that is tried.
+    named = _named(line, leases)
+    pending = sorted(_still_wanted(line, reading, named), key=lambda one: one.failures)
     while pending:
         outcomes = api.read_many(
             [reading.operation] * len(pending),
@@ -151,6 +180,22 @@ def _read(line: Line, api: ApiCalls, reading: _HighLevelReading, leases: list[Le
             for lease, outcome in zip(done, outcomes, strict=True)
         ]
         _write(line, reading, list(zip(done, whole, strict=True)))
+
+
+def _named(line: Line, leases: list[Lease]) -> list[Lease]:
+    """Without those that stand for a row whose id cannot be used: only its list shows it."""
+    nameless = [lease for lease in leases if lease.source_id.startswith(NAMELESS)]
+    if nameless:
+        line.worker.ledger.run_patiently(
+            lambda connection: leased.park(
+                connection,
+                nameless,
+                reason=f"It has no id by which it could be read. {CORRECT}",
+                field=None,
+            ),
+            sleep=line.worker.sleep,
+        )
+    return [lease for lease in leases if lease not in nameless]
 
 
 def _still_wanted(line: Line, reading: _HighLevelReading, leases: list[Lease]) -> list[Lease]:
@@ -178,10 +223,10 @@ def _maker(
 
 def _to_its_end(
     line: Line, api: ApiCalls, reading: _HighLevelReading, lease: Lease, outcome: Outcome
-) -> Read | SynclineError:
+) -> Came:
     """A list that is longer than a page is read on; that is rare, so one call after the other."""
     if outcome.error is not None:
-        return outcome.error
+        return outcome
     found: Read = outcome.result  # type: ignore[assignment]  # what the reading gave
     try:
         while found.next_offset is not None:
@@ -194,15 +239,11 @@ def _to_its_end(
                 more.next_offset,
             )
     except SynclineError as error:
-        return error
+        return Outcome(outcome.call_id, None, error)
     return found
 
 
-def _write(
-    line: Line,
-    reading: _HighLevelReading,
-    outcomes: list[tuple[Lease, Read | SynclineError]],
-) -> None:
+def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, Came]]) -> None:
     """Record what came and close the readings, in one transaction."""
     payloads = {
         key: payload
@@ -216,7 +257,13 @@ def _write(
         if isinstance(came, Read)
         for key in came.payloads
     }
-    failures = [came for _, came in outcomes if isinstance(came, SynclineError)]
+    refusals = RefusalPolicy(line)
+    refused = [
+        (came.error, refusals.of(came.error))
+        for _, came in outcomes
+        if isinstance(came, Outcome) and isinstance(came.error, Refused)
+    ]
+    alone = {id(error) for error, refusal in refused if refusal is Refusal.ALONE}
 
     def work(connection: Connection) -> frozenset[str]:
         recorded = record(
@@ -230,38 +277,43 @@ def _write(
         )
         leased.confirm(
             connection,
-            [Confirmation(lease, None, None, None) for lease, came in outcomes if _is_whole(came)],
+            [
+                Confirmation(lease, None, None, None)
+                for lease, came in outcomes
+                if isinstance(came, Read)
+            ],
             wrote=False,
         )
         for lease, came in outcomes:
-            if not _is_whole(came):
-                _fail(connection, reading, lease, came)
+            if isinstance(came, Read):
+                if lease.role in unreadable.ROLES:
+                    ids = list(came.payloads)
+                    unreadable.read_by_id(connection, line.link, reading.kind, ids, lease.cause)
+                unreadable.park(connection, line.link, reading.kind, came.unreadable, lease.cause)
+            elif id(came.error) in alone:
+                leased.park(connection, [lease], reason=str(came.error), field=None)
+            else:
+                _fail(connection, lease, came)
         return recorded.targets
 
     targets = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
     names = sorted({*reading.wakes, *targets})
     line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
-    for failure in failures:
-        if isinstance(failure, Refused):
-            raise failure
+    for error, refusal in refused:
+        if refusal is not Refusal.ALONE:
+            raise error
 
 
-def _is_whole(came: Read | SynclineError) -> bool:
-    return isinstance(came, Read) and not came.unreadable
-
-
-def _fail(
-    connection: Connection, reading: _HighLevelReading, lease: Lease, came: Read | SynclineError
-) -> None:
-    if isinstance(came, Read):
-        reason = f"{came.unreadable} of its {reading.kind}s cannot be read; see the call's answer"
-        leased.park(connection, [lease], reason=reason, field=None)
-    elif isinstance(came, Absent):
+def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:
+    error = came.error
+    if isinstance(error, Absent):
         reason = f"HighLevel no longer has this {lease.source_kind}"
         leased.park(connection, [lease], reason=reason, field=None)
-    elif isinstance(came, (Unreadable, Rejected)):
-        leased.park(connection, [lease], reason=came.what, field=None)
+    elif isinstance(error, (Unreadable, Rejected)) or is_set_apart(came, lease):
+        leased.park(connection, [lease], reason=str(error), field=None)
     else:
-        rest = backoff(lease.failures)
-        after = max(came.after, rest) if isinstance(came, Again) else rest
-        leased.give_back(connection, [lease], after=after, why=came.what, failed=True)
+        failed = is_of_the_record(came)
+        rest = backoff(lease.failures if failed else 0)
+        after = max(error.after, rest) if isinstance(error, Again) else rest
+        why = None if error is None else error.what
+        leased.give_back(connection, [lease], after=after, why=why, failed=failed)

@@ -1,23 +1,28 @@
 """Recorded: what was read becomes facets, records, changes and deliveries due, in one transaction.
 
-A reading that equals the stored one writes nothing at all.
+A reading that equals the stored one writes nothing at all. A record of which something cannot be
+read is parked, and the others go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline import leniency
 from syncline.engine import connection_rules
+from syncline.errors import Unreadable
 from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
-from syncline.ingest import requests, rereading
-from syncline.ledger import records
+from syncline.highlevel.merging import merge
+from syncline.ingest import requests, rereading, unreadable
+from syncline.ingest.unreadable import UnreadableRecord
+from syncline.ledger import left_out, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 
@@ -43,6 +48,13 @@ _WITH_ITEMS = ("detail", "event")
 """Facets that tell an order's items."""
 
 
+_SPELLED = {"created_at": "createdAt", "updated_at": "updatedAt"}
+"""Times of a record → as HighLevel spells them."""
+
+AHEAD = timedelta(days=2)
+"""How far a time of HighLevel may lie ahead of our clock; more is no time of what has been."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TELLING = ("status", "amount", "fulfillment_status")
 """Fields of an order that decide what is done about it."""
 
@@ -89,66 +101,147 @@ def record(
         facet: list, event, detail or fulfillments.
         payloads: the raw rows.
         cause: what showed them, for the change and the audit.
-
-    Raises:
-        Unreadable: a payload is not what it should be; nothing is recorded then.
     """
+    if not payloads:
+        return Recorded(0, 0, 0, frozenset())
     place = link.location_place
-    records.lock(connection, place, kind)
+    now = records.lock(connection, place, kind)
     marks = {key: fingerprint(payload, _VOLATILE) for key, payload in payloads.items()}
     known = records.fingerprints(connection, place, kind, facet, list(payloads))
     fresh = [key for key in payloads if known.get(key) != marks[key]]
     if not fresh:
+        unreadable.heal(connection, link, list(payloads), listed=facet == "list")
         return Recorded(0, 0, len(payloads), frozenset())
     stored = records.load(connection, place, kind, fresh)
     if facet == "fulfillments":
         fresh = [key for key in fresh if key in stored]  # alone they do not make an order
-    facet_rows: list[records.FacetRow] = []
-    versions: list[records.NewVersion] = []
-    with_items: set[str] = set()
-    disputed: set[str] = set()
+    read = _Readings(kind, facet, now)
     for key in fresh:
-        partial = PARTIALS[kind, facet](payloads[key])
-        updated_at = _moment(partial.get("updated_at"))
-        if _is_older(updated_at, facet, payloads[key], stored.get(key)):
-            continue  # read from a copy that lags behind, or an event that was overtaken
-        facet_rows.append(records.FacetRow(key, payloads[key], marks[key], updated_at))
-        facets = _facets(kind, facet, partial, updated_at, stored.get(key))
-        merged = canonical.merge(facets)
-        is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
-        if is_disputed:
-            disputed.add(key)
-        version = _next(key, merged, stored.get(key))
-        if version is not None:
-            versions.append(version)
-            if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
-                with_items.add(key)
-    records.save_facets(connection, place, kind, facet, facet_rows)
-    records.save_versions(connection, place, kind, versions, cause)
+        read.take(key, payloads[key], marks[key], stored.get(key))
+    records.save_facets(connection, place, kind, facet, read.facet_rows)
+    records.save_versions(connection, place, kind, read.versions, cause)
     connection_rules.hold_after_requests(connection, link)
     targets = requests.request_deliveries(
         connection,
         link,
         document,
         kind,
-        [requests.Version(one.foreign_id, one.version, one.canonical) for one in versions],
+        [requests.Version(one.foreign_id, one.version, one.canonical) for one in read.versions],
         cause,
         facet=facet,
-        detail_is_fresh=with_items,
+        detail_is_fresh=read.with_items,
     )
     if facet == "event":
-        quiet = {row.foreign_id for row in facet_rows} - {one.foreign_id for one in versions}
+        quiet = {row.foreign_id for row in read.facet_rows}
+        quiet -= {one.foreign_id for one in read.versions}
         told = {key: stored[key].canonical for key in quiet if key in stored}
         targets |= rereading.ask_for_money(connection, link, document, told, cause)
-    targets |= rereading.ask(connection, link, disputed, ["detail"], cause)
-    new = sum(1 for version in versions if version.version == 1)
+    targets |= rereading.ask(connection, link, read.disputed, ["detail"], cause)
+    unreadable.park(connection, link, kind, read.unread, cause)
+    readable = payloads.keys() - {one.source_id for one in read.unread}
+    unreadable.heal(connection, link, readable, listed=facet == "list")
+    left_out.count(connection, link.id, read.left_out)
+    new = sum(1 for version in read.versions if version.version == 1)
     return Recorded(
         new,
-        len(versions) - new,
+        len(read.versions) - new,
         len(payloads) - len(fresh),
         frozenset(targets),
-        _unannounced(versions, stored) if (kind, facet) == ("order", "list") else (),
+        _unannounced(read.versions, stored) if (kind, facet) == ("order", "list") else (),
     )
+
+
+Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+
+
+class _Readings:
+    """What payloads of one facet come to, each set against what is stored of its record.
+
+    Attributes:
+        facet_rows: what is to be kept of them.
+        versions: records that they change.
+        with_items: the ids of those of whose items nothing newer is to be read.
+        disputed: the ids of those of which facets of one moment say different things.
+        unread: records of which something cannot be read.
+        left_out: fields that were nonsense.
+    """
+
+    def __init__(self, kind: str, facet: str, now: datetime) -> None:
+        self._kind = kind
+        self._facet = facet
+        self._now = now
+        self.facet_rows: list[records.FacetRow] = []
+        self.versions: list[records.NewVersion] = []
+        self.with_items: set[str] = set()
+        self.disputed: set[str] = set()
+        self.unread: list[UnreadableRecord] = []
+        self.left_out: list[leniency.LeftOut] = []
+
+    def take(
+        self,
+        key: str,
+        payload: Mapping[str, Any],
+        mark: bytes,
+        before: records.StoredRecord | None,
+    ) -> None:
+        """Take a payload that is not as the one that is stored."""
+        kind, facet = self._kind, self._facet
+        with leniency.noting() as noted:
+            try:
+                partial = _timely(kind, PARTIALS[kind, facet](payload), self._now)
+            except Unreadable as error:
+                role = unreadable.ROW if facet == "list" else unreadable.STORED
+                self.unread.append(UnreadableRecord(key, role, mark, str(error)))
+                return
+        updated_at = _moment(partial.get("updated_at"))
+        if _is_older(updated_at, facet, payload, before):
+            return  # read from a copy that lags behind, or an event that was overtaken
+        facets = self._facets(partial, updated_at, before)
+        if isinstance(facets, UnreadableRecord):
+            self.unread.append(facets)
+            return
+        self.left_out += dict.fromkeys(noted)
+        self.facet_rows.append(records.FacetRow(key, payload, mark, updated_at))
+        merged = _dated(merge(facets), before)
+        is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
+        if is_disputed:
+            self.disputed.add(key)
+        version = _next(key, merged, before)
+        if version is not None:
+            self.versions.append(version)
+            if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
+                self.with_items.add(key)
+
+    def _facets(
+        self,
+        partial: Mapping[str, Any],
+        updated_at: datetime | None,
+        before: records.StoredRecord | None,
+    ) -> Facets | UnreadableRecord:
+        """Every facet of a record in canonical terms, with the one that has just been read.
+
+        A stored one that cannot be read any more is left aside where a detail that is as new tells
+        the same. Otherwise nobody can tell the record.
+        """
+        facets: Facets = {self._facet: (updated_at, partial)}
+        if before is None:
+            return facets
+        spoiled: list[tuple[datetime, UnreadableRecord]] = []
+        for name, (moment, payload) in before.facets.items():
+            if name == self._facet:
+                continue
+            try:
+                stored = PARTIALS[self._kind, name](payload)
+            except Unreadable as error:
+                one = _spoiled(before.foreign_id, name, payload, error)
+                spoiled.append((moment or _LONG_AGO, one))
+            else:
+                facets[name] = (moment, _timely(self._kind, stored, self._now))
+        if not spoiled:
+            return facets
+        newest, one = max(spoiled, key=lambda each: each[0])
+        moment, _ = facets.get("detail", (None, {}))
+        return facets if moment is not None and moment >= newest else one
 
 
 def _unannounced(
@@ -188,23 +281,38 @@ def _contradicts(partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
     )
 
 
-Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
+def _timely(kind: str, partial: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A partial form without times that have not come yet.
+
+    A change that lies ahead would be newer than all that follow it.
+    """
+    ahead = [
+        name
+        for name in ("created_at", "updated_at")
+        if (at := _moment(partial.get(name))) is not None and at > now + AHEAD
+    ]
+    if not ahead:
+        return partial
+    leniency.note("highlevel", kind, [_SPELLED[name] for name in ahead], str(partial.get("id")))
+    return {name: value for name, value in partial.items() if name not in ahead}
 
 
-def _facets(
-    kind: str,
-    facet: str,
-    partial: Mapping[str, Any],
-    updated_at: datetime | None,
-    before: records.StoredRecord | None,
-) -> Facets:
-    """Every facet of a record in canonical terms, with the one that has just been read."""
-    facets: Facets = {facet: (updated_at, partial)}
-    if before is not None:
-        for name, (moment, payload) in before.facets.items():
-            if name != facet:
-                facets[name] = (moment, PARTIALS[kind, name](payload))
-    return facets
+def _spoiled(
+    key: str, facet: str, payload: Mapping[str, Any], error: Unreadable
+) -> UnreadableRecord:
+    why = f"Its {facet} was stored, and is not as it is read now: {error.what}"
+    state = fingerprint(payload, _VOLATILE)
+    remedy = "Take it from HighLevel anew: syncline parked retry."
+    return UnreadableRecord(key, unreadable.STORED, state, f"{why} {remedy}")
+
+
+def _dated(merged: dict[str, Any], before: records.StoredRecord | None) -> dict[str, Any]:
+    """With a day: where none is told of its creation, that of the first change that was seen."""
+    if "created_at" not in merged:
+        known = {} if before is None else before.canonical
+        first = known.get("created_at") or merged.get("updated_at")
+        merged |= {} if first is None else {"created_at": first}
+    return merged
 
 
 def _next(

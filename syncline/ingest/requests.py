@@ -88,6 +88,28 @@ def request_deliveries(
     )
 
 
+def would_request(
+    connection: Connection, link: Link, document: Document, kind: str, versions: Sequence[Version]
+) -> list[DeliveryRequest]:
+    """What versions of records would ask for under a mapping, their customers too; writes nothing.
+
+    Args:
+        connection: the transaction.
+        link: whose records these are.
+        document: the mapping, which need not be the connection's.
+        kind: order, transaction or subscription.
+        versions: the versions.
+    """
+    scope = _RequestScope(connection, link, document, again=True, facet="", detail_is_fresh=())
+    requested = _STORED_REQUESTS[kind](scope, versions)
+    people = _people(document, kind, versions, requested)
+    return requested + [
+        _of_customer(link.tenant_place, wanted, 0)
+        for key in people
+        for wanted in customers.delivery_requests(key)
+    ]
+
+
 def _told(scope: _RequestScope, versions: Sequence[Version]) -> list[DeliveryRequest]:
     """Readings that need not be made, since an event told all of the order."""
     if scope.document.orders.lines != "detail":
@@ -298,10 +320,11 @@ def _people(
     people: dict[str, dict[str, Any]] = {}
     for one in versions:
         of_order = kind == "transaction" and payments.order_of(one.canonical)
-        contact = one.canonical.get("contact")
+        contact = one.canonical.get("contact") or {}
         key = customers.key_of(contact, document)
-        if one.foreign_id in requesting and key is not None and contact and not of_order:
-            people[key] = {**_filled(contact), **people.get(key, {})}
+        if one.foreign_id in requesting and key is not None and not of_order:
+            told = {} if key == customers.NOBODY else _filled(contact)
+            people[key] = {**told, **people.get(key, {})}
     return people
 
 
@@ -328,18 +351,22 @@ def _customers(
     if scope.again:
         versions = {**{key: one.version for key, one in stored.items()}, **versions}
     return [
-        DeliveryRequest(
-            flow=wanted.flow,
-            source_kind=wanted.source_kind,
-            source_id=wanted.source_id,
-            role=wanted.role,
-            target=wanted.target,
-            place=place,
-            version=version,
-        )
+        _of_customer(place, wanted, version)
         for key, version in versions.items()
         for wanted in customers.delivery_requests(key)
     ]
+
+
+def _of_customer(place: str, wanted: RequestedDelivery, version: int) -> DeliveryRequest:
+    return DeliveryRequest(
+        flow=wanted.flow,
+        source_kind=wanted.source_kind,
+        source_id=wanted.source_id,
+        role=wanted.role,
+        target=wanted.target,
+        place=place,
+        version=version,
+    )
 
 
 def _next_customer(

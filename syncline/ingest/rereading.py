@@ -81,8 +81,15 @@ def ask_for_money(
     return ask(connection, link, paid, ["transactions"], cause)
 
 
+BY_ID = {
+    "order": "highlevel.order",
+    "transaction": "highlevel.transaction",
+    "subscription": "highlevel.subscription",
+}
+"""Kind of a record → the target that reads one by its id."""
+
 _READINGS = {
-    "detail": "highlevel.order",
+    "detail": BY_ID["order"],
     "transactions": "highlevel.transactions",
     "fulfillments": "highlevel.fulfillments",
 }

@@ -1,10 +1,14 @@
-"""Calls: a row is committed before each call, so that no call is ever unaccounted for."""
+"""Calls: a row is committed before each call, so that no call is ever unaccounted for.
+
+By its calls it is also known how a side answers: whether it does, who else does, and since when.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -16,6 +20,22 @@ SEND_WITHIN = timedelta(seconds=3)
 
 NOBODY = 0
 """In place of a status: nobody took the call up."""
+
+
+class Fault(StrEnum):
+    """Why a call brought no answer of the side that was asked."""
+
+    SILENT = "silent"
+    """Nobody took it up, or no whole answer came."""
+
+    FOREIGN = "foreign"
+    """Somebody else answered."""
+
+    FAILING = "failing"
+    """The other side's own server failed."""
+
+    SUSPENDED = "suspended"
+    """The other side keeps the account shut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +53,16 @@ class CallRow:
 class CallEnd:
     """How a call ended: `sent` False when nothing left, `status` None when no answer came.
 
-    A call that did not leave since nobody took it up has `NOBODY` as its status.
+    A call that did not leave since nobody took it up has `NOBODY` as its status. `answered_by` says
+    who answered in place of the side that was asked.
     """
 
     id: UUID
     sent: bool
     status: int | None
     error: str | None
+    fault: Fault | None = None
+    answered_by: str | None = None
 
 
 def begin(
@@ -83,9 +106,10 @@ def end(connection: Connection, ends: Sequence[CallEnd]) -> None:
         text(
             """
             update call set sent = told.sent, status = told.status, error = told.error,
+                            fault = told.fault, answered_by = told.answered_by,
                             answered_at = clock_timestamp()
             from jsonb_to_recordset(cast(:rows as jsonb)) as told
-                 (id uuid, sent boolean, status bigint, error text)
+                 (id uuid, sent boolean, status bigint, error text, fault text, answered_by text)
             where call.id = told.id and call.at > clock_timestamp() - interval '1 day'
             """
         ),
@@ -97,6 +121,8 @@ def end(connection: Connection, ends: Sequence[CallEnd]) -> None:
                         "sent": item.sent,
                         "status": item.status,
                         "error": item.error,
+                        "fault": item.fault,
+                        "answered_by": item.answered_by,
                     }
                     for item in ends
                 ]
@@ -132,45 +158,121 @@ def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tup
 
 
 @dataclass(frozen=True, slots=True)
+class FaultyOperation:
+    """An operation of a key that has failed since it was last answered.
+
+    Attributes:
+        operation: its name; "" for all of the key together.
+        fault: of the last one.
+        many: how many in a row.
+        since: when the first of them came.
+        last: when the last one came.
+        error: what it failed with.
+        answered_by: who answered it in place of the other side.
+    """
+
+    operation: str
+    fault: Fault
+    many: int
+    since: datetime
+    last: datetime
+    error: str
+    answered_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """Whether the other side of a key answers.
+    """How the other side of a key answers.
 
     Attributes:
         answered_s: seconds since it last answered anything; None if it did not within a day.
-        error: what a later call failed with, if one did: the side is silent since then.
+        now: when this was looked at.
+        faulty: what has failed since it was last answered; first, with the name "", all of the
+            key, where nothing of it was answered since.
+        strangers: calls of the last minutes that somebody else answered, though it answers others.
+        stranger: who answered the last one of these.
     """
 
     answered_s: float | None
-    error: str | None
+    now: datetime
+    faulty: tuple[FaultyOperation, ...] = ()
+    strangers: int = 0
+    stranger: str | None = None
+
+    @property
+    def outage(self) -> FaultyOperation | None:
+        """Since when and how it answers nothing at all, if that is so."""
+        return self.faulty[0] if self.faulty and not self.faulty[0].operation else None
+
+
+LATELY = timedelta(minutes=5)
+"""How far back it is looked whether somebody else answers now and then."""
+
+_RECENT = """
+    recent as materialized (
+        select operation, answered_at, status, error, answered_by,
+               coalesce(fault, case when status is null or status = :nobody then 'silent' end)
+               as fault
+        from call
+        where quota_key = :key and at > clock_timestamp() - interval '1 day'
+          and answered_at is not null
+          and (sent is distinct from false or status is not null)
+        order by at desc limit 1000
+    ), good as (
+        select operation, max(answered_at) as at from recent
+        where fault is null and status <> 429 group by grouping sets ((operation), ())
+    )"""
+
+
+_FAILED = """
+    (array_agg(fault order by answered_at desc))[1] as fault, count(*) as many,
+    min(answered_at) as since, max(answered_at) as last,
+    (array_agg(coalesce(error, '') order by answered_at desc))[1] as error,
+    (array_agg(answered_by order by answered_at desc))[1] as answered_by"""
 
 
 def last_answer(connection: Connection, quota_key: str) -> LastAnswer:
-    """When the other side last answered.
+    """How the other side answers, by its calls of a day.
 
-    An error status is an answer, but for those by which a gateway says that nobody answers it (502,
-    503, 504). A connection that was cut, or that nobody accepts, is none. What this process did not
-    send for reasons of its own says nothing.
+    A refusal is an answer. What somebody else said, what was cut, what nobody took up and an error
+    of the other side's own server are none. What this process did not send for reasons of its own
+    says nothing, and neither does a 429.
     """
-    row = connection.execute(
+    parameters = {"key": quota_key, "nobody": NOBODY}
+    told = connection.execute(
         text(
-            """
-            with recent as materialized (
-                select answered_at, status, error from call
-                where quota_key = :key and at > clock_timestamp() - interval '1 day'
-                  and answered_at is not null
-                  and (sent is distinct from false or status is not null)
-                order by at desc limit 1000
-            ), good as (
-                select max(answered_at) as at from recent
-                where status not in (:nobody, 502, 503, 504)
-            )
-            select cast(extract(epoch from clock_timestamp() - good.at) as double precision) as s,
-                   (select error from recent
-                    where answered_at > coalesce(good.at, '-infinity')
-                    order by answered_at desc limit 1) as error
-            from good
-            """
+            f"""
+            with {_RECENT}
+            select clock_timestamp() as now,
+                   (select cast(extract(epoch from clock_timestamp() - at) as double precision)
+                    from good where operation is null) as answered_s,
+                   count(*) filter (where lately) as strangers,
+                   (array_agg(answered_by order by answered_at desc) filter (where lately))[1]
+                   as stranger
+            from (select *, fault = 'foreign'
+                            and answered_at > clock_timestamp() - cast(:lately as interval)
+                            as lately from recent) recent
+            """  # noqa: S608 - built from a constant
         ),
-        {"key": quota_key, "nobody": NOBODY},
+        {**parameters, "lately": LATELY},
     ).one()
-    return LastAnswer(row.s, row.error)
+    faulty = connection.execute(
+        text(
+            f"""
+            with {_RECENT}, failed as (
+                select '' as operation, {_FAILED} from recent
+                where fault is not null and answered_at > coalesce(
+                    (select at from good where operation is null), '-infinity')
+                union all
+                select r.operation, {_FAILED} from recent r
+                left join good on good.operation = r.operation
+                where fault is not null and answered_at > coalesce(good.at, '-infinity')
+                group by r.operation
+            )
+            select * from failed where many > 0 order by operation
+            """  # noqa: S608 - built from constants
+        ),
+        parameters,
+    )
+    found = [FaultyOperation(row[0], Fault(row[1]), *row[2:]) for row in faulty]
+    return LastAnswer(told.answered_s, told.now, tuple(found), told.strangers, told.stranger)

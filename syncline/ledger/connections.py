@@ -11,7 +11,11 @@ from sqlalchemy import Connection, text
 
 from syncline.errors import UnknownName
 
-BY_A_PERSON = ("by hand", "connect first")
+BY_HAND = "by hand"
+CONNECT_FIRST = "connect first"
+ADOPT_FIRST = "adopt first"
+
+BY_A_PERSON = (BY_HAND, CONNECT_FIRST, ADOPT_FIRST)
 """How the notes of connections begin that stand still because a person wants it so."""
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -66,7 +70,12 @@ class Link:
     @property
     def stopped_by_itself(self) -> bool:
         """Whether it was stopped since it could not work, which people shall be told."""
-        return self.state == "stopped" and not (self.note or BY_A_PERSON[0]).startswith(BY_A_PERSON)
+        return self.state == "stopped" and not (self.note or BY_HAND).startswith(BY_A_PERSON)
+
+    @property
+    def awaits_adoption(self) -> bool:
+        """Whether its Halo may hold already what it would create."""
+        return (self.note or "").startswith(ADOPT_FIRST)
 
     @property
     def location_place(self) -> str:
@@ -124,7 +133,7 @@ def by_name(connection: Connection, name: str) -> Link:
     known = ", ".join(link.name for link in everyone(connection))
     raise UnknownName(
         f"There is no connection named {name!r}.",
-        remedy=f"Known: {known}." if known else "Add one with `syncline connection add`.",
+        remedy=f"Known: {known}." if known else "Add one with `syncline connection add NAME`.",
     )
 
 
@@ -271,14 +280,27 @@ def start(connection: Connection, connection_id: int) -> None:
 
 
 def rehearse(connection: Connection, link: Link) -> None:
-    """Let a connection read both sides and write to neither."""
+    """Let a connection read both sides and write to neither; one to be adopted stays that."""
+    note = f"nothing is written; for real: syncline connection start {link.name}"
+    if link.awaits_adoption:
+        note = f"{ADOPT_FIRST}: syncline adopt {link.name}; nothing is written until then"
     connection.execute(
         text("update connection set state = 'rehearsing', note = :note where id = :id"),
-        {
-            "id": link.id,
-            "note": f"nothing is written; for real: syncline connection start {link.name}",
-        },
+        {"id": link.id, "note": note},
     )
+
+
+def note_adopted(connection: Connection, link: Link) -> None:
+    """A connection that is to stay stopped after its adoption waits for a person alone."""
+    connection.execute(
+        text("update connection set note = :note where id = :id and state = 'stopped'"),
+        {"id": link.id, "note": by_hand(link.name)},
+    )
+
+
+def by_hand(name: str) -> str:
+    """The note of a connection that a person has stopped."""
+    return f"{BY_HAND}; to go on: syncline connection start {name}"
 
 
 def let_in(connection: Connection, link: Link, *, auth: str, company_id: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +83,30 @@ def decided(
             "cause": f"{what} by {by}",
             "before": _json(before),
             "after": _json(after),
+        },
+    )
+
+
+def decided_about(
+    connection: Connection, records: Sequence[tuple[int, str]], *, what: str, by: str
+) -> None:
+    """`decided` about many records at once, given as (connection, id): each is in their own log."""
+    connection.execute(
+        text(
+            """
+            insert into audit_entry (connection_id, flow, source_id, role, effect, target,
+                                     target_id, version, cause)
+            select connection_id, 'command', subject, 'command', 'command', :what, subject, 0,
+                   :cause
+            from unnest(cast(:connections as bigint[]), cast(:subjects as text[]))
+                 as about (connection_id, subject)
+            """
+        ),
+        {
+            "connections": [connection_id for connection_id, _ in records],
+            "subjects": [subject for _, subject in records],
+            "what": what,
+            "cause": f"{what} by {by}",
         },
     )
 

@@ -50,7 +50,10 @@ class SeenWait:
 
 @dataclass(frozen=True, slots=True)
 class SeenDelivery:
-    """What one connection requests for the record, and what the other side confirmed of it."""
+    """What one connection requests for the record, and what the other side confirmed of it.
+
+    Of an order also its shipments, whose source is Halo's consignment.
+    """
 
     id: int
     connection: str
@@ -71,6 +74,8 @@ class SeenDelivery:
     call_id: UUID | None
     reason: str | None
     field: str | None
+    source_kind: str
+    source_id: str
     waits: tuple[SeenWait, ...]
 
 
@@ -293,9 +298,19 @@ def _deliveries(connection: Connection, kind: str, record_id: str) -> tuple[Seen
             select d.id, c.name, d.tenant_id, d.flow, d.role, d.target, d.state,
                    d.wanted_version, d.sent_version, d.delivered_version, d.projection,
                    d.target_id, d.attempt, d.due_at, d.sent_at, d.confirmed_at, d.call_id,
-                   d.reason, d.field
-            from delivery d join connection c on c.id = d.connection_id
-            where d.source_id = :id and d.source_kind = :kind order by c.name, d.flow, d.role
+                   d.reason, d.field, d.source_kind, d.source_id
+            from (
+                select id from delivery where source_id = :id and source_kind = :kind
+                union all
+                select shipment.id from record r
+                join delivery shipment on shipment.source_id = r.foreign_id
+                                      and shipment.source_kind = r.kind
+                                      and shipment.place = r.place
+                where r.kind = 'consignment' and r.canonical ->> 'order_id' = :id
+                  and :kind = 'order' and shipment.flow = 'fulfillments'
+            ) of
+            join delivery d on d.id = of.id join connection c on c.id = d.connection_id
+            order by c.name, d.flow, d.role, d.id
             """
         ),
         {"id": record_id, "kind": kind},

@@ -47,12 +47,18 @@ class NewVersion:
     fields: Mapping[str, Any]
 
 
-def lock(connection: Connection, place: str, kind: str) -> None:
-    """One writer of a place's records of a kind at a time, until the transaction ends."""
-    connection.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+def lock(connection: Connection, place: str, kind: str) -> datetime:
+    """One writer of a place's records of a kind at a time, until the transaction ends.
+
+    Returns:
+        The database's time.
+    """
+    found = connection.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:name, 0)), clock_timestamp() as now"),
         {"name": f"{place}/{kind}"},
     )
+    now: datetime = found.one().now
+    return now
 
 
 def fingerprints(

@@ -141,12 +141,17 @@ def values_of(rows: Iterable[MappingRow], target: str, record: Mapping[str, Any]
 
 
 def projected(rows: Iterable[MappingRow], halo: Mapping[str, Any]) -> dict[str, str]:
-    """The owned fields that a body or Halo's row has, normalised for comparison."""
-    return {
-        row.target: _normal(row.type, value)
+    """The owned fields that a body or Halo's row has, normalised for comparison.
+
+    What tells nothing is left out: null is how Halo prints what it has not loaded, the first year
+    how it prints no time, and nonsense says neither that it holds our value nor that it does not.
+    """
+    found = {
+        row.target: _normal(row.type, _get(halo, row.target))
         for row in rows
-        if row.owner == "highlevel" and (value := _get(halo, row.target)) is not _ABSENT
+        if row.owner == "highlevel"
     }
+    return {target: text for target, text in found.items() if text is not None}
 
 
 def _missing(row: MappingRow) -> Unmappable:
@@ -157,7 +162,9 @@ def _missing(row: MappingRow) -> Unmappable:
     )
 
 
-_ABSENT: Final = object()
+_NO_YEAR: Final = 1900
+"""Years up to this one stand for no time at all."""
+
 _MOST_DIGITS: Final = 40
 """Beyond this no amount is meant, and 1E+999999999 would be a gigabyte of zeros."""
 
@@ -181,29 +188,30 @@ def _put(body: dict[str, Any], row: MappingRow, value: Any) -> None:
 
 def _get(halo: Mapping[str, Any], target: str) -> Any:
     if not target.startswith(CUSTOM):
-        return halo.get(target, _ABSENT)
+        return halo.get(target)
     name = target.removeprefix(CUSTOM)
     fields = halo.get("customfields")
     for field in fields if isinstance(fields, list) else []:
         if isinstance(field, Mapping) and field.get("name") == name:
             return field.get("value")
-    return _ABSENT
+    return None
 
 
-def _normal(kind: FieldType, value: Any) -> str:
-    """Equal values give equal text, however the two sides write them; nonsense stays as it is."""
+def _normal(kind: FieldType, value: Any) -> str | None:
+    """Equal values give equal text, however the two sides write them; None for what is none."""
     if value is None:
-        return ""
+        return None
     try:
         if kind in {"number", "money"}:
             return plain(decimal(value, kind))
         if kind == "date":
-            return as_time(value, kind).strftime("%Y-%m-%dT%H:%M:%SZ")
+            at = as_time(value, kind)
+            return None if at.year <= _NO_YEAR else at.strftime("%Y-%m-%dT%H:%M:%SZ")
         if kind == "bool":
             return as_text(as_bool(value, Context(kind)), kind)
+        return " ".join(as_text(value, kind).split())
     except Unmappable:
-        pass
-    return " ".join(str(value).split())
+        return None
 
 
 def plain(number: Decimal) -> str:

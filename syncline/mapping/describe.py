@@ -15,6 +15,8 @@ from syncline.mapping.options import SECTIONS
 from syncline.mapping.shapes import FLOWS
 from syncline.mapping.statuses import in_words
 from syncline.mapping.values import is_missing
+from syncline.parcels.carriers import CARRIERS
+from syncline.parcels.numbers import FORMS
 
 Examples = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stored records by the rows that read them, as `Document.rows` names those."""
@@ -92,7 +94,11 @@ def _flow(name: str, document: Document, examples: Examples) -> DescribedFlow:
     return DescribedFlow(
         name,
         shape.about,
-        (*_options(name, getattr(document, name)), *_statuses(name, document)),
+        (
+            *_options(name, getattr(document, name)),
+            *_statuses(name, document),
+            *_tracking_forms(name, document),
+        ),
         tuple(rows),
         tuple(Filled(target, why) for target, why in shape.filled.items()),
     )
@@ -108,6 +114,19 @@ def _statuses(name: str, document: Document) -> Iterable[DescribedOption]:
     """The rows of the table of statuses, beside the options of the flow that they belong to."""
     for at, row in enumerate(document.statuses if name == "orders" else (), start=1):
         yield DescribedOption(f"status {at}", str(row.halo), f"status in Halo for {in_words(row)}")
+
+
+def _tracking_forms(name: str, document: Document) -> Iterable[DescribedOption]:
+    """How tracking numbers look that are taken from a note, beside the option that asks for it."""
+    if name != "fulfillments" or not document.fulfillments.tracking_in_note:
+        return
+    for at, one in enumerate(FORMS, start=1):
+        where = "wherever it stands, if that is right" if one.speaks else "beside the name"
+        yield DescribedOption(f"tracking {at}", f"{one.carrier}: {one.told}", f"taken {where}")
+    named = ", ".join(CARRIERS)
+    yield DescribedOption(
+        "tracking names", named, "names beside which a number of 9 and more places is taken"
+    )
 
 
 def _row(prefix: str, row: MappingRow, records: Sequence[Mapping[str, Any]]) -> DescribedRow:

@@ -171,6 +171,14 @@ class FulfillmentOptions(Options):
             "cannot add one later; then it goes without"
         ),
     ] = "2 hours"
+    tracking_in_note: Annotated[
+        bool,
+        Field(
+            description="whether tracking is looked for in the consignment's note where no row "
+            "finds any: behind the word tracking, beside a carrier's name, or proved by its check "
+            "digit"
+        ),
+    ] = True
     notify_customer: Annotated[
         bool, Field(description="whether HighLevel mails the buyer about each fulfillment")
     ] = False
@@ -192,6 +200,9 @@ AlertKind = Literal[
     "discrepancy",
     "stopped",
     "silent",
+    "foreign",
+    "failing",
+    "suspended",
     "quota",
     "missed_events",
     "pulls",
@@ -303,7 +314,8 @@ class AlertOptions(Options):
         Duration, Field(description="how long they must have been parked by then")
     ] = "0 seconds"
     silent_for: Annotated[
-        Duration, Field(description="how long a side gives no answer before that is told")
+        Duration,
+        Field(description="how long a side gives no answer before that is told"),
     ] = "10 minutes"
     quota_for: Annotated[
         Duration, Field(description="how long a quota is used up or frozen before that is told")

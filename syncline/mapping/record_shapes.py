@@ -48,7 +48,7 @@ ORDER: Final[Mapping[str, Any]] = {
     "live_mode": None,
     "source": _SOURCE,
     "coupon": None,
-    "items": [dict.fromkeys(_ITEM)],
+    "items": [{**dict.fromkeys(_ITEM), "taxes": [dict.fromkeys(("name", "rate"))]}],
     "fulfillments": [_FULFILLMENT],
     "tracking_numbers": [None],
     "carriers": [None],
@@ -138,7 +138,7 @@ CONSIGNMENT: Final[Mapping[str, Any]] = {
     "halo_order_id": None,
     "date": None,
     "note": None,
-    "lines": [dict.fromkeys(("line_id", "key", "price_id", "name", "qty"))],
+    "lines": [dict.fromkeys(("line_id", "key", "price_id", "name", "unit_price", "qty"))],
     "order": {"note": None, "customfields": {ANY_NAME: None}},
 }
 """A consignment's canonical form, and what its order in Halo tells of it."""

@@ -9,12 +9,19 @@
 --          daily_left, daily_reset   calls left today, and when a new day starts
 --          said_calls, said_window   the limit that the server itself named last
 --          phantoms                  how many phantoms were ever made; numbers them
+--          and of each breaker, <E> being an endpoint or '' for the whole key:
+--          failures:<E>              calls in a row that failed
+--          held:<E>                  where it is open: when the next caller may try
+--          level:<E>                 how often one has tried since it opened; waits grow by it
+--          probe:<E>                 the token of the one that is trying
+--          shut:<E>                  whether it is the other side that keeps itself shut
 --   2    waiting  zset, connection -> when it was told to come back; of one queue of lanes
 --   3    served   zset, connection -> when it last got calls; of the same queue
 --   4..  window   zset for each window, token -> when it comes back
 -- ARGV
 --   1 operation   2 now ('' = the server's clock)   3 calls a day (-1 = no such limit)
---   4 n = number of windows   then n times: calls, length, calls kept for events
+--   4..7 the first and the longest wait of a breaker, and those where the other side is shut
+--   8 n = number of windows   then n times: calls, length, calls kept for events
 --   then the operation's own arguments, described at each
 -- All moments and lengths are whole microseconds: below 2^53, so exact in Lua's doubles.
 -- An operation that needs a rebuilt bucket answers {-1} where it is not.
@@ -36,8 +43,8 @@ local function field(name) return tonumber(redis.call('HGET', STATE, name) or ni
 local function set(name, value) redis.call('HSET', STATE, name, whole(value)) end
 
 local windows, longest = {}, nil
-local cursor = 5
-for i = 1, tonumber(ARGV[4]) do
+local cursor = 9
+for i = 1, tonumber(ARGV[8]) do
   local window = {
     key = KEYS[3 + i],
     calls = tonumber(ARGV[cursor]),
@@ -197,20 +204,80 @@ end
 
 local function send_away(connection, wait)
   redis.call('ZADD', WAITING, whole(now + wait), connection)
-  return {0, wait}
+  return {0, wait, 0}
+end
+
+-- Breakers. An endpoint that fails for everybody is asked by one caller at a time, with growing
+-- waits; so is the whole key where nothing of it answers. One answer of the other side closes both.
+
+local DEEPEST = 30 -- 2^30 first waits are longer than any longest one
+
+local function wait_at(scope, level)
+  local shut = field('shut:' .. scope)
+  local first, longest_one = tonumber(ARGV[shut and 6 or 4]), tonumber(ARGV[shut and 7 or 5])
+  return math.min(first * 2 ^ math.min(level, DEEPEST), longest_one)
+end
+
+local function open_scopes(endpoint)
+  local scopes = {}
+  for _, scope in ipairs(endpoint == '' and {''} or {'', endpoint}) do
+    if field('held:' .. scope) then scopes[#scopes + 1] = scope end
+  end
+  return scopes
+end
+
+-- How long a caller has to wait for these breakers. While another one tries, nobody is told to wait
+-- longer than the wait that would follow: it may be back long before that call would be given up.
+local function held_for(scopes)
+  local wait = 0
+  for _, scope in ipairs(scopes) do
+    local left = field('held:' .. scope) - now
+    wait = math.max(wait, math.min(left, wait_at(scope, field('level:' .. scope) or 0)))
+  end
+  return wait
+end
+
+local function close(scope)
+  redis.call('HDEL', STATE, 'failures:' .. scope, 'held:' .. scope, 'level:' .. scope,
+    'probe:' .. scope, 'shut:' .. scope)
+end
+
+-- Hold callers back for the wait of this level, of which chance decides the upper half.
+local function hold_back(scope, level, chance)
+  local least = tonumber(ARGV[4])
+  local wait = wait_at(scope, level)
+  set('level:' .. scope, level)
+  set('held:' .. scope, now + least + (wait - least) * (0.5 + chance / 2))
+  redis.call('HDEL', STATE, 'probe:' .. scope)
+end
+
+-- One call failed. What was under way when the breaker opened says nothing new.
+local function fail(scope, token, opens_after, is_shut, chance)
+  local failures = redis.call('HINCRBY', STATE, 'failures:' .. scope, 1)
+  local held = field('held:' .. scope)
+  local was_shut = field('shut:' .. scope)
+  local tried = redis.call('HGET', STATE, 'probe:' .. scope) == token
+  if (held and not tried) or (not held and failures < opens_after) then return end
+  if is_shut then set('shut:' .. scope, 1) else redis.call('HDEL', STATE, 'shut:' .. scope) end
+  local same = held and (was_shut ~= nil) == is_shut
+  hold_back(scope, same and (field('level:' .. scope) or 0) + 1 or 0, chance)
 end
 
 local operations = {}
 
 -- lane ('events', 'person' or another), connection, deadline, how long the reserve is kept for events
--- and for a person, waiting memory, turn, tokens...
--- -> {number granted of the tokens, in order; wait}
+-- and for a person, waiting memory, turn, endpoint, '1' to ask whatever its breaker says, tokens...
+-- -> {number granted of the tokens, in order; wait; 1 where a breaker is what holds it back}
 function operations.take()
   if not is_seeded() then return {-1} end
   local lane, connection, deadline = argument(1), argument(2), tonumber(argument(3))
   local memory, person_memory = tonumber(argument(4)), tonumber(argument(5))
   local waiting_memory = tonumber(argument(6))
-  local tokens = tokens_from(8)
+  local tokens = tokens_from(10)
+  local trying = argument(9) == '1' and {} or open_scopes(argument(8))
+  local held = held_for(trying)
+  if held > 0 then return {0, held, 1} end
+  if #trying > 0 then tokens = {tokens[1]} end
   if lane == 'events' then set('events_at', now) end
   if lane == 'person' then set('person_at', now) end
   for _, window in ipairs(windows) do
@@ -231,7 +298,12 @@ function operations.take()
   redis.call('ZREM', WAITING, connection)
   redis.call('ZREMRANGEBYSCORE', SERVED, '-inf', whole(now - KEEP))
   redis.call('ZADD', SERVED, whole(now), connection)
-  return {granted, 0}
+  for _, scope in ipairs(trying) do
+    -- A caller that dies is not waited for longer than its call may take.
+    set('held:' .. scope, now + deadline)
+    redis.call('HSET', STATE, 'probe:' .. scope, tokens[1])
+  end
+  return {granted, 0, 0}
 end
 
 -- deadline, tokens... -> {1 if all may be sent, else 0}
@@ -255,10 +327,35 @@ function operations.hold()
   return {1}
 end
 
--- '1' if the calls were sent, else '0'; tokens... -> {}
+-- What the call's answer says of its endpoint: 'spoke', 'failed', 'shut' or ''.
+local function judge(outcome, endpoint, token, opens_after, chance)
+  local scopes = endpoint == '' and {''} or {'', endpoint}
+  for _, scope in ipairs(scopes) do
+    if outcome == 'spoke' then
+      if redis.call('HEXISTS', STATE, 'failures:' .. scope) == 1 then close(scope) end
+    elseif outcome ~= '' then
+      local least = (outcome == 'shut' and scope == '') and 1
+        or (scope == '' and tonumber(opens_after[1])) or tonumber(opens_after[2])
+      fail(scope, token, least, outcome == 'shut', chance)
+    elseif redis.call('HGET', STATE, 'probe:' .. scope) == token then
+      redis.call('HDEL', STATE, 'probe:' .. scope)
+      set('held:' .. scope, now)
+    end
+  end
+  return #open_scopes(endpoint) > 0 and 1 or 0
+end
+
+-- '1' if the calls were sent, else '0'; what they say of the endpoint; the endpoint; failures in a
+-- row that open the key's breaker, and the endpoint's; a number by chance from 0 to a million;
+-- tokens... -> {1 where the endpoint or the key fails for everybody, else 0}
 -- LT: a token that is given back twice keeps its first moment.
 function operations.give_back()
-  local was_sent, tokens = argument(1) == '1', tokens_from(2)
+  local was_sent, tokens = argument(1) == '1', tokens_from(7)
+  local failing = 0
+  for _, token in ipairs(tokens) do
+    failing = judge(argument(2), argument(3), token, {argument(4), argument(5)},
+      tonumber(argument(6)) / 1000000)
+  end
   local removed = 0
   for _, window in ipairs(windows) do
     if was_sent then
@@ -268,6 +365,33 @@ function operations.give_back()
     end
   end
   if removed > 0 and daily_left() then redis.call('HINCRBY', STATE, 'daily_left', removed) end
+  return {failing}
+end
+
+-- endpoints... -> {how long nobody may ask them}
+function operations.held()
+  local wait = 0
+  for _, endpoint in ipairs(tokens_from(1)) do
+    wait = math.max(wait, held_for(open_scopes(endpoint)))
+  end
+  return {wait}
+end
+
+-- For each breaker that was open when Redis was emptied: endpoint, failures, when the first and the
+-- last of them came, '1' where the other side is shut; -> {}
+-- How often it was tried is told by how long it has been so, since waits double.
+function operations.reopen()
+  for i = cursor, #ARGV, 5 do
+    local scope, failures = ARGV[i], tonumber(ARGV[i + 1])
+    if not field('held:' .. scope) then
+      redis.call('HSET', STATE, 'failures:' .. scope, whole(failures))
+      if ARGV[i + 4] == '1' then set('shut:' .. scope, 1) end
+      local since, last = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+      local level = math.floor(math.log((last - since) / wait_at(scope, 0) + 1) / math.log(2))
+      set('level:' .. scope, level)
+      set('held:' .. scope, last + wait_at(scope, level))
+    end
+  end
   return {}
 end
 

@@ -2,7 +2,8 @@
 
 A limit of L calls per W is L tokens. A token comes back W after its answer arrived, so in any W the
 server sees at most L of our calls, whatever the latency and the number of workers, and whether its
-window slides or is fixed. What each operation does stands in `bucket.lua`.
+window slides or is fixed. An endpoint that fails for everybody is held back by a breaker. What each
+operation does stands in `bucket.lua`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from redis import Redis
 
 from syncline.errors import Refused
 from syncline.queues import Lane
+from syncline.quota.breakers import WHOLE_KEY, Breaker, Endpoint, FailingEndpoint, Said
 from syncline.quota.fairness import BY_HAND, Fairness, queue_of
 from syncline.quota.keys import QuotaHint, QuotaKey
 
@@ -51,6 +53,10 @@ committed before is in it.
 """
 
 
+RecoverFailures = Callable[[str], Sequence[FailingEndpoint]]
+"""(name of the key) -> the endpoints of it whose breakers were open, by the ledger's calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuotaGrant:
     """What `Quota.take` gave.
@@ -59,11 +65,13 @@ class QuotaGrant:
         tokens: leave for one call each; fewer than asked, or none, is usual.
         wait: where there are none, when to come back; else zero.
         key: the key they are for.
+        failing: whether it is no matter of quota: the endpoint fails for everybody.
     """
 
     tokens: tuple[str, ...]
     wait: timedelta
     key: QuotaKey
+    failing: bool = False
 
 
 class WindowLeft(TypedDict):
@@ -93,6 +101,9 @@ class Quota:
     Args:
         redis: any database of a Redis from 6.2 on.
         recover: reads from the ledger what Redis lost.
+        recover_failures: the same of breakers.
+        breaker: when what fails is asked again.
+        chance: a number from 0 to 1, by which waits differ.
         reserve: the share of each limit that is kept for events while there are events.
         prefix: of every key in Redis.
         reserve_memory: how long after the last event the reserve is still kept.
@@ -108,6 +119,9 @@ class Quota:
         redis: Redis,
         *,
         recover: Recover,
+        recover_failures: RecoverFailures = lambda _key: (),
+        breaker: Breaker | None = None,
+        chance: Callable[[], float] = lambda: 1.0,
         reserve: float = 0.10,
         prefix: str = "syncline:quota:",
         reserve_memory: timedelta = timedelta(minutes=15),
@@ -116,6 +130,9 @@ class Quota:
     ) -> None:
         self._fairness = Fairness(reserve=reserve, reserve_memory=reserve_memory)
         self._recover = recover
+        self._recover_failures = recover_failures
+        self._breaker = breaker or Breaker()
+        self._chance = chance
         self._prefix = prefix
         self._new_token = new_token
         self._clock = clock
@@ -131,8 +148,12 @@ class Quota:
         connection: str,
         deadline: timedelta,
         by_hand: bool = False,
+        endpoint: Endpoint = WHOLE_KEY,
+        insists: bool = False,
     ) -> QuotaGrant:
         """Take up to `calls` tokens, for all windows of the key at once.
+
+        Of an endpoint that fails for everybody, one caller gets one token once the wait is over.
 
         Each is to be given back, whatever happens; one that never is (a dead holder) comes back
         `deadline` plus the window after it was taken.
@@ -144,6 +165,8 @@ class Quota:
             connection: who asks; connections of a key take turns.
             deadline: longest time until the call is answered or given up.
             by_hand: whether a person waits for it: it may go into the reserve, as events do.
+            endpoint: what will be asked.
+            insists: whether it is asked although it fails for everybody: a person wants to know.
 
         Raises:
             Refused: fewer than one call is asked for.
@@ -152,7 +175,7 @@ class Quota:
             raise Refused(f"{calls} calls cannot be taken.", remedy="Take at least one.")
         fair = self._fairness
         tokens = tuple(self._new_token() for _ in range(calls))
-        granted, *wait = self._seeded(
+        granted, *more = self._seeded(
             "take",
             key,
             BY_HAND if by_hand else lane,
@@ -162,12 +185,15 @@ class Quota:
             _us(fair.person_memory),
             _us(fair.waiting_memory),
             _us(fair.turn),
+            endpoint.name,
+            int(insists),
             *tokens,
             lane=Lane.EVENTS if by_hand else lane,
         )
         if granted == _UNSEEDED:
             return QuotaGrant((), _NOT_REBUILT, key)
-        return QuotaGrant(tokens[:granted], timedelta(microseconds=wait[0]), key)
+        wait, failing = more
+        return QuotaGrant(tokens[:granted], timedelta(microseconds=wait), key, bool(failing))
 
     def hold(self, key: QuotaKey, tokens: Sequence[str], deadline: timedelta) -> bool:
         """Whether these calls may be sent now; asked after their rows are committed.
@@ -183,13 +209,51 @@ class Quota:
             return True
         return self._seeded("hold", key, _us(deadline), *tokens)[0] == 1
 
-    def give_back(self, key: QuotaKey, tokens: Sequence[str], *, sent: bool = True) -> None:
+    def give_back(
+        self,
+        key: QuotaKey,
+        tokens: Sequence[str],
+        *,
+        sent: bool = True,
+        said: Said = Said.NOTHING,
+        endpoint: Endpoint = WHOLE_KEY,
+    ) -> bool:
         """Let the tokens come back: a window from now if their calls were sent, else at once.
 
         To be called whatever the outcome, with any token, as often as one likes.
+
+        Args:
+            key: whose budget.
+            tokens: those to give back.
+            sent: whether their calls were sent.
+            said: what their ends say of the endpoint.
+            endpoint: what was asked.
+
+        Returns:
+            Whether the endpoint, or the whole key, fails for everybody by now.
         """
-        if tokens:
-            self._call("give_back", key, int(sent), *tokens)
+        if not tokens:
+            return False
+        answer = self._call(
+            "give_back",
+            key,
+            int(sent),
+            said.value,
+            endpoint.name,
+            WHOLE_KEY.opens_after,
+            endpoint.opens_after,
+            int(self._chance() * 1_000_000),
+            *tokens,
+        )
+        return answer[0] == 1
+
+    def held_back(self, key: QuotaKey, endpoints: Sequence[Endpoint]) -> timedelta:
+        """How long none of these can be asked because one of them fails for everybody.
+
+        Zero also where the wait is over: whoever takes a token then is the one who tries.
+        """
+        wait = self._call("held", key, *(endpoint.name for endpoint in endpoints))[0]
+        return timedelta(microseconds=wait)
 
     def freeze(self, key: QuotaKey, for_: timedelta) -> None:
         """Let nobody take or send with this key for so long: the server answered 429."""
@@ -245,9 +309,26 @@ class Quota:
             if answer[0] != _UNSEEDED:
                 return answer
             spent = self._recover(key.name, key.longest)
+            self._reopen(key)
             seeds = [part for one in spent for part in (one.token, _us(one.back_at - _EPOCH))]
             self._call("seed", key, *seeds)
         return [_UNSEEDED]
+
+    def _reopen(self, key: QuotaKey) -> None:
+        """Open breakers that were open. Nobody takes a token before the bucket is seeded."""
+        failing = [
+            part
+            for one in self._recover_failures(key.name)
+            for part in (
+                one.endpoint,
+                one.failures,
+                _us(one.since - _EPOCH),
+                _us(one.last - _EPOCH),
+                int(one.shut),
+            )
+        ]
+        if failing:
+            self._call("reopen", key, *failing)
 
     def _call(
         self, operation: str, key: QuotaKey, *arguments: Argument, lane: Lane = Lane.UPKEEP
@@ -262,7 +343,9 @@ class Quota:
             limits += [limit.calls, _us(limit.window), self._fairness.kept(limit)]
         now: Argument = "" if self._clock is None else _us(self._clock() - _EPOCH)
         daily = -1 if key.daily is None else key.daily
-        head: list[Argument] = [operation, now, daily, len(key.limits), *limits]
+        rules = self._breaker
+        waits = (rules.first, rules.longest, rules.first_shut, rules.longest_shut)
+        head: list[Argument] = [operation, now, daily, *map(_us, waits), len(key.limits), *limits]
         answer: list[int] = self._script(keys=names, args=[*head, *arguments])
         return answer
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import NamedTuple
 
 from syncline.errors import Refused
 
 _NOTHING = timedelta(0)
 _LONGEST_REST = timedelta(days=1)
-_SHORTEST_REST = timedelta(seconds=1)
 _LONGEST_COUNT = 15
 """Digits: more than any limit or number of milliseconds has, and exact in Redis."""
 
@@ -120,7 +118,6 @@ class QuotaHint:
         remaining: calls left in it when the server counted this one.
         daily_remaining: calls left today.
         daily_reset: time until the daily limit starts anew.
-        retry_after: how long the server asks us to wait.
         age: how long ago the server may have counted: the time that the whole call took.
     """
 
@@ -129,30 +126,14 @@ class QuotaHint:
     remaining: int | None = None
     daily_remaining: int | None = None
     daily_reset: timedelta | None = None
-    retry_after: timedelta | None = None
     age: timedelta = _NOTHING
 
-    def rest(self, key: QuotaKey) -> timedelta:
-        """How long the key must rest after a 429 with this hint.
 
-        The asked-for wait first, but at least a second; else the daily reset if the day is used
-        up; else a whole window, since only then is it sure that nothing counts any more.
-        """
-        if self.retry_after is not None:
-            return max(self.retry_after, _SHORTEST_REST)
-        if self.daily_remaining == 0 and self.daily_reset is not None:
-            return self.daily_reset
-        return self.window or key.longest
-
-
-def highlevel_hint(
-    headers: Mapping[str, str], *, now: datetime, took: timedelta = _NOTHING
-) -> QuotaHint:
+def highlevel_hint(headers: Mapping[str, str], *, took: timedelta = _NOTHING) -> QuotaHint:
     """Read HighLevel's rate limit headers, which every direct answer carries.
 
     Args:
         headers: names in lower case.
-        now: for a Retry-After that is a date.
         took: how long the whole call took.
 
     Source: HighLevel's rate limit page for five of the headers; `X-RateLimit-Daily-Reset` is sent
@@ -165,7 +146,6 @@ def highlevel_hint(
         remaining=_count(headers.get("x-ratelimit-remaining")),
         daily_remaining=_count(headers.get("x-ratelimit-daily-remaining")),
         daily_reset=_milliseconds(headers.get("x-ratelimit-daily-reset")),
-        retry_after=retry_after(headers.get("retry-after"), now=now),
         age=took,
     )
 
@@ -179,46 +159,19 @@ _HALO_LIMIT = re.compile(
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def halo_hint(text: str, headers: Mapping[str, str], *, now: datetime) -> QuotaHint:
-    """Read the limit that Halo names in the text of its 429, and Retry-After if it comes.
-
-    Args:
-        text: the answer's body, whether bare or inside JSON.
-        headers: names in lower case.
-        now: for a Retry-After that is a date.
+def halo_hint(text: str) -> QuotaHint:
+    """Read the limit that Halo names in the text of its 429, whether bare or inside JSON.
 
     Source: Halo's own text, quoted by its users: "Rate Limit Reached - 300 Requests per rolling
         5 minute window"; its Fair Use Policy says 500 / 3 min. Neither is in the contract.
     """
-    asked = retry_after(headers.get("retry-after"), now=now)
     found = _HALO_LIMIT.search(text)
     if found is None:
-        return QuotaHint(retry_after=asked)
+        return QuotaHint()
     seconds = int(found["length"] or 1) * _SECONDS[found["unit"][0].lower()]
     if int(found["calls"]) == 0 or seconds == 0:
-        return QuotaHint(retry_after=asked)
-    return QuotaHint(
-        calls=int(found["calls"]), window=timedelta(seconds=seconds), retry_after=asked
-    )
-
-
-def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """Read a Retry-After header: seconds or an HTTP date; None if absent or unreadable.
-
-    A wait of more than a day is cut to one, so that a wrong header cannot stop a key for good.
-    """
-    if value is None:
-        return None
-    seconds = _count(value)
-    if seconds is not None:
-        return min(timedelta(seconds=min(seconds, 86_400)), _LONGEST_REST)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return min(max(at - now, _NOTHING), _LONGEST_REST)
+        return QuotaHint()
+    return QuotaHint(calls=int(found["calls"]), window=timedelta(seconds=seconds))
 
 
 def _count(value: str | None) -> int | None:

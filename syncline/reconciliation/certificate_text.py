@@ -79,6 +79,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         if certificate[state]
     ]
     told += [f"{one['count']:,} {one['what']} left out" for one in certificate["left_out"]]
+    told += [
+        f"{_many(one['count'], 'order')} with a line for what HighLevel does not tell, "
+        f"{one['currency']} {Decimal(one['total']):,f} in all, such as {', '.join(one['examples'])}"
+        for one in certificate.get("untold", ())
+    ]
     if certificate["on_the_way"]:
         told.append(f"{certificate['on_the_way']:,} on their way, not compared")
     if certificate["unconfirmed"]:

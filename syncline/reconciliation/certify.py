@@ -14,6 +14,7 @@ from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
 from syncline.reconciliation import queries, rules
+from syncline.reconciliation.compare_records import UntoldSum
 from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference, Written
@@ -42,6 +43,7 @@ class Judged(RereadBudget):
         unconfirmed: how many more there seem to be.
         unread: deliveries among these; theirs that are known stay as they are.
         cut: flows of which there were too many to look at all.
+        untold: what HighLevel does not tell of orders' amounts.
     """
 
     def __init__(self) -> None:
@@ -51,6 +53,7 @@ class Judged(RereadBudget):
         self.unread: list[int] = []
         self.cut: set[str] = set()
         self.sums: list[Sum] = []
+        self.untold: list[UntoldSum] = []
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
         self.accepted = 0
@@ -67,7 +70,7 @@ class Judged(RereadBudget):
             self.found.append(_found(one, each))
 
 
-def close(
+def certify(
     reader: Reader,
     scope: Scope,
     targets: Sequence[str],
@@ -137,6 +140,15 @@ def _certificate(
         "accepted": written.accepted + judged.accepted,
         "left_out": [
             {"what": what, "count": many} for what, many in sorted(judged.left_out.items()) if many
+        ],
+        "untold": [
+            {
+                "currency": one.currency,
+                "count": one.count,
+                "total": f"{one.total:.{minor_digits(one.currency)}f}",
+                "examples": one.examples,
+            }
+            for one in judged.untold
         ],
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,

@@ -28,7 +28,7 @@ from syncline.reconciliation.paced_calls import Tell
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.rules import period_in_words
 from syncline.terminal.context import command_context
-from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.messages import WRONG_DATA, remark
 from syncline.terminal.options import day
 from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
 
@@ -105,7 +105,7 @@ def run(
         cause = caused("reconcile run", worker.settings)
         begun = step.begin(worker, line.link, days, cause, sample=sampled, seed=drawn)
         if begun is None:
-            say(f"A run of {name} is owed or at work already; it goes first.")
+            remark(f"A run of {name} is owed or at work already; it goes first.")
         done = _through(line, tell)
         if begun is None:
             raise typer.Exit(WRONG_DATA)
@@ -171,13 +171,13 @@ def _through(line: Line, tell: Tell) -> Run:
             run_id = came.run_id
             if came.again_after > _PATIENCE and came.why != told:
                 told = came.why
-                say(f"{told} It goes on in {came.again_after:.0f} s.")
+                remark(f"{told} It goes on in {came.again_after:.0f} s.")
             line.worker.sleep(min(came.again_after, _LONGEST_SLEEP))
             continue
         if came is None and run_id is None:
             raise Refused(
                 f"A worker is comparing {line.link.name} just now.",
-                remedy="Wait for it: `syncline reconcile list` shows it.",
+                remedy=f"Wait for it: `syncline reconcile list {line.link.name}` shows it.",
             )
         found = _run(line.worker, run_id if came is None else came.run_id)
         if found.state != "running":
@@ -190,7 +190,8 @@ def _run(worker: WorkerContext, run_id: int | None) -> Run:
     if found is None:
         raise UnknownName(
             f"There is no run {run_id}." if run_id else "Nothing was compared yet.",
-            remedy="See `syncline reconcile list`, or run `syncline reconcile run`.",
+            remedy="`syncline reconcile list NAME` shows the runs of a connection, and `syncline "
+            "reconcile run NAME` compares it now.",
         )
     return found
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
 from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.flows.lines import UNTOLD
 from syncline.ledger.connections import Link
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
+
+_MOST_EXAMPLES = 10
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:
@@ -61,6 +65,43 @@ def records_of(connection: Connection, scope: Scope) -> list[tuple[str, str]]:
         {"sample": list(scope.sample or ())},
     )
     return [(row.source_kind, row.source_id) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class UntoldSum:
+    """What HighLevel does not tell of orders' amounts, and so stands in a line of its own.
+
+    Attributes:
+        count: how many orders have such a line.
+        total: what these lines come to.
+        examples: the ids of some of the orders.
+    """
+
+    currency: str
+    count: int
+    total: Decimal
+    examples: list[str]
+
+
+_UNTOLD_LINE = f"line {UNTOLD}: "
+
+
+def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
+    """The untold differences of the orders that are compared, by currency."""
+    found = over_all(
+        connection,
+        f"""
+        with s as materialized ({scope_of("order")})
+        select s.currency, count(*) as many,
+               sum(cast(substring(line.key from ' at (-?[0-9.]+),') as numeric)) as total,
+               (array_agg(s.source_id order by s.id))[1:{_MOST_EXAMPLES}] as examples
+        from s cross join lateral jsonb_object_keys(s.projection) as line (key)
+        where s.stable and starts_with(line.key, :untold)
+        group by s.currency order by s.currency
+        """,  # noqa: S608 - built from constants of this module
+        {**scope.given("order"), "untold": _UNTOLD_LINE},
+    )
+    return [UntoldSum(row.currency, row.many, row.total, list(row.examples)) for row in found]
 
 
 @dataclass(frozen=True, slots=True)

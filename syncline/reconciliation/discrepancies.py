@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from syncline import jsontext
 from syncline.deliveries.waits import Edge
+from syncline.reconciliation.queries import FOUND_COLUMNS
 
 Decision = Literal["applied", "accepted", "marked"]
 
@@ -23,10 +24,9 @@ UNDECIDED = ("open", "marked")
 DECIDED = ("applied", "accepted", "marked")
 """States that can be taken back."""
 
-_COLUMNS = """
-    d.id, d.connection_id, c.name, c.tenant_id, d.flow, d.source_kind, d.source_id, d.role,
-    d.target, d.target_id, d.cause, d.field, d.ours, d.theirs, d.delivered, d.currency, d.state,
-    d.note, d.closed_by, d.found_at, d.closed_at, r.first, r.last"""
+_COLUMNS = f"""
+    d.id, d.connection_id, c.name, c.tenant_id, {", ".join(f"d.{name}" for name in FOUND_COLUMNS)},
+    d.state, d.note, d.closed_by, d.found_at, d.closed_at, r.first, r.last"""
 
 
 @dataclass(frozen=True, slots=True)

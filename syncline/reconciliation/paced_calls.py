@@ -166,9 +166,7 @@ class Reader:
         self.made -= 1
 
     def _sign_in(self) -> None:
-        fresh = not self.line.halo.signed_in
         self._api = halo_calls(self.line, Lane.BACKFILL)
-        self.calls += 2 if fresh else 0
 
 
 def runs_reports(known: Capabilities) -> bool:

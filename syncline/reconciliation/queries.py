@@ -251,10 +251,12 @@ def by_id(connection: Connection, run_id: int | None) -> Run | None:
     return None if found is None else Run(*found)
 
 
-_FOUND = """
+FOUND_COLUMNS = tuple(FoundDifference.__slots__)
+"""The columns of a difference that a run writes down; all of them are texts."""
+
+_FOUND = f"""
     jsonb_to_recordset(cast(:rows as jsonb)) as f
-        (flow text, source_kind text, source_id text, role text, target text, target_id text,
-         cause text, field text, ours text, theirs text, delivered text, currency text)"""
+        ({", ".join(f"{name} text" for name in FOUND_COLUMNS)})"""
 
 _SAME_ROW = """
     d.connection_id = :connection_id and d.flow = f.flow and d.source_id = f.source_id
@@ -294,12 +296,8 @@ def write(connection: Connection, run: Run, found: Sequence[FoundDifference]) ->
     touched = connection.execute(
         text(
             f"""
-            insert into discrepancy (connection_id, found_by, seen_by, flow, source_kind, source_id,
-                                     role, target, target_id, cause, field, ours, theirs,
-                                     delivered, currency)
-            select :connection_id, :run, :run, f.flow, f.source_kind, f.source_id, f.role,
-                   f.target, f.target_id, f.cause, f.field, f.ours, f.theirs, f.delivered,
-                   f.currency
+            insert into discrepancy (connection_id, found_by, seen_by, {", ".join(FOUND_COLUMNS)})
+            select :connection_id, :run, :run, {", ".join(f"f.{name}" for name in FOUND_COLUMNS)}
             from {_FOUND}
             where not exists ({_ACCEPTED})
             on conflict (connection_id, flow, source_id, role, cause, field)
@@ -394,4 +392,4 @@ def heal(
 
 
 def _told(found: FoundDifference) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in FoundDifference.__slots__}
+    return {name: getattr(found, name) for name in FOUND_COLUMNS}

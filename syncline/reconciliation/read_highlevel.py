@@ -117,7 +117,7 @@ class Counting:
                 page = self._page(kind, size, start)
             elif turn:
                 page = self._page(kind, PAGE, turn * PAGE)
-            made = [row.model.created_at for row in page.rows]
+            made = [row.model.created_at for row in page.rows if row.model.created_at]
             if page.total_count != total or any(a < b for a, b in pairwise(made)):
                 return None, None
             for at in reversed(made) if from_end else made:

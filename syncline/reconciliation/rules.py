@@ -52,7 +52,7 @@ IN_WORDS: Mapping[Cause, str] = {
     Cause.CHANGED_IN_HIGHLEVEL: "changed in HighLevel, and not on its way",
     Cause.CHANGED_ON_BOTH: "changed on both sides",
     Cause.UNKNOWN_IN_HALO: "in Halo with our reference, and nobody knows it",
-    Cause.NOT_DELIVERED: "owed, and not delivered",
+    Cause.NOT_DELIVERED: "owed, and not delivered: parked here, or late",
     Cause.NOT_IN_LEDGER: "in HighLevel, and not read",
 }
 

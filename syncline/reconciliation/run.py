@@ -30,7 +30,7 @@ from syncline.reconciliation.paced_calls import Paused, Reader, Tell, runs_repor
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.read_halo import read_ids, read_kind
 from syncline.reconciliation.read_highlevel import Counting, read_some, readings_of
-from syncline.reconciliation.second_reading import certify
+from syncline.reconciliation.second_reading import read_again_and_judge
 
 IDS_PER_CALL = IDS_PER_REPORT
 """Rows that differ which one call reads once more, where the tenant runs reports."""
@@ -166,7 +166,7 @@ def _run(line: Line, run: Run, reader: Reader) -> None:
         _read(line.worker, reader, run, scope, kind, progress)
     if document.fulfillments.into != "none" and run.sample is None:
         _read(line.worker, reader, run, scope, "consignment", progress)
-    certify(reader, scope, targets, progress)
+    read_again_and_judge(reader, scope, targets, progress)
 
 
 def _reader(line: Line, run: Run, tell: Tell) -> Reader:

@@ -1,4 +1,4 @@
-"""What differs is read once more, judged, written down and certified."""
+"""What differs is read once more and judged; then the run is certified."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncline.halo.sql.readback import KINDS, OURS
 from syncline.mapping.document import Document
 from syncline.money import quantize
 from syncline.reconciliation import compare_records, compare_rows, rules
-from syncline.reconciliation.certify import KIND_NAMES, Judged, close, flow_of
+from syncline.reconciliation.certify import KIND_NAMES, Judged, certify, flow_of
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference
@@ -34,7 +34,7 @@ _FLOW_OF = {
 _HELD = "live {} held back until the connection is live"
 
 
-def certify(
+def read_again_and_judge(
     reader: Reader, scope: Scope, targets: Sequence[str], progress: Mapping[str, Any]
 ) -> None:
     """Judge what was read, write the differences down, and close the run with its certificate.
@@ -56,10 +56,11 @@ def certify(
         for one in progress["complete"]
         if not one["equal"] and not one["being_read"]
     ]
+    judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
     again = progress.get("records", {"differing": [], "young": 0})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]
-    close(reader, scope, targets, progress, judged)
+    certify(reader, scope, targets, progress, judged)
 
 
 @dataclass(frozen=True, slots=True)

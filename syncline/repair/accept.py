@@ -23,7 +23,7 @@ from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
-from syncline.highlevel.models import PageRecord
+from syncline.highlevel.pages import PageRecord
 from syncline.ledger import effects, records
 from syncline.queues import Lane
 from syncline.reconciliation import discrepancies
@@ -42,10 +42,10 @@ _NOTHING = (
     "syncline parked retry {number}"
 )
 _READING = "It is a reading, which makes nothing: do what the reason says, then retry it."
-_BACK = "The row is in Halo: run `syncline reconcile` again."
+_BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
 _SEVERAL_ROWS = "Halo holds several rows "
 _SEVERAL = "One of them is to stay. Remove the others in Halo, then: syncline parked retry {number}"
-_STRANGE = "No delivery of it is known any more: run `syncline reconcile` again."
+_STRANGE = "No delivery of it is known any more: run `syncline reconcile run NAME` again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -52,26 +51,6 @@ def only(
     )
 
 
-def choice(
-    *,
-    numbers: list[int] | None,
-    connection: str | None,
-    cause: Cause | None,
-    flow: str | None,
-    since: str | None,
-    everything: bool,
-) -> Callable[[Connection], list[Discrepancy]]:
-    """What finds the undecided differences that options mean; it raises as `chosen` does."""
-
-    def find(database: Connection) -> list[Discrepancy]:
-        wanted = only(
-            database, connection=connection, cause=cause, flow=flow, since=since, ids=numbers
-        )
-        return chosen(database, wanted, everything=everything)
-
-    return find
-
-
 def chosen(database: Connection, wanted: Only, *, everything: bool) -> list[Discrepancy]:
     """The differences that a person has chosen, by numbers, by what they have in common, or all.
 
@@ -117,6 +96,9 @@ def values_of(one: Discrepancy) -> tuple[str | None, str | None]:
         return f"row {one.ours}", f"row {one.theirs}" if one.theirs else "gone"
     if one.cause == Cause.DOUBLED:
         return f"row {one.ours}", f"rows {one.theirs}"
+    if one.cause == Cause.NOT_DELIVERED:
+        # What is kept of the other side says where it stands here: nothing of it is there.
+        return one.ours, f"nothing; here it is {one.theirs}"
     return one.ours, one.theirs
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.deliveries.states import State
 from syncline.errors import UnknownName
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import UNDECIDED, Discrepancy, Only
@@ -25,7 +26,7 @@ from syncline.repair.choice import (
     values_of,
 )
 from syncline.repair.decisions import accept, apply, mark, reopen
-from syncline.repair.rules import act_of
+from syncline.repair.rules import Act, act_of
 from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
@@ -142,6 +143,8 @@ def show_discrepancy(
 
 def _apply(one: Discrepancy) -> str:
     act, why = act_of(one.cause, one.target, one.field)
+    if act is Act.REQUEST and (one.theirs or "").startswith(State.PARKED):
+        return f"{act.value}; why it is parked here: syncline parked show {one.source_id}"
     return why if act is None else act.value
 
 

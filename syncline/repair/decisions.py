@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,14 +22,15 @@ from syncline.repair.choice import (
     OfConnection,
     OfFlow,
     Since,
-    choice,
     chosen,
     in_short,
+    only,
 )
 from syncline.repair.run import apply as write
 from syncline.terminal.context import command_context
 from syncline.terminal.deciding import Deciding, report
 from syncline.terminal.messages import WRONG_DATA
+from syncline.terminal.options import taking
 from syncline.terminal.output import AsJson, plain, say, show
 
 _DIFFERENCES: Deciding[Discrepancy] = Deciding("difference", "differences", lambda one: one.edge)
@@ -61,25 +62,47 @@ class _DecisionReport:
     plans: list[Decided]
 
 
-def apply(
-    context: typer.Context,
-    *,
-    numbers: Numbers = None,
-    connection: OfConnection = None,
-    cause: OfCause = None,
-    flow: OfFlow = None,
-    since: Since = None,
-    everything: Everything = False,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOptions:
+    """Which differences are decided about, and how: the options, a field each."""
+
+    numbers: Numbers = None
+    connection: OfConnection = None
+    cause: OfCause = None
+    flow: OfFlow = None
+    since: Since = None
+    everything: Everything = False
+    dry_run: DryRun = False
+    yes: Yes = False
+    as_json: AsJson = False
+
+    def chosen(self, database: Connection) -> list[Discrepancy]:
+        """The undecided differences that are meant; it raises as `choice.chosen` does."""
+        wanted = only(
+            database,
+            connection=self.connection,
+            cause=self.cause,
+            flow=self.flow,
+            since=self.since,
+            ids=self.numbers,
+        )
+        return chosen(database, wanted, everything=self.everything)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions(AcceptOptions):
+    """The same, for what is written."""
+
     delete_extra: Annotated[
         bool,
         typer.Option(
             "--delete-extra", help="Remove the extra one of two rows, if nothing hangs on it."
         ),
-    ] = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-) -> None:
+    ] = False
+
+
+@taking(ApplyOptions)
+def apply(context: typer.Context, given: ApplyOptions) -> None:
     """Bring our value back: written again, made again, owed again, or read again.
 
     Each row is read in Halo once more before; what has changed since is left alone. The workers
@@ -87,61 +110,31 @@ def apply(
 
     Example: syncline discrepancies apply --connection acme --cause missing --dry-run
     """
-    choose = choice(
-        numbers=numbers,
-        connection=connection,
-        cause=cause,
-        flow=flow,
-        since=since,
-        everything=everything,
-    )
 
     def step(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
-        plans = repair.plan(line, batch, delete_extra=delete_extra)
-        left = {} if dry_run else write(line, plans, actor(line.worker.settings))
+        plans = repair.plan(line, batch, delete_extra=given.delete_extra)
+        left = {} if given.dry_run else write(line, plans, actor(line.worker.settings))
         return [
             Decided(one.discrepancy, list(one.writes), one.why or left.get(one.discrepancy.id, ""))
             for one in plans
         ]
 
-    with command_context(context).open() as worker:
-        ask = None if dry_run else "Write our value again for {}?"
-        decided = _DIFFERENCES.each(worker, worker.ledger.run(choose), step, ask=ask, yes=yes)
-    _show(decided, "applied", dry_run=dry_run, as_json=as_json)
+    _decide(context, given, step, ask="Write our value again for {}?", state="applied")
 
 
-def accept(
-    context: typer.Context,
-    *,
-    numbers: Numbers = None,
-    connection: OfConnection = None,
-    cause: OfCause = None,
-    flow: OfFlow = None,
-    since: Since = None,
-    everything: Everything = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-) -> None:
+@taking(AcceptOptions)
+def accept(context: typer.Context, given: AcceptOptions) -> None:
     """Take Halo's value as it is; a later change in HighLevel is delivered as usual.
 
     The difference does not come again while both values stay as they are.
 
     Example: syncline discrepancies accept 12 13
     """
-    choose = choice(
-        numbers=numbers,
-        connection=connection,
-        cause=cause,
-        flow=flow,
-        since=since,
-        everything=everything,
-    )
 
     def step(line: Line, batch: Sequence[Discrepancy]) -> list[Decided]:
         plans = plan_differences(line, batch)
         done = accept_or_plan(
-            line, plans, "discrepancies accept", moved_on=repair.MOVED_ON, dry_run=dry_run
+            line, plans, "discrepancies accept", moved_on=repair.MOVED_ON, dry_run=given.dry_run
         )
         return [
             Decided(one, [] if why else [plan.takes], why)
@@ -149,10 +142,32 @@ def accept(
             for one in plan.discrepancies
         ]
 
+    _decide(context, given, step, ask="Take Halo's value for {}?", state="accepted")
+
+
+def _decide(
+    context: typer.Context,
+    given: AcceptOptions,
+    step: Callable[[Line, Sequence[Discrepancy]], list[Decided]],
+    *,
+    ask: str,
+    state: str,
+) -> None:
+    """Ask, decide batch by batch, and tell what became of each; ends with 1 if any was left."""
     with command_context(context).open() as worker:
-        ask = None if dry_run else "Take Halo's value for {}?"
-        decided = _DIFFERENCES.each(worker, worker.ledger.run(choose), step, ask=ask, yes=yes)
-    _show(decided, "accepted", dry_run=dry_run, as_json=as_json)
+        decided = _DIFFERENCES.each(
+            worker,
+            worker.ledger.run(given.chosen),
+            step,
+            ask=None if given.dry_run else ask,
+            yes=given.yes,
+        )
+    plans = sorted(decided, key=lambda one: one.discrepancy.id)
+    left = sum(bool(one.why) for one in plans)
+    told = _DecisionReport(given.dry_run, len(plans) - left, left, plans)
+    show(given.as_json, told, lambda: _render(told, state))
+    if left:
+        raise typer.Exit(WRONG_DATA)
 
 
 def mark(
@@ -206,15 +221,6 @@ def _numbered(
     database: Connection, numbers: list[int], states: tuple[str, ...] = UNDECIDED
 ) -> list[Discrepancy]:
     return chosen(database, Only(ids=numbers, states=states), everything=False)
-
-
-def _show(decided: Sequence[Decided], state: str, *, dry_run: bool, as_json: bool) -> None:
-    plans = sorted(decided, key=lambda one: one.discrepancy.id)
-    left = sum(bool(one.why) for one in plans)
-    told = _DecisionReport(dry_run, len(plans) - left, left, plans)
-    show(as_json, told, lambda: _render(told, state))
-    if left:
-        raise typer.Exit(WRONG_DATA)
 
 
 def _render(told: _DecisionReport, state: str) -> RenderableType:

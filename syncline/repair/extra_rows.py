@@ -70,8 +70,8 @@ def find_extra(line: Line, standing: TargetRow, *, delete_extra: bool) -> Extra 
     if len(others) != 1:
         return (
             f"Halo shows {len(ids)} rows with reference {reference} by now"
-            f"{f': {ids}' if others else ''}. Run `syncline reconcile` again, or remove the extra "
-            "ones in Halo."
+            f"{f': {ids}' if others else ''}. Run `syncline reconcile run NAME` again, or remove "
+            "the extra ones in Halo."
         )
     extra = Extra(target.path, others[0], reference, standing)
     why = _hangs_on(line, api, extra)
@@ -159,7 +159,7 @@ def _hangs_on(line: Line, api: ApiCalls, extra: Extra) -> str | None:
     said = f"Row {extra.row_id} is not removed: "
     target = TARGETS[extra.standing.target]
     if row is None:
-        return f"{said}it is gone by now. Run `syncline reconcile` again."
+        return f"{said}it is gone by now. Run `syncline reconcile run NAME` again."
     if str(row.raw.get(target.key) or "").strip() != extra.reference:
         return f"{said}it does not carry {extra.reference} any more."
     if isinstance(row, HaloOrderRow):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from syncline.calls.context import Line
 from syncline.deliveries import target_rows
+from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import IN_HAND, TargetRow
 from syncline.deliveries.waits import Edge
 from syncline.flows.flow import Difference
@@ -26,9 +27,9 @@ MOVED_ON = "It has moved on meanwhile: see it again with `syncline discrepancies
 _MOVING = "It is being written at this moment: try again in a minute."
 _ON_ITS_WAY = "It is on its way already: the next reconciliation tells."
 _IN_DOUBT = "Halo may hold it already. Decide with: syncline adopt NAME --take ID=HALO_ID"
-_STRANGE = "No delivery of it is known any more: run `syncline reconcile` again."
-_GONE = "The row is gone from Halo by now: run `syncline reconcile` again."
-_BACK = "The row is in Halo: run `syncline reconcile` again."
+_STRANGE = "No delivery of it is known any more: run `syncline reconcile run NAME` again."
+_GONE = "The row is gone from Halo by now: run `syncline reconcile run NAME` again."
+_BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def hindered(standing: TargetRow) -> str:
     """Why a person's decision has to wait, or is another one; "" if nothing speaks against it."""
     if standing.state in IN_HAND:
         return _MOVING
-    is_in_doubt = standing.state == "parked" and standing.field == "adopt"
+    is_in_doubt = standing.state == "parked" and standing.field == DOUBTED
     return _IN_DOUBT if is_in_doubt else ""
 
 

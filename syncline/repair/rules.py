@@ -53,7 +53,7 @@ _VOIDED = (
     "A person has voided it in Halo, and no call of ours takes that back. Undo it in Halo, or "
     "accept it."
 )
-_AGAIN = "Run `syncline reconcile` again."
+_AGAIN = "Run `syncline reconcile run NAME` again."
 _EQUAL = "Both sides are equal by now: the next reconciliation closes it."
 _NO_VALUE = "There is no value of Halo's that could be taken. Apply it, or mark it as known."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -14,9 +14,15 @@ from starlette.applications import Starlette
 from syncline.sandbox.app import create_app
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.highlevel.events.signing import SigningKeys
+from syncline.sandbox.keeping.journal import StateError
 from syncline.sandbox.server.http import serve
 
-Make = Callable[[SandboxConfig, SigningKeys | None], Starlette]
+
+class Make(Protocol):
+    """Makes the application that is served."""
+
+    def __call__(self, config: SandboxConfig, keys: SigningKeys | None, *, anew: bool) -> Starlette:
+        """As `create_app`."""
 
 
 def main(make: Make = create_app) -> int:
@@ -29,6 +35,9 @@ def main(make: Make = create_app) -> int:
         "--signing-secret", type=Path, metavar="FILE", help="what webhooks' signing follows from"
     )
     parser.add_argument(
+        "--anew", action="store_true", help="forget the state that the config's file keeps"
+    )
+    parser.add_argument(
         "--end-with-stdin", action="store_true", help="stop when standard input is closed"
     )
     options = parser.parse_args()
@@ -38,13 +47,18 @@ def main(make: Make = create_app) -> int:
         parser.error(f"--config: {error}")
     secret: Path | None = options.signing_secret
     keys = None if secret is None else SigningKeys(secret.read_text(encoding="utf-8").strip())
+    try:
+        app = make(config, keys, anew=options.anew)
+    except StateError as error:
+        parser.exit(1, f"{error} To begin afresh: --anew.\n")
     serve(
-        make(config, keys),
+        app,
         host=options.host,
         port=options.port,
         on_listening=_announce,
         end_with_stdin=options.end_with_stdin,
     )
+    app.state.sandbox.close()
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -47,6 +47,8 @@ TOKEN_WITHOUT_SCOPES = "pit-e0f3a6b8-914c-4d27-a5de-38c7b16d2054"  # noqa: S105
 
 Shape = Literal["published", "printed", "rich"]
 """How much of a row a service shows."""
+
+SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 
 class _Frozen(BaseModel):
@@ -143,7 +145,7 @@ class SandboxConfig(_Frozen):
         page_cap: longest page that HighLevel gives, whatever is asked for.
         link_delay: seconds until an external link is seen on the awkward tenant.
         highlevel_shape: which fields HighLevel shows: those that its schemas publish, those of
-            its printed examples, or all that was ever seen.
+            its printed examples, or all that was ever seen; mixed: each document in one of these.
         halo_shape: likewise for Halo, whose printed rows are those of public modules.
         nonsense: chance that a record has nonsense in fields that are not indispensable, and for
             a part of these in one that is.
@@ -195,8 +197,8 @@ class SandboxConfig(_Frozen):
     webhooks_allowed: bool = True
     halo_webhooks: WebhookDial = WebhookDial()
     link_delay: float = Field(default=2.0, ge=0)
-    highlevel_shape: Shape = "rich"
-    halo_shape: Shape = "rich"
+    highlevel_shape: Shape | Literal["mixed"] = "rich"
+    halo_shape: Shape | Literal["mixed"] = "rich"
     nonsense: float = Field(default=0.0, ge=0, le=1)
     clients_without_site: bool = False
     wrapped_lists: bool = False

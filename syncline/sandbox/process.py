@@ -308,9 +308,9 @@ class SandboxProcess:
         replayed: list[str] = self.post("/replay", {"ids": ids, "reads": reads})["ids"]
         return replayed
 
-    def audit(self) -> dict[str, Any]:
-        """The sandbox's verdict on both stores."""
-        return self.get("/audit")
+    def audit(self, *, each: bool = False) -> dict[str, Any]:
+        """The sandbox's verdict on both stores; `each`: with what became of every record."""
+        return self.get("/audit", {"each": "1"} if each else None)
 
     def secrets(self) -> set[str]:
         """All tokens, passwords and client secrets that open something here, or once did."""

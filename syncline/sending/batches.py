@@ -17,8 +17,8 @@ from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure
-from syncline.engine.failures import Refusal
-from syncline.errors import Absent, MissingScope, NotSent, Rejected, SynclineError
+from syncline.engine.failures import TROUBLED, Refusal, RefusalPolicy
+from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
@@ -41,10 +41,18 @@ from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
 
+def operation(target: Target) -> str:
+    """The calls that write such rows, as call rows name them."""
+    return f"POST {target.path}"
+
+
 def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
-    """Cut writes into arrays: as large as is proved, smaller where one failed before."""
+    """Cut writes into arrays: as large as is proved, smaller where one failed before.
+
+    What has not failed goes first: where one caller tries for all, it is that which is tried.
+    """
     most = size.next()
-    ordered = sorted(writes, key=lambda one: one.lease.array_limit or most)
+    ordered = sorted(writes, key=lambda one: (one.lease.failures, one.lease.array_limit or most))
     return list(cut(ordered, lambda: most))
 
 
@@ -96,7 +104,7 @@ def write(
         Refused: the other side lets nobody in.
     """
     began = line.worker.monotonic()
-    planned = [Planned(f"POST {target.path}", len(array.writes)) for array in batch]
+    planned = [Planned(operation(target), len(array.writes)) for array in batch]
 
     departures = [
         Departure(one.lease, token, one.projection)
@@ -131,8 +139,10 @@ def write(
         raise
     _learn(line, target, results)
     for result in results:
-        if result.error is not None and result.refusal not in {None, Refusal.PARK}:
+        if result.error is not None and result.refusal in {Refusal.STOP, Refusal.REST}:
             raise result.error
+        if result.error is not None and result.refusal is Refusal.LATER:
+            raise Again(result.error.what, after=TROUBLED)
     return confirmed
 
 
@@ -153,7 +163,8 @@ def _finish(
     writes = [write for array in sent for write in array.writes]
     shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
-    results = [judge(line, target, known, *one, shown) for one in ends]
+    refusals = RefusalPolicy(line, target.on_refused)
+    results = [judge(line, target, known, *one, shown, refusals) for one in ends]
     if reads_back:
         round_trips.conclude(line, target, known, writes, shown, results)
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import Line
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.target_rows import KEPT
 from syncline.errors import SynclineError, Unmappable, Unreadable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
@@ -22,6 +23,7 @@ from syncline.flows.lines import onto
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.mapping.document import Document
+from syncline.mapping.shapes import CUSTOM
 from syncline.sending.bodies import Inputs
 from syncline.sending.inputs import RenderInput, currency_of, load, resolve
 from syncline.sending.targets import Target
@@ -124,7 +126,10 @@ def gather(connection: Connection, line: Line, target: Target, leases: Sequence[
     }
     ids, unmet = resolve(connection, line.link.tenant, needed)
     waiting = {delivery: needs for delivery, needs in unmet.items() if needs}
-    return Given([_latest(lease, loaded) for lease in going], loaded, ids, waiting, parked)
+    lost = [lease for lease in going if lease.id not in loaded and lease.id not in waiting]
+    parked += [(lease, _unknown(lease)) for lease in lost]
+    leases = [_latest(lease, loaded) for lease in going if lease not in lost]
+    return Given(leases, loaded, ids, waiting, parked)
 
 
 def decide(
@@ -145,7 +150,7 @@ def decide(
             continue
         source = given.loaded[lease.id]
         try:
-            desired = target.renders(lease, source, inputs)
+            desired = _keeping(target, lease, target.renders(lease, source, inputs))
         except Unmappable as error:
             decision.parked.append((lease, error))
             continue
@@ -181,6 +186,17 @@ def _without_live(
     return going, kept
 
 
+def _unknown(lease: Lease) -> Unmappable:
+    """It was read, and what came holds no record: nothing can be made of it, and nothing comes."""
+    return Unmappable(
+        f"The {lease.source_kind} {lease.source_id} is not known: HighLevel was asked for it, and "
+        "nothing came that could be recorded.",
+        field="entity_id",
+        remedy="Compare it with HighLevel. If it is there, have it read with `syncline enqueue "
+        f"pull-{lease.source_kind}s`, then retry.",
+    )
+
+
 def _refuse_erased(canonical: Mapping[str, Any]) -> None:
     """What was erased here is not overwritten with blanks there."""
     if "erased" in canonical:
@@ -201,6 +217,25 @@ def _is_unchanged(lease: Lease, desired: Desired) -> bool:
         return not desired.body
     was_delivered_so = lease.projection == desired.projection and not lease.is_pinned
     return not desired.body or was_delivered_so
+
+
+def _keeping(target: Target, lease: Lease, desired: Desired) -> Desired:
+    """With what is left of a row that was there before us, as it stands there.
+
+    Of these only the field goes out by which the answer is recognised, with the value it has.
+    """
+    kept = (lease.target_meta or {}).get(KEPT) or {}
+    if not kept or not desired.body:
+        return desired
+    body = {key: value for key, value in desired.body.items() if key not in kept}
+    if "customfields" in body:
+        body["customfields"] = [
+            one for one in body["customfields"] if f"{CUSTOM}{one.get('name')}" not in kept
+        ]
+    if target.key in kept:
+        body[target.key] = kept[target.key]
+    held = {key: kept[key] for key in desired.projection if key in kept}
+    return replace(desired, body=body, projection={**desired.projection, **held})
 
 
 def _write(

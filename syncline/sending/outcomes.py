@@ -17,7 +17,7 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
-from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal
+from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal, RefusalPolicy
 from syncline.errors import (
     Absent,
     Again,
@@ -89,6 +89,7 @@ class ArrayOutcome:
         came: how many of them came back, matched.
         error: why there was no answer.
         refusal: what is done where Halo refused.
+        of_all: whether its call failed as others do, so that it says nothing about the rows.
         is_optional: whether Halo may refuse such rows.
         confirmed: rows that hold what was sent.
         missing: elements of which the answer does not show enough.
@@ -102,6 +103,7 @@ class ArrayOutcome:
     size: int
     error: SynclineError | None
     refusal: Refusal | None
+    of_all: bool
     is_optional: bool
     elements: list[Lease]
     came: int = 0
@@ -133,6 +135,7 @@ def judge(
     array: Array,
     outcome: Outcome,
     shown: Shown,
+    refusals: RefusalPolicy,
 ) -> ArrayOutcome:
     """Sort an array's elements by what Halo shows of each.
 
@@ -143,11 +146,13 @@ def judge(
         array: what was sent.
         outcome: what became of the call.
         shown: the rows that came back or were read.
+        refusals: what is done about refusals of this batch.
     """
     result = ArrayOutcome(
         size=len(array.writes),
         error=outcome.error,
-        refusal=_refusal(line, target, outcome.error),
+        refusal=refusals.of(outcome.error) if isinstance(outcome.error, Refused) else None,
+        of_all=outcome.of_all,
         is_optional=target.gives_up is not None,
         elements=[write.lease for write in array.writes],
     )
@@ -183,10 +188,6 @@ def _compare(
         result.merged.append(held)
     else:
         result.differing.append((held, different[0]))
-
-
-def _refusal(line: Line, target: Target, error: SynclineError | None) -> Refusal | None:
-    return target.on_refused(line.link, error) if isinstance(error, Refused) else None
 
 
 def made(
@@ -246,18 +247,25 @@ def _apply_error(
     if result.is_optional and isinstance(error, (Rejected, Absent, Refused)):
         # Once it is known to be refused, the next rendering lets it be.
         leased.give_back(connection, elements, after=BACKOFF, why=error.what)
-    elif result.refusal is Refusal.PARK:
+    elif result.refusal is Refusal.PARK or (result.refusal is Refusal.ALONE and len(elements) == 1):
         leased.park(connection, elements, reason=str(error), field=None)
-    elif isinstance(error, (Again, Refused)):
+    elif result.refusal is not Refusal.ALONE and isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
         if isinstance(error, NotSent):
             after = max(after, NOT_SENT_PAUSE)
         leased.give_back(connection, elements, after=after, why=error.what)
     elif isinstance(error, (Doubtful, Unreadable)):
-        leased.doubt(connection, elements, settle=times.unknown, why=error.what)
+        leased.doubt(
+            connection,
+            elements,
+            settle=times.unknown,
+            why=error.what,
+            array_limit=_smaller(result, error),
+            failed=not result.of_all,
+        )
     elif _says_gone(error, elements):
         leased.doubt(connection, elements, settle=times.answered, why=error.what)
-    elif is_stale(error) or (isinstance(error, (Rejected, Absent)) and len(elements) > 1):
+    elif is_stale(error) or (isinstance(error, (Rejected, Absent, Refused)) and len(elements) > 1):
         leased.doubt(
             connection,
             elements,
@@ -273,6 +281,17 @@ def _apply_error(
         text = error.text if isinstance(error, Rejected) else error.what
         named = error.field if isinstance(error, Rejected) else None
         leased.park(connection, elements, reason=text, field=named)
+
+
+def _smaller(result: ArrayOutcome, error: SynclineError) -> int | None:
+    """How many go together next time, where somebody else keeps answering such an array.
+
+    It may be for the sake of one element, which is to be found; once may be by chance.
+    """
+    repeated = any(one.failures for one in result.elements)
+    if error.answered_by is None or result.of_all or not repeated:
+        return None
+    return max(1, len(result.elements) // 2)
 
 
 def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:

@@ -185,7 +185,7 @@ def _deliver(
         next_run = next_run or NextRun.later(pace.LOOKS_AGAIN)
     more = more and sender.calls_in
     while pending:
-        tokens = api.tokens(len(pending))
+        tokens = api.tokens(len(pending), batches.operation(target))
         if more:
             line.worker.announce([Nudge(line.link.name, "send", target.name)])
             more = False
@@ -260,8 +260,8 @@ def _tried(
         )
         if made is not None:
             return _find_made(line, target, api, made, first)
-    alone = [Array((first,))]
-    confirmed = _batch(line, target, api, known, api.tokens(1), alone, reads_back=reads_back)
+    alone, tokens = [Array((first,))], api.tokens(1, batches.operation(target))
+    confirmed = _batch(line, target, api, known, tokens, alone, reads_back=reads_back)
     if not confirmed:
         return NextRun.later(_SOON)
     made_id = confirmed[0].target_id or ""

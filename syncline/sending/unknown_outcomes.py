@@ -24,7 +24,10 @@ from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Absent,
+    Again,
+    ForeignAnswer,
     MissingScope,
+    Refused,
     Rejected,
     SynclineError,
     Unmappable,
@@ -140,33 +143,53 @@ def _moves(
     loaded = line.worker.ledger.run(
         lambda connection: inputs.load(connection, leases, line.document)
     )
+
+    def canonical_of(lease: Lease) -> inputs.Canonical:
+        # What was sent is looked up also when its record is not known any more.
+        return loaded[lease.id].canonical if lease.id in loaded else {}
+
     seek = _Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
+    failure: SynclineError | None = None
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
-        found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
-        sums = _sums(seek, found)
+        try:
+            found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
+            sums = _sums(seek, found)
+        except (ForeignAnswer, MissingScope) as error:
+            failure = error  # it may be for the sake of this group; the others are looked for
+            continue
         for lease in group:
-            yield lease, _move(seek, lease, found, sums, loaded[lease.id].canonical)
+            yield lease, _move(seek, lease, found, sums, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
-        yield lease, _found(seek, lease, row_id, whole, loaded[lease.id].canonical)
+        yield lease, _found(seek, lease, row_id, whole, canonical_of(lease))
+    if failure is not None:
+        raise failure
 
 
 def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
-    """Rows whose ids are known, read side by side; what could be read comes first."""
-    left = list(leases)
+    """Rows whose ids are known, read side by side; what could be read comes first.
+
+    One that somebody else answers in Halo's place keeps no other from being read.
+    """
+    # Where one caller tries for all, it is not the same row that is tried each time.
+    first = int(seek.line.worker.monotonic()) % max(len(leases), 1)
+    left, failed = [*leases[first:], *leases[:first]], list[tuple[Lease, Outcome]]()
     while left:
         operations = [f"GET {seek.target.path}/id"] * min(len(left), PARALLEL)
         makes = [_reader(seek, lease) for lease in left[:PARALLEL]]
         outcomes = seek.api.read_many(operations, makes)
         read, left = left[: len(outcomes)], left[len(outcomes) :]
-        yield from sorted(
-            zip(read, outcomes, strict=True), key=lambda one: one[1].error is not None
-        )
+        for one in zip(read, outcomes, strict=True):
+            if isinstance(one[1].error, (Again, Refused)):
+                failed.append(one)
+            else:
+                yield one
+    yield from failed
 
 
 def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:

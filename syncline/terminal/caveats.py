@@ -20,7 +20,7 @@ from syncline.ledger.connections import Link
 from syncline.terminal.messages import remark
 from syncline.terminal.output import ago
 
-NO_CONNECTION = "No connection yet. Add one with: syncline connection add"
+NO_CONNECTION = "No connection yet. Add one with: syncline connection add NAME"
 NO_WORKER = "No worker runs, so nothing is read, sent or noticed. Start them with: syncline up"
 
 _READ = ("order", "transaction", "subscription")
@@ -92,7 +92,7 @@ def _of(connection: Connection, link: Link) -> list[str]:
         found.append(f"{link.name} is stopped: {note}{'' if note.endswith('.') else '.'}")
     for side, key in (("HighLevel", highlevel_key(link)), ("Halo", halo_key(link))):
         answer = last_answer(connection, key.name)
-        if answer.error is not None:
+        if answer.outage is not None:
             since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
-            found.append(f"{side} has not answered {link.name} {since}: {answer.error}")
+            found.append(f"{side} has not answered {link.name} {since}: {answer.outage.error}")
     return [one for one in found if one is not None]

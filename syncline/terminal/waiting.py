@@ -6,7 +6,6 @@ from collections.abc import Callable
 from math import ceil
 
 from syncline.calls.context import QuotaPatience
-from syncline.quota.keys import QuotaKey
 from syncline.terminal.messages import remark
 from syncline.terminal.output import error_console
 
@@ -15,15 +14,15 @@ _STEP_S = 0.1
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 
 
-def _rest(key: QuotaKey, seconds: float, sleep: Callable[[float], None]) -> None:
+def _rest(what_for: str, seconds: float, sleep: Callable[[float], None]) -> None:
     if seconds < _WORTH_A_WORD_S:
         sleep(seconds)
         return
-    side = _SIDES.get(key.name.partition(":")[0], key.name)
-    text = f"Waiting for {side}'s quota, which the workers use too"
+    side = _SIDES.get(what_for.partition(":")[0])
+    text = f"Waiting for {side}'s quota, which the workers use too" if side else what_for
     console = error_console()
     if not console.is_terminal:
-        remark(f"{text}: the next call may leave in {ceil(seconds)} s.")
+        remark(f"{text.rstrip('.')}: it goes on in {ceil(seconds)} s.")
         sleep(seconds)
         return
 

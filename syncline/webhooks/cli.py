@@ -60,7 +60,9 @@ def list_events(
         )
         if not found.events:
             remark_on_emptiness(worker, None)
-    show(as_json, found, lambda: _render(found.events))
+    is_narrowed = state is not None or event_type is not None
+    none = "No event of that state and type has come." if is_narrowed else "No event has come yet."
+    show(as_json, found, lambda: _render(found.events) if found.events else plain(none))
 
 
 @app.command("show")
@@ -129,8 +131,6 @@ def retry(
 
 
 def _render(events: list[StoredEvent]) -> RenderableType:
-    if not events:
-        return plain("No such event.")
     rows = [
         [
             one.id,

@@ -39,6 +39,7 @@ BATCH = 100
 """Most events of one transaction."""
 
 GONE = "HighLevel says that the app was uninstalled there."
+_TWO_PLACES = "it names two locations"
 _HEAL = "Install it again with `syncline connect highlevel {name}`, then start the connection."
 
 
@@ -193,12 +194,15 @@ class _UnitOfWork:
         newest: dict[str, tuple[_Rank, TakenEvent, Mapping[str, Any]]] = {}
         told: list[missed.Sighting] = []
         for event, read in came:
+            if read.is_of_two_places:
+                self._close(event, "parked", note=_TWO_PLACES)
+                continue
             try:
                 partial = PARTIALS["order", "event"](read.payload)
             except Unreadable as error:
                 self._close(event, "parked", note=str(error))
                 continue
-            order_id, moment = partial["id"], datetime.fromisoformat(partial["updated_at"])
+            order_id, moment = partial["id"], _moment(event, read, partial)
             if order_id not in known and not _is_kept(partial, link):
                 note = f"created before {link.start_from}, from which on orders are kept in line"
                 self._close(event, "ignored", foreign_id=order_id, note=note)
@@ -226,8 +230,9 @@ class _UnitOfWork:
         link = self._link(read)
         if link is None:
             self._nowhere([(event, read)])
-        elif not read.entity_id:
-            self._close(event, "parked", note="the event names no invoice")
+        elif not read.entity_id or read.is_of_two_places:
+            note = _TWO_PLACES if read.entity_id else "the event names no invoice"
+            self._close(event, "parked", note=note)
         else:
             targets = rereading.reread(
                 self._connection,
@@ -294,9 +299,16 @@ class _UnitOfWork:
         self.handled.append(Handled(event, state, **told))
 
 
+def _moment(event: TakenEvent, read: HighLevelEvent, order: Mapping[str, Any]) -> datetime:
+    """When the order was last changed; where it does not tell, when its event was sent, or came."""
+    told = order.get("updated_at")
+    return datetime.fromisoformat(told) if told else sent_at(read.payload) or event.at
+
+
 def _is_kept(order: Mapping[str, Any], link: Link) -> bool:
     """Whether a pull would find it too. One that is known came with money that was paid since."""
-    return datetime.fromisoformat(order["created_at"]).date() >= link.start_from
+    created = order.get("created_at")
+    return created is None or datetime.fromisoformat(created).date() >= link.start_from
 
 
 _ACTS: dict[str, Callable[[_UnitOfWork, TakenEvent, HighLevelEvent], None]] = {

@@ -10,20 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Unreadable
-from syncline.jsontext import canonical, dumps, loads, without_nul
-
-_PLAIN = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**60), 2**60)
-    | st.text(st.characters(exclude_categories=["Cs"]))
+from syncline.jsontext import (
+    DEEPEST,
+    TOO_DEEP,
+    canonical,
+    dumps,
+    is_flat,
+    loads,
+    without_nul,
 )
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+_PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | _TEXTS
 _DOCUMENTS = st.recursive(
     _PLAIN | st.decimals(-(10**12), 10**12, places=4),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
     max_leaves=20,
 )
 
@@ -42,7 +43,7 @@ def test_a_fraction_keeps_the_digits_that_were_written(digits: str) -> None:
     assert dumps(read) == f'{{"amount":{digits}}}'.encode()
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), _PLAIN, min_size=2))
+@given(st.dictionaries(_TEXTS, _PLAIN, min_size=2))
 def test_the_order_of_keys_does_not_reach_the_canonical_form(document: dict[str, Any]) -> None:
     turned = dict(reversed(document.items()))
     assert canonical({"in": turned, "and": 1}) == canonical({"and": 1, "in": document})
@@ -65,9 +66,56 @@ def test_nul_is_replaced_in_keys_values_and_depth_and_nothing_else_is() -> None:
     }
 
 
-def test_a_number_larger_than_any_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match="larger than any"):
-        loads(b'{"amount": 1e99999999999999999999}')
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1e400",
+        "-1e99999999999999999999",
+        "1e-200000",
+        "9" * 5000,
+        "-" + "9" * 5000,
+        "0." + "3" * 200,
+        "NaN",
+        "-Infinity",
+    ],
+)
+def test_a_number_that_nothing_can_hold_is_a_text_and_its_neighbours_are_read(number: str) -> None:
+    read = loads(f'{{"bad": {number}, "rows": [1, {number}], "name": "NaN"}}')
+    assert read == {"bad": number, "rows": [1, number], "name": "NaN"}
+    assert loads(dumps(read)) == read
+
+
+def test_what_nests_too_deep_is_a_text_and_its_neighbours_are_read() -> None:
+    deep = "[" * 5000 + '"]"' + "]" * 5000
+    read = loads(f'{{"rows": [{{"a": {deep}}}, {{"b": "[{{"}}], "c": {deep}, "d": NaN}}')
+    innermost = read["rows"][0]["a"]
+    depth = 3
+    while isinstance(innermost, list):
+        (innermost,) = innermost
+        depth += 1
+    assert (innermost, depth) == (TOO_DEEP, DEEPEST)
+    assert read["rows"][1] == {"b": "[{"}
+    assert (read["d"], loads(dumps(read))) == ("NaN", read)
+
+
+@given(st.integers(1, 2 * DEEPEST), st.sampled_from(["", "[", "}{", '\\"]', "[]" * 50]))
+def test_what_is_flat_enough_is_found_by_its_depth_alone(depth: int, text: str) -> None:
+    inner = dumps([text] * 40)
+    body = b'{"a":' * (depth - 1) + inner + b"}" * (depth - 1)
+    assert is_flat(body) == (depth <= DEEPEST)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b'{"a": "caf\xe9", "b": 1}', {"a": "caf\ufffd", "b": 1}),
+        (b'{"a": "one\ntwo\x00", "b": 1}', {"a": "one\ntwo\ufffd", "b": 1}),
+        (rb'{"a\u0000": "\u0000 \\u0000"}', {"a\ufffd": "\ufffd \\u0000"}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+    ],
+)
+def test_a_text_that_is_none_spoils_nothing_but_itself(written: bytes, read: Any) -> None:
+    assert loads(written) == read
 
 
 @pytest.mark.parametrize(

@@ -204,11 +204,13 @@ def test_an_answer_that_is_too_large_is_unreadable_and_names_its_call(
     assert (raised.value.status, raised.value.call_id) == (200, "call-1")
 
 
-def test_an_answer_that_cannot_be_unpacked_is_unreadable(caller: Transport) -> None:
+def test_an_answer_that_cannot_be_unpacked_is_somebody_elses(
+    caller: Transport,
+) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n"
-    with _serving(lambda c: c.sendall(head + b"hello")) as server, pytest.raises(Unreadable) as got:
+    with _serving(lambda c: c.sendall(head + b"hello")) as server, pytest.raises(Doubtful) as got:
         caller.send("GET", server.url, permit=_permit())
-    assert got.value.call_id == "call-1"
+    assert (got.value.call_id, bool(got.value.answered_by)) == ("call-1", True)
 
 
 def test_threads_share_a_transport_and_keep_their_own_permits(caller: Transport) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.receiver.bodies import DEEPEST, is_json
+from syncline.jsontext import DEEPEST
+from workers.receiver.bodies import is_json
 
 JSON = st.recursive(
     st.none()

@@ -143,7 +143,10 @@ def test_one_that_runs_on_a_database_of_its_settings_is_no_embedded_one(
 ) -> None:
     """Without the variable, a second terminal would find an empty PostgreSQL in the same folder."""
     address = {"SYNCLINE_DATABASE_URL": "postgresql://db/one"}
-    with pretended(nowhere, "workers.celery_process", **address):
+    with (
+        pretended(tmp_path / "another", "workers.celery_process"),
+        pretended(nowhere, "workers.celery_process", **address),
+    ):
         assert not data_folder.is_made(Settings(data=nowhere))
         told = CliRunner().invoke(main.app, ["status"])
     assert told.exit_code == 2

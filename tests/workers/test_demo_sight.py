@@ -77,6 +77,12 @@ def test_what_is_waited_for_is_said(given: dict[str, Any], says: str) -> None:
     assert sight(**given).waits_for() == says
 
 
+def test_a_connection_that_is_stopped_is_told_before_all_else() -> None:
+    stopped = sight(stopped="The token is wrong.", halo=left(300, 0, 41.2, 290))
+    assert stopped.needs_a_person
+    assert stopped.waits_for() == ("a person, since the connection is stopped: The token is wrong.")
+
+
 def test_only_what_is_parked_needs_a_person() -> None:
     assert sight(outstanding={"parked": 1}).needs_a_person
     assert not sight(outstanding={"parked": 1, "due": 1}).needs_a_person

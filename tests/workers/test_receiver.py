@@ -180,8 +180,20 @@ def test_the_content_type_is_json_or_absent(receiver: Receiver) -> None:
 
 
 def test_there_is_nothing_else_to_find(receiver: Receiver) -> None:
-    for path in ("/", "/webhooks", "/webhooks/highlevel/", "/webhooks/halo/x", "/webhooks/halo//x"):
+    for path in (
+        "/",
+        "/webhooks",
+        "/webhooks/highlevel//",
+        "/webhooks/halo/x",
+        "/webhooks/halo//x",
+    ):
         assert receiver.call("POST", path).status_code == 404
+
+
+def test_a_slash_at_the_end_of_an_address_does_no_harm(receiver: Receiver, database: str) -> None:
+    body = event()
+    assert receiver.post(body, SIGNER.modern(body), "/webhooks/highlevel/").status_code == 200
+    assert len(stored(database)) == 1
 
 
 def test_a_wrong_method_is_told_the_right_one(receiver: Receiver) -> None:

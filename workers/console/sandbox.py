@@ -11,10 +11,11 @@ import typer
 
 from syncline.errors import Again, Refused, UnknownName, Unreachable
 from syncline.sandbox.highlevel.events.writer import TYPES
+from syncline.sandbox.keeping.journal import StateError, check, discard
 from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
-from syncline.terminal.output import AsJson, group, show, table
+from syncline.terminal.output import AsJson, group, say, show, table
 from workers import processes
 from workers.embedded import data_folder, ports
 
@@ -34,6 +35,36 @@ Sandbox = Annotated[
 def port_file(settings: Settings) -> Path:
     """Where the port of `syncline up`'s sandbox is remembered."""
     return settings.data / "sandbox.port"
+
+
+def state_of_sandbox(settings: Settings, *, afresh: bool) -> Path:
+    """Where `syncline up`'s sandbox keeps what it holds; can be taken up when this returns.
+
+    Args:
+        settings: name the folder.
+        afresh: forget what it held.
+
+    Raises:
+        Refused: it is of another version, broken or in use.
+    """
+    state = settings.data / "sandbox.state"
+    emulated_before = port_file(settings).exists()
+    try:
+        if afresh:
+            discard(state)
+        check(state)
+    except StateError as error:
+        raise Refused(
+            str(error),
+            remedy="`syncline up --fresh-sandbox` begins the emulation afresh; what was delivered "
+            "to the old one is then missing in it.",
+        ) from error
+    if emulated_before and not state.exists():
+        say(
+            "The sandbox begins afresh: what was delivered to an earlier one is missing in it. "
+            f"For a start from nothing: SYNCLINE_DATA={settings.data}-2 syncline up --sandbox"
+        )
+    return state
 
 
 @app.command("events")

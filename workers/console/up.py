@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import sys
@@ -24,7 +25,7 @@ from syncline.settings import Settings
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import in_words
 from syncline.terminal.output import say
-from workers.console.sandbox import port_file
+from workers.console.sandbox import port_file, state_of_sandbox
 from workers.embedded import data_folder, ports
 from workers.embedded import servers as embedded
 from workers.embedded.locks import FileLock
@@ -43,6 +44,12 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Also emulate both APIs, to try syncline on.")
     ] = False,
+    fresh_sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-sandbox", help="Forget what the emulation held, and begin it afresh."
+        ),
+    ] = False,
 ) -> None:
     """Start everything and keep it running: servers, workers, receiver, Flower. Ctrl-C stops all.
 
@@ -52,7 +59,8 @@ def up(
     configure(settings)
     data_folder.make_usable(settings.data)
     with _only_one(settings), _asked_to_stop() as stop:
-        others = [sandbox_process(settings)] if sandbox else []
+        sandbox = sandbox or fresh_sandbox
+        others = [sandbox_process(settings, afresh=fresh_sandbox)] if sandbox else []
         if sandbox:
             settings = with_sandbox_key(settings)
         with running(settings, *others) as installation:
@@ -86,13 +94,21 @@ def _start_again(settings: Settings) -> None:
         log.warning("a server ended and was started again", logs=str(settings.data / LOGS))
 
 
-def sandbox_process(settings: Settings) -> Process:
-    """The emulation of both APIs, on the port of last time, so that connections to it stay good."""
+def sandbox_process(settings: Settings, *, afresh: bool = False) -> Process:
+    """The emulation of both APIs, as it was when it ended, on the port of last time.
+
+    Raises:
+        Refused: what it kept cannot be taken up.
+    """
+    state = state_of_sandbox(settings, afresh=afresh)
     at = ports.choose(port_file(settings))
     secret = _signing_secret(settings)
     private.read_or_make(secret)
-    command = (sys.executable, "-m", "syncline.sandbox", "--port", str(at))
-    return Process("sandbox", (*command, "--signing-secret", str(secret)), env={})
+    command = (
+        *(sys.executable, "-m", "syncline.sandbox", "--port", str(at)),
+        *("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)})),
+    )
+    return Process("sandbox", command, env={})
 
 
 def with_sandbox_key(settings: Settings) -> Settings:

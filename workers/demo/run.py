@@ -1,7 +1,8 @@
 """`syncline demo`: the main job on realistic data against both emulated APIs, with a worker killed.
 
 The story: all orders with their lines, their payments, refunds and subscriptions come over at the
-speed that HighLevel's limit allows; in the middle of a write a worker dies; when both sides agree,
+speed that HighLevel's limit allows, in all shapes in which they are shown, and past strangers who
+answer one call in a hundred; in the middle of a write a worker dies; when both sides agree,
 a few orders change and only these are written. The sandbox, which knows nothing of our ledger, has
 the last word.
 """
@@ -44,8 +45,19 @@ _SLACK_SECONDS = 30.0
 _TRIES = 5
 """Looks for a write under way between two looks at everything."""
 
+_WRITES = ("POST /SalesOrder", "POST /Invoice", "POST /InvoicePayment")
+"""Of which one is awaited: on a slow machine all orders may be there before anybody has looked."""
+
 _SLOW = {"min_ms": 300, "max_ms": 600}
 """Milliseconds that Halo takes for a write while one is awaited to be killed in its middle."""
+
+_STRANGERS = (
+    {"kind": "html", "probability": 0.003},
+    {"kind": "html", "probability": 0.003, "status": 503, "effect": True},
+    {"kind": "redirect", "probability": 0.002},
+    {"kind": "truncated", "probability": 0.002, "effect": True},
+)
+"""One call in a hundred is answered by a firewall, a proxy or a line that is at fault."""
 
 # A call of the sandbox is answered in milliseconds. The calls of a killed worker count against the
 # quota until their deadline has passed.
@@ -110,7 +122,13 @@ def demo(
 
     Example: syncline demo
     """
-    config = SandboxConfig(orders=orders, transactions=orders * 6 // 5, subscriptions=orders // 10)
+    config = SandboxConfig(
+        orders=orders,
+        transactions=orders * 6 // 5,
+        subscriptions=orders // 10,
+        highlevel_shape="mixed",
+        halo_shape="mixed",
+    )
     here = command_context(context)
     with (
         _terminated_like_interrupted(),
@@ -142,11 +160,13 @@ class _Story:
         at = f"http://127.0.0.1:{on.installation.flower_port}"
         self._view.say(f"Flower: {at} (password in {on.settings.data / 'flower.password'})")
         began = time.monotonic()
+        on.sandbox.faults(*_STRANGERS)
         for kind in ("order", "transaction", "subscription"):
             on.publish_pull(kind, on.link.start_from)
         self._watch(lambda sight: sight.in_line >= config.orders * KILL_AFTER)
         kills = self._kill_in_the_middle()
         agreed = self._watch(self._agrees)
+        on.sandbox.faults()
         seconds = time.monotonic() - began
         calls = {side: len(on.sandbox.calls(side)) for side in ("halo", "highlevel")}
         rewritten = self._change() if agreed else 0
@@ -155,9 +175,8 @@ class _Story:
     def _kill_in_the_middle(self) -> int:
         """Kill the worker that is at a write whose answer is not there yet."""
         on = self._on
-        on.sandbox.faults(
-            side="halo", operation="POST /SalesOrder", kind="latency", probability=1.0, **_SLOW
-        )
+        slow = {"side": "halo", "kind": "latency", "probability": 1.0, **_SLOW}
+        on.sandbox.faults(*_STRANGERS, *({**slow, "operation": write} for write in _WRITES))
         killed: list[str] = []
 
         def strike(sight: Sight) -> bool:
@@ -169,7 +188,7 @@ class _Story:
             return self._agrees(sight)
 
         self._watch(strike)
-        on.sandbox.faults()
+        on.sandbox.faults(*_STRANGERS)
         for name in killed:
             self._view.say(f"Worker {name} was killed (SIGKILL) in the middle of a write.")
         return len(killed)
@@ -181,7 +200,7 @@ class _Story:
             for row in self._on.rows(
                 """
                 select distinct s.name from delivery d join session s on s.id = d.owner
-                where d.state = 'sending' and d.target = 'order'
+                where d.state = 'sending' and d.target in ('order', 'invoice', 'payment')
                 """
             )
         }
@@ -226,8 +245,10 @@ class _Story:
             self._view.show(sight)
             if ends(sight):
                 return True
-            if sight.needs_a_person and self._saw_all(sight):
-                self._view.say(f"Nothing goes on by itself any more: {sight.waits_for()}.")
+            if sight.stopped or (sight.needs_a_person and self._saw_all(sight)):
+                self._view.say(
+                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}"
+                )
                 return False
             if self._patience.is_over(sight.moved):
                 seconds = self._patience.standstill(sight.moved)
@@ -259,6 +280,7 @@ class _Story:
             from delivery group by state
             """
         )
+        [link] = self._on.rows("select state, note from connection")
         done = [row for row in states if row.state == "delivered"]
         [highlevel], [halo] = (
             self._on.worker.quota.left(key(self._on.link))["windows"]
@@ -274,6 +296,7 @@ class _Story:
             outstanding={row.state: row.number for row in states if row.state != "delivered"},
             highlevel=highlevel,
             halo=halo,
+            stopped=link.note if link.state == "stopped" else None,
         )
 
     def _judged(

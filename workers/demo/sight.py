@@ -32,6 +32,7 @@ class Sight:
         outstanding: deliveries that are not confirmed, by their state.
         highlevel: what is left of HighLevel's quota.
         halo: likewise of Halo's.
+        stopped: why the connection is stopped; None while it works.
     """
 
     orders: int
@@ -43,6 +44,7 @@ class Sight:
     outstanding: Mapping[str, int]
     highlevel: WindowLeft
     halo: WindowLeft
+    stopped: str | None = None
 
     @property
     def moved(self) -> int:
@@ -51,11 +53,13 @@ class Sight:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether nothing is outstanding but what a person has to decide about."""
-        return set(self.outstanding) == {"parked"}
+        """Whether it is stopped, or only what a person has to decide about is outstanding."""
+        return self.stopped is not None or set(self.outstanding) == {"parked"}
 
     def waits_for(self) -> str:
         """What keeps it from being further, in words."""
+        if self.stopped is not None:
+            return f"a person, since the connection is stopped: {self.stopped}"
         quotas = (("HighLevel", self.highlevel), ("Halo", self.halo))
         used_up = [
             f"{side}'s quota: the next call may leave in {ceil(left['next_s'])} s"

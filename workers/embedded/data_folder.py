@@ -93,4 +93,7 @@ def _way_to(others: list[RunningInstallation]) -> str:
 
 def _elsewhere(settings: Settings) -> list[RunningInstallation]:
     here = RunningInstallation(settings.data.resolve(), settings.database_url is None)
-    return [one for one in running.installations() if one != here]
+    found = [one for one in running.installations() if one != here]
+    return sorted(
+        found, key=lambda one: one.data != here.data
+    )  # most likely the one in this folder

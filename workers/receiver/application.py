@@ -125,7 +125,7 @@ class Webhooks:
         await _send(answer, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> HttpReply:
-        match scope["path"].split("/")[1:]:
+        match scope["path"].removesuffix("/").split("/")[1:]:
             case ["webhooks", "highlevel"]:
                 _only("POST", scope)
                 return await self._from_highlevel(_headers(scope), receive)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 
 import msgspec
 
-DEEPEST = 64
-"""Objects and arrays inside each other; orders have six."""
+from syncline.jsontext import is_flat
 
-_OPENING = (b"[", b"{")
-# Possessive, and content with a string that does not end: nothing is looked at twice.
-_NO_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^][{}"]++', re.DOTALL)
 _syntax = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_json(body: bytes) -> bool:
-    """Whether the bytes are one JSON document in UTF-8, not deeper than DEEPEST."""
-    if not _is_flat(body):
+    """Whether the bytes are one JSON document in UTF-8, not too deep."""
+    if not is_flat(body):
         return False
     try:
         text = body.decode()
@@ -44,15 +39,3 @@ def _is_lenient_json(text: str) -> bool:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
-
-
-def _is_flat(body: bytes) -> bool:
-    """Counted, not recursed into: a deep document must not cost more than a flat one."""
-    if sum(body.count(bracket) for bracket in _OPENING) <= DEEPEST:
-        return True
-    depth = 0
-    for bracket in _NO_BRACKET.sub(b"", body):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > DEEPEST:
-            return False
-    return True

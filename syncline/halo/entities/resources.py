@@ -67,6 +67,8 @@ class Resource(Generic[Row_co]):
         model: reads a row.
         list_key: the name under which a list's rows come; None where they come bare.
         reference: the field that carries our reference; "" where none does.
+        carries_too: another field that carries it, where somebody else's number may stand in the
+            first one; "" where there is none.
         filters: parameters without which a list may keep rows back.
         order: the field by which a list is asked for the newest first; "" where it is not asked.
         changed: the field with the time of the last change; "" where there is none.
@@ -82,6 +84,7 @@ class Resource(Generic[Row_co]):
     model: type[Row_co]
     list_key: str | None = None
     reference: str = ""
+    carries_too: str = ""
     filters: Mapping[str, str] = field(default_factory=dict)
     order: str = "id"
     changed: str = ""
@@ -281,6 +284,7 @@ PAYMENT = Resource(
     PaymentRow,
     list_key="invoicepayments",  # a guess: it is not documented
     reference="intent_id",  # the only field by which the list can be filtered
+    carries_too="thirdpartyid",  # alone, where a payment provider's number stands in the first
     search=Search("intent_id"),
     table=Table(
         "InvoicePayment",

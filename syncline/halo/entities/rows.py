@@ -12,11 +12,12 @@ from syncline.halo.entities.resources import AnyResource, Resource
 from syncline.halo.lines import SPELLINGS, Spelling
 from syncline.halo.models import HaloRow
 from syncline.halo.paging import PageWalk
+from syncline.strangers import LOOK_UP
 from syncline.transport import Permit
 
 Row = TypeVar("Row", bound=HaloRow)
 
-_LOOK_UP = "It is looked up before it is sent again."
+_OK = 200
 
 
 def save_rows(
@@ -50,7 +51,7 @@ def save_rows(
     except Unreadable as error:
         raise Doubtful(
             f"Halo took POST {path}, but what it saved cannot be read: {error.what}",
-            remedy=_LOOK_UP,
+            remedy=LOOK_UP,
             status=received.status,
             call_id=permit.call_id,
         ) from error
@@ -70,7 +71,8 @@ def save_row(
     if len(rows) != 1:
         raise Doubtful(
             f"Halo answered POST {resource.path} of one element with {len(rows)}.",
-            remedy=_LOOK_UP,
+            remedy=LOOK_UP,
+            status=_OK,
             call_id=permit.call_id,
         )
     return rows[0]

@@ -99,7 +99,11 @@ def report(
     """
     among = [f"{resource.known_table.id} > {after}"]
     if ours and resource.reference:
-        among.append(f"{resource.reference_column} LIKE {quoted(OURS + '%')}")
+        columns = [resource.reference_column]
+        if resource.carries_too:
+            columns.append(resource.known_table.columns[resource.carries_too])
+        ours_in = " OR ".join(f"{column} LIKE {quoted(OURS + '%')}" for column in columns)
+        among.append(f"({ours_in})")
     rows = _run(ask, resource, among, digits)
     more = len(rows) >= ROWS_PER_REPORT
     return rows, max(int(row["id"]) for row in rows) if more else None
@@ -131,8 +135,8 @@ def _run(
 def _statement(resource: AnyResource, among: Sequence[str], digits: Mapping[int, int]) -> str:
     """The heads of rows, and the sums of their lines where they have lines, in one SELECT."""
     table, name = resource.known_table, resource.name
-    reference_field = (resource.reference,) if resource.reference else ()
-    fields = ("id", *reference_field, *_NUMBERS[name], *_BESIDES.get(name, ()))
+    references = [one for one in (resource.reference, resource.carries_too) if one]
+    fields = ("id", *references, *_NUMBERS[name], *_BESIDES.get(name, ()))
     heads = table.select(fields, where=(*among, table.only), order=table.id, top=ROWS_PER_REPORT)
     if table.lines is None:
         return heads
@@ -216,5 +220,6 @@ def shown(resource: AnyResource, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def reference_of(resource: AnyResource, row: Mapping[str, Any]) -> str:
     """Our reference on a row; empty where it carries none of ours."""
-    text = reference(row, resource.reference) if resource.reference else ""
-    return text if text.startswith(OURS) else ""
+    fields = [one for one in (resource.reference, resource.carries_too) if one]
+    texts = (reference(row, one) for one in fields)
+    return next((text for text in texts if text.startswith(OURS)), "")

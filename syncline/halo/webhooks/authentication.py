@@ -95,7 +95,7 @@ class InboundKeys(_Part):
         except ValidationError:
             raise Refused(
                 "The stored keys for Halo's webhooks cannot be read.",
-                remedy="Make new ones with: syncline halo webhooks install",
+                remedy="Make new ones with: syncline halo webhooks install NAME",
             ) from None
 
     def written(self) -> SecretStr:

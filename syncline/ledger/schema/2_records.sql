@@ -66,6 +66,7 @@ create table record (
 ) partition by hash (foreign_id);
 create index ix_record_created on record (place, kind, created_at);
 create index ix_record_entity on record ((canonical ->> 'entity_id')) where kind = 'transaction';
+create index ix_record_shipment on record ((canonical ->> 'order_id')) where kind = 'consignment';
 create index ix_record_merged on record ((canonical #>> '{contact,id}'))
     where kind = 'transaction' and canonical ->> 'merged_from_contact_id' is not null;
 create index ix_record_contact on record ((canonical ->> 'id')) where kind = 'customer';
@@ -92,6 +93,21 @@ create table facet (
     updated_at timestamptz,
     read_at timestamptz not null default clock_timestamp(),
     constraint pk_facet primary key (place, kind, foreign_id, facet)
+);
+
+-- A field that was nonsense in records of a kind, and so was left out: how often, of which record
+-- last, and since when.
+create table left_out (
+    connection_id bigint not null
+        constraint fk_left_out_connection_id references connection (id),
+    side text not null,     -- whose records these are
+    kind text not null,
+    path text not null,     -- where it stands; [] is any element of an array
+    count bigint not null,
+    example text not null,
+    first_at timestamptz not null default clock_timestamp(),
+    last_at timestamptz not null default clock_timestamp(),
+    constraint pk_left_out primary key (connection_id, side, kind, path)
 );
 
 -- A new version of a record: which fields, from what to what, and what showed it. The months have

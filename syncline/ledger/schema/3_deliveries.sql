@@ -89,6 +89,9 @@ create table call (
     answered_at timestamptz,
     status bigint,          -- null: no answer came
     error text,
+    fault text              -- why it is no answer of the side that was asked
+        constraint ck_call_fault check (fault in ('silent', 'foreign', 'failing', 'suspended')),
+    answered_by text,       -- who answered in its place
     constraint pk_call primary key (at, id)
 ) partition by range (at);
 create index ix_call_quota on call (quota_key, at);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,8 @@ from syncline.sandbox.services import Sandbox
 from syncline.sandbox.wire.service import Reply, Request
 
 Answer = dict[str, Any]
+Begun = Answer | Coroutine[Any, Any, Answer]
+"""An answer, or what is still to be waited for once all effects are made."""
 
 
 class _Sending(BaseModel):
@@ -38,7 +40,7 @@ class Admin:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._hooks: dict[tuple[str, str], Callable[[Request], Answer | Awaitable[Answer]]] = {
+        self._hooks: dict[tuple[str, str], Callable[[Request], Begun]] = {
             ("GET", "keys"): lambda _: dict(sandbox.keys.public()),
             ("GET", "events"): lambda _: {"types": list(TYPES)},
             ("GET", "webhooks"): lambda _: sandbox.outbox.figures(),
@@ -49,21 +51,20 @@ class Admin:
             ("POST", "uninstall"): self._uninstall,
         }
 
-    async def handle(self, request: Request) -> Reply:
-        """Do one hook."""
+    def begin(self, request: Request) -> Begun | Reply:
+        """Do one hook, as far as it changes something here."""
         path = request.path.removeprefix("/highlevel/")
         hook = self._hooks.get((request.method, path))
         if hook is None:
             return Reply(404, {"error": f"there is no hook {request.method} {path}"})
-        answer = hook(request)
-        return Reply(200, answer if isinstance(answer, dict) else await answer)
+        return hook(request)
 
     def _turn(self, request: Request) -> Answer:
         """Put a dial in place of the one before; what is under way follows it too."""
         self._sandbox.outbox.dial = Dial.model_validate_json(request.body or b"{}")
         return self._sandbox.outbox.figures()
 
-    async def _send(self, request: Request) -> Answer:
+    def _send(self, request: Request) -> Coroutine[Any, Any, Answer]:
         """Send events at once, one attempt each, and tell what was answered to every one."""
         form = _Sending.model_validate_json(request.body)
         outbox = self._sandbox.outbox
@@ -72,7 +73,10 @@ class Admin:
             raise ValueError("no receiver is known: name one with `to`")
         if form.type not in TYPES:
             raise ValueError(f"no document of HighLevel describes an event {form.type!r}")
-        events = self._compose(form)
+        return self._sent(self._compose(form), url)
+
+    async def _sent(self, events: list[Event], url: str) -> Answer:
+        outbox = self._sandbox.outbox
         answers = await asyncio.gather(*(outbox.send_once(event, url) for event in events))
         sent = [
             {"type": event.kind, "webhook_id": event.webhook_id, **asdict(answer)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from syncline.sandbox.admin.highlevel import Admin as HighLevelAdmin
 from syncline.sandbox.audit.verdict import audit
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.highlevel.rows import list_row, single
+from syncline.sandbox.keeping.state import Effect
 from syncline.sandbox.location.changes import (
     SubscriptionChange,
     TransactionChange,
@@ -29,6 +30,9 @@ from syncline.sandbox.services import Sandbox
 from syncline.sandbox.tampering.tamper import Tampering, tamper
 from syncline.sandbox.wire.faults import Rule
 from syncline.sandbox.wire.service import Reply, Request
+
+_NOT_KEPT = ("/reset", "/faults", "/documents")
+"""What a restart does not repeat: it keeps no faults, and a reset is kept as a whole."""
 
 KINDS = ("orders", "transactions", "subscriptions", "contacts", "fulfillments")
 
@@ -95,7 +99,7 @@ class Admin:
     `POST /reset` (a config), `POST /faults` (`{"rules": [...]}`), `POST /orders/change`,
     `POST /orders/add`, `POST /orders/fulfill`, `POST /orders/remove`,
     `POST /transactions/change`, `POST /transactions/add`, `POST /subscriptions/change`,
-    `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit`,
+    `POST /replay`, `POST /plant`, `POST /tamper`, `POST /documents`, `GET /audit?each=`,
     `GET /secrets`, `GET /calls?side=&after=`, `GET /counters`, `GET /state/{kind}` and
     `/state/{kind}/{id}`;
     `/halo/...` is the Halo tenant's own, `/highlevel/...` HighLevel's.
@@ -132,18 +136,31 @@ class Admin:
 
     async def _answer(self, request: Request) -> Reply:
         try:
-            return await self._routed(request)
+            with self._sandbox.now.held() as at:
+                begun = self.begin(request)
         except ValidationError as error:
             return Reply(422, {"error": error.errors(include_url=False, include_context=False)})
         except (msgspec.DecodeError, ValueError, KeyError) as error:
             return Reply(422, {"error": str(error)})
+        if request.method == "POST" and request.path not in _NOT_KEPT:
+            self._sandbox.keep(Effect("admin", request, at))
+        return begun if isinstance(begun, Reply) else Reply(200, await begun)
 
-    async def _routed(self, request: Request) -> Reply:
+    def begin(self, request: Request) -> Reply | Coroutine[Any, Any, Any]:
+        """Do what is asked, as far as it changes something here.
+
+        Returns:
+            The reply, or what is to be waited for to know what it holds.
+
+        Raises:
+            ValidationError, DecodeError, ValueError, KeyError: it cannot be done.
+        """
         route = self._routes.get((request.method, request.path))
         if route is not None:
             return Reply(200, route(request))
         if request.path.startswith("/highlevel/"):
-            return await self._highlevel.handle(request)
+            begun = self._highlevel.begin(request)
+            return Reply(200, begun) if isinstance(begun, dict) else begun
         if request.path.startswith("/halo/"):
             return HaloAdmin(self._sandbox.halo, self._sandbox.store).handle(request)
         if request.path.startswith("/state/"):
@@ -261,8 +278,9 @@ class Admin:
             *(hook["url"].rpartition("/")[2] for hook in hooks if hook.get("url")),
         ]
 
-    def _audit(self, _: Request) -> dict[str, Any]:
-        return audit(self._sandbox.store, self._sandbox.calls, self._sandbox.limits)
+    def _audit(self, request: Request) -> dict[str, Any]:
+        box, each = self._sandbox, bool(request.query.get("each"))
+        return audit(box.store, box.calls, box.limits, each=each)
 
     def _calls(self, request: Request) -> dict[str, Any]:
         side = request.query.get("side") or None

@@ -26,6 +26,8 @@ _UNDER_WAY = timedelta(seconds=60)
 
 _NOTED = re.compile(r"^\s*tracking(?: \w+\.?)?\s*:[ \t]*([^\n]+)", re.IGNORECASE | re.MULTILINE)
 
+_NO_GOODS = frozenset({"discount", "shipping", "adjustment"})
+
 Items = frozenset[tuple[str, Decimal]]
 """Prices and how many of each."""
 
@@ -47,8 +49,9 @@ class _Version:
 
     def has_tracking_of(self, fulfillment: Document) -> bool:
         """Whether nothing of the note is left out and nothing was made up."""
-        numbers = _numbers_of(fulfillment)
-        return self.numbers <= numbers and all(number in self.words for number in numbers)
+        numbers = {_bare(number) for number in _numbers_of(fulfillment)}
+        whole = all(any(_bare(one) in number for number in numbers) for one in self.numbers)
+        return whole and all(number in _bare(self.words) for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +225,23 @@ def _consigned(order: Document, version: Consigned) -> Items:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in (version.row or {})["lines"]:
         price = price_of(version.sold.get(line["salesorder_line"], line), order)
+        if price is None and _is_beside_goods(version.sold.get(line["salesorder_line"], line)):
+            continue
         if price is None:
             return frozenset()
         sums[price] += exact(line["quantity"])
     return frozenset(sums.items())
+
+
+def _is_beside_goods(line: Row) -> bool:
+    """Whether a line was written for what is no item, such as a discount: it ships nothing."""
+    reference = str(line.get("item_external_reference") or "")
+    return reference.removeprefix(REFERENCE) in _NO_GOODS
+
+
+def _bare(text: str) -> str:
+    """Letters and digits alone: people write numbers in groups."""
+    return "".join(one for one in text.upper() if one.isalnum())
 
 
 def _items_of(fulfillment: Document) -> Items:

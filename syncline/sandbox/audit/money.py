@@ -56,12 +56,14 @@ class MoneyVerdict:
         findings: kind to ids: of orders and transactions, or `entity id` where nobody owes a row.
         figures: how many transactions, refunds and subscriptions are owed and in line.
         undecidable: how many of them would be owed if enough of them were told.
+        in_line_by_id: transaction or subscription that is owed → whether it is in line.
         sums: currency to what both sides hold of it, as decimal texts with its digits.
     """
 
     findings: Findings
     figures: dict[str, int]
     undecidable: dict[str, int]
+    in_line_by_id: dict[str, bool]
     sums: dict[str, dict[str, dict[str, str]]]
 
     @property
@@ -88,7 +90,7 @@ def audit_money(
     judge = _Judge(store, emails, telling)
     due = [one for one in store.transactions.values() if is_due(store, one)]
     running = [one for one in store.subscriptions.values() if is_owed(store, one)]
-    transactions = {one["_id"]: one for one in due if judge.is_told(one)}
+    transactions = {one["_id"]: one for one in due if telling.is_decidable("transactions", one)}
     subscriptions = {one["_id"]: one for one in telling.enough("subscriptions", running)}
     refunded = [
         key
@@ -96,15 +98,16 @@ def audit_money(
         if exact(one.get("amountRefunded")) and telling.of("transactions", one).refund
     ]
     lines = {key: judge.transaction(one) for key, one in transactions.items()}
-    in_line = [judge.subscription(one) for one in subscriptions.values()]
+    running_in_line = {key: judge.subscription(one) for key, one in subscriptions.items()}
     figures = {
         "transactions_owed": len(transactions),
         "transactions_in_line": sum(all(line) for line in lines.values()),
         "refunds_owed": len(refunded),
         "refunds_in_line": sum(lines[key].credits for key in refunded),
         "subscriptions_owed": len(subscriptions),
-        "subscriptions_in_line": sum(in_line),
+        "subscriptions_in_line": sum(running_in_line.values()),
     }
+    in_line = {key: all(line) for key, line in lines.items()} | running_in_line
     undecidable = {
         "transactions": len(due) - len(transactions),
         "subscriptions": len(running) - len(subscriptions),
@@ -112,7 +115,7 @@ def audit_money(
     sold = telling.enough("orders", store.orders.values())
     sums = _sums(store, sold, transactions.values(), subscriptions.values(), sales)
     judge.strange()
-    return MoneyVerdict(judge.findings, figures, undecidable, _shown(sums))
+    return MoneyVerdict(judge.findings, figures, undecidable, in_line, _shown(sums))
 
 
 def is_due(store: Store, transaction: Document) -> bool:
@@ -171,12 +174,6 @@ class _Judge:
         invoice, whole = self._invoice(order or transaction)
         paid = self._payment(transaction, invoice)
         return _Line((whole, paid, self._credits_fit(transaction, invoice)))
-
-    def is_told(self, transaction: Document) -> bool:
-        """Whether enough is told of a transaction, and of the order that it pays."""
-        told = self.telling.of("transactions", transaction)
-        order = self.store.orders.get(transaction.get("entityId", ""))
-        return told.row and told.status and (order is None or self.telling.of("orders", order).row)
 
     def subscription(self, subscription: Document) -> bool:
         """Judge the recurring invoice of one subscription."""

@@ -30,7 +30,7 @@ class Told:
         status: what state it is in.
         refund: how much of it went back.
         tax: how much of its amount is tax.
-        items: what it consists of.
+        items: what it consists of, as it is told; None where it is not.
         email: the customer's address; None where none is told.
     """
 
@@ -38,7 +38,7 @@ class Told:
     status: bool
     refund: bool
     tax: bool
-    items: bool
+    items: list[Document] | None
     email: str | None
 
 
@@ -53,12 +53,26 @@ class Telling:
         self._store = store
         # A location without a dial tells everything of everything.
         self._everything = not store.config.nonsense and store.config.highlevel_shape == "rich"
+        self._known: dict[str, Told] = {}
 
     def of(self, kind: str, document: Document) -> Told:
         """What is told of a document of `orders`, `transactions` or `subscriptions`."""
         if self._everything:
             email = document.get("contactSnapshot", {}).get("email") or self._contact(document)
-            return Told(True, True, True, True, True, email)
+            return Told(True, True, True, True, document.get("items", []), email)
+        known = self._known.get(document["_id"])
+        if known is None:
+            known = self._known[document["_id"]] = self._told(kind, document)
+        return known
+
+    def is_decidable(self, kind: str, document: Document) -> bool:
+        """Whether enough is told of a document, and of the order that it hangs on."""
+        told = self.of(kind, document)
+        order = self._store.orders.get(document.get("entityId", ""))
+        of_order = order is None or self.of("orders", order).row
+        return told.row and of_order and (kind != "transactions" or told.status)
+
+    def _told(self, kind: str, document: Document) -> Told:
         row, alone = present_row(self._store, kind, document), single(self._store, document, "")
         views = (alone, row)
         return Told(
@@ -67,13 +81,13 @@ class Telling:
             refund="amountRefunded" not in document
             or any(_number(one.get("amountRefunded")) is not None for one in views),
             tax=_tells_tax(document, alone),
-            items=_tells_items(alone),
+            items=alone["items"] if _tells_items(alone) else None,
             email=_email(alone, row),
         )
 
     def enough(self, kind: str, documents: Iterable[Document]) -> list[Document]:
         """Those of which enough is told to demand a row."""
-        return [one for one in documents if self.of(kind, one).row]
+        return [one for one in documents if self.is_decidable(kind, one)]
 
     def _contact(self, document: Document) -> str | None:
         email: str | None = self._store.contacts.get(document.get("contactId", ""), {}).get("email")

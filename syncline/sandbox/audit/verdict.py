@@ -15,7 +15,7 @@ from typing import Any
 from syncline.sandbox.audit.alerts import audit_alerts
 from syncline.sandbox.audit.fulfillments import audit_fulfillments
 from syncline.sandbox.audit.money import KINDS as MONEY_KINDS
-from syncline.sandbox.audit.money import audit_money
+from syncline.sandbox.audit.money import audit_money, is_due
 from syncline.sandbox.audit.rows import (
     Emails,
     Findings,
@@ -28,6 +28,7 @@ from syncline.sandbox.audit.rows import (
 from syncline.sandbox.audit.told import Telling, Told
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, ORDER_TABLE
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
+from syncline.sandbox.highlevel.nonsense import kind_of
 from syncline.sandbox.location.forms import normalised
 from syncline.sandbox.location.store import Document, Store, is_owed
 from syncline.sandbox.wire.calls import CallLog
@@ -54,8 +55,20 @@ _KINDS = (
 )
 
 
-def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> dict[str, Any]:
+def audit(
+    store: Store,
+    call_log: CallLog,
+    limits: Mapping[str, SideLimits],
+    *,
+    each: bool = False,
+) -> dict[str, Any]:
     """Compare both stores and tell every difference.
+
+    Args:
+        store: both services' data.
+        call_log: of both.
+        limits: side to its judges.
+        each: whether to tell of every record of HighLevel what became of it, under `records`.
 
     Returns:
         `orders_owed`, `orders_in_line`, and the same for `transactions`, `refunds` (transactions
@@ -82,14 +95,14 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
     rejected = {side: call_log.rejected(side) for side in limits}
     shipping, alerts = audit_fulfillments(store), audit_alerts(halo)
     whole = (
-        in_line == len(owed)
+        all(in_line.values())
         and alerts["clean"]
         and (money.in_line or not store.config.money)
         and (shipping["clean"] or not store.config.fulfillments)
     )
     return {
         "orders_owed": len(owed),
-        "orders_in_line": in_line,
+        "orders_in_line": sum(in_line.values()),
         **money.figures,
         "undecidable": {"orders": len(whole_owed) - len(owed), **money.undecidable},
         "fulfillments": shipping,
@@ -100,7 +113,32 @@ def audit(store: Store, call_log: CallLog, limits: Mapping[str, SideLimits]) -> 
         "rejected_429": rejected,
         "max_in_window": {side: one.max_in_window for side, one in limits.items()},
         "clean": whole and not any(findings.values()) and not any(rejected.values()),
+        **({"records": _each(store, telling, in_line | money.in_line_by_id)} if each else {}),
     }
+
+
+def _each(store: Store, telling: Telling, in_line: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """What became of every record: its nonsense, whether it is decidable, due, owed and in line.
+
+    One is due that Halo has to know, whoever can tell it, and owed if it is decidable as well.
+
+    One that is decidable and not owed is in line where nothing stands for it, which the findings
+    tell.
+    """
+    return [
+        {
+            "kind": kind,
+            "id": key,
+            "nonsense": kind_of(store.config, key),
+            "order": document.get("entityId"),
+            "decidable": telling.is_decidable(kind, document),
+            "due": is_due(store, document) if kind == "transactions" else is_owed(store, document),
+            "owed": key in in_line,
+            "in_line": in_line.get(key, True),
+        }
+        for kind in ("orders", "transactions", "subscriptions")
+        for key, document in getattr(store, kind).items()
+    ]
 
 
 def _orders(
@@ -110,9 +148,9 @@ def _orders(
     emails: Emails,
     findings: Findings,
     telling: Telling,
-) -> int:
-    """Find each owed order's targets and judge them; returns how many orders are in line."""
-    in_line = 0
+) -> dict[str, bool]:
+    """Find each owed order's targets and judge them; tells of each whether it is in line."""
+    in_line = dict.fromkeys(owed, False)
     for order_id, order in owed.items():
         found = targets.pop(order_id, [])
         if len(found) != 1:
@@ -122,7 +160,7 @@ def _orders(
         wrong = set(_differences(order, found[0], emails, told, details=store.config.details))
         for kind in wrong:
             findings[kind].append(order_id)
-        in_line += not wrong
+        in_line[order_id] = not wrong
     strange = {row["id"] for rows in targets.values() for row in rows}
     findings["strangers"] += [str(row_id) for row_id in sorted(strange)]
     return in_line
@@ -146,7 +184,7 @@ def _differences(
     taxed = not told.tax or exact(row["tax_total"]) == tax
     if exact(row["total"]) != amount or not (summarised or taxed):
         yield "wrong_amounts"
-    if not summarised and not _lines_fit(order, row, itemised=told.items):
+    if not summarised and not _lines_fit(told.items or (), row):
         yield "wrong_lines"
     if CURRENCIES[row["currency_code"]]["code"] != str(order["currency"]).upper():
         yield "wrong_currency"
@@ -161,7 +199,7 @@ def _is_summary(order: Document, row: Row) -> bool:
     return len(lines) == 1 and str(order["_id"]) in str(lines[0]["name"])
 
 
-def _lines_fit(order: Document, row: Row, *, itemised: bool) -> bool:
+def _lines_fit(items: Iterable[Document], row: Row) -> bool:
     """Every item has its line; the others (discount, shipping, adjustment) make up the sum."""
     lines = _charged(row)
     held = Counter(
@@ -169,11 +207,11 @@ def _lines_fit(order: Document, row: Row, *, itemised: bool) -> bool:
     )
     wanted = Counter(
         (_name(_item_name(item)), exact(item.get("qty", 1)), exact(item["price"]["amount"]))
-        for item in order.get("items", ())
+        for item in items
         if exact(item["price"]["amount"])
     )
     whole = sum((exact(one["total_price"]) for one in lines), Decimal(0))
-    return whole == exact(row["total"]) and not (itemised and wanted - held)
+    return whole == exact(row["total"]) and not wanted - held
 
 
 def _charged(row: Row) -> list[Row]:

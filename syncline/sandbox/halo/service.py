@@ -60,7 +60,7 @@ class HaloService:
         now: Callable[[], datetime],
     ) -> None:
         if store.halo is None:
-            store.halo = HaloStore(webhook_dial=config.halo_webhooks)
+            store.halo = HaloStore.of(config)
         self.tenant = Tenant(store.halo, config, now)
         self._faults = faults
         self.afterwards: Callable[[], None] = _nothing

@@ -15,7 +15,7 @@ from typing import Any
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.location.store import Document
 
-_INDISPENSABLE_SHARE = 0.12
+_INDISPENSABLE_SHARE = 0.2
 _VAST = Decimal("9" * 5000)
 _BOUNDLESS = Decimal("1E+400")
 _LONG_ID = 9000
@@ -29,8 +29,9 @@ def kind_of(config: SandboxConfig, document_id: str) -> str | None:
     rng = random.Random(f"nonsense {config.seed} {document_id}")
     if rng.random() >= config.nonsense:
         return None
-    indispensable = rng.random() < _INDISPENSABLE_SHARE
-    return rng.choice(INDISPENSABLE if indispensable else DISPENSABLE)
+    if rng.random() < _INDISPENSABLE_SHARE:
+        return rng.choice(INDISPENSABLE[rng.choice(tuple(INDISPENSABLE))])
+    return rng.choice(DISPENSABLE)
 
 
 def spoilt(config: SandboxConfig, document_id: str, shown: Document) -> Document:
@@ -115,8 +116,9 @@ _KINDS: dict[str, Spoil] = {
         _rule(_each(("startTime", "endDate"), lambda _: "")),
     ),
     "no_creation_time": _each(("createdAt",), lambda _: ""),
-    "times_of_no_calendar": _each(
-        ("updatedAt", "fulfilledAt", "canceledAt"), lambda _: "0000-13-45T99:00:00Z"
+    "times_of_no_calendar": _all(
+        _each(("updatedAt", "fulfilledAt", "canceledAt"), lambda _: "0000-13-45T99:00:00Z"),
+        _rule(_each(("startDate", "endDate"), lambda _: "0000-13-45")),
     ),
     "text_for_object": _each((*_OBJECTS, *_SOURCES), lambda _: "SAVE10"),
     "text_for_list": _all(
@@ -156,8 +158,18 @@ _KINDS: dict[str, Spoil] = {
     "no_id": lambda _: {"_id": None},
     "another_place": lambda _: {"altId": "Zx0cV9bNmA8sDfG7hJk6"},
 }
-INDISPENSABLE = (
-    "no_amount", "text_for_amount", "boundless_amount", "vast_amount", "no_currency",
-    "object_for_currency", "long_id", "no_id", "another_place",
-)  # fmt: skip
-DISPENSABLE = tuple(kind for kind in _KINDS if kind not in INDISPENSABLE)
+INDISPENSABLE = {
+    "amount": ("no_amount", "text_for_amount", "boundless_amount", "vast_amount"),
+    "currency": ("no_currency", "object_for_currency"),
+    "id": ("long_id", "no_id"),
+    "place": ("another_place",),
+}
+"""What a document cannot do without → the kinds that spoil it; each is as likely as the others."""
+
+_SPOILING = frozenset(kind for kinds in INDISPENSABLE.values() for kind in kinds)
+DISPENSABLE = tuple(kind for kind in _KINDS if kind not in _SPOILING)
+
+
+def is_indispensable(kind: str | None) -> bool:
+    """Whether a kind of nonsense spoils what a document cannot do without."""
+    return kind in _SPOILING

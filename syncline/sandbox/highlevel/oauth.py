@@ -7,15 +7,14 @@ used again. No list of the refusals' texts is published: here they are in the co
 from __future__ import annotations
 
 import json
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from syncline.sandbox.config import SandboxConfig, Token
+from syncline.sandbox.highlevel.account import Access, Account, Code, Refresh, UserType
 from syncline.sandbox.highlevel.checks import (
     RefusedCallError,
     check_scope,
@@ -28,39 +27,11 @@ from syncline.sandbox.location.forms import stamp
 from syncline.sandbox.location.store import Document
 from syncline.sandbox.wire.service import Reply, Request
 
-UserType = Literal["Location", "Company"]
 _GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 _LOOPBACK = ("127.0.0.1", "localhost")
 _USER = "Vq3bX8mKe0RtYcW2LnZa"
 _PLAN = "66a0419a0dffa47fb5f8b22f"
 _CODE_LIVES = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """An access token: what it may do, whose it is, how long it is good."""
-
-    token: Token
-    user_type: UserType
-    expires_at: datetime
-
-
-@dataclass(slots=True)
-class _Code:
-    scopes: tuple[str, ...]
-    redirect: str
-    expires_at: datetime
-
-
-@dataclass(slots=True)
-class _Refresh:
-    """A refresh token, and what it was exchanged for when it was used."""
-
-    scopes: tuple[str, ...]
-    user_type: UserType
-    used_at: datetime | None = None
-    answer: Document | None = None
-    uses: int = 0
 
 
 @dataclass(slots=True)
@@ -69,19 +40,21 @@ class OAuth:
 
     Attributes:
         now: the clock, aware UTC.
-        installed_at: since when the app is installed; None while it is not.
+        account: holds what was granted.
     """
 
     config: SandboxConfig
     now: Callable[[], datetime]
-    installed_at: datetime | None = None
-    _codes: dict[str, _Code] = field(default_factory=dict)
-    _access: dict[str, Access] = field(default_factory=dict)
-    _refresh: dict[str, _Refresh] = field(default_factory=dict)
+    account: Account
+
+    @property
+    def installed_at(self) -> datetime | None:
+        """Since when the app is installed; None while it is not."""
+        return self.account.installed_at
 
     def access(self, value: str) -> Access | None:
         """The access token of this value, expired or not."""
-        return self._access.get(value)
+        return self.account.access.get(value)
 
     def choose_location(self, query: Mapping[str, str]) -> Reply:
         """The page on which a person installs the app; here the person agrees at once.
@@ -102,9 +75,9 @@ class OAuth:
         unknown = sorted(set(scopes).difference(self.config.oauth_scopes))
         if unknown:
             return _page(f"The app may not ask for: {' '.join(unknown)}")
-        code = secrets.token_hex(20)
-        self._codes[code] = _Code(scopes, redirect, self.now() + _CODE_LIVES)
-        self.installed_at = self.now()
+        code = self._chance(20)
+        self.account.codes[code] = Code(scopes, redirect, self.now() + _CODE_LIVES)
+        self.account.installed_at = self.now()
         return _redirect(redirect, {"code": code, **state})
 
     def handle(self, request: Request, trace_id: str) -> Reply:
@@ -128,33 +101,33 @@ class OAuth:
     def expire(self) -> int:
         """Let every access token run out now; returns how many were good."""
         now, good = self.now(), 0
-        for value, access in self._access.items():
+        for value, access in self.account.access.items():
             good += access.expires_at > now
-            self._access[value] = replace(access, expires_at=min(access.expires_at, now))
+            self.account.access[value] = replace(access, expires_at=min(access.expires_at, now))
         return good
 
     def revoke(self) -> int:
         """Let every refresh token be dead; returns how many there were. Access tokens live on."""
-        count = len(self._refresh)
-        self._refresh.clear()
+        count = len(self.account.refresh)
+        self.account.refresh.clear()
         return count
 
     def uninstall(self) -> None:
         """Take the app away: no token of it is good any more."""
-        self.installed_at = None
-        self._codes.clear()
-        self._access.clear()
-        self._refresh.clear()
+        self.account.installed_at = None
+        self.account.codes.clear()
+        self.account.access.clear()
+        self.account.refresh.clear()
 
     def issued(self) -> list[str]:
         """Every code and token that may still be known to somebody, alive or not."""
-        answers = [one.answer for one in self._refresh.values() if one.answer is not None]
+        answers = [one.answer for one in self.account.refresh.values() if one.answer is not None]
         again = [answer["refresh_token"] for answer in answers]
-        return [*self._codes, *self._access, *self._refresh, *again]
+        return [*self.account.codes, *self.account.access, *self.account.refresh, *again]
 
     def refreshes(self) -> dict[str, int]:
         """How often each refresh token was used, refusals left out."""
-        return {value: one.uses for value, one in self._refresh.items() if one.uses}
+        return {value: one.uses for value, one in self.account.refresh.items() if one.uses}
 
     def _may_redirect(self, redirect: str) -> bool:
         known = self.config.oauth_redirects
@@ -181,7 +154,7 @@ class OAuth:
         raise refuse(400, "This app may not use client_credentials", "Bad Request")
 
     def _exchange(self, form: Mapping[str, str]) -> Document:
-        code = self._codes.pop(form["code"], None)
+        code = self.account.codes.pop(form["code"], None)
         if code is None or code.expires_at <= self.now():
             raise refuse(400, "Invalid authorization code", "Bad Request")
         if form.get("redirect_uri", code.redirect) != code.redirect:
@@ -191,7 +164,7 @@ class OAuth:
 
     def _rotate(self, value: str) -> Document:
         """Exchange a refresh token; one that was used just now gives the same answer again."""
-        known, now = self._refresh.get(value), self.now()
+        known, now = self.account.refresh.get(value), self.now()
         if known is None:
             raise refuse(400, "Invalid refresh token", "Bad Request")
         if known.answer is None or known.used_at is None:
@@ -203,8 +176,8 @@ class OAuth:
 
     def _grant(self, scopes: tuple[str, ...], user_type: UserType) -> Document:
         location = self.config.location if user_type == "Location" else ""
-        refresh = _jwt({"authClass": user_type, "nonce": secrets.token_hex(16)})
-        self._refresh[refresh] = _Refresh(scopes, user_type)
+        refresh = self._jwt({"authClass": user_type, "nonce": self._chance(16)})
+        self.account.refresh[refresh] = Refresh(scopes, user_type)
         whose: Document = {"locationId": location} if location else {
             "approvedLocations": [self.config.location],
             "installToFutureLocations": False,
@@ -225,22 +198,32 @@ class OAuth:
         seconds = self.config.oauth_seconds
         expires_at = self.now() + timedelta(seconds=seconds)
         owner = location or self.config.company_id
-        value = _jwt(
+        value = self._jwt(
             {
                 "authClass": user_type,
                 "authClassId": owner,
                 "exp": int(expires_at.timestamp()),
-                "nonce": secrets.token_hex(16),
+                "nonce": self._chance(16),
             }
         )
         token = Token(value=value, location=location, scopes=scopes)
-        self._access[value] = Access(token, user_type, expires_at)
+        self.account.access[value] = Access(token, user_type, expires_at)
         return {
             "access_token": value,
             "token_type": "Bearer",
             "expires_in": seconds,
             "scope": " ".join(scopes),
         }
+
+    def _chance(self, size: int) -> str:
+        return self.account.secrets.randbytes(size).hex()
+
+    def _jwt(self, claims: Document) -> str:
+        """A text in the form of a JWT, signed by chance: nobody but the issuer checks it."""
+        header = {"alg": "RS256", "typ": "JWT"}
+        parts = [json.dumps(part, separators=(",", ":")).encode() for part in (header, claims)]
+        texts = [urlsafe_b64encode(part) for part in (*parts, self.account.secrets.randbytes(32))]
+        return ".".join(text.decode().rstrip("=") for text in texts)
 
     def _location_token(self, request: Request, trace_id: str) -> Reply:
         access = self._company(request, "oauth.write")
@@ -348,14 +331,6 @@ def _form(request: Request) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
     return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-
-
-def _jwt(claims: Document) -> str:
-    """A text in the form of a JWT, whose signature is chance: nobody but the issuer checks it."""
-    header = {"alg": "RS256", "typ": "JWT"}
-    parts = [json.dumps(part, separators=(",", ":")).encode() for part in (header, claims)]
-    texts = [urlsafe_b64encode(part) for part in (*parts, secrets.token_bytes(32))]
-    return ".".join(text.decode().rstrip("=") for text in texts)
 
 
 def _redirect(to: str, parameters: Mapping[str, str]) -> Reply:

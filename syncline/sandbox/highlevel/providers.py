@@ -7,12 +7,12 @@ token of a marketplace app may register one; here the scope decides.
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from syncline.sandbox.highlevel.account import Account
 from syncline.sandbox.highlevel.checks import refuse, whole
 from syncline.sandbox.location.forms import object_id, stamp
 from syncline.sandbox.location.store import Document
@@ -27,13 +27,13 @@ class Providers:
 
     Args:
         now: the clock, aware UTC.
-        seed: fixes the ids.
+        account: holds them.
     """
 
-    def __init__(self, now: Callable[[], datetime], seed: int) -> None:
+    def __init__(self, now: Callable[[], datetime], account: Account) -> None:
         self._now = now
-        self._rng = random.Random(f"providers {seed}")
-        self._made: list[Document] = []
+        self._ids = account.ids
+        self._made = account.providers
 
     def listed(self, query: Mapping[str, str], messages: list[str]) -> list[Document]:
         """The part that is asked for; what is wrong with the query is added to `messages`."""
@@ -51,7 +51,7 @@ class Providers:
             raise refuse(400, "uniqueName already exists", "Bad Request")
         now = self._now()
         made = {
-            "_id": object_id(self._rng, now),
+            "_id": object_id(self._ids, now),
             "altId": body["altId"],
             "altType": "location",
             "title": body["title"],

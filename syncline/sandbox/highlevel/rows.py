@@ -42,7 +42,8 @@ def _shown(store: Store, document: Document, shown: Document) -> Document:
     """Fields as the location shows them: its quirks, its shape, its nonsense."""
     config = store.config
     shown = _with_quirks(shown, store.quirks.get(document["_id"]))
-    return spoilt(config, document["_id"], shaped(config.highlevel_shape, shown))
+    document_id = document["_id"]
+    return spoilt(config, document_id, shaped(config, document_id, shown))
 
 
 def _with_quirks(shown: Document, quirks: frozenset[Quirk] | None) -> Document:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from syncline.sandbox.config import Limit, SandboxConfig, Token
+from syncline.sandbox.highlevel.account import Account
 from syncline.sandbox.highlevel.checks import (
     RefusedCallError,
     bearer,
@@ -63,21 +64,29 @@ class HighLevelService:
         store: the location's data.
         faults: the dial that spoils answers; this service's answers have no order to spoil.
         now: the clock, aware UTC.
+        account: what the service itself keeps; None is that of a location nobody has called.
 
     Attributes:
         oauth: the marketplace app's tokens.
     """
 
     def __init__(
-        self, config: SandboxConfig, store: Store, faults: Faults, now: Callable[[], datetime]
+        self,
+        config: SandboxConfig,
+        store: Store,
+        faults: Faults,
+        now: Callable[[], datetime],
+        account: Account | None = None,
     ) -> None:
+        account = account or Account.of(config)
         self._config = config
         self._store = store
         self._faults = faults
         self._now = now
-        self._rng = random.Random(f"traces {config.seed}")
-        self._providers = Providers(now, config.seed)
-        self.oauth = OAuth(config, now)
+        self._traces = random.Random(f"traces {config.seed}")
+        self._ids = account.ids
+        self._providers = Providers(now, account)
+        self.oauth = OAuth(config, now, account)
 
     def handle(self, request: Request) -> Reply:
         """Answer one call."""
@@ -171,7 +180,7 @@ class HighLevelService:
         for item in body["items"]:
             if item["priceId"] not in known:
                 raise refuse(400, f"Price not found for id: {item['priceId']}", "Bad Request")
-        made = make_fulfillment(self._store, order, body, self._now(), self._rng)
+        made = make_fulfillment(self._store, order, body, self._now(), self._ids)
         return Reply(200, {"status": True, "data": made})
 
     def _provide(
@@ -188,7 +197,7 @@ class HighLevelService:
         return Reply(200, self._providers.register(parameters))
 
     def _trace_id(self) -> str:
-        return uuid4_text(self._rng)
+        return uuid4_text(self._traces)
 
 
 def _route(request: Request) -> _Route | None:

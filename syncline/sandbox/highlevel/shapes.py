@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from syncline.sandbox.config import Shape
+from syncline.sandbox.config import SHAPES, SandboxConfig, Shape
 from syncline.sandbox.location.store import Document
 
 _ABSENT = 0.2
@@ -38,9 +38,16 @@ _CONTACT = (
 _CHARGE = {"object": "invoice", "account_country": "US", "account_name": "GHL-Testing"}
 
 
-def shaped(shape: Shape, shown: Document) -> Document:
-    """A row of a list or a single read with what that shape knows of it; the given one stays."""
-    return _SHAPES[shape](shown)
+def shape_of(config: SandboxConfig, document_id: str) -> Shape:
+    """The shape in which a document is shown."""
+    if config.highlevel_shape != "mixed":
+        return config.highlevel_shape
+    return random.Random(f"shape {config.seed} {document_id}").choice(SHAPES)
+
+
+def shaped(config: SandboxConfig, document_id: str, shown: Document) -> Document:
+    """A row of a list or a single read with what its shape knows of it; the given one stays."""
+    return _SHAPED[shape_of(config, document_id)](shown)
 
 
 def _published(shown: Document) -> Document:
@@ -87,7 +94,7 @@ def _with_taxes(item: Document, taxes: list[Any]) -> Document:
     return {**item, "product": {**item["product"], "taxes": taxes}}
 
 
-_SHAPES: dict[Shape, Callable[[Document], Document]] = {
+_SHAPED: dict[Shape, Callable[[Document], Document]] = {
     "published": _published,
     "printed": _printed,
     "rich": lambda shown: shown,

@@ -12,13 +12,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from syncline.sandbox.keeping.clock import Clock
+from syncline.sandbox.keeping.state import Answered, Effect, Record, Side, keep_nothing
 from syncline.sandbox.server.foreign import foreign, hides_limits, reaches_the_api
 from syncline.sandbox.wire.calls import Call, CallLog
 from syncline.sandbox.wire.faults import FOREIGN, Fault, Faults, Rule
@@ -46,17 +47,19 @@ class Gateway:
 
     Attributes:
         side: `highlevel` or `halo`.
-        now: the clock, aware UTC.
+        clock: held while a handler runs, so that an effect has one time.
         rate_headers: what every answer tells of the limits.
+        keep: takes what must outlive a restart, before it is answered.
     """
 
-    side: str
+    side: Side
     service: Service
     limits: SideLimits
     faults: Faults
     calls: CallLog
-    now: Callable[[], datetime]
+    clock: Clock
     rate_headers: RateHeaders
+    keep: Callable[[Record], None] = keep_nothing
     _late: set[asyncio.TimerHandle] = field(init=False, default_factory=set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,17 +69,19 @@ class Gateway:
         fault = self.faults.draw(self.side, operation)
         if fault.latency_before:
             await asyncio.sleep(fault.latency_before)
-        call = self._logged(request, operation)
-        allowance = self.limits.admit(time.monotonic(), self.now())
+        call, arrived = self._logged(request, operation), time.monotonic()
+        allowance = self.limits.admit(arrived, self.clock())
         reply = self._decide(request, call, allowance, fault)
         if fault.latency_after:
             await asyncio.sleep(fault.latency_after)
         if reply is None:
             call.status = "cut"
+            self.keep(Answered(call, arrived))
             hang = bool(fault.breaking and fault.breaking.hang)
             await cut(scope, receive, after_client=hang)
             return
         call.status = reply.status
+        self.keep(Answered(call, arrived))
         headers = (
             {} if hides_limits(call.fault) else self.rate_headers(self.limits.limit, allowance)
         )
@@ -91,7 +96,7 @@ class Gateway:
 
     def _logged(self, request: Request, operation: str) -> Call:
         return self.calls.open(
-            at=self.now(),
+            at=self.clock(),
             side=self.side,
             method=request.method,
             path=request.path,
@@ -124,6 +129,14 @@ class Gateway:
         return foreign(rule, self._run(request) if reaches_the_api(rule, request) else None)
 
     def _run(self, request: Request) -> Reply:
+        with self.clock.held() as at:
+            reply = self.repeat(request)
+        if request.method != "GET":
+            self.keep(Effect(self.side, request, at))
+        return reply
+
+    def repeat(self, request: Request) -> Reply:
+        """Let a request have its effect, without a limit and unlogged."""
         self.service.advance()
         try:
             return self.service.handle(request)

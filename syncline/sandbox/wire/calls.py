@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -55,6 +56,12 @@ class CallLog:
         )
         self.calls.append(call)
         return call
+
+    def renew(self, calls: Iterable[Call]) -> None:
+        """Hold these calls and no others; ids count without gaps, as they always do."""
+        self.calls = sorted(calls, key=lambda call: call.id)
+        for number, call in enumerate(self.calls, 1):
+            call.id = number
 
     def of(self, side: str | None, after: int = 0) -> list[Call]:
         """The calls of one side, or of both, with an id above `after`."""

@@ -60,6 +60,12 @@ class Judge:
         self._forget(now)
         return self.limit.calls - len(self._admitted)
 
+    def take_up(self, now: float) -> None:
+        """Go on after a restart at `now`; what another boot's clock has told counts for nothing."""
+        for times in (self._arrivals, self._admitted):
+            if times and times[-1] > now:
+                times.clear()
+
     def _note(self, now: float) -> None:
         self._arrivals.append(now)
         while self._arrivals[0] <= now - self.limit.seconds:

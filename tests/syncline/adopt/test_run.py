@@ -159,6 +159,7 @@ def test_doubtful_orders_are_parked_with_their_candidates_and_never_created(
     for row in parked:
         assert (row.field, row.target_id) == ("adopt", None)
         assert row.reason.startswith("Halo holds an order that may be this one: ")
+        assert f"adopt acme --take {row.source_id}=HALO_ID" in row.reason
 
 
 def test_a_person_decides_which_row_a_doubtful_order_is(

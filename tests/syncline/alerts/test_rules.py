@@ -25,7 +25,7 @@ from syncline.alerts.rules import (
 from syncline.alerts.tickets import ACTION, TICKET, TicketSettings, action_role, reference, render
 from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
-from syncline.ledger.calls import LastAnswer
+from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.mapping.options import AlertOptions, NewOrderRule
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
@@ -204,11 +204,45 @@ def test_a_ticket_mails_nobody_closes_with_its_status_and_is_not_made_for_what_h
     assert (action["hiddenfromuser"], action["sendemail"]) == (True, False)
 
 
+def failed(
+    fault: Fault, *, many: int = 1, seconds: float = 0, operation: str = "", strangers: int = 0
+) -> LastAnswer:
+    """The answer of a side that has failed so often, since so long."""
+    since = NOW - timedelta(seconds=seconds)
+    faulty = FaultyOperation(operation, fault, many, since, NOW, "why", "a page (403)")
+    return LastAnswer(3, NOW, (faulty,), strangers, "a page (403)")
+
+
+def answered(strangers: int = 0) -> LastAnswer:
+    return LastAnswer(3, NOW, (), strangers, "a page (403)" if strangers else None)
+
+
+def told(answer: LastAnswer) -> dict[str, str]:
+    """Cause → kind of what is told of a side."""
+    return {one.cause: one.kind for one in signals.of_side("halo", answer, "acme")}
+
+
+def test_how_a_side_fails_and_who_answers_in_its_place_is_told() -> None:
+    assert told(failed(Fault.FAILING)) == {"failing halo": "failing"}
+    assert told(failed(Fault.SUSPENDED)) == {"suspended halo": "suspended"}
+    # One page of somebody else is passing.
+    assert told(failed(Fault.FOREIGN, many=2, seconds=5)) == {}
+    assert told(failed(Fault.FOREIGN, many=2, seconds=40)) == {"foreign halo": "foreign"}
+    assert told(failed(Fault.FOREIGN, many=5, seconds=2)) == {"foreign halo": "foreign"}
+    assert told(answered(strangers=4)) == {}
+    assert told(answered(strangers=5)) == {"foreign halo": "foreign"}
+    token = failed(Fault.FAILING, operation="POST /token")
+    assert told(token) == {"failing halo POST /token": "failing"}
+    report = failed(Fault.FOREIGN, operation="POST /Report", many=4)
+    assert told(report) == {}
+    [signal] = signals.of_side("halo", failed(Fault.FOREIGN, many=9), "acme")
+    assert "a page (403)" in signal.text
+    assert (signal.severity, signal.count, signal.since) == ("critical", 9, NOW)
+
+
 def test_signals_are_there_only_while_it_is_so() -> None:
-    assert signals.silent("halo", LastAnswer(3, None), "acme") is None
-    cut = signals.silent("halo", LastAnswer(700, "cut"), "acme")
-    assert cut is not None
-    assert (cut.cause, cut.severity) == ("silent halo", "critical")
+    assert told(answered()) == {}
+    assert told(failed(Fault.SILENT)) == {"silent halo": "silent"}
     assert signals.quota("halo", None, None, "acme") is None
     assert signals.quota("highlevel", 5, None, "acme") is None
     spent = signals.quota("highlevel", 0, None, "acme")

@@ -244,10 +244,11 @@ def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
     world.worker.quota.freeze(line.highlevel_key, timedelta(minutes=9))
     evaluate(world.worker)
     assert "quota highlevel" in {one.cause for one in alerts(world)}
-    with world.worker.ledger.begin() as connection:
-        connections.stop(connection, line.link, "by hand; to go on: start")
-    evaluate(world.worker)
-    assert "stopped" not in {one.cause for one in alerts(world)}
+    for on_purpose in connections.BY_A_PERSON:
+        with world.worker.ledger.begin() as connection:
+            connections.stop(connection, line.link, f"{on_purpose}; to go on: start")
+        evaluate(world.worker)
+        assert "stopped" not in {one.cause for one in alerts(world)}
     with world.worker.ledger.begin() as connection:
         connections.stop(connection, line.link, "HighLevel does not accept the token.")
     world.reopened()

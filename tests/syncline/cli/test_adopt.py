@@ -99,6 +99,24 @@ def test_it_stays_stopped_where_that_is_wished(
     assert done.exit_code == 0
     assert "acme stays stopped." in done.stdout
     assert link(ledger).state == "stopped"
+    assert link(ledger).note == "by hand; to go on: syncline connection start acme"
+    assert waiting("connection", "start", "acme").exit_code == 0
+
+
+def test_it_is_not_started_before_its_adoption_unless_halo_holds_nothing_of_it(
+    waiting: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.connections.run.NOTICED_AFTER_S", 0.0)
+    assert not link(ledger).stopped_by_itself
+    for before in ([], ["rehearse"]):
+        for command in before:
+            assert waiting("connection", command, "acme").exit_code == 0
+        refused = waiting("connection", "start", "acme")
+        assert refused.exit_code == 2
+        assert "syncline adopt acme" in refused.stderr
+    assert waiting("connection", "start", "acme", "--without-adoption").exit_code == 0
+    assert link(ledger).state == "active"
+    assert not link(ledger).awaits_adoption
 
 
 @pytest.mark.parametrize("text", ["5012", "order=", "order=x", "=12"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 from sqlalchemy import text
 
+from syncline.calls.quota_keys import halo_key
 from syncline.ledger import capabilities, connections, modes
 from syncline.ledger.database import Ledger
+from syncline.quota.bucket import Quota
 from syncline.sandbox.config import (
+    LOCATION,
     TOKEN_OF_ANOTHER_LOCATION,
     TOKEN_WITHOUT_SCOPES,
     SandboxConfig,
@@ -225,6 +230,64 @@ def test_a_token_that_does_not_do_says_what_to_do(
     line = refused(run, "connection", "check", "acme")
     assert remedy in line
     assert token not in line
+    assert (LOCATION in line) == (token == TOKEN_OF_ANOTHER_LOCATION)
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_wrong_location_is_named_at_the_first_check_also_where_the_key_is_busy(
+    run: Run, sandbox: SandboxProcess
+) -> None:
+    sandbox.reset(highlevel_limit={"calls": 10, "seconds": 1})
+    add_sandbox(run, sandbox, location="Zx0cV9bNmA8sDfG7hJk6")
+    sandbox.faults(side="highlevel", operation="*", kind="429", next=2)
+    line = refused(run, "connection", "check", "acme")
+    assert "names the location Zx0cV9bNmA8sDfG7hJk6" in line
+
+
+@pytest.mark.usefixtures("keys")
+def test_what_cannot_be_asked_for_lack_of_quota_is_not_said_not_to_work(
+    run: Run, sandbox: SandboxProcess, ledger: Ledger, redis_url: str
+) -> None:
+    add_sandbox(run, sandbox)
+    [link] = ledger.run(connections.everyone)
+    with Redis.from_url(redis_url) as redis:
+        Quota(redis, recover=lambda _k, _w: ()).freeze(halo_key(link), timedelta(hours=1))
+    result = run("connection", "check", "acme", "--json")
+    assert result.exit_code == 1
+    checked = document(result)
+    assert (checked["works"], checked["complete"]) == (True, False)
+    halo = [one for one in checked["findings"] if one["what"].startswith("Halo")]
+    assert halo
+    assert not any(one["checked"] for one in halo)
+    assert all("not checked" in one["found"] for one in halo)
+    shown = run("connection", "check", "acme")
+    assert "does not work" not in shown.stdout
+    assert "quota of halo:1 is used up" in shown.stderr
+
+
+@pytest.mark.usefixtures("keys")
+def test_somebody_else_who_answers_once_is_asked_again_and_who_stays_is_named(
+    run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.connections.questions._PAUSE_S", 0.0)
+    add_sandbox(run, sandbox)
+    sandbox.faults(side="halo", operation="GET /Currency", kind="html", next=2)
+    assert run("connection", "check", "acme").exit_code == 0
+    sandbox.faults(side="halo", operation="GET /Currency", kind="html", probability=1)
+    result = run("connection", "check", "acme")
+    assert result.exit_code == 1
+    assert "Somebody else answered GET /Currency in place of Halo" in result.stderr
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_side_that_fails_for_everybody_is_asked_all_the_same_when_somebody_wants_to_know(
+    run: Run, sandbox: SandboxProcess
+) -> None:
+    add_sandbox(run, sandbox)
+    sandbox.faults(side="halo", operation="POST /auth/token", kind="500", next=2)
+    for _ in range(2):
+        assert run("connection", "check", "acme").exit_code == 1
+    assert run("connection", "check", "acme").exit_code == 0
 
 
 @pytest.mark.usefixtures("keys")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
@@ -57,6 +58,15 @@ def test_a_cause_comes_with_its_remedy_and_an_example(parked: LedgerScene, run: 
     assert one["remedy"] == "Add the currency in Halo's configuration, then retry."
     assert one["cause"]["example_record"] == "o1"
     assert one["cause"]["connections"] == ["acme"]
+
+
+def test_on_a_narrow_terminal_a_remedy_stands_in_lines_of_its_own(
+    parked: LedgerScene, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = document(run("parked", "list", "--json"))["causes"][0]["cause"]["id"]
+    monkeypatch.setattr("syncline.cli.parked.console", lambda: Console(width=80))
+    shown = run("parked", "list").stdout
+    assert f"{cause}: Add the currency in Halo's configuration, then retry." in shown
 
 
 def test_causes_beyond_the_limit_are_counted(of_two_causes: LedgerScene, run: Run) -> None:
@@ -184,6 +194,42 @@ def test_all_of_a_connection_are_sent_again(parked: LedgerScene, run: Run) -> No
     assert "Nothing is parked." in run("parked", "list").stdout
     again = run("parked", "retry", "--all")
     assert (again.exit_code, again.stdout) == (0, "Nothing is parked.\n")
+
+
+def test_what_halo_may_hold_already_is_sent_again_only_where_somebody_says_so(
+    scene: LedgerScene, run: Run
+) -> None:
+    for name, field in (("o1", "adopt"), ("o2", "total")):
+        scene.see(name)
+        scene.park(scene.claim(), f"why {name}", field)
+    left = run("parked", "retry", "o1")
+    assert (left.exit_code, "1 delivery left alone" in left.stdout) == (1, True)
+    assert "adopt NAME --take" in left.stdout
+    assert "1 delivery would be" in run("parked", "retry", "--all", "--dry-run").stdout
+    both = run("parked", "retry", "--all").stdout
+    assert "1 delivery will be sent again: 1 order." in both
+    assert "1 delivery left alone" in both
+    assert [lease.source_id for lease in scene.claim()] == ["o2"]
+    shown = run("parked", "show", "o1").stdout
+    assert "Only if it does not, have it made with: syncline parked retry" in shown
+    told = run("parked", "retry", "o1", "--create")
+    assert (told.exit_code, "Warning: Halo may hold" in told.stdout) == (0, True)
+    assert [lease.source_id for lease in scene.claim()] == ["o1"]
+
+
+@pytest.mark.parametrize("command", [["o1"], ["--all"], ["--all", "--connection", "acme"]])
+def test_who_sent_it_again_is_in_the_log_of_the_record_before_what_came_of_it(
+    parked: LedgerScene, run: Run, command: list[str]
+) -> None:
+    assert run("parked", "retry", *command).exit_code == 0
+    [decided] = [
+        one
+        for one in document(run("show", "order", "o1", "--json"))["history"]["audit"]
+        if one["target"] == "parked retry"
+    ]
+    assert decided["cause"].startswith("parked retry by ")
+    [lease] = [one for one in parked.claim() if one.source_id == "o1"]
+    assert lease.cause == decided["cause"]
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,23 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
     assert "reading 3 of 30" in run("status").stdout
 
 
+def test_fields_that_were_left_out_are_told_with_how_many_and_an_example(
+    scene: LedgerScene, run: Run
+) -> None:
+    assert "left out" not in run("status").stdout
+    for order_id in ("o1", "o2"):
+        scene.see(order_id, sourceName=["Spring"], contactName={"first": "Ada"})
+    [connection] = document(run("status", "--json"))["connections"]
+    assert {
+        (one["side"], one["kind"], one["path"], one["count"]) for one in connection["left_out"]
+    } == {("highlevel", "order", path, 2) for path in ("contactName", "sourceName")}
+    assert {one["example"] for one in connection["left_out"]} == {"o2"}
+    shown = run("status").stdout
+    assert "fields left out" in shown
+    assert "HighLevel's orders" in shown
+    assert "Spring" not in shown
+
+
 def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: Run) -> None:
     day = scene.link.start_from
     windows = [(day, day), (day.replace(day=2), day.replace(day=3))]
@@ -194,26 +211,43 @@ def test_what_waits_for_something_parked_is_told(scene: LedgerScene, run: Run) -
 def test_a_side_that_does_not_answer_is_told_with_the_reason(scene: LedgerScene, run: Run) -> None:
     key = f"halo:{scene.link.tenant}"
 
-    def call(connection: Connection, status: int | None, error: str | None) -> None:
+    def call(
+        connection: Connection,
+        status: int | None,
+        error: str | None = None,
+        fault: calls.Fault | None = None,
+        by: str | None = None,
+    ) -> None:
         row = calls.CallRow(uuid4(), key, scene.link.id, "GET /SalesOrder", 0)
         calls.begin(connection, scene.session, [row], timedelta(seconds=5))
-        calls.end(connection, [calls.CallEnd(row.id, sent=True, status=status, error=error)])
+        calls.end(connection, [calls.CallEnd(row.id, True, status, error, fault, by)])
 
     def halo() -> dict[str, Any]:
         quota = document(run("status", "--json"))["connections"][0]["quota"]
         told: dict[str, Any] = quota[1]["last_answer"]
         return told
 
-    assert halo() == {"answered_s": None, "error": None}
-    scene.ledger.run(lambda c: call(c, 200, None))
+    assert (halo()["answered_s"], halo()["error"], halo()["failing"]) == (None, None, [])
+    scene.ledger.run(lambda c: call(c, 200))
     assert halo()["error"] is None
     scene.ledger.run(lambda c: call(c, None, "The connection was cut."))
-    assert halo()["error"] == "The connection was cut."
+    assert (halo()["error"], halo()["fault"]) == ("The connection was cut.", "silent")
     assert "silent since" in run("status").stdout
     scene.ledger.run(lambda c: call(c, 404, "not found"))
     assert halo()["error"] is None
-    scene.ledger.run(lambda c: call(c, 503, "Halo answered 503."))
+    scene.ledger.run(lambda c: call(c, 503, "Halo answered 503.", calls.Fault.FAILING))
     assert halo()["error"] == "Halo answered 503."
+    assert "fails since" in run("status").stdout
+    for _ in range(2):
+        scene.ledger.run(lambda c: call(c, 403, "no", calls.Fault.FOREIGN, "a page, 'Wait' (403)"))
+    assert (halo()["many"], halo()["answered_by"]) == (3, "a page, 'Wait' (403)")
+    assert "somebody else answers since" in run("status").stdout
+    assert "(3 calls): a page, 'Wait' (403)" in run("status").stdout
+    scene.ledger.run(lambda c: call(c, 429, "slow down"))
+    assert halo()["fault"] == "foreign"
+    scene.ledger.run(lambda c: call(c, 200))
+    assert (halo()["fault"], halo()["strangers"]) == (None, 2)
+    assert "somebody else answered 2 in 5 minutes" in run("status").stdout
 
 
 def test_with_a_private_token_it_says_polling_only_and_offers_the_app(

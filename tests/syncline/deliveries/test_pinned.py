@@ -11,7 +11,7 @@ from sqlalchemy import text
 from syncline.deliveries import dead_workers, leased, pinned, unleased
 from syncline.deliveries.delivery import Confirmation
 from syncline.deliveries.pinned import Pin
-from syncline.deliveries.states import State
+from syncline.deliveries.states import DOUBTED, State
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from tests.syncline.deliveries.moving import claim, depart, enqueue, request, row
@@ -112,7 +112,7 @@ def test_what_was_parked_as_doubtful_is_taken_up_and_claimed_by_its_number(
 ) -> None:
     enqueue(ledger, link, request("a"))
     leases = claim(ledger, link, session)
-    ledger.run(lambda c: leased.park(c, leases, reason="two rows", field=pinned.FIELD))
+    ledger.run(lambda c: leased.park(c, leases, reason="two rows", field=DOUBTED))
     numbers = [lease.id for lease in leases]
     assert ledger.run(lambda c: pinned.claim(c, session, numbers, 10)) == []
     ledger.run(lambda c: pinned.take_up(c, numbers))

@@ -46,8 +46,8 @@ def test_a_contact_without_email_is_a_customer_only_where_the_mapping_says_so() 
     assert key(bare) == "contact:c2"
     assert key(bare, without_email="park") is None
     assert key(bare, without_email="default-client", default_client=12) is None
-    assert key({"name": "Bob"}) is None
-    assert key(None) is None
+    assert key({"name": "Bob"}) == key(None) == customers.NOBODY
+    assert key(None, without_email="park") is None
 
 
 def test_a_customer_owes_a_client_and_a_user_that_waits_for_it() -> None:

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
 from syncline.flows import fulfillments
-from syncline.flows.fulfillments import Hold, Nothing, Parcel, Shipment
+from syncline.flows.fitting import cut
+from syncline.flows.fulfillments import Hold, Nothing, Shipment
+from syncline.flows.lines import EXTRAS, item_reference, lines_of
+from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.document import Document
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
+from syncline.parcels.notes import Parcel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MUG = {"key": "p1", "price_id": "p1", "name": "Mug", "qty": "2"}
@@ -146,10 +150,128 @@ def test_what_cannot_be_posted_says_why(
     assert says in str(raised.value)
 
 
-def test_lines_that_are_no_goods_are_left_out() -> None:
-    assert render(consignment(line("HL-shipping"), line("HL-discount"))) == Nothing()
+def test_a_shipment_of_lines_that_we_made_says_that_nothing_of_it_can_be_shipped() -> None:
+    made = render(consignment(line("HL-shipping", name="Post"), line("discount", name="Ten off")))
+    assert isinstance(made, Nothing)
+    assert made.why.endswith("it holds only 'Post', 'Ten off'.")
     assert render(consignment(line(qty="0"))) == Nothing()
     assert render(consignment(line()), document=document(into="none")) == Nothing()
+
+
+SOLD: dict[str, Any] = {
+    **ORDER,
+    "currency": "USD",
+    "amount": "46",
+    "discount": "4",
+    "items": [{**one, "unit_price": "5"} for one in ORDER["items"]],
+    "shipping": "10",
+}
+
+
+def of_halo(kept: bool) -> list[dict[str, Any]]:
+    """The lines of the order as a consignment shows them; our reference, if the tenant keeps it."""
+    return [
+        {
+            "line_id": at,
+            "name": one["name"],
+            "unit_price": str(one["baseprice"]),
+            "qty": str(one["quantity"]),
+            **({"key": one["item_external_reference"]} if kept else {}),
+            **({} if kept or at > 2 else {"price_id": SOLD["items"][at]["price_id"]}),
+        }
+        for at, one in enumerate(lines_of(SOLD, document().orders))
+    ]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_consignment_of_all_lines_ships_the_items_and_not_what_we_wrote_beside_them(
+    kept: bool,
+) -> None:
+    lines = of_halo(kept)
+    assert [one["name"] for one in lines[3:]] == ["Discount", "Shipping"]
+    made = render(consignment(*lines, note="Tracking: 1"), order=SOLD)
+    assert made.items == {"p1": Decimal(3), "p2": Decimal(5)}
+    assert isinstance(render(consignment(*lines[3:]), order=SOLD), Nothing)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"name": "Discount", "unit_price": "-3", "qty": "1"},  # a person's own, of another amount
+        {"name": "Discount", "qty": "1"},
+        {"name": "Installation", "unit_price": "10", "qty": "1"},
+        {"key": "HL-order", "name": "Order HL-o1", "qty": "1"},
+    ],
+)
+def test_a_line_that_somebody_else_wrote_asks_a_person_whatever_it_is_called(
+    foreign: dict[str, Any],
+) -> None:
+    with pytest.raises(Unmappable, match="has no item"):
+        render(consignment(*of_halo(kept=True), foreign), order=SOLD)
+
+
+def test_a_line_is_of_the_item_whose_reference_or_whose_name_alone_it_has() -> None:
+    long = {"key": "p5", "name": "A lamp " * 50}
+    items = [MUG, {**MUG, "key": "p1#2"}, long]
+    assert fulfillments.item_of("p1#2", "Mug", items) == items[1]
+    assert fulfillments.item_of("", "Mug", items) is None
+    assert (
+        fulfillments.item_of("", cut(long["name"], COLUMNS["order"].lines["name"]), items) == long
+    )
+    assert fulfillments.item_of("", "A lamp", items) is None
+    assert fulfillments.item_of("", "", items) is None
+
+
+def test_an_item_that_is_called_like_a_line_of_ours_is_goods() -> None:
+    voucher = {"key": "p7", "price_id": "p7", "name": "Discount", "qty": "1", "unit_price": "-4"}
+    order = {**SOLD, "items": [voucher], "amount": "2"}
+    sold = {"key": "p7", "name": "Discount", "unit_price": "-4", "qty": "1"}
+    assert render(consignment(sold, note="Tracking: 1"), order=order).items == {"p7": Decimal(1)}
+    unknown = {"name": "Discount", "unit_price": "-4", "qty": "1"}
+    with pytest.raises(Unmappable, match="has no item"):
+        render(consignment(unknown), order=order)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "discount": st.sampled_from(["0", "4"]),
+            "shipping": st.sampled_from(["0", "10"]),
+            "tax": st.sampled_from(["0", "3.5"]),
+            "amount": st.sampled_from(["46", "46.03", "40", "0"]),
+        },
+    )
+)
+def test_every_line_that_is_written_is_an_items_or_one_that_is_known_to_be_none(
+    more: dict[str, Any],
+) -> None:
+    order = {**SOLD, "discount": "0", "shipping": "0", **more}
+    try:
+        lines = lines_of(order, document(hold_for="0 minutes").orders)
+    except Unmappable:
+        return
+    items = {item_reference(item) for item in order["items"]}
+    assert {one["item_external_reference"] for one in lines} - items <= EXTRAS
+
+
+def test_what_the_rows_find_goes_before_the_note_which_tells_at_most_the_carrier() -> None:
+    text = """
+    [[fulfillments.field]]
+    target = "tracking.number"
+    source = "order.customfields.CFtracking"
+    """
+    note = "FedEx 986578788855, UPS 1Z9"
+    fields = {"order": {"customfields": {"CFtracking": "986578788855"}}}
+    by_row = render(consignment(line(), note=note, **fields), document=document(text))
+    assert by_row.parcels == (Parcel("986578788855", "FedEx", ""),)
+    by_note = render(consignment(line(), note=note), document=document(text))
+    assert by_note.parcels == (Parcel("986578788855", "FedEx", ""),)
+    sure = {"order": {"customfields": {"CFtracking": "1Z999AA10123456784"}}}
+    by_form = render(consignment(line(), **sure), document=document(text))
+    assert by_form.parcels == (Parcel("1Z999AA10123456784", "UPS", ""),)
+    unread = document(tracking_in_note=False)
+    assert isinstance(render(consignment(line(), note=note), document=unread), Hold)
 
 
 def test_a_consignment_owes_one_fulfillment_and_none_where_the_mapping_says_so() -> None:

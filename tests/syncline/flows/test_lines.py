@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -8,12 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
-from syncline.flows.lines import is_nothing, lines_of, net_of, onto
+from syncline.flows.lines import UNTOLD, is_nothing, lines_of, net_of, onto, tax_of
 from syncline.mapping.options import OrderOptions
 from syncline.money import minor_digits
-from tests.canonical_orders import item, order, orders
+from tests.canonical_orders import CURRENCIES, item, order, orders
 
 DETAIL = OrderOptions()
+ALL_TOLD = {"discount": "0.00", "tax": "0.00", "shipping": "0.00"}
+TEN = [{"name": "10%", "rate": "10"}]
+
+
+def written(lines: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Name, price and tax of each line."""
+    return [(one["name"], f"{one['baseprice']:f}", f"{one['tax']:f}") for one in lines]
 
 
 def sums(lines: list[dict[str, Any]], currency: str) -> tuple[Decimal, Decimal]:
@@ -74,7 +81,7 @@ def test_a_detail_order_has_a_line_for_each_item_discount_and_shipping() -> None
 
 
 def test_a_rest_above_the_limit_parks_with_both_figures() -> None:
-    canonical = order(items=[item("10.00")], amount="10.06")
+    canonical = order(items=[item("10.00")], amount="10.06", **ALL_TOLD)
     with pytest.raises(Unmappable) as raised:
         lines_of(canonical, DETAIL)
     assert "USD 10.00" in raised.value.what
@@ -85,12 +92,15 @@ def test_a_rest_above_the_limit_parks_with_both_figures() -> None:
 
 def test_any_rest_parks_where_the_mapping_says_so() -> None:
     with pytest.raises(Unmappable):
-        lines_of(order(items=[item("10.00")], amount="10.01"), OrderOptions(adjustment="park"))
+        lines_of(
+            order(items=[item("10.00")], amount="10.01", **ALL_TOLD),
+            OrderOptions(adjustment="park"),
+        )
 
 
 def test_a_limit_of_cents_allows_no_rest_in_a_currency_without_cents() -> None:
     with pytest.raises(Unmappable):
-        lines_of(order("JPY", items=[item("100")], amount="101"), DETAIL)
+        lines_of(order("JPY", items=[item("100")], amount="101", **ALL_TOLD), DETAIL)
 
 
 def test_a_tax_with_nothing_to_spread_on_stands_on_the_adjustment_else_on_the_first_line() -> None:
@@ -118,9 +128,7 @@ def test_a_summary_order_is_one_line_of_the_whole_amount() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        order(items=None),
         order(items=[item("1.00", currency="EUR")], amount="1.00"),
-        order(items=[{"name": "Tea", "qty": "1"}], amount="1.00"),
         order(items=[item("tea")], amount="1.00"),
         order(items=[item("1.00", "many")], amount="1.00"),
         order(amount="1.005"),
@@ -133,6 +141,119 @@ def test_an_order_that_cannot_be_summed_is_parked(wrong: dict[str, Any]) -> None
     with pytest.raises(Unmappable) as raised:
         lines_of(wrong, DETAIL)
     assert raised.value.field
+
+
+def two_items(**fields: Any) -> dict[str, Any]:
+    """A tee of 17 without a tax and a shirt of 121 at 10 %, as the printed event has them."""
+    items = [item("17.00", key="tee", taxes=[]), item("121.00", key="shirt", taxes=TEN)]
+    return order(items=items, subtotal="138.00", amount="150.10", **fields)
+
+
+@pytest.mark.parametrize("told", [{"discount": "0.00"}, {}, ALL_TOLD | {"tax": "12.10"}])
+def test_a_tax_stands_on_the_items_that_bear_it_told_or_not(told: dict[str, str]) -> None:
+    assert written(lines_of(two_items(**told), DETAIL)) == [
+        ("Item tee", "17.00", "0.00"),
+        ("Item shirt", "121.00", "12.10"),
+    ]
+    assert tax_of(two_items(**told), DETAIL) == Decimal("12.10")
+
+
+@pytest.mark.parametrize(
+    ("amount", "discount", "taxes", "tax"),
+    [
+        ("110.00", "0.00", TEN, "10.00"),
+        ("117.00", "0.00", [*TEN, {"rate": "7"}], "17.00"),
+        ("88.00", "20.00", TEN, "8.00"),
+        ("90.00", "20.00", TEN, "10.00"),
+    ],
+)
+def test_rates_explain_an_untold_tax_with_the_discount_taken_off_or_not(
+    amount: str, discount: str, taxes: list[dict[str, str]], tax: str
+) -> None:
+    canonical = order(items=[item("100.00", taxes=taxes)], amount=amount, discount=discount)
+    net = Decimal(amount) - Decimal(tax)
+    assert sums(lines_of(canonical, DETAIL), "USD") == (net, Decimal(tax))
+
+
+def test_what_rounding_leaves_of_a_tax_goes_to_the_largest() -> None:
+    items = [item(price, key=price, taxes=TEN) for price in ("0.15", "0.25", "10.05")]
+    canonical = order(items=items, amount="11.49")
+    assert written(lines_of(canonical, DETAIL)) == [
+        ("Item 0.15", "0.15", "0.02"),
+        ("Item 0.25", "0.25", "0.03"),
+        ("Item 10.05", "10.05", "0.99"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ({"amount": "22.50"}, [("Item p1", "10.00", "0.00"), (UNTOLD, "12.50", "0.00")]),
+        ({"amount": "7.00"}, [("Item p1", "10.00", "0.00"), (UNTOLD, "-3.00", "0.00")]),
+        (
+            {"amount": "22.50", "tax": "2.50", "discount": "0.00"},
+            [("Item p1", "10.00", "2.50"), (UNTOLD, "10.00", "0.00")],
+        ),
+        ({"amount": "22.50", "items": []}, [(UNTOLD, "22.50", "0.00")]),
+        ({"amount": "22.50", "items": None, **ALL_TOLD}, [(UNTOLD, "22.50", "0.00")]),
+        (
+            {"amount": "22.50", "items": [{"name": "Tea", "qty": "2"}], **ALL_TOLD},
+            [("Tea", "0.00", "0.00"), (UNTOLD, "22.50", "0.00")],
+        ),
+        (
+            {"amount": "22.50", "items": [item("10.00", taxes=TEN)]},
+            [("Item p1", "10.00", "0.00"), (UNTOLD, "12.50", "0.00")],
+        ),
+    ],
+)
+def test_what_nothing_explains_and_nobody_tells_is_a_line_of_its_own(
+    fields: dict[str, Any], lines: list[tuple[str, str, str]]
+) -> None:
+    canonical = order(**{"items": [item("10.00")], **fields})
+    assert written(lines_of(canonical, OrderOptions(adjustment="park"))) == lines
+
+
+@given(orders(), st.sets(st.sampled_from(["items", "discount", "tax", "shipping", "subtotal"])))
+def test_whatever_is_not_told_an_order_has_its_amount_and_never_parks(
+    canonical: dict[str, Any], untold: set[str]
+) -> None:
+    told = {name: value for name, value in canonical.items() if name not in untold}
+    net, tax = sums(lines_of(told, OrderOptions(adjustment="park")), canonical["currency"])
+    assert net + tax == Decimal(canonical["amount"])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**6), st.lists(st.integers(0, 2500), max_size=3)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(CURRENCIES),
+)
+def test_a_tax_reckoned_line_by_line_or_on_the_whole_is_found_by_its_rates(
+    priced: list[tuple[int, list[int]]], currency: str
+) -> None:
+    unit = Decimal(1).scaleb(-minor_digits(currency))
+    rates = [[Decimal(rate) / 100 for rate in many] for _, many in priced]
+    raw = [
+        price * unit * rate / 100
+        for (price, _), many in zip(priced, rates, strict=True)
+        for rate in many
+    ]
+    net = sum(price for price, _ in priced) * unit
+    items = [
+        item(f"{price * unit:f}", key=f"p{at}", taxes=[{"rate": str(one)} for one in many])
+        for at, ((price, _), many) in enumerate(zip(priced, rates, strict=True))
+    ]
+    for tax in (
+        sum((one.quantize(unit, ROUND_HALF_UP) for one in raw), Decimal(0)),
+        sum(raw, Decimal(0)).quantize(unit, ROUND_HALF_UP),
+    ):
+        lines = lines_of(order(currency, items=items, amount=f"{net + tax:f}"), DETAIL)
+        assert sums(lines, currency) == (net, tax)
+        assert all(line["tax"] >= 0 for line in lines)
+        taxed = [any(many) for many in rates]
+        assert all(is_taxed or not line["tax"] for line, is_taxed in zip(lines, taxed, strict=True))
 
 
 def test_an_update_gives_each_line_the_id_it_had() -> None:

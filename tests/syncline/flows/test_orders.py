@@ -111,7 +111,7 @@ def test_an_equal_order_is_rendered_equally() -> None:
         ({"currency": None}, "currency_code"),
         ({"contact": {}}, "client_id"),
         ({"contact": {"email": "other@example.com"}}, "client_id"),
-        ({"amount": "99.00"}, "lines"),
+        ({"amount": "99.00", "discount": "0.00", "shipping": "0.00"}, "lines"),
         ({"amount": None}, "total"),
         ({"created_at": None}, "date"),
     ],

@@ -235,3 +235,10 @@ def test_after_any_history_of_refunds_the_credits_sum_to_what_was_refunded_last(
         for role in credits_
     ]
     assert sum(map(total_of, bodies), Decimal(0)) == -Decimal(sums[-1])
+
+
+def test_a_payment_whose_amount_nobody_tells_is_asked_about_and_not_left_out() -> None:
+    untold = transaction(amount=None)
+    assert ("t1", "payment", "payment") in roles(payments.delivery_requests(untold, DOCUMENT))
+    with pytest.raises(Unmappable, match="amount"):
+        payments.render_payment(untold, DOCUMENT, invoiced(), CURRENCIES)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncline.ledger import history
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from tests.shipping import (
@@ -33,6 +34,17 @@ transform = { use = "join", with = ", " }
 @pytest.fixture
 def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
     return shipping(worlds, sandbox, orders=8)
+
+
+def an_order_with_more_than_goods(
+    sandbox: SandboxProcess,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An order that has a line for shipping, a discount or an adjustment too, and that line."""
+    for order in sandbox.halo_orders():
+        extra = [line for line in order["lines"] if line not in goods(order)]
+        if extra:
+            return order, extra[0]
+    raise AssertionError("no order has more than goods")
 
 
 def told(world: World, number: int) -> None:
@@ -189,16 +201,29 @@ def test_a_shipment_of_an_order_whose_items_are_unknown_waits_for_its_detail(
     assert len(fulfillments(sandbox, order_id)) == 1
 
 
-def test_a_consignment_of_no_goods_settles_without_a_call(
+def test_a_consignment_of_lines_that_we_made_settles_without_a_call_and_says_so(
     world: World, sandbox: SandboxProcess
 ) -> None:
-    for order in sandbox.halo_orders():
-        extra = [line for line in order["lines"] if line not in goods(order)]
-        if extra:
-            told(world, sandbox.consign(order["id"], [(extra[0]["id"], 1)], TRACKED))
-            assert (the_row(world).state, posts(sandbox)) == ("delivered", 0)
-            return
-    pytest.skip("no order has a line for shipping, a discount or an adjustment")
+    order, extra = an_order_with_more_than_goods(sandbox)
+    told(world, sandbox.consign(order["id"], [(extra["id"], 1)], TRACKED))
+    assert (the_row(world).state, posts(sandbox)) == ("delivered", 0)
+    assert f"it holds only '{extra['name']}'" in the_row(world).reason
+    seen = world.worker.ledger.run(lambda c: history.of(c, "order", order["po_number"][3:]))
+    assert seen is not None
+    [shipment] = [one for one in seen.deliveries if one.flow == "fulfillments"]
+    assert shipment.reason == the_row(world).reason
+
+
+def test_a_consignment_of_all_lines_ships_the_goods(world: World, sandbox: SandboxProcess) -> None:
+    order, _ = an_order_with_more_than_goods(sandbox)
+    every = [(line["id"], line["quantity"]) for line in order["lines"]]
+    told(world, sandbox.consign(order["id"], every, "UPS 1Z 999 AA1 01 2345 6784"))
+    [made] = fulfillments(sandbox, order["po_number"][3:])
+    assert sum(item["qty"] for item in made["items"]) == sum(
+        line["quantity"] for line in goods(order)
+    )
+    assert [one["trackingNumber"] for one in made["trackings"]] == ["1Z999AA10123456784"]
+    assert sandbox.audit()["fulfillments"]["clean"]
 
 
 def test_nothing_is_posted_where_the_mapping_says_so(world: World, sandbox: SandboxProcess) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.halo.auth import Token
+from syncline.halo.auth import Token, TokenAddress
 from syncline.halo.client import HaloClient
 from syncline.transport import Permit, Transport
 
@@ -106,14 +106,17 @@ class MemoryTokens:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fresh(self) -> Token | None:
+        if self.token is not None and self.token.expires_at <= self.now():
+            return None
         return self.token
 
-    def renew(self, fetch: Callable[[], Token], *, stale: Token | None) -> Token:
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
         with self.lock:
-            if self.token is None or self.token == stale or self.token.expires_at <= self.now():
-                self.token = fetch()
+            if self.fresh() is None:
+                self.token = fetch(discover())
                 self.renewals += 1
-            return self.token
 
     def forget(self, token: Token) -> bool:
         with self.lock:
@@ -179,10 +182,23 @@ def tokens(clock: Clock) -> MemoryTokens:
 
 
 @pytest.fixture
-def client(
+def newcomer(
     server: HaloServer, transport: Transport, tokens: MemoryTokens, clock: Clock
 ) -> HaloClient:
+    """A client without a token."""
     return make_client(server.url, transport, tokens, clock)
+
+
+@pytest.fixture
+def client(newcomer: HaloClient, tokens: MemoryTokens, clock: Clock) -> HaloClient:
+    """A client with a token."""
+    tokens.token = Token(SecretStr("token-0"), clock.at + timedelta(hours=1))
+    return newcomer
+
+
+def sign_in(client: HaloClient, permit: Permit) -> None:
+    """Get a token, where there is none, with one permit for all."""
+    client.sign_in(lambda _operation, make: make(permit))
 
 
 def make_client(

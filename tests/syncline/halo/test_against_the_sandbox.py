@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ from syncline.halo.sql.reports import run_sql
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit, Transport
-from tests.syncline.halo.conftest import MemoryTokens
+from tests.syncline.halo.conftest import MemoryTokens, sign_in
 
 PROFILES = ("generous", "plain", "awkward")
 SMALL = {"orders": 1, "transactions": 0, "subscriptions": 0, "customers": 1, "link_delay": 0}
@@ -49,7 +50,9 @@ def _client(process: SandboxProcess, transport: Transport, **given: Any) -> Halo
         "tokens": MemoryTokens(now),
         "now": now,
     }
-    return HaloClient(transport, **(settings | given))
+    client = HaloClient(transport, **(settings | given))
+    sign_in(client, Permit("sign in", "t", time.monotonic() + 60, timedelta(seconds=20)))
+    return client
 
 
 def _reference(at: int) -> dict[str, Any]:
@@ -181,4 +184,5 @@ def test_a_token_that_the_tenant_revoked_is_replaced_at_the_next_try(
     process.post("/halo/expire_tokens", {})
     with pytest.raises(Again):
         list_rows(halo, permit, CURRENCY)
+    sign_in(halo, permit)
     assert list_rows(halo, permit, CURRENCY)

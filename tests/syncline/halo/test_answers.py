@@ -15,9 +15,9 @@ from syncline.errors import (
     Again,
     BadCredentials,
     Doubtful,
+    ForeignAnswer,
     MissingScope,
     RateLimited,
-    Refused,
     Rejected,
     SynclineError,
     Unreadable,
@@ -41,8 +41,6 @@ def _answer(status: int, body: Any, **headers: str) -> Answer:
         ({"error": "invalid"}, "invalid", None),
         ("Please enter a valid URL", "Please enter a valid URL", None),
         (b"plain words\x00 and\n more", "plain words and more", None),
-        (b"<html><title>502 Bad Gateway</title></html>", "an HTML page (502 Bad Gateway)", None),
-        (b"", "(no text)", None),
         ({"[0].outcome_id": ["Could not convert."]}, "Could not convert.", "outcome_id"),
         (
             {"title": "Invalid", "errors": {"$[1].lines[2].tax": ["Not a number"]}},
@@ -76,7 +74,6 @@ def test_every_shape_of_error_becomes_one_rejection_with_halos_words(
         (504, Effect.WRITE, Doubtful),
         (503, Effect.DELETE, Doubtful),
         (408, Effect.WRITE, Doubtful),
-        (302, Effect.READ, Refused),
     ],
 )
 def test_a_status_becomes_what_to_do_next(
@@ -88,12 +85,28 @@ def test_a_status_becomes_what_to_do_next(
     assert "words" in str(caught.value)
 
 
-def test_a_success_that_is_not_json_is_doubtful_after_a_write_and_unreadable_after_a_read() -> None:
-    with pytest.raises(Doubtful, match="looked up"):
-        read(_answer(200, b"<html>"), "POST /Users", Effect.WRITE)
-    with pytest.raises(Unreadable, match="base URL"):
-        read(_answer(200, b"<html>"), "GET /Users", Effect.READ)
+def test_a_removal_may_be_answered_with_nothing_and_nothing_else_may() -> None:
     assert read(_answer(204, b""), "DELETE /Users/1", Effect.DELETE) is None
+    assert read(_answer(200, b" "), "DELETE /Users/1", Effect.DELETE) is None
+    with pytest.raises(ForeignAnswer):
+        read(_answer(204, b""), "GET /Users", Effect.READ)
+    with pytest.raises(Doubtful, match="looked up"):
+        read(_answer(200, b""), "POST /Users", Effect.WRITE)
+
+
+def test_a_mere_text_refuses_a_record_but_judges_nobody() -> None:
+    with pytest.raises(Rejected, match="on hold"):
+        read(_answer(400, b"Client is on hold"), "POST /Users", Effect.WRITE)
+    for status in (401, 403, 404):
+        with pytest.raises(ForeignAnswer):
+            read(_answer(status, b"error code: 1020"), "GET /Users", Effect.READ)
+
+
+def test_a_token_may_be_refused_by_a_header_alone() -> None:
+    with pytest.raises(BadCredentials):
+        read(_answer(401, b"", www_authenticate="Bearer"), "GET /Users", Effect.READ)
+    with pytest.raises(ForeignAnswer):
+        read(_answer(401, b"", www_authenticate='Basic realm="proxy"'), "GET /Users", Effect.READ)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +144,7 @@ def test_words_without_a_limit_state_none() -> None:
             30,
         ),
         ({"retry_after": "soon"}, "300 Requests per rolling 5 minute window", 60),
+        ({"retry_after": "0"}, "", 1),
         ({}, "100 Requests per rolling 10 second window", 10),
         ({}, "slow down", 60),
         ({"retry_after": "999999999"}, "", 86_400),

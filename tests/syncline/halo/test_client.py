@@ -14,13 +14,14 @@ from syncline.errors import (
     Again,
     BadCredentials,
     Doubtful,
+    ForeignAnswer,
     MissingScope,
+    NoAnswer,
     NotSent,
     RateLimited,
     Refused,
     SynclineError,
     Unanswered,
-    Unreadable,
 )
 from syncline.halo.answers import Effect
 from syncline.halo.auth import Token
@@ -35,6 +36,7 @@ from tests.syncline.halo.conftest import (
     HaloServer,
     MemoryTokens,
     make_client,
+    sign_in,
 )
 
 
@@ -43,11 +45,12 @@ def _echo(call: Call) -> tuple[int, Any]:
 
 
 def test_a_token_is_asked_for_once_where_discovery_says(
-    server: HaloServer, client: HaloClient, permit: Permit
+    server: HaloServer, newcomer: HaloClient, permit: Permit
 ) -> None:
     server.on("GET /api/Client", _echo)
     for _ in range(3):
-        assert client.get("/Client", {}, permit).document == {"authorization": "Bearer token-1"}
+        sign_in(newcomer, permit)
+        assert newcomer.get("/Client", {}, permit).document == {"authorization": "Bearer token-1"}
     (asked,) = server.to("/auth/token")
     assert asked.query == {"tenant": "acme"}
     assert asked.form == {
@@ -58,34 +61,84 @@ def test_a_token_is_asked_for_once_where_discovery_says(
     }
 
 
+def test_each_call_that_signing_in_takes_is_counted_by_its_name(
+    server: HaloServer, newcomer: HaloClient, permit: Permit
+) -> None:
+    counted: list[str] = []
+
+    def count(operation: str, make: Callable[[Permit], Any]) -> Any:
+        counted.append(operation)
+        return make(permit)
+
+    newcomer.sign_in(count)
+    assert counted == ["GET /authinfo", "POST /token"]
+    assert len(server.calls) == len(counted)
+
+
+def test_without_a_token_nothing_is_sent(
+    server: HaloServer, newcomer: HaloClient, permit: Permit
+) -> None:
+    with pytest.raises(NotSent):
+        newcomer.get("/Client", {}, permit)
+    assert server.calls == []
+
+
 def test_the_tenant_of_the_settings_goes_before_the_discovered_one(
     server: HaloServer, transport: Transport, tokens: MemoryTokens, clock: Clock, permit: Permit
 ) -> None:
-    server.on("GET /api/Client", _echo)
     client = make_client(f"{server.url}/api/", transport, tokens, clock, tenant="other")
-    client.get("/Client", {}, permit)
+    sign_in(client, permit)
     assert server.to("/auth/token")[0].query == {"tenant": "other"}
 
 
 @pytest.mark.parametrize("answer", [(404, "no"), (200, b"<html>"), (200, {"auth_url": None})])
 def test_without_discovery_the_usual_place_is_asked(
-    server: HaloServer, client: HaloClient, permit: Permit, answer: tuple[int, Any]
+    server: HaloServer, newcomer: HaloClient, permit: Permit, answer: tuple[int, Any]
 ) -> None:
     server.on("GET /api/authinfo", lambda _: answer)
-    server.on("GET /api/Client", _echo)
-    client.get("/Client", {}, permit)
+    sign_in(newcomer, permit)
     assert server.to("/auth/token")[0].query == {}
 
 
-def test_a_token_is_given_up_a_minute_before_its_end(
-    server: HaloServer, client: HaloClient, tokens: MemoryTokens, clock: Clock, permit: Permit
+def test_a_refusal_where_nobody_said_that_tokens_are_counts_only_if_halo_still_does_not_say(
+    server: HaloServer, newcomer: HaloClient, permit: Permit
 ) -> None:
-    server.on("GET /api/Client", _echo)
-    client.get("/Client", {}, permit)
+    told = {"auth_url": f"{server.url}/auth/", "tenant_id": "acme"}
+    page = (200, b"<html><title>Wi-Fi</title></html>")
+    server.on(
+        "GET /api/authinfo",
+        lambda _: page if len(server.to("/api/authinfo")) == 1 else (200, told),
+    )
+    server.on(
+        "POST /auth/token",
+        lambda call: (
+            (200, {"access_token": "t", "expires_in": 60})
+            if call.query
+            else (400, {"error": "invalid_client"})
+        ),
+    )
+    sign_in(newcomer, permit)
+    assert [call.query for call in server.to("/auth/token")] == [{}, {"tenant": "acme"}]
+
+
+@pytest.mark.parametrize("answer", [(403, b""), (302, b""), (503, b"<html>"), (500, {"a": 1})])
+def test_a_discovery_that_somebody_else_answers_sends_no_secret(
+    server: HaloServer, newcomer: HaloClient, permit: Permit, answer: tuple[int, Any]
+) -> None:
+    server.on("GET /api/authinfo", lambda _: answer)
+    with pytest.raises(Again):
+        sign_in(newcomer, permit)
+    assert server.to("/auth/token") == []
+
+
+def test_a_token_is_given_up_a_minute_before_its_end(
+    server: HaloServer, newcomer: HaloClient, tokens: MemoryTokens, clock: Clock, permit: Permit
+) -> None:
+    sign_in(newcomer, permit)
     assert tokens.token is not None
     assert tokens.token.expires_at == NOW + timedelta(seconds=3540)
     clock.at = tokens.token.expires_at
-    client.get("/Client", {}, permit)
+    sign_in(newcomer, permit)
     assert tokens.renewals == 2
 
 
@@ -95,35 +148,58 @@ def test_a_token_is_given_up_a_minute_before_its_end(
 def test_any_life_of_a_token_gives_a_time_to_use_it(
     *,
     server: HaloServer,
-    client: HaloClient,
+    newcomer: HaloClient,
     tokens: MemoryTokens,
     permit: Permit,
     expires_in: Any,
     used_for: int,
 ) -> None:
     server.on("POST /auth/token", lambda _: (200, {"access_token": "t", "expires_in": expires_in}))
-    server.on("GET /api/Client", _echo)
-    client.get("/Client", {}, permit)
+    sign_in(newcomer, permit)
     assert tokens.token is not None
     assert tokens.token.expires_at - NOW == timedelta(seconds=used_for)
 
 
-def test_a_token_that_halo_no_longer_takes_is_forgotten_and_the_call_comes_again(
-    server: HaloServer, client: HaloClient, tokens: MemoryTokens, clock: Clock, permit: Permit
+@pytest.mark.parametrize(
+    ("refusal", "headers"),
+    [
+        ({"Message": "Authorization has been denied."}, {}),
+        (b"", {"www-authenticate": 'Bearer error="invalid_token"'}),
+        (b"<html>no</html>", {}),
+    ],
+    ids=["in words", "by a header alone", "by a page"],
+)
+def test_a_token_that_is_no_longer_taken_is_forgotten_and_the_call_comes_again(
+    server: HaloServer,
+    client: HaloClient,
+    permit: Permit,
+    refusal: Any,
+    headers: dict[str, str],
 ) -> None:
-    tokens.token = Token(SecretStr("old"), clock.at + timedelta(hours=1))
     server.on(
-        "POST /api/SalesOrder",
+        "GET /api/Client",
         lambda call: (
-            (401, "") if call.headers["authorization"] == "Bearer old" else (201, [{"id": 1}])
+            (401, refusal, headers)
+            if call.headers["authorization"] == "Bearer token-0"
+            else (200, [{"id": 1}])
         ),
     )
     with pytest.raises(Again, match="by itself"):
+        client.get("/Client", {}, permit)
+    sign_in(client, permit)
+    assert client.get("/Client", {}, permit).document == [{"id": 1}]
+
+
+def test_a_write_that_halo_itself_answers_401_had_no_effect(
+    server: HaloServer, client: HaloClient, permit: Permit
+) -> None:
+    server.on("POST /api/SalesOrder", lambda _: (401, {"Message": "no"}))
+    with pytest.raises(Again, match="by itself"):
         client.post("/SalesOrder", [{"po_number": "HL-1"}], permit)
-    assert not client.signed_in
-    client.sign_in(permit)
-    assert client.post("/SalesOrder", [{"po_number": "HL-1"}], permit).document == [{"id": 1}]
-    assert len(server.to("/api/SalesOrder")) == 2
+    server.on("POST /api/SalesOrder", lambda _: (401, b"<html>no</html>"))
+    sign_in(client, permit)
+    with pytest.raises(Doubtful, match="Somebody else"):
+        client.post("/SalesOrder", [{"po_number": "HL-1"}], permit)
 
 
 def test_a_second_401_is_bad_credentials(
@@ -131,40 +207,47 @@ def test_a_second_401_is_bad_credentials(
 ) -> None:
     server.on("GET /api/Client", lambda _: (401, {"Message": "no"}))
     tokens.refused = Token(SecretStr("the one before"), NOW)
-    with pytest.raises(BadCredentials, match="client id and secret"):
+    with pytest.raises(BadCredentials, match="client id and secret") as refused:
         client.get("/Client", {}, permit)
+    assert (refused.value.side, refused.value.call) == ("halo", ("GET", "/Client"))
     assert len(server.to("/api/Client")) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected", "remedy"),
+    ("answer", "expected", "remedy", "asked"),
     [
-        ((400, {"error": "invalid_client"}), BadCredentials, "client id and secret"),
-        ((401, ""), BadCredentials, "client id and secret"),
-        ((400, {"error": "invalid_scope"}), MissingScope, "Grant this scope"),
-        ((400, {"error": f"odd {SECRET}"}), Refused, "tenant's name"),
-        ((429, "Rate Limit Reached", {"retry-after": "9"}), RateLimited, "by itself"),
-        ((500, "down"), NotSent, "by itself"),
-        (CUT, Unanswered, "by itself"),
-        ((200, {"token": 1}), Unreadable, "base URL"),
+        ((400, {"error": "invalid_client"}), BadCredentials, "client id and secret", 2),
+        ((401, {"error": "invalid_client"}), BadCredentials, "client id and secret", 2),
+        ((400, {"error": "invalid_scope"}), MissingScope, "Grant this scope", 2),
+        ((400, {"error": f"odd {SECRET}"}), Refused, "tenant's name", 2),
+        ((429, "Rate Limit Reached", {"retry-after": "9"}), RateLimited, "by itself", 1),
+        ((500, {"Message": f"down {SECRET}"}), Again, "by itself", 1),
+        ((500, "down"), ForeignAnswer, "by itself", 1),
+        ((401, b""), ForeignAnswer, "by itself", 1),
+        ((403, b"<html><title>Just a moment</title>"), ForeignAnswer, "Just a moment", 1),
+        ((302, b"", {"location": "https://login.example/x?y"}), ForeignAnswer, "login.example", 1),
+        (CUT, NoAnswer, "by itself", 1),
+        ((200, {"token": 1}), ForeignAnswer, "by itself", 1),
+        ((200, {"access_token": ""}), ForeignAnswer, "by itself", 1),
     ],
 )
 def test_no_token_is_said_with_the_remedy_and_never_with_the_secret(
     *,
     server: HaloServer,
-    client: HaloClient,
+    newcomer: HaloClient,
     permit: Permit,
     answer: Any,
     expected: type[SynclineError],
     remedy: str,
+    asked: int,
 ) -> None:
     server.on("POST /auth/token", lambda _: answer)
     with pytest.raises(expected, match=remedy) as caught:
-        client.post("/SalesOrder", [{}], permit)
+        sign_in(newcomer, permit)
     assert type(caught.value) is expected
     assert SECRET not in str(caught.value)
-    assert caught.value.call_id == "call-1"
-    assert server.to("/api/SalesOrder") == []
+    assert caught.value.call_id == "call-1" or expected is RateLimited
+    assert len(server.to("/auth/token")) == asked
 
 
 def test_a_tenant_on_https_never_gets_its_secret_sent_in_plain(
@@ -184,7 +267,7 @@ def test_a_tenant_on_https_never_gets_its_secret_sent_in_plain(
     monkeypatch.setattr(transport, "send", from_https)
     client = make_client("https://halo.example", transport, tokens, clock)
     with pytest.raises(Refused, match="not sent there"):
-        client.get("/Client", {}, permit)
+        sign_in(client, permit)
     assert server.to("/auth/token") == []
 
 
@@ -194,15 +277,15 @@ def test_a_host_that_does_not_answer_means_not_sent(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(NotSent):
-            make_client(url, transport, tokens, clock).get("/Client", {}, permit)
+        with pytest.raises(Unanswered):
+            sign_in(make_client(url, transport, tokens, clock), permit)
 
 
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda c, p: c.get("/Report", {}, p), Again),
-        (lambda c, p: c.post("/Report", [{}], p, effect=Effect.READ), Again),
+        (lambda c, p: c.get("/Report", {}, p), NoAnswer),
+        (lambda c, p: c.post("/Report", [{}], p, effect=Effect.READ), NoAnswer),
         (lambda c, p: c.post("/Report", [{}], p), Doubtful),
         (lambda c, p: c.delete("/Report", p), Doubtful),
     ],
@@ -235,10 +318,15 @@ def test_a_post_is_always_an_array_and_money_keeps_its_digits(
 
 
 def test_threads_share_one_token(
-    server: HaloServer, client: HaloClient, tokens: MemoryTokens, permit: Permit
+    server: HaloServer, newcomer: HaloClient, tokens: MemoryTokens, permit: Permit
 ) -> None:
     server.on("GET /api/Client", _echo)
-    threads = [threading.Thread(target=client.get, args=("/Client", {}, permit)) for _ in range(8)]
+
+    def one() -> None:
+        sign_in(newcomer, permit)
+        newcomer.get("/Client", {}, permit)
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

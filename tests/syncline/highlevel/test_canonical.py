@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from syncline import jsontext
 from syncline.errors import Unreadable
 from syncline.highlevel import canonical
-from syncline.highlevel.canonical import merge, normalised_email
+from syncline.highlevel.canonical import normalised_email
+from syncline.highlevel.merging import merge
 from tests.syncline.highlevel.location import ORDER_ROW
 
 TIMES = {"createdAt": "2023-11-20T10:23:36.515Z", "updatedAt": "2024-01-23T09:57:04.846Z"}
@@ -160,9 +161,26 @@ def test_the_largest_amounts_that_are_read_can_be_written() -> None:
     assert form["items"][0]["amount"] == f"{10**24}.000"
 
 
-def test_nonsense_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match="createdAt"):
-        canonical.order_from_list({**ORDER_ROW, "createdAt": "soon"})
+def test_what_is_indispensable_is_unreadable_as_nonsense() -> None:
+    with pytest.raises(Unreadable, match="amount"):
+        canonical.order_from_list({**ORDER_ROW, "amount": "much"})
+
+
+def test_an_item_tells_its_taxes_and_an_empty_list_says_that_it_bears_none() -> None:
+    taxes = [
+        {"name": "10%", "rate": "10", "calculation": "exclusive"},
+        {"rate": 2.5},
+        {"name": "in it", "rate": 5, "calculation": "inclusive"},
+        {"name": "broken", "rate": "ten"},
+    ]
+    products: list[Any] = [{"taxes": taxes}, {"taxes": []}, {}, None]
+    form = canonical.order_from_detail({**DETAIL, "items": [{"product": one} for one in products]})
+    assert [item.get("taxes") for item in form["items"]] == [
+        [{"name": "10%", "rate": "10"}, {"rate": "2.5"}, {"name": "broken"}],
+        [],
+        None,
+        None,
+    ]
 
 
 def test_a_transaction_reads_the_same_from_both_facets() -> None:
@@ -234,6 +252,14 @@ def test_the_newest_facet_wins_and_the_others_fill_in() -> None:
             "list": (NEW, {"status": "completed", "contact": {"name": "Ada"}}),
         }
     ) == {"status": "completed", "tax": "1.00", "contact": {"phone": "1", "name": "Ada"}}
+
+
+def test_how_an_amount_comes_about_is_taken_from_who_tells_this_amount() -> None:
+    event = {"amount": "150.10", "tax": "12.10", "shipping": "0.00", "items": []}
+    told = {"amount": "150.1", "discount": "0.00"}
+    assert merge({"event": (OLD, event), "detail": (NEW, told)}) == {**event, **told}
+    other = {**told, "amount": "160.00"}
+    assert merge({"event": (OLD, event), "detail": (NEW, other)}) == {**other, "items": []}
 
 
 def test_on_a_tie_the_richer_facet_wins() -> None:

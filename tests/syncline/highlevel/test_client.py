@@ -6,7 +6,7 @@ import pytest
 
 import syncline.highlevel
 from syncline import jsontext
-from syncline.errors import Again, Doubtful, NotSent, RateLimited, Rejected, Unreadable
+from syncline.errors import Again, Doubtful, ForeignAnswer, NotSent, RateLimited, Rejected
 from syncline.transport import Permit, Transport
 from tests.syncline.highlevel.location import LOCATION, TOKEN, Scripted, client_of, permit
 
@@ -82,12 +82,12 @@ def test_nothing_is_sent_with_a_permit_that_has_expired(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Sign in</html>", b"[]", b'"text"', b"null"])
-def test_a_success_that_is_no_object_is_unreadable_for_a_read_and_doubtful_for_a_write(
+def test_a_success_that_is_no_object_is_passing_for_a_read_and_doubtful_for_a_write(
     server: Scripted, transport: Transport, body: bytes
 ) -> None:
     server.body = body
     client = client_of(transport, server.url)
-    with pytest.raises(Unreadable, match="Check the base URL"):
+    with pytest.raises(ForeignAnswer, match="asked again by itself"):
         client.call("GET", "/payments/orders", permit=permit())
     with pytest.raises(Doubtful, match="looked up before it is sent again"):
         client.call("POST", "/payments/orders/1/fulfillments", permit=permit())

@@ -10,7 +10,15 @@ import pytest
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.errors import Again, BadCredentials, RateLimited, SynclineError, Unreadable
+from syncline.errors import (
+    Again,
+    BadCredentials,
+    ForeignAnswer,
+    NoAnswer,
+    RateLimited,
+    Suspended,
+    SynclineError,
+)
 from syncline.highlevel.oauth import OAuthEndpoint, authorize_url
 from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
@@ -87,13 +95,16 @@ def test_a_company_gets_tokens_for_its_locations(
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, b'{"message": "Location is not active", "statusCode": 400}', BadCredentials),
+        (400, b'{"message": "Location is not active", "statusCode": 400}', Suspended),
+        (400, b'{"error": "invalid_grant", "error_description": "used"}', BadCredentials),
+        (401, b"", ForeignAnswer),
         (401, b'{"message": "Invalid client credentials", "statusCode": 401}', BadCredentials),
         (429, b'{"message": "Too Many Requests"}', RateLimited),
-        (502, b"<html>", Again),
-        (200, None, Again),
-        (200, b"{}", Unreadable),
-        (200, b'{"access_token": 5, "expires_in": "soon"}', Unreadable),
+        (502, b"<html>", ForeignAnswer),
+        (502, b'{"message": "Bad gateway", "statusCode": 502}', Again),
+        (200, None, NoAnswer),
+        (200, b"{}", ForeignAnswer),
+        (200, b'{"access_token": 5, "expires_in": "soon"}', ForeignAnswer),
     ],
 )
 def test_what_is_no_token_says_whether_to_ask_again(

@@ -91,12 +91,6 @@ def test_a_changed_total_is_read_again() -> None:
     assert certificate.outcome() == Reread("the total changed between 2 and 3")
 
 
-def test_rows_without_an_id_are_never_certified() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 2, ["a", ""])])
-    assert certificate.total_count == 2
-    assert certificate.outcome() == Reread("1 rows had no id")
-
-
 def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
     certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
     assert certificate.done
@@ -125,10 +119,17 @@ def test_each_moment_belongs_to_exactly_one_window(since: date, length: int) -> 
     for day in (since, until, since + timedelta(days=length // 2)):
         for clock in (time.min, time.max):
             moment = datetime.combine(day, clock, UTC)
-            (window,) = [one for one in found if one.holds(moment)]
+            asked = [one for one in found if one.first <= day <= one.last]
+            (window,) = [one for one in asked if one.holds(moment)]
             assert window.first < day < window.last
     for day in (since - timedelta(days=1), until + timedelta(days=1)):
-        assert not any(one.holds(datetime.combine(day, time(12), UTC)) for one in found)
+        asked = [one for one in found if one.first <= day <= one.last]
+        assert not any(one.holds(datetime.combine(day, time(12), UTC)) for one in asked)
+
+
+def test_what_tells_no_day_that_can_be_belongs_to_every_window_that_lists_it() -> None:
+    assert WINDOW.holds(None)
+    assert WINDOW.holds(datetime.combine(WINDOW.last + timedelta(days=1), time(12), UTC))
 
 
 def test_long_spans_are_read_by_calendar_months_with_a_day_on_both_sides() -> None:

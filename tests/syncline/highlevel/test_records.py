@@ -19,7 +19,7 @@ from syncline.errors import (
 )
 from syncline.highlevel import canonical
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Page, PageRecord
+from syncline.highlevel.pages import Page, PageRecord
 from syncline.highlevel.paging import Certificate, Certified, Window, windows
 from syncline.highlevel.records import (
     ORDERS,
@@ -288,7 +288,7 @@ def test_a_wrong_token_is_told_apart(
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"_id": "other", "createdAt": "2026-01-01T00:00:00Z"}', b'{"_id": "o1"}', b'{"data": []}'],
+    [b'{"_id": "other"}', b'{"_id": "o1", "altId": "elsewhere"}', b'{"data": []}'],
 )
 def test_an_answer_that_is_not_the_order_asked_for_is_unreadable(
     server: Scripted, transport: Transport, body: bytes

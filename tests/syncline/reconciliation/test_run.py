@@ -338,3 +338,24 @@ def a_sample(world: World, sandbox: SandboxProcess) -> None:
     planned = plan(line, (date(2026, 1, 1), date(2026, 12, 31)), None)
     assert [one.what for one in planned][:2] == ["HighLevel's own counts", "list of orders"]
     assert last_call(sandbox) == before
+
+
+def test_orders_of_which_not_all_is_told_are_listed_and_the_certificate_is_clean(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, highlevel_shape="printed")
+    found = certified(reconciled(world))
+    assert found["clean"]
+    lines = world.rows(
+        "select d.source_id, r.canonical ->> 'currency' as currency, key from delivery d"
+        " join record r on r.foreign_id = d.source_id and r.kind = 'order',"
+        " jsonb_object_keys(d.projection) as key"
+        " where d.target = 'order' and key like 'line Untold difference%'"
+    )
+    assert lines
+    assert sum(one["count"] for one in found["untold"]) == len(lines)
+    assert {one["currency"] for one in found["untold"]} == {one.currency for one in lines}
+    for one in found["untold"]:
+        assert set(one["examples"]) <= {line.source_id for line in lines}
+    told = "\n".join(certificate_text.lines(found))
+    assert "with a line for what HighLevel does not tell" in told

@@ -137,4 +137,4 @@ def test_rows_of_halo_may_hold_nonsense_yet_keep_what_names_them() -> None:
         assert (made["id"], made["po_number"]) == (usual["id"], f"HL-{at}")
         assert Decimal(str(made["total"])) == 10
         odd |= {key for key in made if made[key] != usual.get(key) and "time" not in key}
-    assert odd > {"date", "note", "total", "profit", "customfields"}
+    assert odd > {"user_name", "total", "profit", "external_links"}

@@ -90,7 +90,8 @@ def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
 def test_a_worker_that_dies_in_a_long_look_up_leaves_what_it_found(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=2, customers=2, profile="plain", details=False)
+    one_by_one = {"profile": "plain", "reports_refused": True}
+    small(sandbox, orders=2, customers=2, details=False, **one_by_one)
     first = worlds(style="summary")
     first.pull()
     first.drive()

@@ -13,6 +13,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import sites
 from tests.from_halo import last_call
+from tests.spoiling import spoil
 from tests.tenants import brought_over, operations, parked
 from tests.variants import in_turn
 from tests.world import NAME, World, Worlds, small
@@ -147,3 +148,19 @@ def paid_by(world: World, transaction: str, **contact: str) -> None:
     )
     world.drive()
     assert parked(world) == []
+
+
+def test_nonsense_in_an_answer_of_halo_is_no_difference_and_is_counted(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"summary": {"name": "x"}, "date": "0001-01-01T00:00:00", "note": None}
+
+    def change(document: Any) -> Any:
+        return [{**row, **odd} for row in document] if isinstance(document, list) else document
+
+    spoil(monkeypatch, "/SalesOrder", change)
+    world = brought_over(worlds, sandbox)
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    counted = world.rows("select kind, path from left_out where side = 'halo'")
+    assert [tuple(one) for one in counted] == [("order", "summary")]

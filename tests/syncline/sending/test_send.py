@@ -57,3 +57,26 @@ def test_what_was_changed_by_hand_while_in_doubt_is_looked_up_and_put_right(
     [ended] = world.rows(order, id=changed)
     assert (ended.state, ended.target_id) == ("delivered", doubtful.target_id)
     assert sandbox.audit()["clean"]
+
+
+def test_an_invoice_whose_order_was_read_and_brought_nothing_is_parked_and_crashes_nobody(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=4, transactions=4, subscriptions=0, money=True)
+    world = worlds()
+    world.pull("transaction")
+    world.do("update delivery set state = 'delivered' where flow = 'details'")
+    world.do("delete from record where kind = 'order'")
+    for _ in range(3):
+        world.follow_all()
+    lost = world.rows("select * from delivery where target = 'invoice' and source_kind = 'order'")
+    assert {(row.state, row.field) for row in lost} == {("parked", "entity_id")}
+    assert "nothing came that could be recorded" in lost[0].reason
+    world.do(
+        "update delivery set state = 'doubtful', sent_version = 1, due_at = now() where id = :id",
+        id=lost[0].id,
+    )
+    for _ in range(3):
+        world.follow_all()
+    [row] = world.rows("select * from delivery where id = :id", id=lost[0].id)
+    assert row.state == "parked"

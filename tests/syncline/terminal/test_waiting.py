@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
 
 import pytest
 from rich.console import Console
 
-from syncline.quota.keys import Limit, QuotaKey
 from syncline.terminal.waiting import OF_A_PERSON
 
-KEY = QuotaKey("halo:1", (Limit(300, timedelta(seconds=300)),))
 
-
-def rest(seconds: float) -> list[float]:
+def rest(seconds: float, what_for: str = "halo:1") -> list[float]:
     slept: list[float] = []
-    OF_A_PERSON.rest(KEY, seconds, slept.append)
+    OF_A_PERSON.rest(what_for, seconds, slept.append)
     return slept
 
 
@@ -30,9 +26,15 @@ def test_where_nobody_looks_a_plain_line_says_for_what(capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == (
-        "note: Waiting for Halo's quota, which the workers use too: the next call may leave in 7 s."
-        "\n"
+        "note: Waiting for Halo's quota, which the workers use too: it goes on in 7 s.\n"
     )
+
+
+def test_what_else_a_command_waits_for_is_said_in_its_own_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rest(3, "The connection was cut.")
+    assert capsys.readouterr().err == "note: The connection was cut: it goes on in 3 s.\n"
 
 
 def test_a_terminal_shows_a_bar_and_leaves_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,5 +55,5 @@ def test_it_can_be_stopped_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> No
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        OF_A_PERSON.rest(KEY, 60, interrupted)
+        OF_A_PERSON.rest("halo:1", 60, interrupted)
     assert out.getvalue().endswith("\x1b[2K")

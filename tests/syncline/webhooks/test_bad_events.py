@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.event import listen, remove
 
 from syncline.ingest.record import record as really_record
@@ -36,14 +37,76 @@ def test_an_event_that_is_no_order_is_parked_and_the_others_are_through(
     assert world.counts()["orders", "delivered"] == 1
 
 
-def test_what_postgresql_cannot_hold_is_parked_alone(world: World, sandbox: SandboxProcess) -> None:
-    [first, second, _] = order_ids(sandbox)
-    body = order_event(sandbox, second, extra="HUGE").replace(b'"HUGE"', b"1e200000")
-    arrive(world, body, order_event(sandbox, first))
+def test_what_postgresql_cannot_hold_is_parked_alone(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [good, bad, _] = order_ids(sandbox)
+
+    def record(connection: Connection, *arguments: Any) -> Any:
+        if bad in arguments[4]:
+            connection.execute(text("select cast('1e200000' as numeric)"))
+        return really_record(connection, *arguments)
+
+    monkeypatch.setattr(handling, "record", record)
+    arrive(world, order_event(sandbox, bad), order_event(sandbox, good))
     world.drive()
-    [bad, good] = event_states(world)
-    assert (bad[0], good) == ("parked", ("done", None))
-    assert "PostgreSQL cannot hold" in str(bad[1])
+    [spoiled, whole] = event_states(world)
+    assert (spoiled[0], whole) == ("parked", ("done", None))
+    assert "PostgreSQL cannot hold" in str(spoiled[1])
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"1e200000",
+        b"9" * 5000,
+        b'"a\\u0000b"',
+        b'["one"]',
+        b'"9999-12-31T00:00:00Z"',
+    ],
+)
+def test_nonsense_beside_what_is_indispensable_parks_nothing(
+    world: World, sandbox: SandboxProcess, nonsense: bytes
+) -> None:
+    [order, *_] = order_ids(sandbox)
+    fields = {"updatedAt": "N", "coupon": "N", "fulfilledAt": "N", "extra": "N"}
+    arrive(world, order_event(sandbox, order, **fields).replace(b'"N"', nonsense))
+    world.drive()
+    assert event_states(world) == [("done", None)]
+    assert world.counts()["orders", "delivered"] == 1
+    counted = world.rows("select side, kind, path, count, example from left_out order by path")
+    assert {tuple(one) for one in counted} == {
+        ("highlevel", "order", path, 1, order) for path in ("coupon", "updatedAt")
+    }
+
+
+def test_an_event_of_another_location_than_it_was_sent_for_is_parked(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [order, *_] = order_ids(sandbox)
+    arrive(world, order_event(sandbox, order, altId="other"))
+    arrive(world, event("InvoicePaid", {"_id": "i1", "altId": "other", "altType": "location"}))
+    world.drive()
+    assert event_states(world) == [("parked", "it names two locations")] * 2
+
+
+def test_an_event_without_its_name_is_known_by_its_shape(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    [first, *_] = order_ids(sandbox)
+    invoice = {"_id": "i1", "invoiceNumber": "19", "invoiceItems": [], "status": "partially_paid"}
+    nameless = [
+        json.loads(order_event(sandbox, first)),
+        *(json.loads(event("", {**invoice, "status": s})) for s in ("partially_paid", "sent")),
+    ]
+    for document in nameless:
+        del document["type"]
+    arrive(world, *(json.dumps(document).encode() for document in nameless))
+    world.drive()
+    assert [state for state, _ in event_states(world)] == ["done", "done", "ignored"]
+    assert world.counts()["orders", "delivered"] == 1
+    [kinds] = world.rows("select array_agg(kind order by id) from event where state = 'done'")
+    assert kinds[0] == ["order", "invoice"]
 
 
 def test_unknown_types_and_places_are_kept_and_counted(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import uuid
 
 from syncline.sandbox.halo.resources.fields import fields, plain
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
@@ -51,7 +50,7 @@ def save_table(tenant: Tenant, posted: Row) -> Row:
     store = tenant.store
     standing = _standing(tenant, posted)
     row_id = standing["id"] if standing else store.next_id("CustomTable")
-    made: Row = {"guid": str(uuid.uuid4()), "columns": 1, "note": "", **(standing or {})}
+    made: Row = {"guid": tenant.store.new_guid(), "columns": 1, "note": "", **(standing or {})}
     row = {**made, **plain({key: value for key, value in posted.items() if value is not None})}
     row |= {"id": row_id, "db_name": f"CT{row['name']}"}
     store.custom_tables[row_id] = row

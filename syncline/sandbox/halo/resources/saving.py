@@ -102,11 +102,11 @@ def _by_chance(tenant: Tenant, chosen: list[Row]) -> None:
     Raises:
         RefusalError: 400 without a field.
     """
-    if len(chosen) < 2 or tenant.chance.random() >= tenant.config.skipped_elements:
+    if len(chosen) < 2 or tenant.store.chance.random() >= tenant.config.skipped_elements:
         return
-    if tenant.chance.random() < 0.5:
+    if tenant.store.chance.random() < 0.5:
         raise RefusalError(400, "An error occurred while saving.")
-    del chosen[tenant.chance.randrange(len(chosen))]
+    del chosen[tenant.store.chance.randrange(len(chosen))]
 
 
 def _saved(tenant: Tenant, writing: Writing, chosen: list[Row], *, stepwise: bool) -> list[Row]:

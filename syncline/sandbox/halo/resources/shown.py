@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.config import SHAPES, SandboxConfig, Shape
 from syncline.sandbox.halo.resources.entity import Entity
 from syncline.sandbox.halo.resources.spelling import spelled
 from syncline.sandbox.halo.tenant.store import Row
@@ -35,9 +35,12 @@ Source: `tickettypes` and `statuses` were seen; the others are guessed after the
 
 _UNPUBLISHED_LINE = frozenset({"quantity", "tax", "qty_order", "seq"})
 _LEFT_NULL = ("lines", "customfields")
-_TIMES = ("date", "ship_date", "datecreated", "date_created", "last_modified", "date_updated")
+# Only what Halo itself fills in: what a client wrote and does not get back is no nonsense.
+_TIMES = ("datecreated", "date_created", "date_updated", "datepaid", "dateclosed")
 _NUMBERS = ("total", "revenue", "tax_total", "amount", "amountpaid", "amountdue")
-_NULLABLE = ("note", "notes", "notes_1", "summary", "ship_status", "user_name", "client_name")
+_RECKONED = ("revenue", "amountdue")
+"""Follows from other numbers of the row."""
+_NAMES = ("user_name", "client_name", "site_name", "toplevel_name", "currency", "team")
 
 
 def wrapped(path: str, rows: list[Any]) -> Row:
@@ -63,9 +66,9 @@ def shown(config: SandboxConfig, entity: Entity, body: Any, *, written: bool) ->
 
 
 def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> Row:
-    shape = config.halo_shape
+    shape = _shape_of(config, entity, row)
     if entity.name == "SalesOrder" and row.get("lines"):
-        row = {**row, "lines": [_line(config, line) for line in row["lines"]]}
+        row = {**row, "lines": [_line(config, shape, line) for line in row["lines"]]}
     if shape == "printed" and written:
         row = row | {name: None for name in _LEFT_NULL if name in row}
     if config.nonsense and len(row) > 1:
@@ -73,10 +76,16 @@ def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> R
     return row
 
 
-def _line(config: SandboxConfig, line: Row) -> Row:
-    if config.halo_shape == "rich":
+def _shape_of(config: SandboxConfig, entity: Entity, row: Row) -> Shape:
+    if config.halo_shape != "mixed":
+        return config.halo_shape
+    return random.Random(f"shape {config.seed} {entity.name} {row.get('id')}").choice(SHAPES)
+
+
+def _line(config: SandboxConfig, shape: Shape, line: Row) -> Row:
+    if shape == "rich":
         return spelled(config, line)
-    if config.halo_shape == "printed":
+    if shape == "printed":
         return {key: value for key, value in spelled(config, line).items() if key != "seq"}
     line = {**line, "total_tax": line.get("tax", 0)}
     return {key: value for key, value in line.items() if key not in _UNPUBLISHED_LINE}
@@ -97,9 +106,11 @@ def _replaced(names: tuple[str, ...], replace: Callable[[Any], Any]) -> Callable
 _KINDS: tuple[Callable[[Row], Row], ...] = (
     _replaced(_TIMES, lambda _: ""),
     _replaced(_TIMES, lambda _: "0001-01-01T00:00:00"),
-    _replaced(_NULLABLE, lambda _: None),
-    _replaced(_NULLABLE, lambda value: {"name": value}),
+    _replaced(_NAMES, lambda _: None),
+    _replaced(_NAMES, lambda value: {"name": value}),
     _replaced(_NUMBERS, str),
+    _replaced(_RECKONED, lambda _: "n/a"),
+    _replaced(_RECKONED, lambda value: {"value": value}),
     lambda _: {"profit": Decimal("1E+400"), "cost": Decimal("9" * 5000)},
-    lambda _: {"customfields": None, "attachments": ""},
+    lambda _: {"attachments": "", "custombuttons": None, "external_links": None},
 )

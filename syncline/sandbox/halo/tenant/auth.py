@@ -6,7 +6,6 @@ ones of its platform stand here.
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -53,7 +52,7 @@ def issue(tenant: Tenant, request: Request) -> Reply:
     if not asked or not KNOWN_SCOPES.issuperset(asked):
         return Reply(400, {"error": "invalid_scope"})
     scopes = _granted(frozenset(config.halo_scopes.split()), frozenset(asked))
-    value = secrets.token_urlsafe(32)
+    value = tenant.store.secrets.randbytes(32).hex()
     lifetime = config.halo_token_seconds
     tenant.store.tokens[value] = Token(scopes, tenant.now() + timedelta(seconds=lifetime))
     body = {"access_token": value, "token_type": "Bearer", "expires_in": lifetime}

@@ -16,6 +16,10 @@ class Rows(dict[int, dict[str, Any]]):
         self._indexes: dict[str, dict[str, dict[int, None]]] = {}
         self._texts: dict[tuple[str, ...], dict[int, str]] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Kept without its indexes, and filled as any other.
+        return (Rows, (), None, None, iter(self.items()))
+
     def __setitem__(self, row_id: int, row: dict[str, Any]) -> None:
         self._forget(row_id)
         super().__setitem__(row_id, row)

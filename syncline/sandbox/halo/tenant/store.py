@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from syncline.sandbox.config import WebhookDial
+from syncline.sandbox.config import SandboxConfig, WebhookDial
 from syncline.sandbox.halo.tenant.rows import Rows
+from syncline.sandbox.location.forms import uuid4_text
 
 Row = dict[str, Any]
 
@@ -89,7 +91,8 @@ class HaloStore:
     each consignment, `deleted_tickets` what can be brought back, `actions` the entries of tickets
     by the number that is unique over all of them, `occurrences` what no notification was made of
     yet, `deliveries` the log of webhooks' deliveries, and `sent` their counts; `by_hand` is set
-    while a person is at it.
+    while a person is at it. `chance` decides what the dials leave to it; `secrets` makes tokens and
+    ids that nobody can foretell, so that no two tenants give out the same.
     """
 
     orders: Rows = field(default_factory=Rows)
@@ -124,6 +127,8 @@ class HaloStore:
     other_rates: dict[int, float] = field(default_factory=dict)
     refused_po_numbers: dict[str, str] = field(default_factory=dict)
     refused_references: dict[str, str] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=random.Random)
+    secrets: random.Random = field(default_factory=random.Random)
     touched: set[tuple[str, int]] = field(
         default_factory=lambda: {("Client", UNKNOWN_CLIENT), ("Site", 1)}
     )
@@ -132,11 +137,20 @@ class HaloStore:
     _links_of: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
     _links_by_reference: dict[str, list[Row]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, config: SandboxConfig) -> HaloStore:
+        """That of a tenant to which nothing has happened yet."""
+        return cls(webhook_dial=config.halo_webhooks, chance=random.Random(f"halo {config.seed}"))
+
     def next_id(self, entity: str) -> int:
         """The next id of an entity; ids are never used twice."""
         last = self._last_ids.get(entity, _FIRST_IDS.get(entity, 1) - 1) + 1
         self._last_ids[entity] = last
         return last
+
+    def new_guid(self) -> str:
+        """A new GUID, as the rows have that are named by one."""
+        return uuid4_text(self.secrets)
 
     def touch(self, entity: str, row_id: int, at: str) -> None:
         """Note that a row was written or removed at that time."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,15 +31,11 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Rows, habits and clock of one tenant; `chance` decides what its dials leave to it."""
+    """Rows, habits and clock of one tenant."""
 
     store: HaloStore
     config: SandboxConfig
     now: Callable[[], datetime]
-    chance: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "chance", random.Random(f"halo {self.config.seed}"))
 
     @property
     def profile(self) -> Profile:

@@ -7,7 +7,6 @@ The names and numbers of all others are nowhere shown and are our guess; they di
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from functools import cache
 
@@ -88,7 +87,7 @@ def check_notification(tenant: Tenant, posted: Row) -> None:
 def save_notification(tenant: Tenant, posted: Row) -> Row:
     """Create a notification; one that is posted with the guid of another takes its place."""
     standing = _standing(tenant, posted)
-    guid = standing["guid"] if standing else (posted.get("guid") or str(uuid.uuid4())).lower()
+    guid = standing["guid"] if standing else (posted.get("guid") or tenant.store.new_guid()).lower()
     row_id = standing["id"] if standing else tenant.store.next_id("Notification")
     given = {key: value for key, value in posted.items() if value is not None}
     row: Row = {"type": 0, "name": "", **(standing or {}), **given, "guid": guid, "id": row_id}

@@ -11,7 +11,7 @@ import random
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,9 +50,14 @@ class _Parcel:
 
 
 class HaloSender:
-    """Sends what happened in a tenant to the webhooks that are bound to it."""
+    """Sends what happened in a tenant to the webhooks that are bound to it.
+
+    Attributes:
+        delivered: told each entry of the log of deliveries.
+    """
 
     def __init__(self) -> None:
+        self.delivered: Callable[[Row], None] = lambda _: None
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathered: dict[str, list[tuple[Row, Occurrence, Row]]] = {}
 
@@ -69,6 +74,7 @@ class HaloSender:
         self._tasks, self._gathered = set(), {}
         self._tenant = tenant
         self._rng = random.Random(f"halo webhooks {tenant.config.seed}")
+        tenant.store.sent["pending"] = 0
         self._room = asyncio.Semaphore(_IN_FLIGHT)
 
     def send_new(self) -> None:
@@ -130,18 +136,18 @@ class HaloSender:
             began = time.monotonic()
             outcome = await self._attempt(webhook, parcel.body)
         lightweight = tenant.store.webhook_dial.lightweight_logs
-        tenant.store.deliveries.append(
-            {
-                "id": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
-                "webhook_id": parcel.webhook_id,
-                "notification_id": parcel.notification_id,
-                "entity_id": parcel.entity_id,
-                "timestamp": tenant.stamp(),
-                "duration": time.monotonic() - began,
-                "requestbody": None if lightweight else parcel.body.decode(),
-                **outcome,
-            }
-        )
+        entry = {
+            "id": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            "webhook_id": parcel.webhook_id,
+            "notification_id": parcel.notification_id,
+            "entity_id": parcel.entity_id,
+            "timestamp": tenant.stamp(),
+            "duration": time.monotonic() - began,
+            "requestbody": None if lightweight else parcel.body.decode(),
+            **outcome,
+        }
+        tenant.store.deliveries.append(entry)
+        self.delivered(entry)
 
     async def _attempt(self, webhook: Row, body: bytes) -> Row:
         """Post a body and tell how it went, in the words of the log."""

@@ -7,7 +7,6 @@ log comes oldest first unless told otherwise, its list key and what its `status`
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -146,7 +145,7 @@ def _check_webhook(tenant: Tenant, posted: Row) -> None:
 
 def _save_webhook(tenant: Tenant, posted: Row) -> Row:
     standing = tenant.store.webhooks.get((posted.get("id") or "").lower())
-    webhook_id = standing["id"] if standing else str(uuid.uuid4())
+    webhook_id = standing["id"] if standing else tenant.store.new_guid()
     given = {key: v for key, v in posted.items() if v is not None and key != "events"}
     row = {**(standing or _NEW_WEBHOOK), **given, "id": webhook_id}
     tenant.store.webhooks[webhook_id] = row

@@ -134,11 +134,13 @@ class Outbox:
     Attributes:
         dial: where to and how well; may be turned at any time.
         tally: what became of the events so far.
+        is_muted: whether nothing is sent, for what is only repeated after a restart.
     """
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_muted = False
         self.reset(seed=1)
 
     @cached_property
@@ -148,20 +150,28 @@ class Outbox:
         limits = httpx.Limits(max_connections=2 * IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
         return httpx.AsyncClient(trust_env=False, limits=limits)
 
-    def reset(self, *, seed: int) -> None:
-        """Start over: what is under way is dropped, nothing was sent, and nothing will be."""
+    def reset(self, *, seed: int, dial: Dial | None = None, tally: Tally | None = None) -> None:
+        """Start over: what is under way is dropped.
+
+        Args:
+            seed: fixes the chances.
+            dial: how to send from now on; None sends nothing.
+            tally: what became of earlier events; None for none.
+        """
         for task in self._tasks:
             task.cancel()
         self._tasks = set()
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._rng = random.Random(f"webhooks {seed}")
         self._next_slot = 0.0
-        self.dial = Dial()
-        self.tally = Tally()
+        self.dial = dial or Dial()
+        self.tally = tally or Tally()
 
     def send(self, event: Event) -> None:
         """Send an event as the dial says; comes back at once."""
         dial, rng = self.dial, self._rng
+        if self.is_muted:
+            return
         if rng.random() < dial.loss:
             self.tally.lost += 1
             return

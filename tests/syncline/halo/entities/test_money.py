@@ -28,7 +28,7 @@ from syncline.halo.sql.queries import ask
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.transport import Permit, Transport
-from tests.syncline.halo.conftest import HaloServer, MemoryTokens
+from tests.syncline.halo.conftest import HaloServer, MemoryTokens, sign_in
 
 SMALL = {"orders": 1, "transactions": 0, "subscriptions": 0, "customers": 1, "link_delay": 0}
 
@@ -215,6 +215,7 @@ def _tenant(process: SandboxProcess, transport: Transport, permit: Permit, profi
         tokens=MemoryTokens(now),
         now=now,
     )
+    sign_in(halo, permit)
     (row,) = save_rows(
         halo, permit, CLIENT, [{"name": "Acme", "ref": "HL-acme", "_dont_fire_automations": True}]
     )

@@ -123,7 +123,7 @@ def test_each_unknown_part_of_a_batch_is_counted() -> None:
     assert of([]) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"a=b", b"[" * 5000, b'{"id": NaN}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"a=b", b"[" * 5000, b"NaN"])
 def test_what_is_not_json_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         hints(body)

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bench.reconcile_filling import NAME, fill, read_again, ship
+from bench.ledgers.reconcile_filling import NAME, fill, read_again, ship
 from syncline.calls.context import WorkerContext
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import SandboxConfig

@@ -24,9 +24,9 @@ import psutil
 import psycopg
 from sqlalchemy import text
 
-from bench.cold_pages import cold_page_microseconds
+from bench.flows.records import DAY
 from bench.processes import servers_in
-from bench.records import DAY
+from bench.upkeep.cold_pages import cold_page_microseconds
 from syncline.calls.context import WorkerContext
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import LOCATION, TOKEN, SandboxConfig, Token

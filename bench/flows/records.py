@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from bench.loading import load_with_dlt
+from bench.flows.loading import load_with_dlt
 from bench.processes import servers_in
 from syncline.sandbox.config import Limit, SandboxConfig
 from workers.console.main import this_installation

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from bench.audit_filling import fill
+from bench.ledgers.audit_filling import fill
 from syncline.audit import anchor as anchoring
 from syncline.audit.chains import Head
 from syncline.audit.verify import Verified, verify

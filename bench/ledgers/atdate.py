@@ -20,8 +20,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bench.audit import ENTRIES
-from bench.audit_filling import VERSIONS, fill
+from bench.ledgers.audit import ENTRIES
+from bench.ledgers.audit_filling import VERSIONS, fill
 from syncline.ledger import history
 from syncline.settings import Settings
 from workers.console.opening import opened

@@ -27,7 +27,7 @@ from limits.strategies import MovingWindowRateLimiter
 from pyrate_limiter import Limiter, Rate, RedisBucket
 from redis import Redis
 
-from bench.judge import Judge, Mode, serve
+from bench.limits.judge import Judge, Mode, serve
 from syncline.queues import Lane
 from syncline.quota.bucket import Quota
 from syncline.quota.keys import Limit, QuotaKey

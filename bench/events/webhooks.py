@@ -22,7 +22,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from bench.sending import Plan, Sent, send
+from bench.events.sending import Plan, Sent, send
 from syncline.ledger.migrate import upgrade
 from workers.embedded.ports import free_port
 from workers.embedded.postgres import Postgres

@@ -1,0 +1,1 @@
+"""Webhooks: how many a second, and that none is lost."""

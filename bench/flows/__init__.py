@@ -1,0 +1,1 @@
+"""Records, events and goods through a whole installation."""

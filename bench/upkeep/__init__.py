@@ -1,0 +1,1 @@
+"""What an installation costs and holds by itself."""

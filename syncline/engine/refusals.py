@@ -1,0 +1,89 @@
+"""Whether a refusal concerns the whole connection or what was asked: something harmless is asked.
+
+A firewall with a grudge against one record, or a client that our agent may not see, must not stop
+everything else. So a connection stops only where a list of one row is refused as well; where Halo
+does not allow a write, where it refuses an array without elements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from syncline.calls.calls import halo_calls, highlevel_calls
+from syncline.calls.context import Line
+from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError, Unreadable
+from syncline.halo import answers
+from syncline.halo.answers import Effect
+from syncline.halo.entities.resources import CLIENT
+from syncline.highlevel.records import RECORDS, Span, list_records
+from syncline.queues import Lane
+from syncline.transport import Permit
+
+_LISTS = re.compile(r"/payments/(order|transaction|subscription)s")
+_OF_HALO = re.compile(r"/\w+")
+_TOKEN = "/token"  # noqa: S105 - the path of a call
+
+
+class Concerns(Enum):
+    """What a refusal is about."""
+
+    ALL = "all"
+    """Something harmless is refused too: the connection cannot work."""
+
+    ONE = "one"
+    """The other side lets us in: it is about what was asked."""
+
+    UNKNOWN = "unknown"
+    """The other side cannot be asked just now."""
+
+
+def concerns(line: Line, error: Refused) -> Concerns:
+    """Ask something harmless, with a permit of its own, where the other side has refused.
+
+    What nobody was asked for, such as a secret that is not stored, concerns all.
+    """
+    if error.side is None or error.confirmed:
+        return Concerns.ALL
+    try:
+        _ask(line, error)
+    except Refused as again:
+        error.confirmed = again.confirmed = True
+        return Concerns.ALL
+    except (Absent, Rejected, Unreadable):
+        return Concerns.ONE
+    except SynclineError:
+        return Concerns.UNKNOWN
+    return Concerns.ONE
+
+
+def _ask(line: Line, error: Refused) -> None:
+    if error.side == answers.SIDE:
+        halo_calls(line, Lane.UPKEEP).read(*_harmless_of_halo(line, error))
+        return
+    api = highlevel_calls(line, Lane.UPKEEP)
+    found = _LISTS.match(error.call[1])
+    kind = found[1] if found else "order"
+    api.read(
+        f"check {kind}s",
+        lambda permit: list_records(line.highlevel, permit, RECORDS[kind], Span(1)),
+    )
+
+
+def _harmless_of_halo(line: Line, error: Refused) -> tuple[str, Callable[[Permit], Any]]:
+    """A list of one row; for a write that is not allowed, an array without elements.
+
+    Source: an array of elements is what every POST takes; one without any asks for nothing.
+    """
+    method, path = error.call
+    found = _OF_HALO.match(path)
+    there = CLIENT.path if found is None or path == _TOKEN else found[0]
+    if isinstance(error, MissingScope) and method != "GET" and path != _TOKEN:
+        return (
+            f"POST {there} without elements",
+            lambda permit: line.halo.post(there, [], permit, effect=Effect.READ),
+        )
+    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
+    return f"GET {there}", lambda permit: line.halo.get(there, params, permit)

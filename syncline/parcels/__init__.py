@@ -1,0 +1,1 @@
+"""Tells tracking numbers of parcels from other numbers: carriers, forms, check digits."""

@@ -1,0 +1,149 @@
+"""Who answered, where it was not the API itself: a firewall, a proxy, a log-in page.
+
+Such an answer says nothing about credentials or records. Each service judges in its own
+`answers.py` whether an answer has the API's own shape; what is made of one that has not is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from syncline.errors import Doubtful, ForeignAnswer, NoAnswer, Unreadable
+from syncline.retry_after import retry_after
+from syncline.transport import Answer
+
+LONGEST_TITLE = 80
+"""Characters of a page's title that are told."""
+
+LOOK_UP = "It is looked up before it is sent again."
+"""The remedy for a write whose outcome is unknown."""
+
+_LOOK_BETWEEN = (
+    "It is asked again by itself. Look at what stands between syncline and {side}: a firewall, a "
+    "proxy, a log-in page, maintenance."
+)
+_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(seconds=60)
+_LONGEST_NAME = 40
+_REDIRECT, _BAD = 300, 400
+_PAGE_TYPES = ("html", "xml", "javascript", "css", "image/", "video/", "audio/", "font/", "pdf")
+_TITLE = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
+_LOOKS_SECRET = re.compile(r"[\w.~+/-]{24,}={0,2}")
+_KIND = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}", re.ASCII)
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether an answer is made for a browser, by what it says of itself or by how it begins."""
+    kind = answer.headers.get("content-type", "").lower()
+    return any(one in kind for one in _PAGE_TYPES) or _begins_as_page(answer.body)
+
+
+def foreign(
+    answer: Answer, side: str, what: str, *, writes: bool, hide: Iterable[str] = ()
+) -> ForeignAnswer | Doubtful:
+    """What an answer means that is not the API's own.
+
+    Args:
+        answer: what came.
+        side: who was asked, in words.
+        what: the call in words, such as `GET /payments/orders`.
+        writes: whether the call has an effect, so that it must be looked up.
+        hide: secrets of the call, which are told nowhere.
+    """
+    by = described(answer, hide)
+    said = f"Somebody else answered {what} in place of {side}: {by}."
+    if writes:
+        return Doubtful(said, remedy=LOOK_UP, status=answer.status, answered_by=by)
+    asked = retry_after(answer.headers, now=answer.at) or _PAUSE
+    return ForeignAnswer(
+        said,
+        after=min(asked, _LONGEST_PAUSE),
+        remedy=_LOOK_BETWEEN.format(side=side),
+        status=answer.status,
+        answered_by=by,
+    )
+
+
+def unanswered(
+    error: Doubtful | Unreadable, call_id: str, *, writes: bool
+) -> Doubtful | ForeignAnswer | NoAnswer | Unreadable:
+    """What it means that the transport brought no answer, or none of which anything can be made.
+
+    A read that was cut changed nothing over there, so there is nothing to look up.
+
+    Args:
+        error: what the transport said.
+        call_id: our id of the call.
+        writes: whether the call has an effect.
+    """
+    by = error.answered_by
+    if writes:
+        return Doubtful(
+            error.what, remedy=LOOK_UP, status=error.status, call_id=call_id, answered_by=by
+        )
+    if isinstance(error, Unreadable):
+        error.call_id = call_id
+        return error
+    if by is not None:
+        return ForeignAnswer(error.what, call_id=call_id, answered_by=by)
+    return NoAnswer(error.what, call_id=call_id)
+
+
+def described(answer: Answer, hide: Iterable[str] = ()) -> str:
+    """Who answered, in a short line: what came, its status and type, and who says to have sent it.
+
+    Nothing of it is a secret: of an address the host alone is told, and what looks like a token in
+    the title of a page is left out.
+    """
+    kind = _KIND.match(answer.headers.get("content-type", ""))
+    marks = [str(answer.status), kind[0] if kind else ""]
+    for header in ("server", "via"):
+        value = one_line(answer.headers.get(header, ""), _LONGEST_NAME)
+        marks.append(f"{header} {value}" if value else "")
+    told = f"{_what_came(answer)} ({', '.join(mark for mark in marks if mark)})"
+    for secret in hide:
+        told = told.replace(secret, "…") if secret else told
+    return told
+
+
+def page_in_words(text: str) -> str:
+    """A page of HTML by its title, where it has one."""
+    found = _TITLE.search(text)
+    whole = one_line(found[1], 10 * LONGEST_TITLE) if found else ""
+    title = one_line(_LOOKS_SECRET.sub("…", whole), LONGEST_TITLE)
+    return f"an HTML page, {title!r}" if title else "an HTML page"
+
+
+def one_line(text: str, longest: int) -> str:
+    """A text as one readable line that is not endless; "" where nothing can be read."""
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * longest])
+    line = " ".join(printable.split())
+    return f"{line[: longest - 1]}…" if len(line) > longest else line
+
+
+def _what_came(answer: Answer) -> str:
+    body = answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if _REDIRECT <= answer.status < _BAD:
+        return f"a redirect{_to_host(answer.headers.get('location', ''))}"
+    if not body:
+        return "an empty body"
+    if _begins_as_page(body):
+        return page_in_words(body[:65_536].decode("utf-8", "replace"))
+    if body[:1] in b"{[":
+        return "JSON that the API does not answer with, or a part of it"
+    return "a text" if body[:1] == b'"' or body[:1].isalnum() else "something else"
+
+
+def _to_host(location: str) -> str:
+    try:
+        host = urlsplit(location).hostname or ""
+    except ValueError:
+        host = ""
+    return f" to {one_line(host, _LONGEST_NAME)}" if host else ""
+
+
+def _begins_as_page(body: bytes) -> bool:
+    return body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"

@@ -1,0 +1,91 @@
+"""A page is read row by row: what cannot be read of it holds up nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncline.errors import Unreadable
+from syncline.highlevel.models import ListedOrder
+from syncline.highlevel.pages import NAMELESS, Page, page
+from tests.syncline.highlevel.location import LOCATION, ORDER_ROW
+
+FIRST = ORDER_ROW["_id"]
+
+
+def page_of(*rows: Any, total: Any = 1) -> Page[ListedOrder]:
+    return page(ListedOrder, {"data": list(rows), "totalCount": total}, {}, LOCATION)
+
+
+def test_a_bad_row_does_not_lose_the_page() -> None:
+    read = page_of(
+        ORDER_ROW,
+        {**ORDER_ROW, "_id": "b2", "amount": "?"},
+        "no row",
+        {**ORDER_ROW, "_id": "c3"},
+        {**ORDER_ROW, "_id": "d" * 9000},
+        total="5",
+    )
+    assert [row.id for row in read.rows] == [FIRST, "c3"]
+    assert [row.index for row in read.unreadable] == [1, 2, 4]
+    assert [row.id == "b2" for row in read.unreadable] == [True, False, False]
+    assert "amount" in read.unreadable[0].reason
+    assert read.ids == (
+        FIRST,
+        "b2",
+        read.unreadable[1].id,
+        "c3",
+        read.unreadable[2].id,
+    )
+    assert read.total_count == 5
+
+
+def test_a_row_without_a_usable_id_has_a_stand_in_that_stays() -> None:
+    rows = [{**ORDER_ROW, "_id": bad} for bad in (None, "", 7, "two words", "a" * 9000)]
+    [*first] = page_of(*rows, None, None).ids
+    assert len(set(first)) == 7
+    assert all(one.startswith(NAMELESS) and len(one) < 30 for one in first)
+    changed = [{**row, "status": "other"} if row["_id"] else row for row in rows]
+    assert list(page_of(*changed, None, None).ids) == first
+
+
+def test_a_row_that_is_spoiled_otherwise_is_another_state_of_it() -> None:
+    bad = {**ORDER_ROW, "amount": "?"}
+    states = [
+        page_of(row).unreadable[0].state
+        for row in (bad, {**bad, "traceId": "x"}, {**bad, "amount": "!"})
+    ]
+    assert states[0] == states[1] != states[2]
+
+
+def test_a_row_keeps_its_payload_as_it_came() -> None:
+    (row,) = page_of({**ORDER_ROW, "extra": 1, "contactName": ["x"]}).rows
+    assert row.payload == {**ORDER_ROW, "extra": 1, "contactName": ["x"]}
+
+
+def test_a_row_of_another_location_is_not_ours() -> None:
+    mine, theirs = {**ORDER_ROW, "altId": LOCATION}, {**ORDER_ROW, "_id": "x", "altId": "other"}
+    read = page_of(mine, theirs)
+    assert [row.id for row in read.rows] == [FIRST]
+    assert "it is of the location other" in read.unreadable[0].reason
+    with pytest.raises(Unreadable, match="of another location"):
+        page_of(theirs, {**theirs, "_id": "y"})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"data": []},
+        {"data": {}, "totalCount": 1},
+        {"data": [], "totalCount": None},
+        {"data": [], "totalCount": -1},
+        {"data": [], "totalCount": True},
+        {"data": [], "totalCount": "many"},
+        {"data": [], "totalCount": "9" * 5000},
+    ],
+)
+def test_a_document_that_is_no_page_is_unreadable(document: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable, match="Check the base URL"):
+        page(ListedOrder, document, {}, LOCATION)
