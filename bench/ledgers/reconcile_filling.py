@@ -27,7 +27,7 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import WorkerContext
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation
-from syncline.engine.failures import BatchRefusals
+from syncline.engine.failures import RefusalPolicy
 from syncline.halo.client import HaloClient, HaloResponse
 from syncline.halo_changes.polling import poll
 from syncline.ingest.record import record
@@ -37,7 +37,7 @@ from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.completing import Shown
 from syncline.sending.outcomes import Array, judge, rows_of
-from syncline.sending.render import render
+from syncline.sending.render import gathered, render
 from syncline.sending.targets import TARGETS
 from syncline.settings import Settings
 from syncline.transport import Permit
@@ -223,14 +223,16 @@ def _save(target_name: str) -> int:
         if not leases:
             return many
         known = capabilities.known(line)
-        writes = [one.departed(uuid4()) for one in render(line, target, known, leases)]
+        given = gathered(line, target, leases)
+        rendered = render(line, target, known, given, leases[0].owner)
+        writes = [one.departed(uuid4()) for one in rendered]
         if not writes:
             continue
         bodies = [one.body for one in writes]
         rows = target.saves(_DOOR, _PERMIT, bodies, known.line_spelling)
         array, outcome = Array(tuple(writes)), Outcome(uuid4(), rows, None)
         shown = Shown(rows_of(target, array, outcome))
-        verdict = judge(line, target, known, array, outcome, shown, BatchRefusals(line))
+        verdict = judge(line, target, known, array, outcome, shown, RefusalPolicy(line))
         if len(verdict.confirmed) < len(writes):
             raise RuntimeError(f"Halo holds other {target_name}s: {verdict.differing[:2]}")
         worker.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once

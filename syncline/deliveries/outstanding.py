@@ -13,6 +13,9 @@ from syncline.deliveries.delivery import Lease
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 
 _NOBODY = UUID(int=0)
+_SOON_S = 15
+"""What is put off for longer brings nothing that is worth waiting for."""
+
 _COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")
 _NAMES = [name for name in Lease.__slots__ if name != "owner"]
 
@@ -102,14 +105,15 @@ def more_to_come(connection: Connection, connection_id: int, target: str) -> boo
                            where connection_id = :connection_id and state = 'running')
                 or exists (select 1 from delivery
                            where connection_id = :connection_id and flow = 'details'
-                             and state in ('due', 'leased'))
+                             and state in ('due', 'leased')
+                             and due_at < statement_timestamp() + make_interval(secs => :soon))
                 or exists (select 1 from delivery
                            where connection_id = :connection_id and target = :target
                              and flow in ('customers', 'orders', 'payments', 'subscriptions')
                              and state = 'waiting')
             """
         ),
-        {"connection_id": connection_id, "target": target},
+        {"connection_id": connection_id, "target": target, "soon": _SOON_S},
     )
     return bool(found.scalar_one())
 

@@ -8,6 +8,12 @@ from datetime import datetime, timedelta
 LADDER = (1, 2, 5, 10, 25, 50, 100)
 """Sizes of arrays that are tried, each only after the one before has been proved."""
 
+BOLDER = (1, 10, 100)
+"""The sizes that are tried where the tenant takes large arrays of something else."""
+
+LARGE = 25
+"""An array of so many elements is a large one."""
+
 MISSES = 2
 """Arrays in a row that must fail before their size is given up: one may be chance."""
 
@@ -30,6 +36,7 @@ class ArraySize:
         misses: arrays of the size above the ceiling's rung that failed in a row.
         falls: how often a size was given up since it last grew.
         rests_until: when the ceiling is tried again, aware UTC.
+        bold: whether the tenant takes large arrays of something else, so that these grow faster.
     """
 
     proved: int = 0
@@ -37,13 +44,16 @@ class ArraySize:
     misses: int = 0
     falls: int = 0
     rests_until: datetime | None = None
+    bold: bool = False
 
     def next(self) -> int:
         """The size to send now: one rung above what is proved, below the ceiling."""
-        for rung in LADDER:
-            if rung > self.proved:
-                return rung if self._below_ceiling(rung) else max(self.proved, 1)
-        return self.proved
+        ladders = (BOLDER, LADDER) if self.bold else (LADDER,)
+        for ladder in ladders:
+            rung = next((rung for rung in ladder if rung > self.proved), None)
+            if rung is not None and self._below_ceiling(rung):
+                return rung
+        return max(self.proved, 1)
 
     def as_of(self, now: datetime) -> ArraySize:
         """The same, its ceiling lifted if it has rested: tenants change, and so does luck."""
@@ -68,7 +78,16 @@ class ArraySize:
             return replace(self, misses=self.misses + 1)
         rung = max(rung for rung in LADDER if rung < size)
         until = now + min(REST * 2 ** min(self.falls, 16), LONGEST_REST)
-        return ArraySize(min(self.proved, rung), size, falls=self.falls + 1, rests_until=until)
+        proved = min(self.proved, rung)
+        return replace(
+            self,
+            proved=proved,
+            ceiling=size,
+            misses=0,
+            falls=self.falls + 1,
+            rests_until=until,
+            bold=False,
+        )
 
     def _whole(self, size: int) -> ArraySize:
         if size < self.proved or not self._below_ceiling(size):

@@ -6,13 +6,13 @@ Halo versions differ and much is undocumented; every step asks here before it re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
-from syncline.halo.array_size import ArraySize
+from syncline.halo.array_size import LARGE, ArraySize
 from syncline.halo.lines import SPELLINGS, Spelling
 
 LinesOnUpdate = Literal["replace", "merge"]
@@ -126,7 +126,11 @@ class Capabilities:
 
     def array_size(self, target: str) -> ArraySize:
         """How many elements of a target go into one array."""
-        return _array_size(self._value(f"{_ARRAYS}{target}"))
+        size = _array_size(self._value(f"{_ARRAYS}{target}"))
+        others = (
+            _array_size(one.value) for name, one in self.by_name.items() if name.startswith(_ARRAYS)
+        )
+        return replace(size, bold=not size.falls and any(one.proved >= LARGE for one in others))
 
     @property
     def refuses_reports(self) -> bool:
@@ -327,7 +331,9 @@ def _array_size(value: Mapping[str, Any]) -> ArraySize:
 
 def _array_value(size: ArraySize) -> dict[str, Any]:
     until = size.rests_until
-    return {**asdict(size), "rests_until": None if until is None else until.isoformat()}
+    kept = asdict(replace(size, rests_until=None))
+    del kept["bold"]  # it follows from the others
+    return {**kept, "rests_until": None if until is None else until.isoformat()}
 
 
 def _capability(row: Mapping[str, Any]) -> Capability:

@@ -20,7 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import BACKOFF, BatchRefusals, Refusal, backoff, is_set_apart
+from syncline.engine.failures import BACKOFF, Refusal, RefusalPolicy, backoff, is_set_apart
 from syncline.engine.rounds import NextRun
 from syncline.errors import (
     Absent,
@@ -44,6 +44,7 @@ from syncline.halo.webhooks.hints import ChangeHint
 from syncline.halo_changes.consignments import consignment_gone, record_consignments
 from syncline.halo_changes.row_changes import (
     is_as_known,
+    is_ours_to_end,
     judge_absent,
     judge_invoice,
     judge_order,
@@ -211,11 +212,17 @@ def _after_a_glance(
     def work(connection: Connection) -> set[int]:
         unit = UnitOfWork(connection, line, began)
         known = [lease for lease, row in shown if is_as_known(unit, reading.noun, row)]
+        done = {lease.id for lease in known}
+        ours: set[int] = set()
+        for lease, row in (one for one in shown if one[0].id not in done):
+            if (why := is_ours_to_end(unit, reading.noun, row)) is not None:
+                _fail(connection, lease, why, failed=False)
+                ours.add(lease.id)
         confirmed = [Confirmation(lease, None, None, None) for lease in known]
-        return leased.confirm(connection, confirmed, wrote=False)
+        return ours | leased.confirm(connection, confirmed, wrote=False)
 
-    confirmed = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
-    return [lease for lease in leases if lease.id not in confirmed]
+    settled = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+    return [lease for lease in leases if lease.id not in settled]
 
 
 def _glance(
@@ -286,7 +293,7 @@ def _write(
     sold: dict[int, HaloOrderRow | SynclineError],
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
-    refusals = BatchRefusals(line)
+    refusals = RefusalPolicy(line)
     refused = [
         (one.error, refusals.of(one.error))
         for _, one in came

@@ -146,6 +146,14 @@ def is_as_known(unit: UnitOfWork, noun: Noun, row: Mapping[str, Any]) -> bool:
     return unit.made(("invoice",), PaymentRow.of(row).invoice_id) is None
 
 
+def is_ours_to_end(unit: UnitOfWork, noun: Noun, row: Mapping[str, Any]) -> Again | None:
+    """Why a row need not be read now: a write of ours is under way or in doubt, and tells it."""
+    standing = {"salesorder": unit.order, "invoice": unit.invoice}.get(noun, unit.payment)(row)
+    if standing is None or not unit.is_moving(standing):
+        return None
+    return being_written(standing)
+
+
 def _order_is_as_known(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     if unit.is_moving(standing):
         return False

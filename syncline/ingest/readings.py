@@ -19,8 +19,8 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
 from syncline.engine.failures import (
-    BatchRefusals,
     Refusal,
+    RefusalPolicy,
     backoff,
     is_of_the_record,
     is_set_apart,
@@ -257,7 +257,7 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
         if isinstance(came, Read)
         for key in came.payloads
     }
-    refusals = BatchRefusals(line)
+    refusals = RefusalPolicy(line)
     refused = [
         (came.error, refusals.of(came.error))
         for _, came in outcomes

@@ -79,6 +79,16 @@ class Given:
     unmet: dict[int, list[Needs]]
     parked: list[Parked]
 
+    def and_more(self, more: Given) -> Given:
+        """The same with what the ledger has for further deliveries."""
+        return Given(
+            [*self.leases, *more.leases],
+            {**self.loaded, **more.loaded},
+            {**self.ids, **more.ids},
+            {**self.unmet, **more.unmet},
+            [*self.parked, *more.parked],
+        )
+
     @property
     def ready(self) -> list[Lease]:
         """Those that need not wait."""

@@ -138,12 +138,13 @@ def _rendered(
     Most of it may have to wait for others: then more is claimed, until an array is full.
     """
     size = known.array_size(target.name).next()
-    claimed, writes = batch.leases, render.render(line, target, known, batch.leases)
-    while len(writes) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
+    claimed, given = batch.leases, render.gathered(line, target, batch.leases)
+    while len(given.ready) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
         claimed = line.worker.ledger.run(take)
         if claimed:
             batch.leases = [*batch.leases, *claimed]
-            writes += render.render(line, target, known, claimed)
+            given = given.and_more(render.gathered(line, target, claimed))
+    writes = render.render(line, target, known, given, batch.leases[0].owner)
     return writes, len(claimed) == most
 
 

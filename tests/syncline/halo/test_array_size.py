@@ -26,6 +26,16 @@ def test_arrays_grow_rung_by_rung_after_each_proof() -> None:
     assert sizes == [1, 2, 5, 10, 25, 50, 100, 100, 100]
 
 
+def test_what_a_tenant_takes_of_something_else_is_reached_in_larger_steps() -> None:
+    size, sizes = ArraySize(bold=True), []
+    for _ in range(4):
+        sizes.append(size.next())
+        size = sent(size, 100)
+    assert sizes == [1, 10, 100, 100]
+    fallen = ArraySize(10, bold=True).failed(100, AT).failed(100, AT)
+    assert (fallen.next(), sent(fallen, 100).next()) == (25, 50)
+
+
 @given(limit=st.integers(1, 75))
 def test_a_tenant_with_a_hidden_limit_ends_on_the_highest_rung_below_it(limit: int) -> None:
     size = ArraySize()

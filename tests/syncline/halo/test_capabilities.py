@@ -24,6 +24,18 @@ def test_nothing_is_known_of_a_new_tenant() -> None:
     assert nothing.currency_rates == {}
 
 
+def test_large_arrays_of_one_kind_embolden_all_others_that_never_failed() -> None:
+    known = (
+        Capabilities()
+        .with_array_size("client", ArraySize(50), found_at=AT, how="clients saved")
+        .with_array_size("order", RESTING, found_at=AT, how="orders saved")
+    )
+    assert known.array_size("invoice").next() == 1
+    assert known.array_size("invoice").came(1, 1, AT).next() == 10
+    assert known.array_size("order") == RESTING
+    assert known.to_rows()[0]["value"]["proved"] == 50
+
+
 def test_the_best_proved_way_is_taken() -> None:
     capabilities = Capabilities()
     for way, proved in ((FindWay.PAGES, True), (FindWay.SEARCH, True), (FindWay.SQL, False)):
