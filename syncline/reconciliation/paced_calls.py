@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from syncline.calls import capabilities
-from syncline.calls.calls import ApiCalls, NoQuota, halo_calls
+from syncline.calls.calls import ApiCalls, NoQuota, Outage, halo_calls
 from syncline.calls.context import Line, WorkerContext
 from syncline.calls.halo_queries import asked
 from syncline.errors import Absent, Again
@@ -149,7 +149,7 @@ class Reader:
             except Again as error:
                 if isinstance(error, NoQuota):
                     self._uncount()
-                    if not self.patient:
+                    if not self.patient or isinstance(error, Outage):
                         raise
                 else:
                     failures += 1
