@@ -12,7 +12,7 @@ from syncline.credentials import queries
 from syncline.credentials.stored import keep
 from syncline.encryption import Sealer
 from syncline.errors import Refused
-from syncline.halo.auth import Door, Token
+from syncline.halo.auth import Token, TokenAddress
 from syncline.ledger.database import Ledger
 
 PURPOSE = "access_token"
@@ -32,7 +32,7 @@ class LedgerTokens:
         self._owner = owner
         self._now = now
         self._copy: Token | None = None
-        self._door: Door | None = None
+        self._door: TokenAddress | None = None
         self._refused: tuple[Token, datetime] | None = None
         self._renewing = Lock()
 
@@ -42,7 +42,9 @@ class LedgerTokens:
             self._copy = self._ledger.run(self._read)
         return self._copy
 
-    def renew(self, discover: Callable[[], Door], fetch: Callable[[Door], Token]) -> None:
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
         """Get a fresh token; one process asks at a time and all share the answer.
 
         Of this process one thread: the others would each hold a transaction while they wait. Where
@@ -56,7 +58,9 @@ class LedgerTokens:
             self._copy = self._ledger.run(lambda connection: self._renewed(connection, door, fetch))
             self._door = door
 
-    def _renewed(self, connection: Connection, door: Door, fetch: Callable[[Door], Token]) -> Token:
+    def _renewed(
+        self, connection: Connection, door: TokenAddress, fetch: Callable[[TokenAddress], Token]
+    ) -> Token:
         queries.lock(connection, self._owner)
         token = self._read(connection)
         if token is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -44,6 +45,28 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
         {"tenant_id": tenant_id, "target": target},
     ).first()
     return None if row is None else Made(row.source_id, row.role, row.target_id)
+
+
+def made_lately(
+    connection: Connection, tenant_id: int, edges: Sequence[Edge], within: timedelta
+) -> set[Edge]:
+    """Those of these deliveries that made their row themselves, no longer ago than that."""
+    found = connection.execute(
+        text(
+            f"""
+            select d.flow, d.source_id, d.role from {EACH_EDGE}
+            where d.target_id is not null and d.sent_version is not null
+              and coalesce(d.target_meta ->> 'adopted', 'false') = 'false'
+              and d.confirmed_at > clock_timestamp() - make_interval(secs => :within)
+            """  # noqa: S608 - built from a constant of waits
+        ),
+        {
+            "tenant_id": tenant_id,
+            "rows": edge_rows(edges),
+            "within": within.total_seconds(),
+        },
+    )
+    return {(row.flow, row.source_id, row.role) for row in found}
 
 
 def find(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dict[Edge, Dependency]:

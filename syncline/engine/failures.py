@@ -126,7 +126,7 @@ def put_back(
         _put_back(line.worker, policy, batch, pause, error)
         batch.next_run = NextRun.later(pause)
     except Refused as error:
-        _refused(line, policy, batch, error, Refusals(line, on_refused).of(error))
+        _refused(line, policy, batch, error, RefusalPolicy(line, on_refused).of(error))
         batch.next_run = NextRun.when_due()
     except SynclineError as error:
         if policy.otherwise is None:
@@ -135,7 +135,7 @@ def put_back(
         batch.next_run = NextRun.when_due()
 
 
-class Refusals:
+class RefusalPolicy:
     """What is done about the refusals of one batch: something harmless is asked once for each kind.
 
     Args:

@@ -20,7 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
-from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, Refusals, put_back
+from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, RefusalPolicy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
 from syncline.flows import fulfillments, orders
@@ -57,7 +57,7 @@ class _Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ends:
+class _Endings:
     """How the calls of a batch ended, and which refusals concern nothing but what was posted."""
 
     outcomes: Sequence[Outcome]
@@ -153,7 +153,7 @@ def _queues(
     line: Line, read: list[list[Case]], outcomes: list[Outcome], read_at: datetime
 ) -> list[_Queue]:
     """The orders that could be read; of one that is gone or refused, all parcels are parked."""
-    refusals = Refusals(line)
+    refusals = RefusalPolicy(line)
     queues: list[_Queue] = []
     moves: list[Move] = []
     failure: SynclineError | None = None
@@ -236,7 +236,7 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
     ]
     try:
         outcomes = api.send(going, makes, began)
-        ends = _Ends(outcomes, _alone(line, outcomes))
+        ends = _Endings(outcomes, _alone(line, outcomes))
         targets = line.worker.ledger.run_patiently(
             lambda connection: _finish(connection, line, api, sent, ends),
             sleep=line.worker.sleep,
@@ -251,7 +251,7 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
 
 def _alone(line: Line, outcomes: Sequence[Outcome]) -> frozenset[int]:
     """The refusals, by their places, that concern nothing but what was posted."""
-    refusals = Refusals(line)
+    refusals = RefusalPolicy(line)
     return frozenset(
         at
         for at, one in enumerate(outcomes)
@@ -316,7 +316,7 @@ def _maker(line: Line, parting: Parting) -> Callable[[Permit], PageRecord[Fulfil
 
 
 def _finish(
-    connection: Connection, line: Line, api: ApiCalls, sent: Sequence[_Sent], ends: _Ends
+    connection: Connection, line: Line, api: ApiCalls, sent: Sequence[_Sent], ends: _Endings
 ) -> set[str]:
     """Write what became of a batch; what was made is shown in Halo without being read again."""
     targets: set[str] = set()
@@ -342,7 +342,7 @@ def _made(outcome: Outcome) -> PageRecord[Fulfillment]:
     return row
 
 
-def _next(worker: WorkerContext, sent: Sequence[_Sent], ends: _Ends) -> None:
+def _next(worker: WorkerContext, sent: Sequence[_Sent], ends: _Endings) -> None:
     """Go on with the orders of which it is known what HighLevel shows.
 
     Raises:

@@ -49,7 +49,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class TokenAddress:
     """Where tokens are handed out, and for which tenant.
 
     Attributes:
@@ -67,7 +67,9 @@ class TokenStore(Protocol):
     def fresh(self) -> Token | None:
         """The token that may be used now, if there is one."""
 
-    def renew(self, discover: Callable[[], Door], fetch: Callable[[Door], Token]) -> None:
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
         """See to it that there is a fresh token: another process's, or one that is fetched.
 
         Only one `fetch` runs at a time over all processes. What `discover` told is kept.
@@ -117,7 +119,7 @@ class TokenEndpoint:
         self._scope = scope
         self._now = now
 
-    def discover(self, permit: Permit) -> Door:
+    def discover(self, permit: Permit) -> TokenAddress:
         """Where Halo hands out tokens; the usual place where it does not say.
 
         Raises:
@@ -130,19 +132,19 @@ class TokenEndpoint:
         if not isinstance(said, dict):
             if not _has_no_discovery(answer):
                 raise self._passing(answer, HALO_DISCOVERY)
-            return Door(f"{self._base_url}/auth/token", self._tenant, told=False)
+            return TokenAddress(f"{self._base_url}/auth/token", self._tenant, told=False)
         url, named = said.get("auth_url"), said.get("tenant_id")
         tenant = self._tenant or (named if isinstance(named, str) and named else None)
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            return Door(f"{self._base_url}/auth/token", tenant, told=False)
+            return TokenAddress(f"{self._base_url}/auth/token", tenant, told=False)
         if self._base_url.startswith("https://") and not url.startswith("https://"):
             raise Refused(
                 f"Halo at {self._base_url} names {url} for tokens, which is not encrypted.",
                 remedy="The secret is not sent there; correct the authorisation URL in Halo.",
             )
-        return Door(f"{url.rstrip('/')}/token", tenant, told=True)
+        return TokenAddress(f"{url.rstrip('/')}/token", tenant, told=True)
 
-    def fetch(self, door: Door, permit: Permit) -> Token:
+    def fetch(self, door: TokenAddress, permit: Permit) -> Token:
         """A new token.
 
         Raises:

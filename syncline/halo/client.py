@@ -23,7 +23,7 @@ from syncline.errors import (
 from syncline.halo import answers
 from syncline.halo.address import tenant_address
 from syncline.halo.answers import SIDE, Effect
-from syncline.halo.auth import Door, Token, TokenEndpoint, TokenStore
+from syncline.halo.auth import Token, TokenAddress, TokenEndpoint, TokenStore
 from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
 from syncline.transport import Answer, Counted, Permit, Transport
 
@@ -96,18 +96,20 @@ class HaloClient:
                 lambda: self._discovered(counted), lambda door: self._fetched(counted, door)
             )
 
-    def _discovered(self, counted: Counted) -> Door:
-        door: Door = counted(HALO_DISCOVERY, lambda permit: self._endpoint.discover(permit.brief()))
+    def _discovered(self, counted: Counted) -> TokenAddress:
+        door: TokenAddress = counted(
+            HALO_DISCOVERY, lambda permit: self._endpoint.discover(permit.brief())
+        )
         return door
 
-    def _fetched(self, counted: Counted, door: Door) -> Token:
+    def _fetched(self, counted: Counted, door: TokenAddress) -> Token:
         """A token from where Halo hands them out.
 
         A refusal counts when it is repeated; asking again is harmless. At the usual place a tenant
         that is not named may not be known, so Halo is asked for the place once more before.
         """
 
-        def fetch(at: Door) -> Token:
+        def fetch(at: TokenAddress) -> Token:
             token: Token = counted(
                 HALO_TOKEN, lambda permit: self._endpoint.fetch(at, permit.brief())
             )

@@ -20,7 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import BACKOFF, Refusal, Refusals, backoff, is_set_apart
+from syncline.engine.failures import BACKOFF, Refusal, RefusalPolicy, backoff, is_set_apart
 from syncline.engine.rounds import NextRun
 from syncline.errors import (
     Absent,
@@ -293,7 +293,7 @@ def _write(
     sold: dict[int, HaloOrderRow | SynclineError],
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
-    refusals = Refusals(line)
+    refusals = RefusalPolicy(line)
     refused = [
         (one.error, refusals.of(one.error))
         for _, one in came

@@ -20,7 +20,7 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
 from syncline.engine.failures import (
     Refusal,
-    Refusals,
+    RefusalPolicy,
     backoff,
     is_of_the_record,
     is_set_apart,
@@ -257,7 +257,7 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
         if isinstance(came, Read)
         for key in came.payloads
     }
-    refusals = Refusals(line)
+    refusals = RefusalPolicy(line)
     refused = [
         (came.error, refusals.of(came.error))
         for _, came in outcomes

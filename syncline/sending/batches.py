@@ -17,7 +17,7 @@ from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure
-from syncline.engine.failures import TROUBLED, Refusal, Refusals
+from syncline.engine.failures import TROUBLED, Refusal, RefusalPolicy
 from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
@@ -163,7 +163,7 @@ def _finish(
     writes = [write for array in sent for write in array.writes]
     shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
-    refusals = Refusals(line, target.on_refused)
+    refusals = RefusalPolicy(line, target.on_refused)
     results = [judge(line, target, known, *one, shown, refusals) for one in ends]
     if reads_back:
         round_trips.conclude(line, target, known, writes, shown, results)

@@ -17,7 +17,7 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
-from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal, Refusals
+from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal, RefusalPolicy
 from syncline.errors import (
     Absent,
     Again,
@@ -135,7 +135,7 @@ def judge(
     array: Array,
     outcome: Outcome,
     shown: Shown,
-    refusals: Refusals,
+    refusals: RefusalPolicy,
 ) -> ArrayOutcome:
     """Sort an array's elements by what Halo shows of each.
 

@@ -48,10 +48,10 @@ def hold_back(line: Line, target: str, size: ArraySize) -> NextRun | None:
     )
     if not found:
         return NextRun.when_due()
-    is_full, is_proved = found >= size.next(), size.next() <= size.proved
-    if is_proved and (is_full or not more):
+    waits = more and found < size.next()
+    if size.next() <= size.proved and not waits:
         return None
-    turn = _turn(target, is_full=is_full)
+    turn = _turn(target, waits=waits)
     taken = line.worker.nudges.is_pending(line.link.tenant_place, Lane.DELIVERIES, turn)
     return NextRun.later(LOOKS_AGAIN) if taken else None
 
@@ -68,15 +68,14 @@ def let_go(
         return [], []
     *others, last = arrays
     is_full = len(last.writes) >= size.next() or any(one.lease.array_limit for one in last.writes)
-    is_proved = size.next() <= size.proved
-    more = not is_full and line.worker.ledger.run(
+    waits = not is_full and line.worker.ledger.run(
         lambda connection: outstanding.more_to_come(connection, line.link.id, target)
     )
-    if is_proved and not more:
+    if size.next() <= size.proved and not waits:
         return [*arrays], []
     limit, used = _scarcest(line)
-    pause = pause_of(limit, used if more else 0.0)
-    turn, place = _turn(target, is_full=is_full), line.link.tenant_place
+    pause = pause_of(limit, used if waits else 0.0)
+    turn, place = _turn(target, waits=waits), line.link.tenant_place
     if line.worker.nudges.claim(place, Lane.DELIVERIES, turn, forget=pause):
         return [*arrays], []
     return others, [last]
@@ -88,8 +87,9 @@ def pause_of(limit: Limit, used: float) -> timedelta:
     return max(a_call, min(a_call * (1 + SCARCE * used), limit.window / LONGEST))
 
 
-def _turn(target: str, *, is_full: bool) -> str:
-    return f"{'size' if is_full else 'array'}:{target}"
+def _turn(target: str, *, waits: bool) -> str:
+    """What a sender takes so that others let it go first: to wait for company, or to try a size."""
+    return f"{'array' if waits else 'size'}:{target}"
 
 
 def _scarcest(line: Line) -> tuple[Limit, float]:

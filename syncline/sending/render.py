@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line
-from syncline.deliveries import leased, waits
+from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.errors import Unmappable, Unreadable
 from syncline.flows import customers
@@ -24,6 +25,9 @@ from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Parked, Write, decide, gather
 from syncline.sending.inputs import older_clients
 from syncline.sending.targets import Target
+
+STILL_KNOWN = timedelta(minutes=1)
+"""So long it is taken as known that Halo has no user with an address."""
 
 
 def gathered(line: Line, target: Target, leases: list[Lease]) -> Given:
@@ -110,6 +114,7 @@ def _adopt(
         for lease in leases
         if lease.target_id is None and lease.source_id.startswith("email:")
     ]
+    unknown = _not_asked_lately(line, target, unknown)
     emails = {lease.id: lease.source_id.removeprefix("email:") for lease in unknown}
     users, unsure = existing_users.users(line, list(emails.values()))
     adopted: dict[int, Confirmation] = {}
@@ -127,3 +132,16 @@ def _adopt(
         ids = found.client if target.name == "client" else found.user
         adopted[lease.id] = Confirmation(lease, str(ids.id), ids.meta(), None)
     return adopted, bad
+
+
+def _not_asked_lately(line: Line, target: Target, leases: list[Lease]) -> list[Lease]:
+    """Without users whose client we have just made: Halo had no such user right before that."""
+    if target.name != "user" or not leases:
+        return leases
+    clients = {lease.id: (customers.FLOW, lease.source_id, "client") for lease in leases}
+    made = line.worker.ledger.run(
+        lambda connection: needs.made_lately(
+            connection, line.link.tenant, list(clients.values()), STILL_KNOWN
+        )
+    )
+    return [lease for lease in leases if clients[lease.id] not in made]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from syncline.alerts.run import evaluate
+from syncline.alerts.signals import MANY_STRANGERS
 from syncline.sandbox.process import SandboxProcess
 from syncline.sandbox.wire.faults import FOREIGN
+from tests.alerting import alerts, pass_time
 from tests.in_between import InBetween, QuotaClock, page, said
 from tests.world import World, Worlds, small
 
@@ -245,3 +249,30 @@ def test_a_write_that_is_not_allowed_at_all_stops_the_connection(
     assert row.state == "stopped"
     assert "permission" in row.note
     assert not [state for _, state in world.counts() if state == "parked"]
+
+
+def test_somebody_else_who_answers_is_told_from_the_first_minute_until_the_api_does(
+    worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, in_between: InBetween
+) -> None:
+    small(sandbox, orders=4, transactions=0, subscriptions=0)
+    world = worlds()
+    in_between.wanted = lambda call, _: sandbox.highlevel_url in call
+    in_between.answers = page()
+    world.request_pull()
+    while len(in_between.calls) < MANY_STRANGERS:
+        world.follow_all()
+        quota_clock.pass_by(1)
+    evaluate(world.worker)
+    [told] = alerts(world)
+    assert (told.kind, told.severity, told.cause) == ("foreign", "critical", "foreign highlevel")
+    assert (told.count, told.told_state) == (MANY_STRANGERS, "open")
+    assert "'Just a moment...' (403, text/html, server cloudflare)" in told.detail["text"]
+    in_between.answers = None
+    quota_clock.pass_by(60)
+    world.drive()
+    # What came of somebody else lately is told for some minutes more.
+    world.do("update call set answered_at = answered_at - interval '6 minutes' where fault <> ''")
+    evaluate(world.worker)
+    pass_time(world, timedelta(minutes=11))
+    evaluate(world.worker)
+    assert [one.state for one in alerts(world)] == ["closed"]

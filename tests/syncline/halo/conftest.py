@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from syncline import jsontext
-from syncline.halo.auth import Door, Token
+from syncline.halo.auth import Token, TokenAddress
 from syncline.halo.client import HaloClient
 from syncline.transport import Permit, Transport
 
@@ -110,7 +110,9 @@ class MemoryTokens:
             return None
         return self.token
 
-    def renew(self, discover: Callable[[], Door], fetch: Callable[[Door], Token]) -> None:
+    def renew(
+        self, discover: Callable[[], TokenAddress], fetch: Callable[[TokenAddress], Token]
+    ) -> None:
         with self.lock:
             if self.fresh() is None:
                 self.token = fetch(discover())

@@ -86,7 +86,7 @@ def test_a_payment_by_hand_is_found_by_looking(
 def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    world = synced(worlds, sandbox)
+    world = synced(worlds, sandbox, reports_refused=True)
     look(world)
     sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
     paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")

@@ -70,11 +70,13 @@ def test_a_row_that_halo_cannot_show_is_asked_for_ever_more_seldom(
     arrive(world, hint("consignment", 900_000), source="halo")
     handling.handle(world.worker)
     sandbox.faults(side="halo", operation="GET /Consignment/{id}", kind="500", probability=1.0)
-    for failures in range(1, 6):
+    rests = []
+    for failures in range(1, 5):  # what goes on failing is an outage, which uses up no tries
         world.hurry()
         send(world.worker.open_line(NAME), "halo.consignment")
         assert reading(world, "halo.consignment").failures == failures
-    assert reading(world, "halo.consignment").rest > 25
+        rests.append(reading(world, "halo.consignment").rest)
+    assert rests[0] < rests[1] < rests[2] < rests[3]
     sandbox.faults()
     world.drive()
     assert reading(world, "halo.consignment").failures == 0
