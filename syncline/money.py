@@ -40,8 +40,11 @@ def decimal(value: Any, field: str) -> Decimal:
         Unmappable: if it is neither, not finite, or too large to be meant; naming the field.
     """
     if value is None:
-        remedy = "Enter it where the record was made, then retry."
-        raise Unmappable(f"The record tells no {field}.", field=field, remedy=remedy)
+        raise Unmappable(
+            f"The record tells no {field}.",
+            field=field,
+            remedy="Enter it where the record was made, then retry.",
+        )
     if isinstance(value, bool):
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
     try:
