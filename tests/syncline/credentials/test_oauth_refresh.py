@@ -24,7 +24,8 @@ from syncline.ledger import connections
 from syncline.queues import Lane
 from syncline.sandbox.config import COMPANY, LOCATION
 from syncline.sandbox.process import SandboxProcess
-from syncline.transport import Permit
+from syncline.transport import Answer, Permit
+from tests.in_between import InBetween, QuotaClock, page, said
 from tests.oauth_app import APP, install, link_of
 from tests.promises.mortal import Killed, Mortal
 from tests.world import NAME, World, Worlds, small
@@ -200,6 +201,37 @@ def test_a_refused_refresh_stops_the_connection_and_installing_anew_heals_it(
     install(app)
     assert link_of(app).state == "active"
     assert reads(app)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(400, {"message": "Location is not active", "statusCode": 400}),
+        page(401),
+        said(500, {"message": "oops", "statusCode": 500}),
+        said(200, {"odd": 1}),
+    ],
+    ids=["suspended", "somebody else", "its own server", "no token"],
+)
+def test_a_refresh_that_was_no_verdict_stops_nothing_and_is_asked_again(
+    quota_clock: QuotaClock,
+    app: World,
+    sandbox: SandboxProcess,
+    in_between: InBetween,
+    answer: Answer,
+) -> None:
+    nearly_over(app)
+    in_between.answers = answer
+    for _ in range(30):
+        refresh_due(app.worker)
+        quota_clock.pass_by(1)
+    assert 1 <= len(in_between.calls) <= 6
+    assert (link_of(app).state, link_of(app).note) == ("active", None)
+    in_between.answers = None
+    quota_clock.pass_by(60)
+    refresh_due(app.worker)
+    assert uses(sandbox) == [1]
+    assert not has_intent(app)
 
 
 def test_a_connection_that_was_stopped_while_the_account_was_chosen_goes_on(
