@@ -218,13 +218,16 @@ local function wait_at(scope, level)
   return math.min(first * 2 ^ math.min(level, DEEPEST), longest_one)
 end
 
-local function open_scopes(endpoint)
+-- Of the key's breaker and the endpoint's, those that have such a field.
+local function scopes_with(name, endpoint)
   local scopes = {}
-  for _, scope in ipairs(endpoint == '' and {''} or {'', endpoint}) do
-    if field('held:' .. scope) then scopes[#scopes + 1] = scope end
-  end
+  local found = redis.call('HMGET', STATE, name .. ':', name .. ':' .. endpoint)
+  if found[1] then scopes[1] = '' end
+  if found[2] and endpoint ~= '' then scopes[#scopes + 1] = endpoint end
   return scopes
 end
+
+local function open_scopes(endpoint) return scopes_with('held', endpoint) end
 
 -- How long a caller has to wait for these breakers. While another one tries, nobody is told to wait
 -- longer than the wait that would follow: it may be back long before that call would be given up.
@@ -329,11 +332,14 @@ end
 
 -- What the call's answer says of its endpoint: 'spoke', 'failed', 'shut' or ''.
 local function judge(outcome, endpoint, token, opens_after, chance)
-  local scopes = endpoint == '' and {''} or {'', endpoint}
+  local has_failed = outcome == 'failed' or outcome == 'shut'
+  local scopes = has_failed and (endpoint == '' and {''} or {'', endpoint})
+    or scopes_with('failures', endpoint)
+  if #scopes == 0 then return 0 end
   for _, scope in ipairs(scopes) do
     if outcome == 'spoke' then
-      if redis.call('HEXISTS', STATE, 'failures:' .. scope) == 1 then close(scope) end
-    elseif outcome ~= '' then
+      close(scope)
+    elseif has_failed then
       local least = (outcome == 'shut' and scope == '') and 1
         or (scope == '' and tonumber(opens_after[1])) or tonumber(opens_after[2])
       fail(scope, token, least, outcome == 'shut', chance)
