@@ -27,7 +27,7 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import WorkerContext
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation
-from syncline.engine.failures import BatchRefusals
+from syncline.engine.failures import RefusalPolicy
 from syncline.halo.client import HaloClient, HaloResponse
 from syncline.halo_changes.polling import poll
 from syncline.ingest.record import record
@@ -232,7 +232,7 @@ def _save(target_name: str) -> int:
         rows = target.saves(_DOOR, _PERMIT, bodies, known.line_spelling)
         array, outcome = Array(tuple(writes)), Outcome(uuid4(), rows, None)
         shown = Shown(rows_of(target, array, outcome))
-        verdict = judge(line, target, known, array, outcome, shown, BatchRefusals(line))
+        verdict = judge(line, target, known, array, outcome, shown, RefusalPolicy(line))
         if len(verdict.confirmed) < len(writes):
             raise RuntimeError(f"Halo holds other {target_name}s: {verdict.differing[:2]}")
         worker.ledger.run(lambda c: _confirm(c, verdict.confirmed))  # noqa: B023 - run at once
