@@ -114,13 +114,17 @@ def test_a_worker_that_dies_in_a_long_look_up_leaves_what_it_found(
     mortal = Mortal(worker, die_late)
     # What failed for everybody is asked again after a wait, which grew with each failure.
     with pytest.raises(Killed):
-        while True:
-            _all_ended(worker)
-            worker.follow(Nudge(NAME, "look_up", "order"))
+        _look_up_for_ever(worker)
     mortal.silence()
     assert 2 < first.counts()["orders", "delivered"] < 11
     first.drive()
     assert sandbox.audit()["clean"]
+
+
+def _look_up_for_ever(worker: World) -> None:
+    while True:
+        _all_ended(worker)
+        worker.follow(Nudge(NAME, "look_up", "order"))
 
 
 def test_a_look_up_that_cannot_write_what_it_found_is_made_again(
