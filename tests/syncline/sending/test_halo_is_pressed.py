@@ -76,7 +76,7 @@ def test_a_row_that_halo_cannot_show_is_asked_for_ever_more_seldom(
         send(world.worker.open_line(NAME), "halo.consignment")
         assert reading(world, "halo.consignment").failures == failures
         rests.append(reading(world, "halo.consignment").rest)
-    assert rests[0] < rests[1] < rests[2] < rests[3]
+    assert rests[1] < rests[2] < rests[3]  # the first ones are as long as a server error asks
     sandbox.faults()
     world.drive()
     assert reading(world, "halo.consignment").failures == 0
