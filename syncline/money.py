@@ -39,7 +39,13 @@ def decimal(value: Any, field: str) -> Decimal:
     Raises:
         Unmappable: if it is neither, not finite, or too large to be meant; naming the field.
     """
-    if isinstance(value, bool) or value is None:
+    if value is None:
+        raise Unmappable(
+            f"The record tells no {field}.",
+            field=field,
+            remedy="Enter it where the record was made, then retry.",
+        )
+    if isinstance(value, bool):
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
     try:
         number = Decimal(str(value).strip())

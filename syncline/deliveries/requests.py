@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -17,6 +17,9 @@ from syncline.deliveries.target_rows import ACCEPTED, GONE
 from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
 from syncline.ledger.modes import HELD
+
+_DAYS = "days"
+"""The key in `target_meta` for the days of the list that showed what is parked."""
 
 OF_AN_EVENT = "event "
 """How the cause of what an event makes due begins; its id follows."""
@@ -40,6 +43,7 @@ class DeliveryRequest:
         after: how long it is put off; one that is due already comes no later.
         waits_for: the (flow, source id, role) without which a new one need not be looked at.
         cause: its own, where requests that are made together have different ones.
+        days: of one that is parked at once: the first and last day of the list that showed it.
     """
 
     flow: str
@@ -52,6 +56,7 @@ class DeliveryRequest:
     after: timedelta = timedelta(0)
     waits_for: tuple[str, str, str] | None = None
     cause: str | None = None
+    days: tuple[date, date] | None = None
 
 
 _IN_DOUBT = f"delivery.state = 'parked' and delivery.field is not distinct from '{DOUBTED}'"
@@ -197,7 +202,8 @@ def park(
 ) -> None:
     """Not there, DUE, WAITING or DELIVERED → PARKED: what was shown for a request reads as nothing.
 
-    One of this very version is told already: it stays as it is, whatever became of it.
+    One of this very version is told already: it stays as it is, whatever became of it; only the
+    days of its list are added where they were not known.
 
     Args:
         connection: the transaction.
@@ -209,24 +215,27 @@ def park(
     if not unreadable:
         return
     rows = [
-        {**_named(one), "reason": reason}
+        {**_named(one), "reason": reason, "meta": None if one.days is None else {_DAYS: one.days}}
         for one, reason in sorted(unreadable.items(), key=lambda each: each[0].source_id)
     ]
     connection.execute(
         text(
             """
             insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
-                                  source_id, wanted_version, cause, state, reason)
+                                  source_id, wanted_version, cause, state, reason, target_meta)
             select :tenant_id, :connection_id, flow, role, target, place, source_kind,
-                   source_id, version, :cause, 'parked', reason
+                   source_id, version, :cause, 'parked', reason, meta
             from jsonb_to_recordset(cast(:rows as jsonb)) as shown
                  (flow text, role text, target text, place text,
-                  source_kind text, source_id text, version bigint, reason text)
+                  source_kind text, source_id text, version bigint, reason text, meta jsonb)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version, cause = excluded.cause,
                 reason = excluded.reason, field = null, failures = 0,
+                target_meta = excluded.target_meta,
                 due_at = clock_timestamp(), state = 'parked'
-            where delivery.wanted_version <> excluded.wanted_version
+            where (delivery.wanted_version <> excluded.wanted_version
+                   or delivery.state = 'parked' and delivery.target_meta is null
+                      and excluded.target_meta is not null)
               and delivery.state in ('due', 'waiting', 'delivered', 'parked')
             """
         ),
@@ -253,11 +262,17 @@ def unpark(
     healed = connection.execute(
         text(
             """
+            -- Few are parked of what comes: these are gone through, not what comes.
+            with parked as materialized (
+                select id, source_id from delivery
+                where connection_id = :connection_id and state = 'parked'
+                  and flow = :flow and role = any(:roles)
+            )
             update delivery
             set state = 'delivered', wanted_version = 0, delivered_version = 0,
                 confirmed_at = clock_timestamp(), failures = 0, reason = null, field = null
-            where connection_id = :connection_id and state = 'parked'
-              and flow = :flow and role = any(:roles) and source_id = any(:source_ids)
+            where state = 'parked'
+              and id in (select id from parked where source_id = any(:source_ids))
             returning id
             """
         ),
@@ -269,6 +284,43 @@ def unpark(
         },
     )
     return set(healed.scalars())
+
+
+def parked_of_days(
+    connection: Connection,
+    connection_id: int,
+    wanted: tuple[str, str, str],
+    days: tuple[date, date],
+) -> set[str]:
+    """The source ids of what `park` was told of, whose list showed these days or fewer.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose these are.
+        wanted: their flow, role and kind.
+        days: the first and last day.
+    """
+    flow, role, kind = wanted
+    found = connection.execute(
+        text(
+            f"""
+            select source_id from delivery
+            where connection_id = :connection_id and state = 'parked' and flow = :flow
+              and role = :role and source_kind = :kind
+              and cast(target_meta -> '{_DAYS}' ->> 0 as date) >= :first
+              and cast(target_meta -> '{_DAYS}' ->> 1 as date) <= :last
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {
+            "connection_id": connection_id,
+            "flow": flow,
+            "role": role,
+            "kind": kind,
+            "first": days[0],
+            "last": days[1],
+        },
+    )
+    return set(found.scalars())
 
 
 def existing_roles(

@@ -38,6 +38,11 @@ class Window:
     provisional: bool
 
     @property
+    def days(self) -> tuple[date, date]:
+        """The first and last day that it is for."""
+        return self.since, self.until
+
+    @property
     def first(self) -> date:
         """The first day to ask for."""
         return self.since - MARGIN

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -157,9 +158,14 @@ def _pages(
         )
         walk = paging.Certificate(window, PAGE)
     state, note = _certificate(window, outcome)
-    line.worker.ledger.run(
-        lambda connection: pull_windows.close(connection, opened.id, owner, state, note)
-    )
+
+    def end(connection: Connection) -> None:
+        if isinstance(outcome, paging.Certified):
+            shown = partial(pull_windows.shown, connection, opened.id)
+            unreadable.heal_gone(connection, line.link, kind, window.days, shown)
+        pull_windows.close(connection, opened.id, owner, state, note)
+
+    line.worker.ledger.run(end)
     return state, (new, changed)
 
 
@@ -198,7 +204,7 @@ def _batch(
         page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
         walk.add(offset, page.total_count, page.ids)
         pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
-        bad += unreadable.rows_of(place, offset, page.unreadable)
+        bad += unreadable.rows_of(place, offset, page.unreadable, window.days)
         inside |= page.inside
     done = _recorded(line, kind, mine, pages, inside, bad)
     if failure is not None:

@@ -185,6 +185,14 @@ def add_pages(
     return True
 
 
+def shown(connection: Connection, pull_id: int) -> set[str]:
+    """The ids of the rows of a running pull's pages, or what stands for them."""
+    found = connection.execute(
+        text("select distinct unnest(ids) from pull_page where pull_id = :id"), {"id": pull_id}
+    )
+    return set(found.scalars())
+
+
 def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> None:
     """The pages do not add up: forget them and read the window once more."""
     ours = connection.execute(

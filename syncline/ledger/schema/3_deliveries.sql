@@ -60,7 +60,7 @@ create index ix_delivery_urgent on delivery (connection_id, target, due_at)
     where urgent and state = 'due';
 create index ix_delivery_owned on delivery (owner)
     where state in ('leased', 'sending', 'checking');
-create index ix_delivery_parked on delivery (connection_id) where state = 'parked';
+create index ix_delivery_parked on delivery (connection_id, flow) where state = 'parked';
 create index ix_delivery_waiting on delivery (id) where state = 'waiting';
 
 -- An edge: a delivery waits until another one is delivered.
