@@ -333,16 +333,7 @@ def halo_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCalls:
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    api = ApiCalls(
-        line.worker,
-        (line.link.id, line.link.name),
-        line.halo_key,
-        lane,
-        sign_in=line.halo.sign_in,
-        insists=insists,
-    )
-    api.sign_in()
-    return api
+    return _signed_in(line, line.halo_key, lane, line.halo.sign_in, insists=insists)
 
 
 def highlevel_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCalls:
@@ -351,14 +342,14 @@ def highlevel_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCall
     Raises:
         SynclineError: there is no token and none can be had.
     """
-    api = ApiCalls(
-        line.worker,
-        (line.link.id, line.link.name),
-        line.highlevel_key,
-        lane,
-        sign_in=line.highlevel.sign_in,
-        insists=insists,
-    )
+    return _signed_in(line, line.highlevel_key, lane, line.highlevel.sign_in, insists=insists)
+
+
+def _signed_in(
+    line: Line, key: QuotaKey, lane: Lane, sign_in: SignIn, *, insists: bool
+) -> ApiCalls:
+    connection = (line.link.id, line.link.name)
+    api = ApiCalls(line.worker, connection, key, lane, sign_in=sign_in, insists=insists)
     api.sign_in()
     return api
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from syncline.deliveries import requests, target_rows, unleased
 from syncline.deliveries.delivery import Lease
-from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, SynclineError
 from syncline.fingerprint import fingerprint
@@ -23,6 +22,7 @@ from syncline.halo.sql.changes import moment
 from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import UnitOfWork, Waits
 from syncline.ingest import rereading
+from syncline.ingest.requests import request_of
 from syncline.ledger import records
 from syncline.mapping.apply import plain
 
@@ -108,15 +108,7 @@ def _save(unit: UnitOfWork, lease: Lease, standing: TargetRow, canonical: Canoni
     )
     records.save_versions(connection, place, KIND, [new], lease.cause)
     requested = [
-        DeliveryRequest(
-            flow=wanted.flow,
-            source_kind=wanted.source_kind,
-            source_id=wanted.source_id,
-            role=wanted.role,
-            target=wanted.target,
-            place=place,
-            version=version,
-        )
+        request_of(wanted, place, version)
         for wanted in fulfillments.delivery_requests(canonical, document)
     ]
     requests.enqueue(connection, owner.id, owner.tenant, requested, lease.cause)

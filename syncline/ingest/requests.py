@@ -104,7 +104,7 @@ def would_request(
     requested = _STORED_REQUESTS[kind](scope, versions)
     people = _people(document, kind, versions, requested)
     return requested + [
-        _of_customer(link.tenant_place, wanted, 0)
+        request_of(wanted, link.tenant_place, 0)
         for key in people
         for wanted in customers.delivery_requests(key)
     ]
@@ -296,14 +296,10 @@ def _own(
 ) -> list[DeliveryRequest]:
     """Requests of a version; those of the order that it names have that order's version."""
     return [
-        DeliveryRequest(
-            flow=item.flow,
-            source_kind=item.source_kind,
-            source_id=item.source_id,
-            role=item.role,
-            target=item.target,
-            place=scope.link.location_place,
-            version=one.version
+        request_of(
+            item,
+            scope.link.location_place,
+            one.version
             if item.source_id == one.foreign_id
             else (known or {}).get(item.source_id, 0),
         )
@@ -351,13 +347,14 @@ def _customers(
     if scope.again:
         versions = {**{key: one.version for key, one in stored.items()}, **versions}
     return [
-        _of_customer(place, wanted, version)
+        request_of(wanted, place, version)
         for key, version in versions.items()
         for wanted in customers.delivery_requests(key)
     ]
 
 
-def _of_customer(place: str, wanted: RequestedDelivery, version: int) -> DeliveryRequest:
+def request_of(wanted: RequestedDelivery, place: str, version: int) -> DeliveryRequest:
+    """What a flow wants, asked for by a version of the record at its place."""
     return DeliveryRequest(
         flow=wanted.flow,
         source_kind=wanted.source_kind,
