@@ -44,6 +44,9 @@ PROFILES = ("generous", "plain", "awkward")
 INCLUDING_TESTS = {
     flow: {"test_mode": "include"} for flow in ("orders", "payments", "subscriptions")
 }
+ENDED = ("delivered", "parked")
+"""The states of a delivery that nothing more comes of by itself."""
+
 ROOMY = {"calls": 1000, "seconds": 1}
 """A limit that a test does not reach, with a window short enough to wait for after a 429."""
 
@@ -127,10 +130,15 @@ class World:
             windows = paging.windows(today - timedelta(days=days), today, today=today)
             request_windows(connection, link.id, kind, windows)
 
-    def drive(self, seconds: float = 90) -> None:
-        """Follow the sweep's nudges until nothing is due, doubtful, owned or unread any more."""
+    def drive(self, seconds: float = 90, *, at_rest: Iterable[str] = ENDED) -> None:
+        """Follow the sweep's nudges until nothing is unread and all deliveries are at rest.
+
+        Args:
+            seconds: gives up after so long.
+            at_rest: the states in which a delivery may stay.
+        """
         give_up = time.monotonic() + seconds
-        while self.is_something_open():
+        while self.is_something_open(at_rest):
             something_was_due = self.follow_all()
             if time.monotonic() > give_up:
                 raise AssertionError(f"still open: {self.counts()}, failed: {self.failures[-3:]}")
@@ -194,14 +202,15 @@ class World:
             settle=self.settle,
         )
 
-    def is_something_open(self) -> bool:
-        """Whether a delivery, a pull or an event is not at its end."""
+    def is_something_open(self, at_rest: Iterable[str] = ENDED) -> bool:
+        """Whether a pull or an event is not at its end, or a delivery is not at rest."""
         [[is_open]] = self.rows(
             """
-            select exists (select from delivery where state not in ('delivered', 'parked'))
+            select exists (select from delivery where state <> all(:at_rest))
                 or exists (select from pull where state = 'running')
                 or exists (select from event where state = 'new')
-            """
+            """,
+            at_rest=list(at_rest),
         )
         return bool(is_open)
 
@@ -212,11 +221,7 @@ class World:
         return int(self.rows("select count(*) from pull where state = 'running'")[0][0])
 
     def open_deliveries(self) -> int:
-        return sum(
-            number
-            for (_, state), number in self.counts().items()
-            if state not in {"delivered", "parked"}
-        )
+        return sum(number for (_, state), number in self.counts().items() if state not in ENDED)
 
     def counts(self) -> dict[tuple[str, str], int]:
         return {

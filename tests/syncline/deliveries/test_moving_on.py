@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -15,8 +15,8 @@ from syncline.ledger import connections, new_connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import Ledger
 from syncline.ledger.modes import HELD
-from syncline.ledger.new_connections import NewConnection
 from tests.syncline.deliveries.moving import claim, confirm, depart, enqueue, request, row
+from tests.world import beside
 
 CUSTOMER = ("customers", "email:a@example.com", "client")
 
@@ -83,7 +83,7 @@ def test_what_a_tenant_shares_goes_on_under_another_connection_when_its_own_is_s
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
     enqueue(ledger, link, request("x", flow="customers", role="client"), request("a"))
-    other = ledger.run(lambda c: new_connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, beside(link, "")))
     ledger.run(lambda c: connections.hand_over(c, ["customers"]))
     assert row(ledger, "x").connection_id == link.id
     ledger.run(lambda c: connections.stop(c, link, "wrong token"))
@@ -101,7 +101,7 @@ def test_a_rehearsal_gives_away_what_others_of_the_tenant_wait_for_and_nothing_e
         request("y", flow="customers", role="client"),
     )
     enqueue(ledger, link, *mine)
-    other = ledger.run(lambda c: new_connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, beside(link, "")))
     enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: connections.rehearse(c, link))
@@ -118,7 +118,7 @@ def test_what_is_held_until_live_goes_where_another_connection_waits_for_it(
         request("y", flow="customers", role="client"),
     )
     enqueue(ledger, link, *mine)
-    other = ledger.run(lambda c: new_connections.add(c, second(link)))
+    other = ledger.run(lambda c: new_connections.add(c, beside(link, "")))
     enqueue(ledger, other, request("a"))
     wait_for(ledger, other, session, ("customers", "x", "client"))
     ledger.run(lambda c: c.execute(text("update connection set mode = 'sandbox'")))
@@ -148,24 +148,3 @@ def check(ledger: Ledger, link: Link, session: UUID, lease: Lease) -> Lease:
     ledger.run(lambda c: leased.doubt(c, [lease], settle=timedelta(0), why="cut"))
     [checked] = claim(ledger, link, session, state=State.DOUBTFUL)
     return checked
-
-
-def second(link: Link) -> NewConnection:
-    return NewConnection(
-        name="second",
-        location_id="loc2",
-        highlevel_url=link.highlevel_url,
-        highlevel_calls=100,
-        highlevel_seconds=10,
-        highlevel_daily=200_000,
-        halo_url=link.halo_url,
-        tenant_key=None,
-        client_id="client",
-        scope="all",
-        halo_calls=300,
-        halo_seconds=300,
-        settle_seconds=None,
-        mapping="",
-        mode="sandbox",
-        start_from=date(2026, 1, 1),
-    )

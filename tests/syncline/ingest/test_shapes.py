@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.world import World, Worlds, small
+from tests.world import ENDED, World, Worlds, small
 
 KINDS = ("order", "transaction", "subscription")
 
@@ -21,17 +20,8 @@ def driven(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
     for _ in range(2):
         for kind in KINDS:
             world.request_pull(kind)
-        give_up = time.monotonic() + 60
-        while world.open_pulls() or moving(world):
-            if not world.follow_all():
-                time.sleep(0.05)
-            assert time.monotonic() < give_up, world.counts()
+        world.drive(60, at_rest=(*ENDED, "waiting"))
     return world
-
-
-def moving(world: World) -> int:
-    states = ("waiting", "delivered", "parked")
-    return sum(many for (_, state), many in world.counts().items() if state not in states)
 
 
 def parked(world: World) -> dict[str, str]:
