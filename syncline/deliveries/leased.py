@@ -367,7 +367,10 @@ def _move(
     sources: Sequence[State] = (),
     sets_state: bool = False,
 ) -> set[int]:
-    """One UPDATE for many rows, each fenced by owner, attempt and allowed state."""
+    """One UPDATE for many rows, each fenced by owner, attempt and allowed state.
+
+    The rows are found by their ids alone: the index of what is owned is full of what was.
+    """
     if not leases:
         return set()
     rows = [
@@ -384,14 +387,15 @@ def _move(
             with told as materialized (
                 select * from jsonb_to_recordset(cast(:rows as jsonb))
                      as rows (id bigint, attempt bigint, {columns})
-            ), mine as (
-                select d.id from delivery d join told on told.id = d.id
-                where d.owner = :owner and d.attempt = told.attempt and d.state in ({allowed})
+            ), locked as (
+                select d.id, d.owner, d.attempt, d.state from delivery d join told on told.id = d.id
                 order by d.id for update of d
             )
             update delivery d set {state}{sets}
-            from told, mine
-            where d.id = mine.id and told.id = d.id
+            from told, locked
+            where d.id = locked.id and told.id = locked.id
+              and locked.owner = :owner and locked.attempt = told.attempt
+              and locked.state in ({allowed})
             returning d.id
             """  # noqa: S608 - built from constants of this module
         ),

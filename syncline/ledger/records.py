@@ -200,13 +200,17 @@ def canonical(
     found = connection.execute(
         text(
             """
-            select r.place, r.kind, r.foreign_id, r.version,
+            select w.place, w.kind, w.foreign_id, r.version,
                    case when r.erased_at is null then r.canonical
                         else r.canonical || jsonb_build_object('erased', r.erased_at)
                    end as canonical
             from jsonb_to_recordset(cast(:rows as jsonb))
                  as w (place text, kind text, foreign_id text)
-            join record r using (place, kind, foreign_id)
+            cross join lateral (
+                select version, canonical, erased_at from record
+                where place = w.place and kind = w.kind and foreign_id = w.foreign_id
+                limit 1  -- each by its key, also while a new table seems to be worth a whole read
+            ) r
             """
         ),
         {

@@ -218,7 +218,9 @@ class _Story:
         [(moment,)] = on.rows("select clock_timestamp()")
         changed = on.sandbox.change_orders(CHANGED, fields="amount")
         on.publish_pull("order", on.link.start_from)
-        self._watch(lambda sight: self._noticed(changed, moment) and self._agrees(sight))
+        # What was seen before the changes were noticed agrees with what was there before them.
+        if self._watch(lambda _: self._noticed(changed, moment)):
+            self._watch(self._agrees)
         writes = [
             call
             for call in on.sandbox.calls("halo", before)
