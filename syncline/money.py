@@ -48,7 +48,7 @@ def decimal(value: Any, field: str) -> Decimal:
     if isinstance(value, bool):
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
     try:
-        number = Decimal(str(value).strip())
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except InvalidOperation:
         raise Unmappable(f"{field} is {value!r}, not an amount.", field=field) from None
     if not number.is_finite():

@@ -17,8 +17,8 @@ from syncline.audit.entries import SOURCES
 from syncline.audit.sealing import Horizon
 from syncline.calls.context import WorkerContext
 
-BATCH = 5000
-BATCHES = 200
+BATCH = 1000
+BATCHES = 1000
 """In one go; the next tick goes on."""
 
 PATIENCE = 2.0

@@ -7,12 +7,14 @@ transaction ids: it needs no rights over other sessions and counts prepared tran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncline import jsontext
 from syncline.audit.entries import FROM, READ, SELECT, SOURCES, Entry, Source, chain_of
 from syncline.audit.hash_chain import RULE, SALT_BYTES, digests, genesis, next_head, split
 
@@ -46,19 +48,6 @@ class Horizon:
 
     at: datetime
     xid: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Seals:
-    chain: list[str]
-    position: list[int]
-    source: list[str]
-    entry_id: list[int]
-    entry_at: list[datetime]
-    digest: list[bytes]
-    salt: list[bytes | None]
-    personal: list[bytes | None]
-    head: list[bytes]
 
 
 def is_waiting(connection: Connection, every: timedelta) -> bool:
@@ -196,7 +185,7 @@ def _append(
         return
     names = sorted({chain_of(entry) for entry in entries})
     ends = _ends(connection, names)
-    rows = _Seals([], [], [], [], [], [], [], [], [])
+    rows = []
     for entry in entries:
         chain = chain_of(entry)
         length, head = ends.get(chain) or (0, genesis(chain))
@@ -206,15 +195,19 @@ def _append(
         position = length + 1
         head = next_head(head, position, made.digest)
         ends[chain] = (position, head)
-        rows.chain.append(chain)
-        rows.position.append(position)
-        rows.source.append(entry["source"])
-        rows.entry_id.append(entry["id"])
-        rows.entry_at.append(entry["at"])
-        rows.digest.append(made.digest)
-        rows.salt.append(salt)
-        rows.personal.append(made.personal)
-        rows.head.append(head)
+        rows.append(
+            {
+                "chain": chain,
+                "position": position,
+                "source": entry["source"],
+                "entry_id": entry["id"],
+                "entry_at": entry["at"],
+                "digest": made.digest.hex(),
+                "salt": None if salt is None else salt.hex(),
+                "personal": None if made.personal is None else made.personal.hex(),
+                "head": head.hex(),
+            }
+        )
     _insert(connection, rows)
     connection.execute(
         text(
@@ -241,20 +234,18 @@ def _ends(connection: Connection, names: Sequence[str]) -> dict[str, tuple[int, 
     return {row.name: (row.length, bytes(row.head)) for row in found}
 
 
-def _insert(connection: Connection, rows: _Seals) -> None:
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(
         text(
             """
             insert into seal (chain, position, source, entry_id, entry_at, rule, digest, salt,
                               personal, head)
-            select chain, position, source, entry_id, entry_at, :rule, digest, salt, personal, head
-            from unnest(
-                cast(:chain as text[]), cast(:position as bigint[]), cast(:source as text[]),
-                cast(:entry_id as bigint[]), cast(:entry_at as timestamptz[]),
-                cast(:digest as bytea[]), cast(:salt as bytea[]), cast(:personal as bytea[]),
-                cast(:head as bytea[])
-            ) as row (chain, position, source, entry_id, entry_at, digest, salt, personal, head)
+            select chain, position, source, entry_id, entry_at, :rule, decode(digest, 'hex'),
+                   decode(salt, 'hex'), decode(personal, 'hex'), decode(head, 'hex')
+            from jsonb_to_recordset(cast(:rows as jsonb)) as row
+                 (chain text, position bigint, source text, entry_id bigint,
+                  entry_at timestamptz, digest text, salt text, personal text, head text)
             """
         ),
-        {"rule": RULE} | {name: getattr(rows, name) for name in _Seals.__slots__},
+        {"rule": RULE, "rows": jsontext.dumps(rows).decode()},
     )

@@ -367,10 +367,7 @@ def _move(
     sources: Sequence[State] = (),
     sets_state: bool = False,
 ) -> set[int]:
-    """One UPDATE for many rows, each fenced by owner, attempt and allowed state.
-
-    The rows are found by their ids alone: the index of what is owned is full of what was.
-    """
+    """One UPDATE for many rows, found by id alone, each fenced by owner, attempt, allowed state."""
     if not leases:
         return set()
     rows = [
@@ -387,15 +384,13 @@ def _move(
             with told as materialized (
                 select * from jsonb_to_recordset(cast(:rows as jsonb))
                      as rows (id bigint, attempt bigint, {columns})
-            ), locked as (
-                select d.id, d.owner, d.attempt, d.state from delivery d join told on told.id = d.id
+            ), locked as (  -- not by owner: that index is full of rows that were owned
+                select d.id, d.owner, d.attempt, d.state from delivery d join told using (id)
                 order by d.id for update of d
             )
             update delivery d set {state}{sets}
-            from told, locked
-            where d.id = locked.id and told.id = locked.id
-              and locked.owner = :owner and locked.attempt = told.attempt
-              and locked.state in ({allowed})
+            from told join locked using (id, attempt)
+            where d.id = locked.id and locked.owner = :owner and locked.state in ({allowed})
             returning d.id
             """  # noqa: S608 - built from constants of this module
         ),

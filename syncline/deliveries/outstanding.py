@@ -85,7 +85,7 @@ def count_due(connection: Connection, connection_id: int, target: str, most: int
                 where connection_id = :connection_id and target = :target
                   and state in ('due', 'doubtful')  -- as the partial index says it
                   and state = 'due' and due_at <= statement_timestamp()
-                limit :most) due
+                order by due_at limit :most) due  -- through the index, however much is due
             """
         ),
         {"connection_id": connection_id, "target": target, "most": most},

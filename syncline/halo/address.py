@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(?=[^/\s])", re.IGNORECASE)
+_END = re.compile(r"[/\s]+\Z")
 _DOORS = frozenset({"api", "auth"})
 """Where a tenant's address ends: what stands behind it there is one of its parts."""
 
@@ -12,13 +16,14 @@ def tenant_address(text: str) -> str:
     An address without a scheme is taken to be encrypted, if its host has a dot.
     """
     typed = text.strip()
-    if "://" not in typed and "." in typed.partition("/")[0]:
+    if not _SCHEME.match(typed) and "." in typed.partition("/")[0]:
         typed = f"https://{typed}"
-    scheme, apart, rest = typed.partition("://")
-    host, *path = rest.split("/")
+    scheme = _SCHEME.match(typed)
+    begins = "" if scheme is None else scheme[0]
+    host, *path = typed.removeprefix(begins).split("/")
     kept: list[str] = []
     for segment in path:
-        if segment.partition("?")[0].lower() in _DOORS:
+        if segment.partition("?")[0].strip().lower() in _DOORS:
             break
         kept.append(segment)
-    return f"{scheme}{apart}{'/'.join([host, *kept])}".rstrip("/")
+    return _END.sub("", begins + "/".join([host, *kept]))

@@ -97,15 +97,16 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
     """
     if answer.status == TOO_MANY:
         raise rate_limited(answer, what)
-    if not is_own(answer, effect):
+    document = document_of(answer.body)
+    if not is_own(answer, document, effect):
         raise strangers.foreign(answer, "Halo", what, writes=effect is not Effect.READ)
     if answer.status < _BAD:
-        return document_of(answer.body)
+        return document
     raise _failure(answer, what, effect)
 
 
-def is_own(answer: Answer, effect: Effect) -> bool:
-    """Whether Halo itself has spoken.
+def is_own(answer: Answer, document: Any, effect: Effect) -> bool:
+    """Whether Halo itself has spoken, by an answer and the document in it.
 
     A success is an object or an array, but for a removal, which may say nothing. A refusal is one
     of Halo's many shapes; a mere text is one too, but not where it would judge who asks or what is
@@ -121,7 +122,6 @@ def is_own(answer: Answer, effect: Effect) -> bool:
         return effect is Effect.DELETE and _OK <= status < _REDIRECT
     if strangers.is_page(answer):
         return False
-    document = document_of(answer.body)
     if status < _BAD:
         return _OK <= status < _REDIRECT and isinstance(document, dict | list)
     if status in _VERDICTS or status >= _SERVER:

@@ -211,7 +211,8 @@ class TokenEndpoint:
 
     def _passing(self, answer: Answer, operation: str) -> SynclineError:
         """What an answer means that is no verdict: a trouble of Halo's own, or somebody else's."""
-        if answer.status >= _SERVER and answers.is_own(answer, Effect.READ):
+        document = answers.document_of(answer.body)
+        if answer.status >= _SERVER and answers.is_own(answer, document, Effect.READ):
             return answers.troubled(answer, operation, Effect.READ)
         return strangers.foreign(answer, "Halo", operation, writes=False)
 

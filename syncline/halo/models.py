@@ -20,6 +20,8 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, (Mapping, list, bool)):
         raise ValueError("not a text")  # noqa: TRY004 - pydantic takes only this one
     return "" if value is None else str(value)
@@ -34,7 +36,7 @@ def number(value: Any) -> Decimal | None:
     if not _is_told(value) or isinstance(value, bool):
         return None
     try:
-        read = Decimal(str(value).strip())
+        read = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except InvalidOperation:
         return None
     return read if read.is_finite() else None

@@ -37,7 +37,7 @@ WARM = timedelta(days=7)
 COLD = timedelta(days=90)
 """Trailing windows that are read again, each on a cadence of its own."""
 
-BATCH = 4
+BATCH = 8
 """Pages that are read side by side and recorded in one transaction, once the total is known."""
 
 MOST_REREADS = 3

@@ -95,7 +95,7 @@ def heal(connection: Connection, link: Link, ids: Collection[str], *, listed: bo
         listed: whether they came as rows of a list.
     """
     roles = (ROW, STORED) if listed else (STORED,)
-    requests.unpark(connection, link.id, orders.DETAILS, roles, sorted(ids))
+    requests.unpark(connection, link.id, orders.DETAILS, roles, ids)
 
 
 def heal_gone(
@@ -115,7 +115,7 @@ def heal_gone(
     nameless = {one for one in parked if one.startswith(NAMELESS)}
     if nameless:
         gone = nameless - {_source_id(link, kind, one) for one in shown()}
-        requests.unpark(connection, link.id, orders.DETAILS, (ROW,), sorted(gone))
+        requests.unpark(connection, link.id, orders.DETAILS, (ROW,), gone)
 
 
 def read_by_id(

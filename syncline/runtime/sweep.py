@@ -6,6 +6,7 @@ This alone makes the system converge, whatever messages were lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from sqlalchemy import Connection, text
 
@@ -15,7 +16,7 @@ from syncline.engine.handlers import Works
 from syncline.flows import customers
 from syncline.halo_changes import reading
 from syncline.ingest import pull_windows
-from syncline.ledger import connections, modes
+from syncline.ledger import connections, modes, statistics
 from syncline.runtime.registry import HANDLERS
 from syncline.webhooks import queue as event_queue
 
@@ -24,20 +25,24 @@ def sweep(worker: WorkerContext) -> list[Nudge]:
     """Free what the dead held, wake what is ready, and say where there is something to do."""
     settings = worker.settings
 
-    def work(connection: Connection) -> list[Nudge]:
+    def work(connection: Connection) -> tuple[list[Nudge], list[str]]:
         dead_workers.recover(connection, settings.dead_after, settings.settle)
         # Rows of Halo are read for the whole tenant, whoever's webhook or poll hinted at them.
         connections.hand_over(connection, [customers.FLOW], also_never_worked=[reading.FLOW])
         unleased.release_held_for_others(connection, [customers.FLOW])
         waits.wake_ready(connection)
-        return [
+        nudges = [
             *_events(connection),
             *_deliveries(connection),
             *_pulls(connection),
             *_new_rules(connection),
         ]
+        return nudges, statistics.missing(connection)
 
-    return worker.ledger.run(work)
+    nudges, unknown = worker.ledger.run(work)
+    for table in unknown:
+        worker.ledger.run(partial(statistics.gather, table=table))
+    return nudges
 
 
 def _events(connection: Connection) -> Iterable[Nudge]:

@@ -162,9 +162,9 @@ def decide(
 
 
 def _latest(lease: Lease, loaded: Mapping[int, RenderInput]) -> Lease:
-    if lease.id not in loaded:
+    if lease.id not in loaded or loaded[lease.id].version <= lease.wanted_version:
         return lease
-    return replace(lease, wanted_version=max(loaded[lease.id].version, lease.wanted_version))
+    return replace(lease, wanted_version=loaded[lease.id].version)
 
 
 def _without_live(

@@ -175,7 +175,7 @@ def close(connection: Connection, handled: Sequence[Handled]) -> None:
 
 def is_waiting(connection: Connection) -> bool:
     """Whether there is anything to handle."""
-    found = connection.execute(text("select 1 from event where state = 'new' limit 1"))
+    found = connection.execute(text("select 1 from event where state = 'new' order by id limit 1"))
     return found.first() is not None
 
 

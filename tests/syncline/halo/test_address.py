@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncline.halo.address import tenant_address
@@ -41,6 +41,7 @@ def test_what_is_the_tenants_own_stays(typed: str, kept: str) -> None:
 
 
 @given(st.text())
+@example("halo.example / /")
 def test_an_address_that_was_cut_once_stays_as_it_is(typed: str) -> None:
     once = tenant_address(typed)
     assert tenant_address(once) == once
