@@ -53,6 +53,7 @@ def full(ledger: Ledger, link: Link) -> Iterator[Connection]:
     with ledger.engine.begin() as connection:
         for statement in (_RECORDS, _FACETS, _DELIVERIES):
             connection.execute(text(statement), {**values, "many": MANY})
+        connection.execute(text("select pg_stat_force_next_flush()"))  # else up to a second later
     with ledger.engine.begin() as connection:
         yield connection
 
