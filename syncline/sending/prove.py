@@ -10,9 +10,11 @@ from datetime import timedelta
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
+from syncline.deliveries.delivery import Lease
+from syncline.deliveries.target_rows import KEPT
 from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
-from syncline.halo.sql.finding import ways_of
+from syncline.halo.sql.finding import found_by, ways_of
 from syncline.sending.find import find
 from syncline.sending.targets import Target
 
@@ -23,6 +25,11 @@ TRIES_BESIDES = 2
 """Rounds for what a connection can do its work without, and may well not be shown."""
 
 PAUSE = timedelta(seconds=1)
+
+
+def can_prove(target: Target, lease: Lease) -> bool:
+    """Whether a row is found at all: not where it was there before us, and keeps what it had."""
+    return found_by(target.name) not in ((lease.target_meta or {}).get(KEPT) or {})
 
 
 def prove(

@@ -265,7 +265,9 @@ def _tried(
     if not confirmed:
         return NextRun.later(_SOON)
     made_id = confirmed[0].target_id or ""
-    if is_found or prove.prove(line, target, api, first.reference, made_id) is not None:
+    if is_found or not prove.can_prove(target, first.lease):
+        return None
+    if prove.prove(line, target, api, first.reference, made_id) is not None:
         return None
     if target.gives_up is not None:
         target.gives_up(line, "the first one was not shown")

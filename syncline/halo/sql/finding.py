@@ -114,6 +114,11 @@ def ways_of(target: Target) -> tuple[FindWay, ...]:
     return _RESOURCES[target].ways
 
 
+def found_by(target: Target) -> str:
+    """The field that holds our reference where rows of a target are looked for."""
+    return _RESOURCES[target].reference
+
+
 class RowLookup:
     """One look-up: says which call to make next, takes the answers, tells the outcome.
 

@@ -134,6 +134,8 @@ def test_a_number_that_stood_there_is_kept_and_a_payment_providers_stays(
         told = entries["payment", str(row)].before
         assert told["thirdpartyid"] == before[f"payment {row}"]["thirdpartyid"]
         assert told["intent_id"] == before[f"payment {row}"]["intent_id"]
+    # A payment that keeps its provider's number is not looked for by ours.
+    assert "GET /InvoicePayment" not in {call["operation"] for call in sandbox.calls("halo")}
 
 
 def test_a_payment_providers_number_outlasts_a_refund(
