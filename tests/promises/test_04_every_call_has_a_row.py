@@ -118,14 +118,14 @@ def arrived(sandbox: SandboxProcess) -> dict[str, int]:
 
 def tight(sandbox: SandboxProcess, worlds: Worlds, **options: Any) -> World:
     """An installation whose limits are a small part of what is asked."""
-    limits = {"highlevel": (10, 1), "halo": (16, 1)}
+    limits = {"highlevel": (20, 1), "halo": (32, 1)}
     small(
         sandbox,
         orders=6,
         transactions=4,
         subscriptions=1,
-        highlevel_limit={"calls": 10, "seconds": 1},
-        halo_limit={"calls": 16, "seconds": 1},
+        highlevel_limit={"calls": 20, "seconds": 1},
+        halo_limit={"calls": 32, "seconds": 1},
     )
     return worlds(**limits, **options)
 

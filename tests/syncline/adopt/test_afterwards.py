@@ -86,7 +86,7 @@ def differing(world: World) -> set[tuple[str, str]]:
     return {(one.target, one.field) for one in world.rows("select * from discrepancy")}
 
 
-@pytest.mark.parametrize("profile", mostly("generous", "awkward"))
+@pytest.mark.parametrize("profile", mostly("awkward"))
 def test_what_an_adoption_leaves_is_wanted_by_comparisons_and_by_later_updates(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

@@ -28,6 +28,8 @@ def waiting(run: Run, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) 
         "highlevel_url": sandbox.highlevel_url,
         "halo_url": sandbox.halo_url,
         "halo_client_id": config.halo_client_id,
+        "highlevel_limit": "1000/1",
+        "halo_limit": "1000/1",
     }
     added = run(*adding(**places), "--adopt")
     assert added.exit_code == 0
