@@ -45,7 +45,7 @@ def run(progress: Progress) -> dict[str, Any]:
             highlevel_limit=ROOMY,
             halo_limit=ROOMY,
         ) as sandbox,
-        opened(Settings(data=Path(folder) / "data", quota_reserve=0.0)) as worker,
+        opened(Settings(data=Path(folder) / "data", quota_reserve=0.0), make=True) as worker,
     ):
         _connect(worker, sandbox)
         progress(f"planting {ORDERS} orders")

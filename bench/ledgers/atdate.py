@@ -36,7 +36,7 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
     """Fill, then ask some times, each time in a new process."""
     with (
         tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
-        opened(Settings(data=Path(folder) / "data")) as worker,
+        opened(Settings(data=Path(folder) / "data"), make=True) as worker,
     ):
         fill(worker, entries, progress)
         at: datetime = worker.ledger.run(

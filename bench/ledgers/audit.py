@@ -33,7 +33,7 @@ def run(progress: Progress, entries: int = ENTRIES) -> dict[str, Any]:
     """Fill, check, plant, check again."""
     with (
         tempfile.TemporaryDirectory(prefix="syncline-bench-", ignore_cleanup_errors=True) as folder,
-        opened(Settings(data=Path(folder) / "data")) as worker,
+        opened(Settings(data=Path(folder) / "data"), make=True) as worker,
     ):
         link = fill(worker, entries, progress)
         heads = list(anchoring.read(anchoring.anchor_file(worker.settings)))

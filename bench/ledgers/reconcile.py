@@ -91,7 +91,7 @@ def run(progress: Progress, orders: int = ORDERS) -> dict[str, Any]:
         SandboxProcess(**config.model_dump(mode="json")) as sandbox,
     ):
         settings = Settings(data=Path(folder) / "data", quota_reserve=0.0, send_batch=1000)
-        with opened(settings) as worker:
+        with opened(settings, make=True) as worker:
             _connect(worker, sandbox, config)
             counts = {
                 "order": config.orders,
