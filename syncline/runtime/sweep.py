@@ -5,20 +5,25 @@ This alone makes the system converge, whatever messages were lost.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from functools import partial
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import dead_workers, unleased, waits
 from syncline.engine.handlers import Works
+from syncline.errors import SynclineError
 from syncline.flows import customers
 from syncline.halo_changes import reading
 from syncline.ingest import pull_windows
 from syncline.ledger import connections, modes, statistics
 from syncline.runtime.registry import HANDLERS
 from syncline.webhooks import queue as event_queue
+
+_log = logging.getLogger(__name__)
 
 
 def sweep(worker: WorkerContext) -> list[Nudge]:
@@ -40,9 +45,19 @@ def sweep(worker: WorkerContext) -> list[Nudge]:
         return nudges, statistics.missing(connection)
 
     nudges, unknown = worker.ledger.run(work)
-    for table in unknown:
-        worker.ledger.run(partial(statistics.gather, table=table))
+    _tell_the_planner(worker, unknown)
     return nudges
+
+
+def _tell_the_planner(worker: WorkerContext, tables: Iterable[str]) -> None:
+    """Without it all is slower and nothing is wrong: a failure holds back nothing that is due."""
+    for table in tables:
+        try:
+            worker.ledger.run(partial(statistics.gather, table=table))
+        except (DBAPIError, SynclineError):
+            _log.warning(
+                "%s could not be analysed; the next sweep tries again", table, exc_info=True
+            )
 
 
 def _events(connection: Connection) -> Iterable[Nudge]:

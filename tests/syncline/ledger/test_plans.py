@@ -106,6 +106,21 @@ def test_what_worker_holds_is_moved_by_its_id_before_anything_is_known(
     assert read_by(full, lambda: leased.depart(full, departures)) == {"pk_delivery"}
 
 
+def test_a_table_that_cannot_be_analysed_holds_back_nothing_that_is_due(
+    full: Connection,
+    worker: WorkerContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(connection: Connection, table: str) -> None:
+        connection.execute(text("select 1 / 0"))
+
+    assert statistics.missing(full)
+    monkeypatch.setattr(statistics, "gather", fail)
+    assert [(one.task, one.target) for one in sweep(worker)] == [("send", "payment")]
+    assert "delivery could not be analysed" in caplog.text
+
+
 def test_the_first_sweep_tells_the_planner_what_there_is(
     full: Connection, link: Link, worker: WorkerContext
 ) -> None:
