@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from tests.sandboxes import SharedSandbox
     from tests.world import Worlds
 
-# How long an example takes says something about the machine and nothing about the code.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something about the machine and nothing about the code. Each run
+# draws others: half as many as usual, every time, come to more than a thousand within a month.
+settings.register_profile(
+    "untimed", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("untimed")
 
 # Tests start many Python processes: without bytecode each of them compiles all of syncline.
@@ -96,6 +100,14 @@ def _command_line_is_built_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """To read all the authorities' takes 20 ms, and a client of httpx does it when it is made."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.adopt.queries import NAMED, UNDECIDED
 from syncline.deliveries.pinned import OPEN
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 _IN_TIME = f"(r.created_at >= :since or (r.kind = 'order' and {NAMED}))"
 _RECORD = """

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.pinned import OPEN
 from syncline.deliveries.states import DOUBTED
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 UNDECIDED = f"(d.state in ('due', 'waiting') or (d.state = 'parked' and d.field = '{DOUBTED}'))"
 """A delivery that nobody has decided about yet."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.ledger.database import text
 
 _RECENT_PULLS = 500
 """Windows looked at of each kind: the last readings are among them."""

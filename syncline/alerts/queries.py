@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.alerts.raising import Raised, rows
+from syncline.ledger.database import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.alerts import channels, messages, raising
 from syncline.alerts import queries as ledger
@@ -32,6 +32,7 @@ from syncline.fingerprint import fingerprint
 from syncline.flows import orders
 from syncline.ledger import records
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.ledger.records import NewVersion
 from syncline.mapping.document import Document
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.audit.chain_verification import AuditFinding
 from syncline.audit.chains import Head
+from syncline.ledger.database import text
 
 _AT_ONCE = 1000
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.audit.entries import COLUMNS, FROM, READ, SOURCES, Source, source_of
 from syncline.audit.hash_chain import digest_of, digests, genesis, next_head, split
 from syncline.fingerprint import fingerprint
+from syncline.ledger.database import text
 
 LATE = timedelta(minutes=2)
 """An entry that is older than the one before it by more than this was added afterwards, or by a

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.errors import Refused
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 SHORT = 32
 """Hexadecimal digits of a head where people read it: nobody finds a chain with the same ones."""

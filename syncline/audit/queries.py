@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.audit.entries import COLUMNS, FROM, READ, SELECT, SOURCES, Entry, Source, source_of
 from syncline.audit.hash_chain import genesis, split
-from syncline.ledger.database import Ledger
+from syncline.ledger.database import Ledger, text
 
 BATCH = 2000
 

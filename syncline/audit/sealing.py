@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.audit.entries import FROM, READ, SELECT, SOURCES, Entry, Source, chain_of
 from syncline.audit.hash_chain import RULE, SALT_BYTES, digests, genesis, next_head, split
+from syncline.ledger.database import text
 
 MARGIN = timedelta(seconds=2)
 """Between an entry's stamp and its transaction's id a process may stand still for a moment."""

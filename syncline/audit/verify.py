@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.audit import chain_verification, sealing
 from syncline.audit.anchor_check import against_anchors
@@ -20,7 +20,7 @@ from syncline.audit.chain_verification import AuditFinding, Checked, Stretch
 from syncline.audit.chains import Head
 from syncline.audit.entries import SOURCES
 from syncline.calls.context import WorkerContext
-from syncline.ledger.database import Ledger, connect
+from syncline.ledger.database import Ledger, connect, text
 
 STRETCH = 10_000
 PARALLEL_FROM = 5

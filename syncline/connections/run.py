@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.calls.context import WorkerContext
@@ -14,6 +14,7 @@ from syncline.engine.connection_rules import begin
 from syncline.errors import Refused
 from syncline.ledger import connections, effects, new_connections
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.ledger.new_connections import NewConnection
 
 NOTICED_AFTER_S = 6.0

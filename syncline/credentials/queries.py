@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.encryption import Sealer
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 ROTATE_AFTER = timedelta(days=90)
 """How long a secret that a person made should be used. Source: HighLevel's advice for its private

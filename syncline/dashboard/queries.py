@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.audit import chains
 from syncline.audit.chains import Head
@@ -20,6 +20,7 @@ from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.deliveries.status_counts import KindStatus, kinds
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 _NAME = "dashboard"
 _HOW = "halo dashboard install"

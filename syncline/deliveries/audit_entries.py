@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.delivery import Confirmation
+from syncline.ledger.database import text
 
 
 def write(connection: Connection, news: Sequence[Confirmation]) -> None:

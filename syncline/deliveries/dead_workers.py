@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.states import PINNED
 from syncline.ledger import sessions
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries import audit_entries
@@ -19,6 +19,7 @@ from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
 from syncline.deliveries.target_rows import KEPT
 from syncline.deliveries.waits import wake
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 _OUTDATED = "d.wanted_version > told.version"

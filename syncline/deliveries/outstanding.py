@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
+from syncline.ledger.database import text
 
 _NOBODY = UUID(int=0)
 _SOON_S = 15

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries import causes
 from syncline.deliveries.states import DOUBTED, MAY_BE_THERE, NEEDS_A_PERSON
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries import leased
@@ -21,6 +21,7 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import PINNED
 from syncline.deliveries.target_rows import KEPT
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 OPEN = "d.target_id is null and d.sent_version is null"
 """SQL: a delivery that nothing was sent for."""

@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import ACCEPTED, GONE
 from syncline.deliveries.unleased import UNPARKED
 from syncline.deliveries.waits import add_edges, wake
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 _DAYS = "days"

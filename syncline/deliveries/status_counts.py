@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.states import NEEDS_A_PERSON, State
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 _ON_THE_WAY = (State.DUE, State.LEASED, State.SENDING)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
+from syncline.ledger.database import text
 
 OVERWRITES = "changed in Halo"
 """How the cause of an overwriting begins; by it the audit says how often there was one."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries import causes
@@ -19,6 +19,7 @@ from syncline.deliveries.states import MAY_BE_THERE, NEEDS_A_PERSON, PINNED
 from syncline.deliveries.target_rows import ACCEPTED, TargetRow
 from syncline.deliveries.waits import wake
 from syncline.ledger import effects
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
 UNPARKED = f"""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 
 Edge = tuple[str, str, str]
 """(flow, source id, role) of the delivery that is waited for."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 
 What = Literal["switch", "back", "accept", "dump"]
 

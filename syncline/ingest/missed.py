@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.requests import OF_AN_EVENT
+from syncline.ledger.database import text
 
 Sighting = tuple[str, datetime]
 """(id of a record, when it was last changed)."""

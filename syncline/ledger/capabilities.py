@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 
 
 def read(connection: Connection, owner: str) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.errors import UnknownName
+from syncline.ledger.database import text
 
 BY_HAND = "by hand"
 CONNECT_FIRST = "connect first"

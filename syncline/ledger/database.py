@@ -6,9 +6,10 @@ import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 
 from syncline import jsontext
@@ -21,6 +22,8 @@ FROZEN_MS = 15_000
 
 STATEMENT_TIMEOUT_MS = 60_000
 _TRIES = 6
+_STATEMENTS = 2048
+"""More than there are; those that are put together from parts have few forms."""
 _NEW = "new"
 _RETRYABLE = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 
@@ -141,6 +144,16 @@ class Ledger:
             except Again:
                 sleep(pause_s)
         return self.run(work)
+
+
+@lru_cache(maxsize=_STATEMENTS)
+def text(sql: str) -> TextClause:
+    """A statement with its parameters as `:name`, read once in a process however often it is run.
+
+    To look for the parameters, and to make its key in SQLAlchemy's own cache, anew at each
+    execution took a sixteenth of a worker's time.
+    """
+    return TextClause(sql)
 
 
 def now(connection: Connection) -> datetime:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.fingerprint import fingerprint
+from syncline.ledger.database import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 from syncline.leniency import LeftOut
 
 

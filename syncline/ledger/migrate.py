@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from syncline.errors import Refused
-from syncline.ledger.database import Ledger, connect, is_prepared
+from syncline.ledger.database import Ledger, connect, is_prepared, text
 from syncline.ledger.partitions import ensure_partitions
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"

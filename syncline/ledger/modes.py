@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.ledger.connections import FLOWS, RULES, Link
+from syncline.ledger.database import text
 
 HELD: Final = "golive"
 """The field by which what sandbox mode does not let out is known, parked or in a worker's hands."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.errors import Refused
 from syncline.ledger.connections import FLOWS, RULES, Link, by_id
+from syncline.ledger.database import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from syncline.ledger.database import now
+from syncline.ledger.database import now, text
 
 BY_MONTH = ("change", "call", "event")
 MONTHS_AHEAD = 2

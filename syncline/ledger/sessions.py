@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from syncline.ledger.database import text
 
 
 def begin(connection: Connection, session_id: UUID, name: str) -> None:

@@ -7,7 +7,9 @@ thousands of rows where the key says which one.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from syncline.ledger.database import text
 
 ENOUGH = 1_000
 """Rows from which on it matters how a table is read."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.calls.context import WorkerContext
 from syncline.errors import Again, UnknownName
+from syncline.ledger.database import text
 from syncline.privacy import erase_person
 from syncline.privacy.erase_person import Erased
 from syncline.privacy.traces import Traces, person, traces

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.audit.chain_verification import ERASE, positions_digest
@@ -19,6 +19,7 @@ from syncline.audit.entries import READ, SELECT, Entry, Source
 from syncline.audit.hash_chain import EMAIL, ERASED, public_of, without_personal
 from syncline.deliveries.target_rows import ACCEPTED
 from syncline.fingerprint import fingerprint
+from syncline.ledger.database import text
 from syncline.privacy.texts import redacted, strip_texts
 from syncline.privacy.traces import HeldRecord, Traces
 

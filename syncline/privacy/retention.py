@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from syncline.calls.context import WorkerContext
+from syncline.ledger.database import text
 from syncline.ledger.partitions import month_after
 
 BATCH = 5000

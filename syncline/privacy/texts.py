@@ -9,9 +9,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 
 TAKEN = "[erased]"
 """What stands in place of a word that named the contact."""

@@ -9,11 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.flows.lines import UNTOLD
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 
 _MOST_EXAMPLES = 10

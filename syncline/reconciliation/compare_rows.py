@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 from syncline.reconciliation.queries import Run
 

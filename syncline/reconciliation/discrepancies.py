@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.waits import Edge
+from syncline.ledger.database import text
 from syncline.reconciliation.queries import FOUND_COLUMNS
 
 Decision = Literal["applied", "accepted", "marked"]

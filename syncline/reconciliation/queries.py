@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 
 _COLUMNS = (
     "r.id, r.connection_id, r.first, r.last, r.mode, r.sample, r.seed, r.state, r.cause, r.calls,"

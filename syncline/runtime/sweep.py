@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 from functools import partial
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from syncline.calls.context import Nudge, WorkerContext
@@ -20,6 +20,7 @@ from syncline.flows import customers
 from syncline.halo_changes import reading
 from syncline.ingest import pull_windows
 from syncline.ledger import connections, modes, statistics
+from syncline.ledger.database import text
 from syncline.runtime.registry import HANDLERS
 from syncline.webhooks import queue as event_queue
 

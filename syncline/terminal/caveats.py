@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline.calls.context import WorkerContext
 from syncline.calls.quota_keys import halo_key, highlevel_key
@@ -17,6 +17,7 @@ from syncline.deliveries import status_counts
 from syncline.ledger import connections
 from syncline.ledger.calls import last_answer
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.terminal.messages import remark
 from syncline.terminal.output import ago
 

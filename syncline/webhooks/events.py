@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from syncline.ledger.database import text
 
 SEEN_MARGIN = timedelta(days=1)
 """An id is kept longer than the oldest event that is accepted, so that a replay finds it there."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.ledger.database import text
 
 Place = tuple[Literal["highlevel", "halo"], str | None, int | None]
 """Where events come from: who sends them, HighLevel's location, the connection for Halo."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from celery import Celery
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from syncline.calls.context import WorkerContext
 from syncline.credentials.stored import keep
 from syncline.errors import Refused
 from syncline.ledger import new_connections
 from syncline.ledger.connections import Link
+from syncline.ledger.database import text
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.shipped import default_document
 from syncline.queues import Lane
