@@ -111,6 +111,16 @@ def _certificates_are_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _logs_are_plain() -> None:
+    """As workers write them; structlog's own default paints a traceback for a third of a second."""
+    import structlog  # noqa: PLC0415
+
+    structlog.configure(
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    )
+
+
 @pytest.fixture(scope="session")
 def _engines() -> Iterator[Engines]:
     import workers.context  # noqa: PLC0415

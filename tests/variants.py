@@ -20,10 +20,18 @@ def mostly(*first: Hashable, of: Iterable[Hashable] = PROFILES) -> list[Paramete
     return [_variant(one, each_time=one in first) for one in of]
 
 
-def in_turn(values: Iterable[str], profiles: tuple[str, ...] = PROFILES) -> list[ParameterSet]:
-    """Each value with the profile whose turn it is; with the other profiles in a soak."""
+def in_turn(
+    values: Iterable[str], profiles: tuple[str, ...] = PROFILES, *, most: int | None = None
+) -> list[ParameterSet]:
+    """Each value with the profile whose turn it is; with the other profiles in a soak.
+
+    Args:
+        values: what is varied.
+        profiles: a tenant's, or whatever else takes turns.
+        most: so many values have their turn each time, the first; by default all.
+    """
     every = list(values)
-    turns = set(zip(every, cycle(profiles), strict=False))
+    turns = set(zip(every[:most], cycle(profiles), strict=False))
     return [_variant(*pair, each_time=pair in turns) for pair in product(every, profiles)]
 
 

@@ -9,11 +9,11 @@ import pytest
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal, die_one_after_the_other
-from tests.variants import in_turn
-from tests.world import PROFILES, Worlds, small
+from tests.variants import in_turn, mostly
+from tests.world import Worlds, small
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, seed: int
 ) -> None:

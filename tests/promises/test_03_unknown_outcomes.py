@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
-from tests.world import NAME, PROFILES, World, Worlds, small
+from tests.variants import in_turn, mostly
+from tests.world import NAME, World, Worlds, small
 
 ORDER = "POST /SalesOrder"
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture
 def ready(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
     """A tenant whose ways are known, and one new order to be sent."""
 
@@ -33,20 +32,14 @@ def ready(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureReques
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "cut_before"},
-        {"kind": "cut_after"},
-        {"kind": "500"},
-        {"kind": "500_after"},
-        {"kind": "late", "late_seconds": 0.2},
-    ],
-    ids=lambda fault: str(fault["kind"]),
+    ("kind", "ready"),
+    in_turn(["cut_before", "cut_after", "500", "500_after", "late"]),
+    indirect=["ready"],
 )
 def test_it_is_looked_up_first_whatever_became_of_it(
-    ready: World, sandbox: SandboxProcess, fault: dict[str, Any]
+    ready: World, sandbox: SandboxProcess, kind: str
 ) -> None:
-    sandbox.faults(side="halo", operation=ORDER, next=1, **fault)
+    sandbox.faults(side="halo", operation=ORDER, next=1, kind=kind, late_seconds=0.2)
     seen = len(sandbox.calls())
     ready.drive()
     operations = [call["operation"] for call in sandbox.calls("halo", after=seen)]
@@ -55,6 +48,7 @@ def test_it_is_looked_up_first_whatever_became_of_it(
     assert sandbox.audit()["clean"]
 
 
+@pytest.mark.parametrize("ready", mostly("plain"), indirect=True)
 def test_it_is_not_even_looked_up_before_the_settle_time(
     ready: World, sandbox: SandboxProcess
 ) -> None:
@@ -69,6 +63,7 @@ def test_it_is_not_even_looked_up_before_the_settle_time(
     assert sandbox.calls(after=seen) == []
 
 
+@pytest.mark.parametrize("ready", mostly("awkward"), indirect=True)
 def test_a_look_up_that_fails_concludes_nothing(ready: World, sandbox: SandboxProcess) -> None:
     sandbox.faults(
         {"side": "halo", "operation": ORDER, "kind": "cut_after", "next": 1},

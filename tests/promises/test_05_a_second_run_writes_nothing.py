@@ -6,7 +6,8 @@ import pytest
 
 from syncline.sandbox.process import SandboxProcess
 from tests.catalog import TABLES
-from tests.world import PROFILES, World, Worlds, small
+from tests.variants import mostly
+from tests.world import World, Worlds, small
 
 WRITES = (
     *("POST /SalesOrder", "POST /Client", "POST /Users"),
@@ -15,7 +16,7 @@ WRITES = (
 OF_THE_RUN_ITSELF = {"pull", "pull_page", "call", "session", "cursor"}
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture(params=mostly("awkward"))
 def in_line(worlds: Worlds, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> World:
     def drive() -> World:
         small(sandbox, profile=request.param, money=True)

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.world import PROFILES, Worlds, small
+from tests.variants import in_turn
+from tests.world import Worlds, small
 
 
-@pytest.mark.parametrize("style", ["detail", "summary"])
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(("style", "profile"), in_turn(["detail", "summary"]))
 def test_amounts_arrive_as_they_left_also_without_cents(
     worlds: Worlds, sandbox: SandboxProcess, profile: str, style: str
 ) -> None:

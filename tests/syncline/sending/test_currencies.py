@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.world import PROFILES, Worlds, small
+from tests.variants import mostly
+from tests.world import Worlds, small
 
 EURO = 4
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_an_order_that_halo_converts_at_another_rate_is_parked_with_both_rates(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

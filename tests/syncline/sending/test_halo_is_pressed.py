@@ -21,6 +21,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks import handling
 from tests.events import arrive
 from tests.from_halo import delete, hint, last_call, money_row, order_row, readings, synced, writes
+from tests.variants import mostly
 from tests.world import NAME, World, Worlds, beside
 
 PARCEL = "Tracking: 1Z1"
@@ -234,7 +235,7 @@ def test_what_a_stopped_connection_heard_is_read_by_one_that_works(
     assert order_row(world).cause.startswith("changed in Halo")
 
 
-@pytest.mark.parametrize("profile", ["generous", "plain"])
+@pytest.mark.parametrize("profile", mostly("generous", of=("generous", "plain")))
 def test_a_row_that_shows_after_one_with_a_higher_id_is_found_all_the_same(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

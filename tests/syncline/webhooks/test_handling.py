@@ -12,7 +12,8 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks import handling
 from syncline.webhooks import queue as event_queue
 from tests.events import arrive, event, event_figures, event_states, order_event, order_ids
-from tests.world import PROFILES, World, Worlds, small
+from tests.variants import mostly
+from tests.world import World, Worlds, small
 
 TRACKING = """
 [[orders.field]]
@@ -28,7 +29,7 @@ def calls(sandbox: SandboxProcess) -> list[str]:
     return [call["operation"] for call in sandbox.calls("highlevel")]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", mostly("plain"))
 def test_an_event_brings_its_order_to_halo_and_only_its_transactions_are_asked_for(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:
