@@ -42,7 +42,7 @@ ENVIRONMENT = {
 }
 QUICK = Backoff(first=timedelta(milliseconds=50), longest=timedelta(milliseconds=500))
 NAMES = ("one", "other")
-NEW_ORDERS = 50
+NEW_ORDERS = 36
 """More than one worker sends at once."""
 _NEVER = threading.Event()
 
@@ -160,9 +160,10 @@ def delivered_orders(world: World) -> int:
 
 def in_line(world: World, sandbox: SandboxProcess) -> bool:
     """By the sandbox's verdict, and with nothing left to do in the ledger."""
+    if world.open_deliveries():
+        return False
     verdict = sandbox.audit()
-    whole: bool = verdict["orders_in_line"] == verdict["orders_owed"]
-    return whole and not world.open_deliveries()
+    return bool(verdict["orders_in_line"] == verdict["orders_owed"])
 
 
 def until(condition: Callable[[], bool], seconds: float = 60) -> None:
