@@ -49,7 +49,7 @@ def judged(sandbox: SandboxProcess, shipped: int) -> None:
 SHARES = {"cut_after": 0.35, "cut_before": 0.35, "500_after": 0.35, "late": 0.35, "429": 0.1}
 
 
-@pytest.mark.parametrize("kind", mostly("cut_after", "500_after", "late", of=SHARES))
+@pytest.mark.parametrize("kind", mostly("cut_after", "late", of=SHARES))
 def test_answers_that_are_lost_double_and_lose_nothing(
     worlds: Worlds, sandbox: SandboxProcess, kind: str
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.variants import in_turn, mostly
-from tests.world import World, Worlds, small
+from tests.variants import in_turn
+from tests.world import PROFILES, World, Worlds, small
 
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"probability": 0.5, "min_ms": 1, "max_ms": 40},
@@ -51,7 +51,8 @@ def test_a_fault_of_either_side_ends_with_both_sides_in_line(
     assert fired[kind] > 0
 
 
-@pytest.mark.parametrize("profile", mostly("generous"))
+@pytest.mark.soak
+@pytest.mark.parametrize("profile", PROFILES)
 def test_all_faults_together_end_with_both_sides_in_line(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
 ) -> None:

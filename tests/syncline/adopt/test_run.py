@@ -235,7 +235,7 @@ def test_a_connection_that_is_at_work_is_not_adopted(
     assert "syncline connection stop acme" in refused.value.remedy
 
 
-@pytest.mark.parametrize("point", mostly(*range(1, 17, 4), of=range(1, 17)))
+@pytest.mark.parametrize("point", mostly(5, 13, of=range(1, 17)))
 def test_killed_anywhere_it_is_run_again_and_nothing_is_doubled(
     worlds: Worlds, sandbox: SandboxProcess, point: int
 ) -> None:
