@@ -23,11 +23,13 @@ class Need:
         scopes: any one of these will do; the first is the one to ask for.
         reason: what for, in words.
         optional: whether the connection works without it, slower.
+        if_used: whether only some commands need it: it may be granted, and is not asked for.
     """
 
     scopes: tuple[str, ...]
     reason: str
     optional: bool = False
+    if_used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def halo_needs(document: Document) -> list[Need]:
     """The scopes of Halo's API application.
 
     Source: the scopes that Halo's clients know; `edit` includes `read`. Which of the two opens
-    sales orders is documented nowhere.
+    sales orders is documented nowhere. `admin:webhooks` is named by a vendor's public guide alone.
     """
     needs = [
         Need(("edit:customers",), "clients, sites and users"),
@@ -74,13 +76,17 @@ def halo_needs(document: Document) -> list[Need]:
     ]
     if document.payments.into == "invoice" or document.subscriptions.into == "recurring-invoice":
         needs.append(Need(("edit:invoices",), "invoices, payments and recurring invoices"))
-    needs.append(Need(("edit:reporting",), "finding many rows in one call", optional=True))
+    needs += [
+        Need(("edit:reporting",), "finding many rows in one call", optional=True),
+        Need(("admin:webhooks", "admin"), "webhooks and dashboards in Halo", if_used=True),
+        Need(("edit:tickets",), "alerts as tickets", if_used=True),
+    ]
     return needs
 
 
 def asked(needs: Collection[Need]) -> list[str]:
     """The scopes to ask for: one for each need."""
-    return [need.scopes[0] for need in needs]
+    return [need.scopes[0] for need in needs if not need.if_used]
 
 
 def compare(needs: Collection[Need], granted: Collection[str]) -> ScopeComparison:
@@ -88,7 +94,7 @@ def compare(needs: Collection[Need], granted: Collection[str]) -> ScopeCompariso
 
     A scope that stands for everything covers every need, and is itself more than needed.
     """
-    lacking = [need for need in needs if not _covered(need, granted)]
+    lacking = [need for need in needs if not need.if_used and not _covered(need, granted)]
     used = {scope for need in needs for scope in need.scopes}
     used |= {f"read:{scope.removeprefix('edit:')}" for scope in used if scope.startswith("edit:")}
     return ScopeComparison(

@@ -39,6 +39,7 @@ class Shape:
         amounts: amounts in the row's currency.
         flags: fields that are yes or no; what is not there is no.
         proof: fields without which an answer proves nothing about the row.
+        whole: fields that a row which is read by its id shows, if it holds them.
     """
 
     rows: str
@@ -47,6 +48,7 @@ class Shape:
     amounts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     proof: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
 
 
 ORDER = Shape(
@@ -62,6 +64,7 @@ INVOICE = Shape(
     numbers=("client_id", "sitenumber", "currency_code", "salesorder_id"),
     amounts=_SUMS,
     proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
+    whole=("duedate",),
 )
 CREDIT = Shape(
     rows="payments.credit",
@@ -69,6 +72,7 @@ CREDIT = Shape(
     numbers=("client_id", "sitenumber", "currency_code", "creditlinkedtoinvoiceid"),
     amounts=_SUMS,
     proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
+    whole=("duedate",),
 )
 PAYMENT = Shape(
     rows="payments.payment",

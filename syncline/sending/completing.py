@@ -30,11 +30,13 @@ class Shown:
     Attributes:
         rows: as they came back, or were read.
         proved: those of which more need not be looked at: they were read whole, or cannot be.
+        read: those that were read by their ids.
         unfit: rows that were made and cannot be used, and why.
     """
 
     rows: Mapping[int, HaloRow] = field(default_factory=dict)
     proved: frozenset[int] = frozenset()
+    read: frozenset[int] = frozenset()
     unfit: Mapping[int, Unmappable] = field(default_factory=dict)
 
 
@@ -80,6 +82,7 @@ def complete(
         proved=frozenset(
             key for key, row in read.items() if isinstance(row, (HaloRow, *NOT_SHOWN))
         ),
+        read=frozenset(rows),
         unfit={key: row for key, row in read.items() if isinstance(row, Unmappable)},
     )
 

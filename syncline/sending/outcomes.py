@@ -165,7 +165,8 @@ def judge(
         elif row is None or not target.shows_enough(row.raw, known):
             result.missing.append(write.lease)
         else:
-            _compare(line, target, known, write, row, result)
+            whole = write.lease.id in shown.read
+            _compare(line, target, known, write, row, result, whole=whole)
     return result
 
 
@@ -176,10 +177,12 @@ def _compare(
     write: Write,
     row: HaloRow,
     result: ArrayOutcome,
+    *,
+    whole: bool,
 ) -> None:
     held = target.confirmation(write.lease, row.raw, write.projection)
     different = [
-        *target.compares(write.projection, row.raw, line.document, write.currency),
+        *target.compares(write.projection, row.raw, line.document, write.currency, whole=whole),
         *_rate(known, write, row.raw),
     ]
     if not different:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -57,7 +57,23 @@ _HEADER = ("total", "tax_total", "client_id", "currency_code")
 _AMOUNTS = frozenset({"total", "tax_total", "amount"})
 _IDS = frozenset({"main_site_id", "site_id", "invoice_id"})
 
-Compare = Callable[[Mapping[str, str], Mapping[str, Any], Document, str], list[Difference]]
+
+class Compare(Protocol):
+    """Where Halo's row is not what was wanted; `whole`: it was read by its id, so nothing lacks."""
+
+    def __call__(
+        self,
+        wanted: Mapping[str, str],
+        row: Mapping[str, Any],
+        document: Document,
+        currency: str,
+        *,
+        whole: bool = False,
+    ) -> list[Difference]:
+        """The differences; none where nothing differs."""
+        ...
+
+
 Ask = Callable[[Line, Capabilities, Collection[str]], Capabilities]
 Complete = Callable[[Line, ApiCalls, AnyResource, Mapping[int, HaloRow]], dict[int, Row]]
 Learn = Callable[[Connection, Sequence[Confirmation]], object]
@@ -187,17 +203,28 @@ def _is_shown(name: str, value: Any) -> bool:
 
 def _differences(shape: projections.Shape) -> Compare:
     def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
+        wanted: Mapping[str, str],
+        row: Mapping[str, Any],
+        document: Document,
+        currency: str,
+        *,
+        whole: bool = False,
     ) -> list[Difference]:
         got = projections.projection(row, currency, document, shape)
-        return projections.differences(wanted, got, shape.proof)
+        proof = (*shape.proof, *shape.whole) if whole else shape.proof
+        return projections.differences(wanted, got, proof)
 
     return compare
 
 
 def _customer_differences(role: customers.Role) -> Compare:
     def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, _currency: str
+        wanted: Mapping[str, str],
+        row: Mapping[str, Any],
+        document: Document,
+        currency: str,  # noqa: ARG001 - customers have none
+        *,
+        whole: bool = False,  # noqa: ARG001 - any answer shows them so
     ) -> list[Difference]:
         got = customers.projection(row, role, document)
         return projections.differences(wanted, got, customers.CUSTOMER_PROOF[role])

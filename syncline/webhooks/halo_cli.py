@@ -228,7 +228,7 @@ def _steps(name: str, url: str, username: str, password: str) -> list[str]:
         f"Events: every one of {told}; of two that are alike, the one that ends with All.",
         "Payload: any kind; information of the event only is enough. Batching: off.",
         *(["Run this command again with --show-secret to see what is hidden."] if hidden else []),
-        "Or give our application the right to webhooks, and run this command again.",
+        "Or give our application the permission admin:webhooks, and run this command again.",
     ]
 
 

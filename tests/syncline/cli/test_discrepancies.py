@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, text
 
+from syncline.deliveries.states import DOUBTED
 from syncline.reconciliation import queries
 from syncline.reconciliation.queries import FoundDifference
 from tests.syncline.cli.conftest import LedgerScene, Run, document
@@ -79,6 +80,20 @@ def test_applying_says_first_what_it_would_do_and_leaves_what_it_must_not_touch(
     assert lease.source_id == "o1"
     assert run("discrepancies", "apply", number, "--yes").exit_code == 2
     assert run("discrepancies", "reopen", number).exit_code == 0
+
+
+def test_applying_makes_no_second_row_of_what_halo_may_hold_already(
+    differing: LedgerScene, run: Run
+) -> None:
+    doubted = text("update delivery set field = :field where source_id = 'o1'")
+    differing.ledger.run(lambda connection: connection.execute(doubted, {"field": DOUBTED}))
+    tried = run("discrepancies", "apply", "--all", "--dry-run", "--json")
+    plans = {one["discrepancy"]["cause"]: one for one in document(tried)["plans"]}
+    assert plans["not_delivered"]["does"] == []
+    assert "adopt NAME --take" in plans["not_delivered"]["why"]
+    number = str(plans["not_delivered"]["discrepancy"]["id"])
+    assert run("discrepancies", "apply", number, "--yes").exit_code == 1
+    assert differing.claim() == []
 
 
 def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(

@@ -245,6 +245,8 @@ def test_a_side_that_does_not_answer_is_told_with_the_reason(scene: LedgerScene,
     assert "(3 calls): a page, 'Wait' (403)" in run("status").stdout
     scene.ledger.run(lambda c: call(c, 429, "slow down"))
     assert halo()["fault"] == "foreign"
+    scene.ledger.run(lambda c: call(c, 400, "not active", calls.Fault.SUSPENDED))
+    assert "suspended since" in run("status").stdout
     scene.ledger.run(lambda c: call(c, 200))
     assert (halo()["fault"], halo()["strangers"]) == (None, 2)
     assert "somebody else answered 2 in 5 minutes" in run("status").stdout

@@ -188,6 +188,9 @@ def test_a_suspended_location_is_said_to_be_so_asked_again_by_itself_and_heals(
     assert 4 <= len(in_between.calls) <= 8
     [row] = world.rows("select state, note from connection")
     assert (row.state, row.note) == ("active", None)
+    told = world.rows("select fault, error from call where sent order by at desc limit 1")
+    assert [one.fault for one in told] == ["suspended"]
+    assert "Location is not active" in told[0].error
     in_between.answers = None
     quota_clock.pass_by(3600)
     world.drive()

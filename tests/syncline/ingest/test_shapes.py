@@ -48,7 +48,7 @@ def test_all_of_it_is_in_line_whatever_is_not_told(
 def test_nonsense_costs_a_field_or_a_record_and_nothing_else(
     worlds: Worlds, sandbox: SandboxProcess, shape: str
 ) -> None:
-    world = driven(worlds, sandbox, highlevel_shape=shape, nonsense=0.7)
+    world = driven(worlds, sandbox, highlevel_shape=shape, nonsense=0.7, column_lengths=True)
     found = sandbox.audit()
     assert {name: many for name, many in found["counts"].items() if many} == {}
     for kind in ("orders", "transactions", "refunds", "subscriptions"):

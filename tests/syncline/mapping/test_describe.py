@@ -11,6 +11,7 @@ from syncline.mapping.parsing import load
 from syncline.mapping.shapes import FLOWS
 from syncline.mapping.shipped import default_document
 from syncline.mapping.show import html, markdown
+from syncline.parcels.numbers import FORMS
 
 NASTY = "<script>alert('x')</script> | a`b\n*bold* [x](y) & _u_"
 
@@ -65,6 +66,18 @@ def test_every_flow_tells_its_options_and_what_it_fills() -> None:
         assert {one.target for one in flow.filled} == set(FLOWS[flow.name].filled)
     targets = [row.target for row in flows[list(FLOWS).index("payments")].rows]
     assert targets[:2] == ["invoice.invoice_date", "invoice.internal_note"]
+
+
+def test_the_forms_in_which_a_tracking_number_is_taken_from_a_note_are_shown() -> None:
+    [shipping] = [
+        one for one in describe(load(default_document("detail")), {}) if one.name == "fulfillments"
+    ]
+    shown = {one.name: one.value for one in flows["fulfillments"].options}
+    for form in FORMS:
+        assert f"{form.carrier}: {form.told}" in shown.values()
+    assert {"UPS", "FedEx", "DHL", "USPS", "Royal Mail", "DPD"} <= set(
+        shown["tracking names"].split(", ")
+    )
 
 
 class Read(HTMLParser):

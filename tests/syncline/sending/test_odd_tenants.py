@@ -8,6 +8,8 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.errors import Rejected
+from syncline.halo.entities.resources import CLIENT
+from syncline.halo.entities.rows import save_rows
 from syncline.ingest.record import record
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.outcomes import ALONE_AGAIN
@@ -110,6 +112,23 @@ def test_a_client_that_gets_no_site_is_parked_at_once_and_never_written_again(
     [client] = [one for one in parked(world) if one.target == "client"]
     assert (client.field, "has no site" in client.reason) == ("main_site_id", True)
     assert operations(sandbox)["POST /Client"] == 1
+
+
+def test_a_site_that_a_client_has_and_does_not_show_is_found_and_no_second_one_is_made(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(client: Any, permit: Any, resource: Any, *given: Any) -> list[Any]:
+        rows = save_rows(client, permit, resource, *given)
+        if resource is not CLIENT:
+            return rows
+        return [row.of({**row.raw, "main_site_id": None}) for row in rows]
+
+    monkeypatch.setattr("syncline.sending.targets.save_rows", hidden)
+    world = brought_over(worlds, sandbox, customers=3)
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    made = operations(sandbox)
+    assert (made["POST /Site"], made["GET /Site"] > 0) == (0, True)
 
 
 def test_the_client_of_a_contact_that_was_merged_into_another_is_used(

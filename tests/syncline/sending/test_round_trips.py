@@ -12,11 +12,19 @@ from syncline.halo import lines
 from syncline.halo.capabilities import Mismatch
 from syncline.halo.entities.rows import read_row
 from syncline.halo.models import HaloRow
+from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.tenant import by_id
 from tests.tenants import brought_over, operations, parked
-from tests.world import NAME, World, Worlds, small
+from tests.world import ENDED, INCLUDING_TESTS, NAME, World, Worlds, small
 
+_DUE = """
+[[payments.field]]
+target = "invoice.duedate"
+source = "created_at"
+type = "date"
+owner = "highlevel"
+"""
 UNKNOWN = {"quantity": "quantity_unheard", "tax": "tax_unheard"}
 
 
@@ -83,6 +91,47 @@ def test_the_first_of_a_kind_is_alone_until_it_was_read_back(
     traits = capabilities.known(world.worker.open_line(NAME)).round_trip(target).traits
     assert {"row"} <= traits
     assert sum(call["operation"] == read for call in made) <= 4
+
+
+@pytest.mark.parametrize("kept", [None, "", "0001-01-01T00:00:00", "2001-02-03T00:00:00"])
+def test_a_due_date_that_is_not_kept_holds_up_the_invoices(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kept: str | None
+) -> None:
+    def with_another(*given: Any) -> HaloRow:
+        row: HaloRow = read_row(*given)
+        return row.of({**row.raw, "duedate": kept}) if "duedate" in row.raw else row
+
+    monkeypatch.setattr(by_id, "read_row", with_another)
+    world = with_due_dates(worlds, sandbox)
+    while not parked(world):
+        world.follow_all()
+    world.drive(at_rest=("due", "waiting", *ENDED))
+    [invoice] = parked(world)
+    assert (invoice.target, invoice.field) == ("invoice", "duedate")
+    assert states(world, "invoice") == {"parked", "due"}
+    assert operations(sandbox)["POST /Invoice"] == 1
+
+
+def test_a_due_date_that_is_kept_is_read_back_once(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    world = with_due_dates(worlds, sandbox)
+    world.drive()
+    assert parked(world) == []
+    known = capabilities.known(world.worker.open_line(NAME))
+    assert "due date" in known.round_trip("invoice").traits
+    assert operations(sandbox)["GET /Invoice/{id}"] <= 4
+    assert sandbox.audit()["clean"]
+
+
+def with_due_dates(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    """A world whose mapping dates invoices, with orders and their money read."""
+    small(sandbox, orders=4, customers=2, transactions=6, subscriptions=0, money=True)
+    world = worlds()
+    text = default_document("detail", INCLUDING_TESTS) + _DUE
+    world.do("update connection set mapping = :text", text=text)
+    world.reopened()
+    for kind in ("order", "transaction"):
+        world.pull(kind)
+    return world
 
 
 def test_a_row_that_shows_no_lines_even_by_its_id_is_parked_after_few_looks_and_one_write(

@@ -25,7 +25,7 @@ _AREAS = (
     "softwarelicensing", "kb", "assets",
 )  # fmt: skip
 KNOWN_SCOPES = frozenset(
-    ["all", "all:standard", "admin", "editMine:timesheets", "access:chat"]
+    ["all", "all:standard", "admin", "admin:webhooks", "editMine:timesheets", "access:chat"]
     + [f"{verb}:{area}" for verb in ("read", "edit") for area in _AREAS]
 )
 
