@@ -50,7 +50,12 @@ def _on_refused(link: Link, error: Refused) -> Refusal:
 
 def _differences(target: str) -> Compare:
     def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], _document: Document, _currency: str
+        wanted: Mapping[str, str],
+        row: Mapping[str, Any],
+        document: Document,  # noqa: ARG001 - alerts are not mapped
+        currency: str,  # noqa: ARG001 - and cost nothing
+        *,
+        whole: bool = False,  # noqa: ARG001
     ) -> list[Difference]:
         return tickets.differences(target, wanted, row)
 

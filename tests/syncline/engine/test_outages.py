@@ -250,7 +250,7 @@ def test_a_refusal_of_one_element_of_an_array_parks_it_and_the_others_go_on(
 def test_a_write_that_is_not_allowed_at_all_stops_the_connection(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    scopes = "edit:customers read:sales read:invoices edit:reporting read:tickets"
+    scopes = "edit:customers read:sales read:invoices edit:reporting read:kb"
     small(sandbox, orders=4, transactions=0, subscriptions=0, halo_scopes=scopes)
     world = worlds(style="summary")
     world.pull()

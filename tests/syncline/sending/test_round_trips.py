@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from syncline.calls import capabilities
+from syncline.connections.run import replace_mapping
 from syncline.deliveries import unleased
 from syncline.halo import lines
 from syncline.halo.capabilities import Mismatch
 from syncline.halo.entities.rows import read_row
 from syncline.halo.models import HaloRow
+from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.tenant import by_id
@@ -102,6 +104,7 @@ def test_a_due_date_that_is_not_kept_holds_up_the_invoices(
         return row.of({**row.raw, "duedate": kept}) if "duedate" in row.raw else row
 
     monkeypatch.setattr(by_id, "read_row", with_another)
+    monkeypatch.setattr("syncline.sending.targets.read_row", with_another)
     world = with_due_dates(worlds, sandbox)
     while not parked(world):
         world.follow_all()
@@ -109,6 +112,13 @@ def test_a_due_date_that_is_not_kept_holds_up_the_invoices(
     [invoice] = parked(world)
     assert (invoice.target, invoice.field) == ("invoice", "duedate")
     assert states(world, "invoice") == {"parked", "due"}
+    print(
+        [
+            (c["operation"], c["elements"], c["status"])
+            for c in sandbox.calls("halo")
+            if "nvoice" in c["operation"]
+        ]
+    )
     assert operations(sandbox)["POST /Invoice"] == 1
 
 
@@ -127,8 +137,10 @@ def with_due_dates(worlds: Worlds, sandbox: SandboxProcess) -> World:
     small(sandbox, orders=4, customers=2, transactions=6, subscriptions=0, money=True)
     world = worlds()
     text = default_document("detail", INCLUDING_TESTS) + _DUE
-    world.do("update connection set mapping = :text", text=text)
+    with world.worker.ledger.begin() as connection:
+        replace_mapping(connection, connections.by_name(connection, NAME).id, text)
     world.reopened()
+    world.follow_all()
     for kind in ("order", "transaction"):
         world.pull(kind)
     return world
