@@ -150,9 +150,35 @@ def made_before(case: Case, shown: Shown, owned: Collection[str]) -> PageRecord[
     sent = case.lease.sent_projection
     if sent is None or case.lease.target_id is not None:
         return None
-    before = str(sent.get(THERE_BEFORE) or "").split()
-    found = fulfillments.mine(sent, [row.model for row in shown], before, owned)
+    found = fulfillments.mine(sent, [row.model for row in shown], _there_before(sent), owned)
     return next((row for row in shown if found is not None and row.id == found.id), None)
+
+
+def unsure(case: Case, shown: Shown, owned: Collection[str]) -> Move | None:
+    """Asks a person where an earlier attempt may have made what HighLevel shows; else None."""
+    sent = case.lease.sent_projection
+    if sent is None or case.lease.target_id is not None:
+        return None
+    models = [row.model for row in shown]
+    found = fulfillments.perhaps_mine(sent, models, _there_before(sent), owned)
+    if found is None:
+        return None
+    tracking = fulfillments.projection_of(found)[fulfillments.TRACKINGS]
+    return park(
+        case.lease,
+        Unmappable(
+            f"HighLevel shows fulfillment {found.id} since this was sent, with the same goods: "
+            f"tracking sent {sent.get(fulfillments.TRACKINGS) or 'none'}, "
+            f"shown {tracking or 'none'}. It may be this one, so none is posted.",
+            field=fulfillments.TRACKINGS,
+            remedy="Compare both. If it is this one, or once you have added this one in HighLevel "
+            "by hand: syncline parked accept ID.",
+        ),
+    )
+
+
+def _there_before(sent: Mapping[str, Any]) -> list[str]:
+    return str(sent.get(THERE_BEFORE) or "").split()
 
 
 def confirm(case: Case, row: PageRecord[Fulfillment]) -> Move:

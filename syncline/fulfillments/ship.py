@@ -198,13 +198,27 @@ def _decide(line: Line, queue: _Queue) -> Parting | Move:
     case = queue.cases[0]
     if case.lease.sent_projection is not None:
         ids = [row.id for row in queue.shown]
-        owned = line.worker.ledger.run(
-            lambda connection: queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        busy, owned = line.worker.ledger.run(
+            lambda connection: _busy_and_owned(connection, line, ids)
         )
         row = ship_cases.made_before(case, queue.shown, owned)
         if row is not None:
             return ship_cases.confirm(case, row)
+        unsure = ship_cases.unsure(case, queue.shown, owned)
+        if unsure is not None and case.order_id in busy:
+            # What another one of the order is making may be shown before it is known whose it is.
+            return ship_cases.release([case.lease], BUSY)
+        if unsure is not None:
+            return unsure
     return ship_cases.decide(line, case, queue.shown)
+
+
+def _busy_and_owned(
+    connection: Connection, line: Line, ids: Sequence[str]
+) -> tuple[set[str], set[str]]:
+    """The orders of which one is on its way, then what was made: what ends between is in both."""
+    busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
+    return busy, queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
 
 
 def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:

@@ -1,7 +1,8 @@
 """Looked up: whether a fulfillment whose call was not answered was made after all.
 
 HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
-call and less what other deliveries made, is compared with what was sent.
+call and less what other deliveries made, is compared with what was sent. Where only the goods are
+the same, a person is asked: posted once more, it might be there twice.
 """
 
 from __future__ import annotations
@@ -86,13 +87,18 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
     def work(connection: Connection) -> None:
         keep(connection, line, order_id, shown, f"look-up of order {order_id}")
         owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        not_found: list[Case] = []
         for case in cases:
             row = ship_cases.made_before(case, shown, owned)
             if row is not None:
                 owned.add(row.id)
                 ship_cases.confirm(case, row)(connection)
             else:
-                _absent(case.lease)(connection)
+                not_found.append(case)
+        # Last, since what another one has surely made is in doubt for none.
+        for case in not_found:
+            move = ship_cases.unsure(case, shown, owned) or _absent(case.lease)
+            move(connection)
 
     line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
 
