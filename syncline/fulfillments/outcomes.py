@@ -15,7 +15,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
-from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE
+from syncline.engine.failures import BACKOFF, LEGIBLE_TRIES, NOT_SENT_PAUSE, backoff
 from syncline.errors import (
     Again,
     Doubtful,
@@ -237,6 +237,16 @@ def park(lease: Lease, error: SynclineError) -> Move:
     """A person must look at it."""
     field = error.field if isinstance(error, Unmappable) else None
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=field)
+
+
+def unread(lease: Lease, error: Unreadable) -> Move:
+    """HighLevel does not show what its order holds: it may in a moment, else a person must look."""
+    if lease.failures >= LEGIBLE_TRIES:
+        return park(lease, error)
+    after, why = backoff(lease.failures), error.what
+    return lambda connection: leased.give_back(
+        connection, [lease], after=after, why=why, failed=True
+    )
 
 
 def gone(case: Case) -> Move:

@@ -22,7 +22,7 @@ from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
 from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, RefusalPolicy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
+from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unreadable
 from syncline.flows import fulfillments, orders
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
@@ -164,6 +164,8 @@ def _queues(
             queues.append(_Queue(cases, list(shown), read_at))
         elif isinstance(error, Absent):
             moves += [ship_cases.gone(case) for case in cases]
+        elif isinstance(error, Unreadable):
+            moves += [ship_cases.unread(case.lease, error) for case in cases]
         elif isinstance(error, Again):
             after = max(error.after, BACKOFF)
             moves.append(ship_cases.release([case.lease for case in cases], after, error.what))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from syncline.deliveries import target_rows, unleased
 from syncline.repair.accept import accept, plan_parked
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
+from tests.in_between import InBetween, said
 from tests.shipping import (
     TRACKED,
     an_order,
@@ -151,3 +153,42 @@ def states(world: World) -> list[str]:
     """The states of the shipments, the oldest first."""
     rows = world.rows("select state from delivery where flow = 'fulfillments' order by id")
     return [row.state for row in rows]
+
+
+def is_list(order_id: str) -> Callable[[str, bytes], bool]:
+    return lambda call, _: call.startswith("GET") and f"/orders/{order_id}/fulfillments" in call
+
+
+def look_twice(world: World, in_between: InBetween) -> None:
+    while len(in_between.calls) < 2:
+        world.follow_all()
+        time.sleep(0.05)
+
+
+def test_a_list_that_says_it_failed_is_no_proof_of_absence(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, _ = in_doubt(world, sandbox)
+    in_between.wanted = is_list(order_id)
+    in_between.answers = said(200, {"status": False, "data": []})
+    look_twice(world, in_between)
+    assert (the_row(world).state, posts(sandbox)) == ("doubtful", 1)
+    assert "says that it failed" in the_row(world).reason
+    in_between.answers = None
+    world.drive()
+    assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
+
+
+def test_a_list_that_says_it_failed_for_a_while_lets_the_shipment_go_afterwards(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, order, line = an_order(sandbox)
+    in_between.wanted = is_list(order_id)
+    in_between.answers = said(200, {"status": False, "data": []})
+    hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], TRACKED))
+    noticed(world)
+    look_twice(world, in_between)
+    assert (the_row(world).state, posts(sandbox)) == ("due", 0)
+    in_between.answers = None
+    world.drive()
+    assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
