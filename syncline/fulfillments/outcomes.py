@@ -251,6 +251,8 @@ def unread(lease: Lease, error: Unreadable) -> Move:
 
 def gone(case: Case) -> Move:
     """The order is not there any more."""
+    if case.lease.sent_projection is not None and case.lease.target_id is None:
+        return park(case.lease, _perhaps_posted(case))
     return park(
         case.lease,
         Unmappable(
@@ -258,6 +260,26 @@ def gone(case: Case) -> Move:
             field="order_id",
             remedy="Take the consignment back in Halo, or leave it as it is.",
         ),
+    )
+
+
+def gone_in_doubt(case: Case) -> Move:
+    """A list that is not there proves nothing of a call that may have made something there."""
+    lease, why = case.lease, _perhaps_posted(case)
+    if lease.failures >= LEGIBLE_TRIES:
+        return park(lease, why)
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=backoff(lease.failures), why=why.what, failed=True
+    )
+
+
+def _perhaps_posted(case: Case) -> Unmappable:
+    return Unmappable(
+        f"HighLevel does not show the order {case.order_id}; this shipment may have been posted "
+        "there.",
+        field="order_id",
+        remedy="Compare the order in HighLevel. If it is there, retry: what was posted is looked "
+        "up first. Else leave it as it is: syncline parked accept ID.",
     )
 
 

@@ -79,7 +79,7 @@ def _some(line: Line, api: ApiCalls, cases: list[Case]) -> list[Case]:
 
 def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
     if outcome.error is not None:
-        write(line.worker, [ship_cases.gone(case) for case in cases])
+        write(line.worker, [ship_cases.gone_in_doubt(case) for case in cases])
         return
     shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]

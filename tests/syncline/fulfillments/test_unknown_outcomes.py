@@ -29,6 +29,7 @@ from tests.spoiling import spoil
 from tests.world import World, Worlds
 
 POST = "POST /payments/orders/{id}/fulfillments"
+NO_ORDER = said(404, {"statusCode": 404, "message": "Order not found"})
 
 
 @pytest.fixture
@@ -160,9 +161,11 @@ def is_list(order_id: str) -> Callable[[str, bytes], bool]:
 
 
 def look_twice(world: World, in_between: InBetween) -> None:
+    give_up = time.monotonic() + 20
     while len(in_between.calls) < 2:
         world.follow_all()
         time.sleep(0.05)
+        assert time.monotonic() < give_up, the_row(world)
 
 
 def test_a_list_that_says_it_failed_is_no_proof_of_absence(
@@ -192,3 +195,49 @@ def test_a_list_that_says_it_failed_for_a_while_lets_the_shipment_go_afterwards(
     in_between.answers = None
     world.drive()
     assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
+
+
+def test_an_order_that_is_not_there_for_once_leaves_its_shipment_in_doubt(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, _ = in_doubt(world, sandbox)
+    in_between.wanted = is_list(order_id)
+    in_between.answers = NO_ORDER
+    look_twice(world, in_between)
+    assert the_row(world).state == "doubtful"
+    in_between.answers = None
+    world.drive()
+    assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
+
+
+def test_an_order_that_stays_away_while_its_shipment_is_in_doubt_says_that_it_may_be_posted(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, _ = in_doubt(world, sandbox)
+    in_between.wanted = is_list(order_id)
+    in_between.answers = NO_ORDER
+    world.drive()
+    row = the_row(world)
+    assert (row.state, len(in_between.calls)) == ("parked", 4)
+    assert row.reason.startswith(
+        f"HighLevel does not show the order {order_id}; this shipment may have been posted there."
+    )
+    assert "nothing is posted" not in row.reason
+    in_between.answers = None
+    retry(world)
+    world.drive()
+    assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
+
+
+def test_a_shipment_that_was_sent_before_its_order_went_away_is_not_said_to_be_unposted(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, order, line = an_order(sandbox)
+    sandbox.faults(side="highlevel", operation=POST, kind="429", next=1)
+    hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], TRACKED))
+    noticed(world)
+    world.follow_all()
+    in_between.wanted = is_list(order_id)
+    in_between.answers = NO_ORDER
+    world.drive()
+    assert "may have been posted there" in the_row(world).reason
