@@ -12,7 +12,7 @@ import pytest
 from syncline.actor import actor
 from syncline.deliveries import target_rows, unleased
 from syncline.repair.accept import accept, plan_parked
-from syncline.runtime.registry import send
+from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
 from tests.in_between import InBetween, said
 from tests.shipping import (
@@ -241,3 +241,31 @@ def test_a_shipment_that_was_sent_before_its_order_went_away_is_not_said_to_be_u
     in_between.answers = NO_ORDER
     world.drive()
     assert "may have been posted there" in the_row(world).reason
+
+
+def test_what_another_consignment_has_surely_made_puts_none_in_doubt(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, order, line = an_order(sandbox)
+    sandbox.faults(side="highlevel", operation=POST, kind="cut_before", next=1)
+    hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z1"))
+    noticed(world)
+    world.follow_all()
+    in_between.wanted = is_list(order_id)
+    in_between.answers = NO_ORDER
+    world.drive()
+    in_between.answers = None
+    sandbox.faults(side="highlevel", operation=POST, kind="cut_after", next=1)
+    hint(world, "consignment", sandbox.consign(order["id"], [(line["id"], 1)], "Tracking: 1Z2"))
+    noticed(world)
+    world.follow_all()
+    world.do("update delivery set due_at = now() + interval '1 hour' where state = 'doubtful'")
+    retry(world)
+    look_up(world.reopened(), "fulfillment")
+    assert states(world) == ["doubtful", "doubtful"]  # the first one waits for the second one
+    time.sleep(world.settle)
+    world.drive()
+    rows = world.rows("select state, target_id from delivery where flow = 'fulfillments'")
+    made = {one["_id"] for one in fulfillments(sandbox, order_id)}
+    assert ({row.state for row in rows}, len(made)) == ({"delivered"}, 2)
+    assert {row.target_id for row in rows} == made
