@@ -206,11 +206,28 @@ def mine(
         there_before: ids that it showed before the call.
         owned: ids that other deliveries have made.
     """
-    for one in shown:
-        is_new = one.id not in there_before and one.id not in owned
-        if is_new and difference(sent, projection_of(one)) is None:
-            return one
-    return None
+    new = _new(shown, there_before, owned)
+    return next((one for one in new if difference(sent, projection_of(one)) is None), None)
+
+
+def perhaps_mine(
+    sent: Mapping[str, Any],
+    shown: Iterable[Fulfillment],
+    there_before: Collection[str],
+    owned: Collection[str],
+) -> Fulfillment | None:
+    """One that the call may have made: it holds the same goods, whatever its tracking.
+
+    HighLevel may show a carrier or an address in its own way, and somebody may have sent the same.
+    """
+    new = _new(shown, there_before, owned)
+    return next((one for one in new if projection_of(one)[ITEMS] == _told(sent, ITEMS)), None)
+
+
+def _new(
+    shown: Iterable[Fulfillment], there_before: Collection[str], owned: Collection[str]
+) -> list[Fulfillment]:
+    return [one for one in shown if one.id not in there_before and one.id not in owned]
 
 
 def _why_nothing(canonical: Canonical, document: Document) -> str:

@@ -15,7 +15,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
-from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE
+from syncline.engine.failures import BACKOFF, LEGIBLE_TRIES, NOT_SENT_PAUSE, backoff
 from syncline.errors import (
     Again,
     Doubtful,
@@ -150,9 +150,35 @@ def made_before(case: Case, shown: Shown, owned: Collection[str]) -> PageRecord[
     sent = case.lease.sent_projection
     if sent is None or case.lease.target_id is not None:
         return None
-    before = str(sent.get(THERE_BEFORE) or "").split()
-    found = fulfillments.mine(sent, [row.model for row in shown], before, owned)
+    found = fulfillments.mine(sent, [row.model for row in shown], _there_before(sent), owned)
     return next((row for row in shown if found is not None and row.id == found.id), None)
+
+
+def unsure(case: Case, shown: Shown, owned: Collection[str]) -> Move | None:
+    """Asks a person where an earlier attempt may have made what HighLevel shows; else None."""
+    sent = case.lease.sent_projection
+    if sent is None or case.lease.target_id is not None:
+        return None
+    models = [row.model for row in shown]
+    found = fulfillments.perhaps_mine(sent, models, _there_before(sent), owned)
+    if found is None:
+        return None
+    tracking = fulfillments.projection_of(found)[fulfillments.TRACKINGS]
+    return park(
+        case.lease,
+        Unmappable(
+            f"HighLevel shows fulfillment {found.id} since this was sent, with the same goods: "
+            f"tracking sent {sent.get(fulfillments.TRACKINGS) or 'none'}, "
+            f"shown {tracking or 'none'}. It may be this one, so none is posted.",
+            field=fulfillments.TRACKINGS,
+            remedy="Compare both. If it is this one, or once you have added this one in HighLevel "
+            "by hand: syncline parked accept ID.",
+        ),
+    )
+
+
+def _there_before(sent: Mapping[str, Any]) -> list[str]:
+    return str(sent.get(THERE_BEFORE) or "").split()
 
 
 def confirm(case: Case, row: PageRecord[Fulfillment]) -> Move:
@@ -213,8 +239,20 @@ def park(lease: Lease, error: SynclineError) -> Move:
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=field)
 
 
+def unread(lease: Lease, error: Unreadable) -> Move:
+    """HighLevel does not show what its order holds: it may in a moment, else a person must look."""
+    if lease.failures >= LEGIBLE_TRIES:
+        return park(lease, error)
+    after, why = backoff(lease.failures), error.what
+    return lambda connection: leased.give_back(
+        connection, [lease], after=after, why=why, failed=True
+    )
+
+
 def gone(case: Case) -> Move:
     """The order is not there any more."""
+    if case.lease.sent_projection is not None and case.lease.target_id is None:
+        return park(case.lease, _perhaps_posted(case))
     return park(
         case.lease,
         Unmappable(
@@ -222,6 +260,26 @@ def gone(case: Case) -> Move:
             field="order_id",
             remedy="Take the consignment back in Halo, or leave it as it is.",
         ),
+    )
+
+
+def gone_in_doubt(case: Case) -> Move:
+    """A list that is not there proves nothing of a call that may have made something there."""
+    lease, why = case.lease, _perhaps_posted(case)
+    if lease.failures >= LEGIBLE_TRIES:
+        return park(lease, why)
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=backoff(lease.failures), why=why.what, failed=True
+    )
+
+
+def _perhaps_posted(case: Case) -> Unmappable:
+    return Unmappable(
+        f"HighLevel does not show the order {case.order_id}; this shipment may have been posted "
+        "there.",
+        field="order_id",
+        remedy="Compare the order in HighLevel. If it is there, retry: what was posted is looked "
+        "up first. Else leave it as it is: syncline parked accept ID.",
     )
 
 

@@ -35,8 +35,17 @@ def consignments(connection: Connection, place: str, ids: Sequence[str]) -> dict
     return {row.foreign_id: Noticed(row.version, row.canonical, row.noticed_at) for row in found}
 
 
-def orders_in_flight(connection: Connection, connection_id: int, flow: str) -> set[str]:
-    """The orders of which a fulfillment is on its way, or may have been made and is not found."""
+def orders_in_flight(
+    connection: Connection, connection_id: int, flow: str, but: Sequence[int] = ()
+) -> set[str]:
+    """The orders of which a fulfillment is on its way, or may have been made and is not found.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose deliveries count.
+        flow: that of fulfillments.
+        but: the numbers of deliveries that do not count.
+    """
     found = connection.execute(
         text(
             """
@@ -45,9 +54,10 @@ def orders_in_flight(connection: Connection, connection_id: int, flow: str) -> s
                          and r.foreign_id = d.source_id
             where d.connection_id = :connection_id and d.flow = :flow
               and d.state in ('sending', 'doubtful', 'checking')
+              and d.id <> all(cast(:but as bigint[]))
             """
         ),
-        {"connection_id": connection_id, "flow": flow},
+        {"connection_id": connection_id, "flow": flow, "but": list(but)},
     )
     return set(found.scalars())
 

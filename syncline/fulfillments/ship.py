@@ -22,7 +22,7 @@ from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
 from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, RefusalPolicy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.errors import Absent, Again, NotSent, Refused, SynclineError
+from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unreadable
 from syncline.flows import fulfillments, orders
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
@@ -164,6 +164,8 @@ def _queues(
             queues.append(_Queue(cases, list(shown), read_at))
         elif isinstance(error, Absent):
             moves += [ship_cases.gone(case) for case in cases]
+        elif isinstance(error, Unreadable):
+            moves += [ship_cases.unread(case.lease, error) for case in cases]
         elif isinstance(error, Again):
             after = max(error.after, BACKOFF)
             moves.append(ship_cases.release([case.lease for case in cases], after, error.what))
@@ -198,13 +200,27 @@ def _decide(line: Line, queue: _Queue) -> Parting | Move:
     case = queue.cases[0]
     if case.lease.sent_projection is not None:
         ids = [row.id for row in queue.shown]
-        owned = line.worker.ledger.run(
-            lambda connection: queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        busy, owned = line.worker.ledger.run(
+            lambda connection: _busy_and_owned(connection, line, ids)
         )
         row = ship_cases.made_before(case, queue.shown, owned)
         if row is not None:
             return ship_cases.confirm(case, row)
+        unsure = ship_cases.unsure(case, queue.shown, owned)
+        if unsure is not None and case.order_id in busy:
+            # What another one of the order is making may be shown before it is known whose it is.
+            return ship_cases.release([case.lease], BUSY)
+        if unsure is not None:
+            return unsure
     return ship_cases.decide(line, case, queue.shown)
+
+
+def _busy_and_owned(
+    connection: Connection, line: Line, ids: Sequence[str]
+) -> tuple[set[str], set[str]]:
+    """The orders of which one is on its way, then what was made: what ends between is in both."""
+    busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
+    return busy, queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
 
 
 def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:

@@ -1,7 +1,8 @@
 """Looked up: whether a fulfillment whose call was not answered was made after all.
 
 HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
-call and less what other deliveries made, is compared with what was sent.
+call and less what other deliveries made, is compared with what was sent. Where only the goods are
+the same, a person is asked: posted once more, it might be there twice.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
-from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, put_back
+from syncline.engine.failures import (
+    LEGIBLE_TRIES,
+    LOOKING_UP,
+    PARK_AFTER,
+    Batch,
+    backoff,
+    put_back,
+)
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent
 from syncline.flows import fulfillments
@@ -78,23 +86,43 @@ def _some(line: Line, api: ApiCalls, cases: list[Case]) -> list[Case]:
 
 def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
     if outcome.error is not None:
-        write(line.worker, [ship_cases.gone(case) for case in cases])
+        write(line.worker, [ship_cases.gone_in_doubt(case) for case in cases])
         return
     shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]
 
     def work(connection: Connection) -> None:
+        ids_here = [case.lease.id for case in cases]
+        busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW, but=ids_here)
         keep(connection, line, order_id, shown, f"look-up of order {order_id}")
         owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
+        not_found: list[Case] = []
         for case in cases:
             row = ship_cases.made_before(case, shown, owned)
             if row is not None:
                 owned.add(row.id)
                 ship_cases.confirm(case, row)(connection)
             else:
-                _absent(case.lease)(connection)
+                not_found.append(case)
+        # Last, since what another one has surely made is in doubt for none.
+        for case in not_found:
+            unsure = ship_cases.unsure(case, shown, owned)
+            if unsure is not None and order_id in busy:
+                unsure = _put_off(case.lease) or unsure
+            move = unsure or _absent(case.lease)
+            move(connection)
 
     line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+
+
+def _put_off(lease: Lease) -> Move | None:
+    """What is shown may be another one's of the order that is in doubt too; not waited for long."""
+    if lease.failures >= LEGIBLE_TRIES:
+        return None
+    why = "another shipment of its order is looked up first"
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
+    )
 
 
 def _absent(lease: Lease) -> Move:

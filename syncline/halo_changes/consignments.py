@@ -13,14 +13,14 @@ from typing import Any
 from syncline.deliveries import requests, target_rows, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import TargetRow
-from syncline.errors import Absent, SynclineError
+from syncline.errors import Absent, SynclineError, Unmappable
 from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, HaloOrderRow, OrderLineRow
 from syncline.halo.sql.changes import moment
 from syncline.halo_changes.row_changes import being_written
-from syncline.halo_changes.unit_of_work import UnitOfWork, Waits
+from syncline.halo_changes.unit_of_work import ReadAgain, UnitOfWork, Waits
 from syncline.ingest import rereading
 from syncline.ingest.requests import request_of
 from syncline.ledger import records
@@ -31,12 +31,21 @@ KIND = "consignment"
 Canonical = Mapping[str, Any]
 
 
+def order_of(row: ConsignmentRow) -> int | None:
+    """The order of a consignment: as its header says it, else as all of its lines do."""
+    if row.salesorder_id:
+        return row.salesorder_id
+    of_lines = _orders_of_lines(row)
+    return of_lines.pop() if len(of_lines) == 1 else None
+
+
 def record_consignments(
     unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow | SynclineError | None
-) -> SynclineError | Waits | None:
+) -> SynclineError | ReadAgain | Waits | None:
     """Record a consignment of an order of ours that was read, and request its fulfillment.
 
-    One that equals what is known writes nothing.
+    One that equals what is known writes nothing. One that does not show what was sent writes
+    nothing either: taken for empty, it would be done with for good.
 
     Args:
         unit: the transaction.
@@ -47,19 +56,19 @@ def record_consignments(
     Returns:
         What becomes of the reading; None when it is done with.
     """
-    if sold is None or isinstance(sold, Absent):
-        return None  # of no order, so of none of ours
+    if sold is None:
+        return _without_order(unit, lease, row)
     if isinstance(sold, SynclineError):
-        return sold
+        return _order_not_shown(unit, row) if isinstance(sold, Absent) else sold
     standing = unit.order(sold.raw)
-    if standing is None:
-        return None
-    if standing.target_id is None:
+    if standing is not None and standing.target_id is None:
         # It may be our order or a copy of it; once ours is known, this can be told.
         edge = (standing.flow, standing.source_id, standing.role)
         return being_written(standing) if unit.is_moving(standing) else Waits(edge)
-    if standing.target_id != str(sold.id):
+    if standing is None or standing.target_id != str(sold.id):
         return None
+    if lacking := _lacks(row):
+        return _illegible(row, lacking)
     order = _order_in_highlevel(unit, standing)
     if not order.get("items"):
         link, _ = unit.opened(standing)
@@ -82,6 +91,57 @@ def consignment_gone(unit: UnitOfWork, lease: Lease) -> SynclineError | None:
     reason = f"Consignment {lease.source_id} was there and is gone from Halo{posted}."
     unleased_now = unleased.cancel(unit.connection, standing, reason=reason)
     return None if unleased_now else being_written(standing)
+
+
+def _without_order(unit: UnitOfWork, lease: Lease, row: ConsignmentRow) -> ReadAgain | None:
+    """One of no order is none of ours, if Halo really shows it so."""
+    if _lacks(row) == "lines":
+        return _illegible(row, "lines")  # they might name it
+    is_nonsense = bool(row.raw.get("salesorder_id")) and row.salesorder_id is None
+    edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
+    is_known = edge in target_rows.of_sources(unit.connection, unit.tenant, [edge])
+    is_told = is_nonsense or is_known or bool(_orders_of_lines(row))
+    return _illegible(row, "salesorder_id") if is_told else None
+
+
+def _order_not_shown(unit: UnitOfWork, row: ConsignmentRow) -> ReadAgain | None:
+    """An order that is not there is none of ours, unless we know it: then it may show again."""
+    order_id = order_of(row)
+    standing = unit.made(("order",), order_id)
+    if standing is None:
+        return None
+    return ReadAgain(
+        Unmappable(
+            f"Halo does not show the order {order_id} of consignment {row.id}, which is "
+            f"{standing.source_id} in HighLevel.",
+            field="salesorder_id",
+            remedy="Compare it in Halo: if the order is there, retry; if it was deleted, leave "
+            "this as it is.",
+        )
+    )
+
+
+def _lacks(row: ConsignmentRow) -> str | None:
+    """What says how much was sent, and is not shown or is nonsense."""
+    shown = row.raw.get("lines")
+    if not isinstance(shown, list) or len(row.lines) < len(shown):
+        return "lines"
+    is_counted = all(line.quantity is not None for line in row.lines)
+    return None if is_counted else "lines.quantity"
+
+
+def _illegible(row: ConsignmentRow, lacking: str) -> ReadAgain:
+    return ReadAgain(
+        Unmappable(
+            f"Halo does not show {lacking} of consignment {row.id}, read by its id.",
+            field=lacking,
+            remedy="Give our application leave to see all of such rows in Halo, then retry.",
+        )
+    )
+
+
+def _orders_of_lines(row: ConsignmentRow) -> set[int]:
+    return {line.salesorder_id for line in row.lines if line.salesorder_id}
 
 
 def _save(unit: UnitOfWork, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:

@@ -20,7 +20,14 @@ from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased, target_rows, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import BACKOFF, Refusal, RefusalPolicy, backoff, is_set_apart
+from syncline.engine.failures import (
+    BACKOFF,
+    LEGIBLE_TRIES,
+    Refusal,
+    RefusalPolicy,
+    backoff,
+    is_set_apart,
+)
 from syncline.engine.rounds import NextRun
 from syncline.errors import (
     Absent,
@@ -41,7 +48,7 @@ from syncline.halo.entities.rows import read_row
 from syncline.halo.models import ConsignmentRow, HaloOrderRow, HaloRow, whole
 from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
 from syncline.halo.webhooks.hints import ChangeHint
-from syncline.halo_changes.consignments import consignment_gone, record_consignments
+from syncline.halo_changes.consignments import consignment_gone, order_of, record_consignments
 from syncline.halo_changes.row_changes import (
     is_as_known,
     is_ours_to_end,
@@ -50,7 +57,13 @@ from syncline.halo_changes.row_changes import (
     judge_order,
     judge_payment,
 )
-from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork, Waits, request_readings
+from syncline.halo_changes.unit_of_work import (
+    FLOW,
+    ReadAgain,
+    UnitOfWork,
+    Waits,
+    request_readings,
+)
 from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
@@ -84,8 +97,9 @@ _WRITTEN: dict[Noun, tuple[str, ...]] = {
 POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
 
-Fate = SynclineError | Waits | None
-"""What becomes of a reading: None is done, Again is retried, Waits waits, the rest is parked."""
+Fate = SynclineError | ReadAgain | Waits | None
+"""What becomes of a reading: None is done, Again is retried, ReadAgain too but only a few times,
+Waits waits, the rest is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +282,7 @@ def _orders_of(
     Those for which quota is not there are retried; the others are done with all the same.
     """
     rows = [one.result for one in outcomes if isinstance(one.result, ConsignmentRow)]
-    ids = sorted({row.salesorder_id for row in rows if row.salesorder_id})
+    ids = sorted({order_id for row in rows if (order_id := order_of(row)) is not None})
 
     def maker(order_id: int) -> Callable[[Permit], HaloRow]:
         return lambda permit: read_row(line.halo, permit, ORDER, order_id)
@@ -310,6 +324,8 @@ def _write(
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
         failures = [*(one.error for _, one in came), *sold.values()]
         for (lease, fate), (_, outcome) in zip(fates, came, strict=True):
+            if isinstance(fate, ReadAgain):
+                _read_again(connection, lease, fate.why)
             if not isinstance(fate, SynclineError):
                 continue
             if id(fate) in alone or (fate is outcome.error and is_set_apart(outcome, lease)):
@@ -340,7 +356,7 @@ def _fate(
         if reading.judges is not None:
             return reading.judges(unit, lease, outcome.result)
         row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
-        return record_consignments(unit, lease, row, sold.get(row.salesorder_id or 0))
+        return record_consignments(unit, lease, row, sold.get(order_of(row) or 0))
     except BadDocument as error:
         return Unmappable(
             f"The mapping of its connection cannot be read: {error.what}",
@@ -349,6 +365,15 @@ def _fate(
         )
     except Unreadable as error:
         return error
+
+
+def _read_again(connection: Connection, lease: Lease, why: Unmappable) -> None:
+    """Halo may show it in a moment; where it does not, a person is asked."""
+    if lease.failures < LEGIBLE_TRIES:
+        after = backoff(lease.failures)
+        leased.give_back(connection, [lease], after=after, why=why.what, failed=True)
+    else:
+        leased.park(connection, [lease], reason=str(why), field=why.field)
 
 
 def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: bool) -> None:

@@ -15,6 +15,7 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
 from syncline.engine.connection_rules import rules_of
+from syncline.errors import Unmappable
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.models import HaloRow
@@ -65,6 +66,13 @@ class Waits:
     """A reading that cannot be judged before a delivery has its target row, and waits for that."""
 
     edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """A row that does not show what it must: read again a few times, then parked with `why`."""
+
+    why: Unmappable
 
 
 class UnitOfWork:

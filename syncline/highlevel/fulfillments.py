@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
 from syncline.highlevel.models import Body, Id, Part, Quantity, Record
 from syncline.highlevel.pages import PageRecord
@@ -91,12 +92,15 @@ def list_fulfillments(
     Raises:
         Absent: there is no such order in the location.
         UnknownName: `order_id` cannot be an id; nothing is sent then.
-        Unreadable: the answer holds no fulfillments, or one that cannot be read.
+        Unreadable: the answer says that it failed, or holds no fulfillments, or one that cannot be
+            read: what it does not show may be there, and would be made twice.
 
     Source: GET /payments/orders/{orderId}/fulfillments.
     """
     document = client.call("GET", path_of(order_id), permit=permit).document
     with naming(permit):
+        if document.get("status") in (False, "false"):
+            raise Unreadable("HighLevel's list of fulfillments says that it failed.")
         rows = each(document.get("data"), "fulfillments")
         return [_row(read_part(Fulfillment, row, "A fulfillment"), row) for row in rows]
 

@@ -199,10 +199,10 @@ def _hindered(standing: TargetRow, seen: Seen | None) -> str:
 def _fulfillment(line: Line, standing: TargetRow) -> AcceptancePlan:
     """A consignment: what HighLevel shows of it stays, or nothing is posted of it."""
     if standing.target_id is None:
-        taking = Taking(standing, None, {})
-        return AcceptancePlan(
-            standing, taking=taking, takes="Nothing is posted of this consignment."
-        )
+        # One that was sent may be posted already.
+        nothing = "Nothing" if standing.sent_projection is None else "Nothing more"
+        takes = f"{nothing} is posted of this consignment."
+        return AcceptancePlan(standing, taking=Taking(standing, None, {}), takes=takes)
     place = line.link.tenant_place
     known = line.worker.ledger.run(
         lambda connection: queries.consignments(connection, place, [standing.source_id])

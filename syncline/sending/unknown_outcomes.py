@@ -20,7 +20,15 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
 from syncline.engine.claim import Claim
-from syncline.engine.failures import LOOKING_UP, PARK_AFTER, Batch, Policy, backoff, put_back
+from syncline.engine.failures import (
+    LEGIBLE_TRIES,
+    LOOKING_UP,
+    PARK_AFTER,
+    Batch,
+    Policy,
+    backoff,
+    put_back,
+)
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Absent,
@@ -52,9 +60,6 @@ MOST = 100
 
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
-
-LEGIBLE_TRIES = 4
-"""Readings of a row that does not show what it must, before a person is asked."""
 
 _GUESSED_TABLES = {"recurring"}
 """Targets whose table is not documented: a report may look in the wrong one and find nothing."""

@@ -293,6 +293,11 @@ def test_what_a_lost_call_made_is_neither_what_was_there_nor_what_others_made() 
     assert found is not None
     assert found.id == "ours"
     assert fulfillments.mine(sent, rows, {"before", "ours"}, {"others"}) is None
+    perhaps = fulfillments.perhaps_mine(sent, rows, {"before", "ours"}, {"others"})
+    assert perhaps is not None
+    assert perhaps.id == "unlike"
+    other_goods = fulfillments.projection_of(shown(p1=2))
+    assert fulfillments.perhaps_mine(other_goods, rows, {"before"}, {"others"}) is None
 
 
 def test_a_change_of_what_was_posted_is_told_with_before_and_after() -> None:

@@ -1,0 +1,193 @@
+"""Consignments that show less than was sent are read again, then a person is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from syncline.sandbox.process import SandboxProcess
+from tests.in_between import InBetween, said
+from tests.shipping import TRACKED, an_order, fulfillments, hint, posts, shipping, the_row
+from tests.spoiling import Spoiler, spoil
+from tests.world import World, Worlds
+
+
+@pytest.fixture
+def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    return shipping(worlds, sandbox, orders=8)
+
+
+def consigned(sandbox: SandboxProcess) -> tuple[str, int, int]:
+    """HighLevel's order, Halo's order and a consignment of it, which nobody has read yet."""
+    order_id, order, line = an_order(sandbox)
+    return order_id, order["id"], sandbox.consign(order["id"], [(line["id"], 1)], TRACKED)
+
+
+def follow(world: World, number: int, sweeps: int = 3) -> None:
+    hint(world, "consignment", number)
+    for _ in range(sweeps):
+        world.follow_all()
+
+
+def reading(world: World) -> Any:
+    """The one reading of a consignment."""
+    [row] = world.rows("select * from delivery where target = 'halo.consignment'")
+    return row
+
+
+def without(name: str) -> Callable[[Any], Any]:
+    """A consignment without a field."""
+    return lambda row: {key: value for key, value in row.items() if key != name}
+
+
+def with_lines(**fields: Any) -> Callable[[Any], Any]:
+    """A consignment whose lines hold something else."""
+    return lambda row: {**row, "lines": [{**line, **fields} for line in row["lines"]]}
+
+
+def without_in_lines(name: str) -> Callable[[Any], Any]:
+    return lambda row: {**row, "lines": [without(name)(line) for line in row["lines"]]}
+
+
+ILLEGIBLE = {
+    "no lines": (without("lines"), "lines"),
+    "lines of null": (lambda row: {**row, "lines": None}, "lines"),
+    "a line that is nonsense": (lambda row: {**row, "lines": [*row["lines"], "one"]}, "lines"),
+    "no quantity": (without_in_lines("quantity"), "lines.quantity"),
+    "a quantity of null": (with_lines(quantity=None), "lines.quantity"),
+    "a quantity that is nonsense": (with_lines(quantity="a few"), "lines.quantity"),
+    "no order anywhere and no lines": (lambda row: {"id": row["id"]}, "lines"),
+}
+
+
+def spoiled(monkeypatch: pytest.MonkeyPatch, number: int, change: Callable[[Any], Any]) -> Spoiler:
+    return spoil(monkeypatch, f"/Consignment/{number}", change)
+
+
+@pytest.mark.parametrize("kind", ILLEGIBLE)
+def test_a_consignment_that_does_not_show_what_was_sent_is_read_again_and_posted_when_it_does(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    change, field = ILLEGIBLE[kind]
+    order_id, _, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, change)
+    follow(world, number)
+    row = reading(world)
+    assert (row.state, row.failures) == ("due", row.attempt)
+    assert row.reason == f"Halo does not show {field} of consignment {number}, read by its id."
+    assert posts(sandbox) == 0
+    spoiler.on = False
+    world.drive()
+    [made] = fulfillments(sandbox, order_id)
+    assert the_row(world).target_id == made["_id"]
+
+
+def test_a_consignment_that_stays_illegible_is_parked_with_its_field_and_posted_after_a_retry(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, _, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, without("lines"))
+    hint(world, "consignment", number)
+    world.drive()
+    row = reading(world)
+    assert (row.state, row.field, row.attempt) == ("parked", "lines", 5)
+    assert "Give our application leave to see all of such rows" in row.reason
+    spoiler.on = False
+    follow(world, number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_a_shipment_that_was_posted_is_not_taken_for_changed_by_an_illegible_reading(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, number = consigned(sandbox)
+    hint(world, "consignment", number)
+    world.drive()
+    spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": []})
+    hint(world, "consignment", number)
+    world.drive()
+    assert (the_row(world).state, the_row(world).wanted_version) == ("delivered", 1)
+    assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+
+
+@pytest.mark.parametrize("told", [{}, {"salesorder_id": None}, {"salesorder_id": 0}])
+def test_the_order_is_taken_from_the_lines_where_the_header_does_not_tell_it(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    order_id, _, number = consigned(sandbox)
+    spoiled(monkeypatch, number, lambda row: {**without("salesorder_id")(row), **told})
+    hint(world, "consignment", number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+@pytest.mark.parametrize("lines", [[], [{"id": 1, "salesorder_line": 1}]])
+def test_a_consignment_of_really_no_order_is_done_with(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, lines: list[Any]
+) -> None:
+    _, _, number = consigned(sandbox)
+    spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": lines})
+    hint(world, "consignment", number)
+    world.drive()
+    assert (reading(world).state, reading(world).attempt) == ("delivered", 1)
+
+
+def test_lines_that_name_several_orders_ask_a_person(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, halo_id, number = consigned(sandbox)
+    lines = [{"id": at, "quantity": 1, "salesorder_id": halo_id + at} for at in range(2)]
+    spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": lines})
+    hint(world, "consignment", number)
+    world.drive()
+    assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+
+
+@pytest.mark.parametrize("change", [with_lines(quantity=0), lambda row: {**row, "lines": []}])
+def test_a_consignment_that_really_holds_nothing_settles_without_a_post(
+    world: World,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Any], Any],
+) -> None:
+    _, _, number = consigned(sandbox)
+    spoiled(monkeypatch, number, change)
+    hint(world, "consignment", number)
+    world.drive()
+    assert (the_row(world).state, reading(world).state) == ("delivered", "delivered")
+    assert posts(sandbox) == 0
+
+
+def no_order(in_between: InBetween, halo_id: int) -> None:
+    """Halo says that it has no such order."""
+    in_between.answers = said(404, {"Message": "SalesOrder was not found."})
+    in_between.wanted = lambda call, _: call.startswith("GET") and f"/SalesOrder/{halo_id}" in call
+
+
+def test_a_consignment_whose_order_of_ours_is_not_shown_for_once_is_posted_all_the_same(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, halo_id, number = consigned(sandbox)
+    no_order(in_between, halo_id)
+    follow(world, number)
+    assert reading(world).state == "due"
+    in_between.answers = None
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, halo_id, number = consigned(sandbox)
+    no_order(in_between, halo_id)
+    hint(world, "consignment", number)
+    world.drive()
+    row = reading(world)
+    assert (row.state, row.field) == ("parked", "salesorder_id")
+    assert f"does not show the order {halo_id} of consignment {number}, which is {order_id}" in (
+        row.reason
+    )
