@@ -46,11 +46,16 @@ _PAYMENT = TARGETS["payment"]
 
 
 def _payment_differences(
-    wanted: Mapping[str, str], row: Mapping[str, Any], document: Document, currency: str
+    wanted: Mapping[str, str],
+    row: Mapping[str, Any],
+    document: Document,
+    currency: str,
+    *,
+    whole: bool = False,
 ) -> list[Difference]:
     """Without what the mapping sets: an answer may show it as it was booked."""
     held = {key: text for key, text in wanted.items() if key in compared("payment")}
-    return _PAYMENT.compares(held, row, document, currency)
+    return _PAYMENT.compares(held, row, document, currency, whole=whole)
 
 
 def _payment_meta(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,12 @@ def _on_refused(link: Link, error: Refused) -> Refusal:
 
 def _differences(target: str) -> Compare:
     def compare(
-        wanted: Mapping[str, str], row: Mapping[str, Any], _document: Document, _currency: str
+        wanted: Mapping[str, str],
+        row: Mapping[str, Any],
+        document: Document,  # noqa: ARG001 - tickets are mapped by no document
+        currency: str,  # noqa: ARG001 - and have no currency
+        *,
+        whole: bool = False,  # noqa: ARG001 - it shows the same either way
     ) -> list[Difference]:
         return tickets.differences(target, wanted, row)
 
