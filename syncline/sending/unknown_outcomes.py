@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
-from syncline.calls.halo_queries import asked
+from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
@@ -223,7 +223,7 @@ def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
 
     try:
         rows = readback.report_of(reported, target.resource, ids, digits)
-    except (Absent, MissingScope, Rejected, Unreadable):
+    except NO_REPORT:
         return {}
     return {int(row["id"]): row for row in rows}
 
