@@ -25,6 +25,7 @@ from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Absent,
     Again,
+    Doubtful,
     ForeignAnswer,
     MissingScope,
     Refused,
@@ -43,6 +44,7 @@ from syncline.money import minor_digits
 from syncline.sending import inputs, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
+from syncline.sending.outcomes import settle_times
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
@@ -293,6 +295,8 @@ def _found(
     except Unmappable as error:
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
+    except Doubtful as error:
+        return _unsettled(seek, lease, error)
     except (Rejected, Unreadable):
         return _unsure(lease)
     return _compared(seek, lease, target_id, row, canonical)
@@ -332,12 +336,13 @@ def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         Unmappable: it has not what it must have, and gets it not.
+        Doubtful: it is not known whether it got that.
     """
     target = seek.target
     if target.is_whole(row) or target.completes is by_id:
         return row
     told = target.completes(seek.line, seek.api, target.resource, {0: HaloRow.of(row)}).get(0)
-    if isinstance(told, Unmappable):
+    if isinstance(told, (Doubtful, Unmappable)):
         raise told
     return told.raw if isinstance(told, HaloRow) else row
 
@@ -370,6 +375,14 @@ def _unsure(lease: Lease) -> Move:
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
     return lambda connection: leased.doubt(
         connection, [lease], settle=backoff(lease.failures), why=why, failed=True
+    )
+
+
+def _unsettled(seek: _Seek, lease: Lease, error: Doubtful) -> Move:
+    """What it lacks may be in the making: as with any doubtful write, that is let to show."""
+    settle = settle_times(seek.line, seek.target, seek.known).unknown
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=settle, why=error.what, failed=True
     )
 
 
