@@ -58,9 +58,6 @@ FOUND_AT_ONCE = 4
 LEGIBLE_TRIES = 4
 """Readings of a row that does not show what it must, before a person is asked."""
 
-_GUESSED_TABLES = {"recurring"}
-"""Targets whose table is not documented: a report may look in the wrong one and find nothing."""
-
 Move = Callable[[Connection], object]
 
 
@@ -252,7 +249,9 @@ def _find(seek: _Seek, references: list[str]) -> LookupResult:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, api, target = seek.line, seek.api, seek.target
     proved = seek.known.find_way(target.name)
-    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else ways_of(target.name)[0]
+    table = target.resource.table
+    is_guess = table is not None and table.guessed
+    unproved = FindWay.PAGES if is_guess else ways_of(target.name)[0]
     try:
         found = find(line, api, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found
