@@ -256,7 +256,8 @@ def _find(seek: _Seek, references: list[str]) -> LookupResult:
         found = find(line, api, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found
     except (Rejected, Unreadable):
-        if proved is not None:
+        # Reports come and go, so lists are read too; another proved way has no better one.
+        if proved not in {None, FindWay.SQL}:
             return LookupResult({name: [] for name in references}, frozenset(references))
     except (Absent, MissingScope):
         pass  # that way is not offered, or not any more

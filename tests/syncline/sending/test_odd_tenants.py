@@ -134,6 +134,20 @@ def test_a_site_that_a_client_has_and_does_not_show_is_found_and_no_second_one_i
     assert (made["POST /Site"], made["GET /Site"] > 0) == (0, True)
 
 
+def test_a_lost_order_is_found_by_the_list_where_reports_run_no_more(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=4, transactions=0, subscriptions=0)
+    report = {"loaded": False, "load_error": "Invalid object name", "rows": []}
+    answered(monkeypatch, "POST /Report", lambda _: (200, [{"report": report}]))
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
+    sandbox.add_orders(1)
+    world.pull()
+    world.drive()
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+
+
 def of_others(page: int) -> list[dict[str, int]]:
     """A page of sites of somebody else, the newest first."""
     return [{"id": 10_000 - 100 * page - at, "client_id": 1} for at in range(100)]
