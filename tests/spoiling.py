@@ -72,3 +72,24 @@ def written(document: Any) -> bytes:
         raw, _, after = rest.partition('"')
         text = before + raw.encode().decode("unicode_escape") + after
     return text.encode()
+
+
+Script = Callable[[Mapping[str, str]], "tuple[int, Any]"]
+"""(the parameters) → the status and the document, or the bytes, that are answered."""
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, call: str, script: Script) -> Spoiler:
+    """Have calls such as `POST /Report` answered by a script, after they were really made."""
+    method, path = call.split()
+    spoiler, send = Spoiler(path, lambda _: None), Transport.send
+
+    def replaced(transport: Transport, sent_method: str, url: str, **given: Any) -> Answer:
+        answer = send(transport, sent_method, url, **given)
+        is_meant = spoiler.on and sent_method == method and urlsplit(url).path.endswith(path)
+        if not is_meant:
+            return answer
+        status, document = script(given.get("params") or {})
+        return replace(answer, status=status, body=written(document))
+
+    monkeypatch.setattr(Transport, "send", replaced)
+    return spoiler

@@ -17,7 +17,7 @@ from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import halo_calls, highlevel_calls, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.engine.rounds import ROUNDS
-from syncline.errors import Absent, MissingScope, Rejected, Unmappable
+from syncline.errors import Unmappable
 from syncline.flows import customers, orders
 from syncline.halo.sql import money_holdings, order_holdings
 from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
@@ -124,7 +124,7 @@ def read_halo(
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
     try:
         return _by_report(asked, line, since, digits)
-    except (Absent, MissingScope, Rejected):
+    except halo_queries.NO_REPORT:
         return _by_pages(asked, line, since)
 
 

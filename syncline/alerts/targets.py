@@ -52,10 +52,10 @@ def _differences(target: str) -> Compare:
     def compare(
         wanted: Mapping[str, str],
         row: Mapping[str, Any],
-        document: Document,  # noqa: ARG001 - alerts are not mapped
-        currency: str,  # noqa: ARG001 - and cost nothing
+        document: Document,  # noqa: ARG001 - tickets are mapped by no document
+        currency: str,  # noqa: ARG001 - and have no currency
         *,
-        whole: bool = False,  # noqa: ARG001
+        whole: bool = False,  # noqa: ARG001 - it shows the same either way
     ) -> list[Difference]:
         return tickets.differences(target, wanted, row)
 

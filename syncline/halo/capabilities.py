@@ -138,6 +138,11 @@ class Capabilities:
         return _REPORTS in self.by_name
 
     @property
+    def reports_fail_for(self) -> timedelta:
+        """How long they rested last since they alone failed; nothing where one ran since."""
+        return timedelta(seconds=float(self._value(_FAILING).get("rest_s", 0)))
+
+    @property
     def ran_reports(self) -> bool:
         """Whether it ever ran one of ours that found what it looked for."""
         return any(
@@ -250,6 +255,13 @@ class Capabilities:
         """The same, knowing that reports are refused, and when they may be asked for again."""
         return self._with(_REPORTS, {"rests_until": until.isoformat()}, found_at, how)
 
+    def with_reports_failing(
+        self, rest: timedelta, *, found_at: datetime, how: str
+    ) -> Capabilities:
+        """The same, knowing that reports alone fail and rest for so long; nothing: one ran."""
+        failing = self._with(_FAILING, {"rest_s": rest.total_seconds()}, found_at, how)
+        return failing.with_reports_refused(until=found_at + rest, found_at=found_at, how=how)
+
     def with_round_trip(
         self, target: str, seen: RoundTrip, *, found_at: datetime, how: str
     ) -> Capabilities:
@@ -315,6 +327,7 @@ class Capabilities:
 
 _ARRAYS = "array_size."
 _REPORTS = "reports_refused"
+_FAILING = "reports_failing"
 _ROUND_TRIP = "round_trip."
 
 

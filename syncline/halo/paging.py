@@ -17,6 +17,9 @@ from syncline.halo.answers import listing
 PAGE_SIZE = 100
 """Rows to ask for; Halo gives no more."""
 
+LEAST_DEFAULT = 50
+"""Rows of the smallest page that Halo gives by itself, where it ignores what was asked for."""
+
 
 class PageWalk:
     """One walk over a list: says what to ask next, takes the answers, judges the end.
@@ -77,13 +80,13 @@ class PageWalk:
 
         Where Halo says how many there are, that number must have stayed the same and must have
         come. Where it does not, the end must have been met; a list that repeats itself for every
-        page number is whole only if it had room for more on its page.
+        page number is whole only if it had room for more on its page, however small that is.
         """
         if not self._finished:
             return False
         if self._counts:
             return self._counts == {len(self._seen)}
-        return not self._repeats or self._first_page_rows < PAGE_SIZE
+        return not self._repeats or self._first_page_rows < LEAST_DEFAULT
 
     @property
     def distinct(self) -> int:

@@ -180,7 +180,7 @@ def _changed(
     if noun == "salesorder":
         try:
             reported = _reported(line, api, floor)
-        except _NOT_SHOWN:
+        except halo_queries.NO_REPORT:
             reported = None  # the list shows it too, in more calls
         if reported is not None:
             times = [at for row in reported if (at := moment(row.get("last_update_time")))]
@@ -228,7 +228,7 @@ def _payments(line: Line, api: ApiCalls, floor: int) -> list[dict[str, Any]] | N
         return None
     try:
         rows = halo_queries.reported(line, api, sql_from("payment", floor))
-    except _NOT_SHOWN:
+    except halo_queries.NO_REPORT:
         return None
     return [dict(row) for row in rows]
 

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls.calls import NoQuota
-from syncline.errors import Absent, MissingScope, Rejected, Unreadable
+from syncline.calls.halo_queries import NO_REPORT
+from syncline.errors import Unreadable
 from syncline.flows import projections
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.models import whole
@@ -26,7 +27,6 @@ from syncline.reconciliation.queries import Run
 
 SQL, LIST, BY_ID = "report", "list", "id"
 
-_NO_REPORT = (Absent, MissingScope, Rejected)
 _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
     "order": (projections.ORDER,),
     "invoice": (projections.INVOICE, projections.CREDIT),
@@ -58,7 +58,7 @@ def read_kind(
     if mine["way"] == SQL:
         try:
             _by_report(reader, run, kind, progress, floor)
-        except _NO_REPORT:
+        except NO_REPORT:
             if mine.get("after") is not None:
                 raise
             mine["way"] = LIST
@@ -80,7 +80,7 @@ def read_ids(
     if is_reported and not mine["at"] and mine.get("way") != BY_ID:
         try:
             rows = readback.report_of(reader.ask, kind, ids, reader.digits)
-        except _NO_REPORT:
+        except NO_REPORT:
             rows = None
         if rows is not None:
             mine |= {"way": SQL, "at": len(ids), "done": True}
@@ -127,8 +127,12 @@ def reread(
     if not ids:
         return {}, ()
     if progress.get("way") == SQL:
-        rows = readback.report_of(reader.ask, kind, ids, reader.digits)
-        return {int(row["id"]): row for row in rows}, ids
+        try:
+            rows = readback.report_of(reader.ask, kind, ids, reader.digits)
+        except NO_REPORT:
+            pass  # there was one, and is none now
+        else:
+            return {int(row["id"]): row for row in rows}, ids
     pages = int(progress.get("pages", 0))
     if 0 < pages < len(ids):
         return _walked(reader, kind, ids), ids

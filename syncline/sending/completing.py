@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
-from syncline.errors import Absent, SynclineError, Unmappable
+from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.sending.decide import Write
@@ -32,12 +32,14 @@ class Shown:
         proved: those of which more need not be looked at: they were read whole, or cannot be.
         read: those that were read by their ids.
         unfit: rows that were made and cannot be used, and why.
+        unsettled: rows whose completion was begun and may still be under way, and why.
     """
 
     rows: Mapping[int, HaloRow] = field(default_factory=dict)
     proved: frozenset[int] = frozenset()
     read: frozenset[int] = frozenset()
     unfit: Mapping[int, Unmappable] = field(default_factory=dict)
+    unsettled: Mapping[int, Doubtful] = field(default_factory=dict)
 
 
 def complete(
@@ -84,6 +86,7 @@ def complete(
         ),
         read=frozenset(rows),
         unfit={key: row for key, row in read.items() if isinstance(row, Unmappable)},
+        unsettled={key: row for key, row in read.items() if isinstance(row, Doubtful)},
     )
 
 

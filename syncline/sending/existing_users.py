@@ -9,8 +9,10 @@ from typing import Any
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
-from syncline.errors import Absent, MissingScope, Rejected
+from syncline.calls.halo_queries import NO_REPORT
+from syncline.errors import Rejected
 from syncline.halo.capabilities import FindProof, FindWay
+from syncline.halo.sql.finding import LookupResult
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
 
@@ -29,7 +31,7 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
         return {}, frozenset()
     target = TARGETS["user"]
     api = halo_calls(line, line.lane)
-    found = find(line, api, target, _way(line, api), wanted)
+    found = _found(line, api, wanted)
     known, unsure = dict(found.rows), found.unsure
     if unsure:
         # A list that ignores page numbers, or grew while it was read: asked one by one.
@@ -39,6 +41,17 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
         email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
     }
     return oldest, unsure
+
+
+def _found(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:
+    """By a report where one can be had, else by lists: no customer waits for a report."""
+    target = TARGETS["user"]
+    if _way(line, api) is FindWay.SQL:
+        try:
+            return find(line, api, target, FindWay.SQL, wanted)
+        except NO_REPORT:
+            pass  # it ran before, and does not now
+    return find(line, api, target, FindWay.PAGES, wanted)
 
 
 def _way(line: Line, api: ApiCalls) -> FindWay:
@@ -51,10 +64,10 @@ def _way(line: Line, api: ApiCalls) -> FindWay:
         return FindWay.SQL if proof.proved else FindWay.PAGES
     try:
         find(line, api, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
-    except (Absent, MissingScope):
-        return FindWay.PAGES  # no report runs at all, which is remembered for all that want one
     except Rejected:
         works = False
+    except NO_REPORT:
+        return FindWay.PAGES  # no report runs now, which is remembered for all that want one
     else:
         works = True
     capabilities.teach(

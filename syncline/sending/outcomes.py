@@ -93,6 +93,7 @@ class ArrayOutcome:
         is_optional: whether Halo may refuse such rows.
         confirmed: rows that hold what was sent.
         missing: elements of which the answer does not show enough.
+        unsettled: elements to which something is still being added, as far as is known.
         differing: rows that hold something else.
         unfit: rows that Halo made and that cannot be used, and why.
         merged: updated orders that kept lines which they were not sent.
@@ -109,6 +110,7 @@ class ArrayOutcome:
     came: int = 0
     confirmed: list[Confirmation] = field(default_factory=list)
     missing: list[Lease] = field(default_factory=list)
+    unsettled: list[tuple[Lease, Doubtful]] = field(default_factory=list)
     differing: list[tuple[Confirmation, Difference]] = field(default_factory=list)
     unfit: list[tuple[Confirmation, Unmappable]] = field(default_factory=list)
     merged: list[Confirmation] = field(default_factory=list)
@@ -162,6 +164,8 @@ def judge(
         if row is not None and write.lease.id in shown.unfit:
             held = Confirmation(write.lease, str(row.id), write.lease.target_meta, None)
             result.unfit.append((held, shown.unfit[write.lease.id]))
+        elif write.lease.id in shown.unsettled:
+            result.unsettled.append((write.lease, shown.unsettled[write.lease.id]))
         elif row is None or not target.shows_enough(row.raw, known):
             result.missing.append(write.lease)
         else:
@@ -229,6 +233,8 @@ def apply(connection: Connection, result: ArrayOutcome, times: SettleTimes) -> N
         leased.park(connection, [held.lease], reason=reason, field=name, known=held)
     for held, error in result.unfit:
         leased.park(connection, [held.lease], reason=str(error), field=error.field, known=held)
+    for lease, doubt in result.unsettled:
+        leased.doubt(connection, [lease], settle=times.unknown, why=doubt.what)
     # Once it is known that lines stay, the next update takes the old ones to nothing.
     leased.learn_target(connection, [*result.merged, *result.respelled])
     for again in (True, False):

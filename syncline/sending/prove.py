@@ -10,9 +10,9 @@ from datetime import timedelta
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
+from syncline.calls.halo_queries import NO_REPORT
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import KEPT
-from syncline.errors import Absent, MissingScope, Rejected, Unreadable
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.sending.find import find
@@ -58,7 +58,7 @@ def _finds(
 ) -> bool:
     try:
         found = find(line, api, target, way, [reference])
-    except (Absent, MissingScope, Rejected, Unreadable):
+    except NO_REPORT:
         return False  # this tenant does not offer that way; there are others
     return [str(row.id) for row in found.rows[reference]] == [target_id]
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
-from syncline.calls.halo_queries import asked
+from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
@@ -33,6 +33,7 @@ from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Absent,
     Again,
+    Doubtful,
     ForeignAnswer,
     MissingScope,
     Refused,
@@ -51,6 +52,7 @@ from syncline.money import minor_digits
 from syncline.sending import inputs, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
+from syncline.sending.outcomes import settle_times
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
@@ -61,8 +63,6 @@ MOST = 100
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
 
-_GUESSED_TABLES = {"recurring"}
-"""Targets whose table is not documented: a report may look in the wrong one and find nothing."""
 
 Move = Callable[[Connection], object]
 
@@ -228,7 +228,7 @@ def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
 
     try:
         rows = readback.report_of(reported, target.resource, ids, digits)
-    except (Absent, MissingScope, Rejected, Unreadable):
+    except NO_REPORT:
         return {}
     return {int(row["id"]): row for row in rows}
 
@@ -255,12 +255,15 @@ def _find(seek: _Seek, references: list[str]) -> LookupResult:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, api, target = seek.line, seek.api, seek.target
     proved = seek.known.find_way(target.name)
-    unproved = FindWay.PAGES if target.name in _GUESSED_TABLES else ways_of(target.name)[0]
+    table = target.resource.table
+    is_guess = table is not None and table.guessed
+    unproved = FindWay.PAGES if is_guess else ways_of(target.name)[0]
     try:
         found = find(line, api, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found
     except (Rejected, Unreadable):
-        if proved is not None:
+        # Reports come and go, so lists are read too; another proved way has no better one.
+        if proved not in {None, FindWay.SQL}:
             return LookupResult({name: [] for name in references}, frozenset(references))
     except (Absent, MissingScope):
         pass  # that way is not offered, or not any more
@@ -298,6 +301,8 @@ def _found(
     except Unmappable as error:
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
+    except Doubtful as error:
+        return _unsettled(seek, lease, error)
     except (Rejected, Unreadable):
         return _unsure(lease)
     return _compared(seek, lease, target_id, row, canonical)
@@ -337,12 +342,13 @@ def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         Unmappable: it has not what it must have, and gets it not.
+        Doubtful: it is not known whether it got that.
     """
     target = seek.target
     if target.is_whole(row) or target.completes is by_id:
         return row
     told = target.completes(seek.line, seek.api, target.resource, {0: HaloRow.of(row)}).get(0)
-    if isinstance(told, Unmappable):
+    if isinstance(told, (Doubtful, Unmappable)):
         raise told
     return told.raw if isinstance(told, HaloRow) else row
 
@@ -375,6 +381,14 @@ def _unsure(lease: Lease) -> Move:
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
     return lambda connection: leased.doubt(
         connection, [lease], settle=backoff(lease.failures), why=why, failed=True
+    )
+
+
+def _unsettled(seek: _Seek, lease: Lease, error: Doubtful) -> Move:
+    """What it lacks may be in the making: as with any doubtful write, that is let to show."""
+    settle = settle_times(seek.line, seek.target, seek.known).unknown
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=settle, why=error.what, failed=True
     )
 
 

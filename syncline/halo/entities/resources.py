@@ -274,7 +274,7 @@ RECURRING = Resource(
     # A guess: which table holds recurring invoices is not documented. That it is that of invoices
     # follows from its column IHisRecurringInvoice; where it is not so, no round trip proves it.
     # Whether one is disabled stands in no column that is known.
-    table=Table("INVOICEHEADER", _INVOICE_COLUMNS, only="IHisRecurringInvoice = 1"),
+    table=Table("INVOICEHEADER", _INVOICE_COLUMNS, only="IHisRecurringInvoice = 1", guessed=True),
 )
 """Recurring invoices, which stand for subscriptions. Source: schema InvoiceHeader."""
 
@@ -322,6 +322,7 @@ TICKET = Resource(
     table=Table(
         "FAULTS",
         {"id": "Faultid", "supplier_reference": "Suppref", "status_id": "Status"},
+        guessed=True,
     ),
 )
 """Tickets. Source: schema Faults; POST answers 201. Lists show closed ones unless told not to.

@@ -43,6 +43,8 @@ class Table:
         joins: field → the JOIN without which its column is not there.
         only: a condition for the rows that are of this kind, where the table has others too.
         lines: the table of its rows' lines.
+        guessed: whether it is a guess where our reference stands: a report may find nothing there,
+            and proves no absence before it has found a row.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Table:
     joins: Mapping[str, str] = field(default_factory=dict)
     only: str = ""
     lines: LineTable | None = None
+    guessed: bool = False
 
     @property
     def id(self) -> str:

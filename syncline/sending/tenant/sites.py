@@ -11,7 +11,7 @@ from functools import partial
 
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
-from syncline.errors import SynclineError, Unmappable
+from syncline.errors import Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.entities.resources import SITE, AnyResource
 from syncline.halo.entities.rows import next_page, save_row
 from syncline.halo.models import HaloRow, SiteRow
@@ -22,9 +22,6 @@ from syncline.sending.tenant.by_id import NOT_SHOWN, Row
 NAME = "Main"
 """What a site is called that we make: as Halo calls that which it makes itself."""
 
-MOST_PAGES = 3
-"""Pages of sites that are looked at for one client."""
-
 _FLOW = "customers"
 
 
@@ -33,13 +30,14 @@ def with_sites(
 ) -> dict[int, Row]:
     """Clients with their main sites, by the number of the delivery.
 
-    One that could not be asked for is left out, and stays in doubt.
+    One that could not be asked for is left out, and stays in doubt. One whose site may be in the
+    making comes with that doubt, since the site is to show before it is asked for again.
     """
     found: dict[int, Row] = {}
     for key, client in clients.items():
         try:
             site = site_of(line, api, client.id)
-        except Unmappable as error:
+        except (Doubtful, Unmappable) as error:
             found[key] = error
         except SynclineError:
             continue
@@ -53,6 +51,7 @@ def site_of(line: Line, api: ApiCalls, client_id: int) -> int:
 
     Raises:
         Unmappable: it has none, and gets none.
+        Doubtful: it is not known whether one was made.
         SynclineError: Halo could not be asked.
     """
     try:
@@ -70,15 +69,19 @@ def site_of(line: Line, api: ApiCalls, client_id: int) -> int:
 def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
     """The client's own: a tenant that does not know the filter shows those of everybody.
 
-    The newest come first, so one that came with its client stands on the first pages.
+    The newest come first, so one that came with its client stands on the first pages. That there is
+    none is only known at the end of the list.
+
+    Raises:
+        Again: the list changed meanwhile, or does not show all.
     """
     walk = PageWalk({**SITE.newest_first, "client_id": str(client_id)}, key=SITE.list_key)
     found: list[SiteRow] = []
-    for _ in range(MOST_PAGES):
-        if walk.finished or found:
-            break
+    while not (walk.finished or found):
         rows = api.read(f"GET {SITE.path}", lambda permit: next_page(line.halo, permit, SITE, walk))
         found += [one for one in rows if one.client_id == client_id]
+    if not (found or walk.complete):
+        raise Again(f"Halo's list {SITE.path} does not show whether client {client_id} has a site.")
     return found
 
 

@@ -19,6 +19,7 @@ from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from tests.alerting import accept, alerts, pass_time, refuse, tell
 from tests.promises.mortal import Killed, Mortal
+from tests.spoiling import answered
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds, small
 
@@ -154,6 +155,21 @@ def test_an_answer_that_is_lost_makes_no_second_ticket_and_one_closed_by_hand_is
     assert len(alerts(world)) == 2  # a ticket that is parked raises no alert of its own
     assert len(sandbox.tickets()) == 2
     assert sandbox.audit()["mailed"] == []
+
+
+def test_a_lost_first_ticket_is_found_though_its_column_in_reports_is_another_one(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=8, transactions=0, subscriptions=0)
+    refuse(sandbox, sandbox.get("/state/orders")["ids"][:2])
+    world = worlds()
+    world.pull()
+    world.drive()
+    empty = [{"report": {"loaded": True, "rows": []}}]
+    answered(monkeypatch, "POST /Report", lambda _: (200, empty))
+    sandbox.faults(side="halo", operation="POST /Tickets", kind="cut_after", next=1)
+    tell(world)
+    assert len(sandbox.tickets()) == 1
 
 
 def test_new_orders_are_told_once_by_rule_and_those_of_a_backfill_never(

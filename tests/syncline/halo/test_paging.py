@@ -53,6 +53,17 @@ def test_a_list_that_ignores_the_page_number_ends_and_is_not_called_complete() -
     assert not bare.complete
 
 
+@pytest.mark.parametrize("rows", [50, 99])
+def test_a_bare_list_that_ends_where_a_default_page_may_end_is_not_called_complete(
+    rows: int,
+) -> None:
+    page, walk = [{"id": at} for at in range(rows)], PageWalk()
+    for _ in range(2):
+        walk.take(page)
+    assert walk.finished
+    assert not walk.complete
+
+
 def test_a_short_bare_list_that_ignores_the_page_number_is_complete() -> None:
     walk = PageWalk()
     assert walk.take([{"id": 1}]) == [{"id": 1}]

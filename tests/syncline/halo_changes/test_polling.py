@@ -24,6 +24,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
+from tests.spoiling import answered
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
 
@@ -97,6 +98,19 @@ def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     assert str(paid) not in [one.source_id for one in readings_due(world)]
     look(world)
     assert str(paid) in [one.source_id for one in readings_due(world)]
+
+
+def test_a_change_is_found_by_the_list_where_somebody_else_keeps_answering_reports(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
+    answered(monkeypatch, "POST /Report", lambda _: (403, b""))
+    line = world.worker.open_line(NAME)
+    assert [poll(line) is None for _ in range(3)] == [False, False, True]
+    world.drive()
+    assert sandbox.audit()["clean"]
 
 
 @pytest.mark.parametrize(("told", "minutes"), [(False, 1), (True, 15)])

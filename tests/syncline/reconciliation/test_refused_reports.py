@@ -13,6 +13,7 @@ from syncline.reconciliation.due import period_of
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.run import advance, begin
 from syncline.sandbox.process import SandboxProcess
+from tests.spoiling import answered
 from tests.tenants import operations
 from tests.world import NAME, World, Worlds, small
 
@@ -65,6 +66,16 @@ def test_a_report_that_halo_cannot_run_is_not_run_again_by_the_same_run(
         advance(world.worker.open_line(NAME), lambda *_: None)
     assert of(world, run_id).certificate is not None
     assert operations(sandbox)["POST /Report"] <= 4  # orders, invoices, payments, consignments
+
+
+def test_a_run_ends_where_the_answer_to_a_report_holds_none(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, "POST /Report", lambda _: (200, [{"id": 0}]))
+    world, run_id = begun(worlds, sandbox)
+    while of(world, run_id).state == "running":
+        advance(world.worker.open_line(NAME), lambda *_: None)
+    assert of(world, run_id).certificate is not None
 
 
 def test_a_run_that_comes_no_further_ends_and_says_what_it_waited_for(

@@ -1,16 +1,61 @@
-"""Halo is asked once whether it has a customer already, and once more where that is long ago."""
+"""Halo is asked once whether it has a customer already, and once more where that is long ago.
+
+It is asked by a report where one can be had; where none can, no customer waits for that.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from syncline.calls import capabilities
+from syncline.errors import Again
+from syncline.halo.capabilities import Capabilities, FindProof, FindWay
+from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import existing_users, render
-from tests.world import Worlds, small
+from tests.spoiling import answered
+from tests.tenants import operations, parked
+from tests.world import NAME, World, Worlds, small
+
+REFUSED = (403, {"Message": "You do not have permission to run reports."})
+BY_A_STRANGER = (403, b"")
+NOT_RUN = (200, [{"report": {"loaded": False, "load_error": "Invalid object name", "rows": []}}])
+NONE = (200, [{"id": 0, "name": ""}])
+
+
+def known(world: World) -> Capabilities:
+    return capabilities.known(world.worker.open_line(NAME))
+
+
+def that_ran_reports(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    """At a tenant whose reports have found users before."""
+    small(sandbox, orders=3, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    proof = FindProof(proved=True, lag=timedelta(0))
+    capabilities.teach(
+        world.worker.open_line(NAME),
+        lambda before: before.with_find_proof(
+            "user", FindWay.SQL, proof, found_at=world.worker.now(), how="a test"
+        ),
+    )
+    return world
+
+
+def ask(world: World) -> None:
+    users, unsure = existing_users.users(world.worker.open_line(NAME), ["a@example.com"])
+    assert (users, unsure) == ({}, frozenset())
+
+
+def let_rest_pass(world: World) -> None:
+    world.do(
+        "update ability set value = jsonb_build_object('rests_until', '2020-01-01T00:00:00Z')"
+        " where name = 'reports_refused'"
+    )
 
 
 @pytest.mark.parametrize("lately", [timedelta(minutes=1), timedelta(0)])
@@ -35,3 +80,69 @@ def test_a_user_is_asked_for_again_only_if_its_client_was_not_made_just_now(
     world.drive()
     assert len(asked) == (1 if lately else 2) * len(set(asked))
     assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [(REFUSED, 1), (BY_A_STRANGER, 6), (NOT_RUN, 100), (NONE, 100)],
+    ids=["refused", "stranger", "not run", "none"],
+)
+def test_customers_are_written_though_reports_can_be_had_no_more(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, Any],
+    most: int,
+) -> None:
+    world = that_ran_reports(worlds, sandbox)
+    answered(monkeypatch, "POST /Report", lambda _: answer)
+    world.pull()
+    world.drive(30)
+    with world.worker.ledger.begin() as connection:
+        assert connections.by_name(connection, NAME).state == "active"
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    assert 1 <= operations(sandbox)["POST /Report"] <= most
+    assert known(world).refuses_reports is (answer in (REFUSED, BY_A_STRANGER))
+
+
+def test_reports_that_alone_fail_rest_ever_longer_until_one_runs(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = that_ran_reports(worlds, sandbox)
+    stranger = answered(monkeypatch, "POST /Report", lambda _: BY_A_STRANGER)
+    for _ in range(2):
+        with pytest.raises(Again):  # it may be chance
+            ask(world)
+    ask(world)
+    assert not known(world).refuses_reports  # what else is answered is not known yet
+    ask(world)
+    assert known(world).reports_fail_for == timedelta(minutes=1)
+    let_rest_pass(world)
+    ask(world)
+    assert known(world).reports_fail_for == timedelta(minutes=2)
+    calls = operations(sandbox)["POST /Report"]
+    ask(world)
+    assert operations(sandbox)["POST /Report"] == calls
+    stranger.on = False
+    give_up = time.monotonic() + 20
+    while known(world).reports_fail_for and time.monotonic() < give_up:
+        time.sleep(0.1)  # one caller at a time tries, after a while
+        let_rest_pass(world)
+        ask(world)
+    assert not known(world).reports_fail_for
+    assert not known(world).refuses_reports
+    assert operations(sandbox)["POST /Report"] == calls + 1
+
+
+def test_a_stranger_who_answers_everything_says_nothing_of_reports(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = that_ran_reports(worlds, sandbox)
+    ask(world)
+    for call in ("POST /Report", "GET /Users"):
+        answered(monkeypatch, call, lambda _: BY_A_STRANGER)
+    for _ in range(4):
+        with pytest.raises(Again):
+            ask(world)
+    assert not known(world).refuses_reports

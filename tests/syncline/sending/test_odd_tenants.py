@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from syncline.calls import capabilities
-from syncline.errors import Rejected
+from syncline.calls.calls import halo_calls
+from syncline.errors import Again, Rejected
 from syncline.halo.entities.resources import CLIENT
 from syncline.halo.entities.rows import save_rows
 from syncline.ingest.record import record
+from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import sites
 from tests.from_halo import last_call
-from tests.spoiling import spoil
+from tests.spoiling import answered, spoil
 from tests.tenants import brought_over, operations, parked
 from tests.variants import in_turn, mostly
 from tests.world import NAME, World, Worlds, small
@@ -129,6 +132,86 @@ def test_a_site_that_a_client_has_and_does_not_show_is_found_and_no_second_one_i
     assert sandbox.audit()["clean"]
     made = operations(sandbox)
     assert (made["POST /Site"], made["GET /Site"] > 0) == (0, True)
+
+
+def test_a_lost_order_is_found_by_the_list_where_reports_run_no_more(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=4, transactions=0, subscriptions=0)
+    report = {"loaded": False, "load_error": "Invalid object name", "rows": []}
+    answered(monkeypatch, "POST /Report", lambda _: (200, [{"report": report}]))
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
+    sandbox.add_orders(1)
+    world.pull()
+    world.drive()
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+
+
+def of_others(page: int) -> list[dict[str, int]]:
+    """A page of sites of somebody else, the newest first."""
+    return [{"id": 10_000 - 100 * page - at, "client_id": 1} for at in range(100)]
+
+
+def test_a_site_far_down_the_list_of_everybodys_sites_is_found(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(params: Mapping[str, str]) -> tuple[int, Any]:
+        page = int(params["page_no"])
+        return 200, of_others(page) if page < 5 else [{"id": 5, "client_id": 7}]
+
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    line = worlds().worker.open_line(NAME)
+    answered(monkeypatch, "GET /Site", script)
+    assert sites.site_of(line, halo_calls(line, line.lane), 7) == 5
+    assert operations(sandbox)["POST /Site"] == 0
+
+
+def test_no_site_is_made_where_the_list_does_not_show_that_there_is_none(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    line = worlds().worker.open_line(NAME)
+    answered(monkeypatch, "GET /Site", lambda _: (200, of_others(1)))
+    with pytest.raises(Again, match="does not show whether"):
+        sites.site_of(line, halo_calls(line, line.lane), 7)
+    assert operations(sandbox)["POST /Site"] == 0
+
+
+def test_a_site_that_halo_still_makes_is_waited_for_and_not_made_twice(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    few = {"orders": 1, "customers": 1, "transactions": 0, "subscriptions": 0}
+    small(sandbox, clients_without_site=True, **few)
+    sandbox.faults(side="halo", operation="POST /Site", kind="late", late_seconds=2.5, next=1)
+    world = worlds(settle=4)
+    world.pull()
+    world.drive()
+    assert sandbox.audit()["clean"]
+    assert operations(sandbox)["POST /Site"] == 1
+
+
+def test_a_site_that_a_look_up_may_have_made_is_waited_for_as_long(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    few = {"orders": 1, "customers": 1, "transactions": 0, "subscriptions": 0}
+    small(sandbox, clients_without_site=True, **few)
+    sandbox.faults(
+        {"side": "halo", "operation": "POST /Client", "kind": "cut_after", "next": 1},
+        {"side": "halo", "operation": "POST /Site", "kind": "cut_before", "next": 1},
+    )
+    world = worlds(settle=300)
+    world.pull()
+    line = world.worker.open_line(NAME)
+    send(line, "client")
+    world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+    look_up(line, "client")
+    [(state, seconds)] = world.rows(
+        "select state, extract(epoch from due_at - clock_timestamp()) from delivery"
+        " where target = 'client'"
+    )
+    assert (state, seconds > 250) == ("doubtful", True)
+    assert operations(sandbox)["POST /Site"] == 1
 
 
 def test_the_client_of_a_contact_that_was_merged_into_another_is_used(
