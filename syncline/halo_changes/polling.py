@@ -42,6 +42,7 @@ from syncline.ingest import pull_windows
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
 from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
 from syncline.queues import Lane
 
 OVERLAP = timedelta(minutes=2)
@@ -87,12 +88,14 @@ class Cursor:
         ids: the highest id that was seen, of consignments and of payments.
         since: the highest id of the first look; what it showed is not new.
         rests_until: before then no poll is made, since the last one was dear.
+        refused: what the tenant did not show at the last look, and what it said instead.
     """
 
     orders: datetime | None = None
     ids: Mapping[str, int] | None = None
     since: Mapping[str, int] | None = None
     rests_until: datetime | None = None
+    refused: Mapping[str, str] | None = None
 
     def floor(self, noun: Noun) -> datetime | int | None:
         """From where on rows of a list are wanted; None: where it stands is not known yet."""
@@ -100,6 +103,11 @@ class Cursor:
             return None if self.orders is None else self.orders - OVERLAP
         known = (self.ids or {}).get(noun)
         return None if known is None else max((self.since or {}).get(noun, 0), known - LATE) + 1
+
+    def with_refusal(self, noun: Noun, why: str | None) -> Cursor:
+        """The same, after a list was not shown for that reason, or was shown: None."""
+        others = {one: said for one, said in (self.refused or {}).items() if one != noun}
+        return replace(self, refused=others if why is None else {**others, noun: why})
 
     def is_late(self, noun: Noun, row_id: int) -> bool:
         """Whether a row shows only now, although one with a higher id was seen."""
@@ -175,13 +183,28 @@ def poll(line: Line) -> float | None:
     return None
 
 
+def not_shown(connection: Connection, link: Link, document: Document) -> Mapping[str, str]:
+    """What a tenant does not show though a mapping needs it → what it said at the last look."""
+    needed = {
+        "salesorder": True,
+        "consignment": document.fulfillments.into == "highlevel",
+        "payment": document.payments.into == "invoice",
+    }
+    refused = _cursor(connection, link).refused or {}
+    return {noun: said for noun, said in refused.items() if needed[noun]}
+
+
 def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: Cursor) -> Cursor:
     """Look at one list; what it showed and how far it was seen is committed together."""
     began = line.worker.ledger.run(database.now)
     try:
         rows, moved = _changed(line, api, noun, cursor, began + AHEAD)
-    except _NOT_SHOWN:
-        return cursor  # the call's row says why; the other lists tell what they do
+    except _NOT_SHOWN as error:
+        # The other lists tell what they do; an alert tells of this one.
+        refused = cursor.with_refusal(noun, error.what)
+        line.worker.ledger.run(partial(_keep, link=line.link, cursor=refused))
+        return refused
+    moved = moved.with_refusal(noun, None)
     rows = [row for row in rows if whole(row.get("id")) is not None]
 
     def work(connection: Connection) -> list[Nudge]:
@@ -336,6 +359,7 @@ def _cursor(connection: Connection, link: Link) -> Cursor:
         ids={str(noun): int(known) for noun, known in (value.get("ids") or {}).items()},
         since={str(noun): int(known) for noun, known in (value.get("since") or {}).items()},
         rests_until=moment(value.get("rests_until")),
+        refused=value.get("refused") or {},
     )
 
 
@@ -345,6 +369,7 @@ def _keep(connection: Connection, link: Link, cursor: Cursor) -> None:
         "ids": dict(cursor.ids or {}),
         "since": dict(cursor.since or {}),
         "rests_until": _text(cursor.rests_until),
+        "refused": dict(cursor.refused or {}),
     }
     row = {"name": _NAME, "value": value, "how": "polled"}
     findings.write(connection, _owner(link), [row])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncline.alerts.run import evaluate
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
@@ -15,6 +16,7 @@ from syncline.halo_changes.reading import POLL_AFTER
 from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
+from tests.alerting import alerts
 from tests.events import arrive
 from tests.from_halo import (
     last_call,
@@ -24,6 +26,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
+from tests.in_between import InBetween, said
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
 
@@ -230,3 +233,39 @@ def test_ids_that_really_leap_are_followed_once_there_are_many() -> None:
     few = [5_000_000 + one for one in range(CROWD - 1)]
     assert stood.risen_to("payment", few).ids == {"payment": 99}
     assert stood.risen_to("payment", [*few, 6_000_000]).ids == {"payment": 6_000_000}
+
+
+@pytest.mark.parametrize(("noun", "path"), [("consignment", "/Consignment"), ("payment", "/Inv")])
+def test_a_list_that_halo_does_not_show_is_told_until_it_shows_it(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween, noun: str, path: str
+) -> None:
+    world = synced(worlds, sandbox, reports_refused=True)
+    look(world)
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and path in call
+    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    look(world)
+    evaluate(world.worker)
+    [alert] = [one for one in alerts(world) if one.kind == "pulls"]
+    assert noun in alert.title
+    assert alert.gone_at is None
+    in_between.answers = None
+    look(world)
+    evaluate(world.worker)
+    [alert] = [one for one in alerts(world) if one.kind == "pulls"]
+    assert alert.gone_at is not None
+
+
+def test_a_list_that_no_mapping_needs_is_not_told_of(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox)
+    world.do(
+        "update connection set mapping = replace(mapping, :ships, 'into = \"none\"')",
+        ships='into = "highlevel"',
+    )
+    world.reopened()
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and "/Consignment" in call
+    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    assert poll(world.worker.open_line(NAME)) is None
+    evaluate(world.worker)
+    assert [one for one in alerts(world) if one.kind == "pulls"] == []
