@@ -81,7 +81,15 @@ class Again(SynclineError):
 
 
 class RateLimited(Again):
-    """The other side answered 429; `after` says how long its key must rest."""
+    """A 429 came; `after` says how long the key must rest.
+
+    Where somebody else than the other side has sent it, `answered_by` says who.
+
+    Attributes:
+        of_day: whether it is the day's calls that are used up, so that a long rest is meant.
+    """
+
+    of_day = False
 
 
 class ForeignAnswer(Again):

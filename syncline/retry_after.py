@@ -1,4 +1,4 @@
-"""How long an answer asks to be left alone: `Retry-After`, in seconds or as a date."""
+"""How long an answer asks to be left alone: `Retry-After`, in seconds, as a date or a moment."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ LEAST_REST = timedelta(seconds=1)
 LONGEST_REST = timedelta(days=1)
 """A longer wait is a mistake of somebody in between, and must not stop a key for good."""
 
+_EPOCH = 1_000_000_000
+"""So many seconds are no wait but a moment, as Unix counts it: some gateways write it so."""
+
 _SECONDS = re.compile(r"[+-]?\d{1,400}(?:\.\d{0,400})?")
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
     """The wait that an answer asks for, at least a second and at most a day; None: for none.
 
-    A date is compared with the answer's own `Date`, so that it does not matter how the two clocks
-    differ; where there is none, with ours.
+    A date or moment is compared with the answer's own `Date`, so that it does not matter how the
+    two clocks differ; where there is none, with ours.
 
     Args:
         headers: names in lower case.
@@ -29,7 +32,10 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     """
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value) and value.isascii():
-        seconds = min(float(value), LONGEST_REST.total_seconds())
+        seconds = float(value)
+        if seconds >= _EPOCH:
+            seconds -= (_moment(headers.get("date", "")) or now).timestamp()
+        seconds = min(seconds, LONGEST_REST.total_seconds())
         return _within(timedelta(seconds=math.ceil(max(seconds, 0.0))))
     at = _moment(value)
     if at is None:

@@ -15,6 +15,9 @@ from syncline.errors import Doubtful, ForeignAnswer, NoAnswer, Unreadable
 from syncline.retry_after import retry_after
 from syncline.transport import Answer
 
+LONGEST_PAUSE = timedelta(seconds=60)
+"""So long anybody's word is taken for it that a side is to be left alone."""
+
 LONGEST_TITLE = 80
 """Characters of a page's title that are told."""
 
@@ -26,7 +29,6 @@ _LOOK_BETWEEN = (
     "proxy, a log-in page, maintenance."
 )
 _PAUSE = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(seconds=60)
 _LONGEST_NAME = 40
 _REDIRECT, _BAD = 300, 400
 _PAGE_TYPES = ("html", "xml", "javascript", "css", "image/", "video/", "audio/", "font/", "pdf")
@@ -60,7 +62,7 @@ def foreign(
     asked = retry_after(answer.headers, now=answer.at) or _PAUSE
     return ForeignAnswer(
         said,
-        after=min(asked, _LONGEST_PAUSE),
+        after=min(asked, LONGEST_PAUSE),
         remedy=_LOOK_BETWEEN.format(side=side),
         status=answer.status,
         answered_by=by,

@@ -22,6 +22,7 @@ from syncline.deliveries import parked
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError
 from syncline.flows import customers, orders
+from syncline.halo_changes import polling
 from syncline.ingest.pull import KINDS
 from syncline.ledger import calls, connections
 from syncline.ledger.connections import Link
@@ -155,6 +156,9 @@ def _raised(
         found.append((link.id, signal))
     for one in by_id.values():
         found += [(one.link.id, signal) for signal in _of_sides(connection, one)]
+        if one.link.reads:
+            hidden = polling.not_shown(connection, one.link, one.document)
+            found += [(one.link.id, signal) for signal in signals.not_shown(hidden, one.link.name)]
     as_before: set[tuple[int, str]] = {
         (key, kind)
         for key, one in by_id.items()

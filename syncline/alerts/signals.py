@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from syncline.alerts.facts import Differences, Gathered, Missed, Readings
@@ -316,6 +316,28 @@ def pulls(found: Readings, late_after: timedelta, now: datetime) -> Iterator[Sig
             ),
             count=found.uncertain,
             since=found.since,
+        )
+
+
+def not_shown(found: Mapping[str, str], connection: str) -> Iterator[Signal]:
+    """Kinds of rows in which Halo lets nobody look for changes.
+
+    Args:
+        found: the kind of row, and what Halo said instead of showing its list.
+        connection: the name of the connection.
+    """
+    for noun, said in found.items():
+        yield Signal(
+            "pulls",
+            f"not shown {noun}",
+            f"Halo does not show its list of {noun}s",
+            _lines(
+                [
+                    shortened(said, _LONGEST_REASON),
+                    "What changes there is not seen while no event tells it.",
+                    f"Look at it with: syncline connection check {connection}",
+                ]
+            ),
         )
 
 

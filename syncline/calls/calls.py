@@ -24,6 +24,7 @@ from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
 from syncline.quota.breakers import WHOLE_KEY, Endpoint
 from syncline.quota.keys import QuotaKey, halo_hint, highlevel_hint
+from syncline.strangers import LONGEST_PAUSE
 from syncline.transport import Counted, Permit
 
 MOST_TRIES = 10
@@ -315,9 +316,7 @@ class ApiCalls:
 
     def _give_back(self, token: UUID, error: SynclineError | None) -> bool:
         if isinstance(error, RateLimited):
-            self._worker.quota.freeze(self._key, error.after)
-            said = halo_hint(error.what)
-            self._worker.quota.learn(self._key, said)
+            self._rest(error)
         return self._worker.quota.give_back(
             self._key,
             [str(token)],
@@ -325,6 +324,18 @@ class ApiCalls:
             said=said_by(error),
             endpoint=self._endpoint(token),
         )
+
+    def _rest(self, error: RateLimited) -> None:
+        """Let the key rest, and learn the limit where the other side itself names one.
+
+        After its longest window no call counts any more, so a longer rest is a mistake but where
+        the day's calls are used up.
+        """
+        if not error.of_day:
+            error.after = min(error.after, max(self._key.longest, LONGEST_PAUSE))
+        self._worker.quota.freeze(self._key, error.after)
+        if error.answered_by is None:
+            self._worker.quota.learn(self._key, halo_hint(error.what))
 
 
 def halo_calls(line: Line, lane: Lane, *, insists: bool = False) -> ApiCalls:

@@ -25,6 +25,7 @@ from syncline.halo.auth import Token, TokenEndpoint
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import (
     CLIENT,
+    CONSIGNMENT,
     CURRENCY,
     INVOICE,
     ORDER,
@@ -169,8 +170,10 @@ def _of_halo(
 
 
 def _lists(document: Document) -> list[tuple[str, str]]:
-    """What the mapping writes beside customers, and where it stands."""
+    """What the mapping writes or reads beside customers, and where it stands."""
     wanted = [("sales orders", ORDER.path)]
+    if document.fulfillments.into == "highlevel":
+        wanted.append(("consignments", CONSIGNMENT.path))
     if document.payments.into == "invoice":
         wanted += [("invoices", INVOICE.path), ("payments", PAYMENT.path)]
     if document.subscriptions.into == "recurring-invoice":

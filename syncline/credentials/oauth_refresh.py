@@ -139,7 +139,7 @@ class InstalledTokens:
             except Refused as error:
                 cut = " An earlier refresh was cut before its answer was kept." if lost else ""
                 raise self._stopped(error, cut, place=place if of_company else None) from None
-            grant = replace(grant, refresh=grant.refresh or used)
+            grant = _as_before(grant, stored)
             keep_grant(holding, self._sealer, place, grant)
             return grant
 
@@ -248,6 +248,17 @@ def _due(connection: Connection, worker: WorkerContext) -> list[Link]:
         and link.auth == "oauth"
         and (link.location_place in due or link.company_place in due)
     ]
+
+
+def _as_before(grant: OAuthGrant, stored: OAuthGrant) -> OAuthGrant:
+    """A new grant that stays what the old one was where it says nothing, as RFC 6749 has it."""
+    return replace(
+        grant,
+        refresh=grant.refresh or stored.refresh,
+        scopes=grant.scopes or stored.scopes,
+        location_id=grant.location_id or stored.location_id,
+        company_id=grant.company_id or stored.company_id,
+    )
 
 
 def _refused_twice(ask: Callable[[], OAuthGrant]) -> OAuthGrant:

@@ -70,9 +70,13 @@ def halo_needs(document: Document) -> list[Need]:
     Source: the scopes that Halo's clients know; `edit` includes `read`. Which of the two opens
     sales orders is documented nowhere. `admin:webhooks` is named by a vendor's public guide alone.
     """
+    ships = document.fulfillments.into == "highlevel"
     needs = [
         Need(("edit:customers",), "clients, sites and users"),
-        Need(("edit:sales", "edit:sos"), "sales orders and consignments"),
+        Need(
+            ("edit:sales", "edit:sos"),
+            "sales orders and consignments" if ships else "sales orders",
+        ),
     ]
     if document.payments.into == "invoice" or document.subscriptions.into == "recurring-invoice":
         needs.append(Need(("edit:invoices",), "invoices, payments and recurring invoices"))

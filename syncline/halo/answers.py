@@ -46,6 +46,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
 _ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
 _COUNT = "record_count"
+_NO_TEXT = "(no text)"
 TOO_MANY = 429
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _UNAUTHORIZED, _REQUEST_TIMEOUT = 401, 408
@@ -232,13 +233,21 @@ def explained(body: bytes) -> tuple[str, str | None]:
 
 
 def rate_limited(answer: Answer, what: str) -> RateLimited:
-    """What a 429 asks for: the key waits as long as Halo says, or a safe default."""
+    """What a 429 asks for: the key waits as long as Halo says, or a safe default.
+
+    One without a word may be Halo's or anybody's, and a page is somebody else's: they ask for a
+    short rest only.
+    """
     text, _ = explained(answer.body)
-    return RateLimited(
-        f"Halo answered {what} with {answer.status}: {text}",
-        after=_rest(answer, text),
-        status=answer.status,
-    )
+    is_page = strangers.is_page(answer)
+    said = f"Halo answered {what} with {answer.status}: {text}"
+    by = strangers.described(answer) if is_page else None
+    after = _rest(answer, "" if is_page else text)
+    if is_page or text == _NO_TEXT:
+        after = min(after, strangers.LONGEST_PAUSE)
+    if by is not None:
+        said = f"Somebody else answered {what} in place of Halo: {by}."
+    return RateLimited(said, after=after, status=answer.status, answered_by=by)
 
 
 def troubled(answer: Answer, what: str, effect: Effect) -> Again | Doubtful:
@@ -317,7 +326,7 @@ def _plain(text: str) -> str:
     """One readable line: no control characters, no page of HTML, not endless."""
     if text.lstrip()[:1] == "<":
         text = strangers.page_in_words(text)
-    return strangers.one_line(text, LONGEST_TEXT) or "(no text)"
+    return strangers.one_line(text, LONGEST_TEXT) or _NO_TEXT
 
 
 def _count(value: Any) -> int | None:

@@ -7,7 +7,7 @@ share of the tenant's calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -42,6 +42,7 @@ from syncline.ingest import pull_windows
 from syncline.ledger import capabilities as findings
 from syncline.ledger import connections, database, records
 from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
 from syncline.queues import Lane
 
 OVERLAP = timedelta(minutes=2)
@@ -58,6 +59,16 @@ REACH = 500
 """How far below the newest one consignments are looked at whose notes may tell the tracking by now;
 five pages at the most."""
 
+AHEAD = timedelta(hours=15)
+"""How far a change may lie ahead of our clock, since Halo may write the time of any zone; whatever
+lies further ahead is a mistake, behind which nothing more would be seen."""
+
+LEAP = 1_000_000
+"""How far an id may lie above the next lower one. A database that starts anew leaves out 10 000."""
+
+CROWD = 50
+"""So many rows behind such a leap are no mistake: new rows really have these ids."""
+
 _NOUNS: tuple[Noun, ...] = ("salesorder", "consignment", "payment")
 _BEFORE_ALL = datetime(1970, 1, 2, tzinfo=UTC)
 """Where a tenant without any order stands. Not our own clock: Halo's may be in another zone, and
@@ -69,20 +80,22 @@ _NOT_SHOWN = (Absent, MissingScope, Rejected, Unreadable)
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    """Where the last poll ended.
+class Cursor:
+    """Where the last poll of a tenant ended.
 
     Attributes:
         orders: the newest change of an order that was seen, by Halo's clock.
         ids: the highest id that was seen, of consignments and of payments.
         since: the highest id of the first look; what it showed is not new.
         rests_until: before then no poll is made, since the last one was dear.
+        refused: what the tenant did not show at the last look, and what it said instead.
     """
 
     orders: datetime | None = None
     ids: Mapping[str, int] | None = None
     since: Mapping[str, int] | None = None
     rests_until: datetime | None = None
+    refused: Mapping[str, str] | None = None
 
     def floor(self, noun: Noun) -> datetime | int | None:
         """From where on rows of a list are wanted; None: where it stands is not known yet."""
@@ -91,16 +104,38 @@ class _Cursor:
         known = (self.ids or {}).get(noun)
         return None if known is None else max((self.since or {}).get(noun, 0), known - LATE) + 1
 
+    def with_refusal(self, noun: Noun, why: str | None) -> Cursor:
+        """The same, after a list was not shown for that reason, or was shown: None."""
+        others = {one: said for one, said in (self.refused or {}).items() if one != noun}
+        return replace(self, refused=others if why is None else {**others, noun: why})
+
     def is_late(self, noun: Noun, row_id: int) -> bool:
         """Whether a row shows only now, although one with a higher id was seen."""
         return noun != "salesorder" and row_id <= (self.ids or {}).get(noun, 0)
 
-    def moved(self, noun: Noun, highest: Any) -> _Cursor:
-        """The same, after rows up to there were seen; it never goes back."""
-        if noun == "salesorder":
-            newest = max((one for one in (self.orders, highest) if one), default=None)
-            return replace(self, orders=newest)
-        known = max((self.ids or {}).get(noun, 0), highest or 0)
+    def is_behind_leap(self, noun: Noun, row_id: int) -> bool:
+        """Whether a row that was seen stands where the cursor did not follow."""
+        return noun != "salesorder" and row_id > (self.ids or {}).get(noun, 0)
+
+    def changed_up_to(self, times: Iterable[datetime], latest: datetime) -> Cursor:
+        """The same, after orders of these times were seen; it never goes back.
+
+        It does not follow those behind `latest`: no later change would be above them.
+        """
+        seen = [self.orders or _BEFORE_ALL, *(one for one in times if one <= latest)]
+        return replace(self, orders=max(seen))
+
+    def risen_to(self, noun: Noun, ids: Iterable[int]) -> Cursor:
+        """The same, after rows of these ids were seen; it never goes back.
+
+        It does not follow a few behind a leap: no later row would be above them.
+        """
+        known = (self.ids or {}).get(noun, 0)
+        rising = sorted({one for one in ids if one > known})
+        for place, one in enumerate(rising):
+            if one - known > LEAP and len(rising) - place < CROWD:
+                break
+            known = one
         since = {noun: known, **(self.since or {})}
         return replace(self, ids={**(self.ids or {}), noun: known}, since=since)
 
@@ -133,7 +168,7 @@ def poll(line: Line) -> float | None:
     """
     if not line.link.reads:
         return None
-    cursor = line.worker.ledger.run(lambda connection: _cursor(connection, line.link))
+    cursor = line.worker.ledger.run(partial(_cursor, link=line.link))
     if cursor.rests_until is not None and line.worker.now() < cursor.rests_until:
         return None
     try:
@@ -148,22 +183,37 @@ def poll(line: Line) -> float | None:
     return None
 
 
-def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: _Cursor) -> _Cursor:
+def not_shown(connection: Connection, link: Link, document: Document) -> Mapping[str, str]:
+    """What a tenant does not show though a mapping needs it → what it said at the last look."""
+    needed = {
+        "salesorder": True,
+        "consignment": document.fulfillments.into == "highlevel",
+        "payment": document.payments.into == "invoice",
+    }
+    refused = _cursor(connection, link).refused or {}
+    return {noun: said for noun, said in refused.items() if needed[noun]}
+
+
+def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: Cursor) -> Cursor:
     """Look at one list; what it showed and how far it was seen is committed together."""
     began = line.worker.ledger.run(database.now)
     try:
-        rows, moved = _changed(line, api, noun, cursor)
-    except _NOT_SHOWN:
-        return cursor  # the call's row says why; the other lists tell what they do
+        rows, moved = _changed(line, api, noun, cursor, began + AHEAD)
+    except _NOT_SHOWN as error:
+        # The other lists tell what they do; an alert tells of this one.
+        refused = cursor.with_refusal(noun, error.what)
+        line.worker.ledger.run(partial(_keep, link=line.link, cursor=refused))
+        return refused
+    moved = moved.with_refusal(noun, None)
     rows = [row for row in rows if whole(row.get("id")) is not None]
 
     def work(connection: Connection) -> list[Nudge]:
         unit = UnitOfWork(connection, line, began)
         if noun == "consignment":
-            wanted = _consignments(unit, rows, cursor)
+            wanted = _consignments(unit, rows, cursor, moved)
         else:
             wanted = [HaloRow.of(row).id for row in rows if not is_as_known(unit, noun, row)]
-            wanted = _never_read(unit, noun, wanted, cursor)
+            wanted = _never_read(unit, noun, wanted, cursor, moved)
         unit.read([(noun, one) for one in wanted], f"poll {line.worker.now():%H:%M}")
         _keep(connection, line.link, moved)
         return list(unit.nudges)
@@ -173,39 +223,46 @@ def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: _Cursor) -> _Cursor:
 
 
 def _changed(
-    line: Line, api: ApiCalls, noun: Noun, cursor: _Cursor
-) -> tuple[list[dict[str, Any]], _Cursor]:
-    """The rows that are above the cursor, and the cursor behind them."""
+    line: Line, api: ApiCalls, noun: Noun, cursor: Cursor, latest: datetime
+) -> tuple[list[dict[str, Any]], Cursor]:
+    """The rows that are above the cursor, and the cursor behind them.
+
+    Args:
+        line: the connection.
+        api: the way out.
+        noun: which rows.
+        cursor: as the last look left it.
+        latest: the last moment at which an order may have changed.
+    """
     floor = cursor.floor(noun)
     if noun == "salesorder":
         try:
-            reported = _reported(line, api, floor)
+            reported = _reported(line, api, floor, latest)
         except halo_queries.NO_REPORT:
             reported = None  # the list shows it too, in more calls
         if reported is not None:
             times = [at for row in reported if (at := moment(row.get("last_update_time")))]
-            newest = max(times, default=_BEFORE_ALL if floor is None else None)
-            return ([] if floor is None else reported), cursor.moved(noun, newest)
+            return ([] if floor is None else reported), cursor.changed_up_to(times, latest)
     if noun == "payment" and isinstance(floor, int):
         paid = _payments(line, api, floor)
         if paid is not None:
             ids = [row_id for row in paid if (row_id := whole(row.get("id"))) is not None]
-            return paid, cursor.moved(noun, max(ids, default=None))
+            return paid, cursor.risen_to(noun, ids)
     if noun == "consignment" and isinstance(floor, int):
         floor = line.worker.ledger.run(partial(_floor_of_held, link=line.link, floor=floor))
     walk = NewestFirst(noun, floor=floor)
     read_list(line, api, noun, walk)
-    highest = walk.highest
-    if highest is None and floor is None and noun == "salesorder":
-        highest = _BEFORE_ALL
-    moved = cursor.moved(noun, highest)
+    if noun == "salesorder":
+        moved = cursor.changed_up_to(walk.ranks, latest)
+    else:
+        moved = cursor.risen_to(noun, walk.ranks)
     if not walk.descends:
         moved = replace(moved, rests_until=line.worker.now() + _rest(line, walk))
     return ([] if floor is None else walk.above()), moved
 
 
 def _reported(
-    line: Line, api: ApiCalls, floor: datetime | int | None
+    line: Line, api: ApiCalls, floor: datetime | int | None, latest: datetime
 ) -> list[dict[str, Any]] | None:
     """Orders changed since then by a report, or the last one; None where none was proved.
 
@@ -215,7 +272,7 @@ def _reported(
     if capabilities.known(line).find_way("order") is not FindWay.SQL:
         return None
     since = floor if isinstance(floor, datetime) else None
-    sql = sql_newest("salesorder") if since is None else sql_since("salesorder", since)
+    sql = sql_newest("salesorder", latest) if since is None else sql_since("salesorder", since)
     rows = halo_queries.reported(line, api, sql)
     if rows and not any(moment(row.get("last_update_time")) for row in rows):
         raise Unreadable("The report does not say when orders were changed.")
@@ -240,7 +297,7 @@ def _rest(line: Line, walk: NewestFirst) -> timedelta:
 
 
 def _consignments(
-    unit: UnitOfWork, rows: Sequence[Mapping[str, Any]], cursor: _Cursor
+    unit: UnitOfWork, rows: Sequence[Mapping[str, Any]], cursor: Cursor, moved: Cursor
 ) -> list[int]:
     """New consignments of orders of ours, and known ones whose note says something else now."""
     came = ConsignmentRow.all_of(rows)
@@ -259,13 +316,20 @@ def _consignments(
         elif isinstance(floor, int) and one.id >= floor:
             # A list that does not name the order says nothing against its being ours.
             unknown += [one.id] if one.salesorder_id in {None, *ours} else []
-    return news + _never_read(unit, "consignment", unknown, cursor)
+    return news + _never_read(unit, "consignment", unknown, cursor, moved)
 
 
-def _never_read(unit: UnitOfWork, noun: Noun, ids: Sequence[int], cursor: _Cursor) -> list[int]:
-    """Without those that show late, or are looked at again, and were read before."""
-    late = [str(one) for one in ids if cursor.is_late(noun, one)]
-    read = requests.existing_roles(unit.connection, unit.tenant, FLOW, late)
+def _never_read(
+    unit: UnitOfWork, noun: Noun, ids: Sequence[int], cursor: Cursor, moved: Cursor
+) -> list[int]:
+    """Without those that show late, or are looked at again, and were read before.
+
+    What the cursor does not follow is looked at again each time.
+    """
+    again = [
+        str(one) for one in ids if cursor.is_late(noun, one) or moved.is_behind_leap(noun, one)
+    ]
+    read = requests.existing_roles(unit.connection, unit.tenant, FLOW, again)
     return [one for one in ids if noun not in read.get(str(one), ())]
 
 
@@ -284,23 +348,28 @@ def _owner(link: Link) -> str:
     return f"{link.tenant_place}/poll"
 
 
-def _cursor(connection: Connection, link: Link) -> _Cursor:
+def _cursor(connection: Connection, link: Link) -> Cursor:
     rows = findings.read(connection, _owner(link))
     value: dict[str, Any] = next((row["value"] for row in rows if row["name"] == _NAME), {})
-    return _Cursor(
-        orders=moment(value.get("orders")),
+    orders = moment(value.get("orders"))
+    if orders is not None and orders > database.now(connection) + AHEAD:
+        orders = _BEFORE_ALL  # nobody knows since when nothing was seen: all is looked at once
+    return Cursor(
+        orders=orders,
         ids={str(noun): int(known) for noun, known in (value.get("ids") or {}).items()},
         since={str(noun): int(known) for noun, known in (value.get("since") or {}).items()},
         rests_until=moment(value.get("rests_until")),
+        refused=value.get("refused") or {},
     )
 
 
-def _keep(connection: Connection, link: Link, cursor: _Cursor) -> None:
+def _keep(connection: Connection, link: Link, cursor: Cursor) -> None:
     value = {
         "orders": _text(cursor.orders),
         "ids": dict(cursor.ids or {}),
         "since": dict(cursor.since or {}),
         "rests_until": _text(cursor.rests_until),
+        "refused": dict(cursor.refused or {}),
     }
     row = {"name": _NAME, "value": value, "how": "polled"}
     findings.write(connection, _owner(link), [row])

@@ -102,7 +102,8 @@ def read(
     texts = _texts(document) if answer.status >= _BAD else []
     said = _plain(_without(hide, "; ".join(texts)))
     if answer.status == _TOO_MANY:
-        raise RateLimited(_said(what, answer, said), after=_rest(answer), status=answer.status)
+        is_own = isinstance(document, dict) and _is_own(answer, document, texts)
+        raise _rate_limited(answer, what, said, is_own=is_own, hide=hide)
     if _is_suspended(answer, document, texts):
         raise _suspended(answer, what, said)
     if not isinstance(document, dict) or not _is_own(answer, document, texts):
@@ -230,11 +231,30 @@ def _scope_remedy(what: str, *, installed: bool) -> str:
     return remedy
 
 
-def _rest(answer: Answer) -> timedelta:
+def _rate_limited(
+    answer: Answer, what: str, text: str, *, is_own: bool, hide: SecretStr | None
+) -> RateLimited:
+    """What a 429 asks for; one that is not HighLevel's own asks for a short rest only."""
+    of_day = is_own and answer.headers.get("x-ratelimit-daily-remaining", "").strip() == "0"
+    rest = _rest(answer, of_day=of_day)
+    if is_own:
+        error = RateLimited(_said(what, answer, text), after=rest, status=answer.status)
+        error.of_day = of_day
+        return error
+    by = strangers.described(answer, [] if hide is None else [hide.get_secret_value()])
+    return RateLimited(
+        f"Somebody else answered {what} in place of HighLevel: {by}.",
+        after=min(rest, strangers.LONGEST_PAUSE),
+        status=answer.status,
+        answered_by=by,
+    )
+
+
+def _rest(answer: Answer, *, of_day: bool) -> timedelta:
     """How long the key must rest: until the day turns, as asked, or one burst window."""
     headers = answer.headers
     asked = retry_after(headers, now=answer.at)
-    if headers.get("x-ratelimit-daily-remaining", "").strip() == "0":
+    if of_day:
         rest = _milliseconds(headers, "x-ratelimit-daily-reset") or asked or DAILY_REST
     else:
         rest = asked or _milliseconds(headers, "x-ratelimit-interval-milliseconds") or BURST_WINDOW

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr
 
-from syncline import strangers
+from syncline import leniency, strangers
 from syncline.errors import (
     Absent,
     BadCredentials,
@@ -26,6 +26,7 @@ from syncline.errors import (
 )
 from syncline.highlevel import answers
 from syncline.highlevel.client import SIDE
+from syncline.leniency import Indispensable
 from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN
 from syncline.transport import Answer, Permit, Transport
 
@@ -38,12 +39,15 @@ _LEAST_LIFE = timedelta(seconds=2)
 class _Answer(BaseModel):
     """What a token call gives; both ways of asking share this shape.
 
+    What is nonsense in any other field than the tokens is left out: by then the refresh token is
+    used up, and this answer holds the only next one. A life that is not told is short.
+
     Source: the `oauth` specification, which requires nothing of it but the user's id.
     """
 
     access_token: SecretStr
-    expires_in: float = 3600
-    refresh_token: SecretStr | None = None
+    expires_in: float = Field(3600, allow_inf_nan=False)
+    refresh_token: Indispensable[SecretStr | None] = None
     scope: str | None = None
     locationId: str | None = None  # noqa: N815 - as HighLevel writes it
     companyId: str | None = None  # noqa: N815 - as HighLevel writes it
@@ -177,6 +181,8 @@ class OAuthEndpoint:
         told = replace(answer, body=self._without_secret(answer))
         try:
             document = answers.read(told, operation, hide=hide, installed=True)
+            if operation == LOCATION_TOKEN:
+                document.pop("refresh_token", None)  # it is got with its company's each time
             return _granted(document, told, operation, asked_at)
         except (Rejected, Absent) as error:
             refused: SynclineError = BadCredentials(
@@ -198,8 +204,8 @@ def _granted(
     document: Mapping[str, Any], answer: Answer, operation: str, asked_at: datetime
 ) -> OAuthGrant:
     try:
-        told = _Answer.model_validate(document)
-    except ValidationError:
+        told, _ = leniency.read(_Answer, document, "The grant")
+    except Unreadable:
         told = None
     if told is None or not told.access_token.get_secret_value():
         # A success without a token is none of HighLevel's.

@@ -7,7 +7,8 @@
 --          events_at, person_at      when the events lane, or a person, last asked
 --          paced                     when a lower lane may next go into the reserve
 --          daily_left, daily_reset   calls left today, and when a new day starts
---          said_calls, said_window   the limit that the server itself named last
+--          said_calls, said_window   the limit that the server itself named last, and
+--          said_at                   when it did
 --          phantoms                  how many phantoms were ever made; numbers them
 --          and of each breaker, <E> being an endpoint or '' for the whole key:
 --          failures:<E>              calls in a row that failed
@@ -26,6 +27,9 @@
 -- All moments and lengths are whole microseconds: below 2^53, so exact in Lua's doubles.
 -- An operation that needs a rebuilt bucket answers {-1} where it is not.
 
+local BELIEVED = 3600000000 -- so long a named limit holds that is not named again
+local DISPROVED = 3 -- times as many calls as a limit allows: twice as many pass where its window does
+                    -- not slide, and some are those that were refused
 local KEEP = 60000000 -- tokens that came back stay this long: `learn` looks back, give_back repeats
 
 local STATE, WAITING, SERVED = KEYS[1], KEYS[2], KEYS[3]
@@ -67,7 +71,8 @@ end
 -- the longest of ours is narrowed so far that no window of the server's can overflow.
 local function correct()
   local said_calls, said_window = field('said_calls'), field('said_window')
-  if said_calls then
+  local said_at = field('said_at')
+  if said_at and now - said_at <= math.max(BELIEVED, said_window) then
     local window = window_of(said_window) or longest
     local allowed = math.floor(said_calls / math.ceil(said_window / window.length))
     window.calls = math.max(1, math.min(window.calls, allowed))
@@ -417,15 +422,26 @@ local function learn_daily(remaining, reset)
   if reset then set('daily_reset', now + reset) end
 end
 
+-- Whether more calls were made than such a limit ever lets through.
+local function is_disproved(calls, length)
+  for _, window in ipairs(windows) do
+    local since = now + math.max(0, window.length - length)
+    if occupied(window, since) > DISPROVED * calls then return true end
+  end
+  return false
+end
+
 -- calls, window, remaining, daily remaining, daily reset, age (each '' where not known) -> {}
 -- Somebody else may use the key too: where the server counted more calls than we knew of at that
 -- time, the difference is occupied by phantoms for a window.
 function operations.learn()
   local calls, length, remaining = tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3))
   learn_daily(tonumber(argument(4)), tonumber(argument(5)))
-  if calls and length then
+  -- A limit without what is left of it was read in a text, which may mean anything.
+  if calls and length and (remaining or not is_disproved(calls, length)) then
     set('said_calls', calls)
     set('said_window', length)
+    set('said_at', now)
   end
   local window = length and window_of(length)
   if not (window and remaining and is_seeded()) then return {} end

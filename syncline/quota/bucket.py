@@ -263,7 +263,9 @@ class Quota:
         """Correct the key by what an answer said: only ever to fewer calls, except a day's.
 
         A limit that the server names and that is lower than ours replaces ours until it names
-        another; calls it counted and we did not make are occupied for a window.
+        another, or none for an hour: then ours is tried again. One that was read in a text is
+        not believed where far more calls were made; calls it counted and we did not make are
+        occupied for a window.
         """
         self._call(
             "learn",

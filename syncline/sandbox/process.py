@@ -243,9 +243,18 @@ class SandboxProcess:
         """Change a consignment as a person would in Halo; returns it whole."""
         return self.post(f"/halo/consignment/{consignment_id}", fields)
 
-    def pay_in_halo(self, invoice_id: int, amount: float | str) -> int:
-        """Enter a payment as a person would in Halo; returns its id."""
-        paid: int = self.post("/halo/pay", {"invoice_id": invoice_id, "amount": amount})["id"]
+    def pay_in_halo(
+        self, invoice_id: int, amount: float | str, *, row_id: int | None = None
+    ) -> int:
+        """Enter a payment as a person would in Halo; returns its id.
+
+        Args:
+            invoice_id: the invoice.
+            amount: what was paid.
+            row_id: an id out of line; None is the next one.
+        """
+        form = {"invoice_id": invoice_id, "amount": amount, "id": row_id}
+        paid: int = self.post("/halo/pay", form)["id"]
         return paid
 
     def send_halo_events_to(

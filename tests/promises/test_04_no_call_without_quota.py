@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from redis import Redis
 
+from syncline.calls.calls import halo_calls
+from syncline.errors import RateLimited
+from syncline.queues import Lane
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
+from syncline.transport import Answer
+from tests.in_between import InBetween
 from tests.variants import mostly
 from tests.world import NAME, Worlds, small
 
@@ -77,6 +83,38 @@ def test_a_429_freezes_the_key_for_all_workers(
     assert frozen is not None
     assert frozen > datetime.now(UTC)
     assert not {state for _, state in world.counts()} & {"sending", "doubtful", "parked"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "calls"),
+    [
+        ("application/json", b'{"message": "10 requests per 10 seconds"}', 10),
+        ("text/plain", b"Too Many Requests", 1000),
+        ("text/html", b"<html><title>10 requests per 10 seconds</title></html>", 1000),
+    ],
+)
+def test_a_429_that_asks_for_a_day_rests_the_key_a_minute_and_only_halo_names_a_limit(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    in_between: InBetween,
+    kind: str,
+    body: bytes,
+    calls: int,
+) -> None:
+    small(sandbox, orders=2, transactions=0, subscriptions=0, details=False)
+    world = worlds(style="summary", halo=(1000, 10))
+    headers = {"content-type": kind, "retry-after": "86400"}
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and "/Client" in call
+    in_between.answers = Answer(429, headers, body, timedelta(0))
+    line = world.worker.open_line(NAME)
+    api = halo_calls(line, Lane.PULLS)
+    with pytest.raises(RateLimited) as caught:
+        api.read("GET /Client", partial(line.halo.get, "/Client", {}))
+    assert caught.value.after == timedelta(seconds=60)
+    left = world.worker.quota.left(line.halo_key)
+    assert left["frozen_until"] is not None
+    assert left["frozen_until"] <= datetime.now(UTC) + timedelta(seconds=60)
+    assert left["windows"][0]["calls"] == calls
 
 
 def test_a_token_that_is_refused_in_the_middle_is_renewed_with_rows_of_its_own(

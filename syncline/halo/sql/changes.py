@@ -50,10 +50,9 @@ def sql_of(noun: Noun, ids: Iterable[int]) -> str | None:
 
 def sql_since(noun: Noun, since: datetime) -> str:
     """The SELECT of the rows that were changed at or after a moment, the last one first."""
-    stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     changed = _changed(noun)
     return _RESOURCES[noun].known_table.select(
-        _shown(noun), where=[f"{changed} >= '{stamp}'"], order=f"{changed} DESC"
+        _shown(noun), where=[f"{changed} >= '{_stamp(since)}'"], order=f"{changed} DESC"
     )
 
 
@@ -63,9 +62,16 @@ def sql_from(noun: Noun, lowest: int) -> str:
     return table.select(_shown(noun), where=[f"{table.id} >= {lowest}"], order=f"{table.id} DESC")
 
 
-def sql_newest(noun: Noun) -> str:
-    """The SELECT of the one row that was changed last."""
-    return _RESOURCES[noun].known_table.select(_shown(noun), order=f"{_changed(noun)} DESC", top=1)
+def sql_newest(noun: Noun, until: datetime) -> str:
+    """The SELECT of the one row that was changed last, at or before a moment."""
+    changed = _changed(noun)
+    return _RESOURCES[noun].known_table.select(
+        _shown(noun), where=[f"{changed} <= '{_stamp(until)}'"], order=f"{changed} DESC", top=1
+    )
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
 def _shown(noun: Noun) -> tuple[str, ...]:
@@ -162,10 +168,9 @@ class NewestFirst:
         return [row for rank, row in ranked if rank is None or rank >= self._floor]  # type: ignore[operator]  # one list has one kind of rank
 
     @property
-    def highest(self) -> Any:
-        """The highest rank that was seen; None where no row has one."""
-        ranks = [rank for row in self.rows if (rank := self.rank(row)) is not None]
-        return max(ranks, default=None)
+    def ranks(self) -> list[Any]:
+        """Where the rows stand that were seen; without those that do not say it."""
+        return [rank for row in self.rows if (rank := self.rank(row)) is not None]
 
     def _notice_order(self, rank: datetime | int | None) -> bool:
         """Whether a row stands below the floor; notes when the list does not descend."""

@@ -28,6 +28,7 @@ from syncline.transport import Answer, Permit
 from tests.in_between import InBetween, QuotaClock, page, said
 from tests.oauth_app import APP, install, link_of
 from tests.promises.mortal import Killed, Mortal
+from tests.spoiling import spoil
 from tests.world import NAME, World, Worlds, small
 
 COMPANY_PLACE = f"company:{COMPANY}"
@@ -232,6 +233,24 @@ def test_a_refresh_that_was_no_verdict_stops_nothing_and_is_asked_again(
     refresh_due(app.worker)
     assert uses(sandbox) == [1]
     assert not has_intent(app)
+
+
+def test_a_refresh_that_says_nothing_else_that_can_be_read_leaves_the_rest_as_it_was(
+    app: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearly_over(app)
+    before = stored(app)
+    nonsense = {"expires_in": None, "scope": ["all"], "locationId": 7, "companyId": 7}
+    spoil(monkeypatch, "/oauth/token", lambda told: {**told, **nonsense})
+    refresh_due(app.worker)
+    after = stored(app)
+    assert after.refresh != before.refresh
+    assert (after.scopes, after.location_id, after.company_id) == (
+        before.scopes,
+        before.location_id,
+        before.company_id,
+    )
+    assert (link_of(app).state, has_intent(app)) == ("active", False)
 
 
 def test_a_connection_that_was_stopped_while_the_account_was_chosen_goes_on(

@@ -147,7 +147,9 @@ def test_words_without_a_limit_state_none() -> None:
         ({"retry_after": "0"}, "", 1),
         ({}, "100 Requests per rolling 10 second window", 10),
         ({}, "slow down", 60),
-        ({"retry_after": "999999999"}, "", 86_400),
+        ({"retry_after": "999999999"}, "", 60),
+        ({"retry_after": "999"}, "slow down", 999),
+        ({}, "", 60),
     ],
 )
 def test_a_429_says_how_long_the_key_rests(
@@ -156,6 +158,18 @@ def test_a_429_says_how_long_the_key_rests(
     with pytest.raises(RateLimited) as caught:
         read(_answer(429, text, **headers), "GET /Client", Effect.READ)
     assert caught.value.after == timedelta(seconds=seconds)
+    assert caught.value.answered_by is None
+
+
+@pytest.mark.parametrize("retry_after", ["7", "86400", "4102444800", "soon"])
+def test_the_page_of_somebody_who_answers_429_asks_for_a_short_rest_and_names_no_limit(
+    retry_after: str,
+) -> None:
+    page = b"<html><title>10 requests per 1 hour</title></html>"
+    with pytest.raises(RateLimited) as caught:
+        read(_answer(429, page, retry_after=retry_after), "POST /Client", Effect.WRITE)
+    assert caught.value.after == timedelta(seconds=7 if retry_after == "7" else 60)
+    assert caught.value.answered_by is not None
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from syncline.alerts.run import evaluate
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
-from syncline.halo_changes.polling import poll
+from syncline.halo_changes.polling import CROWD, Cursor, poll
 from syncline.halo_changes.reading import POLL_AFTER
 from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
+from tests.alerting import alerts
 from tests.events import arrive
 from tests.from_halo import (
     last_call,
@@ -24,6 +26,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
+from tests.in_between import InBetween, said
 from tests.spoiling import answered
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
@@ -182,3 +185,101 @@ def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> 
     before = last_call(sandbox)
     look(world)
     assert sandbox.calls("halo", before) == []
+
+
+@pytest.mark.parametrize("profile", ["generous", "plain"])
+@pytest.mark.parametrize("seen_first", [True, False])
+def test_an_order_that_was_changed_in_the_future_hides_no_later_change(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str, seen_first: bool
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    if not seen_first:
+        look(world)
+    odd = int(order_row(world, 0).target_id)
+    sandbox.edit_halo_order(odd, last_update_time="9999-12-31T23:59:59.997")
+    look(world)
+    sandbox.edit_halo_order(int(order_row(world, 1).target_id), note="mine")
+    before = last_call(sandbox)
+    look(world)
+    assert "GET /SalesOrder/{id}" in readings(sandbox, "halo", before)
+    assert sandbox.audit()["clean"]
+    before = last_call(sandbox)
+    look(world)
+    assert "GET /SalesOrder/{id}" not in readings(sandbox, "halo", before)
+
+
+def test_a_look_that_stood_in_the_future_already_looks_at_everything_once(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    world.do(
+        "update ability set value = value || jsonb_build_object('orders', cast(:at as text))"
+        " where name = 'poll'",
+        at="2099-01-01T00:00:00+00:00",
+    )
+    sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
+    look(world)
+    assert sandbox.audit()["clean"]
+    [row] = world.rows("select value ->> 'orders' as orders from ability where name = 'poll'")
+    assert row.orders < "2099"
+
+
+@pytest.mark.parametrize("profile", ["generous", "plain"])
+def test_a_payment_with_an_id_far_out_of_line_hides_no_later_one(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    look(world)
+    invoice = int(money_row(world, "invoice").target_id)
+    odd = sandbox.pay_in_halo(invoice, "3.10", row_id=2_147_483_647)
+    look(world)
+    later = sandbox.pay_in_halo(invoice, "1.10")
+    look(world)
+    assert [one.source_id for one in readings_due(world)] == [str(odd), str(later)]
+    before = last_call(sandbox)
+    look(world)
+    assert "GET /InvoicePayment/{id}" not in readings(sandbox, "halo", before)
+
+
+def test_ids_that_really_leap_are_followed_once_there_are_many() -> None:
+    stood = Cursor().risen_to("payment", range(1, 100))
+    few = [5_000_000 + one for one in range(CROWD - 1)]
+    assert stood.risen_to("payment", few).ids == {"payment": 99}
+    assert stood.risen_to("payment", [*few, 6_000_000]).ids == {"payment": 6_000_000}
+
+
+@pytest.mark.parametrize(("noun", "path"), [("consignment", "/Consignment"), ("payment", "/Inv")])
+def test_a_list_that_halo_does_not_show_is_told_until_it_shows_it(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween, noun: str, path: str
+) -> None:
+    world = synced(worlds, sandbox, reports_refused=True)
+    look(world)
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and path in call
+    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    look(world)
+    evaluate(world.worker)
+    [alert] = [one for one in alerts(world) if one.kind == "pulls"]
+    assert noun in alert.title
+    assert alert.gone_at is None
+    in_between.answers = None
+    look(world)
+    evaluate(world.worker)
+    [alert] = [one for one in alerts(world) if one.kind == "pulls"]
+    assert alert.gone_at is not None
+
+
+def test_a_list_that_no_mapping_needs_is_not_told_of(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox)
+    world.do(
+        "update connection set mapping = replace(mapping, :ships, 'into = \"none\"')",
+        ships='into = "highlevel"',
+    )
+    world.reopened()
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and "/Consignment" in call
+    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    assert poll(world.worker.open_line(NAME)) is None
+    evaluate(world.worker)
+    assert [one for one in alerts(world) if one.kind == "pulls"] == []

@@ -182,6 +182,33 @@ def test_a_429_rests_for_the_window_or_until_the_day_turns(
     assert error.after == timedelta(seconds=seconds)
 
 
+def test_a_429_says_whether_it_is_the_days_calls_that_are_used_up() -> None:
+    said = {"statusCode": 429, "message": "Too Many Requests"}
+    of_day = error_of(429, said, x_ratelimit_daily_remaining="0")
+    other = error_of(429, said, retry_after="86400")
+    assert isinstance(of_day, RateLimited)
+    assert isinstance(other, RateLimited)
+    assert (of_day.of_day, other.of_day) == (True, False)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>", b"slow down", b"[]", b'{"odd": 1}'])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry_after": "86400"},
+        {"x_ratelimit_daily_remaining": "0", "x_ratelimit_daily_reset": "49013000"},
+    ],
+)
+def test_a_429_that_is_not_highlevels_own_asks_for_a_short_rest(
+    body: bytes, headers: dict[str, str]
+) -> None:
+    error = error_of(429, body, writes=True, **headers)
+    assert isinstance(error, RateLimited)
+    assert timedelta(0) < error.after <= timedelta(seconds=60)
+    assert error.answered_by is not None
+    assert not error.of_day
+
+
 def test_a_long_text_is_cut_to_one_line() -> None:
     error = error_of(400, {"message": "line\n" * 1000})
     assert len(error.text) == LONGEST_TEXT

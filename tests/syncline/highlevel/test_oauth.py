@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -105,6 +106,7 @@ def test_a_company_gets_tokens_for_its_locations(
         (200, None, NoAnswer),
         (200, b"{}", ForeignAnswer),
         (200, b'{"access_token": 5, "expires_in": "soon"}', ForeignAnswer),
+        (200, b'{"access_token": "at", "refresh_token": 5}', ForeignAnswer),
     ],
 )
 def test_what_is_no_token_says_whether_to_ask_again(
@@ -145,3 +147,37 @@ def test_the_token_is_asked_for_by_a_form_without_a_version(
     }
     assert grant.refresh is None
     assert grant.scopes == set()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"expires_in": None},
+        {"expires_in": "soon"},
+        {"expires_in": "NaN"},
+        {"expires_in": []},
+        {"scope": ["payments/orders.readonly"]},
+        {"locationId": {"id": "l1"}},
+        {"companyId": 7, "scope": 7, "expires_in": {}},
+    ],
+)
+def test_nonsense_beside_the_tokens_of_a_grant_costs_the_tokens_nothing(
+    server: Scripted, transport: Transport, more: dict[str, Any]
+) -> None:
+    server.body = jsontext.dumps({"access_token": "at-2", "refresh_token": "rt-2", **more})
+    endpoint = endpoint_of(transport, server.url)
+    grant = endpoint.refresh(SecretStr("rt-1"), permit(), company=False)
+    assert grant.access.get_secret_value() == "at-2"
+    assert grant.refresh is not None
+    assert grant.refresh.get_secret_value() == "rt-2"
+    assert (grant.scopes, grant.location_id, grant.company_id) == (frozenset(), None, None)
+    assert (grant.expires_at - grant.got_at).total_seconds() == 3600
+
+
+def test_a_locations_token_needs_no_refresh_token_that_can_be_read(
+    server: Scripted, transport: Transport
+) -> None:
+    server.body = b'{"access_token": "at", "refresh_token": 5}'
+    endpoint = endpoint_of(transport, server.url)
+    grant = endpoint.location_token(SecretStr("company"), "c1", "l1", permit())
+    assert (grant.access.get_secret_value(), grant.refresh) == ("at", None)

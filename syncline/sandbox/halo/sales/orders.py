@@ -104,7 +104,8 @@ def save_order(tenant: Tenant, posted: Row) -> Row:
             order["lines"] = with_shipped(tenant.store, order["id"], order["lines"])
     warnings = _reckon(order, posted)
     order["change_seq"] += 1
-    order["last_update_time"] = tenant.stamp()
+    told = posted.get("last_update_time") if tenant.store.by_hand else None
+    order["last_update_time"] = told or tenant.stamp()
     if warnings:
         order["_warning"] = " ".join(warnings)
     tenant.store.orders[order["id"]] = order

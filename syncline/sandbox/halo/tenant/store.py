@@ -91,8 +91,9 @@ class HaloStore:
     each consignment, `deleted_tickets` what can be brought back, `actions` the entries of tickets
     by the number that is unique over all of them, `occurrences` what no notification was made of
     yet, `deliveries` the log of webhooks' deliveries, and `sent` their counts; `by_hand` is set
-    while a person is at it. `chance` decides what the dials leave to it; `secrets` makes tokens and
-    ids that nobody can foretell, so that no two tenants give out the same.
+    while a person is at it; `odd_ids` is the one next id of an entity that is out of
+    line. `chance` decides what the dials leave to it; `secrets` makes tokens and ids that nobody
+    can foretell, so that no two tenants give out the same.
     """
 
     orders: Rows = field(default_factory=Rows)
@@ -119,6 +120,7 @@ class HaloStore:
     deliveries: list[Row] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     by_hand: bool = False
+    odd_ids: dict[str, int] = field(default_factory=dict)
     generating: dict[int, str] = field(default_factory=dict)
     links: dict[int, Row] = field(default_factory=dict)
     late_links: deque[tuple[datetime, Row]] = field(default_factory=deque)
@@ -144,6 +146,8 @@ class HaloStore:
 
     def next_id(self, entity: str) -> int:
         """The next id of an entity; ids are never used twice."""
+        if (odd := self.odd_ids.pop(entity, None)) is not None:
+            return odd
         last = self._last_ids.get(entity, _FIRST_IDS.get(entity, 1) - 1) + 1
         self._last_ids[entity] = last
         return last
