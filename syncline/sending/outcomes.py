@@ -6,7 +6,7 @@ Elements are matched by reference, never by position, and compared with what was
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,14 @@ from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
-from syncline.engine.failures import BACKOFF, NOT_SENT_PAUSE, Refusal, RefusalPolicy
+from syncline.engine.failures import (
+    BACKOFF,
+    NOT_SENT_PAUSE,
+    PARK_AFTER,
+    Refusal,
+    RefusalPolicy,
+    backoff,
+)
 from syncline.errors import (
     Absent,
     Again,
@@ -33,6 +40,7 @@ from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
+from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
@@ -47,6 +55,9 @@ mean it, or not."""
 
 LEFT_OUT_TWICE = 2
 """After so many failures an element goes alone: its company may be why it is left out."""
+
+Move = Callable[[Connection], object]
+"""What becomes of a delivery that was looked up, to be written."""
 
 _GONE = re.compile(r"not exist|not found|no longer|deleted", re.IGNORECASE)
 
@@ -324,3 +335,48 @@ def _may_be_chance(error: SynclineError) -> bool:
 def is_stale(error: SynclineError) -> bool:
     """Whether Halo refused an update because the row has moved on since we read it."""
     return isinstance(error, Rejected) and "change_seq" in error.text
+
+
+def absent(lease: Lease) -> Move:
+    """It is not there: sent again, but not for ever."""
+    if lease.failures >= PARK_AFTER:
+        return in_vain(lease, [])
+    return lambda connection: leased.give_back(
+        connection, [lease], why="looked up: not there, sent again"
+    )
+
+
+def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
+    """A person is asked about what was tried so often without effect."""
+    field = different[0].field if different else None
+    holds = "".join(
+        f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
+    )
+    return lambda connection: leased.park(
+        connection,
+        [lease],
+        reason=f"tried {PARK_AFTER} times in a row without effect{holds}",
+        field=field,
+    )
+
+
+def unsure(lease: Lease) -> Move:
+    """Looked up again later, and in the end a person is asked."""
+    why = "looked up: Halo's answer proves neither presence nor absence"
+    if lease.failures >= PARK_AFTER:
+        reason = f"{why}, {PARK_AFTER} times in a row"
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
+    )
+
+
+def doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
+    """A person is asked which of several rows it is."""
+    ids = ", ".join(str(row.id) for row in rows)
+    return lambda connection: leased.park(
+        connection,
+        [lease],
+        reason=f"Halo holds several rows with reference {reference}: {ids}",
+        field=None,
+    )

@@ -46,13 +46,13 @@ from syncline.flows.flow import Difference
 from syncline.halo.capabilities import ROW, Capabilities, FindWay, Mismatch
 from syncline.halo.models import HaloRow
 from syncline.halo.sql import readback
-from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
+from syncline.halo.sql.finding import LookupResult, ways_of
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
-from syncline.sending import inputs, round_trips
+from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
-from syncline.sending.outcomes import settle_times
+from syncline.sending.outcomes import Move
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
@@ -62,9 +62,6 @@ MOST = 100
 
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
-
-
-Move = Callable[[Connection], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +184,9 @@ def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Out
     while left:
         operations = [f"GET {seek.target.path}/id"] * min(len(left), PARALLEL)
         makes = [_reader(seek, lease) for lease in left[:PARALLEL]]
-        outcomes = seek.api.read_many(operations, makes)
-        read, left = left[: len(outcomes)], left[len(outcomes) :]
-        for one in zip(read, outcomes, strict=True):
+        came = seek.api.read_many(operations, makes)
+        read, left = left[: len(came)], left[len(came) :]
+        for one in zip(read, came, strict=True):
             if isinstance(one[1].error, (Again, Refused)):
                 failed.append(one)
             else:
@@ -243,12 +240,12 @@ def _move(
     reference = seek.target.reference(lease.source_id, lease.role)
     rows = found.rows[reference]
     if len(rows) > 1:
-        return _doubled(lease, reference, rows)
+        return outcomes.doubled(lease, reference, rows)
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
         return _found(seek, lease, row_id, partial(_whole, seek, row_id, row), canonical)
-    return _unsure(lease) if reference in found.unsure else _absent(lease)
+    return outcomes.unsure(lease) if reference in found.unsure else outcomes.absent(lease)
 
 
 def _find(seek: _Seek, references: list[str]) -> LookupResult:
@@ -304,7 +301,7 @@ def _found(
     except Doubtful as error:
         return _unsettled(seek, lease, error)
     except (Rejected, Unreadable):
-        return _unsure(lease)
+        return outcomes.unsure(lease)
     return _compared(seek, lease, target_id, row, canonical)
 
 
@@ -323,7 +320,7 @@ def _compared(
             done = target.confirmation(lease, {**row, "id": target_id}, wanted)
             return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
-        return _in_vain(lease, different)
+        return outcomes.in_vain(lease, different)
     news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
 
@@ -353,40 +350,9 @@ def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
     return told.raw if isinstance(told, HaloRow) else row
 
 
-def _absent(lease: Lease) -> Move:
-    if lease.failures >= PARK_AFTER:
-        return _in_vain(lease, [])
-    return lambda connection: leased.give_back(
-        connection, [lease], why="looked up: not there, sent again"
-    )
-
-
-def _in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
-    field = different[0].field if different else None
-    holds = "".join(
-        f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
-    )
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"tried {PARK_AFTER} times in a row without effect{holds}",
-        field=field,
-    )
-
-
-def _unsure(lease: Lease) -> Move:
-    why = "looked up: Halo's answer proves neither presence nor absence"
-    if lease.failures >= PARK_AFTER:
-        reason = f"{why}, {PARK_AFTER} times in a row"
-        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
-    )
-
-
 def _unsettled(seek: _Seek, lease: Lease, error: Doubtful) -> Move:
     """What it lacks may be in the making: as with any doubtful write, that is let to show."""
-    settle = settle_times(seek.line, seek.target, seek.known).unknown
+    settle = outcomes.settle_times(seek.line, seek.target, seek.known).unknown
     return lambda connection: leased.doubt(
         connection, [lease], settle=settle, why=error.what, failed=True
     )
@@ -402,13 +368,3 @@ def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]
     failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
     round_trips.give_up(seek.line, seek.target, failed)
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
-
-
-def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
-    ids = ", ".join(str(row.id) for row in rows)
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"Halo holds several rows with reference {reference}: {ids}",
-        field=None,
-    )

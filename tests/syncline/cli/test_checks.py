@@ -14,6 +14,7 @@ from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import READ_SCOPES, TOKEN, Token
 from syncline.sandbox.process import SandboxProcess
+from tests.in_between import InBetween, said
 from tests.syncline.cli.conftest import Person, Run, add_sandbox, document
 
 DETAIL = load(default_document("detail"))
@@ -139,3 +140,16 @@ def test_reading_and_editing_of_the_same_area_are_one_need() -> None:
     granted = ["read:customers", "edit:customers", "edit:sos", "edit:invoices", "edit:reporting"]
     compared = compare(halo_needs(DETAIL), granted)
     assert (compared.missing, compared.wished, compared.unneeded) == ((), (), ())
+
+
+@pytest.mark.usefixtures("keys")
+def test_consignments_that_may_not_be_read_are_a_finding(
+    run: Run, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    add_sandbox(run, sandbox)
+    in_between.wanted = lambda call, _body: "/Consignment" in call
+    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    result = run("connection", "check", "acme", "--json")
+    assert result.exit_code == 2
+    failed = [one for one in document(result)["findings"] if not one["works"]]
+    assert [one["what"] for one in failed] == ["Halo: consignments"]

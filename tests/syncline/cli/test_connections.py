@@ -22,7 +22,6 @@ from syncline.sandbox.config import (
 )
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import Settings
-from tests.in_between import InBetween, said
 from tests.syncline.cli.conftest import (
     SECRETS,
     LedgerScene,
@@ -173,19 +172,6 @@ def test_a_stopped_connection_goes_on(scene: LedgerScene, run: Run) -> None:
     [link] = scene.ledger.run(connections.everyone)
     assert (link.state, link.note) == ("active", None)
     assert run("connection", "start", "acme").stdout == "acme was not stopped.\n"
-
-
-@pytest.mark.usefixtures("keys")
-def test_consignments_that_may_not_be_read_are_a_finding(
-    run: Run, sandbox: SandboxProcess, in_between: InBetween
-) -> None:
-    add_sandbox(run, sandbox)
-    in_between.wanted = lambda call, _body: "/Consignment" in call
-    in_between.answers = said(403, {"message": "You do not have permission to view this."})
-    result = run("connection", "check", "acme", "--json")
-    assert result.exit_code == 2
-    failed = [one for one in document(result)["findings"] if not one["works"]]
-    assert [one["what"] for one in failed] == ["Halo: consignments"]
 
 
 @pytest.mark.usefixtures("keys")

@@ -15,7 +15,13 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as NotThereYet
 from redis.retry import Retry
 
-from syncline.quota.bucket import Quota, Spent
+from syncline.queues import Lane
+from syncline.quota.bucket import Quota, QuotaGrant, Spent
+from syncline.quota.keys import Limit, QuotaKey
+
+SECOND = timedelta(seconds=1)
+DEADLINE = 60 * SECOND
+KEY = QuotaKey("halo:acme", (Limit(10, 10 * SECOND),))
 
 
 class Clock:
@@ -73,3 +79,13 @@ def spent() -> list[Spent]:
 @pytest.fixture
 def quota(redis: Redis, clock: Clock, spent: list[Spent]) -> Quota:
     return Quota(redis, recover=lambda _name, _window: list(spent), clock=clock)
+
+
+def ask(
+    quota: Quota,
+    calls: int,
+    key: QuotaKey = KEY,
+    lane: Lane = Lane.DELIVERIES,
+    connection: str = "acme",
+) -> QuotaGrant:
+    return quota.take(key, calls, lane=lane, connection=connection, deadline=DEADLINE)

@@ -11,23 +11,10 @@ from syncline.errors import Refused
 from syncline.queues import Lane
 from syncline.quota.bucket import Quota, QuotaGrant, Spent
 from syncline.quota.keys import Limit, QuotaHint, QuotaKey
-from tests.syncline.quota.conftest import Clock
+from tests.syncline.quota.conftest import DEADLINE, KEY, SECOND, Clock, ask
 
-SECOND = timedelta(seconds=1)
-DEADLINE = 60 * SECOND
-KEY = QuotaKey("halo:acme", (Limit(10, 10 * SECOND),))
 TWO_WINDOWS = QuotaKey("halo:two", (Limit(5, 10 * SECOND), Limit(8, 60 * SECOND)))
 DAILY = QuotaKey("highlevel:app:loc", (Limit(100, 10 * SECOND),), daily=7)
-
-
-def ask(
-    quota: Quota,
-    calls: int,
-    key: QuotaKey = KEY,
-    lane: Lane = Lane.DELIVERIES,
-    connection: str = "acme",
-) -> QuotaGrant:
-    return quota.take(key, calls, lane=lane, connection=connection, deadline=DEADLINE)
 
 
 def free(quota: Quota, key: QuotaKey = KEY) -> int:
@@ -335,37 +322,6 @@ def test_a_lower_limit_named_by_the_server_replaces_ours(
 
     assert len(ask(quota, 100).tokens) == allowed
     assert quota.left(KEY)["windows"][0]["calls"] == allowed
-
-
-def test_a_limit_that_is_not_named_again_is_forgotten_after_an_hour(
-    quota: Quota, clock: Clock
-) -> None:
-    quota.learn(KEY, QuotaHint(calls=1, window=3600 * SECOND))
-    clock.pass_by(1800 * SECOND)
-    quota.learn(KEY, QuotaHint(calls=2, window=10 * SECOND))
-    clock.pass_by(3600 * SECOND)
-    assert quota.left(KEY)["windows"][0]["calls"] == 2
-    clock.pass_by(SECOND)
-    assert quota.left(KEY)["windows"][0]["calls"] == 10
-
-
-def test_a_limit_in_words_is_not_believed_where_far_more_calls_were_made(
-    quota: Quota,
-) -> None:
-    quota.give_back(KEY, ask(quota, 10).tokens)
-    quota.learn(KEY, QuotaHint(calls=3, window=3600 * SECOND))
-    assert quota.left(KEY)["windows"][0]["calls"] == 10
-    quota.learn(KEY, QuotaHint(calls=4, window=10 * SECOND))
-    assert quota.left(KEY)["windows"][0]["calls"] == 4
-
-
-def test_what_came_before_a_named_window_says_nothing_against_its_limit(
-    quota: Quota, clock: Clock
-) -> None:
-    quota.give_back(KEY, ask(quota, 10).tokens)
-    clock.pass_by(2 * SECOND)
-    quota.learn(KEY, QuotaHint(calls=1, window=SECOND))
-    assert quota.left(KEY)["windows"][0]["calls"] == 1
 
 
 def test_a_day_has_its_own_count_and_starts_anew_at_midnight(quota: Quota, clock: Clock) -> None:
