@@ -42,6 +42,17 @@ LEGIBLE_TRIES = 4
 """Readings of a row that does not show what it must, before a person is asked."""
 
 
+Move = Callable[[Connection], object]
+"""What becomes of a delivery, to be written."""
+
+
+def still_in_doubt(lease: Lease, why: str) -> Move:
+    """A look-up that decided nothing: it is made again, ever later, and each time counts."""
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
+    )
+
+
 class Refusal(StrEnum):
     """What is done where the other side refuses for the sake of settings or credentials."""
 

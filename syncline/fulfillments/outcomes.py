@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,14 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
-from syncline.engine.failures import BACKOFF, LEGIBLE_TRIES, NOT_SENT_PAUSE, backoff
+from syncline.engine.failures import (
+    BACKOFF,
+    LEGIBLE_TRIES,
+    NOT_SENT_PAUSE,
+    Move,
+    backoff,
+    still_in_doubt,
+)
 from syncline.errors import (
     Again,
     Doubtful,
@@ -37,7 +44,6 @@ from syncline.highlevel.pages import PageRecord
 from syncline.ingest import rereading
 from syncline.ledger import records
 
-Move = Callable[[Connection], object]
 Shown = Sequence[PageRecord[Fulfillment]]
 
 THERE_BEFORE = "there_before"
@@ -268,9 +274,7 @@ def gone_in_doubt(case: Case) -> Move:
     lease, why = case.lease, _perhaps_posted(case)
     if lease.failures >= LEGIBLE_TRIES:
         return park(lease, why)
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=backoff(lease.failures), why=why.what, failed=True
-    )
+    return still_in_doubt(lease, why.what)
 
 
 def _perhaps_posted(case: Case) -> Unmappable:

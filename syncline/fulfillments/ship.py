@@ -20,13 +20,21 @@ from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
-from syncline.engine.failures import BACKOFF, SENDING, Batch, Refusal, RefusalPolicy, put_back
+from syncline.engine.failures import (
+    BACKOFF,
+    SENDING,
+    Batch,
+    Move,
+    Refusal,
+    RefusalPolicy,
+    put_back,
+)
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unreadable
 from syncline.flows import fulfillments, orders
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
-from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Move, Parting
+from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.pages import PageRecord
 from syncline.ingest.record import record

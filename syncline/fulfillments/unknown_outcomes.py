@@ -21,15 +21,16 @@ from syncline.engine.failures import (
     LOOKING_UP,
     PARK_AFTER,
     Batch,
-    backoff,
+    Move,
     put_back,
+    still_in_doubt,
 )
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent
 from syncline.flows import fulfillments
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments import queries
-from syncline.fulfillments.outcomes import Case, Move
+from syncline.fulfillments.outcomes import Case
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.pages import PageRecord
@@ -119,10 +120,7 @@ def _put_off(lease: Lease) -> Move | None:
     """What is shown may be another one's of the order that is in doubt too; not waited for long."""
     if lease.failures >= LEGIBLE_TRIES:
         return None
-    why = "another shipment of its order is looked up first"
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
-    )
+    return still_in_doubt(lease, "another shipment of its order is looked up first")
 
 
 def _absent(lease: Lease) -> Move:

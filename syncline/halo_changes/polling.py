@@ -183,15 +183,23 @@ def poll(line: Line) -> float | None:
     return None
 
 
-def not_shown(connection: Connection, link: Link, document: Document) -> Mapping[str, str]:
-    """What a tenant does not show though a mapping needs it → what it said at the last look."""
+def refusals(connection: Connection) -> Mapping[str, Mapping[str, str]]:
+    """What tenants did not show at the last look: of each the kind of row, and what it said."""
+    stored = findings.everywhere(connection, _NAME)
+    return {owner: value.get("refused") or {} for owner, value in stored.items()}
+
+
+def not_shown(
+    refused: Mapping[str, Mapping[str, str]], link: Link, document: Document
+) -> Mapping[str, str]:
+    """What a connection's tenant does not show though its mapping needs it."""
     needed = {
         "salesorder": True,
         "consignment": document.fulfillments.into == "highlevel",
         "payment": document.payments.into == "invoice",
     }
-    refused = _cursor(connection, link).refused or {}
-    return {noun: said for noun, said in refused.items() if needed[noun]}
+    of_tenant = refused.get(_owner(link), {})
+    return {noun: said for noun, said in of_tenant.items() if needed[noun]}
 
 
 def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: Cursor) -> Cursor:

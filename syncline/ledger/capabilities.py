@@ -20,6 +20,14 @@ def read(connection: Connection, owner: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in found]  # noqa: SLF001 - SQLAlchemy's public spelling
 
 
+def everywhere(connection: Connection, name: str) -> dict[str, Any]:
+    """One finding of all owners that have it: owner → value."""
+    found = connection.execute(
+        text("select owner, value from ability where name = :name"), {"name": name}
+    )
+    return {row.owner: row.value for row in found}
+
+
 def lock(connection: Connection, owner: str) -> None:
     """One process at a time changes an owner's capabilities, until the transaction ends."""
     connection.execute(

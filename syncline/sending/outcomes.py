@@ -6,7 +6,7 @@ Elements are matched by reference, never by position, and compared with what was
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,9 +21,10 @@ from syncline.engine.failures import (
     BACKOFF,
     NOT_SENT_PAUSE,
     PARK_AFTER,
+    Move,
     Refusal,
     RefusalPolicy,
-    backoff,
+    still_in_doubt,
 )
 from syncline.errors import (
     Absent,
@@ -55,9 +56,6 @@ mean it, or not."""
 
 LEFT_OUT_TWICE = 2
 """After so many failures an element goes alone: its company may be why it is left out."""
-
-Move = Callable[[Connection], object]
-"""What becomes of a delivery that was looked up, to be written."""
 
 _GONE = re.compile(r"not exist|not found|no longer|deleted", re.IGNORECASE)
 
@@ -366,9 +364,7 @@ def unsure(lease: Lease) -> Move:
     if lease.failures >= PARK_AFTER:
         reason = f"{why}, {PARK_AFTER} times in a row"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=backoff(lease.failures), why=why, failed=True
-    )
+    return still_in_doubt(lease, why)
 
 
 def doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:

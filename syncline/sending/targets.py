@@ -201,7 +201,11 @@ def _is_shown(name: str, value: Any) -> bool:
     return value is not None and (name not in _AMOUNTS or number(value) is not None)
 
 
-def _differences(shape: projections.Shape) -> Compare:
+def _comparing(
+    project: Callable[[Mapping[str, Any], Document, str], Mapping[str, str]],
+    proof: Sequence[str],
+    whole_proof: Sequence[str] = (),
+) -> Compare:
     def compare(
         wanted: Mapping[str, str],
         row: Mapping[str, Any],
@@ -210,26 +214,25 @@ def _differences(shape: projections.Shape) -> Compare:
         *,
         whole: bool = False,
     ) -> list[Difference]:
-        got = projections.projection(row, currency, document, shape)
-        proof = (*shape.proof, *shape.whole) if whole else shape.proof
-        return projections.differences(wanted, got, proof)
+        needed = (*proof, *whole_proof) if whole else proof
+        return projections.differences(wanted, project(row, document, currency), needed)
 
     return compare
+
+
+def _differences(shape: projections.Shape) -> Compare:
+    return _comparing(
+        lambda row, document, currency: projections.projection(row, currency, document, shape),
+        shape.proof,
+        shape.whole,
+    )
 
 
 def _customer_differences(role: customers.Role) -> Compare:
-    def compare(
-        wanted: Mapping[str, str],
-        row: Mapping[str, Any],
-        document: Document,
-        currency: str,  # noqa: ARG001 - customers have none
-        *,
-        whole: bool = False,  # noqa: ARG001 - any answer shows them so
-    ) -> list[Difference]:
-        got = customers.projection(row, role, document)
-        return projections.differences(wanted, got, customers.CUSTOMER_PROOF[role])
-
-    return compare
+    return _comparing(
+        lambda row, document, _: customers.projection(row, role, document),
+        customers.CUSTOMER_PROOF[role],
+    )
 
 
 _LINE_KEYS = ("id", "item_external_reference", "name", "quantity", "tax", "net_total")

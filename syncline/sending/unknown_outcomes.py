@@ -25,9 +25,10 @@ from syncline.engine.failures import (
     LOOKING_UP,
     PARK_AFTER,
     Batch,
+    Move,
     Policy,
-    backoff,
     put_back,
+    still_in_doubt,
 )
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
@@ -52,7 +53,6 @@ from syncline.money import minor_digits
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
-from syncline.sending.outcomes import Move
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
@@ -362,9 +362,7 @@ def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]
     """It is there, but does not show what it holds: never written again for that."""
     error = illegible(seek.target, target_id, lacking)
     if lease.failures < LEGIBLE_TRIES:
-        return lambda connection: leased.doubt(
-            connection, [lease], settle=backoff(lease.failures), why=error.what, failed=True
-        )
+        return still_in_doubt(lease, error.what)
     failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
     round_trips.give_up(seek.line, seek.target, failed)
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
