@@ -21,7 +21,7 @@ from syncline.flows.payments import (
 )
 from syncline.flows.projections import CREDIT
 from syncline.mapping.document import Document
-from syncline.money import Money, quantize
+from syncline.money import Money, decimal, quantize
 
 
 def render_credit(
@@ -49,6 +49,8 @@ def render_credit(
     """
     invoice = invoice_row(transaction, ids, currencies)
     currency = str(transaction["currency"])
+    # Of a payment whose amount nobody tells, nothing is credited: a person is asked about both.
+    decimal(transaction.get("amount"), "amount")
     refunded = Money.of(transaction.get("amount_refunded") or 0, currency, "amount_refunded")
     upto = _cumulative(role, currency)
     before = max(

@@ -242,3 +242,9 @@ def test_a_payment_whose_amount_nobody_tells_is_asked_about_and_not_left_out() -
     assert ("t1", "payment", "payment") in roles(payments.delivery_requests(untold, DOCUMENT))
     with pytest.raises(Unmappable, match="amount"):
         payments.render_payment(untold, DOCUMENT, invoiced(), CURRENCIES)
+
+
+def test_a_refund_of_a_payment_whose_amount_nobody_tells_is_asked_about_with_it() -> None:
+    untold = transaction(amount=None, amount_refunded="3.00")
+    with pytest.raises(Unmappable, match="tells no amount"):
+        credit(untold, "credit:3.00", {"payment", "credit:3.00"})
