@@ -17,7 +17,7 @@ from syncline.calls.context import Line
 from syncline.errors import Absent
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import TICKET, TICKET_STATUS, TICKET_TYPE
-from syncline.halo.entities.rows import list_rows, read_row
+from syncline.halo.entities.rows import list_legible, read_row
 from syncline.halo.models import LookupRow
 from syncline.ledger import effects
 from syncline.queues import Lane
@@ -71,8 +71,10 @@ def learn_hidden(line: Line, how: str) -> None:
 
 def _asked(line: Line) -> Capabilities:
     api = halo_calls(line, Lane.UPKEEP)
-    types = api.read("GET /TicketType", lambda permit: list_rows(line.halo, permit, TICKET_TYPE))
-    statuses = api.read("GET /Status", lambda permit: list_rows(line.halo, permit, TICKET_STATUS))
+    types = api.read("GET /TicketType", lambda permit: list_legible(line.halo, permit, TICKET_TYPE))
+    statuses = api.read(
+        "GET /Status", lambda permit: list_legible(line.halo, permit, TICKET_STATUS)
+    )
     kept: dict[str, Any] = {
         "type": _first(types, _TYPES),
         "closed_status": _first(statuses, _CLOSED),

@@ -32,7 +32,7 @@ from syncline.halo.entities.resources import (
     PAYMENT,
     RECURRING,
 )
-from syncline.halo.entities.rows import list_rows, next_page, read_row, walk_of
+from syncline.halo.entities.rows import list_legible, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
 from syncline.highlevel.records import RECORDS, Records, Span, list_records
@@ -136,7 +136,7 @@ def _of_halo(
     )
     yield ConnectionCheck(
         "Halo: currencies",
-        _one_call("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY)),
+        _one_call("GET /Currency", lambda permit: list_legible(line.halo, permit, CURRENCY)),
         lambda rows: _remember_currencies(line, rows),
     )
     yield ConnectionCheck(

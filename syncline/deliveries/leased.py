@@ -207,7 +207,12 @@ def give_back(
 
 
 def release(
-    connection: Connection, leases: Sequence[Lease], *, after: timedelta, why: str | None
+    connection: Connection,
+    leases: Sequence[Lease],
+    *,
+    after: timedelta,
+    why: str | None,
+    failed: bool = False,
 ) -> set[int]:
     """LEASED → DUE, or DOUBTFUL for a pinned one: rows that this worker has not begun to write."""
     return _move(
@@ -215,8 +220,8 @@ def release(
         State.DUE,
         leases,
         """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
-           reason = coalesce(told.why, d.reason)""",
-        [{"after": after.total_seconds(), "why": why}] * len(leases),
+           reason = coalesce(told.why, d.reason), failures = d.failures + told.failed""",
+        [{"after": after.total_seconds(), "why": why, "failed": int(failed)}] * len(leases),
         sources=(State.LEASED,),
     )
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -75,7 +76,25 @@ class Refusal(StrEnum):
 OnRefused = Callable[[Link, Refused], Refusal]
 """(connection, error) → what is done if the refusal concerns the whole connection."""
 
-PutBack = Callable[[Connection, Sequence[Lease], timedelta, SynclineError], object]
+
+class PutBack(Protocol):
+    """Gives up deliveries that were not done.
+
+    Args: the transaction, the deliveries, the pause, what went wrong; `failed` says whether it
+    counts against them.
+    """
+
+    def __call__(
+        self,
+        connection: Connection,
+        leases: Sequence[Lease],
+        pause: timedelta,
+        error: SynclineError,
+        *,
+        failed: bool,
+    ) -> object:
+        """Give them up."""
+        ...
 
 
 def always_stop(_link: Link, _error: Refused) -> Refusal:
@@ -88,18 +107,19 @@ class Policy:
     """What a failure means for the deliveries of one kind of work.
 
     Attributes:
-        puts_back: gives up deliveries that were not done: (connection, leases, pause, error).
+        puts_back: gives up deliveries that were not done.
         least: the least pause after a failure that may heal by itself.
-        otherwise: the pause after any other failure; None: it is raised, and ends the task.
+        counts: whether any other failure counts against them and has them rest ever longer; else
+            it is raised, and ends the task. A refusal of what was asked for them always counts.
         refused: the pause after a refusal, by what is done about it; where it is not said,
-            that of any other failure.
+            it is as any other failure.
         parks: whether deliveries can be parked where a person must be asked.
         tells: whether a refusal is raised, since a person waits for what is done.
     """
 
     puts_back: PutBack
     least: timedelta = BACKOFF
-    otherwise: Callable[[Sequence[Lease]], timedelta] | None = None
+    counts: bool = False
     refused: Mapping[Refusal, timedelta] = field(default_factory=dict)
     parks: bool = False
     tells: bool = False
@@ -137,15 +157,15 @@ def put_back(
         yield
     except Again as error:
         pause = error.after if isinstance(error, NoQuota) else max(error.after, policy.least)
-        _put_back(line.worker, policy, batch, pause, error)
+        _put_back(line.worker, policy, batch, error, pause)
         batch.next_run = NextRun.later(pause)
     except Refused as error:
         _refused(line, policy, batch, error, RefusalPolicy(line, on_refused).of(error))
         batch.next_run = NextRun.when_due()
     except SynclineError as error:
-        if policy.otherwise is None:
+        if not policy.counts:
             raise
-        _put_back(line.worker, policy, batch, policy.otherwise(batch.leases), error)
+        _put_back(line.worker, policy, batch, error)
         batch.next_run = NextRun.when_due()
 
 
@@ -190,69 +210,69 @@ def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: 
             sleep=line.worker.sleep,
         )
         return
-    pause = _pause(policy, batch, refusal)
-    if pause is None:
+    pause = policy.refused.get(refusal, TROUBLED if refusal is Refusal.LATER else None)
+    counts = policy.counts or refusal is Refusal.ALONE
+    if policy.tells or (pause is None and not counts):
         raise error
     stopped = line.link if refusal is Refusal.STOP else None
-    _put_back(line.worker, policy, batch, pause, error, stopped)
-
-
-def _pause(policy: Policy, batch: Batch, refusal: Refusal) -> timedelta | None:
-    """How long what was refused rests; None where it is raised."""
-    if policy.tells:
-        return None
-    if refusal in {Refusal.ALONE, Refusal.LATER}:
-        return TROUBLED
-    pause = policy.refused.get(refusal)
-    if pause is None and policy.otherwise is not None:
-        return policy.otherwise(batch.leases)
-    return pause
+    _put_back(line.worker, policy, batch, error, pause, stopped)
 
 
 def _put_back(
     worker: WorkerContext,
     policy: Policy,
     batch: Batch,
-    pause: timedelta,
     error: SynclineError,
+    pause: timedelta | None = None,
     stopped: Link | None = None,
 ) -> None:
+    """Give up what is in hand; without a pause it counts, and each rests by its own failures."""
+
     def work(connection: Connection) -> None:
-        if batch.leases:
-            policy.puts_back(connection, batch.leases, pause, error)
+        if pause is not None and batch.leases:
+            policy.puts_back(connection, batch.leases, pause, error, failed=False)
+        elif pause is None:
+            _count(connection, policy, batch.leases, error)
         if stopped is not None:
             connections.stop(connection, stopped, str(error))
 
     worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
+def _count(
+    connection: Connection, policy: Policy, leases: Sequence[Lease], error: SynclineError
+) -> None:
+    """A failure that may be for the sake of the rows, so that nobody tries for ever in vain."""
+    by_failures: dict[int, list[Lease]] = {}
+    for lease in leases:
+        by_failures.setdefault(min(lease.failures, PARK_AFTER), []).append(lease)
+    reason = f"could not be done, {PARK_AFTER} times in a row: {error}"
+    leased.park(connection, by_failures.pop(PARK_AFTER, []), reason=reason, field=None)
+    for failures, those in sorted(by_failures.items()):
+        policy.puts_back(connection, those, backoff(failures), error, failed=True)
+
+
 def _release(
-    connection: Connection, leases: Sequence[Lease], pause: timedelta, error: SynclineError
+    connection: Connection,
+    leases: Sequence[Lease],
+    pause: timedelta,
+    error: SynclineError,
+    *,
+    failed: bool,
 ) -> None:
     why = None if isinstance(error, NoQuota) else error.what
-    leased.release(connection, leases, after=pause, why=why)
+    leased.release(connection, leases, after=pause, why=why, failed=failed)
 
 
 def _leave_doubtful(
-    connection: Connection, leases: Sequence[Lease], pause: timedelta, error: SynclineError
+    connection: Connection,
+    leases: Sequence[Lease],
+    pause: timedelta,
+    error: SynclineError,
+    *,
+    failed: bool,
 ) -> None:
-    """A failure that says something of the rows counts, so that nobody looks for ever in vain."""
-    if isinstance(error, (Again, Refused)):
-        leased.doubt(connection, leases, settle=pause, why=error.what)
-        return
-    given_up = [lease for lease in leases if lease.failures >= PARK_AFTER]
-    reason = f"could not be looked up, {PARK_AFTER} times in a row: {error}"
-    leased.park(connection, given_up, reason=reason, field=None)
-    others = [lease for lease in leases if lease.failures < PARK_AFTER]
-    leased.doubt(connection, others, settle=pause, why=error.what, failed=True)
-
-
-def _troubled(_leases: Sequence[Lease]) -> timedelta:
-    return TROUBLED
-
-
-def _by_failures(leases: Sequence[Lease]) -> timedelta:
-    return backoff(leases[0].failures if leases else 0)
+    leased.doubt(connection, leases, settle=pause, why=error.what, failed=failed)
 
 
 _WHILE_STOPPING = timedelta(seconds=1)
@@ -260,7 +280,7 @@ _WHILE_STOPPED = timedelta(minutes=5)
 
 SENDING = Policy(
     _release,
-    otherwise=_troubled,
+    counts=True,
     refused={Refusal.STOP: _WHILE_STOPPING, Refusal.REST: _WHILE_STOPPED},
     parks=True,
 )
@@ -269,7 +289,7 @@ SENDING = Policy(
 READING = Policy(_release, refused={Refusal.STOP: _WHILE_STOPPING})
 """Readings become due again. A failure that nobody foresaw ends the task."""
 
-LOOKING_UP = Policy(_leave_doubtful, otherwise=_by_failures)
+LOOKING_UP = Policy(_leave_doubtful, counts=True)
 """What could not be looked up stays in doubt."""
 
 ADOPTING = Policy(_release, least=timedelta(0), tells=True)

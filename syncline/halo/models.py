@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from syncline import leniency
+from syncline.errors import Unreadable
 from syncline.halo.lines import from_halo
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -136,6 +137,17 @@ class HaloRow(BaseModel):
             Unreadable: if one has no id.
         """
         return [cls.of(row) for row in rows]
+
+    @classmethod
+    def legible(cls, rows: Iterable[Mapping[str, Any]]) -> list[Self]:
+        """Read many rows of which none stands for another: one without an id is left out, noted."""
+        found = []
+        for row in rows:
+            try:
+                found.append(cls.of(row))
+            except Unreadable:
+                leniency.note("halo", cls.kind(), ["id"], "")
+        return found
 
 
 class OrderLineRow(HaloRow):

@@ -15,6 +15,7 @@ from syncline.halo.capabilities import FindProof, FindWay
 from syncline.halo.sql.finding import LookupResult
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
+from syncline.sending.tenant.by_id import NOT_SHOWN
 
 
 def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
@@ -33,10 +34,13 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
     api = halo_calls(line, line.lane)
     found = _found(line, api, wanted)
     known, unsure = dict(found.rows), found.unsure
-    if unsure:
+    for email in sorted(unsure):
         # A list that ignores page numbers, or grew while it was read: asked one by one.
-        again = find(line, api, target, FindWay.SEARCH, sorted(unsure))
-        known, unsure = {**known, **again.rows}, again.unsure
+        try:
+            again = find(line, api, target, FindWay.SEARCH, [email])
+        except NOT_SHOWN:
+            continue  # it stays unsure, and the others need not wait for it
+        known, unsure = {**known, **again.rows}, (unsure - {email}) | again.unsure
     oldest = {
         email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
     }

@@ -123,9 +123,27 @@ def list_rows(
         MissingScope: our application may not see it.
         Unreadable: the answer is no list.
     """
+    return resource.model.all_of(_listed(client, permit, resource, params))
+
+
+def list_legible(client: HaloClient, permit: Permit, resource: Resource[Row]) -> list[Row]:
+    """A list of settings, of which each row says something by itself: those that can be read.
+
+    Raises:
+        MissingScope: our application may not see it.
+        Unreadable: the answer is no list.
+    """
+    return resource.model.legible(_listed(client, permit, resource, None))
+
+
+def _listed(
+    client: HaloClient,
+    permit: Permit,
+    resource: AnyResource,
+    params: Mapping[str, str] | None,
+) -> list[dict[str, Any]]:
     sent = resource.filters if params is None else params
-    received = client.get(resource.path, sent, permit)
-    return resource.model.all_of(listing(received.document, resource.list_key).rows)
+    return listing(client.get(resource.path, sent, permit).document, resource.list_key).rows
 
 
 def walk_of(resource: AnyResource) -> PageWalk:

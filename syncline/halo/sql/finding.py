@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from syncline.errors import Unmappable
+from syncline.errors import Unmappable, Unreadable
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import (
     ACTION,
@@ -225,10 +225,15 @@ class RowLookup:
                 self._unsure.update(self._batches[0])
                 continue
             ref = reference({self._resource.reference: row[key]}, self._resource.reference)
-            if ref in self._rows:
+            if ref not in self._rows:
+                continue
+            try:
                 found_id = HaloRow.of({"id": self._id_of(row)}).id
-                shown = self._resource.incoming(row)
-                self._rows[ref].setdefault(found_id, FoundRow(found_id, ref, shown))
+            except Unreadable:
+                self._unsure.add(ref)  # it is there, and nobody can say which row it is
+                continue
+            shown = self._resource.incoming(row)
+            self._rows[ref].setdefault(found_id, FoundRow(found_id, ref, shown))
 
     def _is_ours(self, link: Mapping[str, Any]) -> bool:
         return str(link.get("table_id")) == str(self._resource.links)

@@ -18,7 +18,7 @@ from syncline.errors import Again, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import CURRENCY
-from syncline.halo.entities.rows import list_rows
+from syncline.halo.entities.rows import list_legible
 from syncline.money import decimal
 from syncline.queues import Lane
 
@@ -92,7 +92,7 @@ def differs(known: Capabilities, currency: str, row: Mapping[str, Any]) -> tuple
 
 def _asked(line: Line) -> Capabilities:
     api = halo_calls(line, line.lane)
-    rows = api.read("GET /Currency", lambda permit: list_rows(line.halo, permit, CURRENCY))
+    rows = api.read("GET /Currency", lambda permit: list_legible(line.halo, permit, CURRENCY))
     found, rates = currency_ids(rows), currency_rates(rows)
     return capabilities.teach(
         line,

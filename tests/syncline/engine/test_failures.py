@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,6 @@ from syncline.engine.failures import (
     PARK_AFTER,
     READING,
     SENDING,
-    TROUBLED,
     Batch,
     Policy,
     Refusal,
@@ -92,11 +92,34 @@ def test_a_failure_that_may_heal_rests_at_least_for_the_first_pause(world: World
     assert rest(world)[:2] == ("due", "busy")
 
 
-def test_a_write_that_fails_otherwise_rests_and_the_task_ends(world: World) -> None:
-    assert failed(world, SENDING, Unreadable("odd")) == NextRun.when_due()
-    state, reason, seconds = rest(world)
-    assert (state, reason) == ("due", "odd")
-    assert 20 < seconds <= TROUBLED.total_seconds()
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [(Unreadable("odd"), Refusal.STOP), (MissingScope("odd"), Refusal.ALONE)],
+    ids=["failed", "refused"],
+)
+def test_a_write_that_cannot_be_begun_rests_ever_longer_and_asks_a_person_at_last(
+    world: World, error: SynclineError, refusal: Refusal
+) -> None:
+    for failures, seconds in enumerate((2, 4, 8)):
+        assert failed(world, replace(SENDING, parks=False), error, refusal) == NextRun.when_due()
+        state, reason, left = rest(world)
+        assert (state, reason) == ("due", "odd")
+        assert seconds - 2 < left <= seconds
+        [row] = world.rows("select failures from delivery where target = 'client' and attempt > 0")
+        assert row.failures == failures + 1
+        world.do("update delivery set due_at = clock_timestamp() where attempt > 0")
+    world.do("update delivery set failures = :many where attempt > 0", many=PARK_AFTER)
+    failed(world, replace(SENDING, parks=False), error, refusal)
+    state, reason, _ = rest(world)
+    assert state == "parked"
+    assert reason is not None
+    assert "12 times in a row: odd" in reason
+
+
+def test_a_reading_of_which_one_is_refused_counts_that(world: World) -> None:
+    assert failed(world, READING, MissingScope("no"), Refusal.ALONE) == NextRun.when_due()
+    [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
+    assert (row.state, row.failures) == ("due", 1)
 
 
 @pytest.mark.parametrize("policy", [READING, ADOPTING], ids=["read", "adopt"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from syncline.deliveries import unleased
+from syncline.engine.failures import PARK_AFTER
 from syncline.sandbox.process import SandboxProcess
+from tests.spoiling import answered, spoil
 from tests.variants import mostly
 from tests.world import Worlds, small
 
@@ -46,3 +49,34 @@ def test_a_rate_that_has_changed_in_halos_own_table_is_read_again_and_is_right(
     world.drive()
     assert sandbox.audit()["clean"]
     assert not world.rows("select 1 from delivery where state = 'parked'")
+
+
+def test_a_currency_without_an_id_harms_no_other(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=2, currencies=["EUR"], details=False)
+    spoil(monkeypatch, "/Currency", lambda rows: [{"name": "GBP"}, *rows])
+    world = worlds(style="summary")
+    world.pull()
+    world.drive()
+    assert sandbox.audit()["clean"]
+    noted = world.rows("select kind, path from left_out where side = 'halo'")
+    assert [(row.kind, row.path) for row in noted] == [("currency", "id")]
+
+
+def test_orders_whose_currency_cannot_be_asked_for_ask_a_person_in_the_end(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=2, currencies=["EUR"], details=False)
+    refused = answered(monkeypatch, "GET /Currency", lambda _: (404, {"Message": "No such list."}))
+    world = worlds(style="summary")
+    world.pull()
+    world.do("update delivery set failures = :many where target = 'order'", many=PARK_AFTER - 1)
+    world.drive()
+    parked = world.rows("select reason from delivery where target = 'order' and state = 'parked'")
+    assert len(parked) == 2
+    assert all("No such list." in row.reason for row in parked)
+    refused.on = False
+    world.worker.ledger.run(lambda connection: unleased.retry(connection, None))
+    world.drive()
+    assert sandbox.audit()["clean"]

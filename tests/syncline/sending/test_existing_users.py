@@ -6,7 +6,7 @@ It is asked by a report where one can be had; where none can, no customer waits 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -146,3 +146,23 @@ def test_a_stranger_who_answers_everything_says_nothing_of_reports(
         with pytest.raises(Again):
             ask(world)
     assert not known(world).refuses_reports
+
+
+def test_an_address_that_halo_refuses_to_look_for_leaves_the_others_alone(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=3, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    rows = [{"id": number, "emailaddress": f"{number}@example.com"} for number in range(1, 51)]
+
+    def script(params: Mapping[str, str]) -> tuple[int, Any]:
+        if params.get("search") == "odd@example.com":
+            return 400, {"Message": "The search is not valid."}
+        return 200, [] if "search" in params else rows  # a list that ignores page numbers
+
+    answered(monkeypatch, "POST /Report", lambda _: REFUSED)
+    answered(monkeypatch, "GET /Users", script)
+    wanted = ["odd@example.com", "new@example.com", "7@example.com"]
+    users, unsure = existing_users.users(world.worker.open_line(NAME), wanted)
+    assert users.keys() == {"7@example.com"}
+    assert unsure == {"odd@example.com"}

@@ -214,6 +214,18 @@ def test_a_list_that_does_not_show_the_reference_proves_no_absence() -> None:
     assert found.unsure == {"HL-1"}
 
 
+def test_a_row_of_ours_without_an_id_leaves_that_reference_unsure_and_harms_no_other() -> None:
+    lookup = RowLookup(FindWay.PAGES, "user", ["a@example.com", "b@example.com", "c@example.com"])
+    rows = [
+        {"emailaddress": "a@example.com"},
+        {"emailaddress": "of@nobody.example"},
+        {"id": 7, "emailaddress": "b@example.com"},
+    ]
+    found, _ = _drive(lookup, lambda _: {"record_count": 3, "users": rows})
+    assert _ids(found) == {"a@example.com": [], "b@example.com": [7], "c@example.com": []}
+    assert found.unsure == {"a@example.com"}
+
+
 def test_pages_are_read_to_the_end_newest_first() -> None:
     rows = [{"id": at, "po_number": f"HL-{at % 4}"} for at in range(6, 0, -1)]
 
