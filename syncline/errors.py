@@ -129,7 +129,13 @@ class Rehearsing(NotSent):
 
 
 class Doubtful(SynclineError):
-    """The request left, and whether it took effect is unknown: it must be looked up."""
+    """The request left, and whether it took effect is unknown: it must be looked up.
+
+    Attributes:
+        rest: how long the key must rest, where it was a 429 that the other side may not have sent.
+    """
+
+    rest = timedelta(0)
 
 
 class Unreadable(SynclineError):

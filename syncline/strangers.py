@@ -69,6 +69,20 @@ def foreign(
     )
 
 
+def limited_write(answer: Answer, said: str, rest: timedelta, by: str | None = None) -> Doubtful:
+    """A write that met a 429 which may be anybody's: it may have got through before that was said.
+
+    Args:
+        answer: what came.
+        said: what happened, in words.
+        rest: how long the key rests.
+        by: who answered, where it surely was somebody else.
+    """
+    error = Doubtful(said, remedy=LOOK_UP, status=answer.status, answered_by=by)
+    error.rest = rest
+    return error
+
+
 def unanswered(
     error: Doubtful | Unreadable, call_id: str, *, writes: bool
 ) -> Doubtful | ForeignAnswer | NoAnswer | Unreadable:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.context import OF_A_TASK, PARALLEL, Line, QuotaPatience, WorkerContext
 from syncline.calls.faults import endpoint_of, fault_of, said_by
-from syncline.errors import Again, NotSent, RateLimited, SynclineError, Unanswered
+from syncline.errors import Again, Doubtful, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.ledger import calls, left_out, sessions
 from syncline.leniency import LeftOut, noting
 from syncline.queues import Lane
@@ -317,6 +317,8 @@ class ApiCalls:
     def _give_back(self, token: UUID, error: SynclineError | None) -> bool:
         if isinstance(error, RateLimited):
             self._rest(error)
+        elif isinstance(error, Doubtful) and error.rest:
+            self._worker.quota.freeze(self._key, error.rest)
         return self._worker.quota.give_back(
             self._key,
             [str(token)],

@@ -90,14 +90,14 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
         BadCredentials: 401.
         MissingScope: 403.
         Absent: 404.
-        RateLimited: 429, with the time that the key must rest.
+        RateLimited: 429 of Halo, or to a read, with the time that the key must rest.
         Rejected: any other 4xx, with Halo's text and the field where it names one.
         ForeignAnswer: a read that somebody else answered.
         Again: a read that met a server error.
-        Doubtful: a write that met a server error, or that somebody else answered.
+        Doubtful: a write that met a server error, or that somebody else answered, also with 429.
     """
     if answer.status == TOO_MANY:
-        raise rate_limited(answer, what)
+        raise rate_limited(answer, what, effect)
     document = document_of(answer.body)
     if not is_own(answer, document, effect):
         raise strangers.foreign(answer, "Halo", what, writes=effect is not Effect.READ)
@@ -232,21 +232,23 @@ def explained(body: bytes) -> tuple[str, str | None]:
     return _explained(document)
 
 
-def rate_limited(answer: Answer, what: str) -> RateLimited:
+def rate_limited(answer: Answer, what: str, effect: Effect = Effect.READ) -> RateLimited | Doubtful:
     """What a 429 asks for: the key waits as long as Halo says, or a safe default.
 
     One without a word may be Halo's or anybody's, and a page is somebody else's: they ask for a
-    short rest only.
+    short rest only, and nobody knows what became of a write.
     """
     text, _ = explained(answer.body)
     is_page = strangers.is_page(answer)
     said = f"Halo answered {what} with {answer.status}: {text}"
     by = strangers.described(answer) if is_page else None
     after = _rest(answer, "" if is_page else text)
-    if is_page or text == _NO_TEXT:
-        after = min(after, strangers.LONGEST_PAUSE)
     if by is not None:
         said = f"Somebody else answered {what} in place of Halo: {by}."
+    if is_page or text == _NO_TEXT:
+        after = min(after, strangers.LONGEST_PAUSE)
+        if effect is not Effect.READ:
+            return strangers.limited_write(answer, said, after, by)
     return RateLimited(said, after=after, status=answer.status, answered_by=by)
 
 

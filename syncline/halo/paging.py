@@ -20,6 +20,9 @@ PAGE_SIZE = 100
 LEAST_DEFAULT = 50
 """Rows of the smallest page that Halo gives by itself, where it ignores what was asked for."""
 
+OF_AN_AGENT = frozenset({10, 20, 25, 30, 40})
+"""Rows of a page that an agent may have chosen for himself, so that more may be behind it."""
+
 
 class PageWalk:
     """One walk over a list: says what to ask next, takes the answers, judges the end.
@@ -80,13 +83,14 @@ class PageWalk:
 
         Where Halo says how many there are, that number must have stayed the same and must have
         come. Where it does not, the end must have been met; a list that repeats itself for every
-        page number is whole only if it had room for more on its page, however small that is.
+        page number is whole only if it had room for more on its page, however long that may be.
         """
         if not self._finished:
             return False
         if self._counts:
             return self._counts == {len(self._seen)}
-        return not self._repeats or self._first_page_rows < LEAST_DEFAULT
+        has_room = self._first_page_rows < LEAST_DEFAULT
+        return not self._repeats or (has_room and self._first_page_rows not in OF_AN_AGENT)
 
     @property
     def distinct(self) -> int:

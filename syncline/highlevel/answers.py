@@ -86,7 +86,7 @@ def read(
         installed: whether the token is that of an installed app, and no private one.
 
     Raises:
-        RateLimited: 429, with the time that the key must rest.
+        RateLimited: 429 of HighLevel, or to a read, with the time that the key must rest.
         ForeignAnswer: a read that somebody else answered.
         Suspended: a refusal because the location as a whole is shut for now.
         MissingScope: 401 that speaks of a scope.
@@ -96,14 +96,16 @@ def read(
         Rejected: any other 4xx, with HighLevel's texts joined and the field where they name one.
         Refused: a path or a version that the API does not know.
         Again: a read that met a server error.
-        Doubtful: a write that met a server error, or that somebody else answered.
+        Doubtful: a write that met a server error, or that somebody else answered, also with 429.
     """
     document = _document(answer)
     texts = _texts(document) if answer.status >= _BAD else []
     said = _plain(_without(hide, "; ".join(texts)))
     if answer.status == _TOO_MANY:
         is_own = isinstance(document, dict) and _is_own(answer, document, texts)
-        raise _rate_limited(answer, what, said, is_own=is_own, hide=hide)
+        if is_own:
+            raise _rate_limited(answer, what, said)
+        raise _limited_by_a_stranger(answer, what, writes=writes, hide=hide)
     if _is_suspended(answer, document, texts):
         raise _suspended(answer, what, said)
     if not isinstance(document, dict) or not _is_own(answer, document, texts):
@@ -231,23 +233,25 @@ def _scope_remedy(what: str, *, installed: bool) -> str:
     return remedy
 
 
-def _rate_limited(
-    answer: Answer, what: str, text: str, *, is_own: bool, hide: SecretStr | None
-) -> RateLimited:
-    """What a 429 asks for; one that is not HighLevel's own asks for a short rest only."""
-    of_day = is_own and answer.headers.get("x-ratelimit-daily-remaining", "").strip() == "0"
+def _rate_limited(answer: Answer, what: str, text: str) -> RateLimited:
+    """What a 429 of HighLevel's own asks for."""
+    of_day = answer.headers.get("x-ratelimit-daily-remaining", "").strip() == "0"
     rest = _rest(answer, of_day=of_day)
-    if is_own:
-        error = RateLimited(_said(what, answer, text), after=rest, status=answer.status)
-        error.of_day = of_day
-        return error
+    error = RateLimited(_said(what, answer, text), after=rest, status=answer.status)
+    error.of_day = of_day
+    return error
+
+
+def _limited_by_a_stranger(
+    answer: Answer, what: str, *, writes: bool, hide: SecretStr | None
+) -> RateLimited | Doubtful:
+    """What a 429 of somebody else asks for: a short rest; what became of a write nobody knows."""
     by = strangers.described(answer, [] if hide is None else [hide.get_secret_value()])
-    return RateLimited(
-        f"Somebody else answered {what} in place of HighLevel: {by}.",
-        after=min(rest, strangers.LONGEST_PAUSE),
-        status=answer.status,
-        answered_by=by,
-    )
+    said = f"Somebody else answered {what} in place of HighLevel: {by}."
+    rest = min(_rest(answer, of_day=False), strangers.LONGEST_PAUSE)
+    if writes:
+        return strangers.limited_write(answer, said, rest, by)
+    return RateLimited(said, after=rest, status=answer.status, answered_by=by)
 
 
 def _rest(answer: Answer, *, of_day: bool) -> timedelta:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
-from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
+from syncline.errors import Absent, Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.sending.decide import Write
@@ -112,3 +113,19 @@ def read_lines(
         if isinstance(one, SynclineError) and not isinstance(one, NOT_SHOWN):
             raise one
     return read
+
+
+def completed(line: Line, api: ApiCalls, target: Target, row: dict[str, Any]) -> dict[str, Any]:
+    """A row that was read by its id, with what the tenant keeps elsewhere.
+
+    Raises:
+        Unmappable: it has not what it must have, and gets it not.
+        Doubtful: it is not known whether it got that.
+        Again: that could not be asked for.
+    """
+    if target.is_whole(row) or target.completes is by_id:
+        return row
+    told = target.completes(line, api, target.resource, {0: HaloRow.of(row)}).get(0)
+    if isinstance(told, (Doubtful, Unmappable, Again)):
+        raise told
+    return told.raw if isinstance(told, HaloRow) else row

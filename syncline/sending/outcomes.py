@@ -24,6 +24,7 @@ from syncline.engine.failures import (
     Move,
     Refusal,
     RefusalPolicy,
+    backoff,
     still_in_doubt,
 )
 from syncline.errors import (
@@ -355,6 +356,17 @@ def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
         [lease],
         reason=f"tried {PARK_AFTER} times in a row without effect{holds}",
         field=field,
+    )
+
+
+def unanswered(lease: Lease, error: Again, *, counts: bool) -> Move:
+    """A look-up that got no answer: made again, and in the end a person is asked if it counts."""
+    if counts and lease.failures >= PARK_AFTER:
+        reason = f"could not be looked up, {PARK_AFTER} times in a row: {error.what}"
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+    after = max(error.after, backoff(lease.failures))
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=after, why=error.what, failed=counts
     )
 
 

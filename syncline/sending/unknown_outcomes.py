@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import ApiCalls, Outcome, halo_calls
+from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
@@ -21,12 +21,12 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
 from syncline.engine.claim import Claim
 from syncline.engine.failures import (
-    LEGIBLE_TRIES,
     LOOKING_UP,
     PARK_AFTER,
     Batch,
     Move,
     Policy,
+    is_of_the_record,
     put_back,
     still_in_doubt,
 )
@@ -35,8 +35,8 @@ from syncline.errors import (
     Absent,
     Again,
     Doubtful,
-    ForeignAnswer,
     MissingScope,
+    NotSent,
     Refused,
     Rejected,
     SynclineError,
@@ -51,10 +51,10 @@ from syncline.halo.sql.finding import LookupResult, ways_of
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.sending import inputs, outcomes, round_trips
+from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
-from syncline.sending.tenant.by_id import by_id
 from syncline.transport import Permit
 
 MOST = 100
@@ -62,6 +62,13 @@ MOST = 100
 
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
+
+
+class _Shown(NamedTuple):
+    """A row as it was found; `whole`: it was read by its id, so nothing lacks."""
+
+    row: dict[str, Any]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +161,43 @@ def _moves(
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
-    failure: SynclineError | None = None
+    failed: list[tuple[Sequence[Lease], SynclineError]] = []
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
         try:
             found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
             sums = _sums(seek, found)
-        except (ForeignAnswer, MissingScope) as error:
-            failure = error  # it may be for the sake of this group; the others are looked for
+        except (NoQuota, NotSent):
+            raise
+        except (Again, MissingScope) as error:
+            failed.append((group, error))  # perhaps for its sake; the others are looked for
             continue
         for lease in group:
             yield lease, _move(seek, lease, found, sums, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
+        if isinstance(outcome.error, Again):
+            counts = is_of_the_record(outcome)
+            yield lease, outcomes.unanswered(lease, outcome.error, counts=counts)
+            continue
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
         yield lease, _found(seek, lease, row_id, whole, canonical_of(lease))
-    if failure is not None:
-        raise failure
+    yield from _set_apart(failed, is_answered=len(failed) * step < len(lost))
+
+
+def _set_apart(
+    failed: Sequence[tuple[Sequence[Lease], SynclineError]], *, is_answered: bool
+) -> Iterator[tuple[Lease, Move]]:
+    """What could not be looked for: it counts where it is answered what was asked for others."""
+    refused: SynclineError | None = None
+    for group, error in failed:
+        if not isinstance(error, Again) or not is_answered:
+            refused = refused or error
+            continue
+        for lease in group:
+            yield lease, outcomes.unanswered(lease, error, counts=True)
+    if refused is not None:
+        raise refused
 
 
 def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
@@ -198,12 +225,12 @@ def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
     return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
 
 
-def _of(seek: _Seek, outcome: Outcome) -> dict[str, Any]:
+def _of(seek: _Seek, outcome: Outcome) -> _Shown:
     """The row that was read."""
     if outcome.error is not None:
         raise outcome.error
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-    return _completed(seek, row.raw)
+    return _Shown(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
 
 
 def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
@@ -244,7 +271,8 @@ def _move(
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
-        return _found(seek, lease, row_id, partial(_whole, seek, row_id, row), canonical)
+        whole = partial(_whole, seek, lease, row_id, row)
+        return _found(seek, lease, row_id, whole, canonical)
     return outcomes.unsure(lease) if reference in found.unsure else outcomes.absent(lease)
 
 
@@ -280,13 +308,17 @@ def _found(
     seek: _Seek,
     lease: Lease,
     target_id: str,
-    whole: Callable[[], dict[str, Any]],
+    whole: Callable[[], _Shown],
     canonical: inputs.Canonical,
 ) -> Move:
     """Its row is known: delivered if it holds what was sent, else due again as an update."""
     target = seek.target
     try:
-        row = whole()
+        shown = whole()
+    except (NoQuota, NotSent):
+        raise
+    except Again as error:
+        return outcomes.unanswered(lease, error, counts=False)
     except Absent:
         return lambda connection: leased.park(
             connection,
@@ -299,23 +331,23 @@ def _found(
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
     except Doubtful as error:
-        return _unsettled(seek, lease, error)
+        return _unsettled(seek, lease, target_id, error)
     except (Rejected, Unreadable):
         return outcomes.unsure(lease)
-    return _compared(seek, lease, target_id, row, canonical)
+    return _compared(seek, lease, target_id, shown, canonical)
 
 
 def _compared(
-    seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any], canonical: inputs.Canonical
+    seek: _Seek, lease: Lease, target_id: str, shown: _Shown, canonical: inputs.Canonical
 ) -> Move:
-    target = seek.target
+    target, row = seek.target, shown.row
     if not target.shows_enough(row, seek.known):
         return _illegible(seek, lease, target_id, target.lacks(row))
     different: list[Difference] = []
     if lease.sent_projection:
         currency = inputs.currency_of(canonical)
         wanted = lease.sent_projection
-        different = target.compares(wanted, row, seek.line.document, currency)
+        different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         if not different:
             done = target.confirmation(lease, {**row, "id": target_id}, wanted)
             return lambda connection: leased.confirm(connection, [done], wrote=True)
@@ -325,33 +357,30 @@ def _compared(
     return lambda connection: target.learns(connection, [news])
 
 
-def _whole(seek: _Seek, target_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with what is compared and needed, read by id where the finding did not show it."""
-    target = seek.target
-    needs_sequence = target.name == "order" and seek.known.change_seq_enforced
-    if target.shows_enough(row, seek.known) and (not needs_sequence or row.get("change_seq")):
-        return row
-    return _completed(seek, read_row(seek.line, seek.api, target, int(target_id)))
+def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> _Shown:
+    """The row with what is compared and needed, read by id where the finding did not show it.
 
-
-def _completed(seek: _Seek, row: dict[str, Any]) -> dict[str, Any]:
-    """A row that was read by its id, with what the tenant keeps elsewhere.
-
-    Raises:
-        Unmappable: it has not what it must have, and gets it not.
-        Doubtful: it is not known whether it got that.
+    The first of a kind is always read by its id: it is what others are judged by.
     """
-    target = seek.target
-    if target.is_whole(row) or target.completes is by_id:
-        return row
-    told = target.completes(seek.line, seek.api, target.resource, {0: HaloRow.of(row)}).get(0)
-    if isinstance(told, (Doubtful, Unmappable)):
-        raise told
-    return told.raw if isinstance(told, HaloRow) else row
+    target, known = seek.target, seek.known
+    needs_sequence = target.name == "order" and known.change_seq_enforced
+    is_tried = target.reads_back and known.round_trip(target.name).trying == lease.id
+    is_enough = target.shows_enough(row, known) and (not needs_sequence or row.get("change_seq"))
+    if is_enough and not is_tried:
+        return _Shown(row, whole=False)
+    read = read_row(seek.line, seek.api, target, int(target_id))
+    return _Shown(completed(seek.line, seek.api, target, read), whole=True)
 
 
-def _unsettled(seek: _Seek, lease: Lease, error: Doubtful) -> Move:
+def _unsettled(seek: _Seek, lease: Lease, target_id: str, error: Doubtful) -> Move:
     """What it lacks may be in the making: as with any doubtful write, that is let to show."""
+    if lease.failures >= PARK_AFTER:
+        is_news = lease.target_id is None
+        held = Confirmation(lease, target_id, lease.target_meta, None) if is_news else None
+        reason = f"{seek.target.name} {target_id} is there, and not whole: {error}"
+        return lambda connection: leased.park(
+            connection, [lease], reason=reason, field=None, known=held
+        )
     settle = outcomes.settle_times(seek.line, seek.target, seek.known).unknown
     return lambda connection: leased.doubt(
         connection, [lease], settle=settle, why=error.what, failed=True
@@ -361,7 +390,7 @@ def _unsettled(seek: _Seek, lease: Lease, error: Doubtful) -> Move:
 def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]) -> Move:
     """It is there, but does not show what it holds: never written again for that."""
     error = illegible(seek.target, target_id, lacking)
-    if lease.failures < LEGIBLE_TRIES:
+    if lease.failures < PARK_AFTER:
         return still_in_doubt(lease, error.what)
     failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
     round_trips.give_up(seek.line, seek.target, failed)

@@ -6,10 +6,10 @@ found in the list of sites, and made where there is none; a client that gets non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from syncline.calls.calls import ApiCalls
+from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.entities.resources import SITE, AnyResource
@@ -17,10 +17,13 @@ from syncline.halo.entities.rows import next_page, save_row
 from syncline.halo.models import HaloRow, SiteRow
 from syncline.halo.paging import PageWalk
 from syncline.ledger import effects
-from syncline.sending.tenant.by_id import NOT_SHOWN, Row
+from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
 
 NAME = "Main"
 """What a site is called that we make: as Halo calls that which it makes itself."""
+
+MOST_READ = 10
+"""Sites that are read one by one where a list does not say whose they are."""
 
 _FLOW = "customers"
 
@@ -30,14 +33,14 @@ def with_sites(
 ) -> dict[int, Row]:
     """Clients with their main sites, by the number of the delivery.
 
-    One that could not be asked for is left out, and stays in doubt. One whose site may be in the
-    making comes with that doubt, since the site is to show before it is asked for again.
+    One that is refused is left out, and stays in doubt. One whose site cannot be asked for just
+    now, or may be in the making, comes with that: the site is to show before it is made again.
     """
     found: dict[int, Row] = {}
     for key, client in clients.items():
         try:
             site = site_of(line, api, client.id)
-        except (Doubtful, Unmappable) as error:
+        except (Doubtful, Unmappable, Again) as error:
             found[key] = error
         except SynclineError:
             continue
@@ -74,15 +77,46 @@ def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
 
     Raises:
         Again: the list changed meanwhile, or does not show all.
+        Unmappable: it does not say whose sites it shows.
     """
     walk = PageWalk({**SITE.newest_first, "client_id": str(client_id)}, key=SITE.list_key)
     found: list[SiteRow] = []
+    of_nobody: list[SiteRow] = []
     while not (walk.finished or found):
         rows = api.read(f"GET {SITE.path}", lambda permit: next_page(line.halo, permit, SITE, walk))
         found += [one for one in rows if one.client_id == client_id]
-    if not (found or walk.complete):
+        of_nobody += [one for one in rows if one.client_id is None]
+    if found:
+        return found
+    if of_nobody:
+        return _told_by_id(line, api, client_id, of_nobody)
+    if not walk.complete:
         raise Again(f"Halo's list {SITE.path} does not show whether client {client_id} has a site.")
-    return found
+    return []
+
+
+def _told_by_id(
+    line: Line, api: ApiCalls, client_id: int, rows: Sequence[SiteRow]
+) -> list[SiteRow]:
+    """The client's own of rows that do not say whose they are in the list: read by their ids."""
+    asked = {row.id: row for row in rows[:MOST_READ]}
+    read = by_id(line, api, SITE, asked)
+    sites = [row for row in read.values() if isinstance(row, SiteRow)]
+    if own := [one for one in sites if one.client_id == client_id]:
+        return own
+    for error in read.values():
+        if isinstance(error, Again):
+            raise error
+    if len(read) < len(asked):
+        raise NoQuota(f"The quota is used up before all sites for client {client_id} were read.")
+    if len(sites) < len(rows) or any(one.client_id is None for one in sites):
+        raise Unmappable(
+            f"Halo does not say whose its sites are, so it is not known whether client {client_id}"
+            " has one.",
+            field="main_site_id",
+            remedy="Let our application's agent see the client of a site in Halo, then retry.",
+        )
+    return []
 
 
 def _make(line: Line, api: ApiCalls, client_id: int) -> int:

@@ -166,10 +166,24 @@ def test_the_page_of_somebody_who_answers_429_asks_for_a_short_rest_and_names_no
     retry_after: str,
 ) -> None:
     page = b"<html><title>10 requests per 1 hour</title></html>"
+    answer = _answer(429, page, retry_after=retry_after)
     with pytest.raises(RateLimited) as caught:
-        read(_answer(429, page, retry_after=retry_after), "POST /Client", Effect.WRITE)
+        read(answer, "GET /Client", Effect.READ)
     assert caught.value.after == timedelta(seconds=7 if retry_after == "7" else 60)
     assert caught.value.answered_by is not None
+    with pytest.raises(Doubtful) as doubt:
+        read(answer, "POST /Client", Effect.WRITE)
+    assert doubt.value.rest == caught.value.after
+    assert doubt.value.answered_by == caught.value.answered_by
+
+
+@pytest.mark.parametrize("effect", [Effect.WRITE, Effect.DELETE])
+def test_a_write_that_met_a_429_without_a_word_may_have_got_through(effect: Effect) -> None:
+    with pytest.raises(Doubtful) as doubt:
+        read(_answer(429, ""), "POST /Client", effect)
+    assert doubt.value.rest == timedelta(seconds=60)
+    with pytest.raises(RateLimited):
+        read(_answer(429, "300 Requests per rolling 5 minute window"), "POST /Client", effect)
 
 
 @pytest.mark.parametrize(

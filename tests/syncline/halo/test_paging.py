@@ -72,6 +72,14 @@ def test_a_short_bare_list_that_ignores_the_page_number_is_complete() -> None:
     assert walk.complete
 
 
+def test_a_bare_list_as_long_as_a_page_that_an_agent_may_have_chosen_is_not_complete() -> None:
+    for rows, whole in ((24, True), (25, False), (20, False)):
+        walk = PageWalk()
+        while walk.pending() is not None:
+            walk.take([{"id": number} for number in range(rows)])
+        assert walk.complete is whole
+
+
 def test_a_count_that_moved_during_the_walk_is_not_complete() -> None:
     walk = PageWalk()
     walk.take({"record_count": 2, "rows": [{"id": 3}]})

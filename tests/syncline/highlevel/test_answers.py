@@ -202,11 +202,14 @@ def test_a_429_says_whether_it_is_the_days_calls_that_are_used_up() -> None:
 def test_a_429_that_is_not_highlevels_own_asks_for_a_short_rest(
     body: bytes, headers: dict[str, str]
 ) -> None:
-    error = error_of(429, body, writes=True, **headers)
+    error = error_of(429, body, **headers)
     assert isinstance(error, RateLimited)
     assert timedelta(0) < error.after <= timedelta(seconds=60)
     assert error.answered_by is not None
     assert not error.of_day
+    doubt = error_of(429, body, writes=True, **headers)
+    assert isinstance(doubt, Doubtful)
+    assert (doubt.rest, doubt.answered_by) == (error.after, error.answered_by)
 
 
 def test_a_long_text_is_cut_to_one_line() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_calls
-from syncline.errors import Again, Rejected
+from syncline.calls.context import Line
+from syncline.engine.failures import PARK_AFTER
+from syncline.errors import Again, Rejected, Unmappable
 from syncline.halo.entities.resources import CLIENT
 from syncline.halo.entities.rows import save_rows
 from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import unknown_outcomes
 from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import sites
 from tests.from_halo import last_call
+from tests.in_between import InBetween, QuotaClock, page, said
 from tests.spoiling import answered, spoil
 from tests.tenants import brought_over, operations, parked
 from tests.variants import in_turn, mostly
@@ -266,3 +270,102 @@ def test_nonsense_in_an_answer_of_halo_is_no_difference_and_is_counted(
     assert sandbox.audit()["clean"]
     counted = world.rows("select kind, path from left_out where side = 'halo'")
     assert [tuple(one) for one in counted] == [("order", "summary")]
+
+
+ONE_CLIENT = {"orders": 1, "customers": 1, "transactions": 0, "subscriptions": 0}
+
+
+def _posts_a_site(call: str) -> bool:
+    return call.startswith("POST") and call.endswith("/Site")
+
+
+def looked_up(world: World, target: str, times: int, clock: QuotaClock) -> Any:
+    """The one delivery of a target after so many look-ups, a minute apart by the quota's clock."""
+    for _ in range(times):
+        clock.pass_by(61)
+        world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+        look_up(world.reopened(), target)
+    [row] = world.rows("select * from delivery where target = :target", target=target)
+    return row
+
+
+def test_a_site_that_always_fails_asks_a_person_in_the_end(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    quota_clock: QuotaClock,
+) -> None:
+    small(sandbox, clients_without_site=True, **ONE_CLIENT)
+    world = worlds()
+    world.pull()
+    broken = InBetween(said(500, {"Message": "No."}), lambda call, _: _posts_a_site(call))
+    broken.stand(monkeypatch)
+    send(world.reopened(), "client")
+    world.do("update delivery set failures = :many where target = 'client'", many=PARK_AFTER - 1)
+    client = looked_up(world, "client", 2, quota_clock)
+    assert client.state == "parked"
+    assert client.reason.startswith(f"client {client.target_id} is there, and not whole: Halo")
+    assert len(broken.calls) == 3
+
+
+def test_while_sites_cannot_be_asked_for_a_client_stays_in_doubt_and_nothing_is_counted(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    quota_clock: QuotaClock,
+) -> None:
+    small(sandbox, clients_without_site=True, **ONE_CLIENT)
+    world = worlds()
+    world.pull()
+    out = InBetween(page(503), lambda call, _: call.startswith("GET") and "/Site" in call)
+    out.stand(monkeypatch)
+    send(world.reopened(), "client")
+    client = looked_up(world, "client", 6, quota_clock)
+    assert (client.state, client.failures) == ("doubtful", 1)
+    out.answers = None
+    world.drive()
+    assert sandbox.audit()["clean"]
+
+
+def test_a_site_of_which_the_list_does_not_say_whose_it_is_is_read_by_its_id(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    line = worlds().worker.open_line(NAME)
+    answered(monkeypatch, "GET /Site", lambda _: (200, [{"id": 5}, {"id": 4, "client_id": 1}]))
+    whose = {"client_id": 7}
+    answered(monkeypatch, "GET /Site/5", lambda _: (200, {"id": 5, **whose}))
+    assert sites.site_of(line, halo_calls(line, line.lane), 7) == 5
+    whose.clear()
+    with pytest.raises(Unmappable, match="does not say whose"):
+        sites.site_of(line, halo_calls(line, line.lane), 7)
+    assert operations(sandbox)["POST /Site"] == 0
+
+
+def test_one_search_that_always_fails_keeps_no_other_row_in_doubt(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(
+        worlds, sandbox, profile="plain", orders=8, transactions=0, subscriptions=0
+    )
+    sandbox.add_orders(3)
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=3)
+    world.pull()
+    owed = "from delivery where target = 'order' and state <> 'delivered'"
+    while {row.state for row in world.rows(f"select state {owed}")} != {"doubtful"}:
+        for target in ("highlevel.order", "client", "user", "order"):
+            send(world.reopened(), target)
+    [bad, *_] = world.rows(f"select source_id {owed} order by id")
+    plain = unknown_outcomes.find
+
+    def failing(line: Line, api: Any, target: Any, way: Any, references: Sequence[str]) -> Any:
+        if any(bad.source_id in one for one in references):
+            raise Again("Halo answered GET /SalesOrder with 500: No.", status=500)
+        return plain(line, api, target, way, references)
+
+    monkeypatch.setattr(unknown_outcomes, "find", failing)
+    world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+    look_up(world.reopened(), "order")
+    left = world.rows(f"select source_id, state, failures {owed} and state <> 'due'")
+    assert [(row.source_id, row.state) for row in left] == [(bad.source_id, "doubtful")]
+    assert left[0].failures > 1
