@@ -200,7 +200,7 @@ def test_a_429_says_whether_it_is_the_days_calls_that_are_used_up() -> None:
     ],
 )
 def test_a_429_that_is_not_highlevels_own_asks_for_a_short_rest(
-    body: bytes, headers: dict[str, str]
+    body: bytes, headers: dict[str, Any]
 ) -> None:
     error = error_of(429, body, **headers)
     assert isinstance(error, RateLimited)

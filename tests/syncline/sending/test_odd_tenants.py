@@ -17,6 +17,7 @@ from syncline.halo.entities.rows import save_rows
 from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import find as finding
 from syncline.sending import unknown_outcomes
 from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import sites
@@ -356,7 +357,7 @@ def test_one_search_that_always_fails_keeps_no_other_row_in_doubt(
         for target in ("highlevel.order", "client", "user", "order"):
             send(world.reopened(), target)
     [bad, *_] = world.rows(f"select source_id {owed} order by id")
-    plain = unknown_outcomes.find
+    plain = finding.find
 
     def failing(line: Line, api: Any, target: Any, way: Any, references: Sequence[str]) -> Any:
         if any(bad.source_id in one for one in references):
