@@ -13,7 +13,8 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ import typer
 
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.sandbox.config import SandboxConfig
+from syncline.sandbox.wire.faults import FOREIGN
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import console, say
@@ -59,6 +61,9 @@ _STRANGERS = (
 )
 """One call in a hundred is answered by a firewall, a proxy or a line that is at fault."""
 
+_SURE_EVERY = 6
+"""Each such one of the first calls meets a stranger, one of each kind, whatever chance gives."""
+
 # A call of the sandbox is answered in milliseconds. The calls of a killed worker count against the
 # quota until their deadline has passed.
 SETTINGS = {"DEADLINE": "5"}
@@ -75,6 +80,8 @@ class Ending:
         sums: currency → what both sides hold of orders, payments, refunds and subscriptions.
         missing: rows that Halo lacks, of every kind; likewise duplicates and wrong ones.
         rejected_429: calls that a limit refused.
+        shapes: side → shape → documents that were answered in it.
+        foreign_answers: what came in place of an API's own answer, with its status → how often.
         kills: workers killed in the middle of a write.
         seconds: from the first reading until both sides agreed.
         halo_calls: that came to Halo until both sides agreed; likewise to HighLevel.
@@ -96,6 +103,8 @@ class Ending:
     duplicates: int
     wrong_amounts: int
     rejected_429: int
+    shapes: dict[str, dict[str, int]]
+    foreign_answers: dict[str, int]
     kills: int
     seconds: float
     halo_calls: int
@@ -142,9 +151,12 @@ def demo(
     console().print(report(asdict(ending)))
     console().print(sums(ending.sums))
     say(f"The sandbox's verdict: {'clean' if ending.clean else 'NOT clean'}. Logs: {folder / LOGS}")
+    rewritten = ending.rewritten_after_change
+    if rewritten != CHANGED:
+        say(f"But {rewritten} orders were written again after {CHANGED} had changed.")
     if as_json:
         say(json.dumps(asdict(ending)))
-    if not (ending.clean and ending.rewritten_after_change == CHANGED):
+    if not (ending.clean and rewritten == CHANGED):
         raise typer.Exit(WRONG_DATA)
 
 
@@ -158,9 +170,14 @@ class _Story:
     def play(self) -> Ending:
         on, config = self._on, self._config
         at = f"http://127.0.0.1:{on.installation.flower_port}"
-        self._view.say(f"Flower: {at} (password in {on.settings.data / 'flower.password'})")
+        self._view.say(
+            f"Flower shows the tasks until the demo ends: {at} (user {on.settings.flower_user},"
+            f" password in {on.settings.data / 'flower.password'})"
+        )
+        bound = _bound(config)
+        self._view.say(f"HighLevel's limit alone asks for {bound:.0f} s; Ctrl-C stops it before.")
         began = time.monotonic()
-        on.sandbox.faults(*_STRANGERS)
+        on.sandbox.faults(*_sure(_STRANGERS))
         for kind in ("order", "transaction", "subscription"):
             on.publish_pull(kind, on.link.start_from)
         self._watch(lambda sight: sight.in_line >= config.orders * KILL_AFTER)
@@ -190,7 +207,9 @@ class _Story:
         self._watch(strike)
         on.sandbox.faults(*_STRANGERS)
         for name in killed:
-            self._view.say(f"Worker {name} was killed (SIGKILL) in the middle of a write.")
+            self._view.say(
+                f"Worker {name} was killed (SIGKILL) in the middle of a write. Another one starts."
+            )
         return len(killed)
 
     def _strike(self) -> list[str]:
@@ -247,9 +266,9 @@ class _Story:
             self._view.show(sight)
             if ends(sight):
                 return True
-            if sight.stopped or (sight.needs_a_person and self._saw_all(sight)):
+            if sight.stopped or (sight.needs_a_person and sight.all_read):
                 self._view.say(
-                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}"
+                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}."
                 )
                 return False
             if self._patience.is_over(sight.moved):
@@ -263,35 +282,30 @@ class _Story:
 
     def _agrees(self, sight: Sight) -> bool:
         """Whether everything was seen and nothing is outstanding."""
-        wanted = self._config.orders
-        return self._saw_all(sight) and sight.in_line == wanted and not sight.outstanding
-
-    def _saw_all(self, sight: Sight) -> bool:
-        config = self._config
-        wanted = (config.orders, config.transactions, config.subscriptions)
-        return (sight.orders, sight.transactions, sight.subscriptions) == wanted
+        return sight.all_read and sight.in_line == self._config.orders and not sight.outstanding
 
     def _look(self) -> Sight:
         records = dict(self._on.rows("select kind, count(*) from record group by kind"))
         states = self._on.rows(
             """
             select state, count(*) as number,
-                count(*) filter (where flow = 'details') as details,
+                count(*) filter (where target = 'highlevel.order') as details,
                 count(*) filter (where flow = 'orders') as orders,
                 coalesce(sum(delivered_version), 0) as confirmed
             from delivery group by state
             """
         )
-        [link] = self._on.rows("select state, note from connection")
+        config, [link] = self._config, self._on.rows("select state, note from connection")
+        read = [records.get(kind, 0) for kind in ("order", "transaction", "subscription")]
         done = [row for row in states if row.state == "delivered"]
         [highlevel], [halo] = (
             self._on.worker.quota.left(key(self._on.link))["windows"]
             for key in (highlevel_key, halo_key)
         )
         return Sight(
-            orders=records.get("order", 0),
-            transactions=records.get("transaction", 0),
-            subscriptions=records.get("subscription", 0),
+            orders=read[0],
+            transactions=read[1],
+            subscriptions=read[2],
             details=sum(row.details for row in done),
             in_line=sum(row.orders for row in done),
             confirmed=int(sum(row.confirmed for row in states)),
@@ -299,6 +313,7 @@ class _Story:
             highlevel=highlevel,
             halo=halo,
             stopped=link.note if link.state == "stopped" else None,
+            all_read=read == [config.orders, config.transactions, config.subscriptions],
         )
 
     def _judged(
@@ -324,6 +339,8 @@ class _Story:
             duplicates=count("duplicate"),
             wrong_amounts=count("wrong"),
             rejected_429=sum(verdict["rejected_429"].values()),
+            shapes=self._on.sandbox.counters()["shapes"],
+            foreign_answers=_foreign(self._on.sandbox.calls()),
             kills=kills,
             seconds=round(seconds, 1),
             halo_calls=calls["halo"],
@@ -333,6 +350,19 @@ class _Story:
             rewritten_after_change=rewritten,
             clean=verdict["clean"],
         )
+
+
+def _sure(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rules, each of which hits one of the next calls for certain."""
+    return [
+        {**rule, "next": 1, "skip": _SURE_EVERY * number} for number, rule in enumerate(rules, 1)
+    ]
+
+
+def _foreign(calls: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What strangers answered, and how often: `html_403`, `truncated_200`."""
+    kinds = (f"{call['fault']}_{call['status']}" for call in calls if call["fault"] in FOREIGN)
+    return dict(sorted(Counter(kinds).items()))
 
 
 def _bound(config: SandboxConfig) -> float:
