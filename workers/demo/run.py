@@ -62,7 +62,7 @@ _STRANGERS = (
 """One call in a hundred is answered by a firewall, a proxy or a line that is at fault."""
 
 _SURE_EVERY = 6
-"""Each such one of the first calls meets a stranger, one of each kind, whatever chance gives."""
+"""Each such one of the first calls to HighLevel meets one of these, whatever chance gives."""
 
 # A call of the sandbox is answered in milliseconds. The calls of a killed worker count against the
 # quota until their deadline has passed.
@@ -353,10 +353,10 @@ class _Story:
 
 
 def _sure(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rules, each of which hits one of the next calls for certain."""
-    return [
-        {**rule, "next": 1, "skip": _SURE_EVERY * number} for number, rule in enumerate(rules, 1)
-    ]
+    """The rules, and for each one more that hits one of HighLevel's next calls for certain."""
+    once = {"side": "highlevel", "probability": 0.0, "next": 1}
+    sure = [{**rule, **once, "skip": _SURE_EVERY * at} for at, rule in enumerate(rules, 1)]
+    return [*map(dict, rules), *sure]
 
 
 def _foreign(calls: Sequence[Mapping[str, Any]]) -> dict[str, int]:
