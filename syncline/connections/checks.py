@@ -186,7 +186,7 @@ def _lists(document: Document) -> list[tuple[str, AnyResource]]:
 
 def _reports_run(line: Line) -> str:
     halo_queries.let_reports_be_asked(line)
-    return "works: many rows are found in one call"
+    return "many rows are found in one call"
 
 
 def _token_endpoint(line: Line, transport: Transport) -> TokenEndpoint:
