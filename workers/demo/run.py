@@ -146,8 +146,10 @@ def demo(
         view.say("Starting PostgreSQL, Redis, both APIs, workers, beat and Flower.")
         folder = here.settings().data / "demo"
         with stage(folder, config, "detail", SETTINGS, here.open) as on:
-            ending = _Story(on, config, view).play()
-            view.say("Stopping everything.")
+            try:
+                ending = _Story(on, config, view).play()
+            finally:
+                view.say("Stopping everything.")
     console().print(report(asdict(ending)))
     console().print(sums(ending.sums))
     say(f"The sandbox's verdict: {'clean' if ending.clean else 'NOT clean'}. Logs: {folder / LOGS}")
@@ -174,8 +176,8 @@ class _Story:
             f"Flower shows the tasks until the demo ends: {at} (user {on.settings.flower_user},"
             f" password in {on.settings.data / 'flower.password'})"
         )
-        bound = _bound(config)
-        self._view.say(f"HighLevel's limit alone asks for {bound:.0f} s; Ctrl-C stops it before.")
+        if bound := _bound(config):
+            self._view.say(f"It takes {bound:.0f} s or more, by HighLevel's limit of calls.")
         began = time.monotonic()
         on.sandbox.faults(*_sure(_STRANGERS))
         for kind in ("order", "transaction", "subscription"):
