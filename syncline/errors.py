@@ -29,6 +29,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop; what others say often ends without one."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 class SynclineError(Exception):
     """Base of all errors of syncline.
 
@@ -54,7 +59,7 @@ class SynclineError(Exception):
         self.status = status
         self.call_id = call_id
         self.answered_by = answered_by
-        super().__init__(f"{what} {remedy}".strip())
+        super().__init__(f"{sentence(what)} {remedy}" if remedy else what)
 
 
 BY_ITSELF = "It is tried again by itself."

@@ -70,6 +70,7 @@ class _Child:
     start_at: float = 0.0
     deaths: int = 0
     error: OSError | None = None
+    sent: signal.Signals | None = None
 
 
 class Supervisor:
@@ -133,9 +134,11 @@ class Supervisor:
             UnknownName: no such process was started.
         """
         with self._change:
-            running = self._child(name).running
+            child = self._child(name)
+            running = child.running
             if running is None or running.poll() is not None:
                 return None
+            child.sent = sign
             running.send_signal(sign)
             return running.pid
 
@@ -204,11 +207,13 @@ class Supervisor:
 
     def _bury(self, child: _Child, why: str, now: float) -> None:
         lived = now - child.started
-        child.running = None
+        # Whoever killed it here knows.
+        known = child.running is not None and child.running.returncode == -(child.sent or 0)
+        child.running = child.sent = None
         child.deaths = 1 if lived > self._backoff.stable.total_seconds() else child.deaths + 1
         rest = self._backoff.rest(child.deaths)
         child.start_at = now + rest.total_seconds()
-        if not self._stopping:
+        if not self._stopping and not known:
             full = machine.without_room(self._logs, _LEAST_FREE_BYTES)
             log.warning(
                 "process ended and is started again",

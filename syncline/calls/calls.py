@@ -310,8 +310,7 @@ class ApiCalls:
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
-            hint = highlevel_hint(headers, took=took)
-            self._worker.quota.learn(self._key, hint)
+            self._worker.quota.learn(self._key, highlevel_hint(headers, took=took))
         return Outcome(UUID(permit.call_id), result, error, noted, error is not None and of_all)
 
     def _give_back(self, token: UUID, error: SynclineError | None) -> bool:

@@ -333,7 +333,7 @@ def _changes(history: History) -> RenderableType:
 def _change(values: Any) -> str:
     if not isinstance(values, list) or any(isinstance(value, dict | list) for value in values):
         return "changed"
-    before, after = values
+    before, after = ("nothing" if value is None else value for value in values)
     return f"{before} → {after}"
 
 

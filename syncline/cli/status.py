@@ -22,7 +22,7 @@ from syncline.cli.answering import Answering, answering, in_words
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
-from syncline.errors import Refused
+from syncline.errors import Refused, sentence
 from syncline.ingest.status import left_out_table
 from syncline.ledger import connections, left_out
 from syncline.ledger.calls import last_answer
@@ -234,8 +234,7 @@ def _why_stopped(one: _ConnectionStatus) -> str:
     note = one.note or "by hand"
     if note.startswith(connections.BY_A_PERSON) and "syncline " in note:
         return note
-    end = "" if note.endswith((".", "!", "?")) else "."
-    return f"{note}{end} When that is put right: syncline connection start {one.name}"
+    return f"{sentence(note)} When that is put right: syncline connection start {one.name}"
 
 
 def _waiting(kind: KindStatus) -> str:

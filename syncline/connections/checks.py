@@ -20,7 +20,6 @@ from syncline.errors import (
     SynclineError,
 )
 from syncline.halo.address import tenant_address
-from syncline.halo.answers import listing
 from syncline.halo.auth import Token, TokenEndpoint
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import (
@@ -31,8 +30,9 @@ from syncline.halo.entities.resources import (
     ORDER,
     PAYMENT,
     RECURRING,
+    AnyResource,
 )
-from syncline.halo.entities.rows import list_legible, next_page, read_row, walk_of
+from syncline.halo.entities.rows import count_rows, list_legible, next_page, read_row, walk_of
 from syncline.halo.models import CurrencyRow
 from syncline.halo.sql.reports import run_sql
 from syncline.highlevel.records import RECORDS, Records, Span, list_records
@@ -146,10 +146,13 @@ def _of_halo(
         ),
         lambda rows: f"{len(rows)} on the first page",
     )
-    for what, path in _lists(line.document):
+    for what, resource in _lists(line.document):
         yield ConnectionCheck(
             f"Halo: {what}",
-            _one_call(f"GET {path}", partial(_first_page, line, path)),
+            _one_call(
+                f"GET {resource.path}",
+                partial(count_rows, line.halo, resource=resource),
+            ),
             lambda seen: f"{seen} there" if seen else "may be read",
         )
     default = line.document.customers.default_client
@@ -169,27 +172,21 @@ def _of_halo(
     )
 
 
-def _lists(document: Document) -> list[tuple[str, str]]:
-    """What the mapping writes or reads beside customers, and where it stands."""
-    wanted = [("sales orders", ORDER.path)]
+def _lists(document: Document) -> list[tuple[str, AnyResource]]:
+    """What the mapping writes or reads beside customers."""
+    wanted: list[tuple[str, AnyResource]] = [("sales orders", ORDER)]
     if document.fulfillments.into == "highlevel":
-        wanted.append(("consignments", CONSIGNMENT.path))
+        wanted.append(("consignments", CONSIGNMENT))
     if document.payments.into == "invoice":
-        wanted += [("invoices", INVOICE.path), ("payments", PAYMENT.path)]
+        wanted += [("invoices", INVOICE), ("payments", PAYMENT)]
     if document.subscriptions.into == "recurring-invoice":
-        wanted.append(("recurring invoices", RECURRING.path))
+        wanted.append(("recurring invoices", RECURRING))
     return wanted
-
-
-def _first_page(line: Line, path: str, permit: Permit) -> int | None:
-    """How many rows a list has, where Halo tells it."""
-    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
-    return listing(line.halo.get(path, params, permit).document).record_count
 
 
 def _reports_run(line: Line) -> str:
     halo_queries.let_reports_be_asked(line)
-    return "works: many rows are found in one call"
+    return "many rows are found in one call"
 
 
 def _token_endpoint(line: Line, transport: Transport) -> TokenEndpoint:

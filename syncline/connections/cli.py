@@ -66,6 +66,11 @@ def _say_added(new: NewConnection, *, adopt: bool) -> None:
             "It is live from the first row on, without the check of: syncline golive check "
             f"{new.name}"
         )
+    elif not adopt:
+        say(
+            "It writes test orders from now on, while syncline runs. To write nothing yet: "
+            f"syncline connection rehearse {new.name}"
+        )
 
 
 @app.command("list")

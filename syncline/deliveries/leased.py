@@ -177,17 +177,18 @@ def give_back(
     failed: bool = False,
     forget_target: bool = False,
     array_limit: int | None = None,
+    sources: Sequence[State] = (),
 ) -> set[int]:
     """Any owned state → DUE, after a while: nothing was written, or its absence is proved.
 
-    A pinned one is DOUBTFUL again, and unsent, as it was when it was pinned.
-    """
+    A pinned one is DOUBTFUL again, and unsent, as it was when it was pinned."""
     return _move(
         connection,
         State.DUE,
         leases,
         f"""due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
-           reason = told.why, failures = d.failures + told.failed,
+           reason = coalesce(told.why, case when d.state = 'leased' then d.reason end),
+           failures = d.failures + told.failed,
            sent_version = case when d.target_meta ? '{PINNED}' then null else d.sent_version end,
            sent_projection = case when d.target_meta ? '{PINNED}' then null
                                   else d.sent_projection end,
@@ -203,6 +204,7 @@ def give_back(
             }
         ]
         * len(leases),
+        sources=sources,
     )
 
 
@@ -215,15 +217,8 @@ def release(
     failed: bool = False,
 ) -> set[int]:
     """LEASED → DUE, or DOUBTFUL for a pinned one: rows that this worker has not begun to write."""
-    return _move(
-        connection,
-        State.DUE,
-        leases,
-        """due_at = clock_timestamp() + make_interval(secs => told.after), owner = null,
-           reason = coalesce(told.why, d.reason), failures = d.failures + told.failed""",
-        [{"after": after.total_seconds(), "why": why, "failed": int(failed)}] * len(leases),
-        sources=(State.LEASED,),
-    )
+    leased = (State.LEASED,)
+    return give_back(connection, leases, after=after, why=why, failed=failed, sources=leased)
 
 
 def doubt(

@@ -41,7 +41,8 @@ def show_dry_run(
         typer.Option(
             "--limit",
             min=0,
-            help="Show so many calls of each target at most; 0: all. Counts are of all anyway.",
+            help="Show so many calls of each target at most, or all with 0; without --json never "
+            f"more than {SHOWN} in all. Counts are of all anyway.",
         ),
     ] = 1000,
     bodies: Annotated[bool, typer.Option("--bodies", help="Show what would be sent.")] = False,
@@ -78,9 +79,10 @@ def show_dry_run(
         if not any(count.owed for count in plan.counts.values()):
             remark_on_emptiness(worker, name)
         if as_json:
-            pages.print(_document(name, plan))
+            pages.print(_document(name, plan) | {"left_out": pages.left_out()})
         else:
-            console().print(_render(name, plan, sheet, bodies=bodies))
+            rest = _command(name, target, bodies=bodies)
+            console().print(_render(name, plan, sheet, rest, bodies=bodies))
 
 
 class _Sheet:
@@ -96,6 +98,12 @@ class _Sheet:
         self.many += 1
         if len(self.calls) < self.most:
             self.calls.append(one)
+
+    def left_out(self) -> str:
+        """What is not shown, in words; empty where all is."""
+        calls, reasons = self.many - len(self.calls), max(0, len(self.reasons) - self.most)
+        named = ((calls, "calls", self.many), (reasons, "reasons", len(self.reasons)))
+        return " and ".join(f"{many:,} of {of:,} {what}" for many, what, of in named if many)
 
     def keep(self, one: ParkedInPlan) -> None:
         field = HELD_UNTIL_LIVE if one.field == HELD else one.field
@@ -118,6 +126,15 @@ class _Pages:
     def keep(self, one: ParkedInPlan) -> None:
         if self._has_room(self._kept, one.target):
             self._add(self._kept, asdict(one))
+
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """How many calls and reasons are not in the document: kind → target → how many."""
+        found: dict[str, dict[str, int]] = {"calls": {}, "would_park": {}}
+        for (file, target), many in self._written.items():
+            if self._most is not None and many > self._most:
+                kind = "calls" if file is self._calls else "would_park"
+                found[kind][target] = many - self._most
+        return found
 
     def _has_room(self, file: IO[bytes], target: str) -> bool:
         self._written[file, target] += 1
@@ -168,11 +185,20 @@ def _call(call: Call, *, bodies: bool) -> dict[str, Any]:
         "path": call.path,
         "elements": len(call.references),
         "references": list(call.references),
+        "reads": call.reads,
     }
     return {**told, "body": call.body} if bodies else told
 
 
-def _render(name: str, plan: DryRunPlan, sheet: _Sheet, *, bodies: bool) -> RenderableType:
+def _command(name: str, target: str | None, *, bodies: bool) -> str:
+    """What shows all of it."""
+    chosen = f" --target {target}" if target else ""
+    return f"syncline dry-run {name}{chosen}{' --bodies' if bodies else ''} --json --limit 0"
+
+
+def _render(
+    name: str, plan: DryRunPlan, sheet: _Sheet, rest: str, *, bodies: bool
+) -> RenderableType:
     columns = ["target", "owed#", "write#", "as it is#", "wait#", "park#", "calls#"]
     rows = [
         [
@@ -199,6 +225,9 @@ def _render(name: str, plan: DryRunPlan, sheet: _Sheet, *, bodies: bool) -> Rend
         parked = [[target, many, field, why] for (target, field, why), many in most]
         title = _title("would be parked", len(most), len(sheet.reasons), "reasons")
         parts.append(table(title, ["target", "records#", "field", "why"], parked))
+    left_out = sheet.left_out()
+    if left_out:
+        parts.append(plain(f"This is a part: {left_out} are left out. See all of it: {rest}"))
     parts.append(
         plain(
             f"About {plan.halo_calls:,} calls to Halo and {plan.highlevel_calls:,} to HighLevel: "

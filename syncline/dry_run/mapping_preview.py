@@ -23,7 +23,7 @@ from syncline.dry_run.placeholders import PlaceholderCurrencies, Unknown, placeh
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError, Unmappable
 from syncline.flows import orders, projections
-from syncline.flows.flow import Needs
+from syncline.flows.flow import Difference, Needs
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
 from syncline.ledger import records
@@ -252,7 +252,10 @@ class _PreviewRun:
         self._examples.setdefault(key, Reason(target, named, 0, lease.source_id, why=str(error)))
 
     def _note_rewritten(self, target: str, lease: Lease, wanted: Mapping[str, str]) -> None:
-        for one in projections.differences(wanted, lease.projection or {}, [*wanted])[:1]:
+        held = lease.projection or {}
+        changed = projections.differences(wanted, held, [*wanted])
+        gone = [Difference(name, "", text) for name, text in held.items() if name not in wanted]
+        for one in [*changed, *gone][:1]:
             key = (target, one.field.partition(" ")[0], "")
             self._rewritten[key] += 1
             self._examples.setdefault(

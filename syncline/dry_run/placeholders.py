@@ -74,14 +74,20 @@ def placeholder(need: Needs, unknown: Unknown, invoice: tuple[Id, Id, Id] = NOT_
 
 
 class PlaceholderCurrencies(defaultdict[str, int]):
-    """Halo's ids of currencies; one that is not known is asked for before it is missed."""
+    """Halo's ids of currencies; one that is not known is asked for before it is missed.
+
+    Attributes:
+        asks: whether one was missed, so that Halo would be asked for all of them.
+    """
 
     def __init__(self, known: Mapping[str, int], unknown: Unknown) -> None:
         super().__init__(None, known)
         self._unknown = unknown
+        self.asks = False
 
     def __contains__(self, currency: object) -> bool:
         return bool(currency)
 
     def __missing__(self, currency: str) -> int:
+        self.asks = True
         return self._unknown.number(f"currency {currency}")

@@ -10,8 +10,10 @@ from typing import Any
 
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.sending import batches
+from syncline.sending.completing import is_blind
 from syncline.sending.decide import Write
-from syncline.sending.round_trips import after, most_telling, traits_of
+from syncline.sending.prove import can_prove
+from syncline.sending.round_trips import after, most_telling, traits_of, unproved
 from syncline.sending.send import one_wave, to_prove
 from syncline.sending.targets import Target
 
@@ -26,6 +28,8 @@ class Call:
         path: under the side's address.
         references: ours, or the id, of each element.
         body: what is sent, without what is not known yet.
+        reads: how many readings go with it: what must be known before, and whether the first rows
+            of a kind are kept as they were sent and are found again.
     """
 
     target: str
@@ -33,6 +37,7 @@ class Call:
     path: str
     references: tuple[str, ...]
     body: Any
+    reads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ def calls(
         while news := to_prove(target, known, claimed):
             first, _ = most_telling(target, known, news)
             claimed.remove(first)
-            yield _call(target, known, [first])
+            yield _call(target, known, [first], trials=_trials(target, known, first))
             known = _proved(target, known, first, now)
             size = size.came(1, 1, now)
         for array in batches.arrays(claimed, size):
@@ -135,11 +140,18 @@ def _proved(target: Target, known: Capabilities, first: Write, now: datetime) ->
     return after(known, target, traits_of(first), now)
 
 
-def _call(target: Target, known: Capabilities, writes: Sequence[Write]) -> Call:
+def _trials(target: Target, known: Capabilities, first: Write) -> int:
+    """How often a row that leaves alone is read: by its id, and by our reference."""
+    is_sought = first.lease.target_id is None and known.find_way(target.name) is None
+    return bool(unproved(target, known, first)) + (is_sought and can_prove(target, first.lease))
+
+
+def _call(target: Target, known: Capabilities, writes: Sequence[Write], *, trials: int = 0) -> Call:
     return Call(
         target.name,
         "POST",
         f"/api{target.path}",
         tuple(write.reference for write in writes),
         [target.resource.outgoing(write.body, known.line_spelling) for write in writes],
+        reads=trials + sum(map(is_blind, writes)),
     )

@@ -33,7 +33,7 @@ from syncline.flows import fulfillments, orders
 from syncline.flows.flow import Needs, refuse_live
 from syncline.fulfillments import outcomes as ship_cases
 from syncline.fulfillments.outcomes import Case, Parting
-from syncline.halo.capabilities import Capabilities
+from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo_changes import reading
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
@@ -98,6 +98,7 @@ class _Run:
         self._stuck: set[Edge] = set()
         self._invoices: dict[str, tuple[Id, Id, Id]] = {}
         self._asked = 0
+        self._asks_for_currencies = self._asks_for_customers = False
 
     def halo(self, target: Target) -> None:
         """What would be written to one kind of Halo's rows."""
@@ -109,9 +110,10 @@ class _Run:
             self._worker.now(),
             self._worker.settings.send_batch,
         ):
-            count.calls += 1
+            count.calls += 1 + call.reads
             self._call(call)
-        if target.name in {"client", "user"}:
+        if target.name in {"client", "user"} and count.writes:
+            self._asks_for_customers = True
             self._asked += ceil(count.writes / self._worker.settings.send_batch)
 
     def shipments(self) -> None:
@@ -140,8 +142,12 @@ class _Run:
         highlevel = sum(many for name, many in read.items() if name in readings.TARGETS)
         highlevel += shipped.calls if shipped else 0
         halo = sum(many for name, many in read.items() if name not in readings.TARGETS)
-        halo += self._asked + sum(
-            count.calls for name, count in self._counts.items() if name != fulfillments.TARGET
+        halo += (
+            self._asked
+            + self._once()
+            + sum(
+                count.calls for name, count in self._counts.items() if name != fulfillments.TARGET
+            )
         )
         seconds = max(
             halo * link.halo_seconds / link.halo_calls,
@@ -154,6 +160,12 @@ class _Run:
             highlevel,
             round(seconds / 60, 1),
         )
+
+    def _once(self) -> int:
+        """What a tenant is asked once: its currencies, and whether it runs a report on users."""
+        known = self._known
+        is_tried = known.refuses_reports or known.find_proof("user", FindWay.SQL) is not None
+        return self._asks_for_currencies + (self._asks_for_customers and not is_tried)
 
     def _count(self, name: str) -> Count:
         counted = self._by_target.get(name, Counted(0, 0, 0))
@@ -184,6 +196,7 @@ class _Run:
             money = PlaceholderCurrencies(self._known.currencies, unknown)
             inputs = Inputs(self._line.document, given.ids, money, self._known)
             decision = decide(target, given, inputs)
+            self._asks_for_currencies |= money.asks
             for lease in decision.waiting:
                 self._counted(lease, count, None)
             for lease, error in decision.parked:

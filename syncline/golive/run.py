@@ -23,9 +23,9 @@ from syncline.flows import payments
 from syncline.golive import queries as golive_queries
 from syncline.golive import rules as checks
 from syncline.golive.facts import AcceptedLine, Dump, Facts, Load, Reconciled, Side, Tried
-from syncline.halo.answers import listing
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import ORDER
+from syncline.halo.entities.rows import count_rows
 from syncline.halo_changes.installed_webhook import bound
 from syncline.ledger import connections, effects, modes
 from syncline.ledger.connections import Link
@@ -161,12 +161,8 @@ def _decided(connection: Connection, link: Link, what: str, by: str, mode: str) 
 def _strangers(line: Line) -> int | None:
     """How many orders Halo holds that are not ours; None: it does not say how many it has."""
     api: ApiCalls = halo_calls(line, Lane.UPKEEP)
-    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     try:
-        count = api.read(
-            f"GET {ORDER.path}",
-            lambda permit: listing(line.halo.get(ORDER.path, params, permit).document).record_count,
-        )
+        count = api.read(f"GET {ORDER.path}", lambda permit: count_rows(line.halo, permit, ORDER))
     except (Absent, MissingScope, Rejected, Unreadable):
         return None
     if count is None:

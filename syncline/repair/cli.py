@@ -109,7 +109,9 @@ def list_discrepancies(
         found = worker.ledger.run(work)
         if not found.discrepancies:
             remark_on_emptiness(worker, connection)
-    show(as_json, found, lambda: _render(found))
+    filters = (connection, cause, flow, since, state)
+    none = "There is no such difference." if any(filters) else "No difference is open."
+    show(as_json, found, lambda: _render(found, none))
 
 
 @app.command("show")
@@ -148,9 +150,9 @@ def _apply(one: Discrepancy) -> str:
     return why if act is None else act.value
 
 
-def _render(found: _Listed) -> RenderableType:
+def _render(found: _Listed, none: str) -> RenderableType:
     if not found.discrepancies:
-        return plain("There is no such difference.")
+        return plain(none)
     total = ", ".join(
         f"{one.many} {Cause(one.cause).name_in_words} ({one.state})" for one in found.counts
     )

@@ -332,7 +332,7 @@ class SandboxProcess:
         return calls
 
     def counters(self) -> dict[str, Any]:
-        """Calls, refusals and the fullest window of each side."""
+        """Calls, refusals and the fullest window of each side; faults that fired, shapes shown."""
         return self.get("/counters")
 
     def get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:

@@ -91,6 +91,16 @@ def complete(
     )
 
 
+def is_blind(write: Write) -> bool:
+    """Whether a row is to be updated of whose lines nothing is known."""
+    lease = write.lease
+    return (
+        lease.target_id is not None
+        and "lines" in write.body
+        and "lines" not in (lease.target_meta or {})
+    )
+
+
 def read_lines(
     line: Line, target: Target, api: ApiCalls, writes: Sequence[Write]
 ) -> dict[int, Row]:
@@ -102,9 +112,7 @@ def read_lines(
     blind = {
         write.lease.id: HaloRow.of({"id": write.lease.target_id})
         for write in writes
-        if write.lease.target_id is not None
-        and "lines" in write.body
-        and "lines" not in (write.lease.target_meta or {})
+        if is_blind(write)
     }
     read = by_id(line, api, target.resource, blind)
     if len(read) < len(blind):

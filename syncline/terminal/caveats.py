@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from syncline.calls.context import WorkerContext
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.deliveries import status_counts
+from syncline.errors import sentence
 from syncline.ledger import connections
 from syncline.ledger.calls import last_answer
 from syncline.ledger.connections import Link
@@ -90,10 +91,14 @@ def _of(connection: Connection, link: Link) -> list[str]:
     found = [never_read(connection, link)]
     if link.state == "stopped":
         note = link.note or "by hand"
-        found.append(f"{link.name} is stopped: {note}{'' if note.endswith('.') else '.'}")
+        found.append(f"{link.name} is stopped: {sentence(note)}")
     for side, key in (("HighLevel", highlevel_key(link)), ("Halo", halo_key(link))):
         answer = last_answer(connection, key.name)
         if answer.outage is not None:
-            since = "for a day" if answer.answered_s is None else f"since {ago(answer.answered_s)}"
-            found.append(f"{side} has not answered {link.name} {since}: {answer.outage.error}")
+            told = (
+                f"{side} has answered {link.name} nothing within a day"
+                if answer.answered_s is None
+                else f"{side} has not answered {link.name} since {ago(answer.answered_s)}"
+            )
+            found.append(f"{told}: {answer.outage.error}")
     return [one for one in found if one is not None]

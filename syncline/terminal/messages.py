@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from math import ceil
 
-from syncline.errors import BY_ITSELF, Again, Refused, SynclineError, Unanswered
+from syncline.errors import BY_ITSELF, Again, Refused, SynclineError, Unanswered, sentence
 
 WRONG_DATA = 1
 """Exit code: something is wrong with what was asked about, or it may pass by itself."""
@@ -29,9 +29,8 @@ def remark(text: str) -> None:
 
 
 def in_words(error: SynclineError) -> str:
-    """What happened and what to do, in one line; quoted texts often end without a full stop."""
-    what, remedy = one_line(error.what), one_line(error.remedy)
-    return f"{what if what.endswith(('.', '!', '?')) else what + '.'} {remedy}".strip()
+    """What happened and what to do, in one line."""
+    return f"{sentence(one_line(error.what))} {one_line(error.remedy)}".strip()
 
 
 def one_line(text: str) -> str:

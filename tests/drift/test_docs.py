@@ -9,9 +9,11 @@ import pkgutil
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"`([^`\n]+)`")
+_ENDS = {"|", ">", "…"}
+"""Behind these, nothing more belongs to the command."""
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 
 a_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -69,9 +73,11 @@ def _rows(text: str) -> dict[str, list[str]]:
 def _command_lines(text: str) -> Iterator[list[str]]:
     """Each command of the shell blocks and of inline code, as words; `VARIABLE=…` left out."""
     blocks = "\n".join(_blocks(text, "sh")).replace("\\\n", " ").splitlines()
-    for line in [*blocks, *_INLINE.findall(_FENCE.sub("", text))]:
+    lines = [*blocks, *_INLINE.findall(_FENCE.sub("", text))]
+    for line in (part for one in lines for part in one.split(" && ")):
         if re.match(r"([A-Z_]+=\S* )*(syncline|make) ", line):
             words = shlex.split(line, comments=True)
+            words = list(takewhile(lambda word: word not in _ENDS, words))
             yield [word for word in words if not _ASSIGNMENT.match(word)]
 
 
@@ -93,6 +99,26 @@ def _resolve(words: list[str]) -> tuple[Any, list[str]]:
         assert rest[0] in command.commands, f"there is no command: syncline {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
     return command, rest
+
+
+def _positional(command: Any, rest: Iterable[str]) -> list[str]:
+    """The words that are no options, nor what options are set to."""
+    takes = {
+        name for one in command.params if not getattr(one, "is_flag", True) for name in one.opts
+    }
+    found, words = list[str](), iter(rest)
+    for word in words:
+        if word in takes:
+            next(words, None)
+        elif not word.startswith("-") or word == "-":
+            found.append(word)
+    return found
+
+
+def _places(command: Any) -> float:
+    """How many words a command takes beside its options."""
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    return inf if any(one.nargs < 0 for one in arguments) else len(arguments)
 
 
 def _every_flag(command: Any) -> set[str]:
@@ -127,6 +153,7 @@ def test_every_command_that_is_shown_exists_with_its_options(page: Path) -> None
         command, rest = _resolve(words)
         flags = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
         assert flags <= _flags(command) | {"--help"}, " ".join(words)
+        assert len(_positional(command, rest)) <= _places(command), " ".join(words)
 
 
 @a_page

@@ -67,6 +67,13 @@ def test_a_message_ends_with_the_remedy(kind: type[SynclineError]) -> None:
     assert (error.what, error.remedy) == ("Order 1 is not there.", "Read its day again.")
 
 
+def test_others_words_without_a_full_stop_get_one_before_the_remedy() -> None:
+    error = BadCredentials("HighLevel answered with 401: Invalid token", remedy="Make a new one.")
+    assert str(error) == "HighLevel answered with 401: Invalid token. Make a new one."
+    assert str(Refused("What is it?", remedy="Say so.")) == "What is it? Say so."
+    assert str(Refused("HighLevel says no")) == "HighLevel says no"
+
+
 def test_a_refusal_carries_the_other_sides_words_and_the_field() -> None:
     error = Rejected(
         "Halo refused it.", text="Client is inactive", field="client_id", status=400, call_id="c1"

@@ -32,6 +32,12 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     assert figures.pop("seconds") > figures.pop("quota_bound_seconds")
     assert ORDERS < figures.pop("highlevel_calls") < 2 * ORDERS + 20
     assert figures.pop("halo_calls") <= 150
+    for shown in figures.pop("shapes").values():
+        assert shown.keys() == {"published", "printed", "rich"}
+        assert min(shown.values()) > 0
+    strangers = figures.pop("foreign_answers")
+    assert {"html_403", "html_503", "redirect_302"} <= strangers.keys()
+    assert any(kind.startswith("truncated_2") for kind in strangers)
     for sides in figures.pop("sums").values():
         assert sides["halo"] == sides["highlevel"]
     for kind in ("transactions", "refunds"):
@@ -53,6 +59,7 @@ def test_a_small_demo_ends_clean_after_a_kill_and_writes_only_what_changed(
     assert "HighLevel's calls left" in ended.stderr
     assert "Halo's calls left" in ended.stderr
     assert "was killed (SIGKILL) in the middle of a write" in ended.stderr
+    assert not [line for line in ended.stderr.splitlines() if line.startswith("{")]
     assert not servers_left(data)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from syncline.quota.bucket import WindowLeft
+from workers.demo.run import Ending
 from workers.demo.sight import Patience, Sight
-from workers.demo.view import View, told
+from workers.demo.view import View, report, told
 
 
 def left(calls: int, left: int, next_s: float = 0, all_s: float = 0) -> WindowLeft:
@@ -63,6 +65,8 @@ def test_going_back_and_forth_is_no_progress() -> None:
     ("given", "says"),
     [
         ({}, "HighLevel's lists, which are being read"),
+        ({"all_read": True}, "nothing: all that was read is in line"),
+        ({"outstanding": {"waiting": 3}, "all_read": True}, "3 that need another row first"),
         (
             {"halo": left(300, 0, 41.2, 290)},
             "Halo's quota: the next call may leave in 42 s",
@@ -110,3 +114,19 @@ def test_a_terminal_shows_both_quotas_in_lines_that_fit(
     assert "0/300 next in 300 s, all in 300 s" in shown
     assert "0/100 next in 10 s, all in 10 s" in shown
     assert "waits for HighLevel's quota" in shown
+
+
+def test_the_report_tells_every_figure_in_words() -> None:
+    figures: dict[str, Any] = {one.name: 7 for one in fields(Ending)}
+    shapes = {"published": 1, "printed": 2, "rich": 3}
+    figures |= {"shapes": {"highlevel": shapes, "halo": shapes}, "foreign_answers": {"html_403": 4}}
+    out = io.StringIO()
+    Console(file=out, width=100).print(report(figures))
+    said = out.getvalue()
+    assert "orders in line" in said
+    assert "7 of 7" in said
+    assert "web page (403): 4" in said
+    assert "printed: 2, published: 1, rich: 3" in said
+    told = {f"{name}_owed" for name in figures} | {"clean", "sums"}
+    lines = len([line for line in said.splitlines() if line.startswith("│")])
+    assert lines == len(figures.keys() - told) + 1

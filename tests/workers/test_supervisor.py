@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from syncline.errors import UnknownName
 from workers.supervisor import Backoff, Process, Supervisor
@@ -29,12 +30,18 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
         yield supervisor
 
 
-def test_a_killed_process_is_started_again(supervisor: Supervisor) -> None:
+def test_a_killed_process_is_started_again_and_told_unless_it_was_killed_here(
+    supervisor: Supervisor,
+) -> None:
     supervisor.start([Process("one", SLEEPER), Process("other", SLEEPER)])
     first, other = _pid(supervisor, "one"), _pid(supervisor, "other")
-    assert supervisor.kill("one", signal.SIGKILL) == first
-    until(lambda: supervisor.pid("one") not in {None, first})
-    assert supervisor.pid("other") == other
+    with capture_logs() as told:
+        assert supervisor.kill("one", signal.SIGKILL) == first
+        until(lambda: supervisor.pid("one") not in {None, first})
+        assert supervisor.pid("other") == other
+        os.kill(other, signal.SIGKILL)
+        until(lambda: supervisor.pid("other") not in {None, other})
+    assert [one["process"] for one in told] == ["other"]
 
 
 def test_what_a_process_prints_is_in_its_log_and_its_variables_are_its_own(

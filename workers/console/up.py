@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,9 @@ from workers.supervisor import Process
 log = structlog.get_logger()
 
 _LOOK_EVERY_S = 2.0
+
+_READ_BACK = timedelta(days=365)
+"""So much is read of an emulation, which may have been kept for long."""
 
 
 def up(
@@ -173,9 +177,11 @@ def _tell(settings: Settings, installation: Installation) -> None:
 def _tell_sandbox(settings: Settings) -> None:
     config = SandboxConfig()
     url = f"http://{ports.LOOPBACK}:{ports.remembered(port_file(settings))}"
+    # Its orders are of the days before it was first started: years without any need not be read.
+    first = datetime.now(UTC).date() - _READ_BACK
     command = shlex.join(
         [
-            *("syncline", "connection", "add", "sandbox"),
+            *("syncline", "connection", "add", "sandbox", "--start-from", first.isoformat()),
             *("--location", LOCATION, "--highlevel-url", f"{url}/highlevel"),
             *("--halo-url", f"{url}/halo", "--halo-client-id", config.halo_client_id),
             *("--highlevel-token-env", "PIT", "--halo-secret-env", "SECRET"),

@@ -27,6 +27,7 @@ from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import console, say
 from workers.crews import CREWS
+from workers.demo import strangers
 from workers.demo.sight import Patience, Sight
 from workers.demo.stage import Stage, stage
 from workers.demo.view import View, report, sums
@@ -51,14 +52,6 @@ _WRITES = ("POST /SalesOrder", "POST /Invoice", "POST /InvoicePayment")
 _SLOW = {"min_ms": 300, "max_ms": 600}
 """Milliseconds that Halo takes for a write while one is awaited to be killed in its middle."""
 
-_STRANGERS = (
-    {"kind": "html", "probability": 0.003},
-    {"kind": "html", "probability": 0.003, "status": 503, "effect": True},
-    {"kind": "redirect", "probability": 0.002},
-    {"kind": "truncated", "probability": 0.002, "effect": True},
-)
-"""One call in a hundred is answered by a firewall, a proxy or a line that is at fault."""
-
 # A call of the sandbox is answered in milliseconds. The calls of a killed worker count against the
 # quota until their deadline has passed.
 SETTINGS = {"DEADLINE": "5"}
@@ -75,6 +68,8 @@ class Ending:
         sums: currency → what both sides hold of orders, payments, refunds and subscriptions.
         missing: rows that Halo lacks, of every kind; likewise duplicates and wrong ones.
         rejected_429: calls that a limit refused.
+        shapes: side → shape → documents that were answered in it.
+        foreign_answers: what came in place of an API's own answer, with its status → how often.
         kills: workers killed in the middle of a write.
         seconds: from the first reading until both sides agreed.
         halo_calls: that came to Halo until both sides agreed; likewise to HighLevel.
@@ -96,6 +91,8 @@ class Ending:
     duplicates: int
     wrong_amounts: int
     rejected_429: int
+    shapes: dict[str, dict[str, int]]
+    foreign_answers: dict[str, int]
     kills: int
     seconds: float
     halo_calls: int
@@ -137,14 +134,19 @@ def demo(
         view.say("Starting PostgreSQL, Redis, both APIs, workers, beat and Flower.")
         folder = here.settings().data / "demo"
         with stage(folder, config, "detail", SETTINGS, here.open) as on:
-            ending = _Story(on, config, view).play()
-            view.say("Stopping everything.")
+            try:
+                ending = _Story(on, config, view).play()
+            finally:
+                view.say("Stopping everything.")
     console().print(report(asdict(ending)))
     console().print(sums(ending.sums))
     say(f"The sandbox's verdict: {'clean' if ending.clean else 'NOT clean'}. Logs: {folder / LOGS}")
+    rewritten = ending.rewritten_after_change
+    if rewritten != CHANGED:
+        say(f"But {rewritten} orders were written again after {CHANGED} had changed.")
     if as_json:
         say(json.dumps(asdict(ending)))
-    if not (ending.clean and ending.rewritten_after_change == CHANGED):
+    if not (ending.clean and rewritten == CHANGED):
         raise typer.Exit(WRONG_DATA)
 
 
@@ -158,9 +160,14 @@ class _Story:
     def play(self) -> Ending:
         on, config = self._on, self._config
         at = f"http://127.0.0.1:{on.installation.flower_port}"
-        self._view.say(f"Flower: {at} (password in {on.settings.data / 'flower.password'})")
+        self._view.say(
+            f"Flower shows the tasks until the demo ends: {at} (user {on.settings.flower_user},"
+            f" password in {on.settings.data / 'flower.password'})"
+        )
+        if bound := _bound(config):
+            self._view.say(f"It takes {bound:.0f} s or more, by HighLevel's limit of calls.")
         began = time.monotonic()
-        on.sandbox.faults(*_STRANGERS)
+        on.sandbox.faults(*strangers.by_chance(), *strangers.for_certain())
         for kind in ("order", "transaction", "subscription"):
             on.publish_pull(kind, on.link.start_from)
         self._watch(lambda sight: sight.in_line >= config.orders * KILL_AFTER)
@@ -176,7 +183,9 @@ class _Story:
         """Kill the worker that is at a write whose answer is not there yet."""
         on = self._on
         slow = {"side": "halo", "kind": "latency", "probability": 1.0, **_SLOW}
-        on.sandbox.faults(*_STRANGERS, *({**slow, "operation": write} for write in _WRITES))
+        on.sandbox.faults(
+            *strangers.by_chance(), *({**slow, "operation": write} for write in _WRITES)
+        )
         killed: list[str] = []
 
         def strike(sight: Sight) -> bool:
@@ -188,9 +197,11 @@ class _Story:
             return self._agrees(sight)
 
         self._watch(strike)
-        on.sandbox.faults(*_STRANGERS)
+        on.sandbox.faults(*strangers.by_chance())
         for name in killed:
-            self._view.say(f"Worker {name} was killed (SIGKILL) in the middle of a write.")
+            self._view.say(
+                f"Worker {name} was killed (SIGKILL) in the middle of a write. Another one starts."
+            )
         return len(killed)
 
     def _strike(self) -> list[str]:
@@ -247,9 +258,9 @@ class _Story:
             self._view.show(sight)
             if ends(sight):
                 return True
-            if sight.stopped or (sight.needs_a_person and self._saw_all(sight)):
+            if sight.stopped or (sight.needs_a_person and sight.all_read):
                 self._view.say(
-                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}"
+                    f"Nothing goes on by itself any more. It waits for {sight.waits_for()}."
                 )
                 return False
             if self._patience.is_over(sight.moved):
@@ -263,35 +274,30 @@ class _Story:
 
     def _agrees(self, sight: Sight) -> bool:
         """Whether everything was seen and nothing is outstanding."""
-        wanted = self._config.orders
-        return self._saw_all(sight) and sight.in_line == wanted and not sight.outstanding
-
-    def _saw_all(self, sight: Sight) -> bool:
-        config = self._config
-        wanted = (config.orders, config.transactions, config.subscriptions)
-        return (sight.orders, sight.transactions, sight.subscriptions) == wanted
+        return sight.all_read and sight.in_line == self._config.orders and not sight.outstanding
 
     def _look(self) -> Sight:
         records = dict(self._on.rows("select kind, count(*) from record group by kind"))
         states = self._on.rows(
             """
             select state, count(*) as number,
-                count(*) filter (where flow = 'details') as details,
+                count(*) filter (where target = 'highlevel.order') as details,
                 count(*) filter (where flow = 'orders') as orders,
                 coalesce(sum(delivered_version), 0) as confirmed
             from delivery group by state
             """
         )
-        [link] = self._on.rows("select state, note from connection")
+        config, [link] = self._config, self._on.rows("select state, note from connection")
+        read = [records.get(kind, 0) for kind in ("order", "transaction", "subscription")]
         done = [row for row in states if row.state == "delivered"]
         [highlevel], [halo] = (
             self._on.worker.quota.left(key(self._on.link))["windows"]
             for key in (highlevel_key, halo_key)
         )
         return Sight(
-            orders=records.get("order", 0),
-            transactions=records.get("transaction", 0),
-            subscriptions=records.get("subscription", 0),
+            orders=read[0],
+            transactions=read[1],
+            subscriptions=read[2],
             details=sum(row.details for row in done),
             in_line=sum(row.orders for row in done),
             confirmed=int(sum(row.confirmed for row in states)),
@@ -299,6 +305,7 @@ class _Story:
             highlevel=highlevel,
             halo=halo,
             stopped=link.note if link.state == "stopped" else None,
+            all_read=read == [config.orders, config.transactions, config.subscriptions],
         )
 
     def _judged(
@@ -324,6 +331,8 @@ class _Story:
             duplicates=count("duplicate"),
             wrong_amounts=count("wrong"),
             rejected_429=sum(verdict["rejected_429"].values()),
+            shapes=self._on.sandbox.counters()["shapes"],
+            foreign_answers=strangers.came(self._on.sandbox.calls()),
             kills=kills,
             seconds=round(seconds, 1),
             halo_calls=calls["halo"],

@@ -12,12 +12,14 @@ _WAITING_FOR: Mapping[str, str] = {
     "due": "due to be sent",
     "leased": "being sent",
     "sending": "being sent",
-    "waiting": "waiting for another row first",
+    "waiting": "that need another row first",
     "doubtful": "in doubt, looked up after the settle time",
     "checking": "in doubt, looked up now",
     "parked": "parked, which need a person",
 }
 """By the state of a delivery."""
+
+_LISTS = "HighLevel's lists, which are being read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Sight:
         highlevel: what is left of HighLevel's quota.
         halo: likewise of Halo's.
         stopped: why the connection is stopped; None while it works.
+        all_read: whether the ledger has every record of HighLevel.
     """
 
     orders: int
@@ -45,6 +48,7 @@ class Sight:
     highlevel: WindowLeft
     halo: WindowLeft
     stopped: str | None = None
+    all_read: bool = False
 
     @property
     def moved(self) -> int:
@@ -70,7 +74,8 @@ class Sight:
         for state, many in self.outstanding.items():
             rows[_WAITING_FOR[state]] = rows.get(_WAITING_FOR[state], 0) + many
         open_ = [f"{many} {what}" for what, many in rows.items()]
-        return "; ".join([*used_up, *open_]) or "HighLevel's lists, which are being read"
+        nothing = "nothing: all that was read is in line" if self.all_read else _LISTS
+        return "; ".join([*used_up, *open_]) or nothing
 
 
 class Patience:

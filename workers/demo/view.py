@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from math import ceil
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -116,19 +116,49 @@ def _note(left: WindowLeft) -> str:
     return f"all back in {ceil(left['all_s'])} s" if left["all_s"] > 0 else ""
 
 
+_SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
+_STRANGERS = {"html": "web page", "truncated": "cut short"}
 _OWED = "_owed"
+_REPORTED: Mapping[str, str] = {
+    "orders": "orders in line",
+    "transactions": "payments in line",
+    "refunds": "refunds in line",
+    "subscriptions": "subscriptions in line",
+    "missing": "rows that Halo lacks",
+    "duplicates": "rows that Halo has twice",
+    "wrong_amounts": "rows with wrong values in Halo",
+    "rejected_429": "calls refused by a limit (429)",
+    "kills": "workers killed in the middle of a write",
+    "seconds": "seconds until both sides agreed",
+    "quota_bound_seconds": "seconds that HighLevel's limit alone needs",
+    "highlevel_calls": "calls to HighLevel until then",
+    "halo_calls": "calls to Halo until then",
+    "changed": "orders changed after that",
+    "rewritten_after_change": "orders written again in Halo after that",
+}
+"""Figure → what a person is told that it is, in the order of the report."""
 
 
-def report(figures: Mapping[str, object]) -> Table:
+def report(figures: Mapping[str, Any]) -> Table:
     """The report as a table; of what Halo shall have, how much is in line."""
-    table = Table("figure", "value", title="syncline demo")
-    for name, value in figures.items():
-        if name.endswith(_OWED) or isinstance(value, dict):
-            continue
-        owed = figures.get(f"{name}{_OWED}")
-        told = str(value) if owed is None else f"{value} of {owed} in line"
-        table.add_row(name.replace("_", " "), told)
+    table = Table("what", "came to", title="syncline demo")
+    for name, said in _REPORTED.items():
+        value, owed = figures[name], figures.get(f"{name}{_OWED}")
+        table.add_row(said, f"{value:,}" if owed is None else f"{value:,} of {owed:,}")
+    strangers = {_stranger(name): many for name, many in figures["foreign_answers"].items()}
+    table.add_row("answers of strangers in an API's place", _counts(strangers))
+    for side, shapes in figures["shapes"].items():
+        table.add_row(f"records that {_SIDES[side]} showed, by shape", _counts(shapes))
     return table
+
+
+def _stranger(name: str) -> str:
+    kind, _, status = name.rpartition("_")
+    return f"{_STRANGERS.get(kind, kind)} ({status})"
+
+
+def _counts(by_name: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {many:,}" for name, many in sorted(by_name.items()))
 
 
 def sums(by_currency: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Table:

@@ -146,6 +146,18 @@ def _listed(
     return listing(client.get(resource.path, sent, permit).document, resource.list_key).rows
 
 
+def count_rows(client: HaloClient, permit: Permit, resource: AnyResource) -> int | None:
+    """How many rows a list has, where Halo tells it; its first page is as small as can be.
+
+    Raises:
+        MissingScope: our application may not see it.
+        Unreadable: the answer is no list.
+    """
+    params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
+    received = client.get(resource.path, params, permit)
+    return listing(received.document, resource.list_key).record_count
+
+
 def walk_of(resource: AnyResource) -> PageWalk:
     """A walk over all rows, the newest first."""
     return PageWalk(resource.newest_first, key=resource.list_key)

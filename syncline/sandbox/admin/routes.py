@@ -298,6 +298,10 @@ class Admin:
             }
             for side, limits in self._sandbox.limits.items()
         }
+        counters["shapes"] = {
+            "highlevel": self._sandbox.highlevel.shapes,
+            "halo": self._sandbox.halo.shapes,
+        }
         counters["faults"] = self._sandbox.faults.fired
         counters["refreshes"] = self._sandbox.highlevel.oauth.refreshes()
         counters["notified"] = len(self._sandbox.store.notified)

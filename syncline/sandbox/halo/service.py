@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from syncline.sandbox.config import Limit, SandboxConfig
+from syncline.sandbox.config import Limit, SandboxConfig, Shape
 from syncline.sandbox.halo.entities import ENTITIES, remove
 from syncline.sandbox.halo.money.recurring import generate_due
 from syncline.sandbox.halo.reporting.reports import STORED, is_only_run
@@ -50,6 +51,7 @@ class HaloService:
     Attributes:
         tenant: its rows, habits and clock.
         afterwards: done after every call, such as sending the webhooks of what it changed.
+        shapes: how many orders were answered with their lines in each shape.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class HaloService:
         self.tenant = Tenant(store.halo, config, now)
         self._faults = faults
         self.afterwards: Callable[[], None] = _nothing
+        self.shapes = Counter[Shape]()
 
     def handle(self, request: Request) -> Reply:
         """Answer one call and make its effect."""
@@ -152,7 +155,9 @@ class HaloService:
         return self._shown(entity, reply, written=True)
 
     def _shown(self, entity: Entity, reply: Reply, *, written: bool = False) -> Reply:
-        reply.body = shown(self.tenant.config, entity, reply.body, written=written)
+        reply.body = shown(
+            self.tenant.config, entity, reply.body, written=written, shapes=self.shapes
+        )
         return reply
 
     def _one(self, entity: Entity, row_id: int, request: Request) -> Row:

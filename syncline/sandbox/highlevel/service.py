@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from syncline.sandbox.config import Limit, SandboxConfig, Token
+from syncline.sandbox.config import Limit, SandboxConfig, Shape, Token
 from syncline.sandbox.highlevel.account import Account
 from syncline.sandbox.highlevel.checks import (
     RefusedCallError,
@@ -28,6 +29,7 @@ from syncline.sandbox.highlevel.checks import (
 from syncline.sandbox.highlevel.oauth import OAuth, check_alive
 from syncline.sandbox.highlevel.providers import Providers, broken_provider
 from syncline.sandbox.highlevel.rows import list_row, single
+from syncline.sandbox.highlevel.shapes import shape_of
 from syncline.sandbox.location.forms import uuid4_text
 from syncline.sandbox.location.fulfillments import broken_fulfillment, make_fulfillment
 from syncline.sandbox.location.store import Document, Store
@@ -68,6 +70,7 @@ class HighLevelService:
 
     Attributes:
         oauth: the marketplace app's tokens.
+        shapes: how many documents and rows were answered in each shape.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class HighLevelService:
         self._ids = account.ids
         self._providers = Providers(now, account)
         self.oauth = OAuth(config, now, account)
+        self.shapes = Counter[Shape]()
 
     def handle(self, request: Request) -> Reply:
         """Answer one call."""
@@ -154,6 +158,7 @@ class HighLevelService:
         if route.fulfillments:
             made = self._store.fulfillments.get(route.document_id, [])
             return Reply(200, {"status": True, "data": made})
+        self.shapes[shape_of(self._config, document["_id"])] += 1
         return Reply(200, single(self._store, document, self._trace_id()))
 
     def _list(self, kind: str, query: Mapping[str, str], messages: list[str]) -> Reply:
@@ -167,6 +172,7 @@ class HighLevelService:
             ids = [i for i in ids if all(test(documents[i]) for test in tests)]
         shown = ids[page.offset : page.offset + page.limit]
         rows = [list_row(self._store, kind, documents[i]) for i in shown]
+        self.shapes.update(shape_of(self._config, i) for i in shown)
         return Reply(200, {"data": rows, "totalCount": len(ids)})
 
     def _fulfill(self, order_id: str, body: Mapping[str, Any], messages: list[str]) -> Reply:

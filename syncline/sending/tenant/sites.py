@@ -114,7 +114,7 @@ def _told_by_id(
             f"Halo does not say whose its sites are, so it is not known whether client {client_id}"
             " has one.",
             field="main_site_id",
-            remedy="Let our application's agent see the client of a site in Halo, then retry.",
+            remedy="Give our application's agent leave to see the client of a site, then retry.",
         )
     return []
 

@@ -73,7 +73,7 @@ def test_a_connection_that_stands_still_a_silent_side_and_no_worker_are_told(
     scene.ledger.run(work)
     assert remarks(run, "parked list") == [
         "acme is stopped: The token is wrong.",
-        "Halo has not answered acme for a day: It was cut.",
+        "Halo has answered acme nothing within a day: It was cut.",
         NO_WORKER,
     ]
 

@@ -363,34 +363,3 @@ def test_a_connection_rehearses_and_goes_on(
     assert "nothing was changed" in run("connection", "start", "acme", "--dry-run").stdout
     assert run("connection", "start", "acme").stdout == "acme goes on.\n"
     assert scene.ledger.run(connections.everyone)[0].writes
-
-
-def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(
-    scene: LedgerScene, run: Run
-) -> None:
-    scene.see("o1")
-    scene.see("o2", amount=1.234)
-    held = document(run("dry-run", "acme", "--target", "order", "--json"))
-    assert {one["field"] for one in held["would_park"]} == {"golive"}
-    scene.ledger.run(lambda connection: modes.set_mode(connection, scene.link, "live"))
-    shown = document(run("dry-run", "acme", "--bodies", "--json"))
-    assert [call["path"] for call in shown["calls"]] == [
-        *("/api/Client", "/api/Users", "/api/SalesOrder")
-    ]
-    [order] = shown["calls"][2]["body"]
-    assert order["po_number"] == "HL-o1"
-    assert order["client_id"] == "<client of email:ada@example.com>"
-    assert order["currency_code"] == "<currency USD>"
-    [parked] = shown["would_park"]
-    assert (parked["source_id"], parked["target"]) == ("o2", "order")
-    assert shown["halo_calls"] == 5
-    text = run("dry-run", "acme").stdout
-    assert "would be parked" in text
-    assert "About 5 calls to Halo and 0 to HighLevel" in text
-    limited = document(run("dry-run", "acme", "--limit", "1", "--bodies", "--json"))
-    assert limited == shown, "however little is shown, it is the truth of all"
-    assert "Known: client" in refused(run, "dry-run", "acme", "--target", "moon")
-    assert scene.ledger.run(lambda c: c.execute(text_of_calls).all()) == []
-
-
-text_of_calls = text("select 1 from call")

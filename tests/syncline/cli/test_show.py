@@ -44,7 +44,7 @@ def test_an_order_is_shown_with_its_changes_deliveries_and_effects(
     scene.see("o1")
     [lease] = scene.claim()
     scene.deliver(lease, **CONFIRMED)
-    scene.see("o1", status="refunded")
+    scene.see("o1", status="refunded", subtotal=10.5)
     shown = document(run("show", "order", "o1", "--json"))
     [side] = shown["sides"]
     assert (side["connection"], side["state"], side["target_id"]) == ("acme", "due", "77")
@@ -55,6 +55,8 @@ def test_an_order_is_shown_with_its_changes_deliveries_and_effects(
     assert (effect["effect"], effect["target_id"], effect["cause"]) == ("create", "77", "pull 1")
     table = run("show", "order", "o1").stdout
     assert "status: completed → refunded" in table
+    assert "nothing → " in table
+    assert "None" not in table
     assert "Halo's order 77" in table
 
 

@@ -66,6 +66,15 @@ def test_a_required_row_is_counted_with_an_example_and_parks_as_many_then(world:
     assert previewed(world, document()).targets["order"].freed == reason.records
 
 
+def test_a_field_that_is_not_written_any_more_is_why_a_row_is_rewritten(world: World) -> None:
+    bare = "".join(f"[{flow}]\ntest_mode = 'include'\n" for flow in INCLUDING_TESTS)
+    found = previewed(world, bare)
+    assert found.targets["order"].rewritten == 16
+    [reason] = [one for one in found.rewritten if one.target == "order"]
+    assert reason.records == 16
+    assert (bool(reason.before), reason.after) == (True, "")
+
+
 def test_what_would_be_made_for_the_first_time_is_counted(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:

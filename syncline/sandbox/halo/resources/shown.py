@@ -7,6 +7,7 @@ is null; that the answer to a write leaves the lines out so was reported by user
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -48,7 +49,9 @@ def wrapped(path: str, rows: list[Any]) -> Row:
     return {"record_count": len(rows), WRAPPED.get(path.lower(), f"{path.lower()}s"): rows}
 
 
-def shown(config: SandboxConfig, entity: Entity, body: Any, *, written: bool) -> Any:
+def shown(
+    config: SandboxConfig, entity: Entity, body: Any, *, written: bool, shapes: Counter[Shape]
+) -> Any:
     """The body of an answer as the tenant shows it.
 
     Args:
@@ -56,18 +59,23 @@ def shown(config: SandboxConfig, entity: Entity, body: Any, *, written: bool) ->
         entity: whose rows are in it.
         body: a row, an array of rows, or a page of a list.
         written: whether it answers a write.
+        shapes: counts the orders that are shown with their lines, by their shape.
     """
     if isinstance(body, list):
-        return [_row(config, entity, one, written=written) for one in body]
+        return [_row(config, entity, one, written=written, shapes=shapes) for one in body]
     if entity.list_key is not None and isinstance(body.get(entity.list_key), list):
-        rows = [_row(config, entity, one, written=False) for one in body[entity.list_key]]
+        listed = body[entity.list_key]
+        rows = [_row(config, entity, one, written=False, shapes=shapes) for one in listed]
         return {**body, entity.list_key: rows}
-    return _row(config, entity, body, written=written)
+    return _row(config, entity, body, written=written, shapes=shapes)
 
 
-def _row(config: SandboxConfig, entity: Entity, row: Row, *, written: bool) -> Row:
+def _row(
+    config: SandboxConfig, entity: Entity, row: Row, *, written: bool, shapes: Counter[Shape]
+) -> Row:
     shape = _shape_of(config, entity, row)
     if entity.name == "SalesOrder" and row.get("lines"):
+        shapes[shape] += 1
         row = {**row, "lines": [_line(config, shape, line) for line in row["lines"]]}
     if shape == "printed" and written:
         row = row | {name: None for name in _LEFT_NULL if name in row}
