@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -181,7 +182,8 @@ def give_back(
 ) -> set[int]:
     """Any owned state → DUE, after a while: nothing was written, or its absence is proved.
 
-    A pinned one is DOUBTFUL again, and unsent, as it was when it was pinned."""
+    A pinned one is DOUBTFUL again, and unsent, as it was when it was pinned.
+    """
     return _move(
         connection,
         State.DUE,
@@ -208,17 +210,8 @@ def give_back(
     )
 
 
-def release(
-    connection: Connection,
-    leases: Sequence[Lease],
-    *,
-    after: timedelta,
-    why: str | None,
-    failed: bool = False,
-) -> set[int]:
-    """LEASED → DUE, or DOUBTFUL for a pinned one: rows that this worker has not begun to write."""
-    leased = (State.LEASED,)
-    return give_back(connection, leases, after=after, why=why, failed=failed, sources=leased)
+release = partial(give_back, sources=(State.LEASED,))
+"""LEASED → DUE, or DOUBTFUL for a pinned one: rows that this worker has not begun to write."""
 
 
 def doubt(
