@@ -172,6 +172,7 @@ def database_url(servers_folder: Path) -> Iterator[str]:
     # Many small databases, each visited in turn for a few rows, are most of its work otherwise.
     _administer(url, "alter system set autovacuum = off")
     _administer(url, "select pg_reload_conf()")
+    _hash_password_once(url)
     yield url
     ensure_stopped(server)
 
@@ -315,9 +316,20 @@ class _Databases:
     def _copy(self, name: str, copy: str) -> None:
         _administer(self._server_url, f'create database "{copy}" template "{name}"')
 
+    @contextmanager
+    def _signed_in(self, name: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A session in the database: one that rests, where there is one."""
+        resting = self._engines.session(self._url(name))
+        if resting is None:
+            with _administering(self._server_url, name) as connection:
+                yield connection
+        else:
+            with resting as connection:
+                yield connection
+
     def _give_back(self, name: str) -> None:
         """End sessions in it and empty it; one whose shape a test has changed is dropped."""
-        with _administering(self._server_url, name) as connection:
+        with self._signed_in(name) as connection:
             connection.execute(_END_OTHERS, [self._engines.resting(self._url(name))])
             is_as_made = connection.execute(_SHAPE).fetchone() == self._shape
             if is_as_made:
@@ -368,6 +380,16 @@ begin
     perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
     from pg_sequences where last_value is not null;
 end $$"""
+
+
+def _hash_password_once(url: str) -> None:
+    """Signing in is else as much work as all else of a short session: 4,096 rounds of a hash."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+
+    place = make_url(url)
+    with _administering(url) as connection:
+        connection.execute("set scram_iterations = 1")
+        connection.execute(f"alter user \"{place.username}\" password '{place.password}'".encode())
 
 
 def _sibling(url: str, database: str) -> str:

@@ -6,12 +6,22 @@ hundreds of small worlds, one after the other over the same database, that was m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
+
+
+@contextmanager
+def _driver(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
+    with engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        yield driver
 
 
 class Engines:
@@ -46,6 +56,13 @@ class Engines:
             self._note_resting(engine, self._resting.setdefault(url, {}))
             engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # noqa: ARG005
         return self._kept[key]
+
+    def session(self, url: str) -> AbstractContextManager[psycopg.Connection[Any]] | None:
+        """One of the database's sessions, committed at the end; None where none rests."""
+        for (served, _), engine in self._kept.items():
+            if served == url and self._resting.get(url):
+                return _driver(engine)
+        return None
 
     def let_go(self, url: str) -> None:
         """End the database's sessions, which nobody may use now."""

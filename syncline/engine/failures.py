@@ -278,18 +278,15 @@ def _leave_doubtful(
 _WHILE_STOPPING = timedelta(seconds=1)
 _WHILE_STOPPED = timedelta(minutes=5)
 
-SENDING = Policy(
-    _release,
-    counts=True,
-    refused={Refusal.STOP: _WHILE_STOPPING, Refusal.REST: _WHILE_STOPPED},
-    parks=True,
-)
+_UNTIL_A_PERSON = {Refusal.STOP: _WHILE_STOPPING, Refusal.REST: _WHILE_STOPPED}
+
+SENDING = Policy(_release, counts=True, refused=_UNTIL_A_PERSON, parks=True)
 """Writes that have not departed become due again."""
 
 READING = Policy(_release, refused={Refusal.STOP: _WHILE_STOPPING})
 """Readings become due again. A failure that nobody foresaw ends the task."""
 
-LOOKING_UP = Policy(_leave_doubtful, counts=True)
+LOOKING_UP = Policy(_leave_doubtful, counts=True, refused=_UNTIL_A_PERSON)
 """What could not be looked up stays in doubt."""
 
 ADOPTING = Policy(_release, least=timedelta(0), tells=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -102,7 +103,9 @@ def _embedded(settings: Settings) -> list[Server]:
     return found
 
 
+@cache
 def _check_database(url: str) -> None:
+    """Whether it lets us in; once it has, this process does not ask again."""
     remedy = "Check SYNCLINE_DATABASE_URL, or leave it out to use the embedded PostgreSQL."
     try:
         place = make_url(url).set(drivername="postgresql")

@@ -116,6 +116,14 @@ def test_a_write_that_cannot_be_begun_rests_ever_longer_and_asks_a_person_at_las
     assert "12 times in a row: odd" in reason
 
 
+def test_a_look_up_that_stops_the_connection_says_nothing_of_the_row(world: World) -> None:
+    line = world.worker.open_line(NAME)
+    with put_back(line, LOOKING_UP, Batch([_doubtful(world, PARK_AFTER)])):
+        raise BadCredentials("no")
+    [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
+    assert (row.state, row.failures) == ("doubtful", PARK_AFTER)
+
+
 def test_a_reading_of_which_one_is_refused_counts_that(world: World) -> None:
     assert failed(world, READING, MissingScope("no"), Refusal.ALONE) == NextRun.when_due()
     [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
