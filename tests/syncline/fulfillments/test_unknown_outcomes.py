@@ -176,7 +176,7 @@ def test_a_list_that_says_it_failed_is_no_proof_of_absence(
     in_between.answers = said(200, {"status": False, "data": []})
     look_twice(world, in_between)
     assert (the_row(world).state, posts(sandbox)) == ("doubtful", 1)
-    assert "says that it failed" in the_row(world).reason
+    assert "may have failed: with it came status: false" in the_row(world).reason
     in_between.answers = None
     world.drive()
     assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
