@@ -1,13 +1,13 @@
 """Looked up: whether a fulfillment whose call was not answered was made after all.
 
-HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
-call and less what other deliveries made, is compared with what was sent. Where only the goods are
-the same, a person is asked: posted once more, it might be there twice.
+Only a list that shows all of the order's fulfillments, and none that may be this one, lets it be
+posted again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,9 +28,9 @@ from syncline.engine.failures import (
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent
 from syncline.flows import fulfillments
+from syncline.fulfillments import earlier_attempts, queries
 from syncline.fulfillments import outcomes as ship_cases
-from syncline.fulfillments import queries
-from syncline.fulfillments.outcomes import Case
+from syncline.fulfillments.outcomes import BUSY, WAITS, Case
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.pages import PageRecord
@@ -93,13 +93,19 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
     ids = [row.id for row in shown]
 
     def work(connection: Connection) -> None:
-        ids_here = [case.lease.id for case in cases]
-        busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW, but=ids_here)
+        queries.lock_orders(connection, line.link.location_place, [order_id])
+        in_flight = partial(queries.orders_in_flight, connection, line.link.id, fulfillments.FLOW)
+        going = in_flight(states=[State.SENDING])
+        busy = in_flight(but=[case.lease.id for case in cases])
         keep(connection, line, order_id, shown, f"look-up of order {order_id}")
+        if order_id in going:
+            for case in cases:
+                _await_answer(case.lease)(connection)
+            return
         owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
         not_found: list[Case] = []
         for case in cases:
-            row = ship_cases.made_before(case, shown, owned)
+            row = earlier_attempts.made_before(case, shown, owned)
             if row is not None:
                 owned.add(row.id)
                 ship_cases.confirm(case, row)(connection)
@@ -107,7 +113,7 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
                 not_found.append(case)
         # Last, since what another one has surely made is in doubt for none.
         for case in not_found:
-            unsure = ship_cases.unsure(case, shown, owned)
+            unsure = earlier_attempts.unsure(case, shown, owned)
             if unsure is not None and order_id in busy:
                 unsure = _put_off(case.lease) or unsure
             move = unsure or _absent(case.lease)
@@ -116,11 +122,16 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
     line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
 
 
+def _await_answer(lease: Lease) -> Move:
+    """What is shown may be another one's of the order that is just being made."""
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=BUSY, why=WAITS, failed=False
+    )
+
+
 def _put_off(lease: Lease) -> Move | None:
     """What is shown may be another one's of the order that is in doubt too; not waited for long."""
-    if lease.failures >= LEGIBLE_TRIES:
-        return None
-    return still_in_doubt(lease, "another shipment of its order is looked up first")
+    return None if lease.failures >= LEGIBLE_TRIES else still_in_doubt(lease, WAITS)
 
 
 def _absent(lease: Lease) -> Move:

@@ -49,6 +49,21 @@ def in_doubt(world: World, sandbox: SandboxProcess, fault: str = "cut_after") ->
     return order_id, number
 
 
+def test_one_that_was_made_and_shows_no_goods_asks_a_person_and_is_not_doubled(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, _ = in_doubt(world, sandbox)
+    spoil(monkeypatch, f"/{order_id}/fulfillments", without_goods)
+    world.drive()
+    row = the_row(world)
+    assert (row.state, row.field, posts(sandbox)) == ("parked", "items", 1)
+    assert "shown none; trackings: sent 1Z999 | UPS" in row.reason
+
+
+def without_goods(document: Any) -> Any:
+    return {**document, "data": [{**row, "items": []} for row in document["data"]]}
+
+
 def shows(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], Any]:
     """HighLevel shows the trackings of its fulfillments in its own way."""
 
