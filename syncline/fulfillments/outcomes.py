@@ -17,10 +17,13 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
 from syncline.engine.failures import (
     BACKOFF,
-    LEGIBLE_TRIES,
     NOT_SENT_PAUSE,
+    PARK_AFTER,
+    TROUBLED,
     Move,
+    Refusal,
     backoff,
+    is_of_the_record,
     still_in_doubt,
 )
 from syncline.errors import (
@@ -212,13 +215,40 @@ def park(lease: Lease, error: SynclineError) -> Move:
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=field)
 
 
-def unread(lease: Lease, error: Unreadable) -> Move:
-    """HighLevel does not show what its order holds: it may in a moment, else a person must look."""
-    if lease.failures >= LEGIBLE_TRIES:
-        return park(lease, error)
-    after, why = backoff(lease.failures), error.what
-    return lambda connection: leased.give_back(
-        connection, [lease], after=after, why=why, failed=True
+def unread(case: Case, outcome: Outcome, refusal: Refusal | None, *, in_doubt: bool) -> Move:
+    """HighLevel does not show what its order holds: it may in a while, else a person must look.
+
+    Only what fails for this order alone counts against its shipments.
+
+    Args:
+        case: the delivery.
+        outcome: how the reading of the list ended.
+        refusal: what is done about it, where it was refused.
+        in_doubt: whether the delivery is being looked up.
+    """
+    lease, error = case.lease, outcome.error
+    why = "" if error is None else error.what
+    failed = is_of_the_record(outcome) and refusal is not Refusal.LATER
+    if failed and lease.failures >= PARK_AFTER:
+        return park(lease, _unreadable(case, why))
+    after = backoff(lease.failures) if failed else TROUBLED if refusal else BACKOFF
+    if isinstance(error, Again):
+        after = max(after, error.after)
+    if in_doubt:
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=after, why=why, failed=failed
+        )
+    return lambda connection: leased.release(
+        connection, [lease], after=after, why=why, failed=failed
+    )
+
+
+def _unreadable(case: Case, why: str) -> Unmappable:
+    return Unmappable(
+        f"HighLevel did not show what is fulfilled of the order {case.order_id}, {PARK_AFTER} "
+        f"times in a row: {why}",
+        field=ITEMS,
+        remedy="Retry when it does. What may be posted already is looked up first.",
     )
 
 
@@ -239,7 +269,7 @@ def gone(case: Case) -> Move:
 def gone_in_doubt(case: Case) -> Move:
     """A list that is not there proves nothing of a call that may have made something there."""
     lease, why = case.lease, _perhaps_posted(case)
-    if lease.failures >= LEGIBLE_TRIES:
+    if lease.failures >= PARK_AFTER:
         return park(lease, why)
     return still_in_doubt(lease, why.what)
 

@@ -170,18 +170,16 @@ def _queues(
     failure: SynclineError | None = None
     for cases, outcome in zip(read, outcomes, strict=True):
         error = outcome.error
+        refusal = refusals.of(error) if isinstance(error, Refused) else None
         if error is None:
             shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
             queues.append(_Queue(cases, list(shown), read_at))
         elif isinstance(error, Absent):
             moves += [ship_cases.gone(case) for case in cases]
-        elif isinstance(error, Unreadable):
-            moves += [ship_cases.unread(case.lease, error) for case in cases]
-        elif isinstance(error, Again):
-            after = max(error.after, BACKOFF)
-            moves.append(ship_cases.release([case.lease for case in cases], after, error.what))
-        elif isinstance(error, Refused) and refusals.of(error) is not Refusal.ALONE:
+        elif refusal is Refusal.STOP:
             failure = error
+        elif isinstance(error, (Again, Unreadable)) or refusal is Refusal.LATER:
+            moves += [ship_cases.unread(case, outcome, refusal, in_doubt=False) for case in cases]
         else:
             moves += [ship_cases.park(case.lease, error) for case in cases]
     write(line.worker, moves)

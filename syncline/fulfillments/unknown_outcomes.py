@@ -1,7 +1,7 @@
 """Looked up: whether a fulfillment whose call was not answered was made after all.
 
 Only a list that shows all of the order's fulfillments, and none that may be this one, lets it be
-posted again.
+posted again. What cannot be read of one order holds no other up.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.engine.failures import (
-    LEGIBLE_TRIES,
     LOOKING_UP,
     PARK_AFTER,
     Batch,
     Move,
+    Refusal,
+    RefusalPolicy,
     put_back,
     still_in_doubt,
 )
 from syncline.engine.rounds import NextRun
-from syncline.errors import Absent
+from syncline.errors import Absent, Refused
 from syncline.flows import fulfillments
 from syncline.fulfillments import earlier_attempts, queries
 from syncline.fulfillments import outcomes as ship_cases
@@ -56,12 +57,16 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     write(line.worker, [ship_cases.unknown(lease) for lease in strangers])
     left = {case.lease.id: case for case in cases}
     batch = Batch([case.lease for case in cases])
+    refusals = RefusalPolicy(line)
     with put_back(line, LOOKING_UP, batch):
         api = highlevel_calls(line, Lane.DELIVERIES)
         while left:
-            for case in _some(line, api, list(left.values())):
+            done, failure = _some(line, api, refusals, list(left.values()))
+            for case in done:
                 del left[case.lease.id]
             batch.leases = [case.lease for case in left.values()]
+            if failure is not None:
+                raise failure
     if len(left) < len(cases):
         line.worker.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
     if batch.next_run is not None:
@@ -69,26 +74,43 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
 
 
-def _some(line: Line, api: ApiCalls, cases: list[Case]) -> list[Case]:
-    """Look up as many as there is quota for, one call for each order; returns those."""
+def _some(
+    line: Line, api: ApiCalls, refusals: RefusalPolicy, cases: list[Case]
+) -> tuple[list[Case], Refused | None]:
+    """Look up as many as there is quota for, one call for each order.
+
+    Returns:
+        Those of which something was written, be it that their order could not be read; and what
+        stops the connection.
+    """
     ids = list(dict.fromkeys(case.order_id for case in cases))
     outcomes = api.read_many(
         ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
     )
     done: list[Case] = []
+    failure: Refused | None = None
     for order_id, outcome in zip(ids, outcomes, strict=False):
         of_order = [case for case in cases if case.order_id == order_id]
-        if outcome.error is not None and not isinstance(outcome.error, Absent):
-            raise outcome.error
-        _decide(line, order_id, of_order, outcome)
+        error = outcome.error
+        refusal = refusals.of(error) if isinstance(error, Refused) else None
+        if isinstance(error, Refused) and refusal is Refusal.STOP:
+            failure = error
+            continue
+        if error is None:
+            _decide(line, order_id, of_order, outcome)
+        else:
+            write(line.worker, [_not_shown(case, outcome, refusal) for case in of_order])
         done += of_order
-    return done
+    return done, failure
+
+
+def _not_shown(case: Case, outcome: Outcome, refusal: Refusal | None) -> Move:
+    if isinstance(outcome.error, Absent):
+        return ship_cases.gone_in_doubt(case)
+    return ship_cases.unread(case, outcome, refusal, in_doubt=True)
 
 
 def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
-    if outcome.error is not None:
-        write(line.worker, [ship_cases.gone_in_doubt(case) for case in cases])
-        return
     shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]
 
@@ -131,7 +153,7 @@ def _await_answer(lease: Lease) -> Move:
 
 def _put_off(lease: Lease) -> Move | None:
     """What is shown may be another one's of the order that is in doubt too; not waited for long."""
-    return None if lease.failures >= LEGIBLE_TRIES else still_in_doubt(lease, WAITS)
+    return None if lease.failures >= PARK_AFTER else still_in_doubt(lease, WAITS)
 
 
 def _absent(lease: Lease) -> Move:
