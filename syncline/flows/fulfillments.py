@@ -8,7 +8,7 @@ of a consignment that was posted is shown to a person.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any
 from syncline.errors import Unmappable
 from syncline.flows.fitting import cut
 from syncline.flows.flow import Difference, RequestedDelivery, reference_of
+from syncline.flows.fulfillment_projections import ITEMS, TIMES, differences, projection, sums, told
 from syncline.flows.lines import EXTRAS, item_reference, written_lines
 from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
@@ -30,13 +31,6 @@ FLOW = "fulfillments"
 SOURCE_KIND = "consignment"
 ROLE = "fulfillment"
 TARGET = "fulfillment"
-
-ITEMS = "items"
-TRACKINGS = "trackings"
-COMPARED = (ITEMS, TRACKINGS)
-"""What a fulfillment is recognised by: its projection's fields."""
-
-_TIMES = "\u00d7"
 
 Canonical = Mapping[str, Any]
 
@@ -57,7 +51,7 @@ class Shipment:
 
     def projection(self) -> dict[str, str]:
         """What is compared of it, normalised."""
-        return _projection(self.items, self.parcels)
+        return projection(self.items, self.parcels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,26 +138,6 @@ def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipme
     )
 
 
-def projection_of(fulfillment: Fulfillment) -> dict[str, str]:
-    """What is compared of a fulfillment that HighLevel shows, normalised."""
-    parcels = [
-        Parcel(_text(one.tracking_number), _text(one.shipping_carrier), _text(one.tracking_url))
-        for one in fulfillment.trackings
-    ]
-    return _projection(_sums([fulfillment]), parcels)
-
-
-def differences(wanted_: Mapping[str, Any], got: Mapping[str, Any]) -> list[Difference]:
-    """The compared fields in which two projections differ."""
-    pairs = {field: (_told(wanted_, field), _told(got, field)) for field in COMPARED}
-    return [Difference(field, a, b) for field, (a, b) in pairs.items() if a != b]
-
-
-def difference(wanted_: Mapping[str, Any], got: Mapping[str, Any]) -> Difference | None:
-    """The first compared field in which two projections differ."""
-    return next(iter(differences(wanted_, got)), None)
-
-
 def edits(
     canonical: Canonical,
     order: Canonical,
@@ -177,7 +151,7 @@ def edits(
         shipment = wanted(canonical, order, document)
     except Unmappable as error:
         why = Unmappable(f"{shown}{error.what}", field=error.field)
-        return [Difference(error.field, error.what, _told(posted, ITEMS))], why
+        return [Difference(error.field, error.what, told(posted, ITEMS))], why
     found = differences(shipment.projection() if shipment else {}, posted)
     if not found:
         return [], None
@@ -190,44 +164,6 @@ def edits(
         remedy="Tell the buyer, or note it in HighLevel by hand. Leave it as it is: "
         "syncline parked accept ID.",
     )
-
-
-def mine(
-    sent: Mapping[str, Any],
-    shown: Iterable[Fulfillment],
-    there_before: Collection[str],
-    owned: Collection[str],
-) -> Fulfillment | None:
-    """The fulfillment that a call of unknown outcome has made, if it made one.
-
-    Args:
-        sent: the projection of what that call sent.
-        shown: what HighLevel shows of the order now.
-        there_before: ids that it showed before the call.
-        owned: ids that other deliveries have made.
-    """
-    new = _new(shown, there_before, owned)
-    return next((one for one in new if difference(sent, projection_of(one)) is None), None)
-
-
-def perhaps_mine(
-    sent: Mapping[str, Any],
-    shown: Iterable[Fulfillment],
-    there_before: Collection[str],
-    owned: Collection[str],
-) -> Fulfillment | None:
-    """One that the call may have made: it holds the same goods, whatever its tracking.
-
-    HighLevel may show a carrier or an address in its own way, and somebody may have sent the same.
-    """
-    new = _new(shown, there_before, owned)
-    return next((one for one in new if projection_of(one)[ITEMS] == _told(sent, ITEMS)), None)
-
-
-def _new(
-    shown: Iterable[Fulfillment], there_before: Collection[str], owned: Collection[str]
-) -> list[Fulfillment]:
-    return [one for one in shown if one.id not in there_before and one.id not in owned]
 
 
 def _why_nothing(canonical: Canonical, document: Document) -> str:
@@ -309,7 +245,7 @@ def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Ful
     for item in order.get("items") or ():
         ordered[item.get("price_id")] += decimal(item.get("qty", 1), "lines.quantity")
         names.setdefault(item.get("price_id"), item.get("name") or item.get("price_id"))
-    before = _sums(shipped)
+    before = sums(shipped)
     for price, quantity in shipment.items.items():
         already = before.get(price, Decimal(0))
         if already + quantity > ordered[price]:
@@ -350,35 +286,14 @@ def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:
     return list(dict.fromkeys(Parcel(_text(a), _text(b), _text(c)) for a, b, c in found))
 
 
-def _sums(fulfillments: Iterable[Fulfillment]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for one in fulfillments:
-        for item in one.items:
-            sums[item.price_id] += item.qty
-    return dict(sums)
-
-
-def _projection(items: Mapping[str, Decimal], parcels: Iterable[Parcel]) -> dict[str, str]:
-    return {
-        ITEMS: ", ".join(f"{plain(items[price])} {_TIMES} {price}" for price in sorted(items)),
-        TRACKINGS: "; ".join(
-            sorted(f"{one.number} | {one.carrier} | {one.url}" for one in parcels)
-        ),
-    }
-
-
 def _goods(canonical: Canonical) -> str:
     lines = canonical.get("lines") or ()
-    return ", ".join(f"{line.get('qty')} {_TIMES} {_name(line)}" for line in lines) or "nothing"
+    return ", ".join(f"{line.get('qty')} {TIMES} {_name(line)}" for line in lines) or "nothing"
 
 
 def _name(line: Canonical) -> str:
     # In quotes, so that causes of parked deliveries are told apart by what they say alone.
     return repr(str(line.get("name") or line.get("key") or line.get("line_id")))
-
-
-def _told(projection: Mapping[str, Any], field: str) -> str:
-    return str(projection.get(field) or "")
 
 
 def _text(value: str | None) -> str:

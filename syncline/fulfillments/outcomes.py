@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,13 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
 from syncline.engine.failures import (
     BACKOFF,
-    LEGIBLE_TRIES,
     NOT_SENT_PAUSE,
+    PARK_AFTER,
+    TROUBLED,
     Move,
+    Refusal,
     backoff,
+    is_of_the_record,
     still_in_doubt,
 )
 from syncline.errors import (
@@ -35,6 +38,7 @@ from syncline.errors import (
 )
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import refuse_live
+from syncline.flows.fulfillment_projections import ITEMS, difference, projection_of
 from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import queries
 from syncline.fulfillments.queries import Noticed
@@ -46,8 +50,10 @@ from syncline.ledger import records
 
 Shown = Sequence[PageRecord[Fulfillment]]
 
-THERE_BEFORE = "there_before"
-"""Where a sent projection keeps the ids that HighLevel showed before the call."""
+BUSY = timedelta(seconds=1)
+"""Rest of a consignment while another one of its order is on its way."""
+
+WAITS = "waits until what was sent of another shipment of its order is known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,45 +157,9 @@ def render(line: Line, case: Case, shown: Sequence[Fulfillment]) -> Parting | Ho
     return rendered
 
 
-def made_before(case: Case, shown: Shown, owned: Collection[str]) -> PageRecord[Fulfillment] | None:
-    """The fulfillment that an earlier attempt of this delivery has made after all."""
-    sent = case.lease.sent_projection
-    if sent is None or case.lease.target_id is not None:
-        return None
-    found = fulfillments.mine(sent, [row.model for row in shown], _there_before(sent), owned)
-    return next((row for row in shown if found is not None and row.id == found.id), None)
-
-
-def unsure(case: Case, shown: Shown, owned: Collection[str]) -> Move | None:
-    """Asks a person where an earlier attempt may have made what HighLevel shows; else None."""
-    sent = case.lease.sent_projection
-    if sent is None or case.lease.target_id is not None:
-        return None
-    models = [row.model for row in shown]
-    found = fulfillments.perhaps_mine(sent, models, _there_before(sent), owned)
-    if found is None:
-        return None
-    tracking = fulfillments.projection_of(found)[fulfillments.TRACKINGS]
-    return park(
-        case.lease,
-        Unmappable(
-            f"HighLevel shows fulfillment {found.id} since this was sent, with the same goods: "
-            f"tracking sent {sent.get(fulfillments.TRACKINGS) or 'none'}, "
-            f"shown {tracking or 'none'}. It may be this one, so none is posted.",
-            field=fulfillments.TRACKINGS,
-            remedy="Compare both. If it is this one, or once you have added this one in HighLevel "
-            "by hand: syncline parked accept ID.",
-        ),
-    )
-
-
-def _there_before(sent: Mapping[str, Any]) -> list[str]:
-    return str(sent.get(THERE_BEFORE) or "").split()
-
-
 def confirm(case: Case, row: PageRecord[Fulfillment]) -> Move:
     """HighLevel shows what was sent."""
-    projection = fulfillments.projection_of(row.model)
+    projection = projection_of(row.model)
     news = Confirmation(case.lease, row.id, {"order_id": case.order_id}, projection)
     return lambda connection: leased.confirm(connection, [news], wrote=True)
 
@@ -220,13 +190,13 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         )
     said = error.text if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None
-    return park(lease, Unmappable(said, field=field or fulfillments.ITEMS))
+    return park(lease, Unmappable(said, field=field or ITEMS))
 
 
 def _as_sent(case: Case, sent: Mapping[str, str], row: PageRecord[Fulfillment]) -> Move:
     """Done if HighLevel shows what was sent; else a person must look at both."""
-    found = fulfillments.projection_of(row.model)
-    different = fulfillments.difference(sent, found)
+    found = projection_of(row.model)
+    different = difference(sent, found)
     if different is None:
         return confirm(case, row)
     held = Confirmation(case.lease, row.id, {"order_id": case.order_id}, found)
@@ -245,13 +215,40 @@ def park(lease: Lease, error: SynclineError) -> Move:
     return lambda connection: leased.park(connection, [lease], reason=str(error), field=field)
 
 
-def unread(lease: Lease, error: Unreadable) -> Move:
-    """HighLevel does not show what its order holds: it may in a moment, else a person must look."""
-    if lease.failures >= LEGIBLE_TRIES:
-        return park(lease, error)
-    after, why = backoff(lease.failures), error.what
-    return lambda connection: leased.give_back(
-        connection, [lease], after=after, why=why, failed=True
+def unread(case: Case, outcome: Outcome, refusal: Refusal | None, *, in_doubt: bool) -> Move:
+    """HighLevel does not show what its order holds: it may in a while, else a person must look.
+
+    Only what fails for this order alone counts against its shipments.
+
+    Args:
+        case: the delivery.
+        outcome: how the reading of the list ended.
+        refusal: what is done about it, where it was refused.
+        in_doubt: whether the delivery is being looked up.
+    """
+    lease, error = case.lease, outcome.error
+    why = "" if error is None else error.what
+    failed = is_of_the_record(outcome) and refusal is not Refusal.LATER
+    if failed and lease.failures >= PARK_AFTER:
+        return park(lease, _unreadable(case, why))
+    after = backoff(lease.failures) if failed else TROUBLED if refusal else BACKOFF
+    if isinstance(error, Again):
+        after = max(after, error.after)
+    if in_doubt:
+        return lambda connection: leased.doubt(
+            connection, [lease], settle=after, why=why, failed=failed
+        )
+    return lambda connection: leased.release(
+        connection, [lease], after=after, why=why, failed=failed
+    )
+
+
+def _unreadable(case: Case, why: str) -> Unmappable:
+    return Unmappable(
+        f"HighLevel did not show what is fulfilled of the order {case.order_id}, {PARK_AFTER} "
+        f"times in a row: {why}",
+        field=ITEMS,
+        remedy="Retry when it does. What may be posted already is looked up first.",
     )
 
 
@@ -272,7 +269,7 @@ def gone(case: Case) -> Move:
 def gone_in_doubt(case: Case) -> Move:
     """A list that is not there proves nothing of a call that may have made something there."""
     lease, why = case.lease, _perhaps_posted(case)
-    if lease.failures >= LEGIBLE_TRIES:
+    if lease.failures >= PARK_AFTER:
         return park(lease, why)
     return still_in_doubt(lease, why.what)
 
@@ -310,7 +307,7 @@ def _shown_as(line: Line, case: Case, target_id: str, shown: Shown) -> Move:
     if row is None:
         what = f"Fulfillment {target_id} was there and is gone from HighLevel."
         return park(case.lease, Unmappable(what, field="id"))
-    return _posted(line, case, target_id, fulfillments.projection_of(row.model))
+    return _posted(line, case, target_id, projection_of(row.model))
 
 
 def _posted(line: Line, case: Case, target_id: str, posted: Mapping[str, str]) -> Move:
@@ -335,7 +332,7 @@ def _await_items(line: Line, case: Case) -> Move:
         need = needs.find(connection, tenant, [edge]).get(edge)
         if case.order and need is not None and need.ready:
             what = f"The order {case.order_id} has no items in HighLevel; nothing is posted."
-            park(lease, Unmappable(what, field=fulfillments.ITEMS))(connection)
+            park(lease, Unmappable(what, field=ITEMS))(connection)
             return
         if need is None or need.ready:
             rereading.reread(connection, line.link, [case.order_id], ["detail"], lease.cause)
@@ -378,5 +375,5 @@ def _body(shipment: Shipment) -> NewFulfillment:
         )
     except ValidationError as error:
         raise Unmappable(
-            f"HighLevel takes no such fulfillment: {reasons(error)}.", field=fulfillments.ITEMS
+            f"HighLevel takes no such fulfillment: {reasons(error)}.", field=ITEMS
         ) from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.states import State
+from syncline.ledger import records
 from syncline.ledger.database import text
 
 
@@ -35,8 +37,22 @@ def consignments(connection: Connection, place: str, ids: Sequence[str]) -> dict
     return {row.foreign_id: Noticed(row.version, row.canonical, row.noticed_at) for row in found}
 
 
+def lock_orders(connection: Connection, place: str, order_ids: Collection[str]) -> None:
+    """One worker at a time decides about the fulfillments of an order, until the transaction ends.
+
+    In the order of their ids, so that no two workers wait for each other.
+    """
+    for order_id in sorted(order_ids):
+        records.lock(connection, place, f"fulfillments of {order_id}")
+
+
 def orders_in_flight(
-    connection: Connection, connection_id: int, flow: str, but: Sequence[int] = ()
+    connection: Connection,
+    connection_id: int,
+    flow: str,
+    *,
+    states: Collection[State] = (State.SENDING, State.DOUBTFUL, State.CHECKING),
+    but: Sequence[int] = (),
 ) -> set[str]:
     """The orders of which a fulfillment is on its way, or may have been made and is not found.
 
@@ -44,6 +60,7 @@ def orders_in_flight(
         connection: the transaction.
         connection_id: whose deliveries count.
         flow: that of fulfillments.
+        states: those that count.
         but: the numbers of deliveries that do not count.
     """
     found = connection.execute(
@@ -53,11 +70,15 @@ def orders_in_flight(
             join record r on r.place = d.place and r.kind = d.source_kind
                          and r.foreign_id = d.source_id
             where d.connection_id = :connection_id and d.flow = :flow
-              and d.state in ('sending', 'doubtful', 'checking')
-              and d.id <> all(cast(:but as bigint[]))
+              and d.state = any(:states) and d.id <> all(cast(:but as bigint[]))
             """
         ),
-        {"connection_id": connection_id, "flow": flow, "but": list(but)},
+        {
+            "connection_id": connection_id,
+            "flow": flow,
+            "states": [str(state) for state in states],
+            "but": list(but),
+        },
     )
     return set(found.scalars())
 

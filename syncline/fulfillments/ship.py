@@ -32,21 +32,19 @@ from syncline.engine.failures import (
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import Absent, Again, NotSent, Refused, SynclineError, Unreadable
 from syncline.flows import fulfillments, orders
+from syncline.fulfillments import earlier_attempts, queries
 from syncline.fulfillments import outcomes as ship_cases
-from syncline.fulfillments import queries
-from syncline.fulfillments.outcomes import THERE_BEFORE, Case, Parting
+from syncline.fulfillments.earlier_attempts import THERE_BEFORE
+from syncline.fulfillments.outcomes import BUSY, Case, Parting
 from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, list_fulfillments
 from syncline.highlevel.pages import PageRecord
 from syncline.ingest.record import record
-from syncline.ledger import connections, database, records
+from syncline.ledger import connections, database
 from syncline.transport import Permit
 
 TARGET = fulfillments.TARGET
 
 _CREATE = "create fulfillment"
-
-BUSY = timedelta(seconds=1)
-"""Rest of a consignment while another one of its order is on its way."""
 
 
 @dataclass(slots=True)
@@ -135,13 +133,18 @@ def read_order(line: Line, order_id: str) -> Callable[[Permit], list[PageRecord[
 
 
 def _ship(line: Line, api: ApiCalls, leases: list[Lease]) -> None:
-    cases, strangers = line.worker.ledger.run(
-        lambda connection: ship_cases.opened(connection, line, leases)
+    cases, strangers, busy = line.worker.ledger.run(
+        lambda connection: (
+            *ship_cases.opened(connection, line, leases),
+            queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW),
+        )
     )
     moves: list[Move] = [ship_cases.unknown(lease) for lease in strangers]
     waiting: dict[str, list[Case]] = {}
     for case in cases:
         move = ship_cases.without_call(line, case)
+        if move is None and case.lease.target_id is None and case.order_id in busy:
+            move = ship_cases.release([case.lease], BUSY, ship_cases.WAITS)
         if move is None:
             waiting.setdefault(case.order_id, []).append(case)
         else:
@@ -167,18 +170,16 @@ def _queues(
     failure: SynclineError | None = None
     for cases, outcome in zip(read, outcomes, strict=True):
         error = outcome.error
+        refusal = refusals.of(error) if isinstance(error, Refused) else None
         if error is None:
             shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
             queues.append(_Queue(cases, list(shown), read_at))
         elif isinstance(error, Absent):
             moves += [ship_cases.gone(case) for case in cases]
-        elif isinstance(error, Unreadable):
-            moves += [ship_cases.unread(case.lease, error) for case in cases]
-        elif isinstance(error, Again):
-            after = max(error.after, BACKOFF)
-            moves.append(ship_cases.release([case.lease for case in cases], after, error.what))
-        elif isinstance(error, Refused) and refusals.of(error) is not Refusal.ALONE:
+        elif refusal is Refusal.STOP:
             failure = error
+        elif isinstance(error, (Again, Unreadable)) or refusal is Refusal.LATER:
+            moves += [ship_cases.unread(case, outcome, refusal, in_doubt=False) for case in cases]
         else:
             moves += [ship_cases.park(case.lease, error) for case in cases]
     write(line.worker, moves)
@@ -193,7 +194,11 @@ def _ship_orders(line: Line, api: ApiCalls, queues: list[_Queue]) -> None:
         batch: list[tuple[_Queue, Parting]] = []
         moves: list[Move] = []
         for queue in queues:
-            decided = _decide(line, queue)
+            case = queue.cases[0]
+            if earlier_attempts.settle(line, case, queue.shown):
+                queue.cases.pop(0)
+                continue
+            decided = ship_cases.decide(line, case, queue.shown)
             if isinstance(decided, Parting):
                 batch.append((queue, decided))
             else:
@@ -202,33 +207,6 @@ def _ship_orders(line: Line, api: ApiCalls, queues: list[_Queue]) -> None:
         write(line.worker, moves)
         if batch:
             _post(line, api, batch)
-
-
-def _decide(line: Line, queue: _Queue) -> Parting | Move:
-    case = queue.cases[0]
-    if case.lease.sent_projection is not None:
-        ids = [row.id for row in queue.shown]
-        busy, owned = line.worker.ledger.run(
-            lambda connection: _busy_and_owned(connection, line, ids)
-        )
-        row = ship_cases.made_before(case, queue.shown, owned)
-        if row is not None:
-            return ship_cases.confirm(case, row)
-        unsure = ship_cases.unsure(case, queue.shown, owned)
-        if unsure is not None and case.order_id in busy:
-            # What another one of the order is making may be shown before it is known whose it is.
-            return ship_cases.release([case.lease], BUSY)
-        if unsure is not None:
-            return unsure
-    return ship_cases.decide(line, case, queue.shown)
-
-
-def _busy_and_owned(
-    connection: Connection, line: Line, ids: Sequence[str]
-) -> tuple[set[str], set[str]]:
-    """The orders of which one is on its way, then what was made: what ends between is in both."""
-    busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
-    return busy, queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
 
 
 def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:
@@ -295,11 +273,10 @@ def _depart(
     its way, or that HighLevel shows more than what they have read.
     """
     place = line.link.location_place
-    ids = sorted({parting.case.order_id for _, (_, parting) in batch})
-    for order_id in ids:
-        records.lock(connection, place, f"fulfillments of {order_id}")
+    ids = {parting.case.order_id for _, (_, parting) in batch}
+    queries.lock_orders(connection, place, ids)
     busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW)
-    seen = queries.last_seen(connection, place, ids)
+    seen = queries.last_seen(connection, place, list(ids))
     going = [
         (token, queue, parting)
         for token, (queue, parting) in batch

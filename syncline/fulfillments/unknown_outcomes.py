@@ -1,13 +1,13 @@
 """Looked up: whether a fulfillment whose call was not answered was made after all.
 
-HighLevel keeps no reference of ours. So what it shows of the order, less what it showed before the
-call and less what other deliveries made, is compared with what was sent. Where only the goods are
-the same, a person is asked: posted once more, it might be there twice.
+Only a list that shows all of the order's fulfillments, and none that may be this one, lets it be
+posted again. What cannot be read of one order holds no other up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,20 +17,21 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.engine.failures import (
-    LEGIBLE_TRIES,
     LOOKING_UP,
     PARK_AFTER,
     Batch,
     Move,
+    Refusal,
+    RefusalPolicy,
     put_back,
     still_in_doubt,
 )
 from syncline.engine.rounds import NextRun
-from syncline.errors import Absent
+from syncline.errors import Absent, Refused
 from syncline.flows import fulfillments
+from syncline.fulfillments import earlier_attempts, queries
 from syncline.fulfillments import outcomes as ship_cases
-from syncline.fulfillments import queries
-from syncline.fulfillments.outcomes import Case
+from syncline.fulfillments.outcomes import BUSY, WAITS, Case
 from syncline.fulfillments.ship import TARGET, keep, read_order, write
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.pages import PageRecord
@@ -56,12 +57,16 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     write(line.worker, [ship_cases.unknown(lease) for lease in strangers])
     left = {case.lease.id: case for case in cases}
     batch = Batch([case.lease for case in cases])
+    refusals = RefusalPolicy(line)
     with put_back(line, LOOKING_UP, batch):
         api = highlevel_calls(line, Lane.DELIVERIES)
         while left:
-            for case in _some(line, api, list(left.values())):
+            done, failure = _some(line, api, refusals, list(left.values()))
+            for case in done:
                 del left[case.lease.id]
             batch.leases = [case.lease for case in left.values()]
+            if failure is not None:
+                raise failure
     if len(left) < len(cases):
         line.worker.announce([Nudge(line.link.name, "send", name) for name in (TARGET, "order")])
     if batch.next_run is not None:
@@ -69,37 +74,60 @@ def _look_up(line: Line, leases: list[Lease]) -> NextRun:
     return NextRun.at_once() if len(leases) == PARALLEL else NextRun.when_due()
 
 
-def _some(line: Line, api: ApiCalls, cases: list[Case]) -> list[Case]:
-    """Look up as many as there is quota for, one call for each order; returns those."""
+def _some(
+    line: Line, api: ApiCalls, refusals: RefusalPolicy, cases: list[Case]
+) -> tuple[list[Case], Refused | None]:
+    """Look up as many as there is quota for, one call for each order.
+
+    Returns:
+        Those of which something was written, be it that their order could not be read; and what
+        stops the connection.
+    """
     ids = list(dict.fromkeys(case.order_id for case in cases))
     outcomes = api.read_many(
         ["list fulfillments"] * len(ids), [read_order(line, order_id) for order_id in ids]
     )
     done: list[Case] = []
+    failure: Refused | None = None
     for order_id, outcome in zip(ids, outcomes, strict=False):
         of_order = [case for case in cases if case.order_id == order_id]
-        if outcome.error is not None and not isinstance(outcome.error, Absent):
-            raise outcome.error
-        _decide(line, order_id, of_order, outcome)
+        error = outcome.error
+        refusal = refusals.of(error) if isinstance(error, Refused) else None
+        if isinstance(error, Refused) and refusal is Refusal.STOP:
+            failure = error
+            continue
+        if error is None:
+            _decide(line, order_id, of_order, outcome)
+        else:
+            write(line.worker, [_not_shown(case, outcome, refusal) for case in of_order])
         done += of_order
-    return done
+    return done, failure
+
+
+def _not_shown(case: Case, outcome: Outcome, refusal: Refusal | None) -> Move:
+    if isinstance(outcome.error, Absent):
+        return ship_cases.gone_in_doubt(case)
+    return ship_cases.unread(case, outcome, refusal, in_doubt=True)
 
 
 def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) -> None:
-    if outcome.error is not None:
-        write(line.worker, [ship_cases.gone_in_doubt(case) for case in cases])
-        return
     shown: list[PageRecord[Fulfillment]] = outcome.result  # type: ignore[assignment]  # what it read
     ids = [row.id for row in shown]
 
     def work(connection: Connection) -> None:
-        ids_here = [case.lease.id for case in cases]
-        busy = queries.orders_in_flight(connection, line.link.id, fulfillments.FLOW, but=ids_here)
+        queries.lock_orders(connection, line.link.location_place, [order_id])
+        in_flight = partial(queries.orders_in_flight, connection, line.link.id, fulfillments.FLOW)
+        going = in_flight(states=[State.SENDING])
+        busy = in_flight(but=[case.lease.id for case in cases])
         keep(connection, line, order_id, shown, f"look-up of order {order_id}")
+        if order_id in going:
+            for case in cases:
+                _await_answer(case.lease)(connection)
+            return
         owned = queries.owned(connection, line.link.id, fulfillments.FLOW, ids)
         not_found: list[Case] = []
         for case in cases:
-            row = ship_cases.made_before(case, shown, owned)
+            row = earlier_attempts.made_before(case, shown, owned)
             if row is not None:
                 owned.add(row.id)
                 ship_cases.confirm(case, row)(connection)
@@ -107,7 +135,7 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
                 not_found.append(case)
         # Last, since what another one has surely made is in doubt for none.
         for case in not_found:
-            unsure = ship_cases.unsure(case, shown, owned)
+            unsure = earlier_attempts.unsure(case, shown, owned)
             if unsure is not None and order_id in busy:
                 unsure = _put_off(case.lease) or unsure
             move = unsure or _absent(case.lease)
@@ -116,11 +144,16 @@ def _decide(line: Line, order_id: str, cases: Sequence[Case], outcome: Outcome) 
     line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
 
 
+def _await_answer(lease: Lease) -> Move:
+    """What is shown may be another one's of the order that is just being made."""
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=BUSY, why=WAITS, failed=False
+    )
+
+
 def _put_off(lease: Lease) -> Move | None:
     """What is shown may be another one's of the order that is in doubt too; not waited for long."""
-    if lease.failures >= LEGIBLE_TRIES:
-        return None
-    return still_in_doubt(lease, "another shipment of its order is looked up first")
+    return None if lease.failures >= PARK_AFTER else still_in_doubt(lease, WAITS)
 
 
 def _absent(lease: Lease) -> Move:

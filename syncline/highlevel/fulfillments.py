@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Body, Id, Part, Quantity, Record
-from syncline.highlevel.pages import PageRecord
-from syncline.highlevel.resources import checked_id, each, naming, read_made, read_part
+from syncline.highlevel.models import Body, Id, Part, Quantity, Record, is_id
+from syncline.highlevel.pages import PageRecord, counted
+from syncline.highlevel.resources import (
+    checked_id,
+    each,
+    naming,
+    read_made,
+    read_part,
+    refuse_failed,
+)
 from syncline.leniency import Indispensable
 from syncline.transport import Permit
 
@@ -68,20 +76,44 @@ class Tracking(Part):
 
 
 class FulfilledItem(Part):
-    """So many of one price; the `_id` of an item is the price's."""
+    """So many of one price.
+
+    Source: the `_id` of an item is the price's. So is that of its `price`, which goes first: it
+    cannot be the item's own.
+    """
 
     price_id: Id = Field(alias="_id")
     name: str | None = None
     qty: Quantity
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_price(cls, told: Any) -> Any:
+        price = told.get("price") if isinstance(told, dict) else None
+        price_id = price.get("_id") if isinstance(price, dict) else None
+        return {**told, "_id": price_id} if isinstance(price_id, str) and is_id(price_id) else told
+
+
+def _listed(told: object) -> object:
+    """An array, of which one element may stand alone."""
+    return [told] if isinstance(told, dict) else told
+
+
+def _parcels(told: object) -> object:
+    """The trackings of a fulfillment: there may be none, and one may be its number alone."""
+    parcels = told if isinstance(told, list) else [told]
+    return [one if isinstance(one, dict) else {"trackingNumber": one} for one in parcels if one]
+
 
 class Fulfillment(Record):
-    """A fulfillment as HighLevel has it."""
+    """A fulfillment as HighLevel has it; without its goods it says nothing."""
 
     kind = "fulfillment"
 
-    trackings: list[Tracking]
-    items: list[FulfilledItem]
+    trackings: Indispensable[Annotated[list[Tracking], BeforeValidator(_parcels)]] = Field(
+        default_factory=list
+    )
+    items: Annotated[list[FulfilledItem], BeforeValidator(_listed)]
 
 
 def list_fulfillments(
@@ -92,16 +124,16 @@ def list_fulfillments(
     Raises:
         Absent: there is no such order in the location.
         UnknownName: `order_id` cannot be an id; nothing is sent then.
-        Unreadable: the answer says that it failed, or holds no fulfillments, or one that cannot be
-            read: what it does not show may be there, and would be made twice.
+        Unreadable: the answer says that it failed or is a part, or holds no fulfillments, or one
+            that cannot be read: what it does not show may be there, and would be made twice.
 
     Source: GET /payments/orders/{orderId}/fulfillments.
     """
     document = client.call("GET", path_of(order_id), permit=permit).document
     with naming(permit):
-        if document.get("status") in (False, "false"):
-            raise Unreadable("HighLevel's list of fulfillments says that it failed.")
+        refuse_failed(document, document.get("data"), "list of fulfillments")
         rows = each(document.get("data"), "fulfillments")
+        _refuse_part(document, rows)
         return [_row(read_part(Fulfillment, row, "A fulfillment"), row) for row in rows]
 
 
@@ -121,7 +153,8 @@ def create_fulfillment(
     received = client.call("POST", path_of(order_id), permit=permit, body=body.document())
     with naming(permit):
         made: Any = received.document.get("data")
-        return _row(read_made(Fulfillment, made, "The fulfillment that was made"), made)
+        read = read_made(Fulfillment, received.document, made, "The fulfillment that was made")
+        return _row(read, made)
 
 
 def path_of(order_id: str) -> str:
@@ -131,6 +164,16 @@ def path_of(order_id: str) -> str:
         UnknownName: `order_id` cannot be an id.
     """
     return f"/payments/orders/{checked_id(order_id)}/fulfillments"
+
+
+def _refuse_part(document: Mapping[str, Any], rows: Sequence[Any]) -> None:
+    """Refuse a list that counts more than it holds; no count is documented, since no pages are."""
+    count = max(counted(document.get(name)) or 0 for name in ("totalCount", "total", "count"))
+    if count > len(rows):
+        raise Unreadable(
+            f"HighLevel's list of fulfillments holds {len(rows)} of {count}.",
+            remedy="Look at the order in HighLevel.",
+        )
 
 
 def _row(read: Fulfillment, payload: dict[str, Any]) -> PageRecord[Fulfillment]:

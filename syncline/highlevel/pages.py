@@ -11,6 +11,7 @@ from syncline import leniency
 from syncline.errors import Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.highlevel.models import CORRECT, Model, is_id
+from syncline.highlevel.resources import refuse_failed
 
 NAMELESS = "?"
 """What the stand-in for an id begins with, of a row whose own cannot be used."""
@@ -70,13 +71,16 @@ def page(
     """Read one page of a list of a location.
 
     Raises:
-        Unreadable: if the document is no page of it: no array `data`, no count `totalCount`, or
-            many rows, and all of them those of another location.
+        Unreadable: if the document is no page of it: no array `data`, no count `totalCount`, no
+            rows and something that says that it failed, or many rows, and all of them those of
+            another location.
     """
-    data, total = document.get("data"), _count(document.get("totalCount"))
+    data, total = document.get("data"), counted(document.get("totalCount"))
     if not isinstance(data, list) or total is None:
         missing = "a count totalCount" if isinstance(data, list) else "an array data"
         raise Unreadable(f"The list of {model.kind}s has not {missing}.", remedy=_CHECK_URL)
+    if not data:
+        refuse_failed(document, data, f"list of {model.kind}s")
     found: Page[Model] = Page([], total, headers)
     ids: list[str] = []
     stand_ins: Counter[str] = Counter()
@@ -113,7 +117,8 @@ def whose(alt_id: str | None, location_id: str, what: str) -> None:
         )
 
 
-def _count(value: object) -> int | None:
+def counted(value: object) -> int | None:
+    """A count, as a number or as text; None where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value).strip()

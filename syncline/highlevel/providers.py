@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from syncline.highlevel.client import HighLevelClient, Outgoing
 from syncline.highlevel.models import Body, Id, Instant, Part
-from syncline.highlevel.resources import each, naming, read_made, read_part
+from syncline.highlevel.resources import each, naming, read_made, read_part, refuse_failed
 from syncline.transport import Permit
 
 PATH = "/payments/integrations/provider/whitelabel"
@@ -107,7 +107,8 @@ def list_providers(
 
     Raises:
         MissingScope: the token lacks `payments/integration.readonly`.
-        Unreadable: the answer holds no providers, or one that cannot be read.
+        Unreadable: the answer says that it failed, or holds no providers, or one that cannot be
+            read.
 
     Source: GET /payments/integrations/provider/whitelabel. `providers` is described as a list and
     typed as one object, so both are read.
@@ -115,6 +116,7 @@ def list_providers(
     params = {"limit": str(limit), "offset": str(offset)}
     document = client.call("GET", PATH, permit=permit, params=params).document
     with naming(permit):
+        refuse_failed(document, document.get("providers"), "list of providers")
         rows = each(document.get("providers"), "providers")
         return [read_part(IntegrationProvider, row, "A provider") for row in rows]
 
@@ -133,7 +135,9 @@ def create_provider(
     """
     document = client.call("POST", PATH, permit=permit, body=body.document()).document
     with naming(permit):
-        return read_made(IntegrationProvider, document, "The provider that was registered")
+        return read_made(
+            IntegrationProvider, document, document, "The provider that was registered"
+        )
 
 
 def creation(client: HighLevelClient, body: NewProvider) -> Outgoing:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from syncline import leniency
+from syncline import jsontext, leniency
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
 from syncline.highlevel.models import Part, is_id
-from syncline.strangers import LOOK_UP
+from syncline.strangers import LOOK_UP, one_line
 from syncline.transport import Permit
 
 SomePart = TypeVar("SomePart", bound=Part)
 
 _OK = 200
+_VERDICTS = ("status", "success", "statusCode")
+_GOOD = frozenset({"true", "ok", "success", str(_OK), "201"})
+_FAULTS = ("error", "errors")
+_WORDS = ("message", "msg")
+_LONGEST = 100
+"""Characters of a text that is told."""
 
 
 def checked_id(record_id: str) -> str:
@@ -47,6 +53,39 @@ def each(found: object, what: str) -> list[Any]:
     )
 
 
+def refuse_failed(document: Mapping[str, Any], held: object, what: str) -> None:
+    """Refuse an answer that may say that it failed, though its status is that of a success.
+
+    What a list that failed does not show may be there. A message beside nothing at all may say why
+    there is nothing.
+
+    Args:
+        document: the answer.
+        held: what it holds.
+        what: what it is, such as `list of fulfillments`.
+
+    Raises:
+        Unreadable: naming what came with it.
+    """
+    names = [name for name in _VERDICTS if not _is_good(document.get(name))]
+    names += [name for name in (*_FAULTS, *(() if held else _WORDS)) if document.get(name)]
+    if names:
+        told = "; ".join(f"{name}: {_shown(document[name])}" for name in names)
+        raise Unreadable(
+            f"HighLevel's {what} may have failed: with it came {told}.",
+            remedy="If that stays so, ask HighLevel what is wrong with it.",
+        )
+
+
+def _is_good(verdict: object) -> bool:
+    """Whether a word or status says that all went well; nothing at all is said of most answers."""
+    return verdict is None or str(verdict).strip().casefold() in _GOOD
+
+
+def _shown(value: object) -> str:
+    return one_line(jsontext.dumps(value).decode(), _LONGEST)
+
+
 def read_part(model: type[SomePart], found: object, what: str) -> SomePart:
     """One part of an answer.
 
@@ -56,13 +95,16 @@ def read_part(model: type[SomePart], found: object, what: str) -> SomePart:
     return leniency.read(model, found, what, "Look at it in HighLevel.")[0]
 
 
-def read_made(model: type[SomePart], found: object, what: str) -> SomePart:
+def read_made(
+    model: type[SomePart], document: Mapping[str, Any], found: object, what: str
+) -> SomePart:
     """What a write made, from its answer.
 
     Raises:
-        Doubtful: it cannot be read, so that nobody knows what was made.
+        Doubtful: it cannot be read, or may have failed, so that nobody knows what was made.
     """
     try:
+        refuse_failed(document, found, "answer to a write")
         return read_part(model, found, what)
     except Unreadable as error:
         raise Doubtful(error.what, remedy=LOOK_UP, status=_OK) from None

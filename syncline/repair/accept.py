@@ -21,6 +21,7 @@ from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
+from syncline.flows.fulfillment_projections import COMPARED, projection_of
 from syncline.fulfillments import queries
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.pages import PageRecord
@@ -214,9 +215,9 @@ def _fulfillment(line: Line, standing: TargetRow) -> AcceptancePlan:
         return AcceptancePlan(standing, why=str(shown))
     row = next((one for one in shown if one.id == standing.target_id), None)
     told = standing.projection or standing.sent_projection or {}
-    posted = {key: str(told.get(key) or "") for key in fulfillments.COMPARED}
+    posted = {key: str(told.get(key) or "") for key in COMPARED}
     if row is not None:
-        posted = fulfillments.projection_of(row.model)
+        posted = projection_of(row.model)
     key = (line.link.location_place, orders.SOURCE_KIND, order_id)
     order = line.worker.ledger.run(lambda connection: records.canonical(connection, [key])).get(key)
     now, _ = fulfillments.edits(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from syncline.errors import Unmappable
 from syncline.flows import fulfillments
 from syncline.flows.fitting import cut
+from syncline.flows.fulfillment_projections import projection_of
 from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.flows.lines import EXTRAS, item_reference, lines_of
 from syncline.halo.entities.columns import COLUMNS
@@ -285,23 +286,8 @@ def test_a_consignment_owes_one_fulfillment_and_none_where_the_mapping_says_so()
     assert fulfillments.delivery_requests(consignment(), document(into="none")) == []
 
 
-def test_what_a_lost_call_made_is_neither_what_was_there_nor_what_others_made() -> None:
-    sent = fulfillments.projection_of(shown(tracking="1Z1", p1=1))
-    rows = [shown(one, tracking="1Z1", p1=1) for one in ("before", "others", "ours")]
-    rows += [shown("unlike", tracking="1Z2", p1=1)]
-    found = fulfillments.mine(sent, rows, {"before"}, {"others"})
-    assert found is not None
-    assert found.id == "ours"
-    assert fulfillments.mine(sent, rows, {"before", "ours"}, {"others"}) is None
-    perhaps = fulfillments.perhaps_mine(sent, rows, {"before", "ours"}, {"others"})
-    assert perhaps is not None
-    assert perhaps.id == "unlike"
-    other_goods = fulfillments.projection_of(shown(p1=2))
-    assert fulfillments.perhaps_mine(other_goods, rows, {"before"}, {"others"}) is None
-
-
 def test_a_change_of_what_was_posted_is_told_with_before_and_after() -> None:
-    posted = fulfillments.projection_of(shown(p1=1))
+    posted = projection_of(shown(p1=1))
     now = consignment(line(qty="2"), note="Tracking: 1Z1")
     found, error = fulfillments.edits(now, ORDER, document(), posted, "f1")
     assert [(one.field, one.got) for one in found] == [("items", "1 \u00d7 p1"), ("trackings", "")]
@@ -326,20 +312,3 @@ def test_never_more_leaves_than_was_ordered(parts: list[int], by_hand: list[int]
             continue
         already.append(shown(f"f{at}", p2=made.items["p2"]))
     assert sum(one.items[0].qty for one in already) <= max(5, sum(by_hand))
-
-
-@given(st.permutations(["1Z1", "1Z2", "1Z2"]))
-def test_the_order_of_parcels_and_items_is_no_difference(numbers: list[str]) -> None:
-    def made(many: list[str]) -> Fulfillment:
-        return Fulfillment.model_validate(
-            {
-                "_id": "f",
-                "createdAt": "2026-03-01T10:00:00Z",
-                "trackings": [{"trackingNumber": one} for one in many],
-                "items": [{"_id": "a", "qty": 1}, {"_id": "b", "qty": "1.0"}],
-            }
-        )
-
-    wanted = fulfillments.projection_of(made(["1Z1", "1Z2", "1Z2"]))
-    assert fulfillments.difference(wanted, fulfillments.projection_of(made(numbers))) is None
-    assert fulfillments.difference(wanted, fulfillments.projection_of(made(["1Z1", "1Z2"])))

@@ -11,14 +11,17 @@ import pytest
 
 from syncline.actor import actor
 from syncline.deliveries import target_rows, unleased
+from syncline.engine.failures import PARK_AFTER
 from syncline.repair.accept import accept, plan_parked
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
-from tests.in_between import InBetween, said
+from tests.in_between import InBetween, page, said
 from tests.shipping import (
     TRACKED,
     an_order,
     fulfillments,
+    goods,
+    halo_orders,
     hint,
     noticed,
     posts,
@@ -47,6 +50,21 @@ def in_doubt(world: World, sandbox: SandboxProcess, fault: str = "cut_after") ->
     world.follow_all()
     assert the_row(world).state == "doubtful"
     return order_id, number
+
+
+def test_one_that_was_made_and_shows_no_goods_asks_a_person_and_is_not_doubled(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, _ = in_doubt(world, sandbox)
+    spoil(monkeypatch, f"/{order_id}/fulfillments", without_goods)
+    world.drive()
+    row = the_row(world)
+    assert (row.state, row.field, posts(sandbox)) == ("parked", "items", 1)
+    assert "shown none; trackings: sent 1Z999 | UPS" in row.reason
+
+
+def without_goods(document: Any) -> Any:
+    return {**document, "data": [{**row, "items": []} for row in document["data"]]}
 
 
 def shows(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], Any]:
@@ -156,6 +174,14 @@ def states(world: World) -> list[str]:
     return [row.state for row in rows]
 
 
+def failed(world: World, many: int) -> None:
+    """So many failures in a row, of whatever kind."""
+    world.do(
+        "update delivery set failures = :many where flow = 'fulfillments' and state <> 'delivered'",
+        many=many,
+    )
+
+
 def is_list(order_id: str) -> Callable[[str, bytes], bool]:
     return lambda call, _: call.startswith("GET") and f"/orders/{order_id}/fulfillments" in call
 
@@ -176,7 +202,7 @@ def test_a_list_that_says_it_failed_is_no_proof_of_absence(
     in_between.answers = said(200, {"status": False, "data": []})
     look_twice(world, in_between)
     assert (the_row(world).state, posts(sandbox)) == ("doubtful", 1)
-    assert "says that it failed" in the_row(world).reason
+    assert "may have failed: with it came status: false" in the_row(world).reason
     in_between.answers = None
     world.drive()
     assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
@@ -197,10 +223,11 @@ def test_a_list_that_says_it_failed_for_a_while_lets_the_shipment_go_afterwards(
     assert (the_row(world).state, posts(sandbox)) == ("delivered", 1)
 
 
-def test_an_order_that_is_not_there_for_once_leaves_its_shipment_in_doubt(
+def test_an_order_that_is_not_there_for_once_leaves_its_shipment_in_doubt_whatever_failed_before(
     world: World, sandbox: SandboxProcess, in_between: InBetween
 ) -> None:
     order_id, _ = in_doubt(world, sandbox)
+    failed(world, PARK_AFTER - 2)
     in_between.wanted = is_list(order_id)
     in_between.answers = NO_ORDER
     look_twice(world, in_between)
@@ -214,11 +241,12 @@ def test_an_order_that_stays_away_while_its_shipment_is_in_doubt_says_that_it_ma
     world: World, sandbox: SandboxProcess, in_between: InBetween
 ) -> None:
     order_id, _ = in_doubt(world, sandbox)
+    failed(world, PARK_AFTER)
     in_between.wanted = is_list(order_id)
     in_between.answers = NO_ORDER
     world.drive()
     row = the_row(world)
-    assert (row.state, len(in_between.calls)) == ("parked", 4)
+    assert (row.state, len(in_between.calls)) == ("parked", 1)
     assert row.reason.startswith(
         f"HighLevel does not show the order {order_id}; this shipment may have been posted there."
     )
@@ -269,3 +297,86 @@ def test_what_another_consignment_has_surely_made_puts_none_in_doubt(
     made = {one["_id"] for one in fulfillments(sandbox, order_id)}
     assert ({row.state for row in rows}, len(made)) == ({"delivered"}, 2)
     assert {row.target_id for row in rows} == made
+
+
+UNSHOWN = {
+    "Just a moment": page(),
+    "does not have access": said(
+        403, {"statusCode": 403, "message": "The token does not have access to this location."}
+    ),
+    "may have failed": said(200, {"status": False, "data": []}),
+}
+
+
+def of_several_orders(world: World, sandbox: SandboxProcess) -> list[str]:
+    """A consignment of each of several orders: HighLevel's ids."""
+    some = list(halo_orders(sandbox).items())[: len(UNSHOWN) + 1]
+    for _, order in some:
+        number = sandbox.consign(order["id"], [(goods(order)[0]["id"], 1)], TRACKED)
+        hint(world, "consignment", number)
+        noticed(world)
+    return [order_id for order_id, _ in some]
+
+
+def stand_before(monkeypatch: pytest.MonkeyPatch, order_ids: list[str]) -> None:
+    """Each of these orders but the last has its list answered in a way of its own."""
+    for order_id, answer in zip(order_ids, UNSHOWN.values(), strict=False):
+        InBetween(answer, is_list(order_id)).stand(monkeypatch)
+
+
+def look_up_all(world: World) -> list[Any]:
+    """Look up what is in doubt, settled or not; the shipments by then."""
+    world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+    look_up(world.reopened(), "fulfillment")
+    return by_order(world)
+
+
+def by_order(world: World) -> list[Any]:
+    return world.rows("select * from delivery where flow = 'fulfillments' order by id")
+
+
+def test_an_order_that_cannot_be_read_leaves_no_other_in_doubt_and_its_failures_count_alone(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_ids = of_several_orders(world, sandbox)
+    sandbox.faults(side="highlevel", operation=POST, kind="cut_after", next=len(order_ids))
+    send(world.reopened(), "fulfillment")
+    assert states(world) == ["doubtful"] * len(order_ids)
+    stand_before(monkeypatch, order_ids)
+    assert look_up_all(world)[-1].state == "delivered"
+    failed(world, 1)
+    *others, _ = look_up_all(world)
+    assert [(row.state, row.failures) for row in others] == [("doubtful", 2)] * len(UNSHOWN)
+    failed(world, PARK_AFTER)
+    *others, _ = look_up_all(world)
+    for row, order_id, text in zip(others, order_ids, UNSHOWN, strict=False):
+        assert row.state == "parked"
+        assert f"of the order {order_id}, 12 times in a row" in row.reason
+        assert text in row.reason
+    assert world.rows("select state from connection")[0].state == "active"
+
+
+def test_a_look_up_that_is_refused_as_everything_is_stops_the_connection_and_decides_nothing(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    in_doubt(world, sandbox)
+    in_between.answers = said(401, {"statusCode": 401, "message": "Invalid Private Integration"})
+    assert [row.state for row in look_up_all(world)] == ["doubtful"]
+    assert world.rows("select state from connection")[0].state == "stopped"
+
+
+def test_an_order_that_cannot_be_read_keeps_no_other_shipment_from_leaving(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_ids = of_several_orders(world, sandbox)
+    stand_before(monkeypatch, order_ids)
+    # So nobody can tell what the refusal concerns.
+    InBetween(page(), lambda call, _: call.endswith("/payments/orders")).stand(monkeypatch)
+    send(world.reopened(), "fulfillment")
+    *others, last = by_order(world)
+    assert last.state == "delivered"
+    assert [(row.state, row.failures) for row in others] == [("due", 1), ("due", 0), ("due", 1)]
+    failed(world, PARK_AFTER)
+    world.do("update delivery set due_at = clock_timestamp() where flow = 'fulfillments'")
+    send(world.reopened(), "fulfillment")
+    assert states(world) == ["parked", "due", "parked", "delivered"]

@@ -317,27 +317,6 @@ def test_a_quantity_is_sent_with_its_digits_and_an_unsaid_tracking_field_not_at_
     }
 
 
-@pytest.mark.parametrize("status", [False, "false"])
-@pytest.mark.parametrize("data", [[], [FULFILLMENT]])
-def test_a_list_of_fulfillments_that_says_it_failed_is_no_answer(
-    server: Scripted, scripted_client: HighLevelClient, status: Any, data: list[Any]
-) -> None:
-    server.body = jsontext.dumps({"status": status, "data": data})
-    with pytest.raises(Unreadable, match="says that it failed"):
-        list_fulfillments(scripted_client, permit(), "o1")
-
-
-@pytest.mark.parametrize("data", [FULFILLMENT, [FULFILLMENT]])
-def test_numbers_of_a_fulfillment_may_be_text_and_text_may_be_numbers(
-    server: Scripted, scripted_client: HighLevelClient, data: Any
-) -> None:
-    server.body = jsontext.dumps({"status": "true", "data": data})
-    [row] = list_fulfillments(scripted_client, permit(), "o1")
-    assert row.payload == FULFILLMENT
-    assert row.model.items[0].qty == Decimal(2)
-    assert row.model.trackings[0].tracking_number == "40012345678"
-
-
 @pytest.mark.parametrize(
     "changes",
     [
