@@ -6,16 +6,15 @@ Imports stand inside the fixtures, so that a test of pure logic starts nothing.
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,9 +22,8 @@ from hypothesis import HealthCheck, settings
 from tests.memory import roomy_memory
 
 if TYPE_CHECKING:
-    import psycopg
-
     from syncline.sandbox.process import SandboxProcess
+    from tests.databases import Databases
     from tests.engines import Engines
     from tests.in_between import InBetween, QuotaClock
     from tests.installations import Installations
@@ -51,8 +49,6 @@ _CHUNK = 12
 """How many tests xdist hands to a process at a time: `--maxschedchunk` in pyproject.toml."""
 
 _LONGEST = ("test_workers_die.py", "test_demo.py", "test_compose.py")
-
-_NUMBERS = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -164,15 +160,16 @@ def redis_url(redis_server_url: str) -> str:
 @pytest.fixture(scope="session")
 def database_url(servers_folder: Path) -> Iterator[str]:
     """A PostgreSQL with a database that holds nothing of ours."""
+    from tests.databases import administer, hash_password_once  # noqa: PLC0415
     from workers.embedded.postgres import Postgres  # noqa: PLC0415
     from workers.embedded.server import ensure_running, ensure_stopped  # noqa: PLC0415
 
     server = Postgres(servers_folder)
     url = server.url(ensure_running(server))
     # Many small databases, each visited in turn for a few rows, are most of its work otherwise.
-    _administer(url, "alter system set autovacuum = off")
-    _administer(url, "select pg_reload_conf()")
-    _hash_password_once(url)
+    administer(url, "alter system set autovacuum = off")
+    administer(url, "select pg_reload_conf()")
+    hash_password_once(url)
     yield url
     ensure_stopped(server)
 
@@ -180,34 +177,37 @@ def database_url(servers_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _template(database_url: str) -> str:
     from syncline.ledger.migrate import upgrade  # noqa: PLC0415
+    from tests.databases import administer, administering, sibling  # noqa: PLC0415
     from tests.moves import guard  # noqa: PLC0415
 
-    _administer(database_url, 'create database "template_ledger"')
-    upgrade(_sibling(database_url, "template_ledger"))
-    with _administering(database_url, "template_ledger") as connection:
+    administer(database_url, 'create database "template_ledger"')
+    upgrade(sibling(database_url, "template_ledger"))
+    with administering(database_url, "template_ledger") as connection:
         connection.execute(guard().encode())
     return "template_ledger"
 
 
 @pytest.fixture(scope="session")
-def _databases(database_url: str, _template: str, _engines: Engines) -> _Databases:
-    return _Databases(database_url, _template, _engines)
+def _databases(database_url: str, _template: str, _engines: Engines) -> Databases:
+    from tests.databases import Databases  # noqa: PLC0415
+
+    return Databases(database_url, _template, _engines)
 
 
 @pytest.fixture(scope="session")
-def installations(_databases: _Databases, sandbox_process: SharedSandbox) -> Installations:
+def installations(_databases: Databases, sandbox_process: SharedSandbox) -> Installations:
     from tests.installations import Installations  # noqa: PLC0415
 
     return Installations(_databases, sandbox_process)
 
 
 @pytest.fixture(scope="session")
-def new_database(_databases: _Databases) -> Callable[[], AbstractContextManager[str]]:
+def new_database(_databases: Databases) -> Callable[[], AbstractContextManager[str]]:
     return _databases.lent
 
 
 @pytest.fixture
-def database(_databases: _Databases) -> Iterator[str]:
+def database(_databases: Databases) -> Iterator[str]:
     """The URL of an empty database with the ledger's tables."""
     with _databases.lent() as url:
         yield url
@@ -216,10 +216,12 @@ def database(_databases: _Databases) -> Iterator[str]:
 @pytest.fixture
 def empty_database(database_url: str) -> Iterator[str]:
     """The URL of a database without anything in it."""
-    name = f"empty_{next(_NUMBERS)}"
-    _administer(database_url, f'create database "{name}"')
-    yield _sibling(database_url, name)
-    _administer(database_url, f'drop database "{name}" with (force)')
+    from tests.databases import NUMBERS, administer, sibling  # noqa: PLC0415
+
+    name = f"empty_{next(NUMBERS)}"
+    administer(database_url, f'create database "{name}"')
+    yield sibling(database_url, name)
+    administer(database_url, f'drop database "{name}" with (force)')
 
 
 @pytest.fixture(scope="session")
@@ -266,142 +268,3 @@ def worlds(
 
     with opening(database, redis_url, sandbox, installations) as make:
         yield make
-
-
-class _Databases:
-    """Databases with the ledger's tables, empty: emptied after a test, for the next one.
-
-    Making one anew for each test would take most of the tests' time.
-    """
-
-    def __init__(self, server_url: str, template: str, engines: Engines) -> None:
-        self._server_url = server_url
-        self._template = template
-        self._engines = engines
-        with _administering(server_url, template) as connection:
-            self._shape = connection.execute(_SHAPE).fetchone()
-        self._free: list[str] = []
-
-    @contextmanager
-    def lent(self) -> Iterator[str]:
-        """The URL of an empty database, which is taken back at the end."""
-        name = self._take()
-        yield self._url(name)
-        self._give_back(name)
-
-    def _take(self) -> str:
-        if self._free:
-            return self._free.pop()
-        name = f"ledger_{next(_NUMBERS)}"
-        self._copy(self._template, name)
-        return name
-
-    def _url(self, name: str) -> str:
-        return _sibling(self._server_url, name)
-
-    def keep(self, url: str) -> str:
-        """Make a copy of this database, which nobody uses now; returns the copy's name."""
-        kept = f"kept_{next(_NUMBERS)}"
-        self._engines.let_go(url)
-        self._copy(url.rsplit("/", 1)[1], kept)
-        return kept
-
-    def put_back(self, url: str, kept: str) -> None:
-        """Let this database, which nobody uses now, be as the copy."""
-        name = url.rsplit("/", 1)[1]
-        self._engines.let_go(url)
-        _administer(self._server_url, f'drop database "{name}" with (force)')
-        self._copy(kept, name)
-
-    def _copy(self, name: str, copy: str) -> None:
-        _administer(self._server_url, f'create database "{copy}" template "{name}"')
-
-    @contextmanager
-    def _signed_in(self, name: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """A session in the database: one that rests, where there is one."""
-        resting = self._engines.session(self._url(name))
-        if resting is None:
-            with _administering(self._server_url, name) as connection:
-                yield connection
-        else:
-            with resting as connection:
-                yield connection
-
-    def _give_back(self, name: str) -> None:
-        """End sessions in it and empty it; one whose shape a test has changed is dropped."""
-        with self._signed_in(name) as connection:
-            connection.execute(_END_OTHERS, [self._engines.resting(self._url(name))])
-            is_as_made = connection.execute(_SHAPE).fetchone() == self._shape
-            if is_as_made:
-                connection.execute(_EMPTY)
-        if is_as_made:
-            self._free.append(name)
-        else:
-            _administer(self._server_url, f'drop database "{name}" with (force)')
-
-
-_SHAPE = b"""
-select concat_ws(
-    '/',
-    (select string_agg(relname, ',' order by relname)
-     from pg_class where relnamespace = 'public'::regnamespace),
-    (select count(*) from pg_attribute join pg_class on pg_class.oid = attrelid
-     where relnamespace = 'public'::regnamespace and not attisdropped),
-    (select count(*) from pg_trigger), (select count(*) from pg_constraint),
-    (select count(*) from pg_rewrite), (select count(*) from pg_proc))"""
-
-_END_OTHERS = b"""
-select pg_terminate_backend(pid, 5000) from pg_stat_activity
-where datname = current_database() and backend_type = 'client backend'
-  and pid <> pg_backend_pid() and pid <> all(%s)"""
-
-# To delete a few rows takes a quarter of the time of a TRUNCATE, which makes new files. What has
-# grown, by many rows or by many tests, is truncated. A replica's role fires no triggers.
-_EMPTY = b"""
-do $$
-declare
-    one record;
-    grown text[] := '{}';
-begin
-    perform set_config('session_replication_role', 'replica', true);
-    for one in select oid::regclass::text as name, pg_relation_size(oid) as size from pg_class
-               where relkind = 'r' and relnamespace = 'public'::regnamespace
-                 and relname <> 'alembic_version' and pg_relation_size(oid) > 0
-    loop
-        if one.size > 262144 then
-            grown := grown || one.name;
-        else
-            execute 'delete from ' || one.name;
-        end if;
-    end loop;
-    if grown <> '{}' then
-        execute 'truncate ' || array_to_string(grown, ', ') || ' cascade';
-    end if;
-    perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
-    from pg_sequences where last_value is not null;
-end $$"""
-
-
-def _hash_password_once(url: str) -> None:
-    """Signing in is else as much work as all else of a short session: 4,096 rounds of a hash."""
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-
-    place = make_url(url)
-    with _administering(url) as connection:
-        connection.execute("set scram_iterations = 1")
-        connection.execute(f"alter user \"{place.username}\" password '{place.password}'".encode())
-
-
-def _sibling(url: str, database: str) -> str:
-    return f"{url.rsplit('/', 1)[0]}/{database}"
-
-
-def _administering(url: str, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-    import psycopg  # noqa: PLC0415
-
-    return psycopg.connect(_sibling(url, database).replace("+psycopg", "", 1), autocommit=True)
-
-
-def _administer(url: str, statement: str) -> None:
-    with _administering(url) as connection:
-        connection.execute(statement.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,11 @@ _VERDICTS = ("status", "success", "statusCode")
 _GOOD = frozenset({"true", "ok", "success", str(_OK), "201"})
 _FAULTS = ("error", "errors")
 _WORDS = ("message", "msg")
+_TROUBLE = re.compile(
+    r"error|fail|time|unavail|invalid|denied|refus|forbid|permi|limit|again|later|unable|cannot"
+    r"|could|not\b|n't|wrong|bad\b",
+    re.IGNORECASE,
+)
 _LONGEST = 100
 """Characters of a text that is told."""
 
@@ -57,7 +63,7 @@ def refuse_failed(document: Mapping[str, Any], held: object, what: str) -> None:
     """Refuse an answer that may say that it failed, though its status is that of a success.
 
     What a list that failed does not show may be there. A message beside nothing at all may say why
-    there is nothing.
+    there is nothing; where it is said that all went well, only if it speaks of trouble.
 
     Args:
         document: the answer.
@@ -68,7 +74,10 @@ def refuse_failed(document: Mapping[str, Any], held: object, what: str) -> None:
         Unreadable: naming what came with it.
     """
     names = [name for name in _VERDICTS if not _is_good(document.get(name))]
-    names += [name for name in (*_FAULTS, *(() if held else _WORDS)) if document.get(name)]
+    names += [name for name in _FAULTS if document.get(name)]
+    is_said = any(document.get(name) is not None for name in _VERDICTS)
+    words = [name for name in _WORDS if document.get(name)] if not held else []
+    names += [name for name in words if not is_said or _TROUBLE.search(str(document[name]))]
     if names:
         told = "; ".join(f"{name}: {_shown(document[name])}" for name in names)
         raise Unreadable(

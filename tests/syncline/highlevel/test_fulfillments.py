@@ -67,6 +67,7 @@ def test_a_list_of_fulfillments_that_says_it_failed_is_no_answer(
     ("document", "says"),
     [
         ({"status": True, "message": "Gateway timeout", "data": []}, 'message: "Gateway timeout"'),
+        ({"message": "Fulfillments fetched", "data": []}, 'message: "Fulfillments fetched"'),
         ({"status": True, "totalCount": 2, "data": [FULFILLMENT]}, "holds 1 of 2"),
     ],
 )
@@ -85,6 +86,7 @@ def test_a_list_of_fulfillments_that_may_lack_some_is_no_answer(
         {"status": "TRUE", "traceId": "7c9"},
         {"status": None, "error": None, "message": "", "totalCount": 0},
         {"success": True, "statusCode": 200},
+        {"status": True, "message": "Fulfillments fetched successfully"},
     ],
     ids=str,
 )
