@@ -1,6 +1,11 @@
-"""The calls that get a token, by the names that call rows, quota and clients have for them."""
+"""The calls that get a token: their names in call rows, quota and clients; what answers hold."""
 
 from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from pydantic import SecretStr
 
 HALO_DISCOVERY = "GET /authinfo"
 HALO_TOKEN = "POST /token"  # noqa: S105 - the name of a call
@@ -9,3 +14,34 @@ LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
 
 TOKENS = frozenset({HALO_DISCOVERY, HALO_TOKEN, HIGHLEVEL_TOKEN, LOCATION_TOKEN})
 """Without one of these answered, nothing else can be asked."""
+
+LEAST_LIFE = timedelta(seconds=30)
+"""A token that is said to live for less is not: nobody hands out what ends within a call or two."""
+
+_LONGEST_LIFE_S = 1e8
+
+
+def token_in(text: str) -> SecretStr | None:
+    """The token that a text is, without space around it; None where it can stand in no header."""
+    value = text.strip()
+    fits = value.isascii() and value.isprintable() and " " not in value
+    return SecretStr(value) if value and fits else None
+
+
+def life_of(told: object, untold: timedelta) -> timedelta:
+    """How long a token lives by its `expires_in`, a number or its digits.
+
+    Args:
+        told: what the answer holds; a renewal with each call would follow from 0 or 1, which is
+            also what nonsense such as `true` is as a number.
+        untold: where that is no life.
+    """
+    if isinstance(told, bool) or not isinstance(told, (int, float, str)):
+        return untold
+    try:
+        seconds = float(told)
+    except (ValueError, OverflowError):
+        return untold
+    if not math.isfinite(seconds) or seconds < LEAST_LIFE.total_seconds():
+        return untold
+    return timedelta(seconds=min(seconds, _LONGEST_LIFE_S))

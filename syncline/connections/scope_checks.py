@@ -9,8 +9,8 @@ from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.credentials.oauth_grants import read_grant
 from syncline.credentials.scopes import (
-    ALL,
     COMPANY_SCOPES,
+    WIDE,
     Need,
     asked,
     compare,
@@ -20,6 +20,10 @@ from syncline.credentials.scopes import (
 from syncline.errors import SynclineError
 from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
+
+_PROVIDERS = (
+    "; `syncline provider` alone uses payments/integration.readonly and payments/integration.write."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,14 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
             lambda connection: read_grant(connection, line.worker.sealer, link.location_place)
         )
         scopes = grant.scopes if grant is not None else frozenset[str]()
+        if not scopes:
+            return CheckResult(
+                "HighLevel: scopes",
+                works=True,
+                needed=True,
+                found="HighLevel did not say which it granted; what was read above may be read",
+                remedy="",
+            )
         if link.company_id is not None:
             scopes -= COMPANY_SCOPES
         return _judged(
@@ -57,7 +69,7 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
             needs,
             scopes,
             missing=f"Give them to the app, then: syncline connect highlevel {link.name}",
-            unneeded="Take them from the app on HighLevel's marketplace.",
+            unneeded=f"Take what is not needed from the app on HighLevel's marketplace{_PROVIDERS}",
         )
     # A private token does not say what it may do. Reading was tried above; writing is not tried.
     unseen = [need for need in needs if need.scopes[0].endswith(".write")]
@@ -76,8 +88,7 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
         [need for need in needs if need not in unseen],
         seen | extra,
         missing="",
-        unneeded="Take them from the private integration, unless you want to use "
-        "`syncline provider register NAME`.",
+        unneeded=f"Take what is not needed from the private integration{_PROVIDERS}",
     )
     hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
     more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""
@@ -88,16 +99,27 @@ def halo_scopes(line: Line, granted: Sequence[Token]) -> CheckResult:
     """What Halo's token may do and need not; where Halo does not say, what was asked for."""
     said = granted[0].scope if granted else ""
     scopes = (said or line.link.scope).split()
-    enough = " ".join(asked(halo_needs(line.document)))
+    needs = halo_needs(line.document)
     return _judged(
         "Halo: scopes" if said else "Halo: scopes, as asked for",
-        halo_needs(line.document),
+        needs,
         scopes,
-        missing="Grant them to the API application in Halo, and ask for them.",
-        unneeded=f"These would do: {enough}. Grant the API application in Halo no more."
-        if ALL & set(scopes)
-        else "Take them from the API application in Halo.",
+        missing="Grant the API application in Halo what it lacks, and ask for that.",
+        unneeded=_enough(needs)
+        if WIDE & set(scopes)
+        else "Take what is not needed from the API application in Halo.",
     )
+
+
+def _enough(needs: Sequence[Need]) -> str:
+    """What would do in place of a scope that is wide, with what only some commands need."""
+    more = [
+        f"Also {need.scopes[0]} for {need.reason}, if you use them."
+        for need in needs
+        if need.if_used
+    ]
+    enough = f"These would do: {' '.join(asked(needs))}."
+    return " ".join([enough, *more, "Grant the API application in Halo no more."])
 
 
 def _judged(
@@ -106,17 +128,25 @@ def _judged(
     """The comparison in words; what is granted for nothing works, and is said all the same."""
     compared = compare(needs, granted)
     parts = [
-        f"{label}: " + ", ".join(f"{need.scopes[0]} ({need.reason})" for need in found)
+        f"{label}: {_in_words(found)}"
         for label, found in (("missing", compared.missing), ("would help", compared.wished))
         if found
     ]
     if compared.unneeded:
         parts.append(f"granted and not needed: {', '.join(compared.unneeded)}")
-    remedies = [missing if compared.missing else "", unneeded if compared.unneeded else ""]
+    found = "; ".join(parts) or "exactly what is needed"
+    if compared.spared:
+        found += f"; not granted, and for some commands alone: {_in_words(compared.spared)}"
+    lacks = bool(compared.missing or compared.wished)
+    remedies = [missing if lacks else "", unneeded if compared.unneeded else ""]
     return CheckResult(
         what,
         works=not compared.missing,
         needed=True,
-        found="; ".join(parts) or "exactly what is needed",
+        found=found,
         remedy=" ".join(filter(None, remedies)),
     )
+
+
+def _in_words(needs: Sequence[Need]) -> str:
+    return ", ".join(f"{need.scopes[0]} ({need.reason})" for need in needs)

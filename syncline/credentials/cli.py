@@ -86,7 +86,13 @@ def set_credential(
     """
     with command_context(context).open() as worker:
         link = worker.ledger.run(lambda database: connections.by_name(database, connection))
-        value = ask_secret(_IN_WORDS[what], "--secret", given=secret, variable=secret_env)
+        value = ask_secret(
+            _IN_WORDS[what],
+            "--secret",
+            given=secret,
+            variable=secret_env,
+            addresses=what is ReplaceableSecret.ALERT_URLS,
+        )
         purpose = what.value.replace("-", "_")
 
         def work(database: Connection) -> None:

@@ -10,6 +10,8 @@ from syncline.mapping.document import Document
 ALL = frozenset({"all", "all:standard"})
 """Scopes of Halo that stand for every area; the second leaves out reporting."""
 
+WIDE = ALL | {"admin"}
+"""Scopes of Halo that cover a need and much beside it."""
 
 COMPANY_SCOPES = frozenset({"oauth.readonly", "oauth.write"})
 """Scopes of HighLevel that a company's token uses for its locations'; those need them not."""
@@ -22,12 +24,14 @@ class Need:
     Attributes:
         scopes: any one of these will do; the first is the one to ask for.
         reason: what for, in words.
-        optional: whether the connection works without it, slower.
+        wider: these cover it too, and are more than it needs.
+        optional: whether the connection goes on without it, with less.
         if_used: whether only some commands need it: it may be granted, and is not asked for.
     """
 
     scopes: tuple[str, ...]
     reason: str
+    wider: tuple[str, ...] = ()
     optional: bool = False
     if_used: bool = False
 
@@ -39,11 +43,13 @@ class ScopeComparison:
     Attributes:
         missing: needs that nothing granted covers.
         wished: optional ones of the same kind.
+        spared: those of the same kind that only some commands need.
         unneeded: granted and used for nothing.
     """
 
     missing: tuple[Need, ...]
     wished: tuple[Need, ...]
+    spared: tuple[Need, ...]
     unneeded: tuple[str, ...]
 
 
@@ -80,11 +86,17 @@ def halo_needs(document: Document) -> list[Need]:
     ]
     if document.payments.into == "invoice" or document.subscriptions.into == "recurring-invoice":
         needs.append(Need(("edit:invoices",), "invoices, payments and recurring invoices"))
-    needs += [
-        Need(("edit:reporting",), "finding many rows in one call", optional=True),
-        Need(("admin:webhooks", "admin"), "webhooks and dashboards in Halo", if_used=True),
-        Need(("edit:tickets",), "alerts as tickets", if_used=True),
-    ]
+    needs.append(Need(("edit:reporting",), "finding many rows in one call", optional=True))
+    if document.alerts.into == "ticket":
+        needs.append(Need(("edit:tickets",), "alerts as tickets", optional=True))
+    needs.append(
+        Need(
+            ("admin:webhooks",),
+            "webhooks and dashboards in Halo",
+            wider=("admin",),
+            if_used=True,
+        )
+    )
     return needs
 
 
@@ -98,17 +110,18 @@ def compare(needs: Collection[Need], granted: Collection[str]) -> ScopeCompariso
 
     A scope that stands for everything covers every need, and is itself more than needed.
     """
-    lacking = [need for need in needs if not need.if_used and not _covered(need, granted)]
+    lacking = [need for need in needs if not _covered(need, granted)]
     used = {scope for need in needs for scope in need.scopes}
     used |= {f"read:{scope.removeprefix('edit:')}" for scope in used if scope.startswith("edit:")}
     return ScopeComparison(
-        missing=tuple(need for need in lacking if not need.optional),
+        missing=tuple(need for need in lacking if not need.optional and not need.if_used),
         wished=tuple(need for need in lacking if need.optional),
+        spared=tuple(need for need in lacking if need.if_used),
         unneeded=tuple(sorted(set(granted) - used)),
     )
 
 
 def _covered(need: Need, granted: Collection[str]) -> bool:
-    if "all" in granted or any(scope in granted for scope in need.scopes):
+    if "all" in granted or any(scope in granted for scope in need.scopes + need.wider):
         return True
     return "all:standard" in granted and need.scopes != ("edit:reporting",)

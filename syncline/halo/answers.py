@@ -25,7 +25,7 @@ from syncline.errors import (
     SynclineError,
     Unreadable,
 )
-from syncline.retry_after import LEAST_REST, retry_after
+from syncline.retry_after import LEAST_REST, retry_after, stated_limit
 from syncline.transport import Answer
 
 SIDE = "halo"
@@ -37,12 +37,6 @@ LONGEST_TEXT = 500
 REST_AFTER_429 = timedelta(seconds=60)
 """How long the key waits after a 429 that names neither a delay nor a shorter window."""
 
-_LIMIT = re.compile(
-    r"(\d{1,7})\s*(?:api\s+)?(?:requests?|calls?)?\s*(?:per|/|in|every)\s*(?:a\s+)?"
-    r"(?:rolling\s+)?(\d{1,5})?[\s-]*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b",
-    re.IGNORECASE,
-)
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
 _ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
 _COUNT = "record_count"
@@ -60,14 +54,6 @@ class Effect(Enum):
     READ = "read"
     WRITE = "write"
     DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class StatedLimit:
-    """A limit that Halo named in words: so many calls in a window."""
-
-    calls: int
-    window: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +198,6 @@ def _only_list(document: dict[str, Any]) -> list[Any]:
     if len(lists) != 1:
         raise Unreadable(f"The answer has {len(lists)} lists where one was expected.")
     return lists[0]
-
-
-def stated_limit(text: str) -> StatedLimit | None:
-    """The limit that a text such as `300 Requests per rolling 5 minute window` names."""
-    match = _LIMIT.search(text)
-    if match is None:
-        return None
-    calls, many, unit = match.groups()
-    window = timedelta(seconds=int(many or 1) * _SECONDS[unit[0].lower()])
-    return StatedLimit(int(calls), window) if int(calls) and window else None
 
 
 def explained(body: bytes) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -24,12 +24,13 @@ from syncline.errors import (
 )
 from syncline.halo import answers
 from syncline.halo.answers import SIDE, Effect
-from syncline.operations import HALO_DISCOVERY, HALO_TOKEN
+from syncline.operations import HALO_DISCOVERY, HALO_TOKEN, life_of, token_in
 from syncline.transport import Answer, Permit, Transport
 
 MARGIN = timedelta(seconds=60)
 """How long before its end a token is no longer used, so that no call meets the end on its way."""
 
+_UNTOLD_LIFE = timedelta(minutes=10)
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _NOT_FOUND = 404
 
@@ -243,22 +244,13 @@ def _has_no_discovery(answer: Answer) -> bool:
 def _token(answer: Answer, asked_at: datetime) -> Token | None:
     """The token in an answer; None where it holds none."""
     document = answers.document_of(answer.body)
-    value = document.get("access_token") if isinstance(document, dict) else None
-    if not _OK <= answer.status < _REDIRECT or not isinstance(value, str) or not value:
+    if not _OK <= answer.status < _REDIRECT or not isinstance(document, dict):
         return None
-    assert isinstance(document, dict)  # noqa: S101 - it has a token
-    scope = document.get("scope")
-    return Token(
-        SecretStr(value),
-        asked_at + _usable(document.get("expires_in")),
-        scope if isinstance(scope, str) else "",
-    )
-
-
-def _usable(expires_in: Any) -> timedelta:
-    """How long a token is used: its life less the margin, half of a very short one."""
-    try:
-        life = timedelta(seconds=min(max(float(expires_in), 0.0), 1e8))
-    except (TypeError, ValueError):
-        life = timedelta(minutes=10)
-    return max(life - MARGIN, life / 2)
+    told, scope = document.get("access_token"), document.get("scope")
+    value = token_in(told) if isinstance(told, str) else None
+    if value is None:
+        return None
+    # It is used for its life less the margin, half of a very short one.
+    life = life_of(document.get("expires_in"), _UNTOLD_LIFE)
+    used = max(life - MARGIN, life / 2)
+    return Token(value, asked_at + used, scope if isinstance(scope, str) else "")

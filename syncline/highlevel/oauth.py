@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, SecretStr
 
 from syncline import leniency, strangers
 from syncline.errors import (
@@ -27,26 +27,27 @@ from syncline.errors import (
 from syncline.highlevel import answers
 from syncline.highlevel.client import SIDE
 from syncline.leniency import Indispensable
-from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN
+from syncline.operations import HIGHLEVEL_TOKEN, LOCATION_TOKEN, life_of, token_in
 from syncline.transport import Answer, Permit, Transport
 
 VERSION = "2021-07-28"
 """Asked for by every call but `POST /oauth/token`."""
 
-_LEAST_LIFE = timedelta(seconds=2)
+_UNTOLD_LIFE = timedelta(hours=1)
+"""Of a token of which HighLevel does not say how long it lives; it gives a day."""
 
 
 class _Answer(BaseModel):
     """What a token call gives; both ways of asking share this shape.
 
     What is nonsense in any other field than the tokens is left out: by then the refresh token is
-    used up, and this answer holds the only next one. A life that is not told is short.
+    used up, and this answer holds the only next one.
 
     Source: the `oauth` specification, which requires nothing of it but the user's id.
     """
 
     access_token: SecretStr
-    expires_in: float = Field(3600, allow_inf_nan=False)
+    expires_in: Any = None
     refresh_token: Indispensable[SecretStr | None] = None
     scope: str | None = None
     locationId: str | None = None  # noqa: N815 - as HighLevel writes it
@@ -207,16 +208,25 @@ def _granted(
         told, _ = leniency.read(_Answer, document, "The grant")
     except Unreadable:
         told = None
-    if told is None or not told.access_token.get_secret_value():
+    tokens = None if told is None else _tokens(told)
+    if told is None or tokens is None:
         # A success without a token is none of HighLevel's.
         raise strangers.foreign(answer, "HighLevel", operation, writes=False)
-    life = timedelta(seconds=min(max(told.expires_in, _LEAST_LIFE.total_seconds()), 1e8))
+    access, refresh = tokens
     return OAuthGrant(
-        access=told.access_token,
-        refresh=told.refresh_token,
+        access=access,
+        refresh=refresh,
         got_at=asked_at,
-        expires_at=asked_at + life,
+        expires_at=asked_at + life_of(told.expires_in, _UNTOLD_LIFE),
         scopes=frozenset((told.scope or "").split()),
         location_id=told.locationId,
         company_id=told.companyId,
     )
+
+
+def _tokens(told: _Answer) -> tuple[SecretStr, SecretStr | None] | None:
+    """The access token, and the refresh token if there is one; None where one of them is none."""
+    access = token_in(told.access_token.get_secret_value())
+    next_one = "" if told.refresh_token is None else told.refresh_token.get_secret_value().strip()
+    refresh = token_in(next_one)
+    return None if access is None or (next_one and refresh is None) else (access, refresh)

@@ -7,8 +7,7 @@
 --          events_at, person_at      when the events lane, or a person, last asked
 --          paced                     when a lower lane may next go into the reserve
 --          daily_left, daily_reset   calls left today, and when a new day starts
---          said_calls, said_window   the limit that the server itself named last, and
---          said_at                   when it did
+--          named                     the limits that the server named: "window calls moment;" of each
 --          phantoms                  how many phantoms were ever made; numbers them
 --          and of each breaker, <E> being an endpoint or '' for the whole key:
 --          failures:<E>              calls in a row that failed
@@ -18,7 +17,7 @@
 --          shut:<E>                  whether it is the other side that keeps itself shut
 --   2    waiting  zset, connection -> when it was told to come back; of one queue of lanes
 --   3    served   zset, connection -> when it last got calls; of the same queue
---   4..  window   zset for each window, token -> when it comes back
+--   4..  window   zset for each window of ours, token -> when it comes back
 -- ARGV
 --   1 operation   2 now ('' = the server's clock)   3 calls a day (-1 = no such limit)
 --   4..7 the first and the longest wait of a breaker, and those where the other side is shut
@@ -51,6 +50,7 @@ local cursor = 9
 for i = 1, tonumber(ARGV[8]) do
   local window = {
     key = KEYS[3 + i],
+    earlier = 0,
     calls = tonumber(ARGV[cursor]),
     length = tonumber(ARGV[cursor + 1]),
     kept = tonumber(ARGV[cursor + 2]),
@@ -67,21 +67,48 @@ local function window_of(length)
   end
 end
 
--- The server's own limit corrects ours downwards. Where it names a window that we do not keep,
--- the longest of ours is narrowed so far that no window of the server's can overflow.
-local function correct()
-  local said_calls, said_window = field('said_calls'), field('said_window')
-  local said_at = field('said_at')
-  if said_at and now - said_at <= math.max(BELIEVED, said_window) then
-    local window = window_of(said_window) or longest
-    local allowed = math.floor(said_calls / math.ceil(said_window / window.length))
-    window.calls = math.max(1, math.min(window.calls, allowed))
+-- All that holds at once: our windows, and what the server named beside them. A named window has
+-- no tokens of its own: those of our longest come back in it `earlier` by the difference.
+local limits = {unpack(windows)}
+
+-- The limits that the server named and that are still believed.
+local function named_limits()
+  local found = {}
+  for length, calls, at in (redis.call('HGET', STATE, 'named') or ''):gmatch('(%d+) (%d+) (%d+);') do
+    local one = {length = tonumber(length), calls = tonumber(calls), at = tonumber(at)}
+    if now - one.at <= math.max(BELIEVED, one.length) then found[#found + 1] = one end
   end
-  for _, window in ipairs(windows) do window.kept = math.min(window.kept, window.calls - 1) end
+  return found
+end
+
+-- What the server names corrects ours downwards. A limit of another window holds beside ours, so a
+-- short one spreads our calls and takes none away that it allows. Of a window longer than ours the
+-- past calls are not known, so our longest is narrowed until no window of the server's can overflow;
+-- where that would leave less than one call in ours, the longer one has to hold too.
+local function correct()
+  local share = longest.kept / longest.calls
+  for _, named in ipairs(named_limits()) do
+    local times = math.ceil(named.length / longest.length)
+    local same = window_of(named.length)
+    local narrowed = same or (times > 1 and longest)
+    if narrowed then
+      narrowed.calls = math.max(1, math.min(narrowed.calls, math.floor(named.calls / times)))
+    end
+    if not same and named.calls < longest.calls * times then
+      limits[#limits + 1] = {
+        key = longest.key,
+        earlier = longest.length - named.length,
+        calls = named.calls,
+        length = named.length,
+        kept = math.max(1, math.floor(named.calls * share)),
+      }
+    end
+  end
+  for _, limit in ipairs(limits) do limit.kept = math.min(limit.kept, limit.calls - 1) end
 end
 
 local function occupied(window, since)
-  return redis.call('ZCOUNT', window.key, '(' .. whole(since), '+inf')
+  return redis.call('ZCOUNT', window.key, '(' .. whole(since + window.earlier), '+inf')
 end
 
 local function room(window) return window.calls - occupied(window, now) end
@@ -133,13 +160,14 @@ local function wait_for(window, kept)
   local index = occupied(window, now) - (window.calls - kept)
   if index < 0 then return 0 end
   local found = redis.call(
-    'ZRANGEBYSCORE', window.key, '(' .. whole(now), '+inf', 'WITHSCORES', 'LIMIT', index, 1)
-  return math.min(tonumber(found[2]) - now, window.length)
+    'ZRANGEBYSCORE', window.key, '(' .. whole(now + window.earlier), '+inf', 'WITHSCORES',
+    'LIMIT', index, 1)
+  return math.min(tonumber(found[2]) - window.earlier - now, window.length)
 end
 
 local function longest_wait(reserved)
   local wait = 0
-  for _, window in ipairs(windows) do
+  for _, window in ipairs(limits) do
     wait = math.max(wait, wait_for(window, reserved and window.kept or 0))
   end
   return wait
@@ -164,7 +192,7 @@ end
 -- nearly the whole window, and lower lanes never starve.
 local function usable(lane, memory, person_memory)
   local free, spare = math.huge, math.huge
-  for _, window in ipairs(windows) do
+  for _, window in ipairs(limits) do
     local space = room(window)
     free = math.min(free, space)
     spare = math.min(spare, space - window.kept)
@@ -181,8 +209,8 @@ end
 
 -- A lower lane's schedule: W/L a call of the slowest window, never more than its W ahead.
 local function pace(calls)
-  local slowest = windows[1]
-  for _, window in ipairs(windows) do
+  local slowest = limits[1]
+  for _, window in ipairs(limits) do
     if window.length / window.calls > slowest.length / slowest.calls then slowest = window end
   end
   local moved = math.max(field('paced') or 0, now) + calls * slowest.length / slowest.calls
@@ -288,8 +316,10 @@ function operations.take()
   if #trying > 0 then tokens = {tokens[1]} end
   if lane == 'events' then set('events_at', now) end
   if lane == 'person' then set('person_at', now) end
+  local keep = KEEP
+  for _, limit in ipairs(limits) do keep = math.max(keep, -limit.earlier) end
   for _, window in ipairs(windows) do
-    redis.call('ZREMRANGEBYSCORE', window.key, '-inf', whole(now - KEEP))
+    redis.call('ZREMRANGEBYSCORE', window.key, '-inf', whole(now - keep))
   end
   local frozen = field('frozen')
   if frozen and frozen > now then return send_away(connection, frozen - now) end
@@ -322,10 +352,10 @@ function operations.hold()
   if not is_seeded() then return {-1} end
   local deadline, tokens = tonumber(argument(1)), tokens_from(2)
   if (field('frozen') or 0) > now then return {0} end
-  for _, window in ipairs(windows) do
+  for _, window in ipairs(limits) do
     local unknown = 0
     for _, token in ipairs(tokens) do
-      if tonumber(redis.call('ZSCORE', window.key, token) or 0) <= now then
+      if tonumber(redis.call('ZSCORE', window.key, token) or 0) <= now + window.earlier then
         unknown = unknown + 1
       end
     end
@@ -422,13 +452,29 @@ local function learn_daily(remaining, reset)
   if reset then set('daily_reset', now + reset) end
 end
 
--- Whether more calls were made than such a limit ever lets through.
+-- Whether more calls were answered than such a limit ever lets through. Those under way say nothing:
+-- they may all be refused.
 local function is_disproved(calls, length)
   for _, window in ipairs(windows) do
     local since = now + math.max(0, window.length - length)
-    if occupied(window, since) > DISPROVED * calls then return true end
+    local answered = redis.call(
+      'ZCOUNT', window.key, '(' .. whole(since), whole(now + window.length))
+    if answered > DISPROVED * calls then return true end
   end
   return false
+end
+
+-- Of each window the limit that was named last is remembered.
+local function name(calls, length)
+  local all = {{length = length, calls = calls, at = now}}
+  for _, named in ipairs(named_limits()) do
+    if named.length ~= length then all[#all + 1] = named end
+  end
+  local text = ''
+  for _, named in ipairs(all) do
+    text = text .. whole(named.length) .. ' ' .. whole(named.calls) .. ' ' .. whole(named.at) .. ';'
+  end
+  redis.call('HSET', STATE, 'named', text)
 end
 
 -- calls, window, remaining, daily remaining, daily reset, age (each '' where not known) -> {}
@@ -439,9 +485,7 @@ function operations.learn()
   learn_daily(tonumber(argument(4)), tonumber(argument(5)))
   -- A limit without what is left of it was read in a text, which may mean anything.
   if calls and length and (remaining or not is_disproved(calls, length)) then
-    set('said_calls', calls)
-    set('said_window', length)
-    set('said_at', now)
+    name(calls, length)
   end
   local window = length and window_of(length)
   if not (window and remaining and is_seeded()) then return {} end
@@ -473,12 +517,13 @@ function operations.seed()
   return {1}
 end
 
--- -> {frozen until or 0, daily left or -1, then for each window: calls allowed, calls left, how long
--- until one may be made, and until all of them may}
+-- -> {frozen until or 0, daily left or -1, then for each window that holds, ours first: its length,
+-- calls allowed, calls left, how long until one may be made, and until all of them may}
 function operations.left()
   local frozen = field('frozen') or 0
   local answer = {frozen > now and frozen or 0, daily_left() or -1}
-  for _, window in ipairs(windows) do
+  for _, window in ipairs(limits) do
+    answer[#answer + 1] = window.length
     answer[#answer + 1] = window.calls
     answer[#answer + 1] = math.max(0, room(window))
     answer[#answer + 1] = wait_for(window, 0)

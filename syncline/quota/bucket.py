@@ -91,6 +91,8 @@ class Left(TypedDict):
     """What is left of a key, for status pages."""
 
     windows: list[WindowLeft]
+    """Those of the key, then what the server named beside them."""
+
     frozen_until: datetime | None
     daily_left: int | None
 
@@ -262,10 +264,9 @@ class Quota:
     def learn(self, key: QuotaKey, hint: QuotaHint) -> None:
         """Correct the key by what an answer said: only ever to fewer calls, except a day's.
 
-        A limit that the server names and that is lower than ours replaces ours until it names
-        another, or none for an hour: then ours is tried again. One that was read in a text is
-        not believed where far more calls were made; calls it counted and we did not make are
-        occupied for a window.
+        A limit that the server names holds beside ours until it names another for the same window,
+        or does not name it again for an hour. One that was read in a text is not believed where
+        far more calls were made; calls it counted and we did not make are occupied for a window.
         """
         self._call(
             "learn",
@@ -285,13 +286,13 @@ class Quota:
             windows=[
                 WindowLeft(
                     calls=calls,
-                    seconds=limit.window.total_seconds(),
+                    seconds=length / _SECOND,
                     left=left,
                     next_s=soon / _SECOND,
                     all_s=full / _SECOND,
                 )
-                for limit, calls, left, soon, full in zip(
-                    key.limits, *(windows[at::4] for at in range(4)), strict=True
+                for length, calls, left, soon, full in zip(
+                    *(windows[at::5] for at in range(5)), strict=True
                 )
             ],
             frozen_until=_EPOCH + timedelta(microseconds=frozen) if frozen else None,

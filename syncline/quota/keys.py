@@ -6,13 +6,13 @@ text of its 429.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 from syncline.errors import Refused
+from syncline.retry_after import stated_limit
 
 _NOTHING = timedelta(0)
 _LONGEST_REST = timedelta(days=1)
@@ -150,28 +150,10 @@ def highlevel_hint(headers: Mapping[str, str], *, took: timedelta = _NOTHING) ->
     )
 
 
-_HALO_LIMIT = re.compile(
-    r"""(?P<calls>\d{1,9})\s*(?:(?:api\s+)?(?:requests?|calls?))?\s*
-        (?:/|per|in|every)\s*(?:an?\s+|any\s+)?(?:rolling\s+)?
-        (?P<length>\d{1,5})?\s*-?\s*(?P<unit>s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ours?)?)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
 def halo_hint(text: str) -> QuotaHint:
-    """Read the limit that Halo names in the text of its 429, whether bare or inside JSON.
-
-    Source: Halo's own text, quoted by its users: "Rate Limit Reached - 300 Requests per rolling
-        5 minute window"; its Fair Use Policy says 500 / 3 min. Neither is in the contract.
-    """
-    found = _HALO_LIMIT.search(text)
-    if found is None:
-        return QuotaHint()
-    seconds = int(found["length"] or 1) * _SECONDS[found["unit"][0].lower()]
-    if int(found["calls"]) == 0 or seconds == 0:
-        return QuotaHint()
-    return QuotaHint(calls=int(found["calls"]), window=timedelta(seconds=seconds))
+    """The limit that Halo names in the text of its 429, whether bare or inside JSON."""
+    limit = stated_limit(text)
+    return QuotaHint() if limit is None else QuotaHint(calls=limit.calls, window=limit.window)
 
 
 def _count(value: str | None) -> int | None:

@@ -73,8 +73,7 @@ def let_go(
     )
     if size.next() <= size.proved and not waits:
         return [*arrays], []
-    limit, used = _scarcest(line)
-    pause = pause_of(limit, used if waits else 0.0)
+    pause = max(pause_of(limit, used if waits else 0.0) for limit, used in _limits(line))
     turn, place = _turn(target, waits=waits), line.link.tenant_place
     if line.worker.nudges.claim(place, Lane.DELIVERIES, turn, forget=pause):
         return [*arrays], []
@@ -92,13 +91,16 @@ def _turn(target: str, *, waits: bool) -> str:
     return f"{'array' if waits else 'size'}:{target}"
 
 
-def _scarcest(line: Line) -> tuple[Limit, float]:
-    """The limit of which the largest share is used, and that share."""
-    limits = line.halo_key.limits
+def _limits(line: Line) -> list[tuple[Limit, float]]:
+    """The limits that hold for the tenant's calls, and the share of each that is used."""
     try:
         windows = line.worker.quota.left(line.halo_key)["windows"]
     except RedisError:
-        return limits[0], 0.0  # who sends asks the quota anyway
-    shares = [1 - max(window["left"], 0) / window["calls"] for window in windows]
-    share = max(shares)
-    return limits[shares.index(share)], share
+        return [(limit, 0.0) for limit in line.halo_key.limits]  # who sends asks the quota anyway
+    return [
+        (
+            Limit(window["calls"], timedelta(seconds=window["seconds"])),
+            1 - window["left"] / window["calls"],
+        )
+        for window in windows
+    ]

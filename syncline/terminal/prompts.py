@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 from pydantic import SecretStr
 
 from syncline.errors import Refused
+from syncline.operations import token_in
 
 
-def ask_secret(what: str, option: str, *, given: str | None, variable: str | None) -> SecretStr:
+def ask_secret(
+    what: str, option: str, *, given: str | None, variable: str | None, addresses: bool = False
+) -> SecretStr:
     """A secret that was never on the command line.
 
     Args:
@@ -19,10 +23,12 @@ def ask_secret(what: str, option: str, *, given: str | None, variable: str | Non
         option: the option's name, for the error texts.
         given: what the option itself got: `-` for one line of standard input.
         variable: the environment variable that holds it.
+        addresses: whether it is no token, but addresses with space between them.
 
     Raises:
         Refused: it was typed into the command line, is empty, or cannot be asked for.
     """
+    checked = _addresses if addresses else _token
     if given is not None and given != "-":
         raise Refused(
             f"{option} takes no secret: others can read a command line.",
@@ -33,15 +39,15 @@ def ask_secret(what: str, option: str, *, given: str | None, variable: str | Non
             f"{option} and {option}-env are both given.", remedy="Use the one that you mean."
         )
     if variable is not None:
-        return _checked(what, os.environ.get(variable, ""), f"The variable {variable}")
+        return checked(os.environ.get(variable, ""), f"The variable {variable} holds no {what}")
     if given == "-":
-        return _checked(what, sys.stdin.readline(), "Standard input")
+        return checked(sys.stdin.readline(), f"Standard input holds no {what}")
     if not sys.stdin.isatty():
         raise Refused(
             f"The {what} is missing.",
             remedy=f"Give {option}-env NAME, or {option} - with the secret on standard input.",
         )
-    return _checked(what, typer.prompt(what, hide_input=True, err=True), "What was typed")
+    return checked(typer.prompt(what, hide_input=True, err=True), f"What was typed is no {what}")
 
 
 def agreed(question: str, *, yes: bool) -> None:
@@ -57,13 +63,25 @@ def agreed(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _checked(what: str, value: str, source: str) -> SecretStr:
-    secret = value.strip()
-    if not secret:
-        raise Refused(f"{source} holds no {what}.", remedy="Put the secret there.")
-    if any(not character.isprintable() or character.isspace() for character in secret):
+def _token(value: str, fault: str) -> SecretStr:
+    secret = token_in(value)
+    if secret is None and value.strip():
         raise Refused(
-            f"{source} holds no {what}: there are spaces or control characters in it.",
+            f"{fault}: there are spaces, control characters or letters outside ASCII in it.",
             remedy="Copy the secret again, without anything around it.",
         )
-    return SecretStr(secret)
+    return secret or _nothing(fault)
+
+
+def _addresses(value: str, fault: str) -> SecretStr:
+    found = " ".join(value.split())
+    if not found.isprintable():
+        raise Refused(
+            f"{fault}: there are control characters in it.",
+            remedy="Copy the addresses again, with a space between them.",
+        )
+    return SecretStr(found) if found else _nothing(fault)
+
+
+def _nothing(fault: str) -> NoReturn:
+    raise Refused(f"{fault}.", remedy="Put the secret there.")

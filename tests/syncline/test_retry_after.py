@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.retry_after import LEAST_REST, LONGEST_REST, retry_after
+from syncline.retry_after import LEAST_REST, LONGEST_REST, StatedLimit, retry_after, stated_limit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -56,3 +56,37 @@ def test_what_is_no_wait_asks_for_none(value: str) -> None:
 def test_no_header_however_odd_breaks_the_reading(value: str, date: str) -> None:
     wait = retry_after({"retry-after": value, "date": date}, now=NOW)
     assert wait is None or LEAST_REST <= wait <= LONGEST_REST
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "seconds"),
+    [
+        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", 300, 300),
+        ('{"error": "Rate limit reached - 700 requests per 5 minutes"}', 700, 300),
+        ("Fair use: 500 / 3 min", 500, 180),
+        ("500/3min", 500, 180),
+        ("60/min", 60, 60),
+        ("60 requests per minute", 60, 60),
+        ("at most 10 API calls in any 1-second window", 10, 1),
+        ("API calls quota exceeded! maximum admitted 10 per 1s.", 10, 1),
+        ("1000 calls every 2 hours", 1000, 7200),
+    ],
+)
+def test_the_limit_is_read_from_the_words_of_a_429(text: str, calls: int, seconds: int) -> None:
+    assert stated_limit(text) == StatedLimit(calls, timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Too many requests",
+        "Too many requests. Retry 1 in 60 seconds",
+        "0 / 5 min",
+        "5 / 0 min",
+        "1/1/2026",
+        "1234567890123 requests per minute",
+    ],
+)
+def test_words_without_a_limit_state_none(text: str) -> None:
+    assert stated_limit(text) is None

@@ -15,10 +15,12 @@ from syncline.mapping.shipped import default_document
 from syncline.sandbox.config import READ_SCOPES, TOKEN, Token
 from syncline.sandbox.process import SandboxProcess
 from tests.in_between import InBetween, said
+from tests.spoiling import spoil
 from tests.syncline.cli.conftest import Person, Run, add_sandbox, document
 
 DETAIL = load(default_document("detail"))
-JUST_ENOUGH = "edit:customers edit:sales edit:invoices edit:reporting"
+JUST_ENOUGH = "edit:customers edit:sales edit:invoices edit:reporting edit:tickets"
+FOR_SOME = "admin:webhooks (webhooks and dashboards in Halo)"
 
 
 def scopes_of(run: Run, side: str) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def test_all_of_halo_is_more_than_needed_and_the_list_that_would_do_is_named(
     found = scopes_of(run, "Halo")
     assert found["works"]
     assert "granted and not needed: all" in found["found"]
-    assert JUST_ENOUGH in found["remedy"]
+    assert f"These would do: {JUST_ENOUGH}." in found["remedy"]
+    assert "admin:webhooks for webhooks and dashboards in Halo, if you use" in found["remedy"]
 
 
 @pytest.mark.usefixtures("keys")
@@ -50,7 +53,7 @@ def test_the_list_that_is_named_does_and_nothing_of_it_is_too_much(
     found = scopes_of(run, "Halo")
     assert (found["works"], found["found"], found["remedy"]) == (
         True,
-        "exactly what is needed",
+        f"exactly what is needed; not granted, and for some commands alone: {FOR_SOME}",
         "",
     )
 
@@ -59,7 +62,7 @@ def test_the_list_that_is_named_does_and_nothing_of_it_is_too_much(
 def test_a_scope_of_halo_that_is_used_for_nothing_is_named(
     run: Run, sandbox: SandboxProcess
 ) -> None:
-    add_sandbox(run, sandbox, scope=f"{JUST_ENOUGH} edit:tickets admin:webhooks edit:kb")
+    add_sandbox(run, sandbox, scope=f"{JUST_ENOUGH} admin:webhooks edit:kb")
     found = scopes_of(run, "Halo")
     assert found["found"] == "granted and not needed: edit:kb"
     assert found["remedy"]
@@ -88,6 +91,16 @@ def test_an_app_that_lacks_a_scope_is_named_with_the_way_to_give_it(
     assert "missing: payments/orders.write (shipments of Halo)" in result.stderr
     assert "granted and not needed: invoices.readonly" in result.stderr
     assert "syncline connect highlevel acme" in result.stderr
+
+
+@pytest.mark.usefixtures("person")
+def test_a_grant_that_does_not_say_its_scopes_lacks_none(
+    with_app: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, "/oauth/token", lambda told: {**told, "scope": None})
+    assert with_app("connect", "highlevel", "acme").exit_code == 0
+    found = scopes_of(with_app, "HighLevel")
+    assert (found["works"], found["remedy"]) == (True, "")
 
 
 def test_an_app_that_is_not_let_in_is_a_finding(with_app: Run) -> None:
@@ -137,9 +150,23 @@ def test_a_scope_for_everything_covers_every_need_but_reports(
 
 
 def test_reading_and_editing_of_the_same_area_are_one_need() -> None:
-    granted = ["read:customers", "edit:customers", "edit:sos", "edit:invoices", "edit:reporting"]
-    compared = compare(halo_needs(DETAIL), granted)
+    granted = JUST_ENOUGH.replace("edit:sales", "edit:sos").split()
+    compared = compare(halo_needs(DETAIL), ["read:customers", *granted])
     assert (compared.missing, compared.wished, compared.unneeded) == ((), (), ())
+
+
+def test_a_wider_scope_covers_a_need_and_is_told_as_more_than_it_needs() -> None:
+    compared = compare(halo_needs(DETAIL), [*JUST_ENOUGH.split(), "admin"])
+    assert (compared.missing, compared.wished, compared.spared) == ((), (), ())
+    assert compared.unneeded == ("admin",)
+
+
+def test_alerts_that_become_no_tickets_need_no_scope_for_them() -> None:
+    quiet = load("[alerts]\ninto = 'none'")
+    assert "edit:tickets" not in asked(halo_needs(quiet))
+    assert compare(halo_needs(quiet), JUST_ENOUGH.split()).unneeded == ("edit:tickets",)
+    [lacking] = compare(halo_needs(DETAIL), JUST_ENOUGH.split()[:-1]).wished
+    assert (lacking.scopes, lacking.reason) == (("edit:tickets",), "alerts as tickets")
 
 
 @pytest.mark.usefixtures("keys")

@@ -21,7 +21,7 @@ from syncline import encryption as rotation
 from syncline import private
 from syncline.credentials import cli, queries
 from syncline.credentials.oauth_grants import keep_grant
-from syncline.credentials.stored import keep, secret
+from syncline.credentials.stored import ALERT_URLS, keep, secret
 from syncline.encryption import Sealer, load_key
 from syncline.errors import Refused
 from syncline.ledger import connections
@@ -161,6 +161,18 @@ def test_a_secret_on_the_command_line_or_of_nobody_is_refused(scene: LedgerScene
     nobody = run("credentials", "set", "nobody", "private-token", "--secret", "-")
     assert nobody.exit_code == 2
     assert "Known: acme." in nobody.stderr
+
+
+def test_addresses_of_several_channels_are_kept_as_they_are_read(
+    scene: LedgerScene, run: Run, settings: Settings
+) -> None:
+    typed = "slack://a/b/c  mailtos://user:p\u00e4ss@example.com \n"
+    assert run("credentials", "set", "acme", "alert-urls", "--secret", "-", typed=typed).stdout
+    kept = scene.ledger.run(
+        lambda c: secret(c, load_key(settings), scene.link.own_place, ALERT_URLS)
+    )
+    assert kept is not None
+    assert kept.get_secret_value() == "slack://a/b/c mailtos://user:p\u00e4ss@example.com"
 
 
 def test_a_new_key_seals_everything_and_the_old_one_is_forgotten(

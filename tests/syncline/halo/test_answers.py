@@ -22,7 +22,7 @@ from syncline.errors import (
     SynclineError,
     Unreadable,
 )
-from syncline.halo.answers import Effect, elements, explained, listing, read, stated_limit
+from syncline.halo.answers import Effect, elements, explained, listing, read
 from syncline.transport import Answer
 
 
@@ -107,28 +107,6 @@ def test_a_token_may_be_refused_by_a_header_alone() -> None:
         read(_answer(401, b"", www_authenticate="Bearer"), "GET /Users", Effect.READ)
     with pytest.raises(ForeignAnswer):
         read(_answer(401, b"", www_authenticate='Basic realm="proxy"'), "GET /Users", Effect.READ)
-
-
-@pytest.mark.parametrize(
-    ("text", "calls", "seconds"),
-    [
-        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", 300, 300),
-        ("500 / 3 min", 500, 180),
-        ("700 requests per rolling 5 minutes", 700, 300),
-        ("60/min", 60, 60),
-        ("100 calls per 10 seconds", 100, 10),
-        ("1000 requests per hour", 1000, 3600),
-    ],
-)
-def test_the_limit_is_read_from_halos_words(text: str, calls: int, seconds: int) -> None:
-    limit = stated_limit(text)
-    assert limit is not None
-    assert (limit.calls, limit.window) == (calls, timedelta(seconds=seconds))
-
-
-def test_words_without_a_limit_state_none() -> None:
-    assert stated_limit("Too many requests") is None
-    assert stated_limit("0 requests per 5 minutes") is None
 
 
 @pytest.mark.parametrize(

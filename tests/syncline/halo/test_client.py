@@ -143,7 +143,18 @@ def test_a_token_is_given_up_a_minute_before_its_end(
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "used_for"), [(30, 15), ("120", 60), (None, 540), (float("1e300"), 99999940)]
+    ("expires_in", "used_for"),
+    [
+        (30, 15),
+        ("120", 60),
+        (None, 540),
+        (0, 540),
+        (-1, 540),
+        (1, 540),
+        (True, 540),
+        pytest.param(10**400, 540, id="endless"),
+        (float("1e300"), 99999940),
+    ],
 )
 def test_any_life_of_a_token_gives_a_time_to_use_it(
     *,
@@ -158,6 +169,19 @@ def test_any_life_of_a_token_gives_a_time_to_use_it(
     sign_in(newcomer, permit)
     assert tokens.token is not None
     assert tokens.token.expires_at - NOW == timedelta(seconds=used_for)
+
+
+@pytest.mark.parametrize("value", [" ", "two\nlines", "b\u00e9"])
+def test_what_can_stand_in_no_header_is_no_token_and_is_asked_for_again(
+    server: HaloServer, newcomer: HaloClient, tokens: MemoryTokens, permit: Permit, value: str
+) -> None:
+    server.on("POST /auth/token", lambda _: (200, {"access_token": value, "expires_in": 3600}))
+    with pytest.raises(Again):
+        sign_in(newcomer, permit)
+    server.on("POST /auth/token", lambda _: (200, {"access_token": "t\n", "expires_in": 3600}))
+    sign_in(newcomer, permit)
+    assert tokens.token is not None
+    assert tokens.token.value.get_secret_value() == "t"
 
 
 @pytest.mark.parametrize(

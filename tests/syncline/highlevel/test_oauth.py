@@ -107,6 +107,10 @@ def test_a_company_gets_tokens_for_its_locations(
         (200, b"{}", ForeignAnswer),
         (200, b'{"access_token": 5, "expires_in": "soon"}', ForeignAnswer),
         (200, b'{"access_token": "at", "refresh_token": 5}', ForeignAnswer),
+        (200, b'{"access_token": "at", "refresh_token": "r t"}', ForeignAnswer),
+        (200, b'{"access_token": " "}', ForeignAnswer),
+        (200, b'{"access_token": "two\\nlines"}', ForeignAnswer),
+        (200, '{"access_token": "b\u00e9"}'.encode(), ForeignAnswer),
     ],
 )
 def test_what_is_no_token_says_whether_to_ask_again(
@@ -156,6 +160,11 @@ def test_the_token_is_asked_for_by_a_form_without_a_version(
         {"expires_in": "soon"},
         {"expires_in": "NaN"},
         {"expires_in": []},
+        {"expires_in": 0},
+        {"expires_in": "0"},
+        {"expires_in": -1},
+        {"expires_in": True},
+        {"expires_in": 24},
         {"scope": ["payments/orders.readonly"]},
         {"locationId": {"id": "l1"}},
         {"companyId": 7, "scope": 7, "expires_in": {}},
@@ -172,6 +181,14 @@ def test_nonsense_beside_the_tokens_of_a_grant_costs_the_tokens_nothing(
     assert grant.refresh.get_secret_value() == "rt-2"
     assert (grant.scopes, grant.location_id, grant.company_id) == (frozenset(), None, None)
     assert (grant.expires_at - grant.got_at).total_seconds() == 3600
+
+
+def test_space_around_the_tokens_is_none_of_them(server: Scripted, transport: Transport) -> None:
+    server.body = b'{"access_token": " at\\n", "refresh_token": " ", "expires_in": "86399"}'
+    endpoint = endpoint_of(transport, server.url)
+    grant = endpoint.refresh(SecretStr("rt-1"), permit(), company=False)
+    assert (grant.access.get_secret_value(), grant.refresh) == ("at", None)
+    assert (grant.expires_at - grant.got_at).total_seconds() == 86399
 
 
 def test_a_locations_token_needs_no_refresh_token_that_can_be_read(

@@ -311,19 +311,6 @@ def test_a_count_as_old_as_its_call_is_compared_with_what_we_knew_then(
     assert free(quota) == 10
 
 
-@pytest.mark.parametrize(
-    ("calls", "window", "allowed"),
-    [(6, 10, 6), (30, 10, 10), (12, 20, 6), (7, 5, 7), (1, 300, 1)],
-)
-def test_a_lower_limit_named_by_the_server_replaces_ours(
-    quota: Quota, calls: int, window: int, allowed: int
-) -> None:
-    quota.learn(KEY, QuotaHint(calls=calls, window=window * SECOND))
-
-    assert len(ask(quota, 100).tokens) == allowed
-    assert quota.left(KEY)["windows"][0]["calls"] == allowed
-
-
 def test_a_day_has_its_own_count_and_starts_anew_at_midnight(quota: Quota, clock: Clock) -> None:
     grant = ask(quota, 100, DAILY)
     quota.give_back(DAILY, grant.tokens[:2], sent=False)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from syncline.queues import Lane
-from syncline.quota.keys import Limit, QuotaKey
+from syncline.quota.keys import Limit, QuotaHint, QuotaKey
 from tests.syncline.quota.conftest import Clock
 from tests.syncline.quota.judge import Ask, Fate, World
 
@@ -56,6 +56,32 @@ def test_no_window_sliding_or_fixed_ever_sees_more_calls_than_its_limit(
     for limit in key.limits:
         assert world.most_in_a_sliding_window(limit) <= limit.calls
         assert world.most_in_a_fixed_window(limit, offset) <= limit.calls
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    key=keys,
+    limits=st.lists(
+        st.builds(Limit, st.integers(1, 9), st.sampled_from([SECOND / 2, 3 * SECOND, 9 * SECOND])),
+        min_size=1,
+        max_size=2,
+    ),
+    wishes=st.lists(asks, min_size=15, max_size=60),
+)
+def test_no_window_that_was_named_ever_sees_more_calls_than_its_limit(
+    redis: Redis, key: QuotaKey, limits: list[Limit], wishes: list[Ask]
+) -> None:
+    redis.flushdb()
+    world = World(redis, Clock(), key)
+    for limit in limits:
+        world.quota.learn(key, QuotaHint(calls=limit.calls, window=limit.window))
+
+    world.play(wishes, flushes=[])
+
+    for limit in (*key.limits, *{one.window: one for one in limits}.values()):
+        assert world.most_in_a_sliding_window(limit) <= limit.calls
 
 
 def test_the_model_would_notice_a_bucket_that_forgets(redis: Redis) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from syncline.engine.rounds import NextRun
 from syncline.halo.array_size import ArraySize
-from syncline.quota.keys import Limit
+from syncline.queues import Lane
+from syncline.quota.keys import Limit, QuotaHint
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
 from syncline.sending.outcomes import Array
@@ -19,6 +20,8 @@ from tests.writes import a_write
 
 SLOW = (10, 600)
 """Calls in seconds: one a minute."""
+
+DEADLINE = timedelta(seconds=60)
 
 TEN, FIVE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6)
 
@@ -40,6 +43,20 @@ def test_a_part_filled_array_waits_for_company_and_a_full_one_does_not(
     assert pace.let_go(line, "order", TEN, part) == (part[:1], part[1:])
     assert pace.let_go(line, "order", TEN, whole) == (whole, [])
     assert pace.let_go(line, "order", TEN, []) == ([], [])
+
+
+def test_a_window_that_halo_named_is_looked_at_too(worlds: Worlds, sandbox: SandboxProcess) -> None:
+    small(sandbox, orders=1)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.worker.open_line(NAME)
+    quota = world.worker.quota
+    quota.learn(line.halo_key, QuotaHint(calls=1, window=timedelta(seconds=1)))
+    taken = quota.take(line.halo_key, 1, lane=Lane.PULLS, connection=NAME, deadline=DEADLINE)
+    assert len(taken.tokens) == 1
+    world.request_pull("transaction")
+    part = arrays(3)
+    assert pace.let_go(line, "order", TEN, part) == (part, [])
+    assert pace.let_go(line, "order", TEN, part) == ([], part)
 
 
 def test_what_would_not_leave_is_not_claimed(worlds: Worlds, sandbox: SandboxProcess) -> None:
