@@ -13,8 +13,8 @@ from syncline.calls.calls import NoQuota
 from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
-from syncline.reconciliation import queries, rules
-from syncline.reconciliation.compare_records import UntoldSum
+from syncline.reconciliation import certificate_text, queries, rules
+from syncline.reconciliation.compare_records import UnshownFields, UntoldSum
 from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference, Written
@@ -44,6 +44,8 @@ class Judged(RereadBudget):
         unread: deliveries among these; theirs that are known stay as they are.
         cut: flows of which there were too many to look at all.
         untold: what HighLevel does not tell of orders' amounts.
+        unshown: what Halo does not show of rows of a target, so that it was not compared.
+        illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,8 @@ class Judged(RereadBudget):
         self.cut: set[str] = set()
         self.sums: list[Sum] = []
         self.untold: list[UntoldSum] = []
+        self.unshown: list[tuple[str, UnshownFields]] = []
+        self.illegible: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
         self.accepted = 0
@@ -63,6 +67,12 @@ class Judged(RereadBudget):
         if every > seen:
             self.unconfirmed += every - seen
             self.cut.add(flow)
+
+    def not_shown(self, target: str, found: UnshownFields) -> None:
+        """Note what could not be compared; differences of these deliveries stay as they are."""
+        if found.deliveries:
+            self.unshown.append((target, found))
+            self.unread += found.deliveries
 
     def add(self, one: SuspectDelivery, told: Sequence[FieldDifference]) -> None:
         """Take what a delivery differs in."""
@@ -109,6 +119,7 @@ def certify(
             found=certificate["differences"],
             calls=reader.calls + progress["highlevel_calls"],
             certificate=certificate,
+            note=None if certificate["compared"] else f"{certificate_text.NOT_ALL.capitalize()}.",
         )
         if not closed:  # and what was written here is undone
             raise NoQuota("This reconciliation has gone on to another worker.")
@@ -127,6 +138,12 @@ def _certificate(
     run = scope.run
     standing_now = written.opened + written.again
     causes = Counter(one.cause for one in judged.found)
+    compared = not (
+        judged.unconfirmed
+        or judged.unshown
+        or judged.illegible
+        or any(not one["equal"] for one in progress["complete"])
+    )
     return {
         "connection": scope.link.name,
         "period": rules.period_in_words(run.first, run.last),
@@ -153,9 +170,20 @@ def _certificate(
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,
         "complete": progress["complete"],
-        "clean": not (
-            standing_now or judged.unconfirmed or any(not o["equal"] for o in progress["complete"])
-        ),
+        "unshown": [
+            {
+                "kind": KIND_NAMES[target],
+                "count": len(one.deliveries),
+                "fields": one.fields,
+                "examples": one.examples,
+            }
+            for target, one in judged.unshown
+        ],
+        "illegible": [
+            {"kind": kind, "count": many} for kind, many in sorted(judged.illegible.items())
+        ],
+        "compared": compared,
+        "clean": compared and not standing_now,
         "read_again": progress.get("records", {}).get("read", 0),
         "statement": _statement(scope, judged),
         "calls": {"halo": calls, "highlevel": progress["highlevel_calls"]},
@@ -201,7 +229,7 @@ def _side(target: str, currency: str, told: tuple[int, Decimal] | None) -> dict[
 def _statement(scope: Scope, judged: Judged) -> str | None:
     if scope.sample is None:
         return None
-    many = len(scope.sample)
+    many = len(scope.sample) - sum(len(one.deliveries) for _, one in judged.unshown)
     wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
     share = rules.at_most(many, wrong)
     if share is None:
