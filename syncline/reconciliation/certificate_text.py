@@ -108,7 +108,8 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
             "put right what is listed, and run it again"
         )
     told += [
-        f"{one['count']:,} {one['kind']} of which Halo does not show {', '.join(one['fields'])}: "
+        f"{one['count']:,} {one['kind']} of which {one['side']} does not show "
+        f"{', '.join(one['fields'])}: "
         f"not compared in that, such as {', '.join(one['examples'])}"
         for one in certificate.get("unshown", ())
     ]

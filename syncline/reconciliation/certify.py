@@ -14,7 +14,7 @@ from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
 from syncline.reconciliation import certificate_text, queries, rules
-from syncline.reconciliation.compare_records import UnshownFields, UntoldSum
+from syncline.reconciliation.compare_records import MOST_EXAMPLES, UnshownFields, UntoldSum
 from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference, Written
@@ -44,6 +44,7 @@ class Judged(RereadBudget):
         unread: deliveries among these; theirs that are known stay as they are.
         cut: flows of which there were too many to look at all.
         untold: what HighLevel does not tell of orders' amounts.
+        untold_again: what HighLevel did not tell of sampled records: kind, id and field.
         unshown: what Halo does not show of rows of a target, so that it was not compared.
         illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
@@ -56,6 +57,7 @@ class Judged(RereadBudget):
         self.cut: set[str] = set()
         self.sums: list[Sum] = []
         self.untold: list[UntoldSum] = []
+        self.untold_again: list[dict[str, Any]] = []
         self.unshown: list[tuple[str, UnshownFields]] = []
         self.illegible: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -138,9 +140,10 @@ def _certificate(
     run = scope.run
     standing_now = written.opened + written.again
     causes = Counter(one.cause for one in judged.found)
+    unshown = _unshown(judged)
     compared = not (
         judged.unconfirmed
-        or judged.unshown
+        or unshown
         or judged.illegible
         or any(not one["equal"] for one in progress["complete"])
     )
@@ -170,15 +173,7 @@ def _certificate(
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,
         "complete": progress["complete"],
-        "unshown": [
-            {
-                "kind": KIND_NAMES[target],
-                "count": len(one.deliveries),
-                "fields": one.fields,
-                "examples": one.examples,
-            }
-            for target, one in judged.unshown
-        ],
+        "unshown": unshown,
         "illegible": [
             {"kind": kind, "count": many} for kind, many in sorted(judged.illegible.items())
         ],
@@ -190,6 +185,33 @@ def _certificate(
         "ways": {kind: one["way"] for kind, one in progress["kinds"].items() if "way" in one},
         "seconds": round(seconds, 3),
     }
+
+
+def _unshown(judged: Judged) -> list[dict[str, Any]]:
+    """What was not compared, since a side does not show it."""
+    told = [
+        {
+            "side": "Halo",
+            "kind": KIND_NAMES[target],
+            "count": len(one.deliveries),
+            "fields": one.fields,
+            "examples": one.examples,
+        }
+        for target, one in judged.unshown
+    ]
+    for kind in dict.fromkeys(one["kind"] for one in judged.untold_again):
+        mine = [one for one in judged.untold_again if one["kind"] == kind]
+        ids = list(dict.fromkeys(one["id"] for one in mine))
+        told.append(
+            {
+                "side": "HighLevel",
+                "kind": f"{kind}s",
+                "count": len(ids),
+                "fields": sorted({one["field"] for one in mine}),
+                "examples": ids[:MOST_EXAMPLES],
+            }
+        )
+    return told
 
 
 def _kinds(judged: Judged) -> list[dict[str, Any]]:
@@ -229,7 +251,7 @@ def _side(target: str, currency: str, told: tuple[int, Decimal] | None) -> dict[
 def _statement(scope: Scope, judged: Judged) -> str | None:
     if scope.sample is None:
         return None
-    many = len(scope.sample) - sum(len(one.deliveries) for _, one in judged.unshown)
+    many = max(len(scope.sample) - sum(one["count"] for one in _unshown(judged)), 0)
     wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
     share = rules.at_most(many, wrong)
     if share is None:

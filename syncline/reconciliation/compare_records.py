@@ -19,7 +19,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.database import text
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 
-_MOST_EXAMPLES = 10
+MOST_EXAMPLES = 10
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:
@@ -97,7 +97,7 @@ def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
         with s as materialized ({scope_of("order")})
         select s.currency, count(*) as many,
                sum(cast(substring(line.key from ' at (-?[0-9.]+),') as numeric)) as total,
-               (array_agg(s.source_id order by s.id))[1:{_MOST_EXAMPLES}] as examples
+               (array_agg(s.source_id order by s.id))[1:{MOST_EXAMPLES}] as examples
         from s cross join lateral jsonb_object_keys(s.projection) as line (key)
         where s.stable and starts_with(line.key, :untold)
         group by s.currency order by s.currency
@@ -160,7 +160,7 @@ def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) ->
         select coalesce(array_agg(id order by id), '{{}}') as deliveries,
                coalesce((array_agg(row_id order by mark))[1:cast(:most as int)], '{{}}') as rows,
                array(select distinct unnest(fields) from lacking order by 1) as fields,
-               coalesce((array_agg(source_id order by mark))[1:{_MOST_EXAMPLES}], '{{}}')
+               coalesce((array_agg(source_id order by mark))[1:{MOST_EXAMPLES}], '{{}}')
                    as examples
         from lacking where cardinality(fields) > 0
         """,  # noqa: S608 - built from constants of this module

@@ -253,13 +253,14 @@ def _read_again(line: Line, scope: Scope, progress: dict[str, Any]) -> None:
     """The records of a sample, as HighLevel has them now."""
     sampled = line.worker.ledger.run(lambda c: compare_records.records_of(c, scope))
     wanted = readings_of(line.document, sampled)
-    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
+    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0, "untold": []})
     while read["read"] < len(wanted):
-        done, differing, young = read_some(line, wanted[read["read"] :])
-        read["read"] += done
-        read["differing"] += differing
-        read["young"] += young
-        progress["highlevel_calls"] += done
+        came = read_some(line, wanted[read["read"] :])
+        read["read"] += came.done
+        read["differing"] += came.differing
+        read["young"] += came.young
+        read["untold"] += came.untold
+        progress["highlevel_calls"] += came.done
         _note(line.worker, scope.run, progress)
 
 

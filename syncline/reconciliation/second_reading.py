@@ -58,9 +58,10 @@ def read_again_and_judge(
         if not one["equal"] and not one["being_read"]
     ]
     judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
-    again = progress.get("records", {"differing": [], "young": 0})
+    again = progress.get("records", {"differing": [], "young": 0, "untold": []})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]
+    judged.untold_again = again["untold"]
     certify(reader, scope, targets, progress, judged)
 
 

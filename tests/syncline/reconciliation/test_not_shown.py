@@ -133,3 +133,22 @@ def test_a_refund_that_highlevel_does_not_tell_any_more_is_no_equal_one(
     world.do(taken, i=refunded.foreign_id)
     assert not certified(reconciled(world))["clean"]
     assert (refunded.foreign_id, "changed_in_highlevel") in pairs(world)
+
+
+def test_what_highlevel_does_not_tell_of_a_sampled_record_is_named(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    order = sandbox.get("/state/orders")["ids"][0]
+    spoil(monkeypatch, f"/{order}", lambda document: {**document, "amount": None})
+    found = certified(reconciled(world, sample=200))
+    assert found["unshown"] == [
+        {
+            "side": "HighLevel",
+            "kind": "orders",
+            "count": 1,
+            "fields": ["amount"],
+            "examples": [order],
+        }
+    ]
+    assert (found["clean"], pairs(world)) == (False, set())
