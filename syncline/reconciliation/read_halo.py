@@ -41,7 +41,7 @@ _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
     "consignment": (),
 }
 _AMOUNTS = frozenset(name for shapes in _SHAPES.values() for one in shapes for name in one.amounts)
-_FLAGS = frozenset(projections.RECURRING.flags)
+_FLAGS = frozenset({*projections.RECURRING.flags, readback.VOIDED})
 
 
 def read_kind(
@@ -350,31 +350,20 @@ def compared(
     What tells nothing is not compared: null in a list, which was not loaded, and nonsense for an
     amount or a flag. A report shows every field.
     """
-    got = _all_compared(document, kind, row, currency)
-    if way == LIST:
-        got = {name: text for name, text in got.items() if not name.startswith("line")}
-    if way != SQL:
-        got = {
-            name: text
-            for name, text in got.items()
-            if name not in row or _is_told(name, row[name], way)
-        }
-    if way == SQL:
-        got = {**dict.fromkeys(readback.numbers_of(kind), ""), **got}
-    elif (voided := _flag(row.get(readback.VOIDED))) is not None:
-        got[readback.VOIDED] = voided
-    return got
-
-
-def _all_compared(
-    document: Document, kind: AnyResource, row: Mapping[str, Any], currency: str
-) -> dict[str, str]:
     got: dict[str, str] = {}
     for shape in _SHAPES[kind.name]:
         got |= projections.projection(row, currency, document, shape)
-    if _flag(row.get(readback.VOIDED)) == "yes":
-        got[readback.VOIDED] = "yes"
-    return got
+    if readback.VOIDED in row:
+        got[readback.VOIDED] = _flag(row[readback.VOIDED]) or "no"
+    if way == SQL:
+        return {**dict.fromkeys(readback.numbers_of(kind), ""), **got}
+    if way == LIST:
+        got = {name: text for name, text in got.items() if not name.startswith("line")}
+    return {
+        name: text
+        for name, text in got.items()
+        if name not in row or _is_told(name, row[name], way)
+    }
 
 
 def _is_told(name: str, value: Any, way: str) -> bool:
@@ -386,5 +375,5 @@ def _is_told(name: str, value: Any, way: str) -> bool:
 
 
 def _flag(value: Any) -> str | None:
-    """Yes or no; None where neither is told."""
+    """Yes or no; None where it says neither."""
     return {"true": "yes", "1": "yes", "false": "no", "0": "no"}.get(str(value).lower())

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from syncline.halo import paging
+from syncline.halo.sql.readback import KINDS
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
 from syncline.reconciliation import certificate_text, paced_calls, read_halo
+from syncline.reconciliation.read_halo import BY_ID, LIST, SQL, compared
 from syncline.sandbox.process import SandboxProcess
 from tests.from_halo import last_call, readings
 from tests.reconciling import (
@@ -50,6 +54,26 @@ def _less(key: str, hidden: Mapping[str, Any], document: Any) -> Any:
         for row in document[key]
     ]
     return {**document, key: rows}
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "told"),
+    [
+        *((SQL, value, told) for value, told in (("", "no"), ("True", "yes"), ("0", "no"))),
+        *((LIST, value, told) for value, told in ((None, None), ("n/a", None), (True, "yes"))),
+        *((BY_ID, value, told) for value, told in ((None, "no"), ("n/a", None), (False, "no"))),
+    ],
+)
+def test_null_in_a_list_and_nonsense_anywhere_tell_nothing(
+    way: str, value: Any, told: str | None
+) -> None:
+    document = load(default_document("detail"))
+    got = compared(document, KINDS["invoice"], {"id": 1, "voided": value}, "USD", way)
+    assert got.get("voided") == told
+    if way != SQL:
+        amounts = {"id": 1, "total": "n/a", "tax_total": "1.0"}
+        got = compared(document, KINDS["invoice"], amounts, "USD", way)
+        assert got == {"tax_total": "1.00"}
 
 
 def test_what_lists_do_not_show_is_read_by_id_and_compared(
