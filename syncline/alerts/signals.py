@@ -349,7 +349,7 @@ def not_compared(
     if found.waits_for is None:
         why = "None has begun since: see with `syncline status` whether workers and beat live."
     else:
-        why = f"One is owed and comes no further. {found.waits_for}".strip()
+        why = f"One is owed and has not come to its end. {found.waits_for}".strip()
     return Signal(
         "reconciliation",
         "reconciliation late",
