@@ -153,7 +153,7 @@ class RereadBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Reread:
+class RowsReadAgain:
     """Rows that were read once more.
 
     Attributes:
@@ -174,7 +174,7 @@ def reread(
     progress: dict[str, Any],
     ids: Collection[int],
     allowed: RereadBudget,
-) -> Reread:
+) -> RowsReadAgain:
     """Rows that seem to differ, read once more; what they show now is kept.
 
     Args:
@@ -190,7 +190,7 @@ def reread(
     """
     mine = progress["kinds"].setdefault(kind.name, {})
     if not ids:
-        return Reread({}, (), mine.get("way", LIST))
+        return RowsReadAgain({}, (), mine.get("way", LIST))
     found = _reread(reader, kind, mine, ids, allowed)
     gone = [row_id for row_id in found.read if row_id not in found.rows]
     _keep(reader, run, kind, progress, [*found.rows.values()], way=found.way, gone=gone)
@@ -203,22 +203,22 @@ def _reread(
     mine: Mapping[str, Any],
     ids: Collection[int],
     allowed: RereadBudget,
-) -> Reread:
+) -> RowsReadAgain:
     if mine.get("way") == SQL:
         try:
             rows = readback.report_of(reader.ask, kind, ids, reader.digits)
         except NO_REPORT:
             pass  # there was one, and is none now
         else:
-            return Reread({int(row["id"]): row for row in rows}, ids, SQL)
+            return RowsReadAgain({int(row["id"]): row for row in rows}, ids, SQL)
     pages = int(mine.get("pages", 0))
     if 0 < pages < len(ids) and not mine.get("incomplete"):
-        return Reread(_walked(reader, kind, ids), ids, LIST)
+        return RowsReadAgain(_walked(reader, kind, ids), ids, LIST)
     some = sorted(ids)[: allowed.left]
     allowed.left -= len(some)
     read = {row_id: reader.row(kind, row_id) for row_id in some}
     there = {row_id: row for row_id, row in read.items() if row is not None}
-    return Reread(there, some, BY_ID)
+    return RowsReadAgain(there, some, BY_ID)
 
 
 def _walked(reader: Reader, kind: AnyResource, ids: Collection[int]) -> dict[int, dict[str, Any]]:

@@ -171,7 +171,7 @@ def readings_of(document: Document, sampled: Iterable[tuple[str, str]]) -> list[
 
 
 @dataclass(slots=True)
-class ReadAgain:
+class RecordsReadAgain:
     """What came of reading records once more.
 
     Attributes:
@@ -187,7 +187,7 @@ class ReadAgain:
     untold: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_some(line: Line, wanted: Sequence[Wanted]) -> ReadAgain:
+def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
     """Read the next of them in HighLevel, and set them against the ledger.
 
     What is not as the ledger has it is requested to be read again by those who record it.
@@ -204,8 +204,8 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> ReadAgain:
     done = list(zip(some, outcomes, strict=False))
     newest = line.worker.now() - grace(line.worker)
 
-    def work(connection: Connection) -> ReadAgain:
-        place, came = line.link.location_place, ReadAgain(len(done))
+    def work(connection: Connection) -> RecordsReadAgain:
+        place, came = line.link.location_place, RecordsReadAgain(len(done))
         held = records.canonical(connection, [(place, kind, one) for (kind, one, _), _ in done])
         for one, outcome in done:
             version = held.get((place, one[0], one[1]))

@@ -22,7 +22,7 @@ from syncline.reconciliation.certify import KIND_NAMES, Judged, certify, flow_of
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference
-from syncline.reconciliation.read_halo import SQL, Reread, compared, reread
+from syncline.reconciliation.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
 
 _FLOW_OF = {
@@ -139,7 +139,7 @@ def _judge_one(
     kind: AnyResource,
     suspects: _Suspects,
     one: SuspectDelivery,
-    found: Reread,
+    found: RowsReadAgain,
     judged: Judged,
 ) -> None:
     row_id = int(one.target_id or 0)
