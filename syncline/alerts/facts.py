@@ -17,6 +17,10 @@ _RECENT_PULLS = 500
 """Windows looked at of each kind: the last readings are among them."""
 
 
+_RECENT_RUNS = 50
+"""Comparisons of a connection that are looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Differences:
     """Open discrepancies of one kind: how many, since when, and one of them."""
@@ -66,6 +70,30 @@ class Readings:
     ended_at: datetime | None
     uncertain: int
     since: datetime | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """How the comparisons of a connection's two sides went lately.
+
+    Attributes:
+        ended_at: when the last one of these days came to its end; None if none ever did.
+        failed: how many have failed since.
+        failed_at: when the first of these did.
+        why: why the last of these did.
+        at_work: since when one is under way that comes further; None: there is none.
+        waits_for: what one that is owed waits for; None where none is owed.
+        added_at: when the connection was added.
+    """
+
+    connection_id: int
+    ended_at: datetime | None
+    failed: int
+    failed_at: datetime | None
+    why: str | None
+    at_work: datetime | None
+    waits_for: str | None
     added_at: datetime
 
 
@@ -215,6 +243,50 @@ def readings(connection: Connection, ids: Collection[int], kinds: Sequence[str])
         {"ids": sorted(ids), "kinds": list(kinds), "recent": _RECENT_PULLS},
     )
     return [Readings(*row) for row in found]
+
+
+def comparisons(
+    connection: Connection, ids: Collection[int], stands_after: timedelta
+) -> list[Comparisons]:
+    """How the last comparisons of each connection went.
+
+    One of days that were over when it began, which a person asked for, ends no failure.
+
+    Args:
+        connection: the transaction.
+        ids: the connections.
+        stands_after: how long after its last step one that is under way stands still.
+    """
+    found = connection.execute(
+        text(
+            """
+            select c.id, done.finished_at, failed.many, failed.first_at, failed.note,
+                   case when running.advanced_at > clock_timestamp() - cast(:stands as interval)
+                        then running.started_at end,
+                   case when running.id is not null then coalesce(running.note, '') end,
+                   c.created_at
+            from connection c
+            left join lateral (
+                select r.id, r.finished_at from (
+                    select * from reconciliation
+                    where connection_id = c.id order by id desc limit :recent) r
+                where r.state = 'done'
+                  and r.last >= cast(r.started_at at time zone 'UTC' as date) - 1
+                order by r.id desc limit 1) done on true
+            left join lateral (
+                select count(*) as many, min(r.finished_at) as first_at,
+                       (array_agg(r.note order by r.id desc))[1] as note
+                from (select * from reconciliation
+                      where connection_id = c.id order by id desc limit :recent) r
+                where r.state = 'failed' and r.id > coalesce(done.id, 0)) failed on true
+            left join reconciliation running
+                on running.connection_id = c.id and running.state = 'running'
+            where c.id = any(:ids) order by c.id
+            """
+        ),
+        {"ids": sorted(ids), "recent": _RECENT_RUNS, "stands": stands_after},
+    )
+    return [Comparisons(*row) for row in found]
 
 
 def new_orders(

@@ -35,6 +35,7 @@ SEVERITY: Final[Mapping[str, Severity]] = {
     "quota": "warning",
     "missed_events": "warning",
     "pulls": "warning",
+    "reconciliation": "warning",
     "test": "info",
 }
 """Kind of an alert → how bad it is. A `test` is one that a person asked for."""
@@ -42,8 +43,10 @@ SEVERITY: Final[Mapping[str, Severity]] = {
 GREW_AFTER = timedelta(minutes=10)
 """Least time between two tellings of one alert: a cause that grows fast is told now and then."""
 
-PULL_MAY_END = timedelta(minutes=5)
-"""How long pulls that are late may still end: after a rest of the workers all of them are late."""
+MAY_END = timedelta(minutes=5)
+"""How long what is late may still end: after a rest of the workers all of it is late."""
+
+_LATE = ("pulls", "reconciliation")
 
 ORDER_MAY_ARRIVE = timedelta(minutes=10)
 """How long a new order is waited for in Halo, where it may have a ticket, before it is told."""
@@ -151,7 +154,7 @@ def _threshold(kind: str, options: AlertOptions) -> tuple[int, timedelta]:
         "failing": duration(options.silent_for),
         "quota": duration(options.quota_for),
     }
-    return 1, held.get(kind, PULL_MAY_END if kind == "pulls" else timedelta(0))
+    return 1, held.get(kind, MAY_END if kind in _LATE else timedelta(0))
 
 
 def is_quiet(now: datetime, severity: str, options: AlertOptions) -> bool:

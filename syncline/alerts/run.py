@@ -29,6 +29,8 @@ from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.mapping.options import duration
 from syncline.quota.bucket import Left
+from syncline.reconciliation.due import WEEK
+from syncline.reconciliation.run import GIVES_UP
 
 MISSED_WITHIN = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(minutes=10)
@@ -150,6 +152,11 @@ def _raised(
         late = duration(by_id[reading.connection_id].document.alerts.pulls_late_after)
         late = max(late, 2 * worker.settings.pull_hot)
         found += [(reading.connection_id, one) for one in signals.pulls(reading, late, now)]
+    for compared in facts.comparisons(connection, by_id, GIVES_UP):
+        link = by_id[compared.connection_id].link
+        is_due = link.reads and link.start_from <= worker.now().date()
+        after = 2 * min(worker.settings.reconcile_every, WEEK) if is_due else None
+        found.append((link.id, signals.not_compared(compared, after, now, link.name)))
     for many in facts.gathered(connection, by_id, now):
         link, options = by_id[many.connection_id].link, by_id[many.connection_id].document.alerts
         signal = signals.many_orders(many, options.new_orders_an_hour, link.name)

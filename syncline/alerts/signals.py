@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from syncline.alerts.facts import Differences, Gathered, Missed, Readings
+from syncline.alerts.facts import Comparisons, Differences, Gathered, Missed, Readings
 from syncline.alerts.rules import Signal, shortened
 from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
@@ -317,6 +317,45 @@ def pulls(found: Readings, late_after: timedelta, now: datetime) -> Iterator[Sig
             count=found.uncertain,
             since=found.since,
         )
+
+
+def not_compared(
+    found: Comparisons, late_after: timedelta | None, now: datetime, connection: str
+) -> Signal | None:
+    """Both sides were not compared: it failed, or has not come to its end for longer than due.
+
+    Args:
+        found: how the comparisons went.
+        late_after: how long none may come to its end; None: none is due.
+        now: the database's time.
+        connection: the name of the connection.
+    """
+    again = f"The next one that is due tries again; at once: syncline reconcile run {connection}"
+    if found.failed:
+        return Signal(
+            "reconciliation",
+            "reconciliation failed",
+            f"The comparison of both sides of {connection} failed",
+            _lines([shortened(found.why or "It does not say why.", _LONGEST_REASON), again]),
+            count=found.failed,
+            since=found.failed_at,
+        )
+    began = max(one for one in (found.ended_at or found.added_at, found.at_work) if one)
+    if late_after is None or now - began < late_after:
+        return None
+    said = "None has ended since it was added."
+    if found.ended_at is not None:
+        said = f"The last comparison ended at {found.ended_at:%Y-%m-%d %H:%M} UTC."
+    if found.waits_for is None:
+        why = "None has begun since: see with `syncline status` whether workers and beat live."
+    else:
+        why = f"One is owed and has not come to its end. {found.waits_for}".strip()
+    return Signal(
+        "reconciliation",
+        "reconciliation late",
+        f"Both sides of {connection} were not compared for long",
+        _lines([said, why, again]),
+    )
 
 
 def not_shown(found: Mapping[str, str], connection: str) -> Iterator[Signal]:

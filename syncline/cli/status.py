@@ -20,6 +20,7 @@ from syncline.calls.faults import held_back
 from syncline.calls.quota_keys import halo_key, highlevel_key
 from syncline.cli.answering import Answering, answering, in_words
 from syncline.credentials.status import Secrets, read_secrets, secrets_table
+from syncline.dashboard.status import resting
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused, sentence
@@ -57,6 +58,7 @@ class _ConnectionStatus:
     state: str
     note: str | None
     unread: str | None
+    dashboard: str | None
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
@@ -73,7 +75,10 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
+_Found = tuple[
+    *tuple[Link, str | None, str | None, list[KindStatus]],
+    *tuple[list[HeldKind], EventStatus, list[LeftOutField]],
+]
 
 
 def show_status(
@@ -127,6 +132,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 (
                     link,
                     never_read(connection, link),
+                    resting(connection, link),
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
@@ -149,13 +155,14 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 link.state,
                 link.note,
                 unread,
+                dashboard,
                 kinds,
                 held,
                 events,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, kinds, held, events, nonsense in found
+            for link, unread, dashboard, kinds, held, events, nonsense in found
         ],
         secrets,
         workers,
@@ -220,6 +227,8 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
             [[quota.key, _left(quota.left), in_words(quota.last_answer)] for quota in one.quota],
         ),
     ]
+    if one.dashboard is not None:
+        parts.append(plain(one.dashboard))
     if one.unread is not None:
         parts.insert(0, plain(one.unread))
     if one.state == "rehearsing":

@@ -11,7 +11,6 @@ from syncline.reconciliation import certificate_text
 
 NEVER = "never"
 
-_LONGEST_SENTENCE = 240
 _READ = ("orders", "transactions", "subscriptions")
 _BOX = (
     "display:inline-block;min-width:9em;margin:0 1.5em .75em 0;"
@@ -38,12 +37,7 @@ def cells(figures: DashboardFigures) -> list[str]:
 
 def reconciled(certificate: Mapping[str, Any] | None) -> str:
     """The last reconciliation in a sentence."""
-    if certificate is None:
-        return NEVER
-    # The lines of kinds and currencies come first; what it rests on follows.
-    told = certificate_text.lines(certificate)[: max(1, len(certificate["kinds"]))]
-    sentence = "; ".join(told)
-    return sentence if len(sentence) <= _LONGEST_SENTENCE else certificate_text.summary(certificate)
+    return NEVER if certificate is None else certificate_text.sentence(certificate)
 
 
 def sealed(figures: DashboardFigures) -> str:

@@ -60,6 +60,8 @@ class StoredDashboard:
         db_name: under which name.
         rows: how many rows it holds.
         refreshed: when and with what urgent figures the figures were written last.
+        rest: after figures were refused: `since` when, `pause_s` how long they rest, `until` when,
+            and `why`; empty where they were written since.
     """
 
     ids: dict[str, int] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class StoredDashboard:
     db_name: str | None = None
     rows: int = 0
     refreshed: dict[str, Any] = field(default_factory=dict)
+    rest: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, line: Line) -> StoredDashboard:

@@ -3,7 +3,8 @@
 A look at the ledger costs no call. Figures are written when an urgent one has changed, or when
 they are older than the setting says: one call where they go into a custom table, two where they
 stand on the dashboard itself. All of it is in the name of the lowest lane, and left out while quota
-is short. A write with an unknown outcome is not repeated: the next figures are others.
+is short. A write with an unknown outcome is not repeated: the next figures are others. Where Halo
+refuses them they rest, ever longer: nothing depends on them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from syncline.dashboard import rules as flow
 from syncline.dashboard.html import cells, figures_html, figures_remark, reconciled
 from syncline.dashboard.objects import Shelf, StoredDashboard
 from syncline.dashboard.queries import DashboardFigures, figures, standing, urgent_figures
-from syncline.errors import Absent, SynclineError
+from syncline.errors import Absent, Again, Doubtful, SynclineError
 from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
 from syncline.halo.dashboards.differences import WIDGETS
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD
@@ -35,7 +36,10 @@ MOST_ROWS = 10_000
 LOOK_EVERY = timedelta(minutes=1)
 """How often the ledger is asked whether an urgent figure has changed."""
 
-Came = Literal["written", "unchanged", "begun anew", "no quota", "not installed"]
+LEAST_REST, LONGEST_REST = timedelta(minutes=2), timedelta(days=1)
+"""How long figures rest that Halo refused: at first, and at most; each time it is twice as long."""
+
+Came = Literal["written", "unchanged", "begun anew", "no quota", "not installed", "rests"]
 
 _CURSOR = ("dashboard", "figures")
 
@@ -65,11 +69,13 @@ def refresh(line: Line, *, cause: str) -> Came:
         cause: who or what asked for it.
 
     Raises:
-        SynclineError: Halo could not be asked, or refused.
+        SynclineError: Halo could not be asked, or refused; then they rest.
     """
     kept = StoredDashboard.read(line)
     if kept.table is not True and "dashboard" not in kept.ids:
         return "not installed"
+    if kept.rest and line.worker.now() < datetime.fromisoformat(kept.rest["until"]):
+        return "rests"
     told = line.worker.ledger.run(lambda connection: urgent_figures(connection, line.link.id))
     if not _is_due(kept.refreshed, asdict(told), line.worker):
         return "unchanged"
@@ -79,10 +85,29 @@ def refresh(line: Line, *, cause: str) -> Came:
         came = _into_table(shelf, counted) if kept.table else _into_html(shelf, counted)
     except NoQuota:
         return "no quota"
+    except (Again, Doubtful):
+        raise  # it passes by itself
+    except SynclineError as error:
+        _rest(line, error)
+        raise
     if came != "begun anew":
         shelf.kept.note_refresh(counted)
+    shelf.kept.rest = {}
     shelf.kept.write(line)
     return came
+
+
+def _rest(line: Line, error: SynclineError) -> None:
+    kept, now = StoredDashboard.read(line), line.worker.now()
+    before = timedelta(seconds=float(kept.rest.get("pause_s", 0)))
+    pause = min(max(2 * before, LEAST_REST), LONGEST_REST)
+    kept.rest = {
+        "since": kept.rest.get("since", now.isoformat()),
+        "pause_s": pause.total_seconds(),
+        "until": (now + pause).isoformat(),
+        "why": error.what,
+    }
+    kept.write(line)
 
 
 def _due(connection: Connection) -> list[str]:

@@ -19,7 +19,7 @@ from syncline.dashboard.html import cells, reconciled
 from syncline.dashboard.objects import DashboardItem, Shelf, StoredDashboard, by_hand
 from syncline.dashboard.queries import DashboardFigures, figures
 from syncline.dashboard.rules import Frame, ReportKey
-from syncline.errors import Absent, MissingScope, Rejected, Unreadable
+from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.dashboards.custom_tables import db_name_of, rows_body, table_body, table_name
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
@@ -116,6 +116,7 @@ class _Install:
         self._frame = _frame(line, self._figures)
         self._items: list[DashboardItem] = []
         self._report_ids: dict[str, int | None] = {}
+        self._refused: SynclineError | None = None
 
     def run(self) -> InstalledDashboard:
         """All of it: reports first, since whatever else is shown rests on them."""
@@ -127,10 +128,14 @@ class _Install:
         if listed is not None:
             for key in flow.COUNTED:
                 self._report(key, listed)
-            if self._table():
+            # Where none may be run, none shows whether it reads a table.
+            if (self._refused is None or self._shelf.kept.table) and self._table():
                 for key in flow.OF_TABLE:
                     self._report(key, listed)
         self._dashboard()
+        if self._shelf.kept.rest and not self._dry_run:
+            self._shelf.kept.rest = {}
+            self._shelf.kept.write(self._line)
         shows = self._shown()
         return InstalledDashboard(
             flow.name_of(self._connection), tuple(self._items), shows, self._dry_run
@@ -169,8 +174,12 @@ class _Install:
         remark = flow.remark_of(self._connection, key)
         try:
             item = self._kept_right(REPORT, key, body, remark, listed)
-        except Rejected as error:
+        except NOT_OFFERED as error:
             remedy = "The rest does without it. Tell us Halo's words and its version."
+            if error is self._refused:
+                remedy = error.remedy
+            elif not isinstance(error, Rejected):
+                raise
             self._items.append(
                 DashboardItem(
                     REPORT.name, body["name"], "not offered", why=error.what, remedy=remedy
@@ -228,10 +237,19 @@ class _Install:
         return DashboardItem(kind.name, body["name"], fate, row_id, tuple(differing))  # type: ignore[arg-type]  # two of the fates
 
     def _run(self, sql: str) -> list[dict[str, str]]:
-        """The rows of a statement, before it is kept: what does not run is not kept."""
-        return self._shelf.api.read(
-            f"POST {REPORT.path}", lambda permit: run_sql(self._line.halo, permit, sql)
-        )
+        """The rows of a statement, before it is kept: what does not run is not kept.
+
+        Where the tenant refuses to run one, it is not asked to run another.
+        """
+        if self._refused is not None:
+            raise self._refused
+        try:
+            return self._shelf.api.read(
+                f"POST {REPORT.path}", lambda permit: run_sql(self._line.halo, permit, sql)
+            )
+        except (MissingScope, Absent) as error:
+            self._refused = error
+            raise
 
     def _table(self) -> bool:
         """Whether there is a custom table of ours that reports read, or with a dry run may be."""
@@ -259,12 +277,19 @@ class _Install:
         kept, row_id = self._shelf.kept, item.row_id
         assert row_id is not None  # noqa: S101 - it was made just now, or stands
         if kept.table is None or item.fate == "made":
-            kept.db_name = self._read_back(row_id)
-            kept.table = kept.db_name is not None
-            if not kept.table:
+            refused = None
+            try:
+                kept.db_name = self._read_back(row_id)
+                kept.table = kept.db_name is not None
+            except (MissingScope, Absent) as error:
+                refused = error  # it says nothing about tables
+            if refused or not kept.table:
                 self._shelf.remove(CUSTOM_TABLE, row_id)
                 kept.ids.pop(_TABLE_KEY, None)
             kept.write(self._line)
+            if refused:
+                self._items.append(by_hand("reports", refused.what))
+                return False
         if not kept.table:
             self._learn("custom_tables_in_reports", offered=False)
             self._items.append(_unread())
@@ -282,7 +307,7 @@ class _Install:
             made = self._shelf.post(CUSTOM_TABLE, sent, None)
             db_name = db_name_of(self._shelf.read(CUSTOM_TABLE, made.id).raw)
             shown = self._run(report_sql.newest_sql(db_name))
-        except (Rejected, Unreadable, MissingScope):
+        except (Rejected, Unreadable):
             return None
         self._shelf.kept.rows = 1
         self._shelf.kept.note_refresh(self._figures)

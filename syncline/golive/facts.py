@@ -66,11 +66,12 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """The last reconciliation that came to its end, and what is open now."""
+    """The last reconciliation that came to its end, what is open now, and whether it was whole."""
 
     number: int
     age: timedelta
     open: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,11 +352,16 @@ def was_adopted(connection: Connection, link: Link) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LastReconciliation:
-    """The last reconciliation that came to its end, and the differences that are open now."""
+    """The last reconciliation that came to its end, and the differences that are open now.
+
+    Attributes:
+        whole: whether it could compare everything.
+    """
 
     number: int
     age: timedelta
     open: int
+    whole: bool
 
 
 def reconciled(connection: Connection, link: Link) -> LastReconciliation | None:
@@ -366,7 +371,8 @@ def reconciled(connection: Connection, link: Link) -> LastReconciliation | None:
             """
             select id, clock_timestamp() - coalesce(finished_at, started_at) as age,
                    (select count(*) from discrepancy
-                    where connection_id = :id and state = 'open') as open
+                    where connection_id = :id and state = 'open') as open,
+                   coalesce(cast(certificate ->> 'compared' as boolean), false) as whole
             from reconciliation where connection_id = :id and state = 'done'
             order by id desc limit 1
             """

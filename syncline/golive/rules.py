@@ -236,6 +236,9 @@ def _reconciliation(facts: Facts) -> CheckLine:
         many = "1 difference is" if last.open == 1 else f"{last.open} differences are"
         decide = f"syncline discrepancies list --connection {facts.name}"
         return _red("reconciliation", f"{many} open after run {last.number}", decide)
+    if not last.whole:
+        shows = f"syncline reconcile show {last.number} says what; then: {run}"
+        return _red("reconciliation", f"run {last.number} did not compare everything", shows)
     if last.age > facts.within:
         return _red("reconciliation", f"run {last.number} was {_ago(last.age)}", run)
     return _green("reconciliation", f"run {last.number}, {_ago(last.age)}: no difference")

@@ -213,7 +213,7 @@ def _facts(
         loads=_loads(connection, settings, line, link),
         reconciled=None
         if compared is None
-        else Reconciled(compared.number, compared.age, compared.open),
+        else Reconciled(compared.number, compared.age, compared.open, compared.whole),
         told=None if told_at is None else now - told_at,
         dump=Dump(str(dumps[0].certificate["place"]), dumps[0].age) if dumps else None,
         strangers=strangers,

@@ -206,6 +206,7 @@ AlertKind = Literal[
     "quota",
     "missed_events",
     "pulls",
+    "reconciliation",
 ]
 """What people can be told of."""
 

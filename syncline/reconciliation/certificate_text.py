@@ -14,6 +14,12 @@ COLUMNS = (
 )
 
 
+NOT_ALL = "not everything was compared"
+"""Stands beside the figures of a run that could not compare everything."""
+
+_LONGEST_SENTENCE = 240
+
+
 def lines(certificate: Mapping[str, Any]) -> list[str]:
     """The certificate as text: a line for each kind and currency, then what it rests on."""
     period = str(certificate["period"])
@@ -23,8 +29,17 @@ def lines(certificate: Mapping[str, Any]) -> list[str]:
     return [*told, *_remarks(certificate)]
 
 
-def summary(certificate: Mapping[str, Any]) -> str:
-    """All of it in one sentence: how many of each kind, all currencies together."""
+def sentence(certificate: Mapping[str, Any]) -> str:
+    """The kinds in one sentence, each currency for itself where that is not too long."""
+    period = str(certificate["period"])
+    told = [_line(period, one) for one in certificate["kinds"]] or lines(certificate)[:1]
+    told += [NOT_ALL] * (not certificate.get("compared", True))
+    said = "; ".join(told)
+    return said if len(said) <= _LONGEST_SENTENCE else _summary(certificate)
+
+
+def _summary(certificate: Mapping[str, Any]) -> str:
+    """How many of each kind, all currencies together."""
     counts: dict[str, tuple[int, int]] = {}
     for one in certificate["kinds"]:
         ours, theirs = counts.get(one["kind"], (0, 0))
@@ -37,6 +52,7 @@ def summary(certificate: Mapping[str, Any]) -> str:
         for kind, (ours, theirs) in counts.items()
     ]
     told.append(_many(sum(certificate["by_cause"].values()), "difference"))
+    told += [NOT_ALL] * (not certificate.get("compared", True))
     return f"{certificate['period']}: {'; '.join(told)}"
 
 
@@ -91,6 +107,17 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
             f"{certificate['unconfirmed']:,} more seem to differ and were not read again: "
             "put right what is listed, and run it again"
         )
+    told += [
+        f"{one['count']:,} {one['kind']} of which {one['side']} does not show "
+        f"{', '.join(one['fields'])}: "
+        f"not compared in that, such as {', '.join(one['examples'])}"
+        for one in certificate.get("unshown", ())
+    ]
+    told += [
+        f"{_many(one['count'], 'row')} in Halo's list of {one['kind']} without an id or a "
+        "reference: nobody can tell whose they are"
+        for one in certificate.get("illegible", ())
+    ]
     told += [
         f"{one['kind']}s of HighLevel: it has {one['highlevel']:,}, {one['ledger']:,} were read"
         + (", the rest is being read" if one.get("being_read") else "")

@@ -13,8 +13,8 @@ from syncline.calls.calls import NoQuota
 from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
-from syncline.reconciliation import queries, rules
-from syncline.reconciliation.compare_records import UntoldSum
+from syncline.reconciliation import certificate_text, queries, rules
+from syncline.reconciliation.compare_records import MOST_EXAMPLES, UnshownFields, UntoldSum
 from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference, Written
@@ -44,6 +44,9 @@ class Judged(RereadBudget):
         unread: deliveries among these; theirs that are known stay as they are.
         cut: flows of which there were too many to look at all.
         untold: what HighLevel does not tell of orders' amounts.
+        untold_again: what HighLevel did not tell of sampled records: kind, id and field.
+        unshown: what Halo does not show of rows of a target, so that it was not compared.
+        illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
 
     def __init__(self) -> None:
@@ -54,6 +57,9 @@ class Judged(RereadBudget):
         self.cut: set[str] = set()
         self.sums: list[Sum] = []
         self.untold: list[UntoldSum] = []
+        self.untold_again: list[dict[str, Any]] = []
+        self.unshown: list[tuple[str, UnshownFields]] = []
+        self.illegible: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
         self.accepted = 0
@@ -63,6 +69,12 @@ class Judged(RereadBudget):
         if every > seen:
             self.unconfirmed += every - seen
             self.cut.add(flow)
+
+    def not_shown(self, target: str, found: UnshownFields) -> None:
+        """Note what could not be compared; differences of these deliveries stay as they are."""
+        if found.deliveries:
+            self.unshown.append((target, found))
+            self.unread += found.deliveries
 
     def add(self, one: SuspectDelivery, told: Sequence[FieldDifference]) -> None:
         """Take what a delivery differs in."""
@@ -109,6 +121,7 @@ def certify(
             found=certificate["differences"],
             calls=reader.calls + progress["highlevel_calls"],
             certificate=certificate,
+            note=None if certificate["compared"] else f"{certificate_text.NOT_ALL.capitalize()}.",
         )
         if not closed:  # and what was written here is undone
             raise NoQuota("This reconciliation has gone on to another worker.")
@@ -127,6 +140,13 @@ def _certificate(
     run = scope.run
     standing_now = written.opened + written.again
     causes = Counter(one.cause for one in judged.found)
+    unshown = _unshown(judged)
+    compared = not (
+        judged.unconfirmed
+        or unshown
+        or judged.illegible
+        or any(not one["equal"] for one in progress["complete"])
+    )
     return {
         "connection": scope.link.name,
         "period": rules.period_in_words(run.first, run.last),
@@ -153,15 +173,45 @@ def _certificate(
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,
         "complete": progress["complete"],
-        "clean": not (
-            standing_now or judged.unconfirmed or any(not o["equal"] for o in progress["complete"])
-        ),
+        "unshown": unshown,
+        "illegible": [
+            {"kind": kind, "count": many} for kind, many in sorted(judged.illegible.items())
+        ],
+        "compared": compared,
+        "clean": compared and not standing_now,
         "read_again": progress.get("records", {}).get("read", 0),
         "statement": _statement(scope, judged),
         "calls": {"halo": calls, "highlevel": progress["highlevel_calls"]},
         "ways": {kind: one["way"] for kind, one in progress["kinds"].items() if "way" in one},
         "seconds": round(seconds, 3),
     }
+
+
+def _unshown(judged: Judged) -> list[dict[str, Any]]:
+    """What was not compared, since a side does not show it."""
+    told = [
+        {
+            "side": "Halo",
+            "kind": KIND_NAMES[target],
+            "count": len(one.deliveries),
+            "fields": one.fields,
+            "examples": one.examples,
+        }
+        for target, one in judged.unshown
+    ]
+    for kind in dict.fromkeys(one["kind"] for one in judged.untold_again):
+        mine = [one for one in judged.untold_again if one["kind"] == kind]
+        ids = list(dict.fromkeys(one["id"] for one in mine))
+        told.append(
+            {
+                "side": "HighLevel",
+                "kind": f"{kind}s",
+                "count": len(ids),
+                "fields": sorted({one["field"] for one in mine}),
+                "examples": ids[:MOST_EXAMPLES],
+            }
+        )
+    return told
 
 
 def _kinds(judged: Judged) -> list[dict[str, Any]]:
@@ -201,7 +251,7 @@ def _side(target: str, currency: str, told: tuple[int, Decimal] | None) -> dict[
 def _statement(scope: Scope, judged: Judged) -> str | None:
     if scope.sample is None:
         return None
-    many = len(scope.sample)
+    many = max(len(scope.sample) - sum(one["count"] for one in _unshown(judged)), 0)
     wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
     share = rules.at_most(many, wrong)
     if share is None:

@@ -233,8 +233,8 @@ def _planned(days: tuple[date, date], planned: list[step.PlannedCalls]) -> Rende
     return stack(
         table(f"{period_in_words(*days)}: calls of a run", ["what", "side", "calls#"], rows),
         plain(
-            f"About {total} calls, two to sign in, and one for each {step.IDS_PER_CALL} rows "
-            "that differ. None was made."
+            f"About {total} calls at most, two to sign in, and one for each {step.IDS_PER_CALL} "
+            "rows that differ. None was made."
         ),
     )
 

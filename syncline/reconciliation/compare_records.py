@@ -1,23 +1,25 @@
 """What a reconciliation compares beside rows: fulfillments, records that nothing is requested for.
 
-And the draw of a sample.
+And what it cannot compare, since Halo or HighLevel does not tell it; and the draw of a sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from syncline.adopt.pins import SHAPES
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.flows.lines import UNTOLD
+from syncline.halo.sql.readback import VOIDED
 from syncline.ledger.connections import Link
 from syncline.ledger.database import text
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
 
-_MOST_EXAMPLES = 10
+MOST_EXAMPLES = 10
 
 
 def draw(connection: Connection, scope: Scope, targets: Collection[str], most: int) -> list[int]:
@@ -95,7 +97,7 @@ def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
         with s as materialized ({scope_of("order")})
         select s.currency, count(*) as many,
                sum(cast(substring(line.key from ' at (-?[0-9.]+),') as numeric)) as total,
-               (array_agg(s.source_id order by s.id))[1:{_MOST_EXAMPLES}] as examples
+               (array_agg(s.source_id order by s.id))[1:{MOST_EXAMPLES}] as examples
         from s cross join lateral jsonb_object_keys(s.projection) as line (key)
         where s.stable and starts_with(line.key, :untold)
         group by s.currency order by s.currency
@@ -103,6 +105,74 @@ def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
         {**scope.given("order"), "untold": _UNTOLD_LINE},
     )
     return [UntoldSum(row.currency, row.many, row.total, list(row.examples)) for row in found]
+
+
+COMPARED: Mapping[str, tuple[str, ...]] = {
+    target: (*shape.texts, *shape.numbers, *shape.amounts, *shape.flags)
+    for target, shape in SHAPES.items()
+}
+"""Target → what every run compares of its rows, as far as it was confirmed."""
+
+_VOIDABLE = ("invoice", "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class UnshownFields:
+    """Rows of which Halo does not show all that is compared; what is absent is never equal.
+
+    Attributes:
+        deliveries: whose rows these are.
+        rows: some of the rows, drawn by the run's seed.
+        fields: what is not shown of one of them at least.
+        examples: the ids of some of the records.
+    """
+
+    deliveries: list[int]
+    rows: list[int]
+    fields: list[str]
+    examples: list[str]
+
+
+def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) -> UnshownFields:
+    """The rows of a target that were read and do not show all that is compared of them.
+
+    Args:
+        connection: the transaction.
+        scope: what is compared.
+        target: whose rows.
+        most: so many of the rows are given at most.
+    """
+    row = over_all(
+        connection,
+        f"""
+        with s as materialized ({scope_of(target)}),
+        lacking as (
+            select s.id, s.row_id, s.source_id, md5(s.id || '/' || :seed) as mark, array(
+                select name from jsonb_object_keys(s.projection) as name
+                where name = any(:compared) and not coalesce(h.projection ? name, false)
+                union all
+                select '{VOIDED}'
+                where :voidable and not coalesce(h.projection ? '{VOIDED}', false)) as fields
+            from s join reconciliation_row h
+                on h.run_id = :run and h.kind = :kind and h.id = s.row_id
+            where s.stable
+        )
+        select coalesce(array_agg(id order by id), '{{}}') as deliveries,
+               coalesce((array_agg(row_id order by mark))[1:cast(:most as int)], '{{}}') as rows,
+               array(select distinct unnest(fields) from lacking order by 1) as fields,
+               coalesce((array_agg(source_id order by mark))[1:{MOST_EXAMPLES}], '{{}}')
+                   as examples
+        from lacking where cardinality(fields) > 0
+        """,  # noqa: S608 - built from constants of this module
+        {
+            **scope.given(target),
+            "seed": scope.run.seed,
+            "most": most,
+            "compared": list(COMPARED[target]),
+            "voidable": target in _VOIDABLE,
+        },
+    ).one()
+    return UnshownFields(*row)
 
 
 @dataclass(frozen=True, slots=True)

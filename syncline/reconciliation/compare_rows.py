@@ -112,8 +112,8 @@ _AMOUNT = f"""
     case when r.canonical ->> 'amount' ~ '{NUMBER}'
          then cast(r.canonical ->> 'amount' as numeric) end"""
 _REFUNDED = f"""
-    case when r.canonical ->> 'amount_refunded' ~ '{NUMBER}'
-         then cast(r.canonical ->> 'amount_refunded' as numeric) end"""
+    case when coalesce(r.canonical ->> 'amount_refunded', '0') ~ '{NUMBER}'
+         then cast(coalesce(r.canonical ->> 'amount_refunded', '0') as numeric) end"""
 _UPTO = f"case when substr(d.role, 8) ~ '{NUMBER}' then cast(substr(d.role, 8) as numeric) end"
 _OF_ORDER = """
     (lower(coalesce(r.canonical ->> 'entity_type', '')) = 'order'
@@ -170,6 +170,7 @@ _FIELD_DIFFERS = """
                or h.projection ? 'lines' and starts_with(wanted.key, 'line '))
           and wanted.value is distinct from h.projection ->> wanted.key)"""
 _TOTAL = """coalesce(s.projection ->> 'total', s.projection ->> 'amount')"""
+_HOLDS = """coalesce(projection ->> 'total', projection ->> 'amount')"""
 _DIFFERS = f"""
     (h.id is null or h.reference = '' or h.projection ->> 'voided' = 'yes' or {_FIELD_DIFFERS}
      or (s.amount is not null and {_TOTAL} ~ '{NUMBER}'
@@ -304,7 +305,7 @@ class Sum:
 def sums(connection: Connection, scope: Scope, target: str) -> list[Sum]:
     """Both sides' sums over the same deliveries; what is on its way is in neither.
 
-    Halo's side counts every row that carries the reference of one of them.
+    Halo's side counts every row that carries the reference of one of them, and sums what is shown.
     """
     found = over_all(
         connection,
@@ -326,8 +327,7 @@ def sums(connection: Connection, scope: Scope, target: str) -> list[Sum]:
         from counted group by currency
         union all
         select 'halo', case when currency = '' then ours else currency end, count(*),
-               coalesce(sum(cast(coalesce(projection ->> 'total', projection ->> 'amount')
-                                 as numeric)), 0)
+               coalesce(sum(case when {_HOLDS} ~ '{NUMBER}' then cast({_HOLDS} as numeric) end), 0)
         from held where coalesce(projection ->> 'voided', '') <> 'yes'
         group by 2
         """,  # noqa: S608 - built from constants of this module

@@ -56,6 +56,34 @@ def keep(connection: Connection, run_id: int, kind: str, rows: Iterable[RowRead]
     return many
 
 
+def drop(connection: Connection, run_id: int, kind: str, ids: Collection[int] | None) -> None:
+    """Forget rows of a kind: those that are not there any more, or all of them (None)."""
+    connection.execute(
+        text(
+            """
+            delete from reconciliation_row
+            where run_id = :run and kind = :kind
+              and (cast(:ids as bigint[]) is null or id = any(:ids))
+            """
+        ),
+        {"run": run_id, "kind": kind, "ids": None if ids is None else sorted(ids)},
+    )
+
+
+def nameless(connection: Connection, run_id: int, kind: str) -> int:
+    """How many rows of a kind were kept, where not one of them shows a reference of ours."""
+    row = connection.execute(
+        text(
+            """
+            select count(*) as every, count(*) filter (where reference <> '') as named
+            from reconciliation_row where run_id = :run and kind = :kind
+            """
+        ),
+        {"run": run_id, "kind": kind},
+    ).one()
+    return 0 if row.named else int(row.every)
+
+
 def ids_of(connection: Connection, run_id: int, kind: str) -> list[int]:
     """The ids of the rows of a kind that were kept."""
     found = connection.execute(

@@ -7,6 +7,8 @@ calls. What was read is kept page by page, so that a run goes on where it was cu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,16 +18,20 @@ from syncline.calls.halo_queries import NO_REPORT
 from syncline.errors import Unreadable
 from syncline.flows import projections
 from syncline.halo.entities.resources import AnyResource
-from syncline.halo.models import whole
+from syncline.halo.models import number, whole
 from syncline.halo.sql import readback
 from syncline.halo.sql.readback import ListReading
 from syncline.mapping.document import Document
-from syncline.reconciliation import observed_rows, queries
+from syncline.reconciliation import compare_records, observed_rows, queries
+from syncline.reconciliation.compare_rows import Scope
 from syncline.reconciliation.observed_rows import RowRead
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import Run
 
 SQL, LIST, BY_ID = "report", "list", "id"
+
+MOST_COMPLETED = 1_000
+"""Rows of a kind that a run reads by id, since their list does not show all that is compared."""
 
 _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
     "order": (projections.ORDER,),
@@ -34,17 +40,27 @@ _SHAPES: Mapping[str, tuple[projections.Shape, ...]] = {
     "recurring": (projections.RECURRING,),
     "consignment": (),
 }
+_AMOUNTS = frozenset(name for shapes in _SHAPES.values() for one in shapes for name in one.amounts)
+_FLAGS = frozenset({*projections.RECURRING.flags, readback.VOIDED})
 
 
 def read_kind(
-    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], floor: int
+    reader: Reader,
+    scope: Scope,
+    kind: AnyResource,
+    targets: Collection[str],
+    progress: dict[str, Any],
+    floor: int,
 ) -> None:
     """Read what Halo holds of a kind, from where an earlier reading ended.
 
+    Where reports are gone in the middle of it, the kind is read from the start by its list.
+
     Args:
         reader: makes the calls.
-        run: the run in this worker's hands.
+        scope: the run in this worker's hands, and what it compares.
         kind: which rows.
+        targets: whose rows are of this kind.
         progress: of the run; this kind's part of it is kept with every page.
         floor: the lowest id of ours.
 
@@ -52,6 +68,7 @@ def read_kind(
         NoQuota: there is none for longer than a task may sleep.
         SynclineError: the rows cannot be read whole.
     """
+    run = scope.run
     mine = progress["kinds"].setdefault(kind.name, {})
     if not mine.get("way"):
         mine["way"] = SQL if readback.is_reported(kind) and reader.reports else LIST
@@ -59,12 +76,11 @@ def read_kind(
         try:
             _by_report(reader, run, kind, progress, floor)
         except NO_REPORT:
-            if mine.get("after") is not None:
-                raise
-            mine["way"] = LIST
-            _keep(reader, run, kind, progress, [])
-    if mine["way"] == LIST:
+            progress["kinds"][kind.name] = {"way": LIST}
+            _keep(reader, run, kind, progress, [], anew=True)
+    if progress["kinds"][kind.name]["way"] == LIST:
         _by_list(reader, run, kind, progress, floor)
+        _complete(reader, scope, kind, targets, progress)
 
 
 def read_ids(
@@ -88,11 +104,45 @@ def read_ids(
             return
     mine["way"] = BY_ID
     _keep(reader, run, kind, progress, [])
+    _one_by_one(reader, run, kind, progress, ids)
+
+
+def _one_by_one(
+    reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], ids: Sequence[int]
+) -> None:
+    mine = progress["kinds"][kind.name]
     for at in range(mine["at"], len(ids)):
         row = reader.row(kind, ids[at])
         mine["at"] = at + 1
         mine["done"] = at + 1 == len(ids)
-        _keep(reader, run, kind, progress, [] if row is None else [row])
+        kept, gone = ([], [ids[at]]) if row is None else ([row], [])
+        _keep(reader, run, kind, progress, kept, way=BY_ID, gone=gone)
+
+
+def _complete(
+    reader: Reader,
+    scope: Scope,
+    kind: AnyResource,
+    targets: Collection[str],
+    progress: dict[str, Any],
+) -> None:
+    """Read by id what the list does not show whole: as many rows as a run may."""
+    mine = progress["kinds"][kind.name]
+    if "incomplete" not in mine:
+        found = [
+            reader.worker.ledger.run(
+                partial(compare_records.unshown, scope=scope, target=target, most=MOST_COMPLETED)
+            )
+            for target in targets
+        ]
+        rows = [row for one in found for row in one.rows][:MOST_COMPLETED]
+        ours = sum(len(one.deliveries) for one in found)
+        nameless = reader.worker.ledger.run(
+            lambda c: observed_rows.nameless(c, scope.run.id, kind.name) if ours else 0
+        )
+        mine |= {"incomplete": rows, "nameless": max(nameless - ours, 0), "at": 0, "done": not rows}
+        _keep(reader, scope.run, kind, progress, [])
+    _one_by_one(reader, scope.run, kind, progress, mine["incomplete"])
 
 
 class RereadBudget:
@@ -102,44 +152,73 @@ class RereadBudget:
         self.left = left
 
 
+@dataclass(frozen=True, slots=True)
+class RowsReadAgain:
+    """Rows that were read once more.
+
+    Attributes:
+        rows: those that are there, by id.
+        read: the ids that were looked for.
+        way: how.
+    """
+
+    rows: Mapping[int, dict[str, Any]]
+    read: Collection[int]
+    way: str
+
+
 def reread(
     reader: Reader,
+    run: Run,
     kind: AnyResource,
-    progress: Mapping[str, Any],
+    progress: dict[str, Any],
     ids: Collection[int],
     allowed: RereadBudget,
-) -> tuple[dict[int, dict[str, Any]], Collection[int]]:
-    """Rows that seem to differ, read once more.
+) -> RowsReadAgain:
+    """Rows that seem to differ, read once more; what they show now is kept.
 
     Args:
         reader: makes the calls.
+        run: the run in this worker's hands.
         kind: which rows.
-        progress: how the kind was read.
+        progress: of the run.
         ids: of the rows.
         allowed: how many may be read by id, where there is no report; what is used is taken off.
-
-    Returns:
-        The rows that are there, by id, and the ids that were looked for.
 
     Raises:
         SynclineError: a row cannot be read.
     """
+    mine = progress["kinds"].setdefault(kind.name, {})
     if not ids:
-        return {}, ()
-    if progress.get("way") == SQL:
+        return RowsReadAgain({}, (), mine.get("way", LIST))
+    found = _reread(reader, kind, mine, ids, allowed)
+    gone = [row_id for row_id in found.read if row_id not in found.rows]
+    _keep(reader, run, kind, progress, [*found.rows.values()], way=found.way, gone=gone)
+    return found
+
+
+def _reread(
+    reader: Reader,
+    kind: AnyResource,
+    mine: Mapping[str, Any],
+    ids: Collection[int],
+    allowed: RereadBudget,
+) -> RowsReadAgain:
+    if mine.get("way") == SQL:
         try:
             rows = readback.report_of(reader.ask, kind, ids, reader.digits)
         except NO_REPORT:
             pass  # there was one, and is none now
         else:
-            return {int(row["id"]): row for row in rows}, ids
-    pages = int(progress.get("pages", 0))
-    if 0 < pages < len(ids):
-        return _walked(reader, kind, ids), ids
+            return RowsReadAgain({int(row["id"]): row for row in rows}, ids, SQL)
+    pages = int(mine.get("pages", 0))
+    if 0 < pages < len(ids) and not mine.get("incomplete"):
+        return RowsReadAgain(_walked(reader, kind, ids), ids, LIST)
     some = sorted(ids)[: allowed.left]
     allowed.left -= len(some)
     read = {row_id: reader.row(kind, row_id) for row_id in some}
-    return {row_id: row for row_id, row in read.items() if row is not None}, some
+    there = {row_id: row for row_id, row in read.items() if row is not None}
+    return RowsReadAgain(there, some, BY_ID)
 
 
 def _walked(reader: Reader, kind: AnyResource, ids: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -149,8 +228,7 @@ def _walked(reader: Reader, kind: AnyResource, ids: Collection[int]) -> dict[int
     while (query := walk.pending()) is not None:
         reader.rest()
         rows = walk.take(reader.ask(query))
-        some = [row for row in rows if int(row["id"]) in ids]
-        found |= {int(row["id"]): row for row in _completed(reader, kind, some)}
+        found |= {row["id"]: row for row in rows if row["id"] in ids}
     if not walk.whole:
         raise _not_whole(kind)
     return found
@@ -178,7 +256,7 @@ def _by_list(
     reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], floor: int
 ) -> None:
     mine = progress["kinds"][kind.name]
-    if mine.get("done"):
+    if mine.get("listed"):
         return
     state = mine.get("list") or {}
     seen = reader.worker.ledger.run(
@@ -187,27 +265,13 @@ def _by_list(
     walk = ListReading(kind, floor, state, seen)
     while (query := walk.pending()) is not None:
         reader.rest()
-        rows = _completed(reader, kind, walk.take(reader.ask(query)))
+        rows = walk.take(reader.ask(query))
         mine |= {"list": walk.state(), "pages": mine.get("pages", 0) + 1}
         _keep(reader, run, kind, progress, rows)
     if not walk.whole:
         raise _not_whole(kind)
-    mine["done"] = True
+    mine["listed"] = True
     _keep(reader, run, kind, progress, [])
-
-
-def _completed(
-    reader: Reader, kind: AnyResource, rows: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Recurring invoices whose list does not say whether they bill are read by id."""
-    if kind.name != "recurring":
-        return list(rows)
-    told = []
-    for row in rows:
-        is_told = "disabled" in row and row.get("total") is not None
-        whole_row = row if is_told or not readback.reference_of(kind, row) else None
-        told.append(whole_row or reader.row(kind, int(row["id"])) or row)
-    return told
 
 
 def _keep(
@@ -216,20 +280,36 @@ def _keep(
     kind: AnyResource,
     progress: dict[str, Any],
     rows: Sequence[dict[str, Any]],
+    *,
+    way: str | None = None,
+    gone: Collection[int] = (),
+    anew: bool = False,
 ) -> None:
-    """Keep a page and how far the reading came, also by which way, in one transaction.
+    """Keep rows and how far the reading came, also by which way, in one transaction.
+
+    Args:
+        reader: of the rows.
+        run: the run in this worker's hands.
+        kind: which rows.
+        progress: of the run.
+        rows: what was read.
+        way: how these were read, where it is not how their kind is.
+        gone: what was there before and is not any more.
+        anew: whether nothing that was kept of the kind counts any more.
 
     Raises:
         NoQuota: the run has gone on to another worker.
     """
     mine = progress["kinds"][kind.name]
-    mine["rows"] = mine.get("rows", 0) + len(rows)
+    mine["rows"] = max(mine.get("rows", 0) + len(rows) - len(gone), 0)
     calls, reader.calls = reader.calls, 0
     progress["calls"] = progress.get("calls", 0) + calls
 
     def work(connection: Connection) -> None:
+        if gone or anew:
+            observed_rows.drop(connection, run.id, kind.name, None if anew else gone)
         money = _currencies_of_payments(connection, run, kind, rows)
-        told = (_read(reader, kind, row, mine["way"], money) for row in rows)
+        told = (_read(reader, kind, row, way or mine["way"], money) for row in rows)
         observed_rows.keep(connection, run.id, kind.name, told)
         owner = reader.worker.session()
         if not queries.advance(connection, run.id, owner, progress, calls):
@@ -265,26 +345,35 @@ def _read(
 def compared(
     document: Document, kind: AnyResource, row: Mapping[str, Any], currency: str, way: str
 ) -> dict[str, str]:
-    """What is compared of a row of Halo; of lists' lines nothing, for their sums are compared."""
-    got = _all_compared(document, kind, row, currency)
-    if way == LIST:
-        got = {name: text for name, text in got.items() if not name.startswith("line")}
-    if way == SQL:
-        got = {**dict.fromkeys(readback.numbers_of(kind), ""), **got}
-    return got
+    """What is compared of a row of Halo; of lists' lines nothing, for their sums are compared.
 
-
-def _all_compared(
-    document: Document, kind: AnyResource, row: Mapping[str, Any], currency: str
-) -> dict[str, str]:
+    What tells nothing is not compared: null in a list, which was not loaded, and nonsense for an
+    amount or a flag. A report shows every field.
+    """
     got: dict[str, str] = {}
     for shape in _SHAPES[kind.name]:
         got |= projections.projection(row, currency, document, shape)
-    if is_voided(row):
-        got[readback.VOIDED] = "yes"
-    return got
+    if readback.VOIDED in row:
+        got[readback.VOIDED] = _flag(row[readback.VOIDED]) or "no"
+    if way == SQL:
+        return {**dict.fromkeys(readback.numbers_of(kind), ""), **got}
+    if way == LIST:
+        got = {name: text for name, text in got.items() if not name.startswith("line")}
+    return {
+        name: text
+        for name, text in got.items()
+        if name not in row or _is_told(name, row[name], way)
+    }
 
 
-def is_voided(row: Mapping[str, Any]) -> bool:
-    """Whether an invoice is not in force any more."""
-    return str(row.get(readback.VOIDED)).lower() in {"true", "1"}
+def _is_told(name: str, value: Any, way: str) -> bool:
+    if name in _AMOUNTS:
+        return number(value) is not None
+    if name in _FLAGS and value is not None:
+        return _flag(value) is not None
+    return value is not None or way == BY_ID
+
+
+def _flag(value: Any) -> str | None:
+    """Yes or no; None where it says neither."""
+    return {"true": "yes", "1": "yes", "false": "no", "0": "no"}.get(str(value).lower())

@@ -7,7 +7,7 @@ which of them HighLevel counts for these days, whatever zone its days are in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -38,6 +38,9 @@ MOST_PAGES = 10
 
 _COMPARED = ("amount", "currency", "status", "fulfillment_status")
 """What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
+
+_NEEDED = ("amount", "currency", "status")
+"""What of this a record has always; where a reading does not tell it, that is no equal one."""
 
 
 def grace(worker: WorkerContext) -> timedelta:
@@ -167,13 +170,27 @@ def readings_of(document: Document, sampled: Iterable[tuple[str, str]]) -> list[
     return wanted
 
 
-def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str, Any]], int]:
+@dataclass(slots=True)
+class RecordsReadAgain:
+    """What came of reading records once more.
+
+    Attributes:
+        done: how many were read.
+        differing: what is not as it was read.
+        young: how many changed only just now.
+        untold: what HighLevel does not tell of them any more, of each the kind, id and field.
+    """
+
+    done: int
+    differing: list[dict[str, Any]] = field(default_factory=list)
+    young: int = 0
+    untold: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
     """Read the next of them in HighLevel, and set them against the ledger.
 
     What is not as the ledger has it is requested to be read again by those who record it.
-
-    Returns:
-        How many were read, what is not as it was read, and how many changed only just now.
 
     Raises:
         NoQuota: there is none for longer than a task may sleep.
@@ -187,22 +204,22 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> tuple[int, list[dict[str,
     done = list(zip(some, outcomes, strict=False))
     newest = line.worker.now() - grace(line.worker)
 
-    def work(connection: Connection) -> tuple[int, list[dict[str, Any]], int]:
-        place, young = line.link.location_place, 0
+    def work(connection: Connection) -> RecordsReadAgain:
+        place, came = line.link.location_place, RecordsReadAgain(len(done))
         held = records.canonical(connection, [(place, kind, one) for (kind, one, _), _ in done])
-        differing: list[dict[str, Any]] = []
         for one, outcome in done:
             version = held.get((place, one[0], one[1]))
             if version is None or "erased" in version[1]:
                 continue
             told, changed_at = _differences(one, outcome, version[1])
+            came.untold += _untold(one, outcome, version[1])
             if told and changed_at is not None and changed_at > newest:
-                young += 1
+                came.young += 1
             else:
-                differing += told
+                came.differing += told
             if told:
                 _read_again(connection, line, one, version[1])
-        return len(done), differing, young
+        return came
 
     return line.worker.ledger.run(work)
 
@@ -246,6 +263,20 @@ def _differences(
         if ours != theirs
     ]
     return told, changed_at
+
+
+def _untold(wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the ledger has of a record and HighLevel, read once more, does not tell."""
+    kind, record_id, facet = wanted
+    if facet != "detail" or outcome.error is not None:
+        return []
+    payload: Any = outcome.result
+    now = PARTIALS[kind, facet](payload)
+    return [
+        {"kind": kind, "id": record_id, "field": name}
+        for name in _NEEDED
+        if name in held and name not in now
+    ]
 
 
 def _refunded(canonical: Mapping[str, Any], held: Mapping[str, Any]) -> Decimal:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
@@ -28,7 +29,7 @@ from syncline.reconciliation import compare_records, compare_rows, observed_rows
 from syncline.reconciliation.compare_rows import KIND_OF, Scope
 from syncline.reconciliation.paced_calls import Paused, Reader, Tell, runs_reports
 from syncline.reconciliation.queries import Run
-from syncline.reconciliation.read_halo import read_ids, read_kind
+from syncline.reconciliation.read_halo import MOST_COMPLETED, read_ids, read_kind
 from syncline.reconciliation.read_highlevel import Counting, read_some, readings_of
 from syncline.reconciliation.second_reading import read_again_and_judge
 
@@ -101,8 +102,13 @@ def advance(line: Line, tell: Tell) -> Advanced | None:
     except SynclineError as error:
         _fail(line.worker, run, reader, str(error))
         raise
-    except BaseException:
-        _leave(line.worker, run, _PARKING, "")
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, RedisError):
+            # A fault of our own comes again at every try, and nobody would hear of it.
+            why = f"It broke off with {type(error).__name__}: see the log of the workers."
+            _fail(line.worker, run, reader, why)
+        else:
+            _leave(line.worker, run, _PARKING, "")
         raise
     return Advanced(run.id, "done", None)
 
@@ -145,6 +151,10 @@ def plan(line: Line, period: tuple[date, date], sample: int | None) -> list[Plan
             planned.append(PlannedCalls(f"{kind}s by id", "halo", min(rows, sample)))
         else:
             planned.append(PlannedCalls(f"list of {kind}s", "halo", -(-rows // PAGE_SIZE)))
+            most = min(rows, MOST_COMPLETED)
+            planned.append(
+                PlannedCalls(f"{kind}s by id, if it does not show them whole", "halo", most)
+            )
     return planned
 
 
@@ -192,7 +202,8 @@ def _read(
         return
     floor = worker.ledger.run(lambda c: _floor(c, scope, kind))
     if floor is not None:
-        read_kind(reader, run, KINDS[kind], progress, floor)
+        targets = [target for target in targets_of(reader.line.document) if KIND_OF[target] == kind]
+        read_kind(reader, scope, KINDS[kind], targets, progress, floor)
 
 
 def _floor(connection: Connection, scope: Scope, kind: str) -> int | None:
@@ -242,13 +253,14 @@ def _read_again(line: Line, scope: Scope, progress: dict[str, Any]) -> None:
     """The records of a sample, as HighLevel has them now."""
     sampled = line.worker.ledger.run(lambda c: compare_records.records_of(c, scope))
     wanted = readings_of(line.document, sampled)
-    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0})
+    read = progress.setdefault("records", {"read": 0, "differing": [], "young": 0, "untold": []})
     while read["read"] < len(wanted):
-        done, differing, young = read_some(line, wanted[read["read"] :])
-        read["read"] += done
-        read["differing"] += differing
-        read["young"] += young
-        progress["highlevel_calls"] += done
+        came = read_some(line, wanted[read["read"] :])
+        read["read"] += came.done
+        read["differing"] += came.differing
+        read["young"] += came.young
+        read["untold"] += came.untold
+        progress["highlevel_calls"] += came.done
         _note(line.worker, scope.run, progress)
 
 

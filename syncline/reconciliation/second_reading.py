@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -13,6 +13,7 @@ from syncline.deliveries import target_rows
 from syncline.flows import fulfillments, orders, payments, projections, subscriptions
 from syncline.flows.flow import Difference
 from syncline.halo.entities.resources import AnyResource
+from syncline.halo.models import number
 from syncline.halo.sql.readback import KINDS, OURS
 from syncline.mapping.document import Document
 from syncline.money import quantize
@@ -21,7 +22,7 @@ from syncline.reconciliation.certify import KIND_NAMES, Judged, certify, flow_of
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
 from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import FoundDifference
-from syncline.reconciliation.read_halo import LIST, compared, reread
+from syncline.reconciliation.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
 
 _FLOW_OF = {
@@ -35,7 +36,7 @@ _HELD = "live {} held back until the connection is live"
 
 
 def read_again_and_judge(
-    reader: Reader, scope: Scope, targets: Sequence[str], progress: Mapping[str, Any]
+    reader: Reader, scope: Scope, targets: Sequence[str], progress: dict[str, Any]
 ) -> None:
     """Judge what was read, write the differences down, and close the run with its certificate.
 
@@ -57,9 +58,10 @@ def read_again_and_judge(
         if not one["equal"] and not one["being_read"]
     ]
     judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
-    again = progress.get("records", {"differing": [], "young": 0})
+    again = progress.get("records", {"differing": [], "young": 0, "untold": []})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]
+    judged.untold_again = again["untold"]
     certify(reader, scope, targets, progress, judged)
 
 
@@ -84,56 +86,74 @@ def _judge(
     scope: Scope,
     kind: AnyResource,
     targets: Sequence[str],
-    progress: Mapping[str, Any],
+    progress: dict[str, Any],
     judged: Judged,
 ) -> None:
-    """Read the rows of a kind that seem to differ once more, and judge them."""
+    """Read the rows of a kind that seem to differ once more, judge them, and say what is unshown.
+
+    A report shows all that is compared, so after one nothing can be.
+    """
     run = reader.worker.ledger.run
     suspects = []
     for target in targets:
-        found, every = run(partial(compare_rows.differing, scope=scope, target=target))
-        judged.cut_off(flow_of(target), len(found), every)
+        differing, every = run(partial(compare_rows.differing, scope=scope, target=target))
+        judged.cut_off(flow_of(target), len(differing), every)
         copies, every = run(partial(compare_rows.copies, scope=scope, target=target))
         judged.cut_off(flow_of(target), len(copies), every)
-        own = {int(one.target_id) for one in found if one.stable and one.target_id}
-        ids = sorted({*(o.id for o in found), *copies})
+        own = {int(one.target_id) for one in differing if one.stable and one.target_id}
+        ids = sorted({*(o.id for o in differing), *copies})
         accepted = run(partial(target_rows.accepted_of, ids=ids))
         suspects.append(_Suspects(target, ids, own, copies, accepted))
     wanted = {row for one in suspects for row in one.wanted}
-    mine = progress["kinds"].get(kind.name, {})
-    rows, read = reread(reader, kind, mine, wanted, judged)
+    found = reread(reader, scope.run, kind, progress, wanted, judged)
+    mine = progress["kinds"][kind.name]
+    _illegible(kind, mine, targets, judged)
+    is_shown = {mine.get("way"), found.way} == {SQL}
     for one in suspects:
         now = run(partial(compare_rows.again, scope=scope, target=one.target, ids=one.ids))
         for each in now.values():
-            _judge_one(reader, kind, mine.get("way", LIST), one, each, rows, read, judged)
+            _judge_one(reader, kind, one, each, found, judged)
+        if not is_shown:
+            judged.not_shown(
+                one.target, run(partial(compare_records.unshown, scope=scope, target=one.target))
+            )
         judged.sums += run(partial(compare_rows.sums, scope=scope, target=one.target))
         moving, held = run(partial(compare_rows.on_the_way, scope=scope, target=one.target))
         judged.on_the_way += moving
         judged.left_out[_HELD.format(KIND_NAMES[one.target])] += held
 
 
+def _illegible(
+    kind: AnyResource, mine: Mapping[str, Any], targets: Sequence[str], judged: Judged
+) -> None:
+    """Rows of a list of which nobody can tell whether they are ours: these may be copies."""
+    without_id = mine.get("list", {}).get("without_id", 0)
+    many = without_id + mine.get("nameless", 0)
+    if many:
+        judged.illegible[KIND_NAMES.get(kind.name, f"{kind.name}s")] += many
+        judged.cut |= {flow_of(target) for target in targets}
+
+
 def _judge_one(
     reader: Reader,
     kind: AnyResource,
-    way: str,
     suspects: _Suspects,
     one: SuspectDelivery,
-    rows: Mapping[int, Mapping[str, Any]],
-    read: Collection[int],
+    found: RowsReadAgain,
     judged: Judged,
 ) -> None:
     row_id = int(one.target_id or 0)
-    others = [row for row in suspects.copies.get(one.id, ()) if row in rows]
+    others = [row for row in suspects.copies.get(one.id, ()) if row in found.rows]
     if not one.stable:
         judged.add(one, [rules.undelivered(_row(one))] if one.late else [])
     elif row_id not in suspects.own:  # it agrees, and there are copies of it
         judged.add(one, rules.judge(_row(one), {}, [], others) if others else [])
-    elif row_id not in read:
+    elif row_id not in found.read:
         judged.unconfirmed += 1
         judged.unread.append(one.id)
     else:
-        document, row = reader.line.document, rows.get(row_id)
-        held = None if row is None else compared(document, kind, row, one.currency, way)
+        document, row = reader.line.document, found.rows.get(row_id)
+        held = None if row is None else compared(document, kind, row, one.currency, found.way)
         every = _different(one, held, row, document)
         different = projections.remaining(every, suspects.accepted.get(one.id, {}))
         judged.accepted += len(rules.by_line(every)) - len(rules.by_line(different))
@@ -148,12 +168,14 @@ def _different(
     row: Mapping[str, Any] | None,
     document: Document,
 ) -> list[Difference]:
-    """Where a row is not as it was delivered; its lines too, where it was read whole."""
+    """Where a row is not as it was delivered; its lines too, where it was read whole.
+
+    What it does not show is no difference either: that is told apart.
+    """
     if held is None or row is None or not one.projection:
         return []
-    shape = SHAPES[one.target]
-    got = {**projections.projection(row, one.currency, document, shape), **held}
-    return projections.differences(one.projection, got, shape.proof)
+    got = {**projections.projection(row, one.currency, document, SHAPES[one.target]), **held}
+    return projections.differences(one.projection, got, ())
 
 
 def _row(one: SuspectDelivery) -> rules.ComparedDelivery:
@@ -199,7 +221,7 @@ def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Jud
                     currency=one.currency or None,
                 )
             )
-            total = Decimal(amount or 0)
+            total = number(amount) or Decimal(0)
             judged.sums.append(Sum(target, "halo", one.currency, 1, total))
 
 
@@ -250,7 +272,7 @@ def _wanted(kind: str, live: bool | None, document: Document) -> bool:  # noqa: 
     return bool(subscriptions.delivery_requests(record, document))
 
 
-def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: Judged) -> None:
+def _parcels(reader: Reader, scope: Scope, progress: dict[str, Any], judged: Judged) -> None:
     """Fulfillments: the consignment is still in Halo, and HighLevel still shows what was posted."""
     if reader.line.document.fulfillments.into == "none":
         return
@@ -259,9 +281,11 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
     astray, every = run(lambda c: compare_records.astray(c, scope))
     judged.cut_off(fulfillments.FLOW, len(astray), every)
     gone = {int(one.source_id) for one in astray if one.stable and not one.consigned}
-    rows, read = reread(reader, kind, progress["kinds"].get(kind.name, {}), gone, judged)
+    found = reread(reader, scope.run, kind, progress, gone, judged)
+    _illegible(kind, progress["kinds"][kind.name], (), judged)
     for one in astray:
-        told = _astray(one, int(one.source_id) in read and int(one.source_id) not in rows)
+        row_id = int(one.source_id)
+        told = _astray(one, row_id in found.read and row_id not in found.rows)
         if told is not None:
             judged.found.append(
                 FoundDifference(
@@ -270,7 +294,7 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
                     told.theirs, told.delivered, None,
                 )
             )  # fmt: skip
-    unread = [one.id for one in astray if int(one.source_id) in gone.difference(read)]
+    unread = [one.id for one in astray if int(one.source_id) in gone.difference(found.read)]
     judged.unconfirmed += len(unread)
     judged.unread += unread
     seen = run(lambda c: compare_records.parcels(c, scope))
@@ -279,7 +303,7 @@ def _parcels(reader: Reader, scope: Scope, progress: Mapping[str, Any], judged: 
         nothing = Decimal(0)
         judged.sums += [
             Sum(fulfillments.TARGET, "highlevel", "", seen.shown, nothing),
-            Sum(fulfillments.TARGET, "halo", "", seen.consigned + len(rows), nothing),
+            Sum(fulfillments.TARGET, "halo", "", seen.consigned, nothing),
         ]
 
 

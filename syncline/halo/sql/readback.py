@@ -8,7 +8,6 @@ entity's names, so that they are compared like the answer to a write.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from syncline.halo.entities.resources import (
@@ -22,7 +21,7 @@ from syncline.halo.entities.resources import (
 from syncline.halo.entities.rows import walk_of
 from syncline.halo.entities.tables import currency_digits
 from syncline.halo.matching import reference
-from syncline.halo.models import whole
+from syncline.halo.models import number, whole
 from syncline.halo.sql.queries import (
     DIGITS,
     ROWS_PER_REPORT,
@@ -168,6 +167,9 @@ class ListReading:
         floor: the lowest id that is wanted.
         state: what an earlier reading left.
         seen: the ids that it had seen.
+
+    Attributes:
+        without_id: rows that the list shows without an id, so that nobody knows what they are.
     """
 
     def __init__(
@@ -179,8 +181,10 @@ class ListReading:
         self._lowest: int | None = state.get("lowest")
         self._descends = bool(state.get("descends", True))
         self._reached = False
+        self.without_id: int = state.get("without_id", 0)
         if state:
-            self._walk.go_on(state["walk"], seen)
+            nameless = (f"without id {at}" for at in range(self.without_id))
+            self._walk.go_on(state["walk"], [*seen, *nameless])
 
     @property
     def whole(self) -> bool:
@@ -189,7 +193,12 @@ class ListReading:
 
     def state(self) -> dict[str, Any]:
         """What another process needs to go on."""
-        return {"walk": self._walk.state(), "lowest": self._lowest, "descends": self._descends}
+        return {
+            "walk": self._walk.state(),
+            "lowest": self._lowest,
+            "descends": self._descends,
+            "without_id": self.without_id,
+        }
 
     def pending(self) -> Query | None:
         """The next call; None at the end."""
@@ -202,19 +211,25 @@ class ListReading:
         Raises:
             Unreadable: if it is no list.
         """
-        rows = [row for row in self._walk.take(document) if whole(row.get("id")) is not None]
-        for row_id in (int(row["id"]) for row in rows):
+        rows = [shown(self._resource, row) for row in self._walk.take(document)]
+        known = [row for row in rows if row["id"] is not None]
+        self.without_id += len(rows) - len(known)
+        for row_id in (row["id"] for row in known):
             self._descends &= self._lowest is None or row_id < self._lowest
             self._lowest = row_id if self._lowest is None else min(row_id, self._lowest)
         self._reached = self._descends and self._lowest is not None and self._lowest < self._floor
-        return [shown(self._resource, row) for row in rows]
+        return known
 
 
 def shown(resource: AnyResource, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a list, or read by id, with its lines in the words of sales orders and its total."""
-    told = resource.incoming(row)
-    if told.get("total") is None and told.get("revenue") is not None:
-        told["total"] = Decimal(str(told["revenue"])) + Decimal(str(told.get("tax_total") or 0))
+    """A row of a list, or read by id, with its lines in the words of sales orders and its total.
+
+    Its id is a number, or None where it has none. A total follows from what is shown alone.
+    """
+    told = {**resource.incoming(row), "id": whole(row.get("id"))}
+    net, tax = number(told.get("revenue")), number(told.get("tax_total"))
+    if told.get("total") is None and net is not None and tax is not None:
+        told["total"] = net + tax
     return told
 
 

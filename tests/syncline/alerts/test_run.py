@@ -16,6 +16,7 @@ from syncline.alerts.ticket_settings import watch
 from syncline.alerts.trial import trial
 from syncline.calls.context import Nudge
 from syncline.ledger import connections
+from syncline.runtime.pull_schedule import due_pulls
 from syncline.sandbox.process import SandboxProcess
 from tests.alerting import accept, alerts, pass_time, refuse, tell
 from tests.promises.mortal import Killed, Mortal
@@ -308,6 +309,54 @@ def test_a_side_that_nobody_reaches_and_a_day_whose_calls_are_used_up_are_told_u
     pass_time(world, LONG)
     evaluate(world.worker)
     assert {one.state for one in alerts(world)} == {"closed"}
+
+
+def test_a_comparison_that_fails_or_does_not_come_is_told_until_one_has_come_to_its_end(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    world = worlds()
+    sandbox.faults(side="highlevel", kind="500", probability=1)
+    world.follow(_due(world))
+    assert _of_comparisons(world) == [("reconciliation failed", "open")]
+    assert "500" in alerts(world)[0].detail["text"]
+    sandbox.faults()
+    world.do(
+        """
+        insert into reconciliation (connection_id, first, last, mode, state, cause, finished_at)
+        select id, '2026-01-01', '2026-01-31', 'full', 'done', 'by hand', clock_timestamp()
+        from connection
+        """
+    )
+    pass_time(world, LONG)
+    assert _of_comparisons(world) == [("reconciliation failed", "open")]
+    world.do("update cursor set due_at = clock_timestamp()")
+    world.follow(_due(world))
+    evaluate(world.worker)
+    pass_time(world, LONG)
+    assert _of_comparisons(world) == [("reconciliation failed", "closed")]
+
+    earlier = "started_at = started_at - interval '{0}', finished_at = finished_at - interval '{0}'"
+    world.do(f"update reconciliation set {earlier.format('47 hours')}")  # noqa: S608
+    assert _of_comparisons(world)[1:] == []
+    world.do(f"update reconciliation set {earlier.format('1 hour')}")  # noqa: S608
+    assert _of_comparisons(world)[1:] == [("reconciliation late", "open")]
+    assert "None has begun since" in alerts(world)[-1].detail["text"]
+    world.do("update cursor set due_at = clock_timestamp()")
+    world.follow(_due(world))
+    evaluate(world.worker)
+    pass_time(world, LONG)
+    assert _of_comparisons(world)[1:] == [("reconciliation late", "closed")]
+
+
+def _due(world: World) -> Nudge:
+    [due] = [nudge for nudge in due_pulls(world.worker) if nudge.task == "reconcile"]
+    return due
+
+
+def _of_comparisons(world: World) -> list[tuple[str, str]]:
+    evaluate(world.worker)
+    return [(one.cause, one.state) for one in alerts(world) if one.kind == "reconciliation"]
 
 
 def _rule(world: World, section: str) -> None:

@@ -14,10 +14,12 @@ from syncline.dashboard import refresh as dashboard_refresh
 from syncline.dashboard.objects import Shelf, StoredDashboard
 from syncline.dashboard.refresh import refresh, refresh_due
 from syncline.dashboard.run import InstalledDashboard, install, remove
-from syncline.errors import Again, Refused
+from syncline.dashboard.status import resting
+from syncline.errors import Again, MissingScope, Refused
 from syncline.halo.entities.resources import CUSTOM_TABLE, DASHBOARD, REPORT, Resource
 from syncline.halo.models import NamedRow
 from syncline.sandbox.process import SandboxProcess
+from tests.spoiling import answered
 from tests.world import NAME, PROFILES, World, Worlds, small
 
 
@@ -245,6 +247,54 @@ def test_figures_are_written_when_they_are_old_or_one_that_presses_has_changed(
     world.do("update ability set value = value - 'refreshed' where name = 'dashboard'")
     world.worker.quota.freeze(line.halo_key, timedelta(minutes=1))
     assert refreshed() == ("no quota", [])
+
+
+def test_reports_that_may_not_be_run_are_asked_for_once_and_the_dashboard_does_without(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = bare(worlds, sandbox, reports_refused=True)
+    before = last(sandbox)
+    done = installed(world)
+    reports = [one for one in done.items if one.noun == "report"]
+    assert {one.fate for one in reports} == {"not offered"}
+    assert all("403" in one.why and "permission" in one.remedy for one in reports)
+    assert (fates(done)["syncline acme"], done.shows) == ("made", "html")
+    asked = [call["operation"] for call in sandbox.calls("halo", before)]
+    assert asked.count("POST /Report") == 1
+    assert refresh(world.worker.open_line(NAME), cause="schedule") == "unchanged"
+    [(state,)] = world.rows("select state from connection")
+    assert state == "active"
+
+
+def test_figures_that_halo_refuses_rest_ever_longer_and_it_is_said_until_it_takes_them(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = bare(worlds, sandbox)
+    installed(world)
+    line = world.worker.open_line(NAME)
+    old = "update ability set value = value - 'refreshed' where name = 'dashboard'"
+    rested = """
+        update ability set value = jsonb_set(value, '{rest,until}', '"2026-01-01T00:00:00+00:00"')
+        where name = 'dashboard'
+    """
+    refused = answered(monkeypatch, "POST /CustomTable", lambda _: (403, {"Message": "Not so."}))
+    world.do(old)
+    for pause in (2, 4, 8):
+        with pytest.raises(MissingScope):
+            refresh(line, cause="schedule")
+        assert StoredDashboard.read(line).rest["pause_s"] == pause * 60
+        before = last(sandbox)
+        assert refresh(line, cause="schedule") == "rests"
+        assert last(sandbox) == before
+        said = world.worker.ledger.run(lambda connection: resting(connection, line.link))
+        assert said is not None
+        assert "Not so." in said
+        world.do(rested)
+    refused.on = False
+    assert refresh(line, cause="schedule") == "written"
+    assert world.worker.ledger.run(lambda connection: resting(connection, line.link)) is None
+    [(state,)] = world.rows("select state from connection")
+    assert state == "active"
 
 
 def test_figures_on_the_dashboard_itself_leave_what_a_person_added(

@@ -57,8 +57,10 @@ def compared(world: World) -> None:
     """A reconciliation that found nothing."""
     world.do(
         """
-        insert into reconciliation (connection_id, first, last, mode, state, cause, finished_at)
-        select id, current_date, current_date, 'full', 'done', 'test', clock_timestamp()
+        insert into reconciliation
+            (connection_id, first, last, mode, state, cause, finished_at, certificate)
+        select id, current_date, current_date, 'full', 'done', 'test', clock_timestamp(),
+               '{"compared": true}'
         from connection
         """
     )

@@ -1,0 +1,178 @@
+"""What Halo does not show is neither equal nor different: it is read, or the certificate tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from syncline.halo import paging
+from syncline.halo.sql.readback import KINDS
+from syncline.mapping.parsing import load
+from syncline.mapping.shipped import default_document
+from syncline.reconciliation import certificate_text, paced_calls, read_halo
+from syncline.reconciliation.read_halo import BY_ID, LIST, SQL, compared
+from syncline.sandbox.process import SandboxProcess
+from tests.from_halo import last_call, readings
+from tests.reconciling import (
+    TAMPERED,
+    certified,
+    in_line,
+    pairs,
+    reconciled,
+    tampered,
+)
+from tests.spoiling import spoil
+from tests.world import Worlds
+
+LISTS = {
+    "/SalesOrder": "salesorders",
+    "/Invoice": "invoices",
+    "/InvoicePayment": "invoicepayments",
+    "/RecurringInvoice": "invoices",
+}
+ORDERS = 14
+REFERENCES = ("id", "po_number", "thirdpartyinvoicenumber", "intent_id", "thirdpartyid")
+
+
+def shows_little(
+    monkeypatch: pytest.MonkeyPatch, paths: Mapping[str, str] = LISTS, **hidden: Any
+) -> None:
+    """Lists show ids and references only; or all, with `hidden` in place of what is there."""
+    for path, key in paths.items():
+        spoil(monkeypatch, path, partial(_less, key, hidden))
+
+
+def _less(key: str, hidden: Mapping[str, Any], document: Any) -> Any:
+    if not isinstance(document, dict) or key not in document:
+        return document
+    rows = [
+        {**row, **hidden} if hidden else {name: row[name] for name in REFERENCES if name in row}
+        for row in document[key]
+    ]
+    return {**document, key: rows}
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "told"),
+    [
+        *((SQL, value, told) for value, told in (("", "no"), ("True", "yes"), ("0", "no"))),
+        *((LIST, value, told) for value, told in ((None, None), ("n/a", None), (True, "yes"))),
+        *((BY_ID, value, told) for value, told in ((None, "no"), ("n/a", None), (False, "no"))),
+    ],
+)
+def test_null_in_a_list_and_nonsense_anywhere_tell_nothing(
+    way: str, value: Any, told: str | None
+) -> None:
+    document = load(default_document("detail"))
+    got = compared(document, KINDS["invoice"], {"id": 1, "voided": value}, "USD", way)
+    assert got.get("voided") == told
+    if way != SQL:
+        amounts = {"id": 1, "total": "n/a", "tax_total": "1.0"}
+        got = compared(document, KINDS["invoice"], amounts, "USD", way)
+        assert got == {"tax_total": "1.00"}
+
+
+def test_what_lists_do_not_show_is_read_by_id_and_compared(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    shows_little(monkeypatch)
+    clean = certified(reconciled(world))
+    assert (clean["clean"], clean["unshown"], pairs(world)) == (True, [], set())
+    assert all(one["highlevel"] == one["halo"] for one in clean["kinds"])
+    done = tampered(sandbox, *TAMPERED)
+    assert len(done) >= 13
+    assert not certified(reconciled(world))["clean"]
+    assert pairs(world) == {(one["source"], TAMPERED[kind]) for kind, one in done.items()}
+
+
+def test_rows_beyond_those_that_a_run_reads_by_id_are_named_and_heal_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    dearer = tampered(sandbox, "order_price")["order_price"]["source"]
+    assert not certified(reconciled(world))["clean"]
+    shows_little(monkeypatch, {"/SalesOrder": "salesorders"}, total="n/a", revenue=None)
+    monkeypatch.setattr(read_halo, "MOST_COMPLETED", 0)
+    found, before = certified(reconciled(world)), last_call(sandbox)
+    [orders] = found["unshown"]
+    assert (orders["kind"], orders["count"], orders["fields"]) == ("orders", ORDERS, ["total"])
+    assert (found["clean"], found["compared"]) == (False, False)
+    assert pairs(world) == {(dearer, "changed_in_halo")}
+    told = "\n".join(certificate_text.lines(found))
+    assert f"{ORDERS} orders of which Halo does not show total: not compared in that, such" in told
+    assert "not everything was compared" in certificate_text.sentence(found)
+    monkeypatch.setattr(read_halo, "MOST_COMPLETED", ORDERS)
+    assert certified(reconciled(world))["unshown"] == []
+    assert readings(sandbox, "halo", before).count("GET /SalesOrder/{id}") == ORDERS + 1
+    assert pairs(world) == {(dearer, "changed_in_halo")}
+
+
+def test_a_row_without_an_id_is_told_also_where_the_reading_was_cut(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    monkeypatch.setattr(paging, "PAGE_SIZE", 5)
+    monkeypatch.setattr(paced_calls, "LONGEST_PAUSE", timedelta(0))
+
+    def with_another(document: Any) -> Any:
+        rows, many = document["salesorders"], document["record_count"]
+        another = [{**rows[0], "id": ""}] * (document["page_no"] == 1)
+        return {**document, "salesorders": [*another, *rows], "record_count": many + 1}
+
+    spoiler = spoil(monkeypatch, "/SalesOrder", with_another)
+    found = certified(reconciled(world))
+    assert found["illegible"] == [{"kind": "orders", "count": 1}]
+    assert (found["clean"], found["compared"], pairs(world)) == (False, False, set())
+    assert "1 row in Halo's list of orders without an id" in "".join(certificate_text.lines(found))
+    spoiler.on = False
+    assert certified(reconciled(world))["clean"]
+
+
+def test_where_a_list_shows_no_references_nobody_can_tell_copies(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    sandbox.tamper("order_doubled", 2)
+    shows_little(monkeypatch, {"/SalesOrder": "salesorders"}, po_number=None)
+    found = certified(reconciled(world))
+    assert found["illegible"] == [{"kind": "orders", "count": 2}]
+    assert (found["clean"], found["unshown"], pairs(world)) == (False, [], set())
+    [orders] = [one for one in found["kinds"] if one["kind"] == "orders"][:1]
+    assert orders["highlevel"] == orders["halo"]
+
+
+def test_a_refund_that_highlevel_does_not_tell_any_more_is_no_equal_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    [refunded, *_] = world.rows(
+        "select foreign_id from record where canonical ? 'amount_refunded' order by 1"
+    )
+    taken = "update record set canonical = canonical - 'amount_refunded' where foreign_id = :i"
+    world.do(taken, i=refunded.foreign_id)
+    assert not certified(reconciled(world))["clean"]
+    assert (refunded.foreign_id, "changed_in_highlevel") in pairs(world)
+
+
+def test_what_highlevel_does_not_tell_of_a_sampled_record_is_named(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain")
+    order = sandbox.get("/state/orders")["ids"][0]
+    spoil(monkeypatch, f"/{order}", lambda document: {**document, "amount": None})
+    found = certified(reconciled(world, sample=200))
+    assert found["unshown"] == [
+        {
+            "side": "HighLevel",
+            "kind": "orders",
+            "count": 1,
+            "fields": ["amount"],
+            "examples": [order],
+        }
+    ]
+    assert (found["clean"], pairs(world)) == (False, set())
