@@ -22,7 +22,7 @@ from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 
 _PROVIDERS = (
-    "; `syncline provider` alone uses payments/integration.readonly and payments/integration.write."
+    "; `syncline provider list` and `register` alone use payments/integration.readonly and .write."
 )
 
 
