@@ -40,25 +40,26 @@ def request_readings(
     *,
     after: timedelta = timedelta(0),
 ) -> frozenset[str]:
-    """Have rows of Halo read, after a while; returns the targets that are due by it.
-
-    The noun is the role too: ids are unique within an entity only.
-    """
-    requested = [
-        DeliveryRequest(
-            flow=FLOW,
-            source_kind=noun,
-            source_id=str(row_id),
-            role=noun,
-            target=f"halo.{noun}",
-            place=link.tenant_place,
-            version=1,
-            after=after,
-        )
-        for noun, row_id in sorted(set(wanted))
-    ]
+    """Have rows of Halo read, after a while; returns the targets that are due by it."""
+    requested = [_reading(link, *one, after=after) for one in sorted(set(wanted))]
     requests.enqueue(connection, link.id, link.tenant, requested, cause, again=True)
     return frozenset(request.target for request in requested)
+
+
+def _reading(
+    link: Link, noun: Noun, row_id: int, *, after: timedelta = timedelta(0)
+) -> DeliveryRequest:
+    """The noun is the role too: ids are unique within an entity only."""
+    return DeliveryRequest(
+        flow=FLOW,
+        source_kind=noun,
+        source_id=str(row_id),
+        role=noun,
+        target=f"halo.{noun}",
+        place=link.tenant_place,
+        version=1,
+        after=after,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ class UnitOfWork:
         if wanted:
             link = self.line.link
             self.wake(link, request_readings(self.connection, link, wanted, cause))
+
+    def leave(self, known: Collection[tuple[Noun, int]], cause: str) -> None:
+        """Have rows of Halo count as read that were never asked for."""
+        link = self.line.link
+        requested = [_reading(link, *one) for one in sorted(set(known))]
+        requests.complete(self.connection, link.id, link.tenant, requested, cause)
 
     def reread(self, standing: TargetRow, cause: str) -> None:
         """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""
