@@ -16,11 +16,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities, halo_queries
-from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.calls import ApiCalls, NoQuota, Outage, halo_calls
 from syncline.calls.context import Line, Nudge, WorkerContext
+from syncline.calls.faults import held_back
 from syncline.deliveries import requests, target_rows
 from syncline.engine.connection_rules import stop_if_all_is_refused
-from syncline.errors import Absent, Again, MissingScope, Refused, Rejected, Unreadable
+from syncline.errors import (
+    Absent,
+    Again,
+    MissingScope,
+    NotSent,
+    RateLimited,
+    Refused,
+    Rejected,
+    Suspended,
+    SynclineError,
+    Unreadable,
+)
 from syncline.flows import fulfillments
 from syncline.halo.capabilities import FindWay
 from syncline.halo.models import ConsignmentRow, HaloRow, whole
@@ -78,7 +90,8 @@ def due(worker: WorkerContext, connection: Connection, links: Sequence[Link]) ->
 def poll(line: Line) -> float | None:
     """Look what changed at a line's tenant, and have it read.
 
-    The first poll of a tenant only notes where it stands.
+    The first poll of a tenant only notes where it stands. A list that cannot be had keeps nothing
+    back that another one tells.
 
     Returns:
         Seconds after which to try again, where a call failed or quota ran out; else None.
@@ -88,16 +101,33 @@ def poll(line: Line) -> float | None:
     cursor = line.worker.ledger.run(partial(cursors.load, link=line.link))
     if cursor.rests_until is not None and line.worker.now() < cursor.rests_until:
         return None
-    try:
-        api = halo_calls(line, Lane.PULLS)
-        for noun in _NOUNS:
-            cursor = _poll(line, api, noun, cursor)
-    except Again as error:
-        return error.after.total_seconds()
-    except Refused as error:
-        stop_if_all_is_refused(line, error)
-        return None
-    return None
+    pauses: list[float] = []
+    for noun in _NOUNS:
+        try:
+            cursor = _poll(line, halo_calls(line, Lane.PULLS), noun, cursor)
+        except Again as error:
+            pauses.append(error.after.total_seconds())
+            if _concerns_all(line, error):
+                break
+        except Refused as error:
+            if stop_if_all_is_refused(line, error):
+                return None
+            cursor = _refused(line, cursor, noun, error)
+    return max(pauses, default=None)
+
+
+def _concerns_all(line: Line, error: Again) -> bool:
+    """Whether the other lists would fail in the same way, without a call or with one in vain."""
+    if isinstance(error, Outage):
+        return bool(held_back(line.worker, line.halo_key))
+    return isinstance(error, (NoQuota, NotSent, RateLimited, Suspended))
+
+
+def _refused(line: Line, cursor: Cursor, noun: Noun, error: SynclineError) -> Cursor:
+    """Keep that a list is not shown, and why: an alert tells of it."""
+    refused = cursor.with_refusal(noun, error.what)
+    line.worker.ledger.run(partial(cursors.keep, link=line.link, cursor=refused))
+    return refused
 
 
 def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: Cursor) -> Cursor:
@@ -106,10 +136,7 @@ def _poll(line: Line, api: ApiCalls, noun: Noun, cursor: Cursor) -> Cursor:
     try:
         rows, moved = _changed(line, api, noun, cursor, began + AHEAD)
     except _NOT_SHOWN as error:
-        # The other lists tell what they do; an alert tells of this one.
-        refused = cursor.with_refusal(noun, error.what)
-        line.worker.ledger.run(partial(cursors.keep, link=line.link, cursor=refused))
-        return refused
+        return _refused(line, cursor, noun, error)
     moved = moved.with_refusal(noun, None)
     rows = [row for row in rows if whole(row.get("id")) is not None]
 

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from syncline.alerts.run import evaluate
+from syncline.calls.calls import NoQuota, Outage
+from syncline.errors import Again, ForeignAnswer, RateLimited, Suspended, Unanswered
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.halo_changes import polling
 from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import POLL_AFTER
@@ -26,7 +29,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.in_between import InBetween, said
+from tests.in_between import InBetween, page, said
 from tests.spoiling import answered
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
@@ -103,6 +106,42 @@ def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     assert str(paid) in [one.source_id for one in readings_due(world)]
 
 
+def test_a_list_that_fails_again_and_again_keeps_nothing_back_that_another_one_shows(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox, reports_refused=True)
+    look(world)
+    paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and "/SalesOrder" in call
+    in_between.answers = page()
+    line = world.reopened()
+    assert [poll(line) is None for _ in range(2)] == [False, False]
+    assert [one.source_id for one in readings_due(world)] == [str(paid)]
+
+
+def test_the_other_lists_are_asked_unless_they_would_fail_in_the_same_way(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = synced(worlds, sandbox).reopened()
+    asked = 0
+    errors: list[Again] = [
+        *(Again("504"), ForeignAnswer("a page"), Outage("this list fails for everybody")),
+        *(NoQuota("used up"), RateLimited("429"), Unanswered("nobody"), Suspended("shut")),
+    ]
+    for number, error in enumerate(errors):
+        error.after = timedelta(seconds=40 + number)
+
+        def fails(*_: Any, error: Again = error) -> None:
+            nonlocal asked
+            asked += 1
+            raise error
+
+        monkeypatch.setattr(polling, "_poll", fails)
+        asked = 0
+        assert poll(line) == 40 + number
+        assert asked == (3 if number < 3 else 1)
+
+
 def test_a_change_is_found_by_the_list_where_somebody_else_keeps_answering_reports(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +150,7 @@ def test_a_change_is_found_by_the_list_where_somebody_else_keeps_answering_repor
     sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
     answered(monkeypatch, "POST /Report", lambda _: (403, b""))
     line = world.worker.open_line(NAME)
-    assert [poll(line) is None for _ in range(3)] == [False, False, True]
+    assert [poll(line) is None for _ in range(2)] == [False, True]
     world.drive()
     assert sandbox.audit()["clean"]
 
