@@ -15,7 +15,7 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
 from syncline.engine.connection_rules import rules_of
-from syncline.errors import Unmappable
+from syncline.errors import Unmappable, Unreadable
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.models import HaloRow
@@ -71,9 +71,9 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class ReadAgain:
-    """A row that does not show what it must: read again a few times, then parked with `why`."""
+    """A row that does not show what it must: read again for a while, then parked with `why`."""
 
-    why: Unmappable
+    why: Unmappable | Unreadable
 
 
 class UnitOfWork:

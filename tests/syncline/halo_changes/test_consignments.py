@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncline.engine.failures import PARK_AFTER
 from syncline.sandbox.process import SandboxProcess
 from tests.in_between import InBetween, said
 from tests.shipping import TRACKED, an_order, fulfillments, hint, posts, shipping, the_row
@@ -92,10 +93,26 @@ def test_a_consignment_that_stays_illegible_is_parked_with_its_field_and_posted_
     hint(world, "consignment", number)
     world.drive()
     row = reading(world)
-    assert (row.state, row.field, row.attempt) == ("parked", "lines", 5)
+    assert (row.state, row.field, row.attempt) == ("parked", "lines", PARK_AFTER + 1)
     assert "Give our application leave to see all of such rows" in row.reason
     spoiler.on = False
     follow(world, number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_an_answer_with_another_row_is_not_taken_for_it_also_after_failures_of_another_kind(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, _, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, lambda row: {**row, "id": row["id"] + 1})
+    follow(world, number)
+    world.do("update delivery set failures = 6 where target = 'halo.consignment'")
+    world.follow_all()
+    row = reading(world)
+    assert (row.state, row.failures) == ("due", 7)
+    assert f"/Consignment/{number} with the row {number + 1}" in row.reason
+    spoiler.on = False
     world.drive()
     assert len(fulfillments(sandbox, order_id)) == 1
 
