@@ -122,12 +122,22 @@ def _order_not_shown(unit: UnitOfWork, row: ConsignmentRow) -> ReadAgain | None:
 
 
 def _lacks(row: ConsignmentRow) -> str | None:
-    """What says how much was sent, and is not shown or is nonsense."""
+    """What says how much was sent or came back, and is not shown or is nonsense."""
     shown = row.raw.get("lines")
     if not isinstance(shown, list) or len(row.lines) < len(shown):
         return "lines"
-    is_counted = all(line.quantity is not None for line in row.lines)
-    return None if is_counted else "lines.quantity"
+    if any(line.quantity is None for line in row.lines):
+        return "lines.quantity"
+    if _is_nonsense(row.raw.get("is_return"), row.is_return):
+        return "is_return"
+    told = zip(shown, row.lines, strict=True)
+    is_nonsense = any(_is_nonsense(one.get("is_return"), line.is_return) for one, line in told)
+    return "lines.is_return" if is_nonsense else None
+
+
+def _is_nonsense(told: Any, read: object) -> bool:
+    """Whether a field says something, and nobody can read it."""
+    return read is None and told is not None and told != ""
 
 
 def _illegible(row: ConsignmentRow, lacking: str) -> ReadAgain:
@@ -190,7 +200,7 @@ def _canonical(
         "id": str(row.id),
         "order_id": order_id,
         "halo_order_id": sold.id,
-        "is_return": bool(row.is_return),
+        "is_return": bool(row.is_return) or any(line.is_return for line in row.lines),
         "lines": [_line(line, lines.get(line.salesorder_line), items) for line in row.lines],
         "order": _of_order(sold),
     }
@@ -218,6 +228,7 @@ def _line(
         "name": name,
         "unit_price": None if price is None else plain(price),
         "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),
+        "is_return": line.is_return or None,
     }
     return {key: value for key, value in told.items() if value not in (None, "")}
 

@@ -59,6 +59,8 @@ ILLEGIBLE = {
     "no quantity": (without_in_lines("quantity"), "lines.quantity"),
     "a quantity of null": (with_lines(quantity=None), "lines.quantity"),
     "a quantity that is nonsense": (with_lines(quantity="a few"), "lines.quantity"),
+    "a return or not, but nonsense": (lambda row: {**row, "is_return": {"is": 1}}, "is_return"),
+    "a line of a return or not": (with_lines(is_return="Y"), "lines.is_return"),
     "no order anywhere and no lines": (lambda row: {"id": row["id"]}, "lines"),
 }
 
@@ -128,6 +130,24 @@ def test_a_shipment_that_was_posted_is_not_taken_for_changed_by_an_illegible_rea
     world.drive()
     assert (the_row(world).state, the_row(world).wanted_version) == ("delivered", 1)
     assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+
+
+def test_a_return_that_only_a_line_tells_is_parked_as_one_and_not_posted(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order, line = an_order(sandbox)
+    number = sandbox.consign(order["id"], [(line["id"], 1)], TRACKED)
+
+    def with_one_back(row: Any) -> Any:
+        [sent] = row["lines"]
+        return {**row, "lines": [sent, {**sent, "id": sent["id"] + 1, "is_return": True}]}
+
+    spoiled(monkeypatch, number, with_one_back)
+    hint(world, "consignment", number)
+    world.drive()
+    row = the_row(world)
+    assert (row.state, row.field, posts(sandbox)) == ("parked", "is_return", 0)
+    assert "beside a shipment of 1" in row.reason
 
 
 @pytest.mark.parametrize("told", [{}, {"salesorder_id": None}, {"salesorder_id": 0}])
