@@ -111,8 +111,12 @@ class Cursor:
             reverse=True,
         )
         times = [at for at, _ in seen if at <= latest]
-        above = min(times[CROWD - 1], times[0] - OVERLAP) if len(times) >= CROWD else _BEFORE_ALL
+        lately = times[0] - OVERLAP if times else latest
+        above = min(times[CROWD - 1], lately) if len(times) >= CROWD else _BEFORE_ALL
         floor = max(self.orders or _BEFORE_ALL, above)
+        if self.orders is None:
+            # The first look only notes them, and what has just come is yet to be looked at.
+            seen = [(at, row_id) for at, row_id in seen if at < lately]
         looked = [(str(row_id), at.isoformat()) for at, row_id in seen if at >= floor]
         return replace(self, orders=floor, looked=dict(looked[:MOST_LOOKED]))
 

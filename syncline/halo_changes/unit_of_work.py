@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,16 +39,26 @@ def request_readings(
     cause: str,
     *,
     after: timedelta = timedelta(0),
+    named_by: int | None = None,
 ) -> frozenset[str]:
-    """Have rows of Halo read, after a while; returns the targets that are due by it."""
-    requested = [_reading(link, *one, after=after) for one in sorted(set(wanted))]
+    """Have rows of Halo read, after a while; returns the targets that are due by it.
+
+    Args:
+        connection: the transaction.
+        link: of the tenant.
+        wanted: the rows.
+        cause: why.
+        after: how long they are put off.
+        named_by: the id of a row of Halo that says that they are there.
+    """
+    requested = [
+        replace(_reading(link, *one), after=after, named_by=named_by) for one in sorted(set(wanted))
+    ]
     requests.enqueue(connection, link.id, link.tenant, requested, cause, again=True)
     return frozenset(request.target for request in requested)
 
 
-def _reading(
-    link: Link, noun: Noun, row_id: int, *, after: timedelta = timedelta(0)
-) -> DeliveryRequest:
+def _reading(link: Link, noun: Noun, row_id: int) -> DeliveryRequest:
     """The noun is the role too: ids are unique within an entity only."""
     return DeliveryRequest(
         flow=FLOW,
@@ -58,7 +68,6 @@ def _reading(
         target=f"halo.{noun}",
         place=link.tenant_place,
         version=1,
-        after=after,
     )
 
 
@@ -119,11 +128,14 @@ class UnitOfWork:
         """Whether a row may show less than what we wrote ourselves meanwhile."""
         return standing.was_moving(self.began)
 
-    def read(self, wanted: Collection[tuple[Noun, int]], cause: str) -> None:
-        """Have further rows of Halo read."""
+    def read(
+        self, wanted: Collection[tuple[Noun, int]], cause: str, *, named_by: int | None = None
+    ) -> None:
+        """Have further rows of Halo read, which another one names, where it is told which."""
         if wanted:
             link = self.line.link
-            self.wake(link, request_readings(self.connection, link, wanted, cause))
+            due = request_readings(self.connection, link, wanted, cause, named_by=named_by)
+            self.wake(link, due)
 
     def leave(self, known: Collection[tuple[Noun, int]], cause: str) -> None:
         """Have rows of Halo count as read that were never asked for."""

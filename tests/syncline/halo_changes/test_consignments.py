@@ -172,15 +172,74 @@ def test_a_consignment_of_really_no_order_is_done_with(
     assert (reading(world).state, reading(world).attempt) == ("delivered", 1)
 
 
-def test_lines_that_name_several_orders_ask_a_person(
-    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+DENYING = {
+    "no lines": (lambda row: {**row, "lines": []}, "which shows none of its goods."),
+    "no quantities": (with_lines(quantity=0), "which shows none of its goods."),
+    "no order": (
+        lambda row: {**without_in_lines("salesorder_id")(row), "salesorder_id": None},
+        "which shows no order.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DENYING)
+def test_a_consignment_that_shows_nothing_of_what_its_order_says_is_read_again(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    change, says = DENYING[kind]
+    order_id, halo_id, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, change)
+    hint(world, "salesorder", halo_id)
+    for _ in range(3):
+        world.follow_all()
+    row = reading(world)
+    assert row.state == "due"
+    assert row.reason == f"Halo's order {halo_id} names consignment {number}, {says}"
+    spoiler.on = False
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_a_consignment_that_an_order_names_and_halo_says_is_not_there_is_read_again(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, halo_id, number = consigned(sandbox)
+    in_between.answers = said(404, {"Message": "Consignment was not found."})
+    in_between.wanted = lambda call, _: call.startswith("GET") and f"/Consignment/{number}" in call
+    hint(world, "salesorder", halo_id)
+    for _ in range(3):
+        world.follow_all()
+    # What its own event asks for forgets nothing of what the order says.
+    hint(world, "consignment", number)
+    for _ in range(2):
+        world.follow_all()
+    assert reading(world).state == "due"
+    assert "which Halo says is not there" in reading(world).reason
+    in_between.answers = None
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_consignment_of_several_orders_asks_a_person_at_once_if_one_of_them_is_ours(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, header: bool
 ) -> None:
     _, halo_id, number = consigned(sandbox)
-    lines = [{"id": at, "quantity": 1, "salesorder_id": halo_id + at} for at in range(2)]
-    spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": lines})
+    told = {"salesorder_id": halo_id} if header else {}
+    ids = [halo_id, 0, 999_001]
+    lines = [{"id": at, "quantity": 1, "salesorder_id": one} for at, one in enumerate(ids)]
+    of_strangers = [{**line, "salesorder_id": 999_000 + at} for at, line in enumerate(lines)]
+    spoiler = spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": of_strangers})
     hint(world, "consignment", number)
     world.drive()
-    assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+    assert reading(world).state == "delivered"
+    spoiler.change = lambda row: {"id": row["id"], "lines": lines, **told}
+    hint(world, "consignment", number)
+    world.drive()
+    row = reading(world)
+    assert (row.state, row.field, row.attempt) == ("parked", "salesorder_id", 2)
+    assert f"several orders of Halo, {halo_id} and 999001," in row.reason
+    assert posts(sandbox) == 0
 
 
 @pytest.mark.parametrize("change", [with_lines(quantity=0), lambda row: {**row, "lines": []}])
@@ -190,8 +249,9 @@ def test_a_consignment_that_really_holds_nothing_settles_without_a_post(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Any], Any],
 ) -> None:
-    _, _, number = consigned(sandbox)
+    _, halo_id, number = consigned(sandbox)
     spoiled(monkeypatch, number, change)
+    spoil(monkeypatch, f"/SalesOrder/{halo_id}", with_lines(consignment_ids=[]))
     hint(world, "consignment", number)
     world.drive()
     assert (the_row(world).state, reading(world).state) == ("delivered", "delivered")

@@ -41,14 +41,14 @@ def test_a_few_orders_that_are_dated_ahead_hide_no_later_change_whatever_halos_c
     halos_clock: datetime, ahead: int
 ) -> None:
     wrong = [order(900 + one, halos_clock + (ahead + one) * MINUTE) for one in range(CROWD - 1)]
-    stood = after(*orders(300, halos_clock), *wrong)
+    stood = after(*orders(300, halos_clock), *wrong, cursor=Cursor(halos_clock - 900 * MINUTE))
     assert wants(stood, order(7, halos_clock + timedelta(seconds=10)))
     assert not any(wants(stood, one) for one in wrong)
 
 
 def test_what_was_looked_at_is_looked_at_again_only_when_it_has_changed_once_more() -> None:
     rows = orders(300, NOW)
-    stood = after(*rows)
+    stood = after(*rows, cursor=after(*rows))
     assert not any(wants(stood, one) for one in rows)
     assert wants(stood, order(300, NOW + MINUTE))
     assert not wants(after(order(300, NOW + MINUTE), cursor=stood), order(300, NOW + MINUTE))
@@ -58,6 +58,12 @@ def test_a_change_that_is_committed_late_is_seen_also_where_many_came_before_it(
     stood = after(*orders(300, NOW, timedelta(milliseconds=100)))
     assert wants(stood, order(999, NOW - OVERLAP))
     assert not wants(stood, order(999, NOW - OVERLAP - MINUTE))
+
+
+def test_the_first_look_leaves_only_what_has_just_come_to_the_next_one() -> None:
+    rows = orders(300, NOW)
+    stood = after(*rows)
+    assert [one["id"] for one in rows if wants(stood, one)] == [300, 299, 298]
 
 
 def test_so_many_that_are_dated_alike_are_no_mistake_but_none_lies_a_day_ahead() -> None:
@@ -70,7 +76,7 @@ def test_so_many_that_are_dated_alike_are_no_mistake_but_none_lies_a_day_ahead()
 def test_a_cursor_of_orders_never_goes_back_and_remembers_no_more_than_it_must() -> None:
     stood = after(*orders(300, NOW))
     assert after(*orders(300, NOW - 600 * MINUTE), cursor=stood).orders == stood.orders
-    many = after(*orders(2 * MOST_LOOKED, NOW, timedelta(milliseconds=1)))
+    many = after(*orders(2 * MOST_LOOKED, NOW, timedelta(milliseconds=1)), cursor=stood)
     assert len(many.looked or {}) == MOST_LOOKED
 
 
