@@ -13,6 +13,7 @@ from syncline.calls.calls import NoQuota, Outcome
 from syncline.calls.context import Line, Nudge
 from syncline.deliveries import leased, waits
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.target_rows import ACCEPTED, AS_READ, accepted_in
 from syncline.engine.failures import (
     BACKOFF,
     PARK_AFTER,
@@ -95,8 +96,9 @@ def write(
     def work(connection: Connection) -> list[Nudge]:
         unit = UnitOfWork(connection, line, began)
         fates = [(lease, _fate(unit, reading, lease, outcome, sold)) for lease, outcome in came]
-        done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
-        leased.confirm(connection, done, wrote=False)
+        leased.confirm(
+            connection, [_done(lease) for lease, fate in fates if fate is None], wrote=False
+        )
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
         failures = [*(one.error for _, one in came), *sold.values()]
@@ -166,8 +168,18 @@ def _read_again(connection: Connection, lease: Lease, why: Unmappable | Unreadab
         _ask(connection, lease, why)
 
 
+def _done(lease: Lease) -> Confirmation:
+    """It was read: what a person accepted of what it said before is over."""
+    kept = lease.target_meta or {}
+    meta = {key: value for key, value in kept.items() if key != ACCEPTED}
+    return Confirmation(lease, None, meta if ACCEPTED in kept else None, None)
+
+
 def _ask(connection: Connection, lease: Lease, why: SynclineError) -> None:
-    """Park it, so that a person is asked."""
+    """Park it, so that a person is asked, unless one has accepted just this before."""
+    if accepted_in(lease.target_meta).get(AS_READ, [""])[0] == str(why):
+        leased.confirm(connection, [Confirmation(lease, None, None, None)], wrote=False)
+        return
     field = why.field if isinstance(why, (Unmappable, Rejected)) else None
     leased.park(connection, [lease], reason=str(why), field=field)
 

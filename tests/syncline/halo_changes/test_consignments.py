@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from syncline.deliveries import target_rows
 from syncline.engine.failures import PARK_AFTER
+from syncline.repair.accept import accept, plan_parked
 from syncline.sandbox.process import SandboxProcess
 from tests.in_between import InBetween, said
 from tests.shipping import TRACKED, an_order, fulfillments, hint, posts, shipping, the_row
@@ -276,7 +279,7 @@ def test_a_consignment_whose_order_of_ours_is_not_shown_for_once_is_posted_all_t
     assert len(fulfillments(sandbox, order_id)) == 1
 
 
-def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked(
+def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked_and_can_be_left_so(
     world: World, sandbox: SandboxProcess, in_between: InBetween
 ) -> None:
     order_id, halo_id, number = consigned(sandbox)
@@ -288,3 +291,17 @@ def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked(
     assert f"does not show the order {halo_id} of consignment {number}, which is {order_id}" in (
         row.reason
     )
+    line = world.reopened()
+    known = world.worker.ledger.run(partial(target_rows.of_ids, ids=[row.id]))
+    plans = plan_parked(line, list(known.values()))
+    assert accept(line, plans, "parked accept", "ada") == plans
+    assert (reading(world).state, reading(world).reason) == ("delivered", None)
+    # Said once more, it is not told once more; read as it should be, it is as any other.
+    hint(world, "consignment", number)
+    world.drive()
+    assert reading(world).state == "delivered"
+    in_between.answers = None
+    hint(world, "consignment", number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+    assert reading(world).target_meta == {}
