@@ -22,7 +22,7 @@ from syncline.deliveries import parked
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError
 from syncline.flows import customers, orders
-from syncline.halo_changes import polling
+from syncline.halo_changes import cursor
 from syncline.ingest.pull import KINDS
 from syncline.ledger import calls, connections
 from syncline.ledger.connections import Link
@@ -161,11 +161,11 @@ def _raised(
         link, options = by_id[many.connection_id].link, by_id[many.connection_id].document.alerts
         signal = signals.many_orders(many, options.new_orders_an_hour, link.name)
         found.append((link.id, signal))
-    refused = polling.refusals(connection)
+    refused = cursor.refusals(connection)
     for one in by_id.values():
         found += [(one.link.id, signal) for signal in _of_sides(connection, one)]
         if one.link.reads:
-            hidden = polling.not_shown(refused, one.link, one.document)
+            hidden = cursor.not_shown(refused, one.link, one.document)
             found += [(one.link.id, signal) for signal in signals.not_shown(hidden, one.link.name)]
     as_before: set[tuple[int, str]] = {
         (key, kind)

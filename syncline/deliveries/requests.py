@@ -22,6 +22,9 @@ from syncline.ledger.modes import HELD
 _DAYS = "days"
 """The key in `target_meta` for the days of the list that showed what is parked."""
 
+NAMED_BY = "named_by"
+"""The key in `target_meta` for the row of the other side that named what is to be read."""
+
 OF_AN_EVENT = "event "
 """How the cause of what an event makes due begins; its id follows."""
 
@@ -45,6 +48,8 @@ class DeliveryRequest:
         waits_for: the (flow, source id, role) without which a new one need not be looked at.
         cause: its own, where requests that are made together have different ones.
         days: of one that is parked at once: the first and last day of the list that showed it.
+        named_by: of a row that is to be read: the id of the row that names it; once known, it is
+            kept.
     """
 
     flow: str
@@ -58,6 +63,7 @@ class DeliveryRequest:
     waits_for: tuple[str, str, str] | None = None
     cause: str | None = None
     days: tuple[date, date] | None = None
+    named_by: int | None = None
 
 
 _IN_DOUBT = f"delivery.state = 'parked' and delivery.field is not distinct from '{DOUBTED}'"
@@ -90,6 +96,7 @@ def enqueue(
             "waits": one.waits_for is not None,
             "cause": one.cause or cause,
             "urgent": is_urgent(one.cause or cause),
+            "meta": None if one.named_by is None else {NAMED_BY: one.named_by},
         }
         for one in sorted(set(requested), key=lambda one: (one.flow, one.source_id, one.role))
     ]
@@ -98,15 +105,15 @@ def enqueue(
             f"""
             insert into delivery (tenant_id, connection_id, flow, role, target, place,
                                   source_kind, source_id, wanted_version, cause, urgent, due_at,
-                                  state)
+                                  state, target_meta)
             select :tenant_id, :connection_id, flow, role, target, place,
                    source_kind, source_id, version, cause, urgent,
                    clock_timestamp() + make_interval(secs => after),
-                   case when waits then 'waiting' else 'due' end
+                   case when waits then 'waiting' else 'due' end, meta
             from jsonb_to_recordset(cast(:rows as jsonb)) as asked
                  (flow text, role text, target text, place text,
                   source_kind text, source_id text, version bigint, after double precision,
-                  waits boolean, cause text, urgent boolean)
+                  waits boolean, cause text, urgent boolean, meta jsonb)
             on conflict (tenant_id, flow, source_id, role) do update
             set wanted_version = excluded.wanted_version,
                 cause = excluded.cause,
@@ -115,6 +122,9 @@ def enqueue(
                 sent_version = case when :again and delivery.state = 'doubtful' then 0
                                     else delivery.sent_version end,
                 failures = 0,
+                target_meta = case when excluded.target_meta is null then delivery.target_meta
+                                   else coalesce(delivery.target_meta, '{{}}')
+                                        || excluded.target_meta end,
                 reason = case when delivery.state = 'parked' then null else delivery.reason end,
                 field = case when delivery.state = 'parked' or delivery.field = '{HELD}'
                              then null else delivery.field end,

@@ -28,6 +28,9 @@ they stand there: field → its value. They are what we want of it, and are neve
 GONE = "gone"
 """The field under which it is accepted that there is no target row any more."""
 
+AS_READ = "reading"
+"""The field under which it is accepted what a reading says, for which it was parked."""
+
 _COLUMNS = (
     "d.id, d.connection_id, d.flow, d.role, d.target, d.place, d.source_kind, d.source_id,"
     " d.state, d.projection, d.target_id, d.target_meta, d.confirmed_at, d.wanted_version,"

@@ -76,14 +76,15 @@ def begin(connection: Connection, link: Link) -> None:
     connections.start(connection, link.id)
 
 
-def stop_if_all_is_refused(line: Line, error: Refused) -> None:
+def stop_if_all_is_refused(line: Line, error: Refused) -> bool:
     """Stop a connection whose list was refused, if something harmless is refused too.
 
-    Why stands in the ledger, for `status`.
+    Why stands in the ledger, for `status`. Returns whether it was stopped.
     """
     if concerns(line, error) is not Concerns.ALL:
-        return
+        return False
     line.worker.ledger.run_patiently(
         lambda connection: connections.stop(connection, line.link, str(error)),
         sleep=line.worker.sleep,
     )
+    return True

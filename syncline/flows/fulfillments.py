@@ -125,11 +125,7 @@ def wanted(canonical: Canonical, order: Canonical, document: Document) -> Shipme
     if document.fulfillments.into == "none":
         return None
     if canonical.get("is_return"):
-        raise Unmappable(
-            f"A return of {_goods(canonical)}: HighLevel has no returns; nothing is posted.",
-            field="is_return",
-            remedy="Refund or note it in HighLevel by hand, if it is to show there.",
-        )
+        raise _returned(canonical)
     items = _items(canonical, order, document)
     if not items:
         return None
@@ -166,6 +162,21 @@ def edits(
     )
 
 
+def _returned(canonical: Canonical) -> Unmappable:
+    """Why a return is not posted; where goods were sent with it, both are named."""
+    lines = list(canonical.get("lines") or ())
+    back = [line for line in lines if line.get("is_return")]
+    sent = [line for line in lines if not line.get("is_return")] if back else []
+    beside = f" beside a shipment of {_goods(sent)}" if sent else ""
+    return Unmappable(
+        f"A return of {_goods(back or lines)}{beside}: HighLevel has no returns; nothing is "
+        "posted.",
+        field="is_return",
+        remedy="Refund or note it in HighLevel by hand, if it is to show there"
+        f"{', and add what was sent' if sent else ''}. Then: syncline parked accept ID.",
+    )
+
+
 def _why_nothing(canonical: Canonical, document: Document) -> str:
     """Why a consignment of something ships nothing."""
     lines = [
@@ -195,11 +206,16 @@ def _items(canonical: Canonical, order: Canonical, document: Document) -> dict[s
                 remedy="Compare the order's lines in Halo with its items in HighLevel. "
                 'With lines = "summary" in the mapping an order has no lines to ship.',
             )
+        if quantity < 0:
+            # Beside what was sent of the same it would be taken off, and less be posted.
+            raise Unmappable(
+                f"The quantity of {_name(line)} is {plain(quantity)}; nothing is posted.",
+                field=ITEMS,
+                remedy="Correct the consignment in Halo. If goods came back, note that in "
+                "HighLevel by hand.",
+            )
         sums[price] += quantity
-    wrong = next((price for price, quantity in sums.items() if quantity < 0), None)
-    if wrong is not None:
-        raise Unmappable(f"The quantity of {wrong} is {sums[wrong]}.", field=ITEMS)
-    return {price: quantity for price, quantity in sums.items() if quantity}
+    return dict(sums)
 
 
 def _price_of(line: Canonical, order: Canonical) -> str | None:
@@ -286,8 +302,7 @@ def _parcels(canonical: Canonical, document: Document) -> list[Parcel]:
     return list(dict.fromkeys(Parcel(_text(a), _text(b), _text(c)) for a, b, c in found))
 
 
-def _goods(canonical: Canonical) -> str:
-    lines = canonical.get("lines") or ()
+def _goods(lines: Iterable[Canonical]) -> str:
     return ", ".join(f"{line.get('qty')} {TIMES} {_name(line)}" for line in lines) or "nothing"
 
 

@@ -28,15 +28,18 @@ from syncline.mapping.apply import plain
 
 KIND = "consignment"
 
+_OR_BY_HAND = (
+    "If nothing was sent, or once you have added it in HighLevel by hand: "
+    "syncline parked accept ID."
+)
+
 Canonical = Mapping[str, Any]
 
 
 def order_of(row: ConsignmentRow) -> int | None:
-    """The order of a consignment: as its header says it, else as all of its lines do."""
-    if row.salesorder_id:
-        return row.salesorder_id
-    of_lines = _orders_of_lines(row)
-    return of_lines.pop() if len(of_lines) == 1 else None
+    """The order of a consignment: the only one that its header and lines name."""
+    named = _orders_named(row)
+    return named.pop() if len(named) == 1 else None
 
 
 def record_consignments(
@@ -56,6 +59,8 @@ def record_consignments(
     Returns:
         What becomes of the reading; None when it is done with.
     """
+    if len(_orders_named(row)) > 1:
+        return _of_several(unit, lease, row)
     if sold is None:
         return _without_order(unit, lease, row)
     if isinstance(sold, SynclineError):
@@ -67,8 +72,16 @@ def record_consignments(
         return being_written(standing) if unit.is_moving(standing) else Waits(edge)
     if standing is None or standing.target_id != str(sold.id):
         return None
+    return _of_ours(unit, lease, row, sold, standing)
+
+
+def _of_ours(
+    unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow, standing: TargetRow
+) -> ReadAgain | None:
     if lacking := _lacks(row):
         return _illegible(row, lacking)
+    if _is_denied(row, sold):
+        return _contradicted(row, sold.id, "none of its goods", "lines")
     order = _order_in_highlevel(unit, standing)
     if not order.get("items"):
         link, _ = unit.opened(standing)
@@ -79,12 +92,15 @@ def record_consignments(
     return None
 
 
-def consignment_gone(unit: UnitOfWork, lease: Lease) -> SynclineError | None:
-    """What becomes of the reading of a consignment that is not there: its fulfillment says it."""
-    edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
-    standing = target_rows.of_sources(unit.connection, unit.tenant, [edge]).get(edge)
+def consignment_gone(unit: UnitOfWork, lease: Lease) -> SynclineError | ReadAgain | None:
+    """What becomes of the reading of a consignment that is not there: its fulfillment says it.
+
+    One that nobody has seen but an order of ours, which names it, may only be kept from us.
+    """
+    standing = _fulfillment(unit, lease)
     if standing is None:
-        return None
+        order_id = _named_by(lease)
+        return None if order_id is None else _hidden(lease, order_id)
     if unit.is_moving(standing):
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"
@@ -97,11 +113,27 @@ def _without_order(unit: UnitOfWork, lease: Lease, row: ConsignmentRow) -> ReadA
     """One of no order is none of ours, if Halo really shows it so."""
     if _lacks(row) == "lines":
         return _illegible(row, "lines")  # they might name it
-    is_nonsense = bool(row.raw.get("salesorder_id")) and row.salesorder_id is None
-    edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
-    is_known = edge in target_rows.of_sources(unit.connection, unit.tenant, [edge])
-    is_told = is_nonsense or is_known or bool(_orders_of_lines(row))
+    order_id = _named_by(lease)
+    if order_id is not None:
+        return _contradicted(row, order_id, "no order", "salesorder_id")
+    is_told = _names_nonsense(row) or _fulfillment(unit, lease) is not None
     return _illegible(row, "salesorder_id") if is_told else None
+
+
+def _of_several(unit: UnitOfWork, lease: Lease, row: ConsignmentRow) -> SynclineError | None:
+    """One of several orders is told if one of them is ours: a fulfillment is of one order."""
+    named = _orders_named(row)
+    ours = target_rows.of_targets(unit.connection, unit.tenant, ["order"], named)
+    if not ours and _named_by(lease) is None and _fulfillment(unit, lease) is None:
+        return None
+    listed = " and ".join(str(one) for one in sorted(named))
+    return Unmappable(
+        f"Consignment {row.id} names several orders of Halo, {listed}, and a fulfillment is of "
+        "one; nothing is posted now.",
+        field="salesorder_id",
+        remedy="Correct it in Halo, so that it is of one order, then retry. Or add what was sent "
+        "to each order in HighLevel by hand, and then: syncline parked accept ID.",
+    )
 
 
 def _order_not_shown(unit: UnitOfWork, row: ConsignmentRow) -> ReadAgain | None:
@@ -115,19 +147,35 @@ def _order_not_shown(unit: UnitOfWork, row: ConsignmentRow) -> ReadAgain | None:
             f"Halo does not show the order {order_id} of consignment {row.id}, which is "
             f"{standing.source_id} in HighLevel.",
             field="salesorder_id",
-            remedy="Compare it in Halo: if the order is there, retry; if it was deleted, leave "
-            "this as it is.",
+            remedy="Compare it in Halo: if the order is there, retry. If it was deleted: "
+            "syncline parked accept ID.",
         )
     )
 
 
 def _lacks(row: ConsignmentRow) -> str | None:
-    """What says how much was sent, and is not shown or is nonsense."""
+    """What says how much was sent or came back, and is not shown or is nonsense."""
     shown = row.raw.get("lines")
     if not isinstance(shown, list) or len(row.lines) < len(shown):
         return "lines"
-    is_counted = all(line.quantity is not None for line in row.lines)
-    return None if is_counted else "lines.quantity"
+    if any(line.quantity is None for line in row.lines):
+        return "lines.quantity"
+    if _is_nonsense(row.raw.get("is_return"), row.is_return):
+        return "is_return"
+    told = zip(shown, row.lines, strict=True)
+    is_nonsense = any(_is_nonsense(one.get("is_return"), line.is_return) for one, line in told)
+    return "lines.is_return" if is_nonsense else None
+
+
+def _is_nonsense(told: Any, read: object) -> bool:
+    """Whether a field says something, and nobody can read it."""
+    return read is None and told is not None and told != ""
+
+
+def _is_denied(row: ConsignmentRow, sold: HaloOrderRow) -> bool:
+    """Whether a consignment shows nothing of what its order says to be sent with it."""
+    is_named = any(row.id in line.consignment_ids for line in sold.lines)
+    return is_named and not any(line.quantity for line in row.lines)
 
 
 def _illegible(row: ConsignmentRow, lacking: str) -> ReadAgain:
@@ -135,13 +183,58 @@ def _illegible(row: ConsignmentRow, lacking: str) -> ReadAgain:
         Unmappable(
             f"Halo does not show {lacking} of consignment {row.id}, read by its id.",
             field=lacking,
-            remedy="Give our application leave to see all of such rows in Halo, then retry.",
+            remedy="Give our application leave to see all of such rows in Halo, then retry. "
+            f"{_OR_BY_HAND}",
         )
     )
 
 
-def _orders_of_lines(row: ConsignmentRow) -> set[int]:
-    return {line.salesorder_id for line in row.lines if line.salesorder_id}
+def _contradicted(row: ConsignmentRow, order_id: int, shows: str, field: str) -> ReadAgain:
+    return ReadAgain(
+        Unmappable(
+            f"Halo's order {order_id} names consignment {row.id}, which shows {shows}.",
+            field=field,
+            remedy=f"Compare both in Halo, then retry. {_OR_BY_HAND}",
+        )
+    )
+
+
+def _hidden(lease: Lease, order_id: int) -> ReadAgain:
+    return ReadAgain(
+        Unmappable(
+            f"Halo's order {order_id} names consignment {lease.source_id}, which Halo says is not "
+            "there.",
+            field="id",
+            remedy="Compare both in Halo: if it is there, give our application leave to see it, "
+            f"then retry. {_OR_BY_HAND}",
+        )
+    )
+
+
+def _fulfillment(unit: UnitOfWork, lease: Lease) -> TargetRow | None:
+    """The delivery of a consignment's fulfillment, if it was ever seen."""
+    edge = (fulfillments.FLOW, lease.source_id, fulfillments.ROLE)
+    return target_rows.of_sources(unit.connection, unit.tenant, [edge]).get(edge)
+
+
+def _named_by(lease: Lease) -> int | None:
+    """The order of ours that names it, if one ever did."""
+    order_id = (lease.target_meta or {}).get(requests.NAMED_BY)
+    return None if order_id is None else int(order_id)
+
+
+def _orders_named(row: ConsignmentRow) -> set[int]:
+    of_lines = {line.salesorder_id for line in row.lines if line.salesorder_id}
+    return {*of_lines, *({row.salesorder_id} if row.salesorder_id else ())}
+
+
+def _names_nonsense(row: ConsignmentRow) -> bool:
+    """Whether an order is told in its header or a line, and nobody can read which."""
+    pairs = [(row.raw, row.salesorder_id)]
+    pairs += [
+        (one, line.salesorder_id) for one, line in zip(row.raw["lines"], row.lines, strict=True)
+    ]
+    return any(_is_nonsense(raw.get("salesorder_id"), read) for raw, read in pairs)
 
 
 def _save(unit: UnitOfWork, lease: Lease, standing: TargetRow, canonical: Canonical) -> None:
@@ -190,7 +283,7 @@ def _canonical(
         "id": str(row.id),
         "order_id": order_id,
         "halo_order_id": sold.id,
-        "is_return": bool(row.is_return),
+        "is_return": bool(row.is_return) or any(line.is_return for line in row.lines),
         "lines": [_line(line, lines.get(line.salesorder_line), items) for line in row.lines],
         "order": _of_order(sold),
     }
@@ -218,6 +311,7 @@ def _line(
         "name": name,
         "unit_price": None if price is None else plain(price),
         "qty": plain(line.quantity if line.quantity is not None else Decimal(0)),
+        "is_return": line.is_return or None,
     }
     return {key: value for key, value in told.items() if value not in (None, "")}
 

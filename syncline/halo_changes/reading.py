@@ -8,7 +8,6 @@ each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,54 +15,23 @@ from sqlalchemy import Connection
 
 from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
-from syncline.calls.context import PARALLEL, Line, Nudge
-from syncline.deliveries import leased, target_rows, waits
+from syncline.calls.context import PARALLEL, Line
+from syncline.deliveries import leased, target_rows
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
-from syncline.engine.failures import (
-    BACKOFF,
-    LEGIBLE_TRIES,
-    Refusal,
-    RefusalPolicy,
-    backoff,
-    is_set_apart,
-)
 from syncline.engine.rounds import NextRun
-from syncline.errors import (
-    Absent,
-    Again,
-    BadDocument,
-    MissingScope,
-    NotSent,
-    RateLimited,
-    Refused,
-    Rejected,
-    SynclineError,
-    Unmappable,
-    Unreadable,
-)
+from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
 from syncline.halo.capabilities import FindWay
-from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMENT, AnyResource
+from syncline.halo.entities.resources import ORDER, AnyResource
 from syncline.halo.entities.rows import read_row
 from syncline.halo.models import ConsignmentRow, HaloOrderRow, HaloRow, whole
 from syncline.halo.sql.changes import NewestFirst, Noun, path_of, sql_of
 from syncline.halo.webhooks.hints import ChangeHint
-from syncline.halo_changes.consignments import consignment_gone, order_of, record_consignments
-from syncline.halo_changes.row_changes import (
-    is_as_known,
-    is_ours_to_end,
-    judge_absent,
-    judge_invoice,
-    judge_order,
-    judge_payment,
-)
-from syncline.halo_changes.unit_of_work import (
-    FLOW,
-    ReadAgain,
-    UnitOfWork,
-    Waits,
-    request_readings,
-)
+from syncline.halo_changes import outcomes as fates
+from syncline.halo_changes.consignments import order_of
+from syncline.halo_changes.outcomes import TARGETS, HaloReading
+from syncline.halo_changes.row_changes import is_as_known, is_ours_to_end
+from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork, request_readings
 from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
@@ -96,35 +64,6 @@ _WRITTEN: dict[Noun, tuple[str, ...]] = {
 
 POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
-
-Fate = SynclineError | ReadAgain | Waits | None
-"""What becomes of a reading: None is done, Again is retried, ReadAgain too but only a few times,
-Waits waits, the rest is parked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _HaloReading:
-    """One kind of reading: the noun, the resource that is read, and what a row of it means.
-
-    `judges` is None for consignments, which are recorded together with their orders.
-    """
-
-    noun: Noun
-    resource: AnyResource
-    judges: Callable[[UnitOfWork, Lease, Any], Fate] | None
-    capability: str
-
-
-TARGETS: dict[str, _HaloReading] = {
-    f"halo.{one.noun}": one
-    for one in (
-        _HaloReading("salesorder", ORDER, judge_order, "order"),
-        _HaloReading("consignment", CONSIGNMENT, None, ""),
-        _HaloReading("invoice", INVOICE, judge_invoice, "invoice"),
-        _HaloReading("payment", PAYMENT, judge_payment, "payment"),
-    )
-}
-"""The targets of deliveries that ask for a row of Halo to be read."""
 
 _NOUNS: dict[str, Noun] = {one.noun: one.noun for one in TARGETS.values()}
 
@@ -188,7 +127,7 @@ def read_halo(line: Line, target: str) -> NextRun:
 def _read(
     line: Line,
     api: ApiCalls,
-    reading: _HaloReading,
+    reading: HaloReading,
     leases: list[Lease],
     began: datetime,
 ) -> None:
@@ -203,13 +142,13 @@ def _read(
         )
         done, open_ = open_[: len(outcomes)], open_[len(outcomes) :]
         sold = _orders_of(line, api, outcomes) if reading.judges is None else {}
-        _write(line, reading, began, list(zip(done, outcomes, strict=True)), sold)
+        fates.write(line, reading, began, list(zip(done, outcomes, strict=True)), sold)
 
 
 def _after_a_glance(
     line: Line,
     api: ApiCalls,
-    reading: _HaloReading,
+    reading: HaloReading,
     leases: list[Lease],
     began: datetime,
 ) -> list[Lease]:
@@ -230,7 +169,7 @@ def _after_a_glance(
         ours: set[int] = set()
         for lease, row in (one for one in shown if one[0].id not in done):
             if (why := is_ours_to_end(unit, reading.noun, row)) is not None:
-                _fail(connection, lease, why, failed=False)
+                fates.fail(connection, lease, why, failed=False)
                 ours.add(lease.id)
         confirmed = [Confirmation(lease, None, None, None) for lease in known]
         return ours | leased.confirm(connection, confirmed, wrote=False)
@@ -240,7 +179,7 @@ def _after_a_glance(
 
 
 def _glance(
-    line: Line, api: ApiCalls, reading: _HaloReading, ids: Iterable[int]
+    line: Line, api: ApiCalls, reading: HaloReading, ids: Iterable[int]
 ) -> dict[int, dict[str, Any]]:
     wanted = sorted(ids)
     sql = sql_of(reading.noun, wanted)
@@ -297,93 +236,3 @@ def _orders_of(
         for order_id, one in zip(rest, came, strict=False):
             sold[order_id] = one.error if one.error is not None else one.result  # type: ignore[assignment]  # what was read
     return sold
-
-
-def _write(
-    line: Line,
-    reading: _HaloReading,
-    began: datetime,
-    came: list[tuple[Lease, Outcome]],
-    sold: dict[int, HaloOrderRow | SynclineError],
-) -> None:
-    """Do what the rows mean and close their readings, in one transaction."""
-    refusals = RefusalPolicy(line)
-    refused = [
-        (one.error, refusals.of(one.error))
-        for _, one in came
-        if isinstance(one.error, Refused) and not isinstance(one.error, MissingScope)
-    ]
-    alone = {id(error) for error, refusal in refused if refusal is Refusal.ALONE}
-
-    def work(connection: Connection) -> list[Nudge]:
-        unit = UnitOfWork(connection, line, began)
-        fates = [(lease, _fate(unit, reading, lease, outcome, sold)) for lease, outcome in came]
-        done = [Confirmation(lease, None, None, None) for lease, fate in fates if fate is None]
-        leased.confirm(connection, done, wrote=False)
-        edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
-        waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
-        failures = [*(one.error for _, one in came), *sold.values()]
-        for (lease, fate), (_, outcome) in zip(fates, came, strict=True):
-            if isinstance(fate, ReadAgain):
-                _read_again(connection, lease, fate.why)
-            if not isinstance(fate, SynclineError):
-                continue
-            if id(fate) in alone or (fate is outcome.error and is_set_apart(outcome, lease)):
-                leased.park(connection, [lease], reason=str(fate), field=None)
-            else:
-                _fail(connection, lease, fate, failed=fate in failures and not outcome.of_all)
-        return list(unit.nudges)
-
-    line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
-    for error, refusal in refused:
-        if refusal is not Refusal.ALONE:
-            raise error
-
-
-def _fate(
-    unit: UnitOfWork,
-    reading: _HaloReading,
-    lease: Lease,
-    outcome: Outcome,
-    sold: dict[int, HaloOrderRow | SynclineError],
-) -> Fate:
-    try:
-        if isinstance(outcome.error, Absent):
-            gone = judge_absent if reading.judges is not None else consignment_gone
-            return gone(unit, lease)
-        if outcome.error is not None:
-            return outcome.error
-        if reading.judges is not None:
-            return reading.judges(unit, lease, outcome.result)
-        row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
-        return record_consignments(unit, lease, row, sold.get(order_of(row) or 0))
-    except BadDocument as error:
-        return Unmappable(
-            f"The mapping of its connection cannot be read: {error.what}",
-            field="mapping",
-            remedy="Correct the mapping, then retry.",
-        )
-    except Unreadable as error:
-        return error
-
-
-def _read_again(connection: Connection, lease: Lease, why: Unmappable) -> None:
-    """Halo may show it in a moment; where it does not, a person is asked."""
-    if lease.failures < LEGIBLE_TRIES:
-        after = backoff(lease.failures)
-        leased.give_back(connection, [lease], after=after, why=why.what, failed=True)
-    else:
-        leased.park(connection, [lease], reason=str(why), field=why.field)
-
-
-def _fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: bool) -> None:
-    """Park it or have it retried; a row whose call `failed` comes ever more seldom."""
-    if isinstance(fate, (Absent, MissingScope, Rejected, Unmappable, Unreadable)):
-        field = fate.field if isinstance(fate, (Unmappable, Rejected)) else None
-        leased.park(connection, [lease], reason=str(fate), field=field)
-    else:
-        after = max(fate.after, BACKOFF) if isinstance(fate, Again) else BACKOFF
-        # Quota that is used up and a way that is cut say nothing about the row.
-        failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
-        after = max(after, backoff(lease.failures)) if failed else after
-        leased.give_back(connection, [lease], after=after, why=fate.what, failed=failed)

@@ -52,14 +52,15 @@ def judge_order(unit: UnitOfWork, lease: Lease, row: HaloOrderRow) -> SynclineEr
         return being_written(standing)
     if standing.target_id != str(row.id):
         return None  # a copy that a person made of ours, with the reference on it
+    because = f"{lease.cause}, then Halo's order {row.id}"
     sent = {one for line in row.lines for one in line.consignment_ids}
     if same_moment((standing.target_meta or {}).get("last_update_time"), row.last_update_time):
         place = unit.line.link.tenant_place
         known = records.versions(unit.connection, place, "consignment", [str(one) for one in sent])
         sent = {one for one in sent if str(one) not in known}
     else:
-        unit.reread(standing, f"{lease.cause}, then Halo's order {row.id}")
-    unit.read([("consignment", one) for one in sent], lease.cause)
+        unit.reread(standing, because)
+    unit.read([("consignment", one) for one in sent], because, named_by=row.id)
     return _put_right(unit, lease, standing, row.raw)
 
 

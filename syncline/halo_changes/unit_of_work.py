@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.target_rows import TargetRow
 from syncline.deliveries.waits import Edge
 from syncline.engine.connection_rules import rules_of
-from syncline.errors import Unmappable
+from syncline.errors import Unmappable, Unreadable
 from syncline.flows import orders, payments
 from syncline.flows.flow import reference_of
 from syncline.halo.models import HaloRow
@@ -39,26 +39,36 @@ def request_readings(
     cause: str,
     *,
     after: timedelta = timedelta(0),
+    named_by: int | None = None,
 ) -> frozenset[str]:
     """Have rows of Halo read, after a while; returns the targets that are due by it.
 
-    The noun is the role too: ids are unique within an entity only.
+    Args:
+        connection: the transaction.
+        link: of the tenant.
+        wanted: the rows.
+        cause: why.
+        after: how long they are put off.
+        named_by: the id of a row of Halo that says that they are there.
     """
     requested = [
-        DeliveryRequest(
-            flow=FLOW,
-            source_kind=noun,
-            source_id=str(row_id),
-            role=noun,
-            target=f"halo.{noun}",
-            place=link.tenant_place,
-            version=1,
-            after=after,
-        )
-        for noun, row_id in sorted(set(wanted))
+        replace(_reading(link, *one), after=after, named_by=named_by) for one in sorted(set(wanted))
     ]
     requests.enqueue(connection, link.id, link.tenant, requested, cause, again=True)
     return frozenset(request.target for request in requested)
+
+
+def _reading(link: Link, noun: Noun, row_id: int) -> DeliveryRequest:
+    """The noun is the role too: ids are unique within an entity only."""
+    return DeliveryRequest(
+        flow=FLOW,
+        source_kind=noun,
+        source_id=str(row_id),
+        role=noun,
+        target=f"halo.{noun}",
+        place=link.tenant_place,
+        version=1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +80,9 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class ReadAgain:
-    """A row that does not show what it must: read again a few times, then parked with `why`."""
+    """A row that does not show what it must: read again for a while, then parked with `why`."""
 
-    why: Unmappable
+    why: Unmappable | Unreadable
 
 
 class UnitOfWork:
@@ -118,11 +128,20 @@ class UnitOfWork:
         """Whether a row may show less than what we wrote ourselves meanwhile."""
         return standing.was_moving(self.began)
 
-    def read(self, wanted: Collection[tuple[Noun, int]], cause: str) -> None:
-        """Have further rows of Halo read."""
+    def read(
+        self, wanted: Collection[tuple[Noun, int]], cause: str, *, named_by: int | None = None
+    ) -> None:
+        """Have further rows of Halo read, which another one names, where it is told which."""
         if wanted:
             link = self.line.link
-            self.wake(link, request_readings(self.connection, link, wanted, cause))
+            due = request_readings(self.connection, link, wanted, cause, named_by=named_by)
+            self.wake(link, due)
+
+    def leave(self, known: Collection[tuple[Noun, int]], cause: str) -> None:
+        """Have rows of Halo count as read that were never asked for."""
+        link = self.line.link
+        requested = [_reading(link, *one) for one in sorted(set(known))]
+        requests.complete(self.connection, link.id, link.tenant, requested, cause)
 
     def reread(self, standing: TargetRow, cause: str) -> None:
         """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""

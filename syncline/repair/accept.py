@@ -16,13 +16,14 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls.calls import highlevel_calls, patiently
 from syncline.calls.context import Line
 from syncline.deliveries import unleased
-from syncline.deliveries.target_rows import GONE, TargetRow, accepted_in
+from syncline.deliveries.target_rows import AS_READ, GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.flows.fulfillment_projections import COMPARED, projection_of
 from syncline.fulfillments import queries
+from syncline.halo_changes.unit_of_work import FLOW as HALO_READINGS
 from syncline.highlevel.fulfillments import Fulfillment, list_fulfillments
 from syncline.highlevel.pages import PageRecord
 from syncline.ledger import effects, records
@@ -42,7 +43,11 @@ _NOTHING = (
     "Halo holds no row of it, so there is nothing to take. Correct what the reason names, then: "
     "syncline parked retry {number}"
 )
-_READING = "It is a reading, which makes nothing: do what the reason says, then retry it."
+_READING = (
+    "It is a reading of HighLevel, which something may wait for: do what the reason says, then "
+    "retry it."
+)
+_NOTHING_OF_IT = "Nothing comes of what Halo shows here, until it shows something else."
 _BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
 _SEVERAL_ROWS = "Halo holds several rows "
 _SEVERAL = "One of them is to stay. Remove the others in Halo, then: syncline parked retry {number}"
@@ -165,6 +170,9 @@ def _taken(
         return AcceptancePlan(standing, why=why)
     if standing.target == fulfillments.TARGET:
         return _fulfillment(line, standing)
+    if standing.flow == HALO_READINGS:
+        told = {AS_READ: [standing.reason or "", ""]}
+        return AcceptancePlan(standing, taking=Taking(standing, None, told), takes=_NOTHING_OF_IT)
     if seen is None or is_gone(seen):
         told = {GONE: [standing.target_id or "", ""]}
         takes = (
@@ -186,7 +194,7 @@ def _taken(
 def _hindered(standing: TargetRow, seen: Seen | None) -> str:
     """Why what the other side holds cannot be taken; "" if it can."""
     why = hindered(standing)
-    if why or standing.target == fulfillments.TARGET:
+    if why or standing.target == fulfillments.TARGET or standing.flow == HALO_READINGS:
         return why
     if standing.target not in TARGETS:
         return _READING

@@ -10,7 +10,7 @@ from syncline.halo.answers import elements, listing
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import AnyResource, Resource
 from syncline.halo.lines import SPELLINGS, Spelling
-from syncline.halo.models import HaloRow
+from syncline.halo.models import HaloRow, whole
 from syncline.halo.paging import PageWalk
 from syncline.strangers import LOOK_UP
 from syncline.transport import Permit
@@ -18,6 +18,7 @@ from syncline.transport import Permit
 Row = TypeVar("Row", bound=HaloRow)
 
 _OK = 200
+_COMPARE = "Compare the row in Halo, then retry. If it stays so, ask Halo's support."
 
 
 def save_rows(
@@ -83,7 +84,7 @@ def read_row(client: HaloClient, permit: Permit, resource: Resource[Row], row_id
 
     Raises:
         Absent: there is no such row.
-        Unreadable: the answer is not one row, or no row is known by its id alone.
+        Unreadable: the answer is not one row or another one's, or no row is known by its id alone.
     """
     if resource.within:
         raise Unreadable(
@@ -94,8 +95,17 @@ def read_row(client: HaloClient, permit: Permit, resource: Resource[Row], row_id
     received = client.get(path, {"includedetails": "true"}, permit)
     found = elements(received.document, resource.list_key)
     if len(found) != 1:
-        raise Unreadable(f"Halo answered with {len(found)} rows for {path}.")
-    return resource.model.of(found[0])
+        raise Unreadable(f"Halo answered with {len(found)} rows for {path}.", remedy=_COMPARE)
+    row = resource.model.of(found[0])
+    if _normal(row.id) != _normal(row_id):
+        raise Unreadable(f"Halo answered {path} with the row {row.id}.", remedy=_COMPARE)
+    return row
+
+
+def _normal(row_id: int | str) -> str:
+    """An id as it is compared: a number as one, a UUID without what some write around it."""
+    number = whole(row_id)
+    return str(row_id).strip("{}").lower() if number is None else str(number)
 
 
 def delete_row(

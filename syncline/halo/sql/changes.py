@@ -62,11 +62,11 @@ def sql_from(noun: Noun, lowest: int) -> str:
     return table.select(_shown(noun), where=[f"{table.id} >= {lowest}"], order=f"{table.id} DESC")
 
 
-def sql_newest(noun: Noun, until: datetime) -> str:
-    """The SELECT of the one row that was changed last, at or before a moment."""
+def sql_newest(noun: Noun, until: datetime, many: int) -> str:
+    """The SELECT of so many rows that were changed last, at or before a moment."""
     changed = _changed(noun)
     return _RESOURCES[noun].known_table.select(
-        _shown(noun), where=[f"{changed} <= '{_stamp(until)}'"], order=f"{changed} DESC", top=1
+        _shown(noun), where=[f"{changed} <= '{_stamp(until)}'"], order=f"{changed} DESC", top=many
     )
 
 

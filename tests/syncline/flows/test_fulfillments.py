@@ -133,8 +133,14 @@ def test_without_tracking_it_is_held_from_when_it_was_first_seen() -> None:
             [],
             "A return of 2 \u00d7 'Mug': HighLevel has",
         ),
+        (
+            consignment(line(qty="2"), line(name="Cup", is_return=True), is_return=True),
+            [],
+            "A return of 1 \u00d7 'Cup' beside a shipment of 2 \u00d7 'Mug': HighLevel has",
+        ),
         (consignment(line("p9")), [], "has no item 'Mug'"),
-        (consignment(line(qty="-1")), [], "The quantity of p1 is -1"),
+        (consignment(line(qty="-1")), [], "The quantity of 'Mug' is -1"),
+        (consignment(line(qty="2"), line(qty="-1")), [], "The quantity of 'Mug' is -1"),
         (consignment(line(qty="many")), [], "lines.quantity"),
         (
             consignment(line(qty="2")),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from syncline.deliveries import target_rows
+from syncline.engine.failures import PARK_AFTER
+from syncline.repair.accept import accept, plan_parked
 from syncline.sandbox.process import SandboxProcess
 from tests.in_between import InBetween, said
 from tests.shipping import TRACKED, an_order, fulfillments, hint, posts, shipping, the_row
@@ -58,6 +62,8 @@ ILLEGIBLE = {
     "no quantity": (without_in_lines("quantity"), "lines.quantity"),
     "a quantity of null": (with_lines(quantity=None), "lines.quantity"),
     "a quantity that is nonsense": (with_lines(quantity="a few"), "lines.quantity"),
+    "a return or not, but nonsense": (lambda row: {**row, "is_return": {"is": 1}}, "is_return"),
+    "a line of a return or not": (with_lines(is_return="Y"), "lines.is_return"),
     "no order anywhere and no lines": (lambda row: {"id": row["id"]}, "lines"),
 }
 
@@ -92,10 +98,26 @@ def test_a_consignment_that_stays_illegible_is_parked_with_its_field_and_posted_
     hint(world, "consignment", number)
     world.drive()
     row = reading(world)
-    assert (row.state, row.field, row.attempt) == ("parked", "lines", 5)
+    assert (row.state, row.field, row.attempt) == ("parked", "lines", PARK_AFTER + 1)
     assert "Give our application leave to see all of such rows" in row.reason
     spoiler.on = False
     follow(world, number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_an_answer_with_another_row_is_not_taken_for_it_also_after_failures_of_another_kind(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, _, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, lambda row: {**row, "id": row["id"] + 1})
+    follow(world, number)
+    world.do("update delivery set failures = 6 where target = 'halo.consignment'")
+    world.follow_all()
+    row = reading(world)
+    assert (row.state, row.failures) == ("due", 7)
+    assert f"/Consignment/{number} with the row {number + 1}" in row.reason
+    spoiler.on = False
     world.drive()
     assert len(fulfillments(sandbox, order_id)) == 1
 
@@ -111,6 +133,24 @@ def test_a_shipment_that_was_posted_is_not_taken_for_changed_by_an_illegible_rea
     world.drive()
     assert (the_row(world).state, the_row(world).wanted_version) == ("delivered", 1)
     assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+
+
+def test_a_return_that_only_a_line_tells_is_parked_as_one_and_not_posted(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order, line = an_order(sandbox)
+    number = sandbox.consign(order["id"], [(line["id"], 1)], TRACKED)
+
+    def with_one_back(row: Any) -> Any:
+        [sent] = row["lines"]
+        return {**row, "lines": [sent, {**sent, "id": sent["id"] + 1, "is_return": True}]}
+
+    spoiled(monkeypatch, number, with_one_back)
+    hint(world, "consignment", number)
+    world.drive()
+    row = the_row(world)
+    assert (row.state, row.field, posts(sandbox)) == ("parked", "is_return", 0)
+    assert "beside a shipment of 1" in row.reason
 
 
 @pytest.mark.parametrize("told", [{}, {"salesorder_id": None}, {"salesorder_id": 0}])
@@ -135,15 +175,74 @@ def test_a_consignment_of_really_no_order_is_done_with(
     assert (reading(world).state, reading(world).attempt) == ("delivered", 1)
 
 
-def test_lines_that_name_several_orders_ask_a_person(
-    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+DENYING = {
+    "no lines": (lambda row: {**row, "lines": []}, "which shows none of its goods."),
+    "no quantities": (with_lines(quantity=0), "which shows none of its goods."),
+    "no order": (
+        lambda row: {**without_in_lines("salesorder_id")(row), "salesorder_id": None},
+        "which shows no order.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DENYING)
+def test_a_consignment_that_shows_nothing_of_what_its_order_says_is_read_again(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    change, says = DENYING[kind]
+    order_id, halo_id, number = consigned(sandbox)
+    spoiler = spoiled(monkeypatch, number, change)
+    hint(world, "salesorder", halo_id)
+    for _ in range(3):
+        world.follow_all()
+    row = reading(world)
+    assert row.state == "due"
+    assert row.reason == f"Halo's order {halo_id} names consignment {number}, {says}"
+    spoiler.on = False
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_a_consignment_that_an_order_names_and_halo_says_is_not_there_is_read_again(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    order_id, halo_id, number = consigned(sandbox)
+    in_between.answers = said(404, {"Message": "Consignment was not found."})
+    in_between.wanted = lambda call, _: call.startswith("GET") and f"/Consignment/{number}" in call
+    hint(world, "salesorder", halo_id)
+    for _ in range(3):
+        world.follow_all()
+    # What its own event asks for forgets nothing of what the order says.
+    hint(world, "consignment", number)
+    for _ in range(2):
+        world.follow_all()
+    assert reading(world).state == "due"
+    assert "which Halo says is not there" in reading(world).reason
+    in_between.answers = None
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_consignment_of_several_orders_asks_a_person_at_once_if_one_of_them_is_ours(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, header: bool
 ) -> None:
     _, halo_id, number = consigned(sandbox)
-    lines = [{"id": at, "quantity": 1, "salesorder_id": halo_id + at} for at in range(2)]
-    spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": lines})
+    told = {"salesorder_id": halo_id} if header else {}
+    ids = [halo_id, 0, 999_001]
+    lines = [{"id": at, "quantity": 1, "salesorder_id": one} for at, one in enumerate(ids)]
+    of_strangers = [{**line, "salesorder_id": 999_000 + at} for at, line in enumerate(lines)]
+    spoiler = spoiled(monkeypatch, number, lambda row: {"id": row["id"], "lines": of_strangers})
     hint(world, "consignment", number)
     world.drive()
-    assert (reading(world).state, reading(world).field) == ("parked", "salesorder_id")
+    assert reading(world).state == "delivered"
+    spoiler.change = lambda row: {"id": row["id"], "lines": lines, **told}
+    hint(world, "consignment", number)
+    world.drive()
+    row = reading(world)
+    assert (row.state, row.field, row.attempt) == ("parked", "salesorder_id", 2)
+    assert f"several orders of Halo, {halo_id} and 999001," in row.reason
+    assert posts(sandbox) == 0
 
 
 @pytest.mark.parametrize("change", [with_lines(quantity=0), lambda row: {**row, "lines": []}])
@@ -153,8 +252,9 @@ def test_a_consignment_that_really_holds_nothing_settles_without_a_post(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Any], Any],
 ) -> None:
-    _, _, number = consigned(sandbox)
+    _, halo_id, number = consigned(sandbox)
     spoiled(monkeypatch, number, change)
+    spoil(monkeypatch, f"/SalesOrder/{halo_id}", with_lines(consignment_ids=[]))
     hint(world, "consignment", number)
     world.drive()
     assert (the_row(world).state, reading(world).state) == ("delivered", "delivered")
@@ -179,7 +279,7 @@ def test_a_consignment_whose_order_of_ours_is_not_shown_for_once_is_posted_all_t
     assert len(fulfillments(sandbox, order_id)) == 1
 
 
-def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked(
+def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked_and_can_be_left_so(
     world: World, sandbox: SandboxProcess, in_between: InBetween
 ) -> None:
     order_id, halo_id, number = consigned(sandbox)
@@ -191,3 +291,17 @@ def test_a_consignment_whose_order_of_ours_is_never_shown_is_parked(
     assert f"does not show the order {halo_id} of consignment {number}, which is {order_id}" in (
         row.reason
     )
+    line = world.reopened()
+    known = world.worker.ledger.run(partial(target_rows.of_ids, ids=[row.id]))
+    plans = plan_parked(line, list(known.values()))
+    assert accept(line, plans, "parked accept", "ada") == plans
+    assert (reading(world).state, reading(world).reason) == ("delivered", None)
+    # Said once more, it is not told once more; read as it should be, it is as any other.
+    hint(world, "consignment", number)
+    world.drive()
+    assert reading(world).state == "delivered"
+    in_between.answers = None
+    hint(world, "consignment", number)
+    world.drive()
+    assert len(fulfillments(sandbox, order_id)) == 1
+    assert reading(world).target_meta == {}

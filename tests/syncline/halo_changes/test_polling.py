@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from syncline.alerts.run import evaluate
+from syncline.calls.calls import NoQuota, Outage
+from syncline.errors import Again, ForeignAnswer, RateLimited, Suspended, Unanswered
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.halo_changes import polling
 from syncline.halo_changes.installed_webhook import remember_bound
-from syncline.halo_changes.polling import CROWD, Cursor, poll
+from syncline.halo_changes.polling import poll
 from syncline.halo_changes.reading import POLL_AFTER
 from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.registry import send
@@ -26,7 +29,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
-from tests.in_between import InBetween, said
+from tests.in_between import InBetween, page, said
 from tests.spoiling import answered
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
@@ -103,6 +106,42 @@ def test_a_list_that_cannot_be_read_keeps_nothing_back_that_another_one_showed(
     assert str(paid) in [one.source_id for one in readings_due(world)]
 
 
+def test_a_list_that_fails_again_and_again_keeps_nothing_back_that_another_one_shows(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox, reports_refused=True)
+    look(world)
+    paid = sandbox.pay_in_halo(int(money_row(world, "invoice").target_id), "3.10")
+    in_between.wanted = lambda call, _body: call.startswith("GET ") and "/SalesOrder" in call
+    in_between.answers = page()
+    line = world.reopened()
+    assert [poll(line) is None for _ in range(2)] == [False, False]
+    assert [one.source_id for one in readings_due(world)] == [str(paid)]
+
+
+def test_the_other_lists_are_asked_unless_they_would_fail_in_the_same_way(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = synced(worlds, sandbox).reopened()
+    asked = 0
+    errors: list[Again] = [
+        *(Again("504"), ForeignAnswer("a page"), Outage("this list fails for everybody")),
+        *(NoQuota("used up"), RateLimited("429"), Unanswered("nobody"), Suspended("shut")),
+    ]
+    for number, error in enumerate(errors):
+        error.after = timedelta(seconds=40 + number)
+
+        def fails(*_: Any, error: Again = error) -> None:
+            nonlocal asked
+            asked += 1
+            raise error
+
+        monkeypatch.setattr(polling, "_poll", fails)
+        asked = 0
+        assert poll(line) == 40 + number
+        assert asked == (3 if number < 3 else 1)
+
+
 def test_a_change_is_found_by_the_list_where_somebody_else_keeps_answering_reports(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +150,7 @@ def test_a_change_is_found_by_the_list_where_somebody_else_keeps_answering_repor
     sandbox.edit_halo_order(int(order_row(world).target_id), note="mine")
     answered(monkeypatch, "POST /Report", lambda _: (403, b""))
     line = world.worker.open_line(NAME)
-    assert [poll(line) is None for _ in range(3)] == [False, False, True]
+    assert [poll(line) is None for _ in range(2)] == [False, True]
     world.drive()
     assert sandbox.audit()["clean"]
 
@@ -197,8 +236,10 @@ def test_an_order_that_was_changed_in_the_future_hides_no_later_change(
         look(world)
     odd = int(order_row(world, 0).target_id)
     sandbox.edit_halo_order(odd, last_update_time="9999-12-31T23:59:59.997")
+    ahead = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=10)
+    sandbox.edit_halo_order(int(order_row(world, 1).target_id), last_update_time=ahead.isoformat())
     look(world)
-    sandbox.edit_halo_order(int(order_row(world, 1).target_id), note="mine")
+    sandbox.edit_halo_order(int(order_row(world, 2).target_id), note="mine")
     before = last_call(sandbox)
     look(world)
     assert "GET /SalesOrder/{id}" in readings(sandbox, "halo", before)
@@ -242,11 +283,17 @@ def test_a_payment_with_an_id_far_out_of_line_hides_no_later_one(
     assert "GET /InvoicePayment/{id}" not in readings(sandbox, "halo", before)
 
 
-def test_ids_that_really_leap_are_followed_once_there_are_many() -> None:
-    stood = Cursor().risen_to("payment", range(1, 100))
-    few = [5_000_000 + one for one in range(CROWD - 1)]
-    assert stood.risen_to("payment", few).ids == {"payment": 99}
-    assert stood.risen_to("payment", [*few, 6_000_000]).ids == {"payment": 6_000_000}
+def test_a_row_far_out_of_line_that_the_first_look_showed_is_not_new(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    invoice = int(money_row(world, "invoice").target_id)
+    sandbox.pay_in_halo(invoice, "3.10", row_id=2_147_483_647)
+    look(world)
+    later = sandbox.pay_in_halo(invoice, "1.10")
+    look(world)
+    asked = [one.source_id for one in readings_due(world) if one.state != "delivered"]
+    assert asked == [str(later)]
 
 
 @pytest.mark.parametrize(("noun", "path"), [("consignment", "/Consignment"), ("payment", "/Inv")])

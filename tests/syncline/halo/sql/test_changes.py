@@ -109,5 +109,5 @@ def test_the_report_of_what_changed_names_the_moment_in_utc() -> None:
     since = datetime(2026, 11, 24, 12, tzinfo=UTC)
     assert ">= '2026-11-24T12:00:00.000'" in sql_since("salesorder", since)
     assert translate(sql_since("salesorder", since))
-    assert "<= '2026-11-24T12:00:00.000'" in sql_newest("salesorder", since)
-    assert translate(sql_newest("salesorder", since))
+    assert "<= '2026-11-24T12:00:00.000'" in sql_newest("salesorder", since, 50)
+    assert translate(sql_newest("salesorder", since, 50))
