@@ -21,9 +21,7 @@ from syncline.errors import SynclineError
 from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 
-_PROVIDERS = (
-    "; `syncline provider list` and `register` alone use payments/integration.readonly and .write."
-)
+_PROVIDERS = "; providers alone use payments/integration.readonly and payments/integration.write."
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,6 @@ TROUBLED = timedelta(seconds=30)
 PARK_AFTER = 12
 """Failures in a row after which a person is asked, so that nothing is retried without limit."""
 
-LEGIBLE_TRIES = 4
-"""Readings of a row that does not show what it must, before a person is asked."""
-
 
 Move = Callable[[Connection], object]
 """What becomes of a delivery, to be written."""
