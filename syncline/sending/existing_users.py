@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
-from syncline.calls.halo_queries import NO_REPORT
-from syncline.errors import Rejected
-from syncline.halo.capabilities import FindProof, FindWay
-from syncline.halo.sql.finding import LookupResult
+from syncline.calls.halo_queries import NO_REPORT, asked
+from syncline.halo.answers import listing
+from syncline.halo.capabilities import FindWay
+from syncline.halo.entities.resources import USER
+from syncline.halo.matching import reference
+from syncline.halo.models import whole
+from syncline.halo.sql.finding import LookupResult, RowLookup
+from syncline.sending import prove
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
 from syncline.sending.tenant.by_id import NOT_SHOWN
@@ -48,40 +51,35 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
 
 
 def _found(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:
-    """By a report where one can be had, else by lists: no customer waits for a report."""
-    target = TARGETS["user"]
-    if _way(line, api) is FindWay.SQL:
-        try:
-            return find(line, api, target, FindWay.SQL, wanted)
-        except NO_REPORT:
-            pass  # it ran before, and does not now
-    return find(line, api, target, FindWay.PAGES, wanted)
-
-
-def _way(line: Line, api: ApiCalls) -> FindWay:
-    """SQL where the tenant runs it, else whole pages; which one is asked once and remembered."""
+    """By a report where one has found a user, else by lists: no customer waits for a report."""
     known = capabilities.known(line)
     proof = known.find_proof("user", FindWay.SQL)
-    if known.refuses_reports:
-        return FindWay.PAGES
-    if proof is not None:
-        return FindWay.SQL if proof.proved else FindWay.PAGES
+    if known.refuses_reports or proof is None or not proof.proved:
+        return _listed(line, api, wanted)
     try:
-        find(line, api, TARGETS["user"], FindWay.SQL, ["nobody@invalid"])
-    except Rejected:
-        works = False
-    except NO_REPORT:
-        return FindWay.PAGES  # no report runs now, which is remembered for all that want one
-    else:
-        works = True
-    capabilities.teach(
-        line,
-        lambda before: before.with_find_proof(
-            "user",
-            FindWay.SQL,
-            FindProof(proved=works, lag=timedelta(0)),
-            found_at=line.worker.now(),
-            how="a report that finds nobody",
-        ),
-    )
-    return FindWay.SQL if works else FindWay.PAGES
+        return find(line, api, TARGETS["user"], FindWay.SQL, wanted)
+    except NO_REPORT:  # it ran before, and does not now
+        return find(line, api, TARGETS["user"], FindWay.PAGES, wanted)
+
+
+def _listed(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:
+    """By whole pages; where there are several, by a report if it finds a user of the first.
+
+    One that finds nobody would prove nothing: there are tenants that run a report and show no row.
+    """
+    target, lookup = TARGETS["user"], RowLookup(FindWay.PAGES, "user", wanted)
+    shown: tuple[str, str] | None = None
+    while (query := lookup.pending()) is not None:
+        if shown is not None and prove.by_report(line, target, api, *shown):
+            return find(line, api, target, FindWay.SQL, wanted)
+        document = asked(line, api, query)
+        lookup.take(document)
+        shown = _with_address(document)
+    return lookup.found()
+
+
+def _with_address(document: Any) -> tuple[str, str] | None:
+    """The address and the id of a user that a page shows."""
+    rows = listing(document, USER.list_key).rows
+    shown = ((reference(row, USER.reference), whole(row.get("id"))) for row in rows)
+    return next(((email, str(row_id)) for email, row_id in shown if email and row_id), None)

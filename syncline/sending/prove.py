@@ -10,11 +10,15 @@ from datetime import timedelta
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
-from syncline.calls.halo_queries import NO_REPORT
+from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
+from syncline.deliveries import needs
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.needs import Made
 from syncline.deliveries.target_rows import KEPT
+from syncline.errors import Absent, MissingScope
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.halo.sql.finding import found_by, ways_of
+from syncline.queues import Lane
 from syncline.sending.find import find
 from syncline.sending.targets import Target
 
@@ -48,9 +52,58 @@ def prove(
             if not _finds(line, api, target, way, reference, target_id):
                 continue
             lag = timedelta(seconds=line.worker.monotonic() - started) if attempt else timedelta(0)
-            _remember(line, target, way, lag)
+            _remember(line, target, way, lag, "the first row was found again")
             return way
     return None
+
+
+def row_for_a_report(line: Line, target: Target, known: Capabilities) -> Made | None:
+    """A row to look for by a report, where another way was proved while none could be had.
+
+    That way stays good; but a report finds thousands of rows in one call, so a kind does not do
+    without for good.
+    """
+    if known.find_way(target.name) in {None, FindWay.SQL} or not _may_report(line, target, known):
+        return None
+    tenant = line.link.tenant
+    return line.worker.ledger.run(lambda c: needs.made_by_us(c, tenant, target.name))
+
+
+def by_report(line: Line, target: Target, api: ApiCalls, reference: str, target_id: str) -> bool:
+    """Whether a report finds a row that is there; if so, reports are how the kind is found.
+
+    One that runs and does not find it is not asked again before a day has passed.
+
+    Raises:
+        SynclineError: Halo could not be asked.
+    """
+    if not _may_report(line, target, capabilities.known(line)):
+        return False
+    try:
+        found = find(line, api, target, FindWay.SQL, [reference])
+    except (Absent, MissingScope):
+        return False  # which is remembered for all kinds, and for how long
+    except NO_REPORT:
+        rows = []
+    else:
+        rows = found.rows[reference]
+    if target_id in {str(row.id) for row in rows}:
+        _remember(line, target, FindWay.SQL, timedelta(0), "a report found a row that was there")
+        return True
+    place = line.link.tenant_place
+    line.worker.nudges.claim(place, Lane.DELIVERIES, _shows_none(target), forget=REFUSED_FOR)
+    return False
+
+
+def _may_report(line: Line, target: Target, known: Capabilities) -> bool:
+    if known.refuses_reports or FindWay.SQL not in ways_of(target.name):
+        return False
+    place = line.link.tenant_place
+    return not line.worker.nudges.is_pending(place, Lane.DELIVERIES, _shows_none(target))
+
+
+def _shows_none(target: Target) -> str:
+    return f"no report:{target.name}"
 
 
 def _finds(
@@ -63,14 +116,14 @@ def _finds(
     return [str(row.id) for row in found.rows[reference]] == [target_id]
 
 
-def _remember(line: Line, target: Target, way: FindWay, lag: timedelta) -> None:
+def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str) -> None:
     def change(known: Capabilities) -> Capabilities:
         return known.with_find_proof(
             target.name,
             way,
             FindProof(proved=True, lag=lag),
             found_at=line.worker.now(),
-            how="the first row was found again",
+            how=how,
         )
 
     capabilities.teach(line, change)

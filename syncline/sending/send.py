@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
+from syncline.errors import Again
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
@@ -164,6 +166,7 @@ def _deliver(
     if not known.currency_rates:
         known = capabilities.known(line)  # rendering may have asked for the currencies
     api = halo_calls(line, line.lane)
+    earlier = prove.row_for_a_report(line, target, known)
     writes = _with_lines(line, target, api, known, writes)
     next_run = None
     while news := to_prove(target, known, writes):
@@ -192,6 +195,10 @@ def _deliver(
         batch, pending = pending[: len(tokens)], pending[len(tokens) :]
         _batch(line, target, api, known, tokens, batch)
         sender.told()
+    if earlier is not None:
+        with suppress(Again):  # nothing depends on it, and it is tried with the next ones
+            reference = target.reference(earlier.source_id, earlier.role)
+            prove.by_report(line, target, api, reference, earlier.target_id)
     return next_run
 
 

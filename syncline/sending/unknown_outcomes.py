@@ -282,7 +282,10 @@ def _find(seek: _Seek, references: list[str]) -> LookupResult:
     proved = seek.known.find_way(target.name)
     table = target.resource.table
     is_guess = table is not None and table.guessed
-    unproved = FindWay.PAGES if is_guess else ways_of(target.name)[0]
+    # Where no report has found anything yet, one that finds nothing may be unable to.
+    unproved = ways_of(target.name)[0]
+    if is_guess or not seek.known.ran_reports:
+        unproved = FindWay.PAGES
     try:
         found = find(line, api, target, proved or unproved, references)
         return _without_link(seek, found) if proved is FindWay.LINK else found

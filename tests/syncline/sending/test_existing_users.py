@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from syncline.calls import capabilities
+from syncline.calls.calls import halo_calls
 from syncline.errors import Again
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.ledger import connections
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import existing_users, render
+from syncline.sending import existing_users, prove, render
+from syncline.sending.targets import TARGETS
 from tests.spoiling import answered
 from tests.tenants import operations, parked
 from tests.world import NAME, World, Worlds, small
@@ -26,6 +28,8 @@ REFUSED = (403, {"Message": "You do not have permission to run reports."})
 BY_A_STRANGER = (403, b"")
 NOT_RUN = (200, [{"report": {"loaded": False, "load_error": "Invalid object name", "rows": []}}])
 NONE = (200, [{"id": 0, "name": ""}])
+SHOWS_NO_ROW = (200, [{"report": {"loaded": True, "rows": []}}])
+PAGE = [{"id": number, "emailaddress": f"{number}@example.com"} for number in range(1, 101)]
 
 
 def known(world: World) -> Capabilities:
@@ -166,3 +170,70 @@ def test_an_address_that_halo_refuses_to_look_for_leaves_the_others_alone(
     users, unsure = existing_users.users(world.worker.open_line(NAME), wanted)
     assert users.keys() == {"7@example.com"}
     assert unsure == {"odd@example.com"}
+
+
+@pytest.mark.parametrize("shown", [PAGE[:1], []])
+def test_a_report_is_relied_on_only_after_it_found_a_user_that_a_list_shows(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    shown: list[dict[str, Any]],
+) -> None:
+    small(sandbox, orders=3, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    pages = {"1": PAGE, "2": [{"id": 101, "emailaddress": "101@example.com"}]}
+    answered(monkeypatch, "GET /Users", lambda params: (200, pages[params["page_no"]]))
+    report = {"loaded": True, "rows": shown}
+    answered(monkeypatch, "POST /Report", lambda _: (200, [{"report": report}]))
+    line = world.worker.open_line(NAME)
+    for _ in range(2):
+        found, unsure = existing_users.users(line, ["1@example.com"])
+        assert [row["id"] for row in found.values()] == ["1" if shown else 1]
+        assert not unsure
+    calls = operations(sandbox)
+    assert known(world).ran_reports is bool(shown)
+    # One that shows none is not asked again before a day has passed.
+    assert (calls["POST /Report"], calls["GET /Users"]) == ((3, 1) if shown else (1, 4))
+
+
+def test_where_reports_run_and_show_no_row_nothing_is_doubled(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=3, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    answered(monkeypatch, "POST /Report", lambda _: SHOWS_NO_ROW)
+    for operation in ("POST /Client", "POST /Users", "POST /SalesOrder"):
+        sandbox.faults(side="halo", operation=operation, kind="cut_after", next=1)
+    world.pull()
+    world.drive(30)
+    assert sandbox.audit()["clean"]
+    assert FindWay.SQL not in {known(world).find_way(target) for target in TARGETS}
+    # A kind is looked for by a report once more, and not again before a day has passed.
+    line, order = world.worker.open_line(NAME), TARGETS["order"]
+    assert not prove.by_report(line, order, halo_calls(line, line.lane), "HL-1", "1")
+    reports = operations(sandbox)["POST /Report"]
+    assert prove.row_for_a_report(line, order, known(world)) is None
+    assert not prove.by_report(line, order, halo_calls(line, line.lane), "HL-1", "1")
+    assert operations(sandbox)["POST /Report"] == reports
+
+
+def test_a_way_that_was_proved_while_reports_rested_gives_place_to_them(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=2, customers=1, transactions=0, subscriptions=0)
+    world = worlds()
+    capabilities.teach(
+        world.worker.open_line(NAME),
+        lambda before: before.with_reports_failing(
+            timedelta(minutes=1), found_at=world.worker.now(), how="a test"
+        ),
+    )
+    world.pull()
+    world.drive(30)
+    assert known(world).find_way("order") is FindWay.LINK
+    let_rest_pass(world)
+    sandbox.add_orders(1)
+    world.pull()
+    world.drive(30)
+    assert known(world).find_way("order") is FindWay.SQL
+    assert sandbox.audit()["clean"]

@@ -245,6 +245,10 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
         asked.append(way)
         return LookupResult({email: [] for email in wanted}, frozenset(wanted))
 
+    def listed(line: Any, api: Any, wanted: Any) -> LookupResult:
+        return no_end(line, api, None, FindWay.PAGES, wanted)
+
+    monkeypatch.setattr(existing_users, "_listed", listed)
     monkeypatch.setattr(existing_users, "find", no_end)
     world.pull()
     send(world.worker.open_line(NAME), "client")
