@@ -23,7 +23,8 @@ from syncline.credentials.status import Secrets, read_secrets, secrets_table
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused
-from syncline.ingest.status import left_out_table
+from syncline.ingest.status import left_out_table, unfinished_table
+from syncline.ingest.unfinished import UnfinishedWindow, unfinished
 from syncline.ledger import connections, left_out
 from syncline.ledger.calls import last_answer
 from syncline.ledger.connections import Link
@@ -60,6 +61,7 @@ class _ConnectionStatus:
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
+    unfinished: list[UnfinishedWindow]
     left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
 
@@ -73,7 +75,15 @@ class _Status:
     unsealed_s: float | None
 
 
-_Found = tuple[Link, str | None, list[KindStatus], list[HeldKind], EventStatus, list[LeftOutField]]
+_Found = tuple[
+    Link,
+    str | None,
+    list[KindStatus],
+    list[HeldKind],
+    EventStatus,
+    list[UnfinishedWindow],
+    list[LeftOutField],
+]
 
 
 def show_status(
@@ -130,6 +140,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
+                    [one for one in unfinished(connection, [link.id]) if one.failures],
                     left_out.counted(connection, link.id),
                 )
                 for link in links
@@ -152,10 +163,11 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 kinds,
                 held,
                 events,
+                open_windows,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, kinds, held, events, nonsense in found
+            for link, unread, kinds, held, events, open_windows, nonsense in found
         ],
         secrets,
         workers,
@@ -213,6 +225,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
         *events_table(one.events),
+        *unfinished_table(one.unfinished),
         *left_out_table(one.left_out),
         table(
             "",
