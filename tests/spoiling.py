@@ -93,3 +93,34 @@ def answered(monkeypatch: pytest.MonkeyPatch, call: str, script: Script) -> Spoi
 
     monkeypatch.setattr(Transport, "send", replaced)
     return spoiler
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    is_meant: Callable[[Mapping[str, str], Any], bool],
+    status: int = 422,
+    said: Any = None,
+) -> Spoiler:
+    """Have some calls to a path refused, by their parameters and what would be answered.
+
+    Args:
+        monkeypatch: for the test.
+        path: of the calls.
+        is_meant: (the parameters, the document) → whether this one is refused.
+        status: what it is refused with.
+        said: the document; None is a refusal as HighLevel words it.
+    """
+    spoiler, send = Spoiler(path, lambda _: None), Transport.send
+    words = {"statusCode": status, "message": ["This cannot be shown"], "error": "Refused"}
+    body = written(words if said is None else said)
+
+    def answering(transport: Transport, method: str, url: str, **given: Any) -> Answer:
+        answer = send(transport, method, url, **given)
+        if not spoiler.on or not urlsplit(url).path.endswith(path) or answer.status != 200:
+            return answer
+        meant = is_meant(given.get("params") or {}, json.loads(answer.body))
+        return replace(answer, status=status, body=body) if meant else answer
+
+    monkeypatch.setattr(Transport, "send", answering)
+    return spoiler

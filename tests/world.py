@@ -112,13 +112,15 @@ class World:
         vars(self.worker.ledger).pop("begin", None)  # a test may have let it die
         self.worker.close()
 
-    def pull(self, kind: str = "order", since: date | None = None) -> Finished:
+    def pull(
+        self, kind: str = "order", since: date | None = None, until: date | None = None
+    ) -> Finished:
         today = self.worker.now().date()
         return pull(
             self.worker.open_line(NAME),
             kind,
             since or today - timedelta(days=30),
-            today,
+            until or today,
             Lane.PULLS,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,17 +18,19 @@ from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import halo_calls, highlevel_calls, patiently
 from syncline.calls.context import PARALLEL, Line
 from syncline.engine.rounds import ROUNDS
-from syncline.errors import Unmappable
+from syncline.errors import Rejected, Unmappable
 from syncline.flows import customers, orders
 from syncline.halo.sql import money_holdings, order_holdings
 from syncline.halo.sql.money_holdings import InvoiceHolding, PaymentHolding
 from syncline.halo.sql.order_holdings import Holding
 from syncline.halo.sql.queries import Ask, Query
 from syncline.highlevel import paging
+from syncline.highlevel.paging import Days
 from syncline.highlevel.records import ORDERS, get_record
 from syncline.ingest import readings
 from syncline.ingest.pull import pull
 from syncline.ingest.record import record
+from syncline.ingest.unfinished import unfinished
 from syncline.money import decimal, minor_digits
 from syncline.queues import Lane
 from syncline.sending.tenant import currencies
@@ -65,19 +68,34 @@ def read_highlevel(line: Line, since: date, progress: Progress) -> None:
 
 def _read_windows(line: Line, kind: str, since: date, progress: Progress) -> None:
     today = line.worker.now().date()
-    windows = paging.windows(since, today, today=today)
+    windows = [one.days for one in paging.windows(since, today, today=today)]
     what = f"reading HighLevel's {kind}s, windows"
-    for at, window in enumerate(windows):
-        progress(what, at, len(windows))
-        while True:
-            after = patiently(
-                line.worker,
-                lambda: pull(line, kind, window.since, window.until, Lane.BACKFILL),  # noqa: B023 - called at once
-            ).again_after
-            if after is None:
-                break
-            line.worker.sleep(after)
-    progress(what, len(windows), len(windows))
+    done = 0
+    while done < len(windows):
+        progress(what, done, len(windows))
+        _read_window(line, kind, windows[done])
+        # What is refused of a window is narrowed: it asks for others, with fewer days.
+        left = line.worker.ledger.run(partial(unfinished, ids=[line.link.id], untried=True))
+        mine = [one for one in left if one.kind == kind and one.last >= since]
+        windows += [days for one in mine if (days := (one.first, one.last)) not in windows]
+        done += 1
+    progress(what, done, len(windows))
+    refused = next((one for one in mine if one.refused), None)
+    if refused is not None:
+        raise Rejected(
+            f"HighLevel does not show all of its {kind}s, so nobody knows what Halo holds of them. "
+            f"{refused.note}",
+            text=refused.note or "",
+            remedy="Correct what it refuses in HighLevel, then adopt again.",
+        )
+
+
+def _read_window(line: Line, kind: str, days: Days) -> None:
+    while True:
+        after = patiently(line.worker, lambda: pull(line, kind, *days, Lane.BACKFILL)).again_after
+        if after is None:
+            return
+        line.worker.sleep(after)
 
 
 def _read_missing(line: Line, progress: Progress) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.deliveries.states import NEEDS_A_PERSON
+from syncline.ingest.unfinished import UnfinishedWindow, unfinished
 from syncline.ledger.database import text
 
 _RECENT_PULLS = 500
@@ -63,6 +64,7 @@ class Readings:
         uncertain: windows whose last reading did not agree with the other side's own count.
         since: when the first of these ended.
         added_at: when the connection was added.
+        unfinished: windows that were tried and not read to their end, the oldest first.
     """
 
     connection_id: int
@@ -71,6 +73,7 @@ class Readings:
     uncertain: int
     since: datetime | None
     added_at: datetime
+    unfinished: tuple[UnfinishedWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,35 +217,50 @@ def missed(
 
 
 def readings(connection: Connection, ids: Collection[int], kinds: Sequence[str]) -> list[Readings]:
-    """How the last pulls of each connection and kind went."""
+    """How the last pulls of each connection and kind went, and which windows come to no end."""
     found = connection.execute(
         text(
             """
-            select c.id, k.kind,
-                   (select max(finished_at) from (
-                        select finished_at from pull
-                        where connection_id = c.id and kind = k.kind
-                        order by id desc limit :recent) last),
-                   (select count(*) from (
-                        select distinct on (first, last) state from (
-                            select id, first, last, state from pull
-                            where connection_id = c.id and kind = k.kind
-                            order by id desc limit :recent) recent
-                        where state <> 'running' order by first, last, id desc) latest
-                    where state = 'uncertain') as uncertain,
-                   (select min(finished_at) from (
-                        select finished_at, state from pull
-                        where connection_id = c.id and kind = k.kind
-                        order by id desc limit :recent) doubted
-                    where state = 'uncertain'),
-                   c.created_at
+            with recent as materialized (
+                select c.id as connection_id, k.kind, p.id, p.first, p.last, p.state, p.finished_at
+                from connection c cross join unnest(cast(:kinds as text[])) as k (kind)
+                cross join lateral (
+                    select * from pull
+                    where connection_id = c.id and kind = k.kind
+                    order by id desc limit :recent) p
+                where c.id = any(:ids)
+            ), doubted as (
+                -- Until all of its days are read again, also as a part of a longer window.
+                select connection_id, kind, count(distinct (first, last)) as many,
+                       min(finished_at) as since
+                from recent r
+                where state = 'uncertain' and not exists (
+                    select from recent later
+                    where later.connection_id = r.connection_id and later.kind = r.kind
+                      and later.id > r.id and later.first <= r.first and later.last >= r.last
+                      and later.state in ('certified', 'provisional', 'incomplete'))
+                group by connection_id, kind
+            ), ended as (
+                select connection_id, kind, max(finished_at) as at
+                from recent group by connection_id, kind
+            )
+            select c.id as connection_id, k.kind, e.at as ended_at,
+                   coalesce(d.many, 0) as uncertain, d.since, c.created_at as added_at
             from connection c cross join unnest(cast(:kinds as text[])) as k (kind)
+            left join ended e on e.connection_id = c.id and e.kind = k.kind
+            left join doubted d on d.connection_id = c.id and d.kind = k.kind
             where c.id = any(:ids) order by c.id, k.kind
             """
         ),
         {"ids": sorted(ids), "kinds": list(kinds), "recent": _RECENT_PULLS},
-    )
-    return [Readings(*row) for row in found]
+    ).all()
+    windows: dict[tuple[int, str], list[UnfinishedWindow]] = {}
+    for one in unfinished(connection, ids):
+        windows.setdefault((one.connection_id, one.kind), []).append(one)
+    return [
+        replace(Readings(*row), unfinished=tuple(windows.get((row.connection_id, row.kind), ())))
+        for row in found
+    ]
 
 
 def comparisons(

@@ -149,9 +149,12 @@ def _raised(
         least = by_id[missing.connection_id].document.alerts.missed_at_least
         found.append((missing.connection_id, signals.missed(missing, least)))
     for reading in facts.readings(connection, working, list(KINDS)):
-        late = duration(by_id[reading.connection_id].document.alerts.pulls_late_after)
-        late = max(late, 2 * worker.settings.pull_hot)
-        found += [(reading.connection_id, one) for one in signals.pulls(reading, late, now)]
+        link, options = (
+            by_id[reading.connection_id].link,
+            by_id[reading.connection_id].document.alerts,
+        )
+        late = max(duration(options.pulls_late_after), 2 * worker.settings.pull_hot)
+        found += [(link.id, one) for one in signals.pulls(reading, late, now, link.name)]
     for compared in facts.comparisons(connection, by_id, GIVES_UP):
         link = by_id[compared.connection_id].link
         is_due = link.reads and link.start_from <= worker.now().date()

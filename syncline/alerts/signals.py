@@ -10,6 +10,7 @@ from syncline.alerts.rules import Signal, shortened
 from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
 from syncline.deliveries.states import DOUBTED
+from syncline.ingest.unfinished import UnfinishedWindow
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
@@ -21,6 +22,9 @@ MANY_STRANGERS = 5
 
 STAYS = timedelta(seconds=30)
 """How long somebody else answers everything before that is told."""
+
+_MOST_WINDOWS = 5
+"""Windows that an alert names."""
 
 _LONGEST_TITLE = 200
 _LONGEST_REASON = 1000
@@ -286,28 +290,50 @@ def missed(found: Missed, least: int) -> Signal | None:
     )
 
 
-def pulls(found: Readings, late_after: timedelta, now: datetime) -> Iterator[Signal]:
-    """Pulls that do not end, or whose windows do not agree with the other side's own count."""
+def pulls(
+    found: Readings, late_after: timedelta, now: datetime, connection: str
+) -> Iterator[Signal]:
+    """Pulls that do not end, or whose windows do not agree with the other side's own count.
+
+    Args:
+        found: how the pulls of a kind went.
+        late_after: how long none may end, nor a window that was begun be without a page.
+        now: the database's time.
+        connection: the name of the connection.
+    """
+    kind = found.kind
     began = found.added_at if found.ended_at is None else found.ended_at
+    refused = [one for one in found.unfinished if one.refused]
+    late = [one for one in found.unfinished if not one.refused and now - one.moved_at >= late_after]
     if now - began >= late_after:
         yield Signal(
             "pulls",
-            f"late {found.kind}",
-            f"No pull of {found.kind}s has ended for long",
+            f"late {kind}",
+            f"No pull of {kind}s has ended for long",
             _lines(
                 [
                     f"The last one ended at {began:%Y-%m-%d %H:%M:%S} UTC."
                     if found.ended_at
                     else "None has ended since the connection was added.",
+                    *_windows(late),
                     "See what is read and which workers live with: syncline status",
                 ]
             ),
         )
+    elif late:
+        others = f"Other {kind}s are read. Those created in these days are not:"
+        yield _unfinished(
+            f"late window {kind}", f"Some {kind}s are not read", others, late, connection
+        )
+    if refused:
+        others = f"All other {kind}s are read. These are seen by events only:"
+        title = f"HighLevel does not show some {kind}s"
+        yield _unfinished(f"refused {kind}", title, others, refused, connection)
     if found.uncertain:
         yield Signal(
             "pulls",
-            f"uncertain {found.kind}",
-            f"Pulls of {found.kind}s are uncertain",
+            f"uncertain {kind}",
+            f"Pulls of {kind}s are uncertain",
             _lines(
                 [
                     "HighLevel's lists show other rows than it counts, also when read again.",
@@ -356,6 +382,22 @@ def not_compared(
         f"Both sides of {connection} were not compared for long",
         _lines([said, why, again]),
     )
+
+
+def _unfinished(
+    cause: str, title: str, others: str, found: Sequence[UnfinishedWindow], connection: str
+) -> Signal:
+    again = f"They are tried again by themselves; at once with: {found[0].at_once(connection)}"
+    return Signal(
+        "pulls", cause, title, _lines([others, *_windows(found), again]), count=len(found)
+    )
+
+
+def _windows(found: Sequence[UnfinishedWindow]) -> list[str]:
+    """The oldest of these windows, each with what happened to it."""
+    some, more = found[:_MOST_WINDOWS], len(found) - _MOST_WINDOWS
+    lines = [f"- {one.days}: {shortened(one.what, _LONGEST_REASON)}" for one in some]
+    return [*lines, f"- and {more} more, as syncline status tells"] if more > 0 else lines
 
 
 def not_shown(found: Mapping[str, str], connection: str) -> Iterator[Signal]:

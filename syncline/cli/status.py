@@ -24,7 +24,8 @@ from syncline.dashboard.status import resting
 from syncline.deliveries import status_counts
 from syncline.deliveries.status_counts import KindStatus, PullStatus, WorkerStatus
 from syncline.errors import Refused, sentence
-from syncline.ingest.status import left_out_table
+from syncline.ingest.status import left_out_table, unfinished_table
+from syncline.ingest.unfinished import UnfinishedWindow, unfinished
 from syncline.ledger import connections, left_out
 from syncline.ledger.calls import last_answer
 from syncline.ledger.connections import Link
@@ -62,6 +63,7 @@ class _ConnectionStatus:
     kinds: list[KindStatus]
     held: list[HeldKind]
     events: EventStatus
+    unfinished: list[UnfinishedWindow]
     left_out: list[LeftOutField]
     quota: list[_QuotaStatus]
 
@@ -76,8 +78,8 @@ class _Status:
 
 
 _Found = tuple[
-    *tuple[Link, str | None, str | None, list[KindStatus]],
-    *tuple[list[HeldKind], EventStatus, list[LeftOutField]],
+    *tuple[Link, str | None, str | None, list[KindStatus], list[HeldKind], EventStatus],
+    *tuple[list[UnfinishedWindow], list[LeftOutField]],
 ]
 
 
@@ -136,6 +138,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
                     read_events(connection, link),
+                    [one for one in unfinished(connection, [link.id]) if one.failures],
                     left_out.counted(connection, link.id),
                 )
                 for link in links
@@ -159,10 +162,11 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 kinds,
                 held,
                 events,
+                open_windows,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, dashboard, kinds, held, events, nonsense in found
+            for link, unread, dashboard, kinds, held, events, open_windows, nonsense in found
         ],
         secrets,
         workers,
@@ -220,6 +224,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
     parts = [
         table(title, ["kind", *counts, "last pull"], rows),
         *events_table(one.events),
+        *unfinished_table(one.unfinished),
         *left_out_table(one.left_out),
         table(
             "",

@@ -103,7 +103,9 @@ def more_to_come(connection: Connection, connection_id: int, target: str) -> boo
         text(
             """
             select exists (select 1 from pull
-                           where connection_id = :connection_id and state = 'running')
+                           where connection_id = :connection_id and state = 'running'
+                             and (owner is not null or due_at < statement_timestamp()
+                                                                + make_interval(secs => :soon)))
                 or exists (select 1 from delivery
                            where connection_id = :connection_id and flow = 'details'
                              and state in ('due', 'leased')

@@ -10,11 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any
 
-from syncline.calls.calls import halo_calls, highlevel_calls
+from syncline.calls.calls import NoQuota, halo_calls, highlevel_calls
 from syncline.calls.context import Line
-from syncline.errors import Absent, MissingScope, Refused, Rejected, SynclineError, Unreadable
+from syncline.errors import (
+    Absent,
+    BadCredentials,
+    MissingScope,
+    Refused,
+    Rejected,
+    SynclineError,
+    Unreadable,
+)
 from syncline.halo import answers
 from syncline.halo.answers import Effect
 from syncline.halo.entities.resources import CLIENT
@@ -59,6 +68,27 @@ def concerns(line: Line, error: Refused) -> Concerns:
     return Concerns.ONE
 
 
+def shows_list(line: Line, lane: Lane, kind: str) -> bool:
+    """Whether HighLevel shows any row of a list, whatever it does not show of it.
+
+    The first row may be the very one that it does not show, so the second one is asked for too.
+    It is asked also where the list fails for everybody: that may be for the sake of one row.
+
+    Raises:
+        NoQuota: there is none for longer than a task may sleep.
+    """
+    api = highlevel_calls(line, lane, insists=True)
+    for offset in (0, 1):
+        try:
+            api.read(f"list {kind}s", partial(_listed, line, kind, offset))
+        except NoQuota:
+            raise
+        except SynclineError:
+            continue
+        return True
+    return False
+
+
 def _ask(line: Line, error: Refused) -> None:
     if error.side == answers.SIDE:
         halo_calls(line, Lane.UPKEEP).read(*_harmless_of_halo(line, error))
@@ -66,10 +96,16 @@ def _ask(line: Line, error: Refused) -> None:
     api = highlevel_calls(line, Lane.UPKEEP)
     found = _LISTS.match(error.call[1])
     kind = found[1] if found else "order"
-    api.read(
-        f"check {kind}s",
-        lambda permit: list_records(line.highlevel, permit, RECORDS[kind], Span(1)),
-    )
+    try:
+        api.read(f"check {kind}s", partial(_listed, line, kind, 0))
+    except BadCredentials:
+        raise
+    except Refused:  # it may be the very row that is refused
+        api.read(f"check {kind}s", partial(_listed, line, kind, 1))
+
+
+def _listed(line: Line, kind: str, offset: int, permit: Permit) -> Any:
+    return list_records(line.highlevel, permit, RECORDS[kind], Span(1, offset))
 
 
 def _harmless_of_halo(line: Line, error: Refused) -> tuple[str, Callable[[Permit], Any]]:

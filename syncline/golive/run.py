@@ -271,6 +271,7 @@ def _times(every: timedelta) -> int:
 def _pulls_a_day(settings: Settings, busiest: int) -> int:
     """Pages of the trailing windows, each kind read on its cadence, a busy day every day."""
     from syncline.ingest import pull  # noqa: PLC0415 - only this command needs it
+    from syncline.ingest.window_reading import PAGE  # noqa: PLC0415 - likewise
 
     bands = (
         (settings.pull_hot, pull.HOT),
@@ -278,6 +279,5 @@ def _pulls_a_day(settings: Settings, busiest: int) -> int:
         (settings.pull_cold, pull.COLD),
     )
     return sum(
-        _times(every) * (_KINDS + busiest * (window.days + 1) // pull.PAGE)
-        for every, window in bands
+        _times(every) * (_KINDS + busiest * (window.days + 1) // PAGE) for every, window in bands
     )

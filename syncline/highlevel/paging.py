@@ -5,6 +5,9 @@ total was the same on every page and as many different ids were seen. New rows c
 and a row that moves past the page border is missed while its neighbour is seen twice, so neither
 can pass. What no reader could notice is a row removed and another one added between two pages;
 no operation of the API removes one.
+
+A page that the other side refuses to show is asked for in halves, down to the single rows that it
+refuses. They are left out, all others are read, and the window gets no certificate.
 """
 
 from __future__ import annotations
@@ -16,11 +19,23 @@ from datetime import UTC, date, datetime, timedelta
 
 from syncline.errors import Broken, Refused
 
+Days = tuple[date, date]
+"""The first and the last day of some."""
+
 MARGIN = timedelta(days=1)
 """Asked for on both sides of a window: neither the zone of its dates nor their ends are stated."""
 
 WHOLE_DAYS = 31
 """Up to so many days are read as one window, more by calendar months."""
+
+STEADY = 2
+"""Pages in a row that are answered at a size before the next ones are asked for side by side."""
+
+LONGER_AFTER = 16
+"""Pages in a row that are answered at a size before longer ones are tried again."""
+
+ORDERED = 5
+"""Rows that follow each other by their creation before a list is taken to be ordered by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +46,45 @@ class Window:
         since: first day that the window is for, UTC.
         until: last day that it is for, inclusive.
         provisional: whether it includes today or later, so that rows may still be added.
+        margin: how much more is asked for on both sides.
     """
 
     since: date
     until: date
     provisional: bool
+    margin: timedelta = MARGIN
 
     @property
-    def days(self) -> tuple[date, date]:
+    def days(self) -> Days:
         """The first and last day that it is for."""
         return self.since, self.until
 
     @property
     def first(self) -> date:
         """The first day to ask for."""
-        return self.since - MARGIN
+        return self.since - self.margin
 
     @property
     def last(self) -> date:
         """The last day to ask for, inclusive."""
-        return self.until + MARGIN
+        return self.until + self.margin
+
+    def in_words(self, kind: str) -> str:
+        """The list that is asked for."""
+        return f"the {kind}s created from {self.first} to {self.last}"
+
+    @property
+    def is_a_day(self) -> bool:
+        """Whether it is a single day, which cannot be divided."""
+        return self.since == self.until
+
+    @property
+    def halves(self) -> list[Days]:
+        """The days of its two halves; those of itself where it is a single day."""
+        if self.is_a_day:
+            return [self.days]
+        middle = self.since + (self.until - self.since) // 2
+        return [(self.since, middle), (middle + timedelta(days=1), self.until)]
 
     def holds(self, created_at: datetime | None) -> bool:
         """Whether a row belongs to this window: each row belongs to exactly one.
@@ -105,6 +139,13 @@ class Certified:
 
 
 @dataclass(frozen=True, slots=True)
+class Incomplete:
+    """All rows of the window were read but some that the other side refuses to show."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """The list changed while it was read, or was not what it said: read it again."""
 
@@ -117,6 +158,12 @@ class Certificate:
     Args:
         window: what is read.
         limit: rows to ask for a page; the server may give fewer.
+
+    Attributes:
+        limit: rows to ask for the next page: fewer than at first where longer ones are refused.
+        next_offset: where it begins.
+        done: whether there is none.
+        refused: what was said in place of a single row, by its offset.
     """
 
     def __init__(self, window: Window, limit: int) -> None:
@@ -124,6 +171,10 @@ class Certificate:
         self.limit = limit
         self.next_offset = 0
         self.done = False
+        self.refused: dict[int, str] = {}
+        self._longest = limit
+        self._answered = 0
+        self._is_found = False
         self._step = limit
         self._totals: list[int] = []
         self._ids: set[str] = set()
@@ -158,7 +209,7 @@ class Certificate:
         if self.done:
             return []
         total = self.total_count
-        if total is None:
+        if total is None or (self.limit < self._longest and self._answered < STEADY):
             return [self.next_offset]
         return list(range(self.next_offset, total, self._step))[:most]
 
@@ -179,14 +230,71 @@ class Certificate:
         self.next_offset = offset + len(ids)
         self._step = max(1, len(ids))
         self.done = not ids or self.next_offset >= total_count
+        self._answered += 1
+        if self.limit < self._longest and (self._is_found or self._answered >= LONGER_AFTER):
+            self.limit = self._step = min(2 * self.limit, self._longest)
+            self._answered = 0
 
-    def outcome(self) -> Certified | Reread:
+    def refuse(self, said: str) -> None:
+        """Take in that the page at `next_offset` is refused: half of it is asked for next.
+
+        A single row that is refused is left out; behind it pages grow again.
+        """
+        self._answered = 0
+        self._is_found = self.limit == 1
+        if not self._is_found:
+            self.limit //= 2
+            return
+        self.refused[self.next_offset] = said
+        self.next_offset += 1
+        total = self.total_count
+        self.done = total is not None and self.next_offset >= total
+
+    def outcome(self) -> Certified | Incomplete | Reread:
         """Whether the window is certified, judged by the pages so far."""
         totals = sorted(set(self._totals))
         if not self.done:
             return Reread(f"only {self.next_offset} rows were read so far")
         if len(totals) > 1:
             return Reread(f"the total changed between {totals[0]} and {totals[-1]}")
-        if self.seen != totals[0]:
+        if self.seen + len(self.refused) != totals[0]:
             return Reread(f"{self.seen} different rows were seen, {totals[0]} were promised")
+        if self.refused:
+            return Incomplete(self.window)
         return Certified(self.window, totals[0], len(self._totals))
+
+
+class CreationOrder:
+    """In which order a list shows its rows by their creation: so a refused one lies between two.
+
+    No order is documented. It is believed where enough rows follow each other by it, and none
+    against it.
+    """
+
+    def __init__(self) -> None:
+        self._rising = self._falling = 0
+        self._last: datetime | None = None
+        self._before: dict[int, datetime | None] = {}
+        self._behind: dict[int, datetime] = {}
+
+    def shown(self, created: Iterable[datetime | None]) -> None:
+        """Take in when the next rows were created; one that does not tell says nothing."""
+        for at in created:
+            if at is None:
+                continue
+            if self._last is not None:
+                self._rising += at > self._last
+                self._falling += at < self._last
+            self._behind |= dict.fromkeys(self._before.keys() - self._behind.keys(), at)
+            self._last = at
+
+    def refused(self, row: int) -> None:
+        """Take in that the next row, at this offset, was refused."""
+        self._before[row] = self._last
+
+    def between(self, row: int) -> tuple[datetime | None, datetime | None]:
+        """The moments between which a refused row was created; None where nothing tells one."""
+        if self._rising + self._falling < ORDERED or (self._rising and self._falling):
+            return None, None
+        before, behind = self._before.get(row), self._behind.get(row)
+        return (before, behind) if self._rising else (behind, before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.highlevel.paging import Days
 from syncline.ledger.database import text
 
 
@@ -24,22 +25,43 @@ class PullPage:
 
 @dataclass(frozen=True, slots=True)
 class OpenPull:
-    """A running pull in this worker's hands, with the pages an earlier owner has read."""
+    """A running pull in this worker's hands, with the pages an earlier owner has read.
+
+    Attributes:
+        failures: readings in a row that did not come to its end, before this one.
+    """
 
     id: int
     pages: tuple[PullPage, ...]
     rereads: int
+    failures: int
 
 
 def request_windows(
-    connection: Connection, connection_id: int, kind: str, windows: Sequence[tuple[date, date]]
+    connection: Connection,
+    connection_id: int,
+    kind: str,
+    windows: Collection[Days],
+    *,
+    after: timedelta = timedelta(0),
+    failures: int = 0,
 ) -> None:
-    """Note windows that must be read: from here on, no lost message loses one."""
+    """Note windows that must be read: from here on, no lost message loses one.
+
+    Args:
+        connection: the transaction.
+        connection_id: the connection.
+        kind: of the rows in the list.
+        windows: their days; those that are to be read already stay as they are.
+        after: how long the sweep leaves them alone.
+        failures: how often in a row a window failed whose days these are.
+    """
     connection.execute(
         text(
             """
-            insert into pull (connection_id, kind, first, last)
-            select :connection_id, :kind, first, last
+            insert into pull (connection_id, kind, first, last, failures, due_at)
+            select :connection_id, :kind, first, last, :failures,
+                   clock_timestamp() + cast(:after as interval)
             from unnest(cast(:firsts as date[]), cast(:lasts as date[])) as owed (first, last)
             on conflict do nothing
             """
@@ -49,6 +71,8 @@ def request_windows(
             "kind": kind,
             "firsts": [first for first, _ in windows],
             "lasts": [last for _, last in windows],
+            "after": after,
+            "failures": failures,
         },
     )
 
@@ -56,7 +80,7 @@ def request_windows(
 def are_requested(
     connection: Connection, connection_id: int, kind: str, first: date, last: date
 ) -> bool:
-    """Whether some of these days are being read, or are to be."""
+    """Whether some of these days are being read, or are to be, and are not refused."""
     return bool(
         connection.execute(
             text(
@@ -64,7 +88,7 @@ def are_requested(
                 select exists (
                     select 1 from pull
                     where connection_id = :connection_id and kind = :kind and state = 'running'
-                      and first <= :last and last >= :first)
+                      and not refused and first <= :last and last >= :first)
                 """
             ),
             {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
@@ -79,7 +103,11 @@ def open_window(
     row = connection.execute(
         text(
             """
-            update pull p set owner = :owner
+            update pull p
+            set owner = :owner,
+                -- One that only waited for its turn is not late.
+                moved_at = case when p.owner is null and p.failures = 0 then clock_timestamp()
+                                else p.moved_at end
             where p.id = (
                 select p.id from pull p
                 left join session s on s.id = p.owner
@@ -87,7 +115,7 @@ def open_window(
                   and p.first = :first and p.last = :last and p.state = 'running'
                   and (p.owner is null or s.id is null or s.ended_at is not null)
                 for update of p skip locked)
-            returning p.id, p.rereads
+            returning p.id, p.rereads, p.failures
             """
         ),
         {
@@ -107,7 +135,10 @@ def open_window(
         {"id": row.id},
     )
     return OpenPull(
-        row.id, tuple(PullPage(p.row_offset, p.total, tuple(p.ids)) for p in pages), row.rereads
+        row.id,
+        tuple(PullPage(p.row_offset, p.total, tuple(p.ids)) for p in pages),
+        row.rereads,
+        row.failures,
     )
 
 
@@ -149,7 +180,8 @@ def add_pages(
         text(
             """
             update pull set total = :total, seen = seen + :seen, new = new + :new,
-                            changed = changed + :changed, unreadable = unreadable + :unreadable
+                            changed = changed + :changed, unreadable = unreadable + :unreadable,
+                            moved_at = clock_timestamp()
             where id = :id and owner = :owner and state = 'running'
             """
         ),
@@ -199,14 +231,14 @@ def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> 
     ours = connection.execute(
         text(
             """
-            update pull set rereads = rereads + 1, seen = 0, note = :why
+            update pull set rereads = rereads + 1, note = :why
             where id = :id and owner = :owner and state = 'running'
             """
         ),
         {"id": pull_id, "owner": owner, "why": why},
     ).rowcount
     if ours:
-        connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
+        _forget_pages(connection, pull_id)
 
 
 def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: str | None) -> bool:
@@ -231,13 +263,62 @@ def leave(connection: Connection, pull_id: int, owner: UUID, after: timedelta) -
     connection.execute(
         text(
             """
-            update pull set owner = null,
-                            due_at = clock_timestamp() + make_interval(secs => :after)
+            update pull set owner = null, due_at = clock_timestamp() + cast(:after as interval)
             where id = :id and owner = :owner
             """
         ),
-        {"id": pull_id, "owner": owner, "after": after.total_seconds()},
+        {"id": pull_id, "owner": owner, "after": after},
     )
+
+
+def leave_failed(
+    connection: Connection,
+    pull_id: int,
+    owner: UUID,
+    after: timedelta,
+    *,
+    failures: int,
+    note: str,
+    refused: bool = False,
+) -> None:
+    """Give a running pull up that came to no end, and keep how often by now, and why.
+
+    Args:
+        connection: the transaction.
+        pull_id: the pull.
+        owner: in whose hands it was.
+        after: how long the sweep leaves it alone.
+        failures: how many readings in a row came to no end by now.
+        note: what happened.
+        refused: whether something of it is refused; then all of it is read anew.
+    """
+    ours = connection.execute(
+        text(
+            """
+            update pull set owner = null, failures = :failures, note = :note,
+                            refused = refused or :refused,
+                            due_at = clock_timestamp() + cast(:after as interval)
+            where id = :id and owner = :owner
+            """
+        ),
+        {
+            "id": pull_id,
+            "owner": owner,
+            "after": after,
+            "failures": failures,
+            "note": note,
+            "refused": refused,
+        },
+    ).rowcount
+    if ours and refused:
+        _forget_pages(connection, pull_id)
+
+
+def _forget_pages(connection: Connection, pull_id: int) -> None:
+    connection.execute(
+        text("update pull set seen = 0, unreadable = 0 where id = :id"), {"id": pull_id}
+    )
+    connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
 
 
 def due_readings(

@@ -1,4 +1,4 @@
-"""The part of `syncline status` about what was read: fields that were left out of it."""
+"""The part of `syncline status` about what was read: what of it was not, and what was left out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
+from syncline.ingest.unfinished import UnfinishedWindow
 from syncline.ledger.left_out import LeftOutField
 from syncline.terminal.output import plain, table
 
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 _COLUMNS = ("of", "field", "times#", "since (UTC)", "last (UTC)", "for example")
 _MOST = 20
+_WINDOWS = ("of", "created", "since (UTC)", "tries#", "next (UTC)", "what happened")
+
+
+def unfinished_table(found: Sequence[UnfinishedWindow]) -> list[RenderableType]:
+    """A row for each window that comes to no end, the oldest first; nothing where there is none."""
+    rows = [
+        [
+            *(f"{one.kind}s", one.days, f"{one.since:%Y-%m-%d %H:%M}", one.failures),
+            *(f"{one.due_at:%H:%M:%S}", one.what),
+        ]
+        for one in found[:_MOST]
+    ]
+    if not rows:
+        return []
+    parts = [
+        table("not read", _WINDOWS, rows),
+        plain("They hold up no other days, and are tried again by themselves, ever more seldom."),
+    ]
+    more = len(found) - _MOST
+    return parts if more <= 0 else [*parts, plain(f"{more} more windows: syncline status --json")]
 
 
 def left_out_table(found: Sequence[LeftOutField]) -> list[RenderableType]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import Connection
 
@@ -16,11 +15,10 @@ from syncline.deliveries import requests
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import orders
 from syncline.highlevel.pages import NAMELESS, UnreadableRow
+from syncline.highlevel.paging import Days
 from syncline.ingest.rereading import BY_ID
 from syncline.ledger import records
 from syncline.ledger.connections import Link
-
-Days = tuple[date, date]
 
 ROW = "row"
 """The role of a row of a list that cannot be read."""

@@ -325,7 +325,8 @@ class AlertOptions(Options):
         int, Field(ge=1, description="webhooks missed within an hour before that is told")
     ] = 5
     pulls_late_after: Annotated[
-        Duration, Field(description="how long no pull has ended before that is told")
+        Duration,
+        Field(description="how long no pull or one window comes to no end before that is told"),
     ] = "1 hour"
     heals_after: Annotated[
         Duration, Field(description="how long a cause must be gone before its alert is closed")

@@ -18,14 +18,15 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, WorkerContext
-from syncline.errors import Absent
+from syncline.errors import Absent, Rejected, Unreadable
 from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.records import RECORDS, Span, get_record, list_records
 from syncline.ingest import pull_windows, rereading
-from syncline.ingest.pull import PAGE, request_windows
+from syncline.ingest.pull import request_windows
 from syncline.ingest.record import PARTIALS
+from syncline.ingest.window_reading import PAGE
 from syncline.ledger import records
 from syncline.mapping.document import Document
 from syncline.money import quantize
@@ -35,6 +36,9 @@ from syncline.transport import Permit
 
 MOST_PAGES = 10
 """Pages of one list that are looked at for its ends."""
+
+_NOT_SHOWN = (Absent, Rejected, Unreadable)
+"""How HighLevel does not show a page for the sake of one row."""
 
 _COMPARED = ("amount", "currency", "status", "fulfillment_status")
 """What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
@@ -86,17 +90,26 @@ class Counting:
         Raises:
             SynclineError: a list cannot be read.
         """
-        theirs = int(self._page(kind, 1, 0).total_count)
+        theirs = self._total(kind)
         ours = self._ledger(kind, None, None)
         if theirs != ours and theirs:
-            head = self._page(kind, PAGE, 0)
-            theirs = int(head.total_count)
-            ends = self._ends(kind, head, theirs)
+            try:
+                head = self._page(kind, PAGE, 0)
+                ends = self._ends(kind, head, int(head.total_count))
+            except _NOT_SHOWN:  # a row at an end is refused; its pulls tell which
+                ends = None
             if ends is not None:
-                theirs -= ends.outside
+                theirs = int(head.total_count) - ends.outside
                 ours = self._ledger(kind, ends.first, ends.last) if theirs else 0
         told = {"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours}
         return {**told, "being_read": theirs != ours and self._being_read(kind)}
+
+    def _total(self, kind: str) -> int:
+        """How many there are, which any page says: also where the first row is refused."""
+        try:
+            return int(self._page(kind, 1, 0).total_count)
+        except _NOT_SHOWN:
+            return int(self._page(kind, 1, 1).total_count)
 
     def _ends(self, kind: str, head: Any, total: int) -> _Ends | None:
         """What the list's ends show; None where they do not: it does not descend by creation."""

@@ -22,7 +22,7 @@ create table pull (
     first date not null,
     last date not null,
     state text not null default 'running' constraint ck_pull_state
-        check (state in ('running', 'certified', 'provisional', 'uncertain')),
+        check (state in ('running', 'certified', 'provisional', 'incomplete', 'uncertain')),
     owner uuid,             -- the session that reads it, while that lives
     total bigint,           -- how many the other side says there are
     seen bigint not null default 0,
@@ -30,8 +30,11 @@ create table pull (
     changed bigint not null default 0,
     unreadable bigint not null default 0,
     rereads bigint not null default 0,
+    failures bigint not null default 0,     -- readings in a row that came to no end
+    refused boolean not null default false, -- whether the other side does not show all of it
     note text,
     due_at timestamptz not null default clock_timestamp(),
+    moved_at timestamptz not null default clock_timestamp(),    -- when a page was read last
     started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz
 );

@@ -136,6 +136,37 @@ def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: R
     assert (orders["pull"], orders["running"], orders["unread"]) == (None, None, 2)
 
 
+def test_a_window_that_is_not_shown_is_told_with_what_highlevel_says(
+    scene: LedgerScene, run: Run
+) -> None:
+    day = scene.link.start_from
+    why = "Row 3 of the orders created from 2026-01-01 to 2026-01-03 is not shown: 422: no"
+
+    def refuse(connection: Connection) -> None:
+        pull_windows.request_windows(connection, scene.link.id, "order", [(day, day)])
+        opened = pull_windows.open_window(
+            connection, scene.link.id, "order", day, day, scene.session
+        )
+        assert opened is not None
+        pull_windows.leave_failed(
+            connection,
+            opened.id,
+            scene.session,
+            timedelta(minutes=1),
+            failures=4,
+            note=why,
+            refused=True,
+        )
+
+    assert document(run("status", "--json"))["connections"][0]["unfinished"] == []
+    scene.ledger.run(refuse)
+    [told] = document(run("status", "--json"))["connections"][0]["unfinished"]
+    assert (told["first"], told["failures"], told["refused"]) == (f"{day}", 4, True)
+    shown = run("status").stdout
+    assert "not read" in shown
+    assert "is not shown: 422: no" in " ".join(shown.split())
+
+
 def test_a_stopped_connection_says_why_and_how_it_goes_on(scene: LedgerScene, run: Run) -> None:
     scene.ledger.run(lambda c: connections.stop(c, scene.link, "The token is wrong."))
     shown = run("status").stdout

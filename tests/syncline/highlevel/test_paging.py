@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Broken, Refused
-from syncline.highlevel.paging import Certificate, Certified, Reread, Window, windows
+from syncline.highlevel.paging import (
+    ORDERED,
+    Certificate,
+    Certified,
+    CreationOrder,
+    Incomplete,
+    Reread,
+    Window,
+    windows,
+)
 
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 31), provisional=False)
 TODAY = date(2026, 6, 15)
@@ -100,6 +109,84 @@ def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
 def test_a_page_out_of_turn_is_a_bug() -> None:
     with pytest.raises(Broken):
         Certificate(WINDOW, 2).add(2, 4, ["c", "d"])
+
+
+@given(
+    count=st.integers(0, 60),
+    bad=st.sets(st.integers(0, 59), max_size=6),
+    limit=st.integers(1, 20),
+    cap=st.integers(1, 20),
+)
+def test_of_rows_that_are_refused_only_they_are_left_out_and_nothing_is_certified(
+    count: int, bad: set[int], limit: int, cap: int
+) -> None:
+    walk, calls = Certificate(WINDOW, limit), 0
+    bad = {row for row in bad if row < count}
+    while not walk.done and len(walk.refused) <= len(bad):
+        calls += 1
+        start, *_ = walk.ahead(8)
+        shown = range(start, min(start + min(walk.limit, cap), count))
+        if bad & set(shown):
+            walk.refuse(f"not {start}")
+        else:
+            walk.add(start, count, [f"o{row}" for row in shown])
+    if bad == set(range(count)) != set():
+        return  # where nothing is shown, nobody tells how many there are
+    assert walk.refused == {row: f"not {row}" for row in bad}
+    assert walk._ids == {f"o{row}" for row in set(range(count)) - bad}
+    assert isinstance(walk.outcome(), Incomplete if bad else Certified)
+    assert calls <= 1 + count // min(limit, cap) + 12 * len(bad)
+
+
+def test_pages_that_are_refused_for_their_length_are_read_side_by_side_at_a_shorter_one() -> None:
+    walk, asked, refusals = Certificate(WINDOW, 100), 0, 0
+    while not walk.done:
+        asked += 1
+        offsets = walk.ahead(8)
+        for start in offsets:
+            if start != walk.next_offset:
+                break
+            if walk.limit > 60:
+                walk.refuse("too long")
+                refusals += 1
+                break
+            walk.add(
+                start, 2000, [f"o{row}" for row in range(start, min(start + walk.limit, 2000))]
+            )
+    assert isinstance(walk.outcome(), Certified)
+    assert (asked < 15, refusals) == (True, 3)
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_refused_row_was_created_between_its_neighbours_where_the_list_is_ordered(
+    falls: bool,
+) -> None:
+    times = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, ORDERED + 3)]
+    shown = times[::-1] if falls else times
+    order = CreationOrder()
+    order.refused(0)
+    order.shown([*shown[:2], None])
+    order.refused(3)
+    assert order.between(3) == (None, None)  # too few tell the order
+    order.shown(shown[2:])
+    order.refused(9)
+    early, late = sorted(shown[1:3])
+    assert order.between(3) == (early, late)
+    first, last = (None, times[0]), (times[-1], None)
+    assert order.between(0) == (last if falls else first)
+    assert order.between(9) == (first if falls else last)
+    order.shown([times[3]])
+    assert order.between(3) == (None, None)  # one that is out of it, and it is none
+
+
+def test_a_window_is_halved_down_to_single_days() -> None:
+    whole = Window(date(2026, 1, 1), date(2026, 1, 3), provisional=False)
+    assert whole.halves == [
+        (date(2026, 1, 1), date(2026, 1, 2)),
+        (date(2026, 1, 3), date(2026, 1, 3)),
+    ]
+    day = Window(date(2026, 1, 3), date(2026, 1, 3), provisional=False)
+    assert (day.is_a_day, day.halves) == (True, [day.days])
 
 
 def test_nothing_read_is_nothing_certified() -> None:

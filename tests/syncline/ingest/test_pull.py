@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from syncline.ingest import pull
+from syncline.ingest import window_reading
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Killed, Mortal
 from tests.world import Worlds, small
@@ -15,7 +17,7 @@ LIST = "GET /payments/orders"
 def test_a_pull_killed_in_the_middle_goes_on_at_its_page_and_is_certified(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "BATCH", 1)
+    monkeypatch.setattr(window_reading, "BATCH", 1)
     small(sandbox, orders=35, page_cap=10)
     first, calls = worlds(), 0
 
@@ -73,8 +75,10 @@ def test_a_list_that_never_stands_still_is_called_uncertain(
 
     Mortal(world, change_after_each_page)
     assert world.pull().states == ("uncertain",)
-    [done] = world.rows("select * from pull")
+    done, again = world.rows("select *, due_at - clock_timestamp() as after from pull order by id")
     assert "total changed" in done.note
+    assert (again.state, again.first, again.last) == ("running", done.first, done.last)
+    assert timedelta(minutes=59) < again.after < timedelta(hours=1)
 
 
 def test_pages_are_read_side_by_side_and_recorded_once_each(

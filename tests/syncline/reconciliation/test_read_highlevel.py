@@ -13,6 +13,7 @@ from syncline.highlevel.records import Span, list_records
 from syncline.reconciliation import read_highlevel
 from syncline.reconciliation.read_highlevel import Counting
 from syncline.sandbox.process import SandboxProcess
+from tests.spoiling import refused
 from tests.world import NAME, World, opening, small
 
 
@@ -70,3 +71,20 @@ def test_what_was_created_before_the_connection_begins_is_not_counted(world: Wor
     world.reopened()
     theirs, ours, calls = counted(world, today - timedelta(days=30), today)
     assert (theirs == ours > 0, calls) == (True, 1)
+
+
+def test_a_row_that_highlevel_refuses_is_one_that_is_missed_and_nothing_else_is_in_doubt(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = max(
+        (sandbox.get(f"/state/orders/{one}")["createdAt"], one) for one in sandbox.add_orders(2)
+    )[1]
+    refused(
+        monkeypatch,
+        "/payments/orders",
+        lambda _, shown: any(row["_id"] == newest for row in shown["data"]),
+    )
+    today = datetime.now(UTC).date()
+    world.pull()
+    theirs, ours, _ = counted(world, today - timedelta(days=30), today)
+    assert theirs == ours + 1

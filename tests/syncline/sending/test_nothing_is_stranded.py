@@ -18,7 +18,8 @@ from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.sql.finding import LookupResult
-from syncline.ingest import pull, pull_windows, readings
+from syncline.ingest import pull_windows, readings
+from syncline.ingest.window_reading import WindowReading
 from syncline.queues import Lane
 from syncline.runtime.registry import look_up as look_up_target
 from syncline.runtime.registry import send
@@ -80,8 +81,8 @@ def test_a_commit_whose_answer_is_lost_strands_nothing(
 def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _fail_once(monkeypatch, pull, "_batch", Again("PostgreSQL is away"))
-    _fail_once(monkeypatch, pull_windows, "leave", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, WindowReading, "_batch", Again("PostgreSQL is away"))
+    _fail_once(monkeypatch, pull_windows, "leave_failed", Again("PostgreSQL is away"))
     world.request_pull()
     world.drive(10)
     assert world.counts()["orders", "delivered"] == 8

@@ -1,0 +1,273 @@
+"""One window is read page by page, and closed with its certificate or narrowed to what is refused.
+
+The certificate holds only if `totalCount` was the same on every page and the ids seen match it;
+else the window is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
+from syncline.calls.context import Line, Nudge
+from syncline.errors import SynclineError
+from syncline.highlevel import paging
+from syncline.highlevel.pages import UnreadableRow
+from syncline.highlevel.records import RECORDS, Span, list_records
+from syncline.ingest import missed, pull_windows, refused, unreadable
+from syncline.ingest.record import Recorded, record
+from syncline.ingest.unreadable import UnreadableRecord
+from syncline.queues import Lane
+from syncline.transport import Permit
+
+PAGE = 100
+"""Rows asked for a page; the largest that third parties are known to use."""
+
+BATCH = 8
+"""Pages that are read side by side and recorded in one transaction, once the total is known."""
+
+MOST_REREADS = 3
+"""How often a window that moves under the reading is begun again before that is said."""
+
+DOUBTED_AGAIN = timedelta(hours=1)
+"""When a window that moved each time is read once more, if no schedule does so sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PageRead:
+    """What is needed of a page; its rows as they read would take as much memory again."""
+
+    total_count: int
+    headers: Mapping[str, str]
+    ids: tuple[str, ...]
+    created: tuple[datetime | None, ...]
+    unreadable: Sequence[UnreadableRow]
+    inside: Mapping[str, Mapping[str, Any]]
+
+
+class WindowReading:
+    """One reading of a window that is in this worker's hands.
+
+    Args:
+        line: the connection.
+        kind: of the rows in the list.
+        window: its days.
+        lane: in whose name.
+        opened: the window as the ledger has it.
+        owner: the session that holds it.
+
+    Attributes:
+        new: records that were not known.
+        changed: known ones with a new version.
+        went_on: whether a page was read.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        kind: str,
+        window: paging.Window,
+        lane: Lane,
+        opened: pull_windows.OpenPull,
+        owner: UUID,
+    ) -> None:
+        self._line = line
+        self._kind = kind
+        self._window = window
+        self._lane = lane
+        self._opened = opened
+        self._owner = owner
+        self.new = self.changed = 0
+        self.went_on = False
+
+    def read(self) -> str:
+        """Read the window to its end; returns the state in which it is left."""
+        api = highlevel_calls(self._line, self._lane)
+        refusals = refused.RefusedPages(self._line, self._kind, self._lane, self._opened.failures)
+        walk = paging.Certificate.resume(
+            self._window, PAGE, [(page.offset, page.total, page.ids) for page in self._opened.pages]
+        )
+        rereads = self._opened.rereads
+        if any(page.offset >= walk.next_offset for page in self._opened.pages):
+            self._begin_again("What was read of it has a gap, where something was refused.")
+            walk = paging.Certificate(self._window, PAGE)
+        while True:
+            order = self._walk(api, refusals, walk)
+            outcome = walk.outcome()
+            if not (walk.done and isinstance(outcome, paging.Reread)):
+                break
+            if rereads >= MOST_REREADS:
+                return self._doubted(outcome.reason)
+            rereads += 1
+            self._begin_again(outcome.reason)
+            walk = paging.Certificate(self._window, PAGE)
+        if isinstance(outcome, paging.Certified):
+            return self._certified()
+        if walk.total_count is None and self._window.margin and self._window.is_a_day:
+            # Days around it may be what is refused: the day alone may be shown.
+            alone = paging.Certificate(replace(self._window, margin=timedelta(0)), PAGE)
+            self._walk(api, refusals, alone)
+        return self._narrowed(walk, order)
+
+    def _walk(
+        self, api: ApiCalls, refusals: refused.RefusedPages, walk: paging.Certificate
+    ) -> paging.CreationOrder:
+        order = paging.CreationOrder()
+        while not (walk.done or refused.is_given_up(walk)):
+            failed = self._batch(api, walk, order)
+            if failed is not None:
+                said = refusals.said(failed)
+                if walk.limit == 1:
+                    order.refused(walk.next_offset)
+                walk.refuse(said)
+        return order
+
+    def _batch(
+        self, api: ApiCalls, walk: paging.Certificate, order: paging.CreationOrder
+    ) -> SynclineError | None:
+        """Read the next pages side by side, and keep those that follow each other.
+
+        Returns:
+            Why the next one behind them was not read, where it was asked for.
+        """
+        offsets = walk.ahead(BATCH)
+        outcomes = api.read_many(
+            [f"list {self._kind}s"] * len(offsets), [self._maker(walk, at) for at in offsets]
+        )
+        pages: list[pull_windows.PullPage] = []
+        inside: dict[str, Mapping[str, Any]] = {}
+        bad: list[UnreadableRecord] = []
+        place = walk.window.in_words(self._kind)
+        failed: SynclineError | None = None
+        for offset, outcome in zip(offsets, outcomes, strict=False):
+            if walk.done or offset != walk.next_offset:
+                break
+            if outcome.error is not None:
+                failed = outcome.error
+                break
+            page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
+            walk.add(offset, page.total_count, page.ids)
+            order.shown(page.created)
+            pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
+            bad += unreadable.rows_of(place, offset, page.unreadable, self._window.days)
+            inside |= page.inside
+        if pages:
+            self._record(pages, inside, bad)
+        return failed
+
+    def _maker(self, walk: paging.Certificate, offset: int) -> Callable[[Permit], _PageRead]:
+        window = walk.window
+        span = Span(walk.limit, offset, window.first, window.last)
+
+        def read(permit: Permit) -> _PageRead:
+            page = list_records(self._line.highlevel, permit, RECORDS[self._kind], span)
+            inside = {
+                row.id: row.payload for row in page.rows if window.holds(row.model.created_at)
+            }
+            created = tuple(row.model.created_at for row in page.rows)
+            return _PageRead(
+                page.total_count, page.headers, page.ids, created, page.unreadable, inside
+            )
+
+        return read
+
+    def _record(
+        self,
+        pages: Sequence[pull_windows.PullPage],
+        inside: Mapping[str, Mapping[str, Any]],
+        bad: Sequence[UnreadableRecord],
+    ) -> None:
+        line, kind, pull_id = self._line, self._kind, self._opened.id
+
+        def write(connection: Connection) -> Recorded:
+            cause = f"pull {pull_id}"
+            done = record(connection, line.link, line.document, kind, "list", inside, cause)
+            unreadable.park(connection, line.link, kind, bad, cause)
+            ours = pull_windows.add_pages(
+                connection,
+                pull_id,
+                self._owner,
+                pages,
+                new=done.new,
+                changed=done.changed,
+                unreadable=len(bad),
+            )
+            if not ours:
+                raise NoQuota("This pull has gone on to another worker.")
+            missed.expect(connection, line.link.location, kind, done.unannounced)
+            return done
+
+        done = line.worker.ledger.run(write)
+        self.new, self.changed, self.went_on = (
+            self.new + done.new,
+            self.changed + done.changed,
+            True,
+        )
+        line.worker.announce(
+            Nudge(line.link.name, "send", target) for target in sorted(done.targets)
+        )
+
+    def _begin_again(self, why: str) -> None:
+        self._line.worker.ledger.run(
+            lambda connection: pull_windows.begin_again(
+                connection, self._opened.id, self._owner, why
+            )
+        )
+
+    def _certified(self) -> str:
+        line, kind, days, pull_id = self._line, self._kind, self._window.days, self._opened.id
+        state = "provisional" if self._window.provisional else "certified"
+
+        def close(connection: Connection) -> None:
+            shown = partial(pull_windows.shown, connection, pull_id)
+            unreadable.heal_gone(connection, line.link, kind, days, shown)
+            pull_windows.close(connection, pull_id, self._owner, state, None)
+
+        line.worker.ledger.run(close)
+        return state
+
+    def _doubted(self, why: str) -> str:
+        line, kind, days, pull_id = self._line, self._kind, self._window.days, self._opened.id
+
+        def close(connection: Connection) -> None:
+            if pull_windows.close(connection, pull_id, self._owner, "uncertain", why):
+                pull_windows.request_windows(
+                    connection, line.link.id, kind, [days], after=DOUBTED_AGAIN
+                )
+
+        line.worker.ledger.run(close)
+        return "uncertain"
+
+    def _narrowed(self, walk: paging.Certificate, order: paging.CreationOrder) -> str:
+        """Have the days of what is refused read by themselves; a single day stays open."""
+        line, window, opened = self._line, self._window, self._opened
+        days = refused.days_refused(walk, order)
+        note = refused.told(self._kind, walk, order)
+
+        def keep_open(connection: Connection) -> None:
+            pull_windows.leave_failed(
+                connection,
+                opened.id,
+                self._owner,
+                refused.rest(opened.failures),
+                failures=opened.failures + 1,
+                note=note,
+                refused=True,
+            )
+
+        def close(connection: Connection) -> None:
+            if pull_windows.close(connection, opened.id, self._owner, "incomplete", note):
+                pull_windows.request_windows(
+                    connection, line.link.id, self._kind, days, failures=opened.failures
+                )
+
+        is_smallest = window.days in days
+        line.worker.ledger.run(keep_open if is_smallest else close)
+        return "refused" if is_smallest else "incomplete"
