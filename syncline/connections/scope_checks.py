@@ -22,7 +22,8 @@ from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 
 _PROVIDERS = (
-    "; `syncline provider` alone uses payments/integration.readonly and payments/integration.write."
+    "; `syncline provider list NAME` alone uses payments/integration.readonly, and "
+    "`syncline provider register NAME` payments/integration.write."
 )
 
 
