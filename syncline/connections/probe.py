@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from syncline.actor import caused
-from syncline.calls.calls import ApiCalls, Outcome
+from syncline.calls.calls import ApiCalls, Planned
+from syncline.calls.changes import change
 from syncline.calls.context import Line
 from syncline.connections.scope_checks import CheckResult
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
@@ -20,6 +23,8 @@ from syncline.ledger import effects
 from syncline.sending.prove import prove
 from syncline.sending.targets import TARGETS
 from syncline.transport import Permit
+
+T = TypeVar("T")
 
 _WHAT = "Halo: writing, finding and removing an order"
 _CAUSE = "connection check --probe"
@@ -88,49 +93,59 @@ def _body(reference: str, client_id: int) -> dict[str, Any]:
 
 
 def _written(line: Line, api: ApiCalls, body: dict[str, Any], reference: str) -> HaloRow:
-    outcome = _made(api, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]))
-    rows: list[HaloRow] = outcome.result  # type: ignore[assignment]  # what `save_rows` gave
-    ours = [row for row in rows if str(row.raw.get("po_number") or "") == reference]
-    if len(ours) != 1:
+    def ours(rows: Sequence[HaloRow]) -> list[HaloRow]:
+        return [row for row in rows if str(row.raw.get("po_number") or "") == reference]
+
+    def note(connection: Connection, rows: Sequence[HaloRow], call_id: UUID) -> None:
+        for row in ours(rows):
+            _note(connection, line, "create", reference, row.id, call_id)
+
+    made = _made(
+        line, api, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]), note
+    )
+    if len(ours(made)) != 1:
         raise Doubtful("Halo's answer to the test order does not contain it.")
-    _note(line, "create", reference, ours[0].id, outcome)
-    return ours[0]
+    return ours(made)[0]
 
 
 def _removed(line: Line, api: ApiCalls, reference: str, order_id: int) -> None:
-    try:
-        outcome = _made(
-            api,
-            "remove probe order",
-            lambda permit: delete_row(line.halo, permit, ORDER, order_id),
-        )
-    except Absent:
-        return
-    _note(line, "delete", reference, order_id, outcome)
+    def remove(permit: Permit) -> None:
+        delete_row(line.halo, permit, ORDER, order_id)
+
+    def note(connection: Connection, _made: None, call_id: UUID) -> None:
+        _note(connection, line, "delete", reference, order_id, call_id)
+
+    with suppress(Absent):
+        _made(line, api, "remove probe order", remove, note)
 
 
-def _made(api: ApiCalls, operation: str, make: Callable[[Permit], Any]) -> Outcome:
-    outcome = api.read_many([operation], [make])[0]
+def _made(
+    line: Line,
+    api: ApiCalls,
+    operation: str,
+    make: Callable[[Permit], T],
+    note: Callable[[Connection, T, UUID], None],
+) -> T:
+    outcome = change(line.worker, api, Planned(operation), make, note)
     if outcome.error is not None:
         raise outcome.error
-    return outcome
+    return outcome.result  # type: ignore[return-value]  # an outcome holds what `make` gave
 
 
-def _note(line: Line, effect: str, reference: str, order_id: int, outcome: Outcome) -> None:
-    def work(connection: Connection) -> None:
-        effects.note(
-            connection,
-            line.link.id,
-            flow="probe",
-            effect=effect,
-            target="order",
-            target_id=str(order_id),
-            reference=reference,
-            call_id=outcome.call_id,
-            cause=caused(_CAUSE, line.worker.settings),
-        )
-
-    line.worker.ledger.run(work)
+def _note(
+    connection: Connection, line: Line, effect: str, reference: str, order_id: int, call_id: UUID
+) -> None:
+    effects.note(
+        connection,
+        line.link.id,
+        flow="probe",
+        effect=effect,
+        target="order",
+        target_id=str(order_id),
+        reference=reference,
+        call_id=call_id,
+        cause=caused(_CAUSE, line.worker.settings),
+    )
 
 
 def _remedy(error: SynclineError, reference: str) -> str:

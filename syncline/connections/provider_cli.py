@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial
 from math import ceil
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from sqlalchemy import Connection
 
 from syncline.actor import caused
 from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
+from syncline.calls.changes import change
 from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
@@ -156,28 +158,13 @@ class _Registration:
         return self._looked_up(outcome, outcome.error)
 
     def _sent(self) -> Outcome:
-        """Make the call; how it ended and what it did are written together."""
-        tokens = self._api.tokens(1, f"POST {PATH}")
-        began = self._worker.monotonic()
-        planned = [Planned(f"POST {PATH}", elements=1)]
-        try:
-            self._worker.ledger.run(lambda c: self._api.begin(c, tokens, planned))
-        except SynclineError:
-            self._api.return_unused(tokens)
-            raise
-        [outcome] = self._api.send(
-            tokens,
-            [lambda permit: create_provider(self._line.highlevel, permit, self._wanted)],
-            began,
+        return change(
+            self._worker,
+            self._api,
+            Planned(f"POST {PATH}", elements=1),
+            lambda permit: create_provider(self._line.highlevel, permit, self._wanted),
+            self._note,
         )
-
-        def work(connection: Connection) -> None:
-            self._api.end(connection, [outcome])
-            if isinstance(outcome.result, IntegrationProvider):
-                self._note(connection, outcome.result, outcome)
-
-        self._worker.ledger.run(work)
-        return outcome
 
     def _looked_up(self, outcome: Outcome, doubt: Doubtful) -> IntegrationProvider:
         """What became of it: looked for at once, and once more when it must have landed."""
@@ -194,7 +181,10 @@ class _Registration:
                 f"{doubt.what}"
             )
         found = made
-        self._worker.ledger.run(lambda connection: self._note(connection, found, outcome))
+        self._worker.ledger.run_patiently(
+            lambda connection: self._note(connection, found, outcome.call_id),
+            sleep=self._worker.sleep,
+        )
         return made
 
     def _found(self, doubt: Doubtful) -> IntegrationProvider | None:
@@ -216,7 +206,7 @@ class _Registration:
         )
         return next(alike, None)
 
-    def _note(self, connection: Connection, made: IntegrationProvider, outcome: Outcome) -> None:
+    def _note(self, connection: Connection, made: IntegrationProvider, call_id: UUID) -> None:
         effects.note(
             connection,
             self._line.link.id,
@@ -225,7 +215,7 @@ class _Registration:
             target="provider",
             target_id=made.id,
             reference=self._wanted.unique_name,
-            call_id=outcome.call_id,
+            call_id=call_id,
             cause=caused(_CAUSE, self._worker.settings),
         )
 

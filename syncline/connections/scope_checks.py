@@ -21,7 +21,10 @@ from syncline.errors import SynclineError
 from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 
-_PROVIDERS = "; providers alone use payments/integration.readonly and payments/integration.write."
+_PROVIDERS = (
+    "; `syncline provider list NAME` alone uses payments/integration.readonly, and "
+    "`syncline provider register NAME` payments/integration.write."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import ApiCalls
+from syncline.calls.calls import ApiCalls, Planned
+from syncline.calls.changes import change
 from syncline.calls.context import Line
 from syncline.errors import Absent, Again, Doubtful
 from syncline.ledger import effects
@@ -56,15 +57,20 @@ class SetUp:
             Doubtful: its outcome is unknown, and nobody was to look.
             SynclineError: Halo could not be asked, or refused.
         """
-        outcome = self.api.read_many([operation], [make])[0]
+
+        def note(connection: Connection, made: T, call_id: UUID) -> None:
+            self._note(connection, effect, target, id_of(made), call_id)
+
+        outcome = change(self.worker, self.api, Planned(operation), make, note)
         made: T | None = outcome.result  # type: ignore[assignment]  # what `make` gave
         if isinstance(outcome.error, Doubtful) and look is not None:
             made = self._looked_for(look)
+            if made is not None:
+                self._note_later(note, made, outcome.call_id)
         elif outcome.error is not None:
             raise outcome.error
         if made is None:
             raise Again(f"{operation} had no effect: Halo does not list it.")
-        self._note(effect, target, id_of(made), outcome.call_id)
         return made
 
     def gone(
@@ -81,15 +87,19 @@ class SetUp:
             Again: it had no effect.
             SynclineError: Halo could not be asked, or refused.
         """
-        outcome = self.api.read_many([operation], [make])[0]
+
+        def note(connection: Connection, _made: None, call_id: UUID) -> None:
+            self._note(connection, "delete", target, target_id, call_id)
+
+        outcome = change(self.worker, self.api, Planned(operation), make, note)
         if isinstance(outcome.error, Absent):
             return
         if isinstance(outcome.error, Doubtful):
             if self._looked_for(lambda: None if is_there() else True) is None:
                 raise Again(f"{operation} had no effect: Halo still lists it.")
+            self._note_later(note, None, outcome.call_id)
         elif outcome.error is not None:
             raise outcome.error
-        self._note("delete", target, target_id, outcome.call_id)
 
     def _looked_for(self, look: Callable[[], T | None]) -> T | None:
         """Looked for at once, and once more when it must have landed."""
@@ -99,18 +109,25 @@ class SetUp:
             found = look()
         return found
 
-    def _note(self, effect: str, target: str, target_id: str, call_id: UUID) -> None:
-        def work(connection: Connection) -> None:
-            effects.note(
-                connection,
-                self.line.link.id,
-                flow=self._flow,
-                effect=effect,
-                target=target,
-                target_id=target_id,
-                reference=self._reference,
-                call_id=call_id,
-                cause=self._cause,
-            )
+    def _note_later(
+        self, note: Callable[[Connection, T, UUID], None], made: T, call_id: UUID
+    ) -> None:
+        """Note what a look has shown, which must not be lost either."""
+        self.worker.ledger.run_patiently(
+            lambda connection: note(connection, made, call_id), sleep=self.worker.sleep
+        )
 
-        self.worker.ledger.run(work)
+    def _note(
+        self, connection: Connection, effect: str, target: str, target_id: str, call_id: UUID
+    ) -> None:
+        effects.note(
+            connection,
+            self.line.link.id,
+            flow=self._flow,
+            effect=effect,
+            target=target,
+            target_id=target_id,
+            reference=self._reference,
+            call_id=call_id,
+            cause=self._cause,
+        )

@@ -24,14 +24,22 @@ def note(
     call_id: UUID,
     cause: str,
 ) -> None:
-    """Write one audit entry of an effect that a command asked for; `flow` says which command."""
+    """Write one audit entry of an effect that a command asked for; `flow` says which command.
+
+    A call has an effect once, so a commit whose answer was lost may be made again.
+    """
     connection.execute(
         text(
             """
             insert into audit_entry (connection_id, flow, source_id, role, effect, target,
                                      target_id, version, call_id, cause)
-            values (:connection_id, :flow, :reference, :flow, :effect, :target,
-                    :target_id, 0, :call_id, :cause)
+            select :connection_id, :flow, :reference, :flow, :effect, :target,
+                   :target_id, 0, :call_id, :cause
+            where not exists (
+                select from audit_entry
+                where source_id = :reference and call_id = :call_id and effect = :effect
+                  and target = :target and target_id = :target_id
+            )
             """
         ),
         {

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import ApiCalls, halo_calls
+from syncline.calls.calls import ApiCalls, Planned, halo_calls
+from syncline.calls.changes import change
 from syncline.calls.context import Line
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Doubtful, SynclineError
@@ -96,14 +97,24 @@ def remove_extra(line: Line, one: Discrepancy, extra: Extra, by: str) -> str:
     if not line.worker.ledger.run(lambda connection: _decide(connection, line, one, extra, by)):
         return "Somebody else has decided about it meanwhile."
     path = f"{extra.path}/{extra.row_id}"
-    outcome = api.read_many(
-        [f"DELETE {extra.path}/id"], [lambda permit: line.halo.delete(path, permit)]
-    )[0]
-    if isinstance(outcome.error, Absent):
+
+    def note(connection: Connection, _removed: object, call_id: UUID) -> None:
+        _note(connection, line, extra, call_id, by)
+
+    outcome = change(
+        line.worker,
+        api,
+        Planned(f"DELETE {extra.path}/id"),
+        lambda permit: line.halo.delete(path, permit),
+        note,
+    )
+    if outcome.error is None or isinstance(outcome.error, Absent):
         return ""
-    if outcome.error is not None and not _is_away(line, api, extra, outcome.error):
+    if not _is_away(line, api, extra, outcome.error):
         return str(outcome.error)
-    line.worker.ledger.run(lambda connection: _note(connection, line, extra, outcome.call_id, by))
+    line.worker.ledger.run_patiently(
+        lambda connection: note(connection, None, outcome.call_id), sleep=line.worker.sleep
+    )
     return ""
 
 

@@ -7,9 +7,12 @@ found in the list of sites, and made where there is none; a client that gets non
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from uuid import UUID
 
-from syncline.calls.calls import ApiCalls, NoQuota
+from sqlalchemy import Connection
+
+from syncline.calls.calls import ApiCalls, NoQuota, Planned
+from syncline.calls.changes import change
 from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.entities.resources import SITE, AnyResource
@@ -121,23 +124,28 @@ def _told_by_id(
 
 def _make(line: Line, api: ApiCalls, client_id: int) -> int:
     body = {"name": NAME, "client_id": client_id, "_dont_fire_automations": True}
-    [outcome] = api.read_many(
-        [f"POST {SITE.path}"], [lambda permit: save_row(line.halo, permit, SITE, body)]
+
+    def note(connection: Connection, made: SiteRow, call_id: UUID) -> None:
+        effects.note(
+            connection,
+            line.link.id,
+            flow=_FLOW,
+            effect="create",
+            target="site",
+            target_id=str(made.id),
+            reference=f"client {client_id}",
+            call_id=call_id,
+            cause="its client came without a site",
+        )
+
+    outcome = change(
+        line.worker,
+        api,
+        Planned(f"POST {SITE.path}"),
+        lambda permit: save_row(line.halo, permit, SITE, body),
+        note,
     )
     if outcome.error is not None:
         raise outcome.error
     site: SiteRow = outcome.result  # type: ignore[assignment]  # what was saved
-    line.worker.ledger.run(
-        partial(
-            effects.note,
-            connection_id=line.link.id,
-            flow=_FLOW,
-            effect="create",
-            target="site",
-            target_id=str(site.id),
-            reference=f"client {client_id}",
-            call_id=outcome.call_id,
-            cause="its client came without a site",
-        )
-    )
     return site.id

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_calls
@@ -170,6 +172,34 @@ def test_a_site_far_down_the_list_of_everybodys_sites_is_found(
     answered(monkeypatch, "GET /Site", script)
     assert sites.site_of(line, halo_calls(line, line.lane), 7) == 5
     assert operations(sandbox)["POST /Site"] == 0
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_site_is_audited_once_though_the_ledger_is_away_right_after_the_call(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, *, commits: bool
+) -> None:
+    small(sandbox, orders=1, transactions=0, subscriptions=0)
+    world = worlds()
+    line = world.worker.open_line(NAME)
+    answered(monkeypatch, "GET /Site", lambda _: (200, []))
+    begin, made = world.worker.ledger.begin, last_call(sandbox)
+    away = [Again("PostgreSQL is away")] * 2
+
+    @contextmanager
+    def broken() -> Iterator[Connection]:
+        is_after = away and operations(sandbox, made)["POST /Site"]
+        if is_after and not commits:
+            raise away.pop()
+        with begin() as connection:
+            yield connection
+        if is_after:
+            raise away.pop()  # the commit was made, and its answer is lost
+
+    monkeypatch.setattr(world.worker.ledger, "begin", broken)
+    site = sites.site_of(line, halo_calls(line, line.lane), 1)
+    monkeypatch.undo()
+    entries = world.rows("select target_id, call_id from audit_entry where target = 'site'")
+    assert (away, [one.target_id for one in entries]) == ([], [str(site)])
 
 
 def test_no_site_is_made_where_the_list_does_not_show_that_there_is_none(
