@@ -124,6 +124,11 @@ class World:
             Lane.PULLS,
         )
 
+    def pull_whole(self) -> None:
+        """Read the list of orders, and each order by its id: then their customers are due."""
+        self.pull()
+        self.follow(Nudge(NAME, "send", "highlevel.order"))
+
     def request_pull(self, kind: str = "order", days: int = 30) -> None:
         """Note a window to be read, as beat does; `drive` reads it, whatever fails meanwhile."""
         today = self.worker.now().date()

@@ -371,8 +371,8 @@ def first_orders(
 ) -> dict[str, str]:
     """The first order that was noticed of each customer, by the customer's key.
 
-    A customer is noted in the transaction of the first order; of orders that were noticed with it,
-    the oldest is the first. A customer who was known before has none here.
+    A customer is noted in the transaction that has read all of the first order; of orders that were
+    noticed or read with it, the oldest is the first. A customer who was known before has none here.
 
     Args:
         connection: the transaction.
@@ -393,7 +393,7 @@ def first_orders(
                              and r.foreign_id = ch.foreign_id
                 where ch.at between customer.noticed_at - interval '30 seconds'
                                 and customer.noticed_at
-                  and ch.place = :place and ch.kind = 'order' and ch.version = 1
+                  and ch.place = :place and ch.kind = 'order'
                   and r.canonical -> 'contact' ->> 'id' = w.contact
                 order by r.created_at, r.foreign_id limit 1) one
             """

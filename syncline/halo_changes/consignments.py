@@ -22,7 +22,7 @@ from syncline.halo.sql.changes import moment
 from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import ReadAgain, UnitOfWork, Waits
 from syncline.ingest import rereading
-from syncline.ingest.requests import request_of
+from syncline.ingest.customer_requests import request_of
 from syncline.ledger import records
 from syncline.mapping.apply import plain
 

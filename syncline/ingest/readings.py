@@ -41,6 +41,7 @@ from syncline.highlevel.records import (
 )
 from syncline.ingest import unreadable
 from syncline.ingest.record import record
+from syncline.ingest.requests import request_customers
 from syncline.ingest.rereading import BY_ID
 from syncline.ingest.unreadable import UnreadableRecord
 from syncline.ledger import records
@@ -209,7 +210,11 @@ def _still_wanted(line: Line, reading: _HighLevelReading, leases: list[Lease]) -
         known = records.versions(connection, line.link.location_place, reading.kind, ids)
         came = [lease for lease in sought if lease.source_id in known]
         confirmed = [Confirmation(lease, None, None, None) for lease in came]
-        return leased.confirm(connection, confirmed, wrote=False)
+        ended = leased.confirm(connection, confirmed, wrote=False)
+        _request_customers(
+            connection, line, reading.kind, {one.source_id: one.cause for one in came}
+        )
+        return ended
 
     confirmed = line.worker.ledger.run(work)
     return [lease for lease in leases if lease.id not in confirmed]
@@ -294,6 +299,8 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
                 leased.park(connection, [lease], reason=str(came.error), field=None)
             else:
                 _fail(connection, lease, came)
+        if reading.facet == "detail":
+            return recorded.targets | _request_customers(connection, line, reading.kind, causes)
         return recorded.targets
 
     targets = line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
@@ -302,6 +309,16 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
     for error, refusal in refused:
         if refusal is not Refusal.ALONE:
             raise error
+
+
+def _request_customers(
+    connection: Connection, line: Line, kind: str, causes: Mapping[str, str]
+) -> frozenset[str]:
+    """Make due the customers of records whose reading by id has ended, whatever it brought."""
+    if not causes:
+        return frozenset()
+    cause = next(iter(causes.values()))
+    return request_customers(connection, line.link, line.document, kind, list(causes), cause)
 
 
 def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.deliveries import requests, waits
+from syncline.deliveries import outstanding, requests, waits
 from syncline.deliveries.requests import DeliveryRequest
-from syncline.fingerprint import fingerprint
+from syncline.deliveries.states import State
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import RequestedDelivery, is_held
+from syncline.ingest.customer_requests import people_of, request_of, request_people
 from syncline.ingest.rereading import Canonical, reading_request
 from syncline.ledger import records
 from syncline.ledger.connections import Link
@@ -21,6 +21,10 @@ from syncline.mapping.document import Document
 
 ORDER_MAY_COME = timedelta(seconds=90)
 """How long an order that a transaction names may still come with a pull, before it is asked for."""
+
+
+_DETAIL = (orders.DETAILS, "detail")
+"""Flow and role of a reading that tells all of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +77,96 @@ def request_deliveries(
         return frozenset()
     scope = _RequestScope(connection, link, document, again, facet, detail_is_fresh)
     requested = _STORED_REQUESTS[kind](scope, versions)
-    people = _people(document, kind, versions, requested)
+    told = _told(scope, versions) if facet == "event" else []
     common = cause if isinstance(cause, str) else next(iter(cause.values()))
-    requested += _customers(scope, people, common)
+    asking = {request.source_id for request in requested}
+    known = {one.foreign_id: one.canonical for one in versions if one.foreign_id in asking}
+    asked = {one.source_id for one in requested if (one.flow, one.role) == _DETAIL}
+    coming = _coming(scope, kind, known.keys() - asked, {one.source_id for one in told}) | asked
+    requested += _customers(scope, kind, known, coming, common)
     if not isinstance(cause, str):
         requested = [replace(request, cause=cause.get(request.source_id)) for request in requested]
     requests.enqueue(connection, link.id, link.tenant, requested, common, again=again)
     if kind == "transaction":
         requested += _order_statuses(scope, versions, common)
-    if facet == "event":
-        requests.complete(connection, link.id, link.tenant, _told(scope, versions), common)
+    requests.complete(connection, link.id, link.tenant, told, common)
     return frozenset(
         request.target for request in requested if not (request.after or request.waits_for)
     )
+
+
+def request_customers(
+    connection: Connection,
+    link: Link,
+    document: Document,
+    kind: str,
+    ids: Collection[str],
+    cause: str,
+) -> frozenset[str]:
+    """Make due the customers of records of which all was read that was to be read by id.
+
+    Who is requested with a version is requested already: that costs nothing.
+
+    Args:
+        connection: the transaction, which the caller commits.
+        link: whose records these are.
+        document: the connection's mapping.
+        kind: order, transaction or subscription.
+        ids: the records.
+        cause: what showed them.
+
+    Returns:
+        The targets that there is something for.
+    """
+    place = link.location_place
+    stored = records.canonical(connection, [(place, kind, one) for one in sorted(ids)])
+    known = {
+        one: canonical
+        for (_, _, one), (_, canonical) in stored.items()
+        if "erased" not in canonical and _REQUESTED[kind](canonical, document)
+    }
+    scope = _RequestScope(connection, link, document, again=False, facet="", detail_is_fresh=())
+    coming = _coming(scope, kind, known.keys(), ())
+    requested = _customers(scope, kind, known, coming, cause)
+    requests.enqueue(connection, link.id, link.tenant, requested, cause)
+    return frozenset(request.target for request in requested)
+
+
+def _customers(
+    scope: _RequestScope,
+    kind: str,
+    known: Mapping[str, Canonical],
+    coming: Collection[str],
+    cause: str,
+) -> list[DeliveryRequest]:
+    """What the customers of records ask for, but of those whose detail is still to come.
+
+    A row of a list may tell another contact than the detail, or none: then a client would be made
+    to whom nothing belongs. Who reads the detail asks for the customer.
+    """
+    people = people_of(scope.document, kind, [known[one] for one in known if one not in coming])
+    standing: Collection[str] = ()
+    if scope.again:
+        standing = people_of(scope.document, kind, [known[one] for one in coming if one in known])
+    return request_people(scope.connection, scope.link, people, cause, standing, again=scope.again)
+
+
+def _coming(
+    scope: _RequestScope, kind: str, ids: Collection[str], told: Collection[str]
+) -> set[str]:
+    """Those of these records of which the detail is to be read, and is not yet.
+
+    What an event has told need not be read, where no worker is reading it now.
+    """
+    if kind == "transaction" or (kind == "order" and scope.document.orders.lines != "detail"):
+        return set()
+    edges = [(orders.DETAILS, one, "detail") for one in sorted(ids)]
+    states = outstanding.states(scope.connection, scope.link.tenant, edges)
+    return {
+        one
+        for (_, one, _), state in states.items()
+        if (state == State.LEASED if one in told else state != State.DELIVERED)
+    }
 
 
 def would_request(
@@ -102,10 +183,11 @@ def would_request(
     """
     scope = _RequestScope(connection, link, document, again=True, facet="", detail_is_fresh=())
     requested = _STORED_REQUESTS[kind](scope, versions)
-    people = _people(document, kind, versions, requested)
+    needing = {request.source_id for request in requested}
+    known = [one.canonical for one in versions if one.foreign_id in needing]
     return requested + [
         request_of(wanted, link.tenant_place, 0)
-        for key in people
+        for key in people_of(document, kind, known)
         for wanted in customers.delivery_requests(key)
     ]
 
@@ -249,6 +331,13 @@ _STORED_REQUESTS: dict[str, Callable[[_RequestScope, Sequence[Version]], list[De
     "subscription": _subscriptions,
 }
 
+_REQUESTED: dict[str, Callable[[Canonical, Document], object]] = {
+    "order": orders.delivery_requests,
+    "transaction": payments.delivery_requests,
+    "subscription": subscriptions.delivery_requests,
+}
+"""Kind of a record → what it asks for of itself; nothing where the mapping leaves it out."""
+
 KINDS = tuple(_STORED_REQUESTS)
 """The kinds of records that ask for something."""
 
@@ -306,82 +395,3 @@ def _own(
         for item in wanted
         if item.flow != customers.FLOW  # they are records of their own, with their own versions
     ]
-
-
-def _people(
-    document: Document, kind: str, versions: Sequence[Version], requested: Sequence[DeliveryRequest]
-) -> dict[str, dict[str, Any]]:
-    """The customers whom these records need, by source id, with what is known of each."""
-    requesting = {request.source_id for request in requested}
-    people: dict[str, dict[str, Any]] = {}
-    for one in versions:
-        of_order = kind == "transaction" and payments.order_of(one.canonical)
-        contact = one.canonical.get("contact") or {}
-        key = customers.key_of(contact, document)
-        if one.foreign_id in requesting and key is not None and not of_order:
-            told = {} if key == customers.NOBODY else _filled(contact)
-            people[key] = {**told, **people.get(key, {})}
-    return people
-
-
-def _filled(contact: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in contact.items() if value}
-
-
-def _customers(
-    scope: _RequestScope, people: Mapping[str, Canonical], cause: str
-) -> list[DeliveryRequest]:
-    """Customers are one per tenant; the first contact that is seen names them."""
-    if not people:
-        return []
-    place = scope.link.tenant_place
-    records.lock(scope.connection, place, "customer")
-    stored = records.load(scope.connection, place, "customer", list(people))
-    fresh = [
-        version
-        for key, contact in people.items()
-        if (version := _next_customer(key, contact, stored.get(key))) is not None
-    ]
-    records.save_versions(scope.connection, place, "customer", fresh, cause)
-    versions = {one.foreign_id: one.version for one in fresh}
-    if scope.again:
-        versions = {**{key: one.version for key, one in stored.items()}, **versions}
-    return [
-        request_of(wanted, place, version)
-        for key, version in versions.items()
-        for wanted in customers.delivery_requests(key)
-    ]
-
-
-def request_of(wanted: RequestedDelivery, place: str, version: int) -> DeliveryRequest:
-    """What a flow wants, asked for by a version of the record at its place."""
-    return DeliveryRequest(
-        flow=wanted.flow,
-        source_kind=wanted.source_kind,
-        source_id=wanted.source_id,
-        role=wanted.role,
-        target=wanted.target,
-        place=place,
-        version=version,
-    )
-
-
-def _next_customer(
-    key: str, contact: Canonical, before: records.StoredRecord | None
-) -> records.NewVersion | None:
-    known = {} if before is None else before.canonical
-    if known and known.get("id") != contact.get("id"):
-        return None  # a second contact with the same e-mail renames nobody
-    merged = {**known, **contact}
-    mark = fingerprint(merged, volatile=())
-    if before is not None and before.fingerprint == mark:
-        return None
-    return records.NewVersion(
-        foreign_id=key,
-        version=1 if before is None else before.version + 1,
-        canonical=merged,
-        fingerprint=mark,
-        created_at=None,
-        updated_at=None,
-        fields={} if before is None else records.difference(before.canonical, merged),
-    )

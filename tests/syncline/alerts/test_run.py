@@ -240,6 +240,20 @@ def test_new_orders_are_told_once_by_rule_and_those_of_a_backfill_never(
     assert sandbox.audit()["mailed"] == []
 
 
+def test_a_first_order_is_told_also_where_it_is_read_long_after_the_list_showed_it(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    world = worlds()
+    _rule(world, FIRST_ONES)
+    sandbox.add_orders(1)
+    world.pull()
+    world.do("update change set at = at - interval '1 minute'")
+    world.drive()
+    tell(world)
+    assert [one.kind for one in alerts(world)] == ["new_order"]
+
+
 def test_every_other_trouble_is_told_also_while_the_connection_stands_still(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:

@@ -44,7 +44,7 @@ LATER = timedelta(seconds=40)
 @pytest.fixture
 def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
     small(sandbox, orders=2, customers=1)
-    world = worlds()
+    world = worlds(style="summary")  # no detail is read, so the client is due at once
     world.pull()
     return world
 

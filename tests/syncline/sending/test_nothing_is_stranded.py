@@ -220,7 +220,7 @@ def test_a_row_that_never_comes_to_hold_what_was_sent_ends_with_a_person(
 def test_a_user_of_halo_without_a_client_parks_its_customer_and_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.pull()
+    world.pull_whole()
     first = min(row.source_id for row in world.rows(_CLIENTS))
     users, bare = existing_users.users, first.removeprefix("email:")
 
@@ -251,7 +251,7 @@ def test_a_customer_whom_halo_does_not_surely_lack_is_not_created(
 
     monkeypatch.setattr(existing_users, "_listed", listed)
     monkeypatch.setattr(existing_users, "find", no_end)
-    world.pull()
+    world.pull_whole()
     send(world.worker.open_line(NAME), "client")
     assert asked[-1] is FindWay.SEARCH
     assert [c for c in sandbox.calls("halo") if c["operation"] == "POST /Client"] == []
@@ -308,7 +308,7 @@ def test_a_tenant_that_does_not_show_our_first_row_gets_no_second_one(
         asked.append(arguments[4])
 
     monkeypatch.setattr(prove, "prove", nothing)
-    world.pull()
+    world.pull_whole()
     line = world.worker.open_line(NAME)
     for _ in range(4):
         world.hurry()

@@ -236,7 +236,7 @@ def test_a_site_that_a_look_up_may_have_made_is_waited_for_as_long(
         {"side": "halo", "operation": "POST /Site", "kind": "cut_before", "next": 1},
     )
     world = worlds(settle=300)
-    world.pull()
+    world.pull_whole()
     line = world.worker.open_line(NAME)
     send(line, "client")
     world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")

@@ -67,7 +67,7 @@ def test_a_wrong_secret_stops_before_anything_is_written_and_loses_nothing(
 ) -> None:
     small(sandbox, profile=profile)
     world = worlds()
-    world.pull()
+    world.pull_whole()
     owed = sum(world.counts().values())
     store(world, "client_secret", "not the secret")
     for _ in range(3):
