@@ -6,7 +6,7 @@ decides whether it is told now. What it looks like in Halo stands in `flows/aler
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -54,6 +54,9 @@ ORDER_MAY_ARRIVE = timedelta(minutes=10)
 
 _MOST_ITEMS = 20
 _LONGEST_NAME = 100
+
+LONGEST_REASON = 1000
+"""Characters of a reason that are told."""
 
 
 class Notice(StrEnum):
@@ -248,3 +251,8 @@ def shortened(text: str, longest: int) -> str:
     """A text in one line, cut where it is longer."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def in_lines(lines: Iterable[str]) -> str:
+    """The lines of a text, without empty ones."""
+    return "\n".join(line for line in lines if line)

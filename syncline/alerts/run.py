@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 from syncline.alerts import facts, messages, raising, requests, rules, signals
 from syncline.alerts.facts import NewOrder
 from syncline.alerts.raising import Raised
+from syncline.alerts.readings import facts as reading_facts
+from syncline.alerts.readings import signals as reading_signals
 from syncline.alerts.rules import Signal
 from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import parked
@@ -148,18 +150,18 @@ def _raised(
     ):
         least = by_id[missing.connection_id].document.alerts.missed_at_least
         found.append((missing.connection_id, signals.missed(missing, least)))
-    for reading in facts.readings(connection, working, list(KINDS)):
+    for reading in reading_facts.readings(connection, working, list(KINDS)):
         link, options = (
             by_id[reading.connection_id].link,
             by_id[reading.connection_id].document.alerts,
         )
         late = max(duration(options.pulls_late_after), 2 * worker.settings.pull_hot)
-        found += [(link.id, one) for one in signals.pulls(reading, late, now, link.name)]
-    for compared in facts.comparisons(connection, by_id, GIVES_UP):
+        found += [(link.id, one) for one in reading_signals.pulls(reading, late, now, link.name)]
+    for compared in reading_facts.comparisons(connection, by_id, GIVES_UP):
         link = by_id[compared.connection_id].link
         is_due = link.reads and link.start_from <= worker.now().date()
         after = 2 * min(worker.settings.reconcile_every, WEEK) if is_due else None
-        found.append((link.id, signals.not_compared(compared, after, now, link.name)))
+        found.append((link.id, reading_signals.not_compared(compared, after, now, link.name)))
     for many in facts.gathered(connection, by_id, now):
         link, options = by_id[many.connection_id].link, by_id[many.connection_id].document.alerts
         signal = signals.many_orders(many, options.new_orders_an_hour, link.name)
@@ -169,7 +171,9 @@ def _raised(
         found += [(one.link.id, signal) for signal in _of_sides(connection, one)]
         if one.link.reads:
             hidden = cursor.not_shown(refused, one.link, one.document)
-            found += [(one.link.id, signal) for signal in signals.not_shown(hidden, one.link.name)]
+            found += [
+                (one.link.id, signal) for signal in reading_signals.not_shown(hidden, one.link.name)
+            ]
     as_before: set[tuple[int, str]] = {
         (key, kind)
         for key, one in by_id.items()

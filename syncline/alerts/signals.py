@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from syncline.alerts.facts import Comparisons, Differences, Gathered, Missed, Readings
-from syncline.alerts.rules import Signal, shortened
+from syncline.alerts.facts import Differences, Gathered, Missed
+from syncline.alerts.rules import LONGEST_REASON, Signal, in_lines, shortened
 from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
 from syncline.deliveries.states import DOUBTED
-from syncline.ingest.unfinished import UnfinishedWindow
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
@@ -23,11 +22,7 @@ MANY_STRANGERS = 5
 STAYS = timedelta(seconds=30)
 """How long somebody else answers everything before that is told."""
 
-_MOST_WINDOWS = 5
-"""Windows that an alert names."""
-
 _LONGEST_TITLE = 200
-_LONGEST_REASON = 1000
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 
 
@@ -53,7 +48,7 @@ def _other_causes(kind: str, rest: Sequence[ParkedCause], connection: str) -> Si
         kind,
         f"{kind} for other causes",
         "Deliveries are parked for many other causes",
-        _lines(
+        in_lines(
             [
                 f"The {MOST_CAUSES} greatest causes have alerts of their own; these have none.",
                 f"See them with: syncline parked list --connection {connection}",
@@ -69,7 +64,7 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
     """Only what all of them have in common is told, no names."""
     what = "Fulfillments" if kind == "fulfillment" else f"Deliveries ({cause.flow}, {cause.target})"
     lines = [
-        f"They cannot be delivered: {shortened(cause.reason, _LONGEST_REASON)}",
+        f"They cannot be delivered: {shortened(cause.reason, LONGEST_REASON)}",
         f"The field to blame is {cause.field}." if cause.field else "",
         f"One of them is record {cause.example_record}.",
         f"See both sides with: syncline parked show {cause.id}",
@@ -79,7 +74,7 @@ def _parked(kind: str, cause: ParkedCause) -> Signal:
         kind,
         f"parked {cause.id}",
         shortened(f"{what} are parked: {cause.reason}", _LONGEST_TITLE),
-        _lines(lines),
+        in_lines(lines),
         count=cause.records,
         since=cause.since,
         latest=cause.latest,
@@ -100,7 +95,7 @@ def differences(found: Differences, connection: str) -> Signal:
         "discrepancy",
         f"discrepancy {found.flow} {found.cause}",
         f"Reconciliation found differences in {found.flow}: {said}",
-        _lines(
+        in_lines(
             [
                 f"Both sides do not agree: {said}.",
                 f"One of them is record {found.source_id}, field {found.field}.",
@@ -119,7 +114,7 @@ def many_orders(found: Gathered, most: int, connection: str) -> Signal:
         "many_orders",
         "many orders",
         "More new orders fit the rules than are told one by one",
-        _lines(
+        in_lines(
             [
                 f"At most {most} in an hour get a ticket and messages of their own.",
                 "The count is of those of the last day that got none.",
@@ -139,7 +134,7 @@ def stopped(connection: str, note: str) -> Signal:
         "stopped",
         "stopped",
         f"Connection {connection} is stopped",
-        _lines([note, f"When that is put right: syncline connection start {connection}"]),
+        in_lines([note, f"When that is put right: syncline connection start {connection}"]),
     )
 
 
@@ -175,7 +170,7 @@ def _of_outage(side: str, outage: FaultyOperation, connection: str) -> Signal:
             "suspended",
             f"suspended {side}",
             f"The account of {connection} in {name} is suspended",
-            _lines(
+            in_lines(
                 [
                     outage.error,
                     "It is asked again by itself, ever more seldom, and goes on when it is active.",
@@ -189,14 +184,14 @@ def _of_outage(side: str, outage: FaultyOperation, connection: str) -> Signal:
             "failing",
             f"failing {side}",
             f"{name} fails",
-            _lines([f"{name} has answered nothing else: {outage.error}", *_kept(connection)]),
+            in_lines([f"{name} has answered nothing else: {outage.error}", *_kept(connection)]),
             since=outage.since,
         )
     return Signal(
         "silent",
         f"silent {side}",
         f"{name} does not answer",
-        _lines([f"{name} has not answered: {outage.error}", *_kept(connection)]),
+        in_lines([f"{name} has not answered: {outage.error}", *_kept(connection)]),
         since=outage.since,
     )
 
@@ -207,7 +202,7 @@ def _foreign(side: str, who: str, many: int, since: datetime | None, connection:
         "foreign",
         f"foreign {side}",
         f"Somebody else answers in place of {name}",
-        _lines(
+        in_lines(
             [
                 f"It is not the API of {name} that answers, but {who}."
                 if since is not None
@@ -227,7 +222,7 @@ def _of_call(side: str, one: FaultyOperation, connection: str) -> Signal:
         "failing",
         f"failing {side} {one.operation}",
         f"{one.operation} of {_SIDES[side]} fails",
-        _lines(
+        in_lines(
             [
                 f"Other calls are answered; this one fails: {one.answered_by or one.error}",
                 *_kept(connection),
@@ -266,7 +261,7 @@ def quota(
         "quota",
         f"quota {side}",
         f"The quota of {_SIDES[side]} is used up",
-        _lines([why, f"See what is left with: syncline status --connection {connection}"]),
+        in_lines([why, f"See what is left with: syncline status --connection {connection}"]),
     )
 
 
@@ -278,7 +273,7 @@ def missed(found: Missed, least: int) -> Signal | None:
         "missed_events",
         "missed events",
         "Webhooks of HighLevel are missing",
-        _lines(
+        in_lines(
             [
                 "Pulls found changes of which no webhook told. Nothing is lost, but it comes late.",
                 "Check the receiver's address in HighLevel's marketplace settings: is it reached?",
@@ -288,139 +283,3 @@ def missed(found: Missed, least: int) -> Signal | None:
         count=found.many,
         since=found.since,
     )
-
-
-def pulls(
-    found: Readings, late_after: timedelta, now: datetime, connection: str
-) -> Iterator[Signal]:
-    """Pulls that do not end, or whose windows do not agree with the other side's own count.
-
-    Args:
-        found: how the pulls of a kind went.
-        late_after: how long none may end, nor a window that was begun be without a page.
-        now: the database's time.
-        connection: the name of the connection.
-    """
-    kind = found.kind
-    began = found.added_at if found.ended_at is None else found.ended_at
-    refused = [one for one in found.unfinished if one.refused]
-    late = [one for one in found.unfinished if not one.refused and now - one.moved_at >= late_after]
-    if now - began >= late_after:
-        yield Signal(
-            "pulls",
-            f"late {kind}",
-            f"No pull of {kind}s has ended for long",
-            _lines(
-                [
-                    f"The last one ended at {began:%Y-%m-%d %H:%M:%S} UTC."
-                    if found.ended_at
-                    else "None has ended since the connection was added.",
-                    *_windows(late),
-                    "See what is read and which workers live with: syncline status",
-                ]
-            ),
-        )
-    elif late:
-        others = f"Other {kind}s are read. Those created in these days are not:"
-        yield _unfinished(
-            f"late window {kind}", f"Some {kind}s are not read", others, late, connection
-        )
-    if refused:
-        others = f"All other {kind}s are read. These are seen by events only:"
-        title = f"HighLevel does not show some {kind}s"
-        yield _unfinished(f"refused {kind}", title, others, refused, connection)
-    if found.uncertain:
-        yield Signal(
-            "pulls",
-            f"uncertain {kind}",
-            f"Pulls of {kind}s are uncertain",
-            _lines(
-                [
-                    "HighLevel's lists show other rows than it counts, also when read again.",
-                    "They are read again by themselves; see them with: syncline status",
-                ]
-            ),
-            count=found.uncertain,
-            since=found.since,
-        )
-
-
-def not_compared(
-    found: Comparisons, late_after: timedelta | None, now: datetime, connection: str
-) -> Signal | None:
-    """Both sides were not compared: it failed, or has not come to its end for longer than due.
-
-    Args:
-        found: how the comparisons went.
-        late_after: how long none may come to its end; None: none is due.
-        now: the database's time.
-        connection: the name of the connection.
-    """
-    again = f"The next one that is due tries again; at once: syncline reconcile run {connection}"
-    if found.failed:
-        return Signal(
-            "reconciliation",
-            "reconciliation failed",
-            f"The comparison of both sides of {connection} failed",
-            _lines([shortened(found.why or "It does not say why.", _LONGEST_REASON), again]),
-            count=found.failed,
-            since=found.failed_at,
-        )
-    began = max(one for one in (found.ended_at or found.added_at, found.at_work) if one)
-    if late_after is None or now - began < late_after:
-        return None
-    said = "None has ended since it was added."
-    if found.ended_at is not None:
-        said = f"The last comparison ended at {found.ended_at:%Y-%m-%d %H:%M} UTC."
-    if found.waits_for is None:
-        why = "None has begun since: see with `syncline status` whether workers and beat live."
-    else:
-        why = f"One is owed and has not come to its end. {found.waits_for}".strip()
-    return Signal(
-        "reconciliation",
-        "reconciliation late",
-        f"Both sides of {connection} were not compared for long",
-        _lines([said, why, again]),
-    )
-
-
-def _unfinished(
-    cause: str, title: str, others: str, found: Sequence[UnfinishedWindow], connection: str
-) -> Signal:
-    again = f"They are tried again by themselves; at once with: {found[0].at_once(connection)}"
-    return Signal(
-        "pulls", cause, title, _lines([others, *_windows(found), again]), count=len(found)
-    )
-
-
-def _windows(found: Sequence[UnfinishedWindow]) -> list[str]:
-    """The oldest of these windows, each with what happened to it."""
-    some, more = found[:_MOST_WINDOWS], len(found) - _MOST_WINDOWS
-    lines = [f"- {one.days}: {shortened(one.what, _LONGEST_REASON)}" for one in some]
-    return [*lines, f"- and {more} more, as syncline status tells"] if more > 0 else lines
-
-
-def not_shown(found: Mapping[str, str], connection: str) -> Iterator[Signal]:
-    """Kinds of rows in which Halo lets nobody look for changes.
-
-    Args:
-        found: the kind of row, and what Halo said instead of showing its list.
-        connection: the name of the connection.
-    """
-    for noun, said in found.items():
-        yield Signal(
-            "pulls",
-            f"not shown {noun}",
-            f"Halo does not show its list of {noun}s",
-            _lines(
-                [
-                    shortened(said, _LONGEST_REASON),
-                    "What changes there is not seen while no event tells it.",
-                    f"Look at it with: syncline connection check {connection}",
-                ]
-            ),
-        )
-
-
-def _lines(lines: list[str]) -> str:
-    return "\n".join(line for line in lines if line)

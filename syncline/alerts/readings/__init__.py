@@ -1,0 +1,1 @@
+"""Alerts of what is read and compared: pulls, polls and reconciliation."""
