@@ -224,8 +224,8 @@ def _named_by(lease: Lease) -> int | None:
 
 
 def _orders_named(row: ConsignmentRow) -> set[int]:
-    of_lines = {line.salesorder_id for line in row.lines if line.salesorder_id}
-    return {*of_lines, *({row.salesorder_id} if row.salesorder_id else ())}
+    told = (row.salesorder_id, *(line.salesorder_id for line in row.lines))
+    return {one for one in told if one is not None and one > 0}
 
 
 def _names_nonsense(row: ConsignmentRow) -> bool:

@@ -20,7 +20,7 @@ from syncline.engine.failures import (
     Refusal,
     RefusalPolicy,
     backoff,
-    is_set_apart,
+    is_of_the_record,
 )
 from syncline.errors import (
     Absent,
@@ -107,8 +107,10 @@ def write(
                 _read_again(connection, lease, fate.why)
             if not isinstance(fate, SynclineError):
                 continue
-            if id(fate) in alone or (fate is outcome.error and is_set_apart(outcome, lease)):
+            if id(fate) in alone:
                 _ask(connection, lease, fate)
+            elif fate is outcome.error and _fails_alone(outcome, lease):
+                _ask(connection, lease, _in_vain(fate))
             else:
                 fail(connection, lease, fate, failed=fate in failures and not outcome.of_all)
         return list(unit.nudges)
@@ -166,6 +168,19 @@ def _read_again(connection: Connection, lease: Lease, why: Unmappable | Unreadab
         leased.give_back(connection, [lease], after=after, why=why.what, failed=True)
     else:
         _ask(connection, lease, why)
+
+
+def _fails_alone(outcome: Outcome, lease: Lease) -> bool:
+    """Whether one row keeps failing while others are answered, whoever answers in its place."""
+    fails = isinstance(outcome.error, Again) and is_of_the_record(outcome)
+    return fails and lease.failures >= PARK_AFTER
+
+
+def _in_vain(error: SynclineError) -> Unreadable:
+    return Unreadable(
+        f"It was read in vain, {PARK_AFTER} times in a row: {error.what}",
+        remedy="Compare the row in Halo, and what stands between syncline and it, then retry.",
+    )
 
 
 def _done(lease: Lease) -> Confirmation:

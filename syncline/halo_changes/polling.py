@@ -263,8 +263,8 @@ def _consignments(
     place = unit.line.link.tenant_place
     keys = [(place, consignments.KIND, str(one.id)) for one in came]
     known = records.canonical(unit.connection, keys)
-    sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
-    ours = target_rows.of_targets(unit.connection, unit.tenant, ["order"], sold)
+    sold = {one.id: order_id for one in came if (order_id := one.salesorder_id or 0) > 0}
+    ours = target_rows.of_targets(unit.connection, unit.tenant, ["order"], set(sold.values()))
     news = []
     unknown = []
     for one, key in zip(came, keys, strict=True):
@@ -273,7 +273,7 @@ def _consignments(
             news += [one.id] if "note" in one.raw and said != known[key][1].get("note", "") else []
         elif isinstance(floor, int) and one.id >= floor:
             # A list that does not name the order says nothing against its being ours.
-            unknown += [one.id] if one.salesorder_id in {None, *ours} else []
+            unknown += [one.id] if one.id not in sold or sold[one.id] in ours else []
     return news + _never_read(unit, "consignment", unknown, cursor, moved)
 
 

@@ -12,7 +12,8 @@ from syncline.deliveries import target_rows
 from syncline.engine.failures import PARK_AFTER
 from syncline.repair.accept import accept, plan_parked
 from syncline.sandbox.process import SandboxProcess
-from tests.in_between import InBetween, said
+from syncline.transport import Answer
+from tests.in_between import InBetween, page, said
 from tests.shipping import TRACKED, an_order, fulfillments, hint, posts, shipping, the_row
 from tests.spoiling import Spoiler, spoil
 from tests.world import World, Worlds
@@ -120,6 +121,23 @@ def test_an_answer_with_another_row_is_not_taken_for_it_also_after_failures_of_a
     spoiler.on = False
     world.drive()
     assert len(fulfillments(sandbox, order_id)) == 1
+
+
+@pytest.mark.parametrize("answer", [said(500, {"message": "Object reference."}), page()])
+def test_a_consignment_that_alone_fails_again_and_again_asks_a_person(
+    world: World, sandbox: SandboxProcess, in_between: InBetween, answer: Answer
+) -> None:
+    _, _, number = consigned(sandbox)
+    in_between.answers = answer
+    in_between.wanted = lambda call, _: call.startswith("GET") and f"/Consignment/{number}" in call
+    follow(world, number)
+    world.do(
+        "update delivery set failures = :many where target = 'halo.consignment'", many=PARK_AFTER
+    )
+    world.follow_all()
+    row = reading(world)
+    assert row.state == "parked"
+    assert f"in vain, {PARK_AFTER} times in a row" in row.reason
 
 
 def test_a_shipment_that_was_posted_is_not_taken_for_changed_by_an_illegible_reading(

@@ -30,7 +30,7 @@ from tests.from_halo import (
     writes,
 )
 from tests.in_between import InBetween, page, said
-from tests.spoiling import answered
+from tests.spoiling import answered, spoil
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
 
@@ -211,6 +211,23 @@ def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
     assert sent.state == "delivered"
     assert sandbox.audit()["fulfillments"]["clean"]
+
+
+def test_a_consignment_is_read_where_the_list_does_not_name_its_order(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    monkeypatch.setattr(polling, "_NOUNS", ("consignment",))
+    look(world)
+    made = sandbox.consign(int(order_row(world).target_id))
+
+    def without_order(page: Any) -> Any:
+        rows = [{**row, "salesorder_id": 0} for row in page["consignments"]]
+        return {**page, "consignments": rows}
+
+    spoil(monkeypatch, "/Consignment", without_order)
+    poll(world.reopened())
+    assert [one.source_id for one in readings_due(world)] == [str(made)]
 
 
 def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> None:
