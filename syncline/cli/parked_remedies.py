@@ -7,7 +7,7 @@ from typing import Final
 
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Refund|Say|Set|Shorten|Take|Tell)\b.*)",
+    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Look|Refund|Say|Set|Shorten|Take|Tell)\b.*)",
     re.DOTALL,
 )
 """A reason of ours whose last advice stands behind it, as errors say it."""

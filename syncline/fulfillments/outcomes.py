@@ -248,7 +248,7 @@ def _unreadable(case: Case, why: str) -> Unmappable:
         f"HighLevel did not show what is fulfilled of the order {case.order_id}, {PARK_AFTER} "
         f"times in a row: {why}",
         field=ITEMS,
-        remedy="Retry when it does. What may be posted already is looked up first.",
+        remedy="Look whether it does now, then retry. What may be posted already is looked up.",
     )
 
 
