@@ -313,7 +313,7 @@ def _consignments(
     place = unit.line.link.tenant_place
     keys = [(place, consignments.KIND, str(one.id)) for one in came]
     known = records.canonical(unit.connection, keys)
-    sold = {one.salesorder_id for one in came if one.salesorder_id is not None}
+    sold = {one.salesorder_id for one in came if one.salesorder_id}
     ours = target_rows.of_targets(unit.connection, unit.tenant, ["order"], sold)
     news = []
     unknown = []
@@ -322,8 +322,8 @@ def _consignments(
             said = one.note if one.note.strip() else ""
             news += [one.id] if "note" in one.raw and said != known[key][1].get("note", "") else []
         elif isinstance(floor, int) and one.id >= floor:
-            # A list that does not name the order says nothing against its being ours.
-            unknown += [one.id] if one.salesorder_id in {None, *ours} else []
+            # A list that does not name the order, or as 0, says nothing against its being ours.
+            unknown += [one.id] if not one.salesorder_id or one.salesorder_id in ours else []
     return news + _never_read(unit, "consignment", unknown, cursor, moved)
 
 

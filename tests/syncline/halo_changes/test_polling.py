@@ -10,6 +10,7 @@ import pytest
 from syncline.alerts.run import evaluate
 from syncline.halo.sql.changes import Noun
 from syncline.halo.webhooks.bindable import BindableEvent
+from syncline.halo_changes import polling
 from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.halo_changes.polling import CROWD, Cursor, poll
 from syncline.halo_changes.reading import POLL_AFTER
@@ -27,7 +28,7 @@ from tests.from_halo import (
     writes,
 )
 from tests.in_between import InBetween, said
-from tests.spoiling import answered
+from tests.spoiling import answered, spoil
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
 
@@ -172,6 +173,25 @@ def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
     assert sent.state == "delivered"
     assert sandbox.audit()["fulfillments"]["clean"]
+
+
+@pytest.mark.parametrize("told", [{}, {"salesorder_id": 0}, {"salesorder_id": "0"}])
+def test_a_shipment_whose_order_the_list_does_not_tell_is_read_and_sent_on(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+
+    def headers(document: Any) -> Any:
+        shown = [{"id": row["id"], **told} for row in document["consignments"]]
+        return {**document, "consignments": shown}
+
+    spoil(monkeypatch, "/Consignment", headers)
+    monkeypatch.setattr(polling, "_NOUNS", ("consignment",))  # no change of its order tells it
+    sandbox.consign(int(order_row(world).target_id), note="Tracking: 1Z77")
+    look(world)
+    [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert sent.state == "delivered"
 
 
 def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> None:
