@@ -74,6 +74,22 @@ def test_a_change_by_hand_is_found_by_looking_and_put_right_once(
     assert readings(sandbox, "highlevel", before) == []
 
 
+def test_a_text_that_a_person_emptied_is_put_right_also_where_halo_shows_it_as_null(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    order = int(order_row(world).target_id)
+    spoil(monkeypatch, f"/SalesOrder/{order}", lambda row: {**row, "note": row["note"] or None})
+    [before] = [one["note"] for one in sandbox.halo_orders() if one["id"] == order]
+    sandbox.edit_halo_order(order, note="")
+    look(world)
+    assert before in [one["note"] for one in sandbox.halo_orders() if one["id"] == order]
+    seen = last_call(sandbox)
+    look(world)
+    assert writes(sandbox, seen) == []
+
+
 @pytest.mark.parametrize("profile", mostly("generous"))
 def test_a_payment_by_hand_is_found_by_looking(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
