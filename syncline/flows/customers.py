@@ -181,15 +181,17 @@ def render(
     return _user(customer, document, ids.get(Needs(FLOW, customer.source_id, "client")))
 
 
-def projection(row: Mapping[str, Any], role: Role, document: Document) -> dict[str, str]:
-    """The compared fields of a body or of Halo's row."""
+def projection(
+    row: Mapping[str, Any], role: Role, document: Document, *, whole: bool = False
+) -> dict[str, str]:
+    """The compared fields of a body or of Halo's row, which may have been read whole."""
     key = _IDENTITY[role]
     found = {key: str(row[key] or "").strip()} if key in row else {}
     if role == "user" and key in found:
         found[key] = email_key(found[key]).removeprefix(_EMAIL)
     if "name" in row:
         found["name"] = " ".join(str(row["name"] or "").split())
-    return {**found, **projected(document.rows[f"customers.{role}"], row)}
+    return {**found, **projected(document.rows[f"customers.{role}"], row, whole=whole)}
 
 
 _IDENTITY: Mapping[Role, str] = {"client": "ref", "user": "emailaddress"}

@@ -92,7 +92,12 @@ RECURRING = Shape(
 
 
 def projection(
-    row: Mapping[str, Any], currency: str, document: Document, shape: Shape = ORDER
+    row: Mapping[str, Any],
+    currency: str,
+    document: Document,
+    shape: Shape = ORDER,
+    *,
+    whole: bool = False,
 ) -> dict[str, str]:
     """The compared fields of a body or of Halo's row.
 
@@ -101,6 +106,7 @@ def projection(
         currency: ISO 4217, for the digits of the amounts.
         document: the mapping, for the fields that it sets.
         shape: which kind of row it is.
+        whole: whether it was read by its id: then a text of the mapping that is null is empty.
     """
     found = {key: _text(row[key]) for key in shape.texts if key in row}
     for key in shape.numbers:
@@ -116,7 +122,7 @@ def projection(
     for key in shape.amounts:
         if row.get(key) is not None:
             found[key] = _money(row[key], currency)
-    found.update(projected(document.rows[shape.rows], row))
+    found.update(projected(document.rows[shape.rows], row, whole=whole))
     return found
 
 

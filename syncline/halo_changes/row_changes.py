@@ -167,7 +167,7 @@ def _order_is_as_known(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, 
 
 
 def differences(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> list[Difference]:
-    """Where a row is neither what was confirmed last nor what a person accepted in its place.
+    """Where a row, read by its id, is not what was confirmed last nor what a person accepted.
 
     Nothing where nothing is to be compared.
 
@@ -178,7 +178,7 @@ def differences(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -
         return []  # it is to be written anyway, or a person is asked already
     _, document = unit.opened(standing)
     compares = TARGETS[standing.target].compares
-    found = compares(standing.projection, row, document, unit.currency(standing))
+    found = compares(standing.projection, row, document, unit.currency(standing), whole=True)
     return projections.remaining(found, accepted_in(standing.target_meta))
 
 

@@ -140,18 +140,31 @@ def values_of(rows: Iterable[MappingRow], target: str, record: Mapping[str, Any]
     return [text for text in texts if text]
 
 
-def projected(rows: Iterable[MappingRow], halo: Mapping[str, Any]) -> dict[str, str]:
+def projected(
+    rows: Iterable[MappingRow], halo: Mapping[str, Any], *, whole: bool = False
+) -> dict[str, str]:
     """The owned fields that a body or Halo's row has, normalised for comparison.
 
     What tells nothing is left out: null is how Halo prints what it has not loaded, the first year
     how it prints no time, and nonsense says neither that it holds our value nor that it does not.
+
+    Args:
+        rows: the rows of one target.
+        halo: a body, or Halo's row.
+        whole: whether the row was read by its id, so that all of it is loaded: then a text that is
+            null is empty. One that the row does not have at all is left out all the same.
     """
-    found = {
-        row.target: _normal(row.type, _get(halo, row.target))
-        for row in rows
-        if row.owner == "highlevel"
-    }
-    return {target: text for target, text in found.items() if text is not None}
+    found = {}
+    for row in rows:
+        if row.owner != "highlevel":
+            continue
+        value = _get(halo, row.target)
+        if value is None and whole and row.type == "text":
+            value = ""
+        text = None if value is _ABSENT else _normal(row.type, value)
+        if text is not None:
+            found[row.target] = text
+    return found
 
 
 def _missing(row: MappingRow) -> Unmappable:
@@ -161,6 +174,9 @@ def _missing(row: MappingRow) -> Unmappable:
         remedy="Fill it in where the record was made, or add a default to the mapping.",
     )
 
+
+_ABSENT: Final = object()
+"""In place of what a row does not have, not even as null."""
 
 _NO_YEAR: Final = 1900
 """Years up to this one stand for no time at all."""
@@ -188,13 +204,13 @@ def _put(body: dict[str, Any], row: MappingRow, value: Any) -> None:
 
 def _get(halo: Mapping[str, Any], target: str) -> Any:
     if not target.startswith(CUSTOM):
-        return halo.get(target)
+        return halo.get(target, _ABSENT)
     name = target.removeprefix(CUSTOM)
     fields = halo.get("customfields")
     for field in fields if isinstance(fields, list) else []:
         if isinstance(field, Mapping) and field.get("name") == name:
-            return field.get("value")
-    return None
+            return field.get("value", _ABSENT)
+    return _ABSENT
 
 
 def _normal(kind: FieldType, value: Any) -> str | None:

@@ -201,8 +201,12 @@ def _is_shown(name: str, value: Any) -> bool:
     return value is not None and (name not in _AMOUNTS or number(value) is not None)
 
 
+_Project = Callable[[Mapping[str, Any], Document, str, bool], Mapping[str, str]]
+"""(row, mapping, currency, whether it was read whole) → what is compared of it."""
+
+
 def _comparing(
-    project: Callable[[Mapping[str, Any], Document, str], Mapping[str, str]],
+    project: _Project,
     proof: Sequence[str],
     whole_proof: Sequence[str] = (),
 ) -> Compare:
@@ -215,14 +219,16 @@ def _comparing(
         whole: bool = False,
     ) -> list[Difference]:
         needed = (*proof, *whole_proof) if whole else proof
-        return projections.differences(wanted, project(row, document, currency), needed)
+        return projections.differences(wanted, project(row, document, currency, whole), needed)
 
     return compare
 
 
 def _differences(shape: projections.Shape) -> Compare:
     return _comparing(
-        lambda row, document, currency: projections.projection(row, currency, document, shape),
+        lambda row, document, currency, whole: projections.projection(
+            row, currency, document, shape, whole=whole
+        ),
         shape.proof,
         shape.whole,
     )
@@ -230,7 +236,7 @@ def _differences(shape: projections.Shape) -> Compare:
 
 def _customer_differences(role: customers.Role) -> Compare:
     return _comparing(
-        lambda row, document, _: customers.projection(row, role, document),
+        lambda row, document, _, whole: customers.projection(row, role, document, whole=whole),
         customers.CUSTOMER_PROOF[role],
     )
 

@@ -76,6 +76,22 @@ def test_a_change_by_hand_is_found_by_looking_and_put_right_once(
     assert readings(sandbox, "highlevel", before) == []
 
 
+def test_a_text_that_a_person_emptied_is_put_right_also_where_halo_shows_it_as_null(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    look(world)
+    order = int(order_row(world).target_id)
+    spoil(monkeypatch, f"/SalesOrder/{order}", lambda row: {**row, "note": row["note"] or None})
+    [before] = [one["note"] for one in sandbox.halo_orders() if one["id"] == order]
+    sandbox.edit_halo_order(order, note="")
+    look(world)
+    assert before in [one["note"] for one in sandbox.halo_orders() if one["id"] == order]
+    seen = last_call(sandbox)
+    look(world)
+    assert writes(sandbox, seen) == []
+
+
 @pytest.mark.parametrize("profile", mostly("generous"))
 def test_a_payment_by_hand_is_found_by_looking(
     worlds: Worlds, sandbox: SandboxProcess, profile: str
@@ -213,21 +229,23 @@ def test_tracking_that_a_note_gets_later_is_found_by_looking_and_sent_on(
     assert sandbox.audit()["fulfillments"]["clean"]
 
 
-def test_a_consignment_is_read_where_the_list_does_not_name_its_order(
-    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("told", [{}, {"salesorder_id": 0}, {"salesorder_id": "0"}])
+def test_a_shipment_whose_order_the_list_does_not_tell_is_read_and_sent_on(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
 ) -> None:
     world = synced(worlds, sandbox)
-    monkeypatch.setattr(polling, "_NOUNS", ("consignment",))
     look(world)
-    made = sandbox.consign(int(order_row(world).target_id))
 
-    def without_order(page: Any) -> Any:
-        rows = [{**row, "salesorder_id": 0} for row in page["consignments"]]
-        return {**page, "consignments": rows}
+    def headers(document: Any) -> Any:
+        shown = [{"id": row["id"], **told} for row in document["consignments"]]
+        return {**document, "consignments": shown}
 
-    spoil(monkeypatch, "/Consignment", without_order)
-    poll(world.reopened())
-    assert [one.source_id for one in readings_due(world)] == [str(made)]
+    spoil(monkeypatch, "/Consignment", headers)
+    monkeypatch.setattr(polling, "_NOUNS", ("consignment",))  # no change of its order tells it
+    sandbox.consign(int(order_row(world).target_id), note="Tracking: 1Z77")
+    look(world)
+    [sent] = world.rows("select * from delivery where flow = 'fulfillments'")
+    assert sent.state == "delivered"
 
 
 def test_a_poll_that_was_dear_rests(worlds: Worlds, sandbox: SandboxProcess) -> None:

@@ -90,6 +90,19 @@ def test_a_field_that_halo_does_not_tell_is_not_compared() -> None:
     assert projected(rows["orders"], {"customfields": None}) == {}
 
 
+def test_a_text_that_is_null_is_empty_only_in_a_row_that_was_read_whole() -> None:
+    fields = ("note", "customfields.CFnote", "date")
+    sources = ("status", "status", "created_at")
+    text = "".join(
+        row(one, f'source = "{source}"') for one, source in zip(fields, sources, strict=True)
+    )
+    rows = load(text).rows["orders"]
+    shown = {"note": None, "date": None, "customfields": [{"name": "CFnote", "value": None}]}
+    assert projected(rows, shown) == {}
+    assert projected(rows, shown, whole=True) == {"note": "", "customfields.CFnote": ""}
+    assert projected(rows, {"customfields": None}, whole=True) == {}
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [("10.50", "10.5"), ("1E+3", "1000"), ("-0.00", "0"), ("1e99999", "1E+99999")],

@@ -62,6 +62,20 @@ def test_a_client_without_a_site_that_can_be_read_lacks_it(site: Any) -> None:
     assert TARGETS["client"].meta({"id": 7, "main_site_id": "12.0"})["site_id"] == 12
 
 
+@pytest.mark.parametrize(
+    ("target", "field"), [("order", "note"), ("invoice", "internal_note"), ("user", "phonenumber")]
+)
+def test_a_text_that_was_sent_and_is_null_is_missing_where_the_row_was_read_whole(
+    target: str, field: str
+) -> None:
+    compares = TARGETS[target].compares
+    row = {field: None}
+    assert [one for one in compares({field: "x"}, row, DOCUMENT, "USD") if one.field == field] == []
+    [missing] = compares({field: "x"}, row, DOCUMENT, "USD", whole=True)
+    assert (missing.field, missing.wanted, missing.got) == (field, "x", "")
+    assert compares({field: ""}, row, DOCUMENT, "USD", whole=True) == []
+
+
 @given(
     target=st.sampled_from(sorted(TARGETS)),
     row=st.fixed_dictionaries(
