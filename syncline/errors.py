@@ -43,7 +43,11 @@ class SynclineError(Exception):
         status: the HTTP status, where an answer came.
         call_id: our id of the call, where one was made.
         answered_by: who answered in place of the other side, in a few words; None where nobody did.
+        of_all: whether by now a call fails like this for everybody, so that it says nothing about
+            what was asked.
     """
+
+    of_all = False
 
     def __init__(
         self,

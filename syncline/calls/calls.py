@@ -56,15 +56,17 @@ class Outcome:
         error: else, what to do next.
         left_out: what was left out of its result, since it was nonsense; counted when its end is
             written.
-        of_all: whether it fails like this for everybody by now, so that it says nothing about what
-            was asked.
     """
 
     call_id: UUID
     result: object
     error: SynclineError | None
     left_out: Sequence[LeftOut] = ()
-    of_all: bool = False
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it fails like this for everybody by now."""
+        return self.error is not None and self.error.of_all
 
 
 class NoQuota(Again):
@@ -307,11 +309,13 @@ class ApiCalls:
             except SynclineError as failure:
                 error = failure
         of_all = self._give_back(UUID(permit.call_id), error)
+        if error is not None:
+            error.of_all = of_all
         headers = getattr(result, "headers", None)
         if headers:
             took = timedelta(seconds=self._worker.monotonic() - started)
             self._worker.quota.learn(self._key, highlevel_hint(headers, took=took))
-        return Outcome(UUID(permit.call_id), result, error, noted, error is not None and of_all)
+        return Outcome(UUID(permit.call_id), result, error, noted)
 
     def _give_back(self, token: UUID, error: SynclineError | None) -> bool:
         if isinstance(error, RateLimited):

@@ -229,14 +229,14 @@ def _put_back(
         if pause is not None and batch.leases:
             policy.puts_back(connection, batch.leases, pause, error, failed=False)
         elif pause is None:
-            _count(connection, policy, batch.leases, error)
+            count(connection, policy, batch.leases, error)
         if stopped is not None:
             connections.stop(connection, stopped, str(error))
 
     worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
-def _count(
+def count(
     connection: Connection, policy: Policy, leases: Sequence[Lease], error: SynclineError
 ) -> None:
     """A failure that may be for the sake of the rows, so that nobody tries for ever in vain."""
@@ -293,18 +293,20 @@ LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
 """The same, where it is looked up whether it was adopted."""
 
 
-def is_of_the_record(outcome: Outcome) -> bool:
+def is_of_the_record(error: SynclineError) -> bool:
     """Whether a call's failure may be for the sake of the record that it was about.
 
     Quota that is used up, a way that is cut and what fails for everybody say nothing about it.
     """
-    return not outcome.of_all and not isinstance(outcome.error, (NotSent, RateLimited, NoQuota))
+    return not error.of_all and not isinstance(error, (NotSent, RateLimited, NoQuota))
 
 
 def is_set_apart(outcome: Outcome, lease: Lease) -> bool:
     """Whether somebody else keeps answering what is asked of one record, and not the others'."""
-    foreign = outcome.error is not None and outcome.error.answered_by is not None
-    return foreign and is_of_the_record(outcome) and lease.failures >= PARK_AFTER
+    error = outcome.error
+    if error is None or error.answered_by is None:
+        return False
+    return is_of_the_record(error) and lease.failures >= PARK_AFTER
 
 
 def backoff(

@@ -228,7 +228,7 @@ def unread(case: Case, outcome: Outcome, refusal: Refusal | None, *, in_doubt: b
     """
     lease, error = case.lease, outcome.error
     why = "" if error is None else error.what
-    failed = is_of_the_record(outcome) and refusal is not Refusal.LATER
+    failed = error is not None and is_of_the_record(error) and refusal is not Refusal.LATER
     if failed and lease.failures >= PARK_AFTER:
         return park(lease, _unreadable(case, why))
     after = backoff(lease.failures) if failed else TROUBLED if refusal else BACKOFF

@@ -86,10 +86,11 @@ def write(
 ) -> None:
     """Do what the rows mean and close their readings, in one transaction."""
     refusals = RefusalPolicy(line)
+    failures = [*(one.error for _, one in came), *sold.values()]
     refused = [
-        (one.error, refusals.of(one.error))
-        for _, one in came
-        if isinstance(one.error, Refused) and not isinstance(one.error, MissingScope)
+        (error, refusals.of(error))
+        for error in failures
+        if isinstance(error, Refused) and not isinstance(error, MissingScope)
     ]
     alone = {id(error) for error, refusal in refused if refusal is Refusal.ALONE}
 
@@ -101,18 +102,17 @@ def write(
         )
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
         waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
-        failures = [*(one.error for _, one in came), *sold.values()]
-        for (lease, fate), (_, outcome) in zip(fates, came, strict=True):
+        for lease, fate in fates:
             if isinstance(fate, ReadAgain):
                 _read_again(connection, lease, fate.why)
             if not isinstance(fate, SynclineError):
                 continue
             if id(fate) in alone:
                 _ask(connection, lease, fate)
-            elif fate is outcome.error and _fails_alone(outcome, lease):
+            elif fate in failures and _fails_alone(fate, lease):
                 _ask(connection, lease, _in_vain(fate))
             else:
-                fail(connection, lease, fate, failed=fate in failures and not outcome.of_all)
+                fail(connection, lease, fate, failed=fate in failures and not fate.of_all)
         return list(unit.nudges)
 
     line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
@@ -170,9 +170,9 @@ def _read_again(connection: Connection, lease: Lease, why: Unmappable | Unreadab
         _ask(connection, lease, why)
 
 
-def _fails_alone(outcome: Outcome, lease: Lease) -> bool:
-    """Whether one row keeps failing while others are answered, whoever answers in its place."""
-    fails = isinstance(outcome.error, Again) and is_of_the_record(outcome)
+def _fails_alone(error: SynclineError, lease: Lease) -> bool:
+    """Whether one row, or its order, keeps failing while others are answered, whoever answers."""
+    fails = isinstance(error, Again) and is_of_the_record(error)
     return fails and lease.failures >= PARK_AFTER
 
 

@@ -14,13 +14,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities, halo_queries
-from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
+from syncline.calls.calls import ApiCalls, NoQuota, Outage, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line
 from syncline.deliveries import leased, target_rows
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import do_readings
 from syncline.engine.rounds import NextRun
-from syncline.errors import Absent, MissingScope, Rejected, SynclineError, Unreadable
+from syncline.errors import (
+    Absent,
+    Again,
+    MissingScope,
+    NotSent,
+    RateLimited,
+    Rejected,
+    Suspended,
+    SynclineError,
+    Unreadable,
+)
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import ORDER, AnyResource
 from syncline.halo.entities.rows import read_row
@@ -158,8 +168,12 @@ def _after_a_glance(
     ids = {int(lease.source_id): lease for lease in leases}
     try:
         rows = _glance(line, api, reading, ids)
-    except (Absent, MissingScope, Rejected, Unreadable):
-        return leases  # this tenant does not show it; one by one it does
+    except (NotSent, RateLimited, Suspended):
+        raise
+    except (Again, Absent, MissingScope, Rejected, Unreadable) as error:
+        if isinstance(error, NoQuota) and not isinstance(error, Outage):
+            raise
+        return leases  # what is not shown so may be shown one by one
     shown = [(lease, row) for row_id, row in rows.items() if (lease := ids.get(row_id))]
 
     def work(connection: Connection) -> set[int]:

@@ -329,7 +329,7 @@ def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:
     elif isinstance(error, (Unreadable, Rejected)) or is_set_apart(came, lease):
         leased.park(connection, [lease], reason=str(error), field=None)
     else:
-        failed = is_of_the_record(came)
+        failed = came.error is not None and is_of_the_record(came.error)
         rest = backoff(lease.failures if failed else 0)
         after = max(error.after, rest) if isinstance(error, Again) else rest
         why = None if error is None else error.what

@@ -59,6 +59,7 @@ def differences(
             row,
             line.document,
             inputs.currency_of(known[keys[key]][1]) if keys[key] in known else "",
+            whole=True,
         )
         for key, (one, row) in shown.items()
     }

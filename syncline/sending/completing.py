@@ -85,7 +85,7 @@ def complete(
         proved=frozenset(
             key for key, row in read.items() if isinstance(row, (HaloRow, *NOT_SHOWN))
         ),
-        read=frozenset(rows),
+        read=frozenset(rows) if target.completes is by_id else frozenset(),
         unfit={key: row for key, row in read.items() if isinstance(row, Unmappable)},
         unsettled={key: row for key, row in read.items() if isinstance(row, Doubtful)},
     )

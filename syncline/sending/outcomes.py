@@ -25,6 +25,7 @@ from syncline.engine.failures import (
     Refusal,
     RefusalPolicy,
     backoff,
+    is_of_the_record,
     still_in_doubt,
 )
 from syncline.errors import (
@@ -359,8 +360,9 @@ def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
     )
 
 
-def unanswered(lease: Lease, error: Again, *, counts: bool) -> Move:
-    """A look-up that got no answer: made again, and in the end a person is asked if it counts."""
+def unanswered(lease: Lease, error: Again) -> Move:
+    """A look-up that got no answer: made again; where it is its own, a person is asked at last."""
+    counts = is_of_the_record(error)
     if counts and lease.failures >= PARK_AFTER:
         reason = f"could not be looked up, {PARK_AFTER} times in a row: {error.what}"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)

@@ -26,7 +26,6 @@ from syncline.engine.failures import (
     Batch,
     Move,
     Policy,
-    is_of_the_record,
     put_back,
     still_in_doubt,
 )
@@ -176,8 +175,7 @@ def _moves(
             yield lease, _move(seek, lease, found, sums, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         if isinstance(outcome.error, Again):
-            counts = is_of_the_record(outcome)
-            yield lease, outcomes.unanswered(lease, outcome.error, counts=counts)
+            yield lease, outcomes.unanswered(lease, outcome.error)
             continue
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
@@ -195,7 +193,7 @@ def _set_apart(
             refused = refused or error
             continue
         for lease in group:
-            yield lease, outcomes.unanswered(lease, error, counts=True)
+            yield lease, outcomes.unanswered(lease, error)
     if refused is not None:
         raise refused
 
@@ -321,7 +319,7 @@ def _found(
     except (NoQuota, NotSent):
         raise
     except Again as error:
-        return outcomes.unanswered(lease, error, counts=False)
+        return outcomes.unanswered(lease, error)
     except Absent:
         return lambda connection: leased.park(
             connection,

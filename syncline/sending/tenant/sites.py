@@ -79,7 +79,8 @@ def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
     none is only known at the end of the list.
 
     Raises:
-        Again: the list changed meanwhile, or does not show all.
+        Doubtful: the list changed meanwhile, or does not show all.
+        Again: it could not be asked for.
         Unmappable: it does not say whose sites it shows.
     """
     walk = PageWalk({**SITE.newest_first, "client_id": str(client_id)}, key=SITE.list_key)
@@ -91,11 +92,13 @@ def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
         of_nobody += [one for one in rows if one.client_id is None]
     if found:
         return found
-    if of_nobody:
-        return _told_by_id(line, api, client_id, of_nobody)
-    if not walk.complete:
-        raise Again(f"Halo's list {SITE.path} does not show whether client {client_id} has a site.")
-    return []
+    own = _told_by_id(line, api, client_id, of_nobody) if of_nobody else []
+    if not (own or walk.complete):
+        raise Doubtful(
+            f"Halo's list {SITE.path} does not show whether client {client_id} has a site.",
+            remedy="It is looked up again before one is made.",
+        )
+    return own
 
 
 def _told_by_id(
