@@ -63,11 +63,6 @@ class Outcome:
     error: SynclineError | None
     left_out: Sequence[LeftOut] = ()
 
-    @property
-    def of_all(self) -> bool:
-        """Whether it fails like this for everybody by now."""
-        return self.error is not None and self.error.of_all
-
 
 class NoQuota(Again):
     """The budget is used up for longer than a task may sleep; `after` says for how long."""

@@ -184,7 +184,7 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         why = error.what
         return lambda connection: leased.give_back(connection, [lease], after=after, why=why)
     if isinstance(error, (Doubtful, Unreadable)):
-        why, failed = error.what, not outcome.of_all
+        why, failed = error.what, not error.of_all
         return lambda connection: leased.doubt(
             connection, [lease], settle=settle, why=why, failed=failed
         )

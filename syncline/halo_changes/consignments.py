@@ -100,7 +100,9 @@ def consignment_gone(unit: UnitOfWork, lease: Lease) -> SynclineError | ReadAgai
     standing = _fulfillment(unit, lease)
     if standing is None:
         order_id = _named_by(lease)
-        return None if order_id is None else _hidden(lease, order_id)
+        key = (unit.line.link.tenant_place, KIND, lease.source_id)
+        was_seen = key in records.canonical(unit.connection, [key])
+        return None if order_id is None or was_seen else _hidden(lease, order_id)
     if unit.is_moving(standing):
         return being_written(standing)
     posted = "" if standing.target_id is None else f"; HighLevel shows it as {standing.target_id}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
+from syncline.engine.failures import is_of_the_record
 from syncline.errors import Absent, Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
@@ -106,8 +107,10 @@ def read_lines(
 ) -> dict[int, Row]:
     """The rows that are to be updated and of whose lines nothing is known, read by id.
 
+    One that could not be read for a reason of its own comes with that.
+
     Raises:
-        SynclineError: one could not be read for a passing reason.
+        SynclineError: they could not be read for a passing reason.
     """
     blind = {
         write.lease.id: HaloRow.of({"id": write.lease.target_id})
@@ -116,9 +119,11 @@ def read_lines(
     }
     read = by_id(line, api, target.resource, blind)
     if len(read) < len(blind):
-        raise NoQuota(f"The quota is used up before all {target.name}s were read.")
+        raise NoQuota(f"Not all {target.name}s could be read that are to be updated.")
     for one in read.values():
-        if isinstance(one, SynclineError) and not isinstance(one, NOT_SHOWN):
+        if isinstance(one, SynclineError) and not (
+            isinstance(one, NOT_SHOWN) or is_of_the_record(one)
+        ):
             raise one
     return read
 

@@ -165,7 +165,7 @@ def judge(
         size=len(array.writes),
         error=outcome.error,
         refusal=refusals.of(outcome.error) if isinstance(outcome.error, Refused) else None,
-        of_all=outcome.of_all,
+        of_all=outcome.error is not None and outcome.error.of_all,
         is_optional=target.gives_up is not None,
         elements=[write.lease for write in array.writes],
     )

@@ -17,9 +17,9 @@ from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.claim import Claim
-from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, put_back
+from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, count, put_back
 from syncline.engine.rounds import NextRun, in_rounds
-from syncline.errors import Again
+from syncline.errors import Again, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
@@ -28,6 +28,7 @@ from syncline.sending.completing import read_lines
 from syncline.sending.decide import Write, onto_lines
 from syncline.sending.outcomes import Array
 from syncline.sending.targets import Target
+from syncline.sending.tenant.by_id import NOT_SHOWN
 
 MOST_RENDERED = 2000
 """Rows that are claimed at once to fill an array, where most of them have to wait."""
@@ -207,13 +208,22 @@ def _with_lines(
 ) -> list[Write]:
     """Updates with what their rows hold already; what cannot be told is parked."""
     read = read_lines(line, target, api, writes)
-    told, parked = onto_lines(target, writes, read, known)
+    unread = [
+        (write.lease, error)
+        for write in writes
+        if isinstance(error := read.get(write.lease.id), SynclineError)
+        and not isinstance(error, NOT_SHOWN)
+    ]
+    others = [write for write in writes if write.lease not in [lease for lease, _ in unread]]
+    told, parked = onto_lines(target, others, read, known)
 
     def work(connection: Connection) -> None:
+        for lease, error in unread:
+            count(connection, SENDING, [lease], error)
         for lease, error in parked:
             leased.park(connection, [lease], reason=str(error), field="lines")
 
-    if parked:
+    if parked or unread:
         line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
     return told
 

@@ -124,12 +124,14 @@ def test_an_answer_with_another_row_is_not_taken_for_it_also_after_failures_of_a
 
 
 @pytest.mark.parametrize("answer", [said(500, {"message": "Object reference."}), page()])
-def test_a_consignment_that_alone_fails_again_and_again_asks_a_person(
-    world: World, sandbox: SandboxProcess, in_between: InBetween, answer: Answer
+@pytest.mark.parametrize("failing", ["Consignment", "SalesOrder"])
+def test_a_consignment_that_alone_or_whose_order_alone_fails_again_and_again_asks_a_person(
+    world: World, sandbox: SandboxProcess, in_between: InBetween, answer: Answer, failing: str
 ) -> None:
-    _, _, number = consigned(sandbox)
+    _, halo_id, number = consigned(sandbox)
+    path = f"/{failing}/{number if failing == 'Consignment' else halo_id}"
     in_between.answers = answer
-    in_between.wanted = lambda call, _: call.startswith("GET") and f"/Consignment/{number}" in call
+    in_between.wanted = lambda call, _: call.startswith("GET") and path in call
     follow(world, number)
     world.do(
         "update delivery set failures = :many where target = 'halo.consignment'", many=PARK_AFTER
@@ -239,6 +241,19 @@ def test_a_consignment_that_an_order_names_and_halo_says_is_not_there_is_read_ag
     in_between.answers = None
     world.drive()
     assert len(fulfillments(sandbox, order_id)) == 1
+
+
+def test_a_consignment_that_was_seen_and_is_deleted_is_not_said_to_be_hidden(
+    world: World, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    _, halo_id, number = consigned(sandbox)
+    hint(world, "salesorder", halo_id)
+    world.drive()
+    world.do("delete from delivery where flow = 'fulfillments'")  # as where none is wanted
+    in_between.answers = said(404, {"Message": "Consignment was not found."})
+    in_between.wanted = lambda call, _: call.startswith("GET") and f"/Consignment/{number}" in call
+    follow(world, number)
+    assert reading(world).state == "delivered"
 
 
 @pytest.mark.parametrize("header", [True, False])

@@ -19,6 +19,7 @@ from tests.from_halo import (
     synced,
     writes,
 )
+from tests.in_between import InBetween, said
 from tests.variants import mostly
 from tests.world import NAME, Worlds, beside
 
@@ -47,6 +48,22 @@ def test_many_echoes_cost_one_report_and_no_call_each(
     arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
     world.drive()
     assert [one["operation"] for one in sandbox.calls("halo", before)] == ["POST /Report"]
+
+
+def test_a_list_that_fails_keeps_no_row_from_being_read_by_its_id(
+    worlds: Worlds, sandbox: SandboxProcess, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox, orders=20)
+    rows = world.rows("select target_id from delivery where target = 'order'")
+    in_between.answers = said(500, {"Message": "No."})
+    in_between.wanted = lambda call, _: call.endswith(("/Report", "/SalesOrder"))
+    sandbox.edit_halo_order(int(rows[0].target_id), note="mine")
+    arrive(world, *(hint("salesorder", int(row.target_id)) for row in rows), source="halo")
+    for _ in range(4):
+        world.follow_all()
+    assert not world.rows(
+        "select 1 from delivery where target = 'halo.salesorder' and state = 'due'"
+    )
 
 
 @pytest.mark.parametrize("profile", mostly("awkward"))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pytest
+
 from syncline.deliveries import target_rows
 from syncline.mapping.shipped import default_document
 from syncline.reconciliation import queries
@@ -17,6 +19,7 @@ from tests.events import arrive
 from tests.from_halo import hint, last_call, money_row, order_row, synced, writes
 from tests.shipping import TRACKED, an_order, fulfillments, in_line, map_as, posts, the_row
 from tests.shipping import hint as hinted
+from tests.spoiling import spoil
 from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small
 
 
@@ -84,6 +87,30 @@ def test_a_change_by_hand_stays_until_highlevel_moves_on(
     assert (written.state, "accepted" in written.target_meta) == ("delivered", False)
     notes = {one["id"]: one["note"] for one in sandbox.halo_orders()}
     assert notes[int(order.target_id)] != "by another hand"
+
+
+def test_a_text_that_was_emptied_by_hand_stays_empty_once_that_is_accepted(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    reporting = {"orders": {**INCLUDING_TESTS["orders"], "changed_in_halo": "report"}}
+    map_as(world, default_document("detail", {**INCLUDING_TESTS, **reporting}))
+    world.follow_all()
+    world.drive()
+    order = order_row(world)
+    number = int(order.target_id)
+    spoil(monkeypatch, f"/SalesOrder/{number}", lambda row: {**row, "note": None})
+    sandbox.edit_halo_order(number, note="")
+    arrive(world, hint("salesorder", number), source="halo")
+    world.drive()
+    assert order_row(world).state == "parked"
+    assert left(world, order.id) == []
+    before = last_call(sandbox)
+    sandbox.edit_halo_order(number, note=" ")
+    arrive(world, hint("salesorder", number), source="halo")
+    world.drive()
+    assert order_row(world).state == "delivered"
+    assert writes(sandbox, before) == []
 
 
 def test_what_makes_no_sense_is_refused_with_the_reason(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from syncline.errors import Again
 from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import completing, unknown_outcomes
 from syncline.sending import find as finding
-from syncline.sending import unknown_outcomes
 from syncline.sending.outcomes import ALONE_AGAIN
+from syncline.sending.tenant import by_id
 from tests.from_halo import last_call
 from tests.spoiling import answered, spoil
 from tests.tenants import brought_over, operations, parked
@@ -192,3 +193,28 @@ def test_one_search_that_always_fails_keeps_no_other_row_in_doubt(
     left = world.rows(f"select source_id, state, failures {owed} and state <> 'due'")
     assert [(row.source_id, row.state) for row in left] == [(bad.source_id, "doubtful")]
     assert left[0].failures > 1
+
+
+def test_an_order_that_cannot_be_read_before_its_update_holds_up_no_other(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    world.do("update delivery set target_meta = target_meta - 'lines' where target = 'order'")
+    [bad, *others] = world.rows("select id, source_id from delivery where target = 'order'")
+    sandbox.change_orders(ids=[bad.source_id, others[0].source_id], fields="amount")
+    plain = by_id.by_id
+
+    def failing(line: Line, api: Any, resource: Any, rows: Mapping[int, Any]) -> dict[int, Any]:
+        read = plain(line, api, resource, rows)
+        error = Again("Halo answered with 500.")
+        return {key: error if key == bad.id else row for key, row in read.items()}
+
+    monkeypatch.setattr(completing, "by_id", failing)
+    world.pull()
+    owed = "select state, failures, reason from delivery where target = 'order' and id = :id"
+    for _ in range(8):
+        world.follow_all()
+    assert world.rows(owed, id=others[0].id)[0].state == "delivered"
+    [left] = world.rows(owed, id=bad.id)
+    assert left.reason == "Halo answered with 500."
+    assert left.failures > 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import halo_calls
 from syncline.engine.failures import PARK_AFTER
-from syncline.errors import Again, Rejected, Unmappable
+from syncline.errors import Again, Doubtful, Rejected, Unmappable
 from syncline.halo.entities.resources import CLIENT
 from syncline.halo.entities.rows import save_rows
 from syncline.runtime.registry import look_up, send
@@ -114,7 +115,7 @@ def test_no_site_is_made_where_the_list_does_not_show_that_there_is_none(
     small(sandbox, orders=0, transactions=0, subscriptions=0)
     line = worlds().worker.open_line(NAME)
     answered(monkeypatch, "GET /Site", lambda _: (200, of_others(1)))
-    with pytest.raises(Again, match="does not show whether"):
+    with pytest.raises(Doubtful, match="does not show whether"):
         sites.site_of(line, halo_calls(line, line.lane), 7)
     assert operations(sandbox)["POST /Site"] == 0
 
@@ -153,6 +154,10 @@ def test_a_site_that_a_look_up_may_have_made_is_waited_for_as_long(
     assert operations(sandbox)["POST /Site"] == 1
 
 
+def _always(answer: tuple[int, Any], _params: Mapping[str, str]) -> tuple[int, Any]:
+    return answer
+
+
 def _posts_a_site(call: str) -> bool:
     return call.startswith("POST") and call.endswith("/Site")
 
@@ -187,7 +192,7 @@ def test_a_site_that_always_fails_asks_a_person_in_the_end(
     assert len(broken.calls) == 3
 
 
-def test_while_sites_cannot_be_asked_for_a_client_stays_in_doubt_and_nothing_is_counted(
+def test_while_sites_cannot_be_asked_for_at_all_a_client_stays_in_doubt(
     worlds: Worlds,
     sandbox: SandboxProcess,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,11 +205,29 @@ def test_while_sites_cannot_be_asked_for_a_client_stays_in_doubt_and_nothing_is_
     out.stand(monkeypatch)
     send(world.reopened(), "highlevel.order")
     send(world.reopened(), "client")
-    client = looked_up(world, "client", 6, quota_clock)
-    assert (client.state, client.failures) == ("doubtful", 1)
+    client = looked_up(world, "client", PARK_AFTER + 2, quota_clock)
+    assert client.state == "doubtful"
+    assert client.failures < PARK_AFTER / 2
     out.answers = None
     world.drive()
     assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("rows", [10, 3])
+def test_no_site_is_made_where_others_may_stand_behind_those_that_are_shown(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0)
+    line = worlds().worker.open_line(NAME)
+    shown: list[Any] = [{"id": number} for number in range(1, rows + 1)]
+    counted = shown if rows == 10 else {"record_count": 200, "sites": shown}
+    answered(monkeypatch, "GET /Site", lambda _: (200, counted))
+    for number in range(1, rows + 1):
+        of_another = (200, {"id": number, "client_id": 1})
+        answered(monkeypatch, f"GET /Site/{number}", partial(_always, of_another))
+    with pytest.raises(Doubtful, match="does not show whether"):
+        sites.site_of(line, halo_calls(line, line.lane), 7)
+    assert operations(sandbox)["POST /Site"] == 0
 
 
 def test_a_site_of_which_the_list_does_not_say_whose_it_is_is_read_by_its_id(
