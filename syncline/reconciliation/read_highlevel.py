@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, WorkerContext
 from syncline.engine.failures import is_of_the_record
+from syncline.engine.refusals import shows_list
 from syncline.errors import Absent, Again, Refused, Rejected, Unreadable
 from syncline.flows import tracking
 from syncline.highlevel import paging
@@ -215,7 +216,8 @@ class RecordsReadAgain:
         done: how many were read.
         differing: what is not as it was read.
         young: how many changed only just now.
-        untold: what HighLevel does not tell of them any more, of each the kind, id and field.
+        untold: what HighLevel does not tell of them any more, also where it shows nothing of one;
+            of each the kind, id and field.
     """
 
     done: int
@@ -231,7 +233,7 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
 
     Raises:
         NoQuota: there is none for longer than a task may sleep.
-        SynclineError: one cannot be read.
+        SynclineError: one cannot be read, and not for its own sake.
     """
     api: ApiCalls = highlevel_calls(line, Lane.BACKFILL)
     some = list(wanted[:PARALLEL])
@@ -239,6 +241,8 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
         [f"read {kind} again" for kind, _, _ in some], [_maker(line, one) for one in some]
     )
     done = list(zip(some, outcomes, strict=False))
+    for (kind, _, _), outcome in done:
+        _raise_of_others(line, kind, outcome)
     newest = line.worker.now() - grace(line.worker)
 
     def work(connection: Connection) -> RecordsReadAgain:
@@ -273,6 +277,20 @@ def _maker(line: Line, wanted: Wanted) -> Callable[[Permit], dict[str, Any]]:
     return listed
 
 
+def _raise_of_others(line: Line, kind: str, outcome: Outcome) -> None:
+    """Raise what failed not for the sake of the record alone.
+
+    What HighLevel says in place of one record concerns that one; a refusal or a failure does where
+    it shows other records.
+    """
+    error = outcome.error
+    if error is None or isinstance(error, (Absent, Rejected, Unreadable)):
+        return
+    of_one = isinstance(error, (Again, Refused)) and is_of_the_record(error)
+    if not of_one or not shows_list(line, Lane.BACKFILL, kind):
+        raise error
+
+
 def _differences(
     wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], datetime | None]:
@@ -282,7 +300,7 @@ def _differences(
         gone = _told(kind, record_id, ROW, None, held.get("amount"))
         return ([gone] if facet == "detail" else []), None
     if outcome.error is not None:
-        raise outcome.error
+        return [], None  # it is not compared, which is told
     payload: Any = outcome.result
     now = PARTIALS[kind, facet](payload)
     if facet == "fulfillments":
@@ -305,15 +323,15 @@ def _differences(
 def _untold(wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the ledger has of a record and HighLevel, read once more, does not tell."""
     kind, record_id, facet = wanted
-    if facet != "detail" or outcome.error is not None:
+    if isinstance(outcome.error, Absent):
         return []
     payload: Any = outcome.result
-    now = PARTIALS[kind, facet](payload)
-    return [
-        {"kind": kind, "id": record_id, "field": name}
-        for name in _NEEDED
-        if name in held and name not in now
-    ]
+    is_shown = outcome.error is None
+    now = PARTIALS[kind, facet](payload) if is_shown else {}
+    needed = [name for name in _NEEDED if name in held]
+    if facet != "detail":
+        needed = [] if is_shown else [facet]
+    return [{"kind": kind, "id": record_id, "field": name} for name in needed if name not in now]
 
 
 def _refunded(canonical: Mapping[str, Any], held: Mapping[str, Any]) -> Decimal:

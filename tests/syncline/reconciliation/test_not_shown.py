@@ -26,7 +26,7 @@ from tests.reconciling import (
     reconciled,
     tampered,
 )
-from tests.spoiling import answered, spoil
+from tests.spoiling import answered, refused, spoil
 from tests.world import Worlds
 
 LISTS = {
@@ -207,3 +207,19 @@ def test_a_row_that_cannot_be_read_by_its_id_stays_unshown_and_all_others_are_co
     sampled = certified(reconciled(world, sample=200))
     assert (sampled["unconfirmed"], sampled["clean"]) == (1, False)
     assert pairs(world) == {(dearer, "changed_in_halo")}
+
+
+@pytest.mark.parametrize("status", [500, 422, 403])
+def test_a_sampled_record_that_highlevel_does_not_show_is_named_and_all_others_are_compared(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    [broken, other, *_] = sandbox.get("/state/orders")["ids"]
+    for path in (broken, f"{broken}/fulfillments"):
+        refused(monkeypatch, f"/payments/orders/{path}", lambda *_: True, status)
+    spoil(monkeypatch, f"/payments/orders/{other}", lambda shown: {**shown, "amount": 1})
+    found = certified(reconciled(world, sample=200))
+    [orders] = found["unshown"]
+    assert (orders["side"], orders["kind"], orders["examples"]) == ("HighLevel", "orders", [broken])
+    assert orders["fields"] == ["amount", "currency", "fulfillments", "status"]
+    assert (found["clean"], pairs(world)) == (False, {(other, "not_in_ledger")})
