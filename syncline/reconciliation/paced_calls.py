@@ -11,7 +11,8 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, NoQuota, Outage, halo_calls
 from syncline.calls.context import Line, WorkerContext
 from syncline.calls.halo_queries import asked
-from syncline.errors import Absent, Again
+from syncline.engine.failures import is_of_the_record
+from syncline.errors import Absent, Again, Rejected, Unreadable
 from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.entities.rows import read_row
@@ -25,6 +26,9 @@ T = TypeVar("T")
 MOST_TRIES = 5
 """Failures in a row of one call that may heal by itself; waiting for quota is none."""
 
+TRIES_OF_A_ROW = 3
+"""The same of a row by its id: fewer than after which the endpoint fails for everybody."""
+
 LONGEST_PAUSE = timedelta(seconds=5)
 """What a reading sleeps between two calls; for longer it goes back to the ledger."""
 
@@ -37,6 +41,19 @@ Tell = Callable[[str, int, int], None]
 
 class Paused(Again):
     """A run lets others go first; it goes on after `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowById:
+    """What came of reading a row by its id.
+
+    Attributes:
+        row: the whole row; None where there is none, or where it is not shown.
+        is_shown: whether Halo says what is there; False where it fails for the sake of this row.
+    """
+
+    row: dict[str, Any] | None
+    is_shown: bool = True
 
 
 @dataclass(slots=True)
@@ -106,19 +123,30 @@ class Reader:
         """
         return self._made(lambda api: asked(self.line, api, query))
 
-    def row(self, kind: AnyResource, row_id: int) -> dict[str, Any] | None:
-        """One whole row by its id; None where there is none."""
+    def row(self, kind: AnyResource, row_id: int) -> RowById:
+        """One row by its id; a row that Halo cannot show stops no others.
+
+        Raises:
+            NoQuota: there is none for longer than a task may sleep.
+            Paused: others go first.
+            SynclineError: the call failed, and not for the sake of this row.
+        """
         self.rest()
         try:
             found = self._made(
                 lambda api: api.read(
                     f"GET {kind.path}/id",
                     lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
-                )
+                ),
+                TRIES_OF_A_ROW,
             )
         except Absent:
-            return None
-        return readback.shown(kind, found)
+            return RowById(None)
+        except (Again, Rejected, Unreadable) as error:
+            if not is_of_the_record(error):
+                raise
+            return RowById(None, is_shown=False)
+        return RowById(readback.shown(kind, found))
 
     def rest(self) -> None:
         """Keep to the share before the next call that is no report.
@@ -135,7 +163,7 @@ class Reader:
         if left > 0:
             self.worker.sleep(min(left, LONGEST_PAUSE.total_seconds()))
 
-    def _made(self, read: Callable[[ApiCalls], T]) -> T:
+    def _made(self, read: Callable[[ApiCalls], T], most: int = MOST_TRIES) -> T:
         failures = 0
         while True:
             try:
@@ -153,7 +181,7 @@ class Reader:
                         raise
                 else:
                     failures += 1
-                if failures >= MOST_TRIES:
+                if failures >= most:
                     raise
                 after = max(error.after, timedelta(seconds=0.05))
                 self.worker.sleep(min(after, LONGEST_PAUSE).total_seconds())

@@ -112,10 +112,11 @@ def _one_by_one(
 ) -> None:
     mine = progress["kinds"][kind.name]
     for at in range(mine["at"], len(ids)):
-        row = reader.row(kind, ids[at])
+        found = reader.row(kind, ids[at])
         mine["at"] = at + 1
         mine["done"] = at + 1 == len(ids)
-        kept, gone = ([], [ids[at]]) if row is None else ([row], [])
+        kept = [] if found.row is None else [found.row]
+        gone = [ids[at]] if found.is_shown and not kept else []
         _keep(reader, run, kind, progress, kept, way=BY_ID, gone=gone)
 
 
@@ -158,7 +159,7 @@ class RowsReadAgain:
 
     Attributes:
         rows: those that are there, by id.
-        read: the ids that were looked for.
+        read: the ids that were looked for, but those of which Halo does not say what is there.
         way: how.
     """
 
@@ -217,8 +218,8 @@ def _reread(
     some = sorted(ids)[: allowed.left]
     allowed.left -= len(some)
     read = {row_id: reader.row(kind, row_id) for row_id in some}
-    there = {row_id: row for row_id, row in read.items() if row is not None}
-    return RowsReadAgain(there, some, BY_ID)
+    there = {row_id: one.row for row_id, one in read.items() if one.row is not None}
+    return RowsReadAgain(there, [row_id for row_id in some if read[row_id].is_shown], BY_ID)
 
 
 def _walked(reader: Reader, kind: AnyResource, ids: Collection[int]) -> dict[int, dict[str, Any]]:

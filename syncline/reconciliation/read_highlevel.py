@@ -18,7 +18,9 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, WorkerContext
-from syncline.errors import Absent, Rejected, Unreadable
+from syncline.engine.failures import is_of_the_record
+from syncline.engine.refusals import shows_list
+from syncline.errors import Absent, Again, Refused, Rejected, Unreadable
 from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
@@ -37,8 +39,11 @@ from syncline.transport import Permit
 MOST_PAGES = 10
 """Pages of one list that are looked at for its ends."""
 
-_NOT_SHOWN = (Absent, Rejected, Unreadable)
-"""How HighLevel does not show a page for the sake of one row."""
+FIRST_ROWS = 4
+"""Rows of a list of which one at least says how many there are; the others may be refused."""
+
+_NOT_SHOWN = (Absent, Again, Refused, Rejected, Unreadable)
+"""How HighLevel may not show something for the sake of one row."""
 
 _COMPARED = ("amount", "currency", "status", "fulfillment_status")
 """What two readings of a record are compared in: what its rows in Halo, or its parcels, rest on."""
@@ -54,15 +59,15 @@ def grace(worker: WorkerContext) -> timedelta:
 
 @dataclass(slots=True)
 class _Ends:
-    """Both ends of a list: how many rows lie outside of what is compared, and the days inside.
+    """Both ends of a list: how many of its rows lie inside of what is compared, and their days.
 
     Attributes:
-        outside: rows of the list that are not the ledger's to have.
+        inside: rows of the list that are the ledger's to have.
         first: creation of the oldest row inside.
         last: and of the newest.
     """
 
-    outside: int
+    inside: int
     first: datetime | None
     last: datetime | None
 
@@ -93,33 +98,53 @@ class Counting:
         theirs = self._total(kind)
         ours = self._ledger(kind, None, None)
         if theirs != ours and theirs:
-            try:
-                head = self._page(kind, PAGE, 0)
-                ends = self._ends(kind, head, int(head.total_count))
-            except _NOT_SHOWN:  # a row at an end is refused; its pulls tell which
-                ends = None
+            ends = self._ends_shown(kind)
             if ends is not None:
-                theirs = int(head.total_count) - ends.outside
+                theirs = ends.inside
                 ours = self._ledger(kind, ends.first, ends.last) if theirs else 0
         told = {"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours}
         return {**told, "being_read": theirs != ours and self._being_read(kind)}
 
     def _total(self, kind: str) -> int:
-        """How many there are, which any page says: also where the first row is refused."""
-        try:
-            return int(self._page(kind, 1, 0).total_count)
-        except _NOT_SHOWN:
-            return int(self._page(kind, 1, 1).total_count)
+        """How many there are, which any page says: also where the first rows are refused."""
+        for offset in range(FIRST_ROWS - 1):
+            try:
+                return int(self._page(kind, 1, offset).total_count)
+            except _NOT_SHOWN as error:
+                if not is_of_the_record(error):
+                    raise
+        return int(self._page(kind, 1, FIRST_ROWS - 1).total_count)
 
-    def _ends(self, kind: str, head: Any, total: int) -> _Ends | None:
+    def _ends_shown(self, kind: str) -> _Ends | None:
+        """The list's ends; None where a row there is refused: its pulls tell which.
+
+        What may heal by itself is asked once more.
+
+        Raises:
+            SynclineError: the list is not shown as a whole.
+        """
+        for _ in range(2):
+            try:
+                return self._ends(kind)
+            except _NOT_SHOWN as error:
+                if not is_of_the_record(error):
+                    raise
+                self._total(kind)  # other rows of the list are shown
+                if not isinstance(error, Again):
+                    break
+        return None
+
+    def _ends(self, kind: str) -> _Ends | None:
         """What the list's ends show; None where they do not: it does not descend by creation."""
+        head = self._page(kind, PAGE, 0)
+        total = int(head.total_count)
         newest = self._worker.now() - grace(self._worker)
         begins = datetime.combine(self._line.link.start_from, time(), UTC)
         young, last = self._outside(kind, head, 0, total, lambda at: at > newest)
         old, first = self._outside(kind, None, total, total, lambda at: at < begins)
         if young is None or old is None:
             return None
-        return _Ends(young + old, first, last)
+        return _Ends(total - young - old, first, last)
 
     def _outside(
         self, kind: str, page: Any, start: int, total: int, is_outside: Callable[[datetime], bool]
@@ -191,7 +216,8 @@ class RecordsReadAgain:
         done: how many were read.
         differing: what is not as it was read.
         young: how many changed only just now.
-        untold: what HighLevel does not tell of them any more, of each the kind, id and field.
+        untold: what HighLevel does not tell of them any more, also where it shows nothing of one;
+            of each the kind, id and field.
     """
 
     done: int
@@ -207,7 +233,7 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
 
     Raises:
         NoQuota: there is none for longer than a task may sleep.
-        SynclineError: one cannot be read.
+        SynclineError: one cannot be read, and not for its own sake.
     """
     api: ApiCalls = highlevel_calls(line, Lane.BACKFILL)
     some = list(wanted[:PARALLEL])
@@ -215,6 +241,8 @@ def read_some(line: Line, wanted: Sequence[Wanted]) -> RecordsReadAgain:
         [f"read {kind} again" for kind, _, _ in some], [_maker(line, one) for one in some]
     )
     done = list(zip(some, outcomes, strict=False))
+    for (kind, _, _), outcome in done:
+        _raise_of_others(line, kind, outcome)
     newest = line.worker.now() - grace(line.worker)
 
     def work(connection: Connection) -> RecordsReadAgain:
@@ -249,6 +277,20 @@ def _maker(line: Line, wanted: Wanted) -> Callable[[Permit], dict[str, Any]]:
     return listed
 
 
+def _raise_of_others(line: Line, kind: str, outcome: Outcome) -> None:
+    """Raise what failed not for the sake of the record alone.
+
+    What HighLevel says in place of one record concerns that one; a refusal or a failure does where
+    it shows other records.
+    """
+    error = outcome.error
+    if error is None or isinstance(error, (Absent, Rejected, Unreadable)):
+        return
+    of_one = isinstance(error, (Again, Refused)) and is_of_the_record(error)
+    if not of_one or not shows_list(line, Lane.BACKFILL, kind):
+        raise error
+
+
 def _differences(
     wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], datetime | None]:
@@ -258,7 +300,7 @@ def _differences(
         gone = _told(kind, record_id, ROW, None, held.get("amount"))
         return ([gone] if facet == "detail" else []), None
     if outcome.error is not None:
-        raise outcome.error
+        return [], None  # it is not compared, which is told
     payload: Any = outcome.result
     now = PARTIALS[kind, facet](payload)
     if facet == "fulfillments":
@@ -281,15 +323,15 @@ def _differences(
 def _untold(wanted: Wanted, outcome: Outcome, held: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the ledger has of a record and HighLevel, read once more, does not tell."""
     kind, record_id, facet = wanted
-    if facet != "detail" or outcome.error is not None:
+    if isinstance(outcome.error, Absent):
         return []
     payload: Any = outcome.result
-    now = PARTIALS[kind, facet](payload)
-    return [
-        {"kind": kind, "id": record_id, "field": name}
-        for name in _NEEDED
-        if name in held and name not in now
-    ]
+    is_shown = outcome.error is None
+    now = PARTIALS[kind, facet](payload) if is_shown else {}
+    needed = [name for name in _NEEDED if name in held]
+    if facet != "detail":
+        needed = [] if is_shown else [facet]
+    return [{"kind": kind, "id": record_id, "field": name} for name in needed if name not in now]
 
 
 def _refunded(canonical: Mapping[str, Any], held: Mapping[str, Any]) -> Decimal:

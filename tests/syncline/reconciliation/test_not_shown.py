@@ -18,6 +18,7 @@ from syncline.reconciliation.read_halo import BY_ID, LIST, SQL, compared
 from syncline.sandbox.process import SandboxProcess
 from tests.from_halo import last_call, readings
 from tests.reconciling import (
+    FEW,
     TAMPERED,
     certified,
     in_line,
@@ -25,7 +26,7 @@ from tests.reconciling import (
     reconciled,
     tampered,
 )
-from tests.spoiling import spoil
+from tests.spoiling import answered, refused, spoil
 from tests.world import Worlds
 
 LISTS = {
@@ -176,3 +177,49 @@ def test_what_highlevel_does_not_tell_of_a_sampled_record_is_named(
         }
     ]
     assert (found["clean"], pairs(world)) == (False, set())
+
+
+@pytest.mark.parametrize(
+    "answer", [(500, {"message": "No"}), (422, {"message": "No"}), (200, {"id": 1})]
+)
+def test_a_row_that_cannot_be_read_by_its_id_stays_unshown_and_all_others_are_compared(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, Any],
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    dearer = tampered(sandbox, "order_price")["order_price"]["source"]
+    shows_little(monkeypatch, {"/SalesOrder": "salesorders"}, total=None, revenue=None)
+    monkeypatch.setattr(paced_calls, "LONGEST_PAUSE", timedelta(0))
+    monkeypatch.setattr(paced_calls.Reader, "rest", lambda _: None)
+    [broken] = world.rows(
+        "select source_id, target_id from delivery where target = 'order' and source_id <> :s"
+        " order by id limit 1",
+        s=dearer,
+    )
+    answered(monkeypatch, f"GET /SalesOrder/{broken.target_id}", lambda _: answer)
+    found = certified(reconciled(world))
+    [orders] = found["unshown"]
+    assert (orders["count"], orders["examples"]) == (1, [broken.source_id])
+    assert (found["clean"], found["compared"]) == (False, False)
+    assert pairs(world) == {(dearer, "changed_in_halo")}
+    sampled = certified(reconciled(world, sample=200))
+    assert (sampled["unconfirmed"], sampled["clean"]) == (1, False)
+    assert pairs(world) == {(dearer, "changed_in_halo")}
+
+
+@pytest.mark.parametrize("status", [500, 422, 403])
+def test_a_sampled_record_that_highlevel_does_not_show_is_named_and_all_others_are_compared(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    [broken, other, *_] = sandbox.get("/state/orders")["ids"]
+    for path in (broken, f"{broken}/fulfillments"):
+        refused(monkeypatch, f"/payments/orders/{path}", lambda *_: True, status)
+    spoil(monkeypatch, f"/payments/orders/{other}", lambda shown: {**shown, "amount": 1})
+    found = certified(reconciled(world, sample=200))
+    [orders] = found["unshown"]
+    assert (orders["side"], orders["kind"], orders["examples"]) == ("HighLevel", "orders", [broken])
+    assert orders["fields"] == ["amount", "currency", "fulfillments", "status"]
+    assert (found["clean"], pairs(world)) == (False, {(other, "not_in_ledger")})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from syncline.errors import SynclineError
 from syncline.highlevel.records import Span, list_records
 from syncline.reconciliation import read_highlevel
 from syncline.reconciliation.read_highlevel import Counting
@@ -73,18 +74,42 @@ def test_what_was_created_before_the_connection_begins_is_not_counted(world: Wor
     assert (theirs == ours > 0, calls) == (True, 1)
 
 
-def test_a_row_that_highlevel_refuses_is_one_that_is_missed_and_nothing_else_is_in_doubt(
-    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [422, 403, 500])
+def test_rows_that_highlevel_refuses_are_missed_ones_and_nothing_else_is_in_doubt(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    newest = max(
-        (sandbox.get(f"/state/orders/{one}")["createdAt"], one) for one in sandbox.add_orders(2)
-    )[1]
+    today = datetime.now(UTC).date()
+    newest = set(sandbox.add_orders(2))
     refused(
         monkeypatch,
         "/payments/orders",
-        lambda _, shown: any(row["_id"] == newest for row in shown["data"]),
+        lambda _, shown: any(row["_id"] in newest for row in shown["data"]),
+        status,
     )
-    today = datetime.now(UTC).date()
-    world.pull()
     theirs, ours, _ = counted(world, today - timedelta(days=30), today)
-    assert theirs == ours + 1
+    assert theirs == ours + 2
+
+
+def test_a_page_that_failed_once_says_nothing_about_its_rows(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = datetime.now(UTC).date()
+    sandbox.add_orders(2)  # nobody can have read them yet, so the ends are looked at
+    failures = [True]
+    refused(
+        monkeypatch,
+        "/payments/orders",
+        lambda _, shown: len(shown["data"]) > 1 and bool(failures and failures.pop()),
+        500,
+    )
+    theirs, ours, _ = counted(world, today - timedelta(days=30), today)
+    assert (theirs, failures) == (ours, [])
+
+
+def test_a_list_of_which_nothing_is_shown_has_no_count(
+    world: World, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults(side="highlevel", kind="500", probability=1)
+    today = datetime.now(UTC).date()
+    with pytest.raises(SynclineError):
+        counted(world, today - timedelta(days=30), today)
