@@ -130,6 +130,23 @@ def windows(since: date, until: date, *, today: date) -> list[Window]:
 
 
 @dataclass(frozen=True, slots=True)
+class PullPage:
+    """A page that was read and recorded.
+
+    Attributes:
+        offset: of its first row.
+        total: what `totalCount` said; None where no page of the list has told it yet.
+        ids: of its rows.
+        refused: what was said in place of a single row, which then is all of the page.
+    """
+
+    offset: int
+    total: int | None
+    ids: Sequence[str]
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Certified:
     """The window was read whole: so many rows, in so many pages."""
 
@@ -180,15 +197,19 @@ class Certificate:
         self._ids: set[str] = set()
 
     @classmethod
-    def resume(
-        cls, window: Window, limit: int, pages: Iterable[tuple[int, int, Sequence[str]]]
-    ) -> Certificate:
-        """Go on after earlier pages (offset, total, ids), as far as they follow without a gap."""
-        certificate = cls(window, limit)
-        for offset, total, ids in sorted(pages, key=lambda page: page[0]):
-            if certificate.done or offset != certificate.next_offset:
+    def resume(cls, window: Window, limit: int, pages: Iterable[PullPage]) -> Certificate:
+        """Go on after earlier pages, as far as they follow without a gap."""
+        certificate, longest = cls(window, limit), 0
+        for page in sorted(pages, key=lambda page: page.offset):
+            if certificate.done or page.offset != certificate.next_offset:
                 break
-            certificate.add(offset, total, ids)
+            if page.refused is not None:
+                certificate._leave_out(page.refused)
+            elif page.total is not None:
+                certificate.add(page.offset, page.total, page.ids)
+            longest = max(longest, len(page.ids))
+        # Pages behind a refused row were shorter for its sake: the longest tells where a cap is.
+        certificate._step = longest or limit
         return certificate
 
     @property
@@ -245,6 +266,9 @@ class Certificate:
         if not self._is_found:
             self.limit //= 2
             return
+        self._leave_out(said)
+
+    def _leave_out(self, said: str) -> None:
         self.refused[self.next_offset] = said
         self.next_offset += 1
         total = self.total_count

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.highlevel.paging import Days
+from syncline.highlevel.paging import Days, PullPage
 from syncline.ledger.database import text
-
-
-@dataclass(frozen=True, slots=True)
-class PullPage:
-    """A page that was read and recorded: its row offset, what `totalCount` said, its ids."""
-
-    offset: int
-    total: int
-    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +120,12 @@ def open_window(
     if row is None:
         return None
     pages = connection.execute(
-        text(
-            "select row_offset, total, ids from pull_page where pull_id = :id order by row_offset"
-        ),
+        text("select row_offset, total, ids, refused from pull_page where pull_id = :id"),
         {"id": row.id},
     )
     return OpenPull(
         row.id,
-        tuple(PullPage(p.row_offset, p.total, tuple(p.ids)) for p in pages),
+        tuple(PullPage(p.row_offset, p.total, tuple(p.ids), p.refused) for p in pages),
         row.rereads,
         row.failures,
     )
@@ -179,8 +168,9 @@ def add_pages(
     ours = connection.execute(
         text(
             """
-            update pull set total = :total, seen = seen + :seen, new = new + :new,
-                            changed = changed + :changed, unreadable = unreadable + :unreadable,
+            update pull set total = coalesce(cast(:total as bigint), total),
+                            seen = seen + :seen, new = new + :new, changed = changed + :changed,
+                            unreadable = unreadable + :unreadable,
                             moved_at = clock_timestamp()
             where id = :id and owner = :owner and state = 'running'
             """
@@ -188,7 +178,7 @@ def add_pages(
         {
             "id": pull_id,
             "owner": owner,
-            "total": pages[-1].total,
+            "total": pages[-1].total if pages else None,
             "seen": sum(len(page.ids) for page in pages),
             "new": new,
             "changed": changed,
@@ -200,19 +190,17 @@ def add_pages(
     connection.execute(
         text(
             """
-            insert into pull_page (pull_id, row_offset, total, ids)
-            select :id, "offset", total, ids
+            insert into pull_page (pull_id, row_offset, total, ids, refused)
+            select :id, "offset", total, ids, refused
             from jsonb_to_recordset(cast(:rows as jsonb))
-                 as page ("offset" bigint, total bigint, ids text[])
+                 as page ("offset" bigint, total bigint, ids text[], refused text)
             on conflict (pull_id, row_offset) do update
-            set total = excluded.total, ids = excluded.ids
+            set total = excluded.total, ids = excluded.ids, refused = excluded.refused
             """
         ),
         {
             "id": pull_id,
-            "rows": jsontext.dumps(
-                [{"offset": page.offset, "total": page.total, "ids": page.ids} for page in pages]
-            ).decode(),
+            "rows": jsontext.dumps([asdict(page) for page in pages]).decode(),
         },
     )
     return True

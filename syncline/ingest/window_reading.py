@@ -91,13 +91,8 @@ class WindowReading:
         """Read the window to its end; returns the state in which it is left."""
         api = highlevel_calls(self._line, self._lane)
         refusals = refused.RefusedPages(self._line, self._kind, self._lane, self._opened.failures)
-        walk = paging.Certificate.resume(
-            self._window, PAGE, [(page.offset, page.total, page.ids) for page in self._opened.pages]
-        )
+        walk = paging.Certificate.resume(self._window, PAGE, self._opened.pages)
         rereads = self._opened.rereads
-        if any(page.offset >= walk.next_offset for page in self._opened.pages):
-            self._begin_again("What was read of it has a gap, where something was refused.")
-            walk = paging.Certificate(self._window, PAGE)
         while True:
             order = self._walk(api, refusals, walk)
             outcome = walk.outcome()
@@ -126,6 +121,7 @@ class WindowReading:
                 said = refusals.said(failed)
                 if walk.limit == 1:
                     order.refused(walk.next_offset)
+                    self._note_refused(walk, said)
                 walk.refuse(said)
         return order
 
@@ -141,7 +137,7 @@ class WindowReading:
         outcomes = api.read_many(
             [f"list {self._kind}s"] * len(offsets), [self._maker(walk, at) for at in offsets]
         )
-        pages: list[pull_windows.PullPage] = []
+        pages: list[paging.PullPage] = []
         inside: dict[str, Mapping[str, Any]] = {}
         bad: list[UnreadableRecord] = []
         place = walk.window.in_words(self._kind)
@@ -155,12 +151,25 @@ class WindowReading:
             page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
             walk.add(offset, page.total_count, page.ids)
             order.shown(page.created)
-            pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
+            pages.append(paging.PullPage(offset, page.total_count, page.ids))
             bad += unreadable.rows_of(place, offset, page.unreadable, self._window.days)
             inside |= page.inside
         if pages:
-            self._record(pages, inside, bad)
+            self._record(self._own(walk, pages), inside, bad)
         return failed
+
+    def _own(
+        self, walk: paging.Certificate, pages: Sequence[paging.PullPage]
+    ) -> Sequence[paging.PullPage]:
+        """Those of the window's own list: no page of another one may ever certify it."""
+        return pages if walk.window == self._window else []
+
+    def _note_refused(self, walk: paging.Certificate, said: str) -> None:
+        """Keep that a row is refused: a reading that is resumed goes on behind it."""
+        row = paging.PullPage(walk.next_offset, walk.total_count, (), said)
+        self._line.worker.ledger.run(
+            lambda connection: self._add(connection, self._own(walk, [row]))
+        )
 
     def _maker(self, walk: paging.Certificate, offset: int) -> Callable[[Permit], _PageRead]:
         window = walk.window
@@ -180,7 +189,7 @@ class WindowReading:
 
     def _record(
         self,
-        pages: Sequence[pull_windows.PullPage],
+        pages: Sequence[paging.PullPage],
         inside: Mapping[str, Mapping[str, Any]],
         bad: Sequence[UnreadableRecord],
     ) -> None:
@@ -190,17 +199,7 @@ class WindowReading:
             cause = f"pull {pull_id}"
             done = record(connection, line.link, line.document, kind, "list", inside, cause)
             unreadable.park(connection, line.link, kind, bad, cause)
-            ours = pull_windows.add_pages(
-                connection,
-                pull_id,
-                self._owner,
-                pages,
-                new=done.new,
-                changed=done.changed,
-                unreadable=len(bad),
-            )
-            if not ours:
-                raise NoQuota("This pull has gone on to another worker.")
+            self._add(connection, pages, done.new, done.changed, len(bad))
             missed.expect(connection, line.link.location, kind, done.unannounced)
             return done
 
@@ -213,6 +212,26 @@ class WindowReading:
         line.worker.announce(
             Nudge(line.link.name, "send", target) for target in sorted(done.targets)
         )
+
+    def _add(
+        self,
+        connection: Connection,
+        pages: Sequence[paging.PullPage],
+        new: int = 0,
+        changed: int = 0,
+        unreadable: int = 0,
+    ) -> None:
+        ours = pull_windows.add_pages(
+            connection,
+            self._opened.id,
+            self._owner,
+            pages,
+            new=new,
+            changed=changed,
+            unreadable=unreadable,
+        )
+        if not ours:
+            raise NoQuota("This pull has gone on to another worker.")
 
     def _begin_again(self, why: str) -> None:
         self._line.worker.ledger.run(

@@ -47,8 +47,9 @@ create table pull_page (
     pull_id bigint not null
         constraint fk_pull_page_pull_id references pull (id) on delete cascade,
     row_offset bigint not null,
-    total bigint not null,
+    total bigint,           -- not told before the first page
     ids text[] not null,
+    refused text,           -- what was said in place of a single row
     constraint pk_pull_page primary key (pull_id, row_offset)
 );
 

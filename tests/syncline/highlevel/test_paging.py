@@ -13,6 +13,7 @@ from syncline.highlevel.paging import (
     Certified,
     CreationOrder,
     Incomplete,
+    PullPage,
     Reread,
     Window,
     windows,
@@ -80,7 +81,9 @@ def test_repeated_or_missing_rows_are_never_certified(
 @given(count=st.integers(0, 20), limit=st.integers(1, 6), kept=st.integers(0, 10))
 def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int) -> None:
     ids = [f"o{n}" for n in range(count)]
-    pages = [(at, count, ids[at : at + limit]) for at in range(0, max(count, 1), limit)][:kept]
+    pages = [PullPage(at, count, ids[at : at + limit]) for at in range(0, max(count, 1), limit)][
+        :kept
+    ]
     certificate = Certificate.resume(WINDOW, limit, reversed(pages))
     while not certificate.done:
         start = certificate.next_offset
@@ -89,19 +92,36 @@ def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int
 
 
 def test_pages_after_a_gap_are_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 6, ["a", "b"]), (4, 6, ["e", "f"])])
+    certificate = Certificate.resume(
+        WINDOW, 2, [PullPage(0, 6, ["a", "b"]), PullPage(4, 6, ["e", "f"])]
+    )
     assert certificate.next_offset == 2
     assert certificate.outcome() == Reread("only 2 rows were read so far")
 
 
+def test_a_reading_resumes_behind_a_row_that_is_refused() -> None:
+    pages = [
+        PullPage(0, None, [], "no"),
+        PullPage(1, 5, ["b"]),
+        PullPage(2, 5, ["c", "d"]),
+        PullPage(4, 5, [], "no"),
+    ]
+    walk = Certificate.resume(WINDOW, 2, pages[:3])
+    assert (walk.next_offset, walk.limit, walk.done) == (4, 2, False)
+    walk = Certificate.resume(WINDOW, 2, pages)
+    assert (walk.refused, walk.outcome()) == ({0: "no", 4: "no"}, Incomplete(WINDOW))
+
+
 def test_a_changed_total_is_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 1, [(0, 2, ["a"]), (1, 3, ["b"]), (2, 3, ["c"])])
+    certificate = Certificate.resume(
+        WINDOW, 1, [PullPage(0, 2, ["a"]), PullPage(1, 3, ["b"]), PullPage(2, 3, ["c"])]
+    )
     assert certificate.done
     assert certificate.outcome() == Reread("the total changed between 2 and 3")
 
 
 def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
+    certificate = Certificate.resume(WINDOW, 2, [PullPage(0, 3, ["a", "b"]), PullPage(2, 3, [])])
     assert certificate.done
     assert certificate.outcome() == Reread("2 different rows were seen, 3 were promised")
 

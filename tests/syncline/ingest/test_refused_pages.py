@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from syncline.adopt.reading import read_highlevel
+from syncline.calls.calls import NoQuota
 from syncline.deliveries import outstanding
 from syncline.engine.refusals import Concerns, concerns
 from syncline.errors import Rejected, WrongPlace
@@ -130,9 +132,45 @@ def test_a_reading_that_dies_behind_a_refused_row_is_done_by_another_worker(
     mortal.silence()
     other = worlds(joins=True)
     read_until(other, lambda: is_narrowed(other))
-    [window] = other.rows("select state, seen, total from pull where last - first > 20")
-    assert tuple(window) == ("incomplete", ORDERS - 1, ORDERS)
+    [window] = other.rows("select state, seen, total, rereads from pull where last - first > 20")
+    assert tuple(window) == ("incomplete", ORDERS - 1, ORDERS, 0)
     assert len(known(other)) == ORDERS - 1
+
+
+def test_a_reading_that_runs_out_of_quota_again_and_again_comes_behind_a_refused_row(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, _ = newest_first(sandbox)[0]
+    refused(monkeypatch, LIST, shows(bad))
+    batch, left = window_reading.WindowReading._batch, 0
+
+    def scarce(*given: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise NoQuota("The budget is used up.", after=timedelta(seconds=9))
+        left -= 1
+        return batch(*given)
+
+    monkeypatch.setattr(window_reading.WindowReading, "_batch", scarce)
+    finished: list[tuple[str, ...]] = []
+    while not any(finished) and len(finished) < 3:
+        left = 8  # as many as it takes to find the row, and one
+        finished.append(world.pull().states)
+    assert finished == [(), ("incomplete",)]
+    assert len(known(world)) == ORDERS - 1
+
+
+def test_a_day_that_is_read_without_those_around_it_is_not_certified_by_that_after_a_death(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, day = newest_first(sandbox)[17]
+    refused(monkeypatch, LIST, asks_for(day + timedelta(days=1)))
+    with monkeypatch.context() as dying:
+        dying.setattr(pull_windows, "leave_failed", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            world.pull(since=day, until=day)
+    assert known(world) == {one for one, at in newest_first(sandbox) if at == day}
+    assert world.pull(since=day, until=day).states == ("refused",)
 
 
 def test_what_is_refused_is_tried_again_ever_more_seldom(
