@@ -20,12 +20,14 @@ class OpenPull:
 
     Attributes:
         failures: readings in a row that did not come to its end, before this one.
+        doubts: readings of these days in a row that ended as uncertain, before this one.
     """
 
     id: int
     pages: tuple[PullPage, ...]
     rereads: int
     failures: int
+    doubts: int
 
 
 def request_windows(
@@ -36,6 +38,7 @@ def request_windows(
     *,
     after: timedelta = timedelta(0),
     failures: int = 0,
+    doubts: int = 0,
 ) -> None:
     """Note windows that must be read: from here on, no lost message loses one.
 
@@ -46,12 +49,13 @@ def request_windows(
         windows: their days; those that are to be read already stay as they are.
         after: how long the sweep leaves them alone.
         failures: how often in a row a window failed whose days these are.
+        doubts: how often in a row their reading ended as uncertain.
     """
     connection.execute(
         text(
             """
-            insert into pull (connection_id, kind, first, last, failures, due_at)
-            select :connection_id, :kind, first, last, :failures,
+            insert into pull (connection_id, kind, first, last, failures, doubts, due_at)
+            select :connection_id, :kind, first, last, :failures, :doubts,
                    clock_timestamp() + cast(:after as interval)
             from unnest(cast(:firsts as date[]), cast(:lasts as date[])) as owed (first, last)
             on conflict do nothing
@@ -64,7 +68,27 @@ def request_windows(
             "lasts": [last for _, last in windows],
             "after": after,
             "failures": failures,
+            "doubts": doubts,
         },
+    )
+
+
+def are_covered(
+    connection: Connection, connection_id: int, kind: str, first: date, last: date
+) -> bool:
+    """Whether all of these days are being read, or are to be, in whatever windows."""
+    return bool(
+        connection.execute(
+            text(
+                """
+                select coalesce(range_agg(daterange(first, last, '[]'))
+                                @> daterange(:first, :last, '[]'), false)
+                from pull
+                where connection_id = :connection_id and kind = :kind and state = 'running'
+                """
+            ),
+            {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
+        ).scalar_one()
     )
 
 
@@ -106,7 +130,7 @@ def open_window(
                   and p.first = :first and p.last = :last and p.state = 'running'
                   and (p.owner is null or s.id is null or s.ended_at is not null)
                 for update of p skip locked)
-            returning p.id, p.rereads, p.failures
+            returning p.id, p.rereads, p.failures, p.doubts
             """
         ),
         {
@@ -128,6 +152,7 @@ def open_window(
         tuple(PullPage(p.row_offset, p.total, tuple(p.ids), p.refused) for p in pages),
         row.rereads,
         row.failures,
+        row.doubts,
     )
 
 

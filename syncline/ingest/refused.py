@@ -40,7 +40,7 @@ LASTING = 2
 """Failures of a window in a row after which what may heal by itself, such as an error of its
 server, is taken for a refusal, where HighLevel shows other rows of the list."""
 
-LONGEST_REST = timedelta(hours=1)
+LONGEST_REST = timedelta(days=1)
 """How long a day that is refused rests at the most before it is tried again."""
 
 _SHOWN = 3

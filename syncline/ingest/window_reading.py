@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
 from syncline.calls.context import Line, Nudge
+from syncline.engine.failures import backoff
 from syncline.errors import SynclineError
 from syncline.highlevel import paging
 from syncline.highlevel.pages import UnreadableRow
@@ -37,7 +38,10 @@ MOST_REREADS = 3
 """How often a window that moves under the reading is begun again before that is said."""
 
 DOUBTED_AGAIN = timedelta(hours=1)
-"""When a window that moved each time is read once more, if no schedule does so sooner."""
+"""When a window that moved each time is read once more, if no schedule does so sooner: at first."""
+
+DOUBTED_AT_LAST = timedelta(days=1)
+"""The same after many times in a row: what its list says of itself may be wrong for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +257,15 @@ class WindowReading:
         return state
 
     def _doubted(self, why: str) -> str:
-        line, kind, days, pull_id = self._line, self._kind, self._window.days, self._opened.id
+        line, kind, days, opened = self._line, self._kind, self._window.days, self._opened
+        link_id, after = line.link.id, backoff(opened.doubts, DOUBTED_AGAIN, DOUBTED_AT_LAST)
 
         def close(connection: Connection) -> None:
-            if pull_windows.close(connection, pull_id, self._owner, "uncertain", why):
+            closed = pull_windows.close(connection, opened.id, self._owner, "uncertain", why)
+            # Each schedule makes windows of other days around the same rows: one reader is enough.
+            if closed and not pull_windows.are_covered(connection, link_id, kind, *days):
                 pull_windows.request_windows(
-                    connection, line.link.id, kind, [days], after=DOUBTED_AGAIN
+                    connection, link_id, kind, [days], after=after, doubts=opened.doubts + 1
                 )
 
         line.worker.ledger.run(close)

@@ -31,6 +31,7 @@ create table pull (
     unreadable bigint not null default 0,
     rereads bigint not null default 0,
     failures bigint not null default 0,     -- readings in a row that came to no end
+    doubts bigint not null default 0,       -- readings in a row that ended as uncertain
     refused boolean not null default false, -- whether the other side does not show all of it
     note text,
     due_at timestamptz not null default clock_timestamp(),

@@ -188,7 +188,7 @@ def test_what_is_refused_is_tried_again_ever_more_seldom(
     world.do("update pull set failures = 50")
     assert world.pull(since=day, until=day).states == ("refused",)
     [(pause,)] = world.rows("select due_at - clock_timestamp() as pause from pull")
-    assert timedelta(minutes=59) < pause <= timedelta(hours=1)
+    assert timedelta(hours=23) < pause <= timedelta(days=1)
 
 
 @pytest.mark.parametrize(
