@@ -16,6 +16,7 @@ from syncline.engine.failures import TROUBLED, backoff
 from syncline.engine.refusals import shows_list
 from syncline.errors import (
     Absent,
+    NotOurs,
     NotSent,
     RateLimited,
     Refused,
@@ -49,7 +50,7 @@ _SHOWN = 3
 _VERDICTS = (Absent, Refused, Rejected, Unreadable)
 """How HighLevel itself says that it does not show something."""
 
-_OF_ALL = (NoQuota, NotSent, RateLimited, Suspended)
+_OF_ALL = (NoQuota, NotOurs, NotSent, RateLimited, Suspended)
 """What says nothing about what was asked."""
 
 
@@ -81,10 +82,12 @@ class RefusedPages:
         return error.what
 
     def _concerns_the_page(self, error: SynclineError) -> bool:
+        if isinstance(error, _OF_ALL):
+            return False
         if isinstance(error, _VERDICTS):
             self._is_shown = self._is_shown or self._shows_others()
             return self._is_shown
-        if isinstance(error, _OF_ALL) or self._failures < LASTING:
+        if self._failures < LASTING:
             return False
         return self._shows_others()  # each time: an outage may have begun meanwhile
 

@@ -13,14 +13,14 @@ from syncline.adopt.reading import read_highlevel
 from syncline.calls.calls import NoQuota
 from syncline.deliveries import outstanding
 from syncline.engine.refusals import Concerns, concerns
-from syncline.errors import Rejected, WrongPlace
+from syncline.errors import NotOurs, Rejected, WrongPlace
 from syncline.ingest import pull_windows, window_reading
 from syncline.ingest.refused import LASTING
 from syncline.ledger import connections
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Killed, Mortal
-from tests.spoiling import Spoiler, refused
+from tests.spoiling import Spoiler, refused, spoil
 from tests.world import NAME, World, Worlds, small
 
 LIST = "/payments/orders"
@@ -274,6 +274,20 @@ def test_a_list_that_is_refused_as_a_whole_is_not_narrowed(
     spoiler.on = False
     read_until(world, lambda: not open_windows(world))
     assert len(known(world)) == ORDERS
+
+
+def test_the_rows_of_another_location_are_not_narrowed_until_each_passes_for_a_bad_row(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another(document: Any) -> Any:
+        return {**document, "data": [{**row, "altId": "other"} for row in document["data"]]}
+
+    spoil(monkeypatch, LIST, of_another)
+    for _ in range(LASTING + 1):
+        with pytest.raises(NotOurs):
+            world.pull()
+    assert pages(sandbox) == LASTING + 1
+    assert [(one.refused, one.unreadable) for one in open_windows(world)] == [(False, 0)]
 
 
 def test_an_adoption_does_not_go_on_without_what_is_refused(
