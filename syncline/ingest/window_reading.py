@@ -118,11 +118,15 @@ class WindowReading:
     def _walk(
         self, api: ApiCalls, refusals: refused.RefusedPages, walk: paging.Certificate
     ) -> paging.CreationOrder:
-        order = paging.CreationOrder()
+        order, is_first = paging.CreationOrder(), walk.window == self._window
         while not (walk.done or refused.is_given_up(walk)):
             failed = self._batch(api, walk, order)
             if failed is not None:
                 said = refusals.said(failed)
+                if is_first and refused.is_as_before(self._line, self._kind, walk):
+                    is_first = False
+                    continue
+                is_first = False
                 if walk.limit == 1:
                     order.refused(walk.next_offset)
                     self._note_refused(walk, said)
@@ -278,6 +282,7 @@ class WindowReading:
         note = refused.told(self._kind, walk, order)
 
         def keep_open(connection: Connection) -> None:
+            refused.keep_places(connection, opened.id, walk)
             pull_windows.leave_failed(
                 connection,
                 opened.id,
@@ -290,6 +295,7 @@ class WindowReading:
 
         def close(connection: Connection) -> None:
             if pull_windows.close(connection, opened.id, self._owner, "incomplete", note):
+                refused.keep_places(connection, opened.id, walk)
                 pull_windows.request_windows(
                     connection, line.link.id, self._kind, days, failures=opened.failures
                 )

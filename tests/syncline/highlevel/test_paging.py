@@ -158,6 +158,57 @@ def test_of_rows_that_are_refused_only_they_are_left_out_and_nothing_is_certifie
     assert calls <= 1 + count // min(limit, cap) + 12 * len(bad)
 
 
+@given(
+    count=st.integers(1, 60),
+    bad=st.sets(st.integers(0, 59), max_size=4),
+    expected=st.sets(st.integers(1, 70), max_size=4),
+    newer=st.integers(0, 3),
+    cap=st.integers(1, 20),
+)
+def test_wherever_rows_are_expected_to_be_refused_only_those_that_are_so_are_left_out(
+    count: int, bad: set[int], expected: set[int], newer: int, cap: int
+) -> None:
+    walk, bad = Certificate(WINDOW, 20), {row for row in bad if row < count}
+    walk.expect(expected, count - newer)
+    while not walk.done and len(walk.refused) <= len(bad):
+        start, *_ = walk.ahead(8)
+        shown = range(start, min(start + min(walk.limit, cap), count))
+        if bad & set(shown):
+            walk.refuse(f"not {start}")
+        else:
+            walk.add(start, count, [f"o{row}" for row in shown])
+    if bad != set(range(count)):
+        assert walk.refused == {row: f"not {row}" for row in bad}
+        assert isinstance(walk.outcome(), Incomplete if bad else Certified)
+
+
+@pytest.mark.parametrize(("bad", "newer", "most"), [(7, 0, 3), (0, 0, 2), (9, 2, 4), (2, 2, 4)])
+def test_a_row_that_was_refused_before_is_found_at_once_also_behind_new_ones(
+    bad: int, newer: int, most: int
+) -> None:
+    walk, calls, count = Certificate(WINDOW, 100), 0, 60 + newer
+    assert walk.expect([count - bad], 60)
+    while not walk.done:
+        calls += 1
+        assert walk.ahead(8)[0] == walk.next_offset
+        shown = range(walk.next_offset, min(walk.next_offset + walk.limit, count))
+        if bad in shown:
+            walk.refuse("no")
+        else:
+            walk.add(walk.next_offset, count, [f"o{row}" for row in shown])
+    assert (walk.refused, walk.unshown) == ({bad: "no"}, [count - bad])
+    assert calls <= most
+
+
+def test_single_rows_are_not_read_side_by_side_while_a_refused_one_is_looked_for() -> None:
+    walk = Certificate(WINDOW, 2)
+    walk.add(0, 40, ["a", "b"])
+    walk.refuse("no")
+    walk.add(2, 40, ["c"])
+    walk.add(3, 40, ["d"])
+    assert walk.ahead(8) == [4]
+
+
 def test_pages_that_are_refused_for_their_length_are_read_side_by_side_at_a_shorter_one() -> None:
     walk, asked, refusals = Certificate(WINDOW, 100), 0, 0
     while not walk.done:

@@ -108,7 +108,9 @@ def test_a_row_that_is_refused_holds_up_no_other_and_is_read_when_it_is_shown(
     assert {day} <= days <= {day + timedelta(days=by) for by in (-1, 0, 1)}
     assert {one.first == one.last for one in open_windows(world)} == {True}
     sandbox.add_orders(2)
+    before = pages(sandbox)
     assert world.pull().new == 2
+    assert pages(sandbox) - before <= 9  # six of rows, three of what is not shown
     assert known(world) == {one for one, _ in newest_first(sandbox)} - {bad}
     spoiler.on = False
     read_until(world, lambda: not open_windows(world))
