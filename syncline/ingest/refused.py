@@ -141,8 +141,13 @@ def told(kind: str, walk: Certificate, order: CreationOrder) -> str:
 def keep_places(connection: Connection, pull_id: int, walk: Certificate) -> None:
     """Keep where the refused rows are: the next reading of these days finds them at once."""
     connection.execute(
-        text("update pull set unshown = :unshown where id = :id"),
-        {"id": pull_id, "unshown": walk.unshown or None},
+        text(
+            """
+            update pull set unshown = to_jsonb(nullif(cast(:unshown as bigint[]), '{}'))
+            where id = :id
+            """
+        ),
+        {"id": pull_id, "unshown": walk.unshown},
     )
 
 
@@ -155,7 +160,9 @@ def is_as_before(line: Line, kind: str, walk: Certificate) -> bool:
         lambda connection: connection.execute(
             text(
                 """
-                select unshown, total from pull
+                select array(select cast(jsonb_array_elements_text(unshown) as bigint)) as unshown,
+                       total
+                from pull
                 where connection_id = :connection_id and kind = :kind
                   and first = :first and last = :last and unshown is not null
                 order by id desc limit 1

@@ -33,7 +33,7 @@ create table pull (
     failures bigint not null default 0,     -- readings in a row that came to no end
     doubts bigint not null default 0,       -- readings in a row that ended as uncertain
     refused boolean not null default false, -- whether the other side does not show all of it
-    unshown bigint[],       -- which rows it does not show, counted from the end of its total
+    unshown jsonb,          -- which rows it does not show, counted from the end of its total
     note text,
     due_at timestamptz not null default clock_timestamp(),
     moved_at timestamptz not null default clock_timestamp(),    -- when a page was read last
