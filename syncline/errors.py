@@ -11,6 +11,7 @@ SynclineError
 │       └── Rehearsing   its connection rehearses, so nothing is written
 ├── Doubtful         the call left this machine and its outcome is unknown: look it up first
 ├── Unreadable       an answer is not what the API promises
+│   └── NotOurs      a whole page is another location's
 ├── Absent           the other side says that the record does not exist
 ├── Rejected         the other side understood and said no: a person must decide
 ├── Unmappable       a record cannot be rendered: a person must decide
@@ -149,6 +150,10 @@ class Doubtful(SynclineError):
 
 class Unreadable(SynclineError):
     """An answer came, but its body is not what the API promises."""
+
+
+class NotOurs(Unreadable):
+    """All that was shown is another location's: that is no verdict on any row of ours."""
 
 
 class Absent(SynclineError):

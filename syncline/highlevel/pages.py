@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from syncline import leniency
-from syncline.errors import Unreadable
+from syncline.errors import NotOurs, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.highlevel.models import CORRECT, Model, is_id
 from syncline.highlevel.resources import refuse_failed
@@ -72,8 +72,8 @@ def page(
 
     Raises:
         Unreadable: if the document is no page of it: no array `data`, no count `totalCount`, no
-            rows and something that says that it failed, or many rows, and all of them those of
-            another location.
+            rows and something that says that it failed.
+        NotOurs: if it has many rows, and all of them are those of another location.
     """
     data, total = document.get("data"), counted(document.get("totalCount"))
     if not isinstance(data, list) or total is None:
@@ -98,9 +98,7 @@ def page(
             found.rows.append(PageRecord(read.id, payload, read))
             ids.append(read.id)
     if strangers > 1 and strangers == len(data):
-        raise Unreadable(
-            f"HighLevel gave the {model.kind}s of another location.", remedy=_CHECK_URL
-        )
+        raise NotOurs(f"HighLevel gave the {model.kind}s of another location.", remedy=_CHECK_URL)
     return Page(found.rows, total, headers, found.unreadable, tuple(ids))
 
 

@@ -130,6 +130,23 @@ def windows(since: date, until: date, *, today: date) -> list[Window]:
 
 
 @dataclass(frozen=True, slots=True)
+class PullPage:
+    """A page that was read and recorded.
+
+    Attributes:
+        offset: of its first row.
+        total: what `totalCount` said; None where no page of the list has told it yet.
+        ids: of its rows.
+        refused: what was said in place of a single row, which then is all of the page.
+    """
+
+    offset: int
+    total: int | None
+    ids: Sequence[str]
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Certified:
     """The window was read whole: so many rows, in so many pages."""
 
@@ -173,6 +190,8 @@ class Certificate:
         self.done = False
         self.refused: dict[int, str] = {}
         self._longest = limit
+        self._expected: frozenset[int] = frozenset()
+        self._promised = 0
         self._answered = 0
         self._is_found = False
         self._step = limit
@@ -180,15 +199,19 @@ class Certificate:
         self._ids: set[str] = set()
 
     @classmethod
-    def resume(
-        cls, window: Window, limit: int, pages: Iterable[tuple[int, int, Sequence[str]]]
-    ) -> Certificate:
-        """Go on after earlier pages (offset, total, ids), as far as they follow without a gap."""
-        certificate = cls(window, limit)
-        for offset, total, ids in sorted(pages, key=lambda page: page[0]):
-            if certificate.done or offset != certificate.next_offset:
+    def resume(cls, window: Window, limit: int, pages: Iterable[PullPage]) -> Certificate:
+        """Go on after earlier pages, as far as they follow without a gap."""
+        certificate, longest = cls(window, limit), 0
+        for page in sorted(pages, key=lambda page: page.offset):
+            if certificate.done or page.offset != certificate.next_offset:
                 break
-            certificate.add(offset, total, ids)
+            if page.refused is not None:
+                certificate._leave_out(page.refused)
+            elif page.total is not None:
+                certificate.add(page.offset, page.total, page.ids)
+            longest = max(longest, len(page.ids))
+        # Pages behind a refused row were shorter for its sake: the longest tells where a cap is.
+        certificate._step = longest or limit
         return certificate
 
     @property
@@ -209,7 +232,9 @@ class Certificate:
         if self.done:
             return []
         total = self.total_count
-        if total is None or (self.limit < self._longest and self._answered < STEADY):
+        is_short = self.limit < self._longest
+        is_unsteady = self.limit == 1 or self._answered < STEADY
+        if total is None or self._expected or (is_short and is_unsteady):
             return [self.next_offset]
         return list(range(self.next_offset, total, self._step))[:most]
 
@@ -231,7 +256,9 @@ class Certificate:
         self._step = max(1, len(ids))
         self.done = not ids or self.next_offset >= total_count
         self._answered += 1
-        if self.limit < self._longest and (self._is_found or self._answered >= LONGER_AFTER):
+        if self._expected:
+            self._approach()
+        elif self.limit < self._longest and (self._is_found or self._answered >= LONGER_AFTER):
             self.limit = self._step = min(2 * self.limit, self._longest)
             self._answered = 0
 
@@ -243,8 +270,52 @@ class Certificate:
         self._answered = 0
         self._is_found = self.limit == 1
         if not self._is_found:
+            self._expected = frozenset()  # it is elsewhere
             self.limit //= 2
             return
+        self._leave_out(said)
+        if self._expected:
+            self._approach()
+
+    @property
+    def unshown(self) -> list[int]:
+        """The rows that are refused, counted from the end; none where nobody tells where that is.
+
+        New rows mostly come in at the beginning, so these places stay.
+        """
+        total = self.total_count
+        return [] if total is None else [total - row for row in sorted(self.refused)]
+
+    def expect(self, unshown: Iterable[int], total: int) -> bool:
+        """Ask for rows that were refused before alone, and for those between them in long pages.
+
+        None is left out unasked, so it costs only calls where they are elsewhere by now.
+
+        Args:
+            unshown: their places as counted then.
+            total: how many rows there were.
+
+        Returns:
+            Whether the page at `next_offset`, which is refused, may be so for the sake of one.
+        """
+        self._expected, self._promised = frozenset(unshown), total
+        before = self.limit
+        self._approach()
+        if self.limit < before:
+            return True
+        self._expected = frozenset()
+        return False
+
+    def _approach(self) -> None:
+        """Have the next page end before the next row that is expected, or be that row alone."""
+        total = self._promised if self.total_count is None else self.total_count
+        places = [total - row for row in self._expected if total - row >= self.next_offset]
+        if not places:
+            self._expected = frozenset()
+        distance = max(1, min(places) - self.next_offset) if places else self._longest
+        self.limit = self._step = min(self._longest, distance)
+
+    def _leave_out(self, said: str) -> None:
         self.refused[self.next_offset] = said
         self.next_offset += 1
         total = self.total_count

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from syncline import jsontext
-from syncline.highlevel.paging import Days
+from syncline.highlevel.paging import Days, PullPage
 from syncline.ledger.database import text
-
-
-@dataclass(frozen=True, slots=True)
-class PullPage:
-    """A page that was read and recorded: its row offset, what `totalCount` said, its ids."""
-
-    offset: int
-    total: int
-    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +20,14 @@ class OpenPull:
 
     Attributes:
         failures: readings in a row that did not come to its end, before this one.
+        doubts: readings of these days in a row that ended as uncertain, before this one.
     """
 
     id: int
     pages: tuple[PullPage, ...]
     rereads: int
     failures: int
+    doubts: int
 
 
 def request_windows(
@@ -45,6 +38,7 @@ def request_windows(
     *,
     after: timedelta = timedelta(0),
     failures: int = 0,
+    doubts: int = 0,
 ) -> None:
     """Note windows that must be read: from here on, no lost message loses one.
 
@@ -55,12 +49,13 @@ def request_windows(
         windows: their days; those that are to be read already stay as they are.
         after: how long the sweep leaves them alone.
         failures: how often in a row a window failed whose days these are.
+        doubts: how often in a row their reading ended as uncertain.
     """
     connection.execute(
         text(
             """
-            insert into pull (connection_id, kind, first, last, failures, due_at)
-            select :connection_id, :kind, first, last, :failures,
+            insert into pull (connection_id, kind, first, last, failures, doubts, due_at)
+            select :connection_id, :kind, first, last, :failures, :doubts,
                    clock_timestamp() + cast(:after as interval)
             from unnest(cast(:firsts as date[]), cast(:lasts as date[])) as owed (first, last)
             on conflict do nothing
@@ -73,7 +68,27 @@ def request_windows(
             "lasts": [last for _, last in windows],
             "after": after,
             "failures": failures,
+            "doubts": doubts,
         },
+    )
+
+
+def are_covered(
+    connection: Connection, connection_id: int, kind: str, first: date, last: date
+) -> bool:
+    """Whether all of these days are being read, or are to be, in whatever windows."""
+    return bool(
+        connection.execute(
+            text(
+                """
+                select coalesce(range_agg(daterange(first, last, '[]'))
+                                @> daterange(:first, :last, '[]'), false)
+                from pull
+                where connection_id = :connection_id and kind = :kind and state = 'running'
+                """
+            ),
+            {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
+        ).scalar_one()
     )
 
 
@@ -115,7 +130,7 @@ def open_window(
                   and p.first = :first and p.last = :last and p.state = 'running'
                   and (p.owner is null or s.id is null or s.ended_at is not null)
                 for update of p skip locked)
-            returning p.id, p.rereads, p.failures
+            returning p.id, p.rereads, p.failures, p.doubts
             """
         ),
         {
@@ -129,16 +144,15 @@ def open_window(
     if row is None:
         return None
     pages = connection.execute(
-        text(
-            "select row_offset, total, ids from pull_page where pull_id = :id order by row_offset"
-        ),
+        text("select row_offset, total, ids, refused from pull_page where pull_id = :id"),
         {"id": row.id},
     )
     return OpenPull(
         row.id,
-        tuple(PullPage(p.row_offset, p.total, tuple(p.ids)) for p in pages),
+        tuple(PullPage(p.row_offset, p.total, tuple(p.ids), p.refused) for p in pages),
         row.rereads,
         row.failures,
+        row.doubts,
     )
 
 
@@ -179,8 +193,9 @@ def add_pages(
     ours = connection.execute(
         text(
             """
-            update pull set total = :total, seen = seen + :seen, new = new + :new,
-                            changed = changed + :changed, unreadable = unreadable + :unreadable,
+            update pull set total = coalesce(cast(:total as bigint), total),
+                            seen = seen + :seen, new = new + :new, changed = changed + :changed,
+                            unreadable = unreadable + :unreadable,
                             moved_at = clock_timestamp()
             where id = :id and owner = :owner and state = 'running'
             """
@@ -188,7 +203,7 @@ def add_pages(
         {
             "id": pull_id,
             "owner": owner,
-            "total": pages[-1].total,
+            "total": pages[-1].total if pages else None,
             "seen": sum(len(page.ids) for page in pages),
             "new": new,
             "changed": changed,
@@ -200,19 +215,17 @@ def add_pages(
     connection.execute(
         text(
             """
-            insert into pull_page (pull_id, row_offset, total, ids)
-            select :id, "offset", total, ids
+            insert into pull_page (pull_id, row_offset, total, ids, refused)
+            select :id, "offset", total, ids, refused
             from jsonb_to_recordset(cast(:rows as jsonb))
-                 as page ("offset" bigint, total bigint, ids text[])
+                 as page ("offset" bigint, total bigint, ids text[], refused text)
             on conflict (pull_id, row_offset) do update
-            set total = excluded.total, ids = excluded.ids
+            set total = excluded.total, ids = excluded.ids, refused = excluded.refused
             """
         ),
         {
             "id": pull_id,
-            "rows": jsontext.dumps(
-                [{"offset": page.offset, "total": page.total, "ids": page.ids} for page in pages]
-            ).decode(),
+            "rows": jsontext.dumps([asdict(page) for page in pages]).decode(),
         },
     )
     return True

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from syncline.calls.calls import NoQuota
 from syncline.calls.context import Line
 from syncline.engine.failures import TROUBLED, backoff
 from syncline.engine.refusals import shows_list
 from syncline.errors import (
     Absent,
+    NotOurs,
     NotSent,
     RateLimited,
     Refused,
@@ -25,6 +28,7 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.highlevel.paging import Certificate, CreationOrder, Days
+from syncline.ledger.database import text
 from syncline.queues import Lane
 
 ROWS_OF_DAYS = 5
@@ -40,7 +44,7 @@ LASTING = 2
 """Failures of a window in a row after which what may heal by itself, such as an error of its
 server, is taken for a refusal, where HighLevel shows other rows of the list."""
 
-LONGEST_REST = timedelta(hours=1)
+LONGEST_REST = timedelta(days=1)
 """How long a day that is refused rests at the most before it is tried again."""
 
 _SHOWN = 3
@@ -49,7 +53,7 @@ _SHOWN = 3
 _VERDICTS = (Absent, Refused, Rejected, Unreadable)
 """How HighLevel itself says that it does not show something."""
 
-_OF_ALL = (NoQuota, NotSent, RateLimited, Suspended)
+_OF_ALL = (NoQuota, NotOurs, NotSent, RateLimited, Suspended)
 """What says nothing about what was asked."""
 
 
@@ -81,10 +85,12 @@ class RefusedPages:
         return error.what
 
     def _concerns_the_page(self, error: SynclineError) -> bool:
+        if isinstance(error, _OF_ALL):
+            return False
         if isinstance(error, _VERDICTS):
             self._is_shown = self._is_shown or self._shows_others()
             return self._is_shown
-        if isinstance(error, _OF_ALL) or self._failures < LASTING:
+        if self._failures < LASTING:
             return False
         return self._shows_others()  # each time: an outage may have begun meanwhile
 
@@ -130,6 +136,47 @@ def told(kind: str, walk: Certificate, order: CreationOrder) -> str:
         return f"Row {named} of {place} is not shown{_when(order, rows[0])}: {said}"
     rest = "" if walk.done else ", nor is what follows"
     return f"Rows {named} of {place} are not shown{rest}: {said}"
+
+
+def keep_places(connection: Connection, pull_id: int, walk: Certificate) -> None:
+    """Keep where the refused rows are: the next reading of these days finds them at once."""
+    connection.execute(
+        text(
+            """
+            update pull set unshown = to_jsonb(nullif(cast(:unshown as bigint[]), '{}'))
+            where id = :id
+            """
+        ),
+        {"id": pull_id, "unshown": walk.unshown},
+    )
+
+
+def is_as_before(line: Line, kind: str, walk: Certificate) -> bool:
+    """Whether a page is refused where rows of these days were refused before.
+
+    They are asked for alone then: a list that is read each minute is not halved anew each time.
+    """
+    before = line.worker.ledger.run(
+        lambda connection: connection.execute(
+            text(
+                """
+                select array(select cast(jsonb_array_elements_text(unshown) as bigint)) as unshown,
+                       total
+                from pull
+                where connection_id = :connection_id and kind = :kind
+                  and first = :first and last = :last and unshown is not null
+                order by id desc limit 1
+                """
+            ),
+            {
+                "connection_id": line.link.id,
+                "kind": kind,
+                "first": walk.window.since,
+                "last": walk.window.until,
+            },
+        ).first()
+    )
+    return before is not None and walk.expect(before.unshown, before.total)
 
 
 def rest(failures: int) -> timedelta:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, NoQuota, highlevel_calls
 from syncline.calls.context import Line, Nudge
+from syncline.engine.failures import backoff
 from syncline.errors import SynclineError
 from syncline.highlevel import paging
 from syncline.highlevel.pages import UnreadableRow
@@ -37,7 +38,10 @@ MOST_REREADS = 3
 """How often a window that moves under the reading is begun again before that is said."""
 
 DOUBTED_AGAIN = timedelta(hours=1)
-"""When a window that moved each time is read once more, if no schedule does so sooner."""
+"""When a window that moved each time is read once more, if no schedule does so sooner: at first."""
+
+DOUBTED_AT_LAST = timedelta(days=1)
+"""The same after many times in a row: what its list says of itself may be wrong for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,8 @@ class WindowReading:
         """Read the window to its end; returns the state in which it is left."""
         api = highlevel_calls(self._line, self._lane)
         refusals = refused.RefusedPages(self._line, self._kind, self._lane, self._opened.failures)
-        walk = paging.Certificate.resume(
-            self._window, PAGE, [(page.offset, page.total, page.ids) for page in self._opened.pages]
-        )
+        walk = paging.Certificate.resume(self._window, PAGE, self._opened.pages)
         rereads = self._opened.rereads
-        if any(page.offset >= walk.next_offset for page in self._opened.pages):
-            self._begin_again("What was read of it has a gap, where something was refused.")
-            walk = paging.Certificate(self._window, PAGE)
         while True:
             order = self._walk(api, refusals, walk)
             outcome = walk.outcome()
@@ -119,13 +118,18 @@ class WindowReading:
     def _walk(
         self, api: ApiCalls, refusals: refused.RefusedPages, walk: paging.Certificate
     ) -> paging.CreationOrder:
-        order = paging.CreationOrder()
+        order, is_first = paging.CreationOrder(), walk.window == self._window
         while not (walk.done or refused.is_given_up(walk)):
             failed = self._batch(api, walk, order)
             if failed is not None:
                 said = refusals.said(failed)
+                if is_first and refused.is_as_before(self._line, self._kind, walk):
+                    is_first = False
+                    continue
+                is_first = False
                 if walk.limit == 1:
                     order.refused(walk.next_offset)
+                    self._note_refused(walk, said)
                 walk.refuse(said)
         return order
 
@@ -141,7 +145,7 @@ class WindowReading:
         outcomes = api.read_many(
             [f"list {self._kind}s"] * len(offsets), [self._maker(walk, at) for at in offsets]
         )
-        pages: list[pull_windows.PullPage] = []
+        pages: list[paging.PullPage] = []
         inside: dict[str, Mapping[str, Any]] = {}
         bad: list[UnreadableRecord] = []
         place = walk.window.in_words(self._kind)
@@ -155,12 +159,25 @@ class WindowReading:
             page: _PageRead = outcome.result  # type: ignore[assignment]  # what _maker makes
             walk.add(offset, page.total_count, page.ids)
             order.shown(page.created)
-            pages.append(pull_windows.PullPage(offset, page.total_count, page.ids))
+            pages.append(paging.PullPage(offset, page.total_count, page.ids))
             bad += unreadable.rows_of(place, offset, page.unreadable, self._window.days)
             inside |= page.inside
         if pages:
-            self._record(pages, inside, bad)
+            self._record(self._own(walk, pages), inside, bad)
         return failed
+
+    def _own(
+        self, walk: paging.Certificate, pages: Sequence[paging.PullPage]
+    ) -> Sequence[paging.PullPage]:
+        """Those of the window's own list: no page of another one may ever certify it."""
+        return pages if walk.window == self._window else []
+
+    def _note_refused(self, walk: paging.Certificate, said: str) -> None:
+        """Keep that a row is refused: a reading that is resumed goes on behind it."""
+        row = paging.PullPage(walk.next_offset, walk.total_count, (), said)
+        self._line.worker.ledger.run(
+            lambda connection: self._add(connection, self._own(walk, [row]))
+        )
 
     def _maker(self, walk: paging.Certificate, offset: int) -> Callable[[Permit], _PageRead]:
         window = walk.window
@@ -180,7 +197,7 @@ class WindowReading:
 
     def _record(
         self,
-        pages: Sequence[pull_windows.PullPage],
+        pages: Sequence[paging.PullPage],
         inside: Mapping[str, Mapping[str, Any]],
         bad: Sequence[UnreadableRecord],
     ) -> None:
@@ -190,17 +207,7 @@ class WindowReading:
             cause = f"pull {pull_id}"
             done = record(connection, line.link, line.document, kind, "list", inside, cause)
             unreadable.park(connection, line.link, kind, bad, cause)
-            ours = pull_windows.add_pages(
-                connection,
-                pull_id,
-                self._owner,
-                pages,
-                new=done.new,
-                changed=done.changed,
-                unreadable=len(bad),
-            )
-            if not ours:
-                raise NoQuota("This pull has gone on to another worker.")
+            self._add(connection, pages, done.new, done.changed, len(bad))
             missed.expect(connection, line.link.location, kind, done.unannounced)
             return done
 
@@ -213,6 +220,26 @@ class WindowReading:
         line.worker.announce(
             Nudge(line.link.name, "send", target) for target in sorted(done.targets)
         )
+
+    def _add(
+        self,
+        connection: Connection,
+        pages: Sequence[paging.PullPage],
+        new: int = 0,
+        changed: int = 0,
+        unreadable: int = 0,
+    ) -> None:
+        ours = pull_windows.add_pages(
+            connection,
+            self._opened.id,
+            self._owner,
+            pages,
+            new=new,
+            changed=changed,
+            unreadable=unreadable,
+        )
+        if not ours:
+            raise NoQuota("This pull has gone on to another worker.")
 
     def _begin_again(self, why: str) -> None:
         self._line.worker.ledger.run(
@@ -234,12 +261,15 @@ class WindowReading:
         return state
 
     def _doubted(self, why: str) -> str:
-        line, kind, days, pull_id = self._line, self._kind, self._window.days, self._opened.id
+        line, kind, days, opened = self._line, self._kind, self._window.days, self._opened
+        link_id, after = line.link.id, backoff(opened.doubts, DOUBTED_AGAIN, DOUBTED_AT_LAST)
 
         def close(connection: Connection) -> None:
-            if pull_windows.close(connection, pull_id, self._owner, "uncertain", why):
+            closed = pull_windows.close(connection, opened.id, self._owner, "uncertain", why)
+            # Each schedule makes windows of other days around the same rows: one reader is enough.
+            if closed and not pull_windows.are_covered(connection, link_id, kind, *days):
                 pull_windows.request_windows(
-                    connection, line.link.id, kind, [days], after=DOUBTED_AGAIN
+                    connection, link_id, kind, [days], after=after, doubts=opened.doubts + 1
                 )
 
         line.worker.ledger.run(close)
@@ -252,6 +282,7 @@ class WindowReading:
         note = refused.told(self._kind, walk, order)
 
         def keep_open(connection: Connection) -> None:
+            refused.keep_places(connection, opened.id, walk)
             pull_windows.leave_failed(
                 connection,
                 opened.id,
@@ -264,6 +295,7 @@ class WindowReading:
 
         def close(connection: Connection) -> None:
             if pull_windows.close(connection, opened.id, self._owner, "incomplete", note):
+                refused.keep_places(connection, opened.id, walk)
                 pull_windows.request_windows(
                     connection, line.link.id, self._kind, days, failures=opened.failures
                 )

@@ -31,7 +31,9 @@ create table pull (
     unreadable bigint not null default 0,
     rereads bigint not null default 0,
     failures bigint not null default 0,     -- readings in a row that came to no end
+    doubts bigint not null default 0,       -- readings in a row that ended as uncertain
     refused boolean not null default false, -- whether the other side does not show all of it
+    unshown jsonb,          -- which rows it does not show, counted from the end of its total
     note text,
     due_at timestamptz not null default clock_timestamp(),
     moved_at timestamptz not null default clock_timestamp(),    -- when a page was read last
@@ -41,14 +43,17 @@ create table pull (
 create index ix_pull_latest on pull (connection_id, kind, id);
 create unique index uq_pull_running on pull (connection_id, kind, first, last)
     where state = 'running';
+create index ix_pull_unshown on pull (connection_id, kind, first, last, id)
+    where unshown is not null;
 
 -- One page of a running pull: what a resumed one need not read again.
 create table pull_page (
     pull_id bigint not null
         constraint fk_pull_page_pull_id references pull (id) on delete cascade,
     row_offset bigint not null,
-    total bigint not null,
+    total bigint,           -- not told before the first page
     ids text[] not null,
+    refused text,           -- what was said in place of a single row
     constraint pk_pull_page primary key (pull_id, row_offset)
 );
 

@@ -13,6 +13,7 @@ from syncline.deliveries import waits
 from syncline.halo.capabilities import Capabilities, Mismatch, RoundTrip
 from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
+from syncline.highlevel.paging import PullPage
 from syncline.ingest import missed, pull_windows
 from syncline.ledger import calls, capabilities, connections
 from syncline.settings import Settings
@@ -84,7 +85,7 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
             connection, scene.link.id, "order", day, day, scene.session
         )
         assert first is not None
-        page = pull_windows.PullPage(0, 3, ("a", "b", "c"))
+        page = PullPage(0, 3, ("a", "b", "c"))
         pull_windows.add_pages(
             connection, first.id, scene.session, [page], new=3, changed=0, unreadable=0
         )
@@ -94,7 +95,7 @@ def test_a_finished_pull_shows_its_certificate_and_a_running_one_its_progress(
             connection, scene.link.id, "order", day, day, scene.session
         )
         assert second is not None
-        page = pull_windows.PullPage(0, 30, ("a", "b", "c"))
+        page = PullPage(0, 30, ("a", "b", "c"))
         pull_windows.add_pages(
             connection, second.id, scene.session, [page], new=0, changed=0, unreadable=0
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncline.errors import Unreadable
+from syncline.errors import NotOurs, Unreadable
 from syncline.highlevel.models import ListedOrder
 from syncline.highlevel.pages import NAMELESS, Page, page
 from tests.syncline.highlevel.location import LOCATION, ORDER_ROW
@@ -69,7 +69,7 @@ def test_a_row_of_another_location_is_not_ours() -> None:
     read = page_of(mine, theirs)
     assert [row.id for row in read.rows] == [FIRST]
     assert "it is of the location other" in read.unreadable[0].reason
-    with pytest.raises(Unreadable, match="of another location"):
+    with pytest.raises(NotOurs, match="of another location"):
         page_of(theirs, {**theirs, "_id": "y"})
 
 

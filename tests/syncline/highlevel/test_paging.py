@@ -13,6 +13,7 @@ from syncline.highlevel.paging import (
     Certified,
     CreationOrder,
     Incomplete,
+    PullPage,
     Reread,
     Window,
     windows,
@@ -80,7 +81,9 @@ def test_repeated_or_missing_rows_are_never_certified(
 @given(count=st.integers(0, 20), limit=st.integers(1, 6), kept=st.integers(0, 10))
 def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int) -> None:
     ids = [f"o{n}" for n in range(count)]
-    pages = [(at, count, ids[at : at + limit]) for at in range(0, max(count, 1), limit)][:kept]
+    pages = [PullPage(at, count, ids[at : at + limit]) for at in range(0, max(count, 1), limit)][
+        :kept
+    ]
     certificate = Certificate.resume(WINDOW, limit, reversed(pages))
     while not certificate.done:
         start = certificate.next_offset
@@ -89,19 +92,36 @@ def test_a_reading_resumes_after_its_last_page(count: int, limit: int, kept: int
 
 
 def test_pages_after_a_gap_are_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 6, ["a", "b"]), (4, 6, ["e", "f"])])
+    certificate = Certificate.resume(
+        WINDOW, 2, [PullPage(0, 6, ["a", "b"]), PullPage(4, 6, ["e", "f"])]
+    )
     assert certificate.next_offset == 2
     assert certificate.outcome() == Reread("only 2 rows were read so far")
 
 
+def test_a_reading_resumes_behind_a_row_that_is_refused() -> None:
+    pages = [
+        PullPage(0, None, [], "no"),
+        PullPage(1, 5, ["b"]),
+        PullPage(2, 5, ["c", "d"]),
+        PullPage(4, 5, [], "no"),
+    ]
+    walk = Certificate.resume(WINDOW, 2, pages[:3])
+    assert (walk.next_offset, walk.limit, walk.done) == (4, 2, False)
+    walk = Certificate.resume(WINDOW, 2, pages)
+    assert (walk.refused, walk.outcome()) == ({0: "no", 4: "no"}, Incomplete(WINDOW))
+
+
 def test_a_changed_total_is_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 1, [(0, 2, ["a"]), (1, 3, ["b"]), (2, 3, ["c"])])
+    certificate = Certificate.resume(
+        WINDOW, 1, [PullPage(0, 2, ["a"]), PullPage(1, 3, ["b"]), PullPage(2, 3, ["c"])]
+    )
     assert certificate.done
     assert certificate.outcome() == Reread("the total changed between 2 and 3")
 
 
 def test_a_list_shorter_than_its_total_ends_and_is_read_again() -> None:
-    certificate = Certificate.resume(WINDOW, 2, [(0, 3, ["a", "b"]), (2, 3, [])])
+    certificate = Certificate.resume(WINDOW, 2, [PullPage(0, 3, ["a", "b"]), PullPage(2, 3, [])])
     assert certificate.done
     assert certificate.outcome() == Reread("2 different rows were seen, 3 were promised")
 
@@ -136,6 +156,57 @@ def test_of_rows_that_are_refused_only_they_are_left_out_and_nothing_is_certifie
     assert walk._ids == {f"o{row}" for row in set(range(count)) - bad}
     assert isinstance(walk.outcome(), Incomplete if bad else Certified)
     assert calls <= 1 + count // min(limit, cap) + 12 * len(bad)
+
+
+@given(
+    count=st.integers(1, 60),
+    bad=st.sets(st.integers(0, 59), max_size=4),
+    expected=st.sets(st.integers(1, 70), max_size=4),
+    newer=st.integers(0, 3),
+    cap=st.integers(1, 20),
+)
+def test_wherever_rows_are_expected_to_be_refused_only_those_that_are_so_are_left_out(
+    count: int, bad: set[int], expected: set[int], newer: int, cap: int
+) -> None:
+    walk, bad = Certificate(WINDOW, 20), {row for row in bad if row < count}
+    walk.expect(expected, count - newer)
+    while not walk.done and len(walk.refused) <= len(bad):
+        start, *_ = walk.ahead(8)
+        shown = range(start, min(start + min(walk.limit, cap), count))
+        if bad & set(shown):
+            walk.refuse(f"not {start}")
+        else:
+            walk.add(start, count, [f"o{row}" for row in shown])
+    if bad != set(range(count)):
+        assert walk.refused == {row: f"not {row}" for row in bad}
+        assert isinstance(walk.outcome(), Incomplete if bad else Certified)
+
+
+@pytest.mark.parametrize(("bad", "newer", "most"), [(7, 0, 3), (0, 0, 2), (9, 2, 4), (2, 2, 4)])
+def test_a_row_that_was_refused_before_is_found_at_once_also_behind_new_ones(
+    bad: int, newer: int, most: int
+) -> None:
+    walk, calls, count = Certificate(WINDOW, 100), 0, 60 + newer
+    assert walk.expect([count - bad], 60)
+    while not walk.done:
+        calls += 1
+        assert walk.ahead(8)[0] == walk.next_offset
+        shown = range(walk.next_offset, min(walk.next_offset + walk.limit, count))
+        if bad in shown:
+            walk.refuse("no")
+        else:
+            walk.add(walk.next_offset, count, [f"o{row}" for row in shown])
+    assert (walk.refused, walk.unshown) == ({bad: "no"}, [count - bad])
+    assert calls <= most
+
+
+def test_single_rows_are_not_read_side_by_side_while_a_refused_one_is_looked_for() -> None:
+    walk = Certificate(WINDOW, 2)
+    walk.add(0, 40, ["a", "b"])
+    walk.refuse("no")
+    walk.add(2, 40, ["c"])
+    walk.add(3, 40, ["d"])
+    assert walk.ahead(8) == [4]
 
 
 def test_pages_that_are_refused_for_their_length_are_read_side_by_side_at_a_shorter_one() -> None:

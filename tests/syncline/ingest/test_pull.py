@@ -63,7 +63,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(
     assert sandbox.audit()["clean"]
 
 
-def test_a_list_that_never_stands_still_is_called_uncertain(
+def test_a_list_that_never_stands_still_is_called_uncertain_and_read_ever_more_seldom(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     small(sandbox, orders=25, page_cap=10)
@@ -79,6 +79,17 @@ def test_a_list_that_never_stands_still_is_called_uncertain(
     assert "total changed" in done.note
     assert (again.state, again.first, again.last) == ("running", done.first, done.last)
     assert timedelta(minutes=59) < again.after < timedelta(hours=1)
+    assert again.doubts == 1
+    world.do("update pull set doubts = 9 where state = 'running'")
+    assert world.pull().states == ("uncertain",)
+    [again] = world.rows(
+        "select doubts, due_at - clock_timestamp() as after from pull where state = 'running'"
+    )
+    assert again.doubts == 10
+    assert timedelta(hours=23) < again.after < timedelta(days=1)
+    assert world.pull(since=done.last).states == ("uncertain",)
+    [again] = world.rows("select first from pull where state = 'running'")
+    assert again.first == done.first  # it covers the other one
 
 
 def test_pages_are_read_side_by_side_and_recorded_once_each(

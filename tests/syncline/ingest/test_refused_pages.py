@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from syncline.adopt.reading import read_highlevel
+from syncline.calls.calls import NoQuota
 from syncline.deliveries import outstanding
 from syncline.engine.refusals import Concerns, concerns
-from syncline.errors import Rejected, WrongPlace
+from syncline.errors import NotOurs, Rejected, WrongPlace
 from syncline.ingest import pull_windows, window_reading
 from syncline.ingest.refused import LASTING
 from syncline.ledger import connections
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Killed, Mortal
-from tests.spoiling import Spoiler, refused
+from tests.spoiling import Spoiler, refused, spoil
 from tests.world import NAME, World, Worlds, small
 
 LIST = "/payments/orders"
@@ -106,7 +108,9 @@ def test_a_row_that_is_refused_holds_up_no_other_and_is_read_when_it_is_shown(
     assert {day} <= days <= {day + timedelta(days=by) for by in (-1, 0, 1)}
     assert {one.first == one.last for one in open_windows(world)} == {True}
     sandbox.add_orders(2)
+    before = pages(sandbox)
     assert world.pull().new == 2
+    assert pages(sandbox) - before <= 9  # six of rows, three of what is not shown
     assert known(world) == {one for one, _ in newest_first(sandbox)} - {bad}
     spoiler.on = False
     read_until(world, lambda: not open_windows(world))
@@ -130,9 +134,45 @@ def test_a_reading_that_dies_behind_a_refused_row_is_done_by_another_worker(
     mortal.silence()
     other = worlds(joins=True)
     read_until(other, lambda: is_narrowed(other))
-    [window] = other.rows("select state, seen, total from pull where last - first > 20")
-    assert tuple(window) == ("incomplete", ORDERS - 1, ORDERS)
+    [window] = other.rows("select state, seen, total, rereads from pull where last - first > 20")
+    assert tuple(window) == ("incomplete", ORDERS - 1, ORDERS, 0)
     assert len(known(other)) == ORDERS - 1
+
+
+def test_a_reading_that_runs_out_of_quota_again_and_again_comes_behind_a_refused_row(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, _ = newest_first(sandbox)[0]
+    refused(monkeypatch, LIST, shows(bad))
+    batch, left = window_reading.WindowReading._batch, 0
+
+    def scarce(*given: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise NoQuota("The budget is used up.", after=timedelta(seconds=9))
+        left -= 1
+        return batch(*given)
+
+    monkeypatch.setattr(window_reading.WindowReading, "_batch", scarce)
+    finished: list[tuple[str, ...]] = []
+    while not any(finished) and len(finished) < 3:
+        left = 8  # as many as it takes to find the row, and one
+        finished.append(world.pull().states)
+    assert finished == [(), ("incomplete",)]
+    assert len(known(world)) == ORDERS - 1
+
+
+def test_a_day_that_is_read_without_those_around_it_is_not_certified_by_that_after_a_death(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, day = newest_first(sandbox)[17]
+    refused(monkeypatch, LIST, asks_for(day + timedelta(days=1)))
+    with monkeypatch.context() as dying:
+        dying.setattr(pull_windows, "leave_failed", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            world.pull(since=day, until=day)
+    assert known(world) == {one for one, at in newest_first(sandbox) if at == day}
+    assert world.pull(since=day, until=day).states == ("refused",)
 
 
 def test_what_is_refused_is_tried_again_ever_more_seldom(
@@ -150,7 +190,7 @@ def test_what_is_refused_is_tried_again_ever_more_seldom(
     world.do("update pull set failures = 50")
     assert world.pull(since=day, until=day).states == ("refused",)
     [(pause,)] = world.rows("select due_at - clock_timestamp() as pause from pull")
-    assert timedelta(minutes=59) < pause <= timedelta(hours=1)
+    assert timedelta(hours=23) < pause <= timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +276,20 @@ def test_a_list_that_is_refused_as_a_whole_is_not_narrowed(
     spoiler.on = False
     read_until(world, lambda: not open_windows(world))
     assert len(known(world)) == ORDERS
+
+
+def test_the_rows_of_another_location_are_not_narrowed_until_each_passes_for_a_bad_row(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another(document: Any) -> Any:
+        return {**document, "data": [{**row, "altId": "other"} for row in document["data"]]}
+
+    spoil(monkeypatch, LIST, of_another)
+    for _ in range(LASTING + 1):
+        with pytest.raises(NotOurs):
+            world.pull()
+    assert pages(sandbox) == LASTING + 1
+    assert [(one.refused, one.unreadable) for one in open_windows(world)] == [(False, 0)]
 
 
 def test_an_adoption_does_not_go_on_without_what_is_refused(
