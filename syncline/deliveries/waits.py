@@ -77,11 +77,26 @@ def add_edges(connection: Connection, tenant_id: int, edges: Mapping[int, Edge])
 
 
 def wait(
-    connection: Connection, tenant_id: int, owner: UUID, edges: Mapping[int, Sequence[Edge]]
+    connection: Connection,
+    tenant_id: int,
+    owner: UUID,
+    edges: Mapping[int, Sequence[Edge]],
+    versions: Mapping[int, int] | None = None,
 ) -> set[int]:
     """LEASED → WAITING for each delivery id; back to DUE where its needs have come meanwhile.
 
-    Returns the ids that wait now.
+    One whose record has moved on since its needs were found out is due again too: it may need
+    others by now, and nobody might ever make what it needed before.
+
+    Args:
+        connection: the transaction.
+        tenant_id: whose.
+        owner: the session that holds them.
+        edges: what each needs.
+        versions: the versions of the records that these needs are of, where they are of records.
+
+    Returns:
+        The ids that wait now.
     """
     wanted = [edge for needs in edges.values() for edge in needs]
     if not wanted:
@@ -94,6 +109,7 @@ def wait(
             "source_id": edge[1],
             "role": edge[2],
             "there": edge in there,
+            "version": (versions or {}).get(delivery),
         }
         for delivery, needs in sorted(edges.items())
         for edge in needs
@@ -103,6 +119,11 @@ def wait(
         "owner": owner,
         "rows": jsontext.dumps(rows).decode(),
     }
+    # Locked first: else a newer version that is being committed would be seen by nobody.
+    connection.execute(
+        text("select 1 from delivery where id = any(:ids) order by id for update"),
+        {"ids": sorted(edges)},
+    )
     # What it needed in an earlier version it may not need any more.
     connection.execute(
         text(
@@ -119,9 +140,11 @@ def wait(
             """
             with edge as (
                 select * from jsonb_to_recordset(cast(:rows as jsonb))
-                     as edge (id bigint, flow text, source_id text, role text, there boolean)
+                     as edge (id bigint, flow text, source_id text, role text, there boolean,
+                              version bigint)
             ), missing as (
-                select * from edge where not there
+                select edge.* from edge join delivery d using (id)
+                where not there and (edge.version is null or d.wanted_version <= edge.version)
             ), added as (
                 insert into wait (delivery_id, tenant_id, flow, source_id, role)
                 select missing.id, :tenant_id, missing.flow, missing.source_id, missing.role

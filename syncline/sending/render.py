@@ -77,8 +77,10 @@ def _conclude(
         for delivery, unmet in given.unmet.items()
     }
 
+    versions = {lease.id: lease.wanted_version for lease in given.leases}
+
     def work(connection: Connection) -> None:
-        waits.wait(connection, line.link.tenant, owner, edges)
+        waits.wait(connection, line.link.tenant, owner, edges, versions)
         leased.confirm(connection, as_is, wrote=False)
         for lease, error in parked:
             field = error.field if isinstance(error, Unmappable) else None

@@ -127,6 +127,19 @@ def test_a_need_that_was_met_meanwhile_does_not_make_a_delivery_wait(
     assert row(ledger, "a").state == "due"
 
 
+@pytest.mark.parametrize(("version", "state"), [(1, "due"), (2, "waiting")])
+def test_what_a_record_needed_before_it_moved_on_is_not_waited_for(
+    ledger: Ledger, link: Link, session: UUID, version: int, state: str
+) -> None:
+    enqueue(ledger, link, request("a"))
+    [order] = claim(ledger, link, session)
+    enqueue(ledger, link, request("a", 2))
+    edges = {order.id: [("customers", "contact:c", "client")]}
+    needs_of = {order.id: version}
+    ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, needs_of))
+    assert row(ledger, "a").state == state
+
+
 def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(
     ledger: Ledger, link: Link, session: UUID
 ) -> None:
