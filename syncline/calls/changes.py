@@ -52,3 +52,21 @@ def change(
 
     worker.ledger.run_patiently(work, sleep=worker.sleep)
     return outcome
+
+
+def made(
+    worker: WorkerContext,
+    api: ApiCalls,
+    planned: Planned,
+    make: Callable[[Permit], T],
+    note: Callable[[Connection, T, UUID], object],
+) -> T:
+    """What one call that changes something gave, as `change` makes it.
+
+    Raises:
+        SynclineError: it was not made, or ended with that.
+    """
+    outcome = change(worker, api, planned, make, note)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.result  # type: ignore[return-value]  # it holds what `make` gave

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from syncline.actor import caused
 from syncline.calls.calls import ApiCalls, Planned
-from syncline.calls.changes import change
+from syncline.calls.changes import made
 from syncline.calls.context import Line
 from syncline.connections.scope_checks import CheckResult
 from syncline.errors import Absent, Doubtful, SynclineError, Unmappable
@@ -100,12 +100,13 @@ def _written(line: Line, api: ApiCalls, body: dict[str, Any], reference: str) ->
         for row in ours(rows):
             _note(connection, line, "create", reference, row.id, call_id)
 
-    made = _made(
-        line, api, "probe order", lambda permit: save_rows(line.halo, permit, ORDER, [body]), note
-    )
-    if len(ours(made)) != 1:
+    def save(permit: Permit) -> Sequence[HaloRow]:
+        return save_rows(line.halo, permit, ORDER, [body])
+
+    rows = made(line.worker, api, Planned("probe order"), save, note)
+    if len(ours(rows)) != 1:
         raise Doubtful("Halo's answer to the test order does not contain it.")
-    return ours(made)[0]
+    return ours(rows)[0]
 
 
 def _removed(line: Line, api: ApiCalls, reference: str, order_id: int) -> None:
@@ -116,20 +117,7 @@ def _removed(line: Line, api: ApiCalls, reference: str, order_id: int) -> None:
         _note(connection, line, "delete", reference, order_id, call_id)
 
     with suppress(Absent):
-        _made(line, api, "remove probe order", remove, note)
-
-
-def _made(
-    line: Line,
-    api: ApiCalls,
-    operation: str,
-    make: Callable[[Permit], T],
-    note: Callable[[Connection, T, UUID], None],
-) -> T:
-    outcome = change(line.worker, api, Planned(operation), make, note)
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome.result  # type: ignore[return-value]  # an outcome holds what `make` gave
+        made(line.worker, api, Planned("remove probe order"), remove, note)
 
 
 def _note(

@@ -14,7 +14,6 @@ from syncline.deliveries import requests, target_rows, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, SynclineError, Unmappable
-from syncline.fingerprint import fingerprint
 from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, HaloOrderRow, OrderLineRow
@@ -247,23 +246,13 @@ def _save(unit: UnitOfWork, lease: Lease, standing: TargetRow, canonical: Canoni
     place, key = link.tenant_place, str(canonical["id"])
     records.lock(connection, place, KIND)
     stored = records.load(connection, place, KIND, [key]).get(key)
-    mark = fingerprint(canonical, volatile=())
-    if stored is not None and stored.fingerprint == mark:
-        return
-    version = 1 if stored is None else stored.version + 1
     date = moment(canonical.get("date"))
-    new = records.NewVersion(
-        foreign_id=key,
-        version=version,
-        canonical=canonical,
-        fingerprint=mark,
-        created_at=date,
-        updated_at=date,
-        fields={} if stored is None else records.difference(stored.canonical, canonical),
-    )
+    new = records.next_version(key, canonical, stored, created_at=date, updated_at=date)
+    if new is None:
+        return
     records.save_versions(connection, place, KIND, [new], lease.cause)
     requested = [
-        request_of(wanted, place, version)
+        request_of(wanted, place, new.version)
         for wanted in fulfillments.delivery_requests(canonical, document)
     ]
     requests.enqueue(connection, owner.id, owner.tenant, requested, lease.cause)

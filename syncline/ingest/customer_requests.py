@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.deliveries.requests import DeliveryRequest
-from syncline.fingerprint import fingerprint
 from syncline.flows import customers, payments
 from syncline.flows.flow import RequestedDelivery
 from syncline.ingest.rereading import Canonical
@@ -95,16 +94,4 @@ def _next_customer(
     known = {} if before is None else before.canonical
     if known and known.get("id") != contact.get("id"):
         return None  # a second contact with the same e-mail renames nobody
-    merged = {**known, **contact}
-    mark = fingerprint(merged, volatile=())
-    if before is not None and before.fingerprint == mark:
-        return None
-    return records.NewVersion(
-        foreign_id=key,
-        version=1 if before is None else before.version + 1,
-        canonical=merged,
-        fingerprint=mark,
-        created_at=None,
-        updated_at=None,
-        fields={} if before is None else records.difference(before.canonical, merged),
-    )
+    return records.next_version(key, {**known, **contact}, before)

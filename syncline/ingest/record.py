@@ -319,18 +319,8 @@ def _next(
     key: str, merged: dict[str, Any], before: records.StoredRecord | None
 ) -> records.NewVersion | None:
     """The next version, or None when the canonical form stays as it is."""
-    mark = fingerprint(merged, volatile=())
-    if before is not None and before.fingerprint == mark:
-        return None
-    return records.NewVersion(
-        foreign_id=key,
-        version=1 if before is None else before.version + 1,
-        canonical=merged,
-        fingerprint=mark,
-        created_at=_moment(merged.get("created_at")),
-        updated_at=_moment(merged.get("updated_at")),
-        fields={} if before is None else records.difference(before.canonical, merged),
-    )
+    created_at, updated_at = _moment(merged.get("created_at")), _moment(merged.get("updated_at"))
+    return records.next_version(key, merged, before, created_at=created_at, updated_at=updated_at)
 
 
 def _items_are_fresh(facets: Facets, version: records.NewVersion) -> bool:

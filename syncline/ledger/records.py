@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.fingerprint import fingerprint
 from syncline.ledger.database import text
 
 
@@ -321,6 +322,29 @@ def save_versions(
                 ]
             ).decode(),
         },
+    )
+
+
+def next_version(
+    foreign_id: str,
+    canonical: Mapping[str, Any],
+    before: StoredRecord | None,
+    *,
+    created_at: datetime | None = None,
+    updated_at: datetime | None = None,
+) -> NewVersion | None:
+    """What follows a stored record; None where its canonical form stays as it is."""
+    mark = fingerprint(canonical, volatile=())
+    if before is not None and before.fingerprint == mark:
+        return None
+    return NewVersion(
+        foreign_id=foreign_id,
+        version=1 if before is None else before.version + 1,
+        canonical=canonical,
+        fingerprint=mark,
+        created_at=created_at,
+        updated_at=updated_at,
+        fields={} if before is None else difference(before.canonical, canonical),
     )
 
 

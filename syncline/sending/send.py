@@ -208,18 +208,18 @@ def _with_lines(
 ) -> list[Write]:
     """Updates with what their rows hold already; what cannot be told is parked."""
     read = read_lines(line, target, api, writes)
-    unread = [
-        (write.lease, error)
-        for write in writes
-        if isinstance(error := read.get(write.lease.id), SynclineError)
-        and not isinstance(error, NOT_SHOWN)
-    ]
-    others = [write for write in writes if write.lease not in [lease for lease, _ in unread]]
+    unread = {
+        key: error
+        for key, error in read.items()
+        if isinstance(error, SynclineError) and not isinstance(error, NOT_SHOWN)
+    }
+    others = [write for write in writes if write.lease.id not in unread]
     told, parked = onto_lines(target, others, read, known)
 
     def work(connection: Connection) -> None:
-        for lease, error in unread:
-            count(connection, SENDING, [lease], error)
+        for write in writes:
+            if write.lease.id in unread:
+                count(connection, SENDING, [write.lease], unread[write.lease.id])
         for lease, error in parked:
             leased.park(connection, [lease], reason=str(error), field="lines")
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.calls import ApiCalls, NoQuota, Planned
-from syncline.calls.changes import change
+from syncline.calls.changes import made
 from syncline.calls.context import Line
 from syncline.errors import Again, Doubtful, SynclineError, Unmappable
 from syncline.halo.entities.resources import SITE, AnyResource
@@ -128,27 +128,20 @@ def _told_by_id(
 def _make(line: Line, api: ApiCalls, client_id: int) -> int:
     body = {"name": NAME, "client_id": client_id, "_dont_fire_automations": True}
 
-    def note(connection: Connection, made: SiteRow, call_id: UUID) -> None:
+    def note(connection: Connection, site: SiteRow, call_id: UUID) -> None:
         effects.note(
             connection,
             line.link.id,
             flow=_FLOW,
             effect="create",
             target="site",
-            target_id=str(made.id),
+            target_id=str(site.id),
             reference=f"client {client_id}",
             call_id=call_id,
             cause="its client came without a site",
         )
 
-    outcome = change(
-        line.worker,
-        api,
-        Planned(f"POST {SITE.path}"),
-        lambda permit: save_row(line.halo, permit, SITE, body),
-        note,
-    )
-    if outcome.error is not None:
-        raise outcome.error
-    site: SiteRow = outcome.result  # type: ignore[assignment]  # what was saved
-    return site.id
+    planned = Planned(f"POST {SITE.path}")
+    return made(
+        line.worker, api, planned, lambda permit: save_row(line.halo, permit, SITE, body), note
+    ).id
