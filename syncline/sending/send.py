@@ -23,10 +23,11 @@ from syncline.errors import Again, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
-from syncline.sending import batches, pace, prove, render, round_trips
+from syncline.sending import batches, prove, render, round_trips
 from syncline.sending.completing import read_lines
 from syncline.sending.decide import Write, onto_lines
 from syncline.sending.outcomes import Array
+from syncline.sending.pace import LOOKS_AGAIN, Pace
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import NOT_SHOWN
 
@@ -50,7 +51,7 @@ class Sender:
         most: of one claim.
         policy: what a failure means for them.
         when_idle: when to go on where there are none; None: claim again.
-        waits: whether a part-filled array may wait for company.
+        pace: by which part-filled arrays wait for company; None: none of them waits.
         calls_in: whether another sender is called in where more than these are due.
         told: is called after each batch.
     """
@@ -59,7 +60,7 @@ class Sender:
     most: int
     policy: Policy
     when_idle: NextRun | None
-    waits: bool = False
+    pace: Pace | None = None
     calls_in: bool = True
     told: Callable[[], object] = _tell_nobody
 
@@ -76,15 +77,19 @@ def _round(line: Line, target: Target) -> NextRun | None:
         return NextRun.when_due()
     size = known.array_size(target.name)
     urgent = line.worker.ledger.run(lambda c: outstanding.any_urgent(c, line.link.id, target.name))
-    waits = not urgent and target.vital
     if urgent:
         line = replace(line, lane=Lane.EVENTS)
-    if waits and (wait := pace.hold_back(line, target.name, size)) is not None:
+    pace = Pace(line, target) if target.vital and not urgent else None
+    if pace is not None and (wait := pace.hold_back(size)) is not None:
         return wait
     claim = partial(_claim, line, target, known.round_trip(target.name).trying, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
-    return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle, waits))
+    try:
+        return send_claimed(line, target, known, Sender(claim, most, SENDING, when_idle, pace))
+    finally:
+        if pace is not None:
+            pace.give_back()
 
 
 def _claim(
@@ -181,12 +186,12 @@ def _deliver(
         known = capabilities.known(line)
     size = known.array_size(target.name)
     pending, held = batches.arrays(writes, size), list[Array]()
-    if sender.waits:
-        pending, held = pace.let_go(line, target.name, size, pending)
+    if sender.pace is not None:
+        pending, held = sender.pace.let_go(size, pending)
     if held:
         leases = [write.lease for array in held for write in array.writes]
-        _release(line.worker, leases, pace.LOOKS_AGAIN, None)
-        next_run = next_run or NextRun.later(pace.LOOKS_AGAIN)
+        _release(line.worker, leases, LOOKS_AGAIN, None)
+        next_run = next_run or NextRun.later(LOOKS_AGAIN)
     more = more and sender.calls_in
     while pending:
         tokens = api.tokens(len(pending), batches.operation(target))

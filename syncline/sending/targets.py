@@ -79,6 +79,11 @@ Complete = Callable[[Line, ApiCalls, AnyResource, Mapping[int, HaloRow]], dict[i
 Learn = Callable[[Connection, Sequence[Confirmation]], object]
 
 
+def ask_nothing(_line: Line, known: Capabilities, _currencies: Collection[str]) -> Capabilities:
+    """Rendering needs nothing of the tenant."""
+    return known
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One kind of target row.
@@ -102,6 +107,7 @@ class Target:
         may_work: while its connection does what.
         on_refused: what is done where Halo refuses.
         vital: whether a connection that may not write it cannot do its work.
+        calls: how many calls an array of it takes, with what is asked right before it.
         gives_up: (line, how) notes that a tenant refuses or does not show such rows, so that
             none is offered to it any more; None where they are not optional.
     """
@@ -115,13 +121,14 @@ class Target:
     reference: Callable[[str, str], str]
     needs: FindNeeds
     renders: Render
-    asks: Ask
+    asks: Ask = ask_nothing
     completes: Complete = by_id
     reads_back: bool = False
     learns: Learn = leased.learn_target
     may_work: Works = Works.WRITES
     on_refused: OnRefused = always_stop
     vital: bool = True
+    calls: int = 1
     gives_up: Callable[[Line, str], object] | None = None
 
     @property
@@ -295,11 +302,6 @@ def _user_reference(source_id: str, _role: str) -> str:
     return source_id.removeprefix("email:")
 
 
-def ask_nothing(_line: Line, known: Capabilities, _currencies: Collection[str]) -> Capabilities:
-    """Rendering needs nothing of the tenant."""
-    return known
-
-
 _SUMS = ("total",)
 
 TARGETS: dict[str, Target] = {
@@ -310,13 +312,13 @@ TARGETS: dict[str, Target] = {
             resource=CLIENT,
             wakes=("user", "order", "invoice", "recurring"),
             must_have=("main_site_id",),
+            calls=2,  # Halo is asked for users with these addresses
             completes=with_sites,
             compares=_customer_differences("client"),
             meta=_client_meta,
             reference=_client_reference,
             needs=bodies.customer_needs,
             renders=bodies.customer,
-            asks=ask_nothing,
         ),
         Target(
             name="user",
@@ -328,7 +330,6 @@ TARGETS: dict[str, Target] = {
             reference=_user_reference,
             needs=bodies.customer_needs,
             renders=bodies.customer,
-            asks=ask_nothing,
         ),
         Target(
             name="order",

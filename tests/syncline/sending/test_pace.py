@@ -15,6 +15,8 @@ from syncline.quota.keys import Limit, QuotaHint
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import pace
 from syncline.sending.outcomes import Array
+from syncline.sending.pace import Pace
+from syncline.sending.targets import TARGETS
 from tests.world import NAME, Worlds, small
 from tests.writes import a_write
 
@@ -22,6 +24,8 @@ SLOW = (10, 600)
 """Calls in seconds: one a minute."""
 
 DEADLINE = timedelta(seconds=60)
+
+ORDERS = TARGETS["order"]
 
 TEN, FIVE = ArraySize(proved=10, ceiling=11), ArraySize(5, 6)
 
@@ -36,13 +40,26 @@ def test_a_part_filled_array_waits_for_company_and_a_full_one_does_not(
     small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
     line = world.worker.open_line(NAME)
-    whole, part = arrays(10), arrays(10, 3)
-    assert [pace.let_go(line, "order", TEN, part) for _ in range(2)] == [(part, [])] * 2
+    whole, part = arrays(10), arrays(3)
+    assert [Pace(line, ORDERS).let_go(TEN, part) for _ in range(2)] == [(part, [])] * 2
     world.request_pull("transaction")
-    assert pace.let_go(line, "order", TEN, part) == (part, [])
-    assert pace.let_go(line, "order", TEN, part) == (part[:1], part[1:])
-    assert pace.let_go(line, "order", TEN, whole) == (whole, [])
-    assert pace.let_go(line, "order", TEN, []) == ([], [])
+    assert Pace(line, ORDERS).let_go(TEN, part) == (part, [])
+    assert Pace(line, ORDERS).let_go(TEN, part) == ([], part)
+    assert Pace(line, ORDERS).let_go(TEN, whole) == (whole, [])
+    assert Pace(line, ORDERS).let_go(TEN, []) == ([], [])
+
+
+def test_what_is_left_beside_full_arrays_fills_up_until_the_next_turn(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.worker.open_line(NAME)
+    both = arrays(10, 3)
+    assert Pace(line, ORDERS).let_go(TEN, both) == (both, [])
+    world.request_pull("transaction")
+    assert Pace(line, ORDERS).let_go(TEN, both) == (both[:1], both[1:])
+    assert Pace(line, ORDERS).let_go(TEN, both[1:]) == ([], both[1:])
 
 
 def test_a_window_that_halo_named_is_looked_at_too(worlds: Worlds, sandbox: SandboxProcess) -> None:
@@ -55,21 +72,40 @@ def test_a_window_that_halo_named_is_looked_at_too(worlds: Worlds, sandbox: Sand
     assert len(taken.tokens) == 1
     world.request_pull("transaction")
     part = arrays(3)
-    assert pace.let_go(line, "order", TEN, part) == (part, [])
-    assert pace.let_go(line, "order", TEN, part) == ([], part)
+    assert Pace(line, ORDERS).let_go(TEN, part) == (part, [])
+    assert Pace(line, ORDERS).let_go(TEN, part) == ([], part)
 
 
 def test_what_would_not_leave_is_not_claimed(worlds: Worlds, sandbox: SandboxProcess) -> None:
     small(sandbox, orders=8)
     world = worlds(style="summary", halo=SLOW)
     line = world.worker.open_line(NAME)
-    assert pace.hold_back(line, "order", TEN) == NextRun.when_due()
+    assert Pace(line, ORDERS).hold_back(TEN) == NextRun.when_due()
     world.pull()
-    assert pace.hold_back(line, "order", TEN) is None
+    assert Pace(line, ORDERS).hold_back(TEN) is None
     world.request_pull("transaction")
-    pace.let_go(line, "order", TEN, arrays(3))
-    assert pace.hold_back(line, "order", TEN) == NextRun.later(pace.LOOKS_AGAIN)
-    assert pace.hold_back(line, "order", FIVE) is None
+    Pace(line, ORDERS).let_go(TEN, arrays(3))
+    assert Pace(line, ORDERS).hold_back(TEN) == NextRun.later(pace.LOOKS_AGAIN)
+    assert Pace(line, ORDERS).hold_back(FIVE) is None
+
+
+def test_of_several_senders_the_one_that_has_the_turn_goes_on_and_the_others_ask_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=8)
+    world = worlds(style="summary", halo=SLOW)
+    line = world.worker.open_line(NAME)
+    world.pull()
+    world.request_pull("transaction")
+    first, second, third = (Pace(line, ORDERS) for _ in range(3))
+    assert first.hold_back(TEN) is None
+    assert second.hold_back(TEN) == NextRun.later(pace.LOOKS_AGAIN)
+    first.give_back()  # nothing of what it claimed could leave
+    assert second.hold_back(TEN) is None
+    part = arrays(3)
+    assert second.let_go(TEN, part) == (part, [])
+    second.give_back()
+    assert third.hold_back(TEN) == NextRun.later(pace.LOOKS_AGAIN)
 
 
 def test_a_size_that_is_not_proved_is_tried_by_one_sender(
@@ -80,33 +116,35 @@ def test_a_size_that_is_not_proved_is_tried_by_one_sender(
     line = world.worker.open_line(NAME)
     world.pull()
     [five] = arrays(5)
-    assert pace.let_go(line, "order", ArraySize(proved=2), [five]) == ([five], [])
-    assert pace.let_go(line, "order", ArraySize(proved=2), [five]) == ([], [five])
-    assert pace.hold_back(line, "order", ArraySize(proved=2)) == NextRun.later(pace.LOOKS_AGAIN)
+    assert Pace(line, ORDERS).let_go(ArraySize(proved=2), [five]) == ([five], [])
+    assert Pace(line, ORDERS).let_go(ArraySize(proved=2), [five]) == ([], [five])
+    assert Pace(line, ORDERS).hold_back(ArraySize(proved=2)) == NextRun.later(pace.LOOKS_AGAIN)
 
 
 @given(
     calls=st.integers(1, 1000),
     seconds=st.integers(1, 3600),
     used=st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
+    each=st.integers(1, 3),
 )
 def test_the_scarcer_the_quota_the_longer_an_array_waits_and_never_too_long(
-    calls: int, seconds: int, used: list[float]
+    calls: int, seconds: int, used: list[float], each: int
 ) -> None:
     limit = Limit(calls, timedelta(seconds=seconds))
-    earlier, later = (pace.pause_of(limit, share) for share in used)
-    a_call = limit.window / limit.calls
-    assert a_call <= earlier <= later <= max(a_call, limit.window / pace.LONGEST)
-    assert pace.pause_of(limit, 0) == a_call
+    earlier, later = (pace.pause_of(limit, share, calls=each) for share in used)
+    its_calls = each * limit.window / limit.calls
+    assert its_calls <= earlier <= later <= max(its_calls, limit.window / pace.LONGEST)
+    assert pace.pause_of(limit, 0, calls=each) == its_calls
 
 
 @pytest.mark.parametrize("seconds", [130, 260, 400])
 def test_a_machine_that_takes_three_times_as_long_sends_few_more_arrays(seconds: int) -> None:
-    limit, kinds = Limit(300, timedelta(seconds=300)), 7
-    calls, due = 30, [0.0] * kinds
+    limit, calls = Limit(300, timedelta(seconds=300)), 30
+    due = dict.fromkeys((target for target in TARGETS.values() if target.vital), 0.0)
     for now in range(seconds):
-        for kind in range(kinds):
-            if now >= due[kind]:
-                calls += 1
-                due[kind] = now + pace.pause_of(limit, calls / 300).total_seconds()
+        for target in due:
+            if now >= due[target]:
+                calls += target.calls
+                pause = pace.pause_of(limit, calls / limit.calls, calls=target.calls)
+                due[target] = now + pause.total_seconds()
     assert calls <= 150
