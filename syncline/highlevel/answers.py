@@ -54,6 +54,8 @@ _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
 _SHORT = 400
 """Characters of a text without JSON that are looked through."""
 _NO_TEXT = "(no text)"
+_NO_PATH = "Cannot "
+"""How it begins that a path or a version is not known."""
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 _RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
@@ -119,13 +121,18 @@ def read(
 def _is_own(answer: Answer, document: Mapping[str, Any], texts: list[str]) -> bool:
     """Whether HighLevel itself has spoken: every answer of its API is a JSON object.
 
-    That of an error says it in words, and repeats the status where it names one.
+    That of an error says it in words, and repeats the status where it names one. One that says that
+    something is not there names it always: a gateway says so as well, of a path of its own.
+
+    Source: the published NotFoundDTO, and the answers that were seen.
     """
     if strangers.is_page(answer):
         return False
     if answer.status < _BAD:
         return _OK <= answer.status < _REDIRECT
     named = {document[name] for name in ("statusCode", "status") if _is_status(document.get(name))}
+    if answer.status == _NOT_FOUND and not named:
+        return any(text.startswith(_NO_PATH) for text in texts)
     return bool(texts) and named <= {answer.status}
 
 
