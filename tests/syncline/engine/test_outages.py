@@ -11,7 +11,6 @@ from redis import Redis
 
 from syncline.alerts.run import evaluate
 from syncline.alerts.signals import MANY_STRANGERS
-from syncline.calls.faults import held_back
 from syncline.cli.answering import answering, in_words
 from syncline.ledger.calls import last_answer
 from syncline.sandbox.process import SandboxProcess
@@ -99,18 +98,18 @@ def test_a_token_endpoint_that_fails_is_told_by_status_and_by_an_alert(
 ) -> None:
     sandbox.faults({**TOKEN, "kind": "500", "probability": 1})
     for _ in range(12):
-        owing.follow_all()
         quota_clock.pass_by(1)
+        owing.follow_all()
     evaluate(owing.worker)
     [told] = alerts(owing)
     assert (told.kind, told.severity) == ("failing", "critical")
     assert "500" in told.detail["text"]
     key = owing.worker.open_line(NAME).halo_key
     answer = owing.worker.ledger.run(lambda c: last_answer(c, key.name))
-    said = in_words(answering(answer, held_back(owing.worker, key).total_seconds()))
-    assert "fails since" in said
+    said = in_words(answering(answer, 7.0))
+    assert "POST /token fails since" in said
     assert "500" in said
-    assert "by one caller at a time" in said
+    assert "asked again in 7 s, by one caller at a time" in said
 
 
 @pytest.mark.parametrize(
