@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from syncline.calls import capabilities
 from syncline.connections.run import replace_mapping
 from syncline.deliveries import unleased
 from syncline.engine.failures import PARK_AFTER
+from syncline.errors import Absent, SynclineError, Unreadable
 from syncline.halo import lines
 from syncline.halo.capabilities import Mismatch
 from syncline.halo.entities.rows import read_row
@@ -17,6 +19,7 @@ from syncline.halo.models import HaloRow
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import completing
 from syncline.sending.tenant import by_id
 from tests.tenants import brought_over, operations, parked
 from tests.world import ENDED, INCLUDING_TESTS, NAME, World, Worlds, small
@@ -133,6 +136,38 @@ def test_what_is_kept_otherwise_than_it_was_answered_holds_up_its_kind(
     assert row.field == field
     assert "delivered" not in states(world, target)
     assert row.reason.startswith(f"{field}: wanted ")
+
+
+@pytest.mark.parametrize("error", [Absent, Unreadable])
+def test_one_answer_that_is_no_row_proves_nothing_of_its_kind(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[SynclineError],
+) -> None:
+    asked: list[int] = []
+
+    def later(*given: Any) -> HaloRow:
+        row: HaloRow = read_row(*given)
+        if given[2].name != "order":
+            return row
+        asked.append(row.id)
+        if len(asked) == 1:
+            raise error("Halo answered GET /SalesOrder with something else.")
+        return row.of({**row.raw, "currency_code": 99})
+
+    monkeypatch.setattr(by_id, "read_row", later)
+    monkeypatch.setattr("syncline.sending.targets.read_row", later)
+    monkeypatch.setattr(completing, "LATE_PAUSE", timedelta(0))
+    small(sandbox, orders=4, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    world.pull()
+    while not parked(world):
+        world.follow_all()
+    [order] = parked(world)
+    assert (order.target, order.field) == ("order", "currency_code")
+    assert "delivered" not in states(world, "order")
+    assert operations(sandbox)["POST /SalesOrder"] == 1
 
 
 @pytest.mark.parametrize("kept", [None, "", "0001-01-01T00:00:00", "2001-02-03T00:00:00"])
