@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from syncline.alerts.rules import FLOW
 from syncline.errors import Unmappable
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import Desired, Difference, external_link
 from syncline.halo.entities import resources
 from syncline.halo.entities.resources import ERROR_MODULE, TICKET_REFERENCE_BESIDES
@@ -24,8 +25,6 @@ INTEGRATION_ERROR: Final = "integration_error"
 TARGETS: Final = (TICKET, ACTION, INTEGRATION_ERROR)
 
 _LONGEST_SUMMARY = 250
-_LONGEST_ERROR = 2000
-_LONGEST_ENDPOINT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,9 @@ def _ticket(
     }
     at_create = {name: value for name, value in chosen.items() if value is not None}
     link = external_link(ref, f"syncline alert {alert['number']}")
-    return Desired(
-        body,
-        {name: str(value) for name, value in body.items()},
-        {**at_create, "new_external_link": link, **mapped.at_create},
-    )
+    once = {**at_create, "new_external_link": link, **mapped.at_create}
+    body, once = fitted(TICKET, body, once)
+    return Desired(body, {name: str(value) for name, value in body.items()}, once)
 
 
 def _closed_status(document: Document, ticket_settings: TicketSettings) -> int:
@@ -171,9 +168,10 @@ def _integration_error(alert: Mapping[str, Any]) -> Desired:
         "module_id": ERROR_MODULE,
         "entity_type": str(alert["kind"]),
         "entity_name": ref,
-        "endpoint": f"syncline {alert['connection']}"[:_LONGEST_ENDPOINT],
-        "error": f"{alert['title']}\n{text_of(alert)}"[:_LONGEST_ERROR],
+        "endpoint": f"syncline {alert['connection']}",
+        "error": f"{alert['title']}\n{text_of(alert)}",
     }
+    body, _ = fitted(INTEGRATION_ERROR, body, {})
     return Desired(body, {"entity_name": ref})
 
 

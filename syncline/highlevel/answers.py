@@ -9,7 +9,7 @@ text counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +54,8 @@ _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
 _SHORT = 400
 """Characters of a text without JSON that are looked through."""
 _NO_TEXT = "(no text)"
+_NO_PATH = "Cannot "
+"""How it begins that a path or a version is not known."""
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 _RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
@@ -73,6 +75,7 @@ def read(
     what: str,
     *,
     writes: bool = False,
+    shows: Collection[str] = (),
     hide: SecretStr | None = None,
     installed: bool = False,
 ) -> dict[str, Any]:
@@ -82,6 +85,8 @@ def read(
         answer: what came back.
         what: the call in words, such as `GET /payments/orders`.
         writes: whether the call has an effect; a write without a clear answer is doubtful.
+        shows: fields of which every success of this call has one: an object without any of them is
+            somebody else's.
         hide: the token of the call, which is cut out of any text that repeats it.
         installed: whether the token is that of an installed app, and no private one.
 
@@ -101,31 +106,41 @@ def read(
     document = _document(answer)
     texts = _texts(document) if answer.status >= _BAD else []
     said = _plain(_without(hide, "; ".join(texts)))
+    is_own = isinstance(document, dict) and _is_own(answer, document, texts, shows)
+    own: dict[str, Any] | None = document if is_own else None
     if answer.status == _TOO_MANY:
-        is_own = isinstance(document, dict) and _is_own(answer, document, texts)
-        if is_own:
+        if own is not None:
             raise _rate_limited(answer, what, said)
         raise _limited_by_a_stranger(answer, what, writes=writes, hide=hide)
     if _is_suspended(answer, document, texts):
         raise _suspended(answer, what, said)
-    if not isinstance(document, dict) or not _is_own(answer, document, texts):
+    if own is None:
         secrets = [] if hide is None else [hide.get_secret_value()]
         raise strangers.foreign(answer, "HighLevel", what, writes=writes, hide=secrets)
     if answer.status < _BAD:
-        return document
+        return own
     raise _failure(answer, what, said, texts, writes=writes, installed=installed)
 
 
-def _is_own(answer: Answer, document: Mapping[str, Any], texts: list[str]) -> bool:
+def _is_own(
+    answer: Answer, document: Mapping[str, Any], texts: list[str], shows: Collection[str]
+) -> bool:
     """Whether HighLevel itself has spoken: every answer of its API is a JSON object.
 
-    That of an error says it in words, and repeats the status where it names one.
+    That of a success has one of the fields that this call shows, where they are known. That of an
+    error says it in words, and repeats the status where it names one. One that says that
+    something is not there names it always: a gateway says so as well, of a path of its own.
+
+    Source: the published NotFoundDTO, and the answers that were seen.
     """
     if strangers.is_page(answer):
         return False
     if answer.status < _BAD:
-        return _OK <= answer.status < _REDIRECT
+        is_shown = not shows or not document.keys().isdisjoint(shows)
+        return is_shown and _OK <= answer.status < _REDIRECT
     named = {document[name] for name in ("statusCode", "status") if _is_status(document.get(name))}
+    if answer.status == _NOT_FOUND and not named:
+        return any(text.startswith(_NO_PATH) for text in texts)
     return bool(texts) and named <= {answer.status}
 
 

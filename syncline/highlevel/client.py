@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -144,11 +144,20 @@ class HighLevelClient:
         permit: Permit,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        shows: Collection[str] = (),
     ) -> HighLevelResponse:
         """Make one call for the location, which is named in the query of a GET, else in the body.
 
         The location is sent even where the specification omits it: `GET /payments/orders/{id}`
         is answered 422 without `altType`.
+
+        Args:
+            method: of HTTP.
+            path: behind the address of the API.
+            permit: leave to make this call.
+            params: of the query.
+            body: to be sent.
+            shows: fields of which every success of it has one, where that is known.
 
         Raises:
             NotSent: nothing left this machine.
@@ -166,7 +175,12 @@ class HighLevelClient:
         try:
             answer = self._send(outgoing, permit, token)
             document = answers.read(
-                answer, what, writes=writes, hide=token, installed=self._tokens.installed
+                answer,
+                what,
+                writes=writes,
+                shows=shows,
+                hide=token,
+                installed=self._tokens.installed,
             )
         except (Doubtful, Unreadable) as error:
             raise strangers.unanswered(error, permit.call_id, writes=writes) from error

@@ -165,11 +165,13 @@ def list_records(
 
     Raises:
         Unreadable: if the answer is no page.
+        ForeignAnswer: if it has nothing that a page has.
 
     Source: GET /payments/orders, /payments/transactions, /payments/subscriptions.
     """
     params = _params(span) | ({} if only is None else _params(only))
-    received = client.call("GET", records.path, permit=permit, params=params)
+    shows = ("data", "totalCount")
+    received = client.call("GET", records.path, permit=permit, params=params, shows=shows)
     with naming(permit):
         return page(records.row, received.document, received.headers, client.location_id)
 
@@ -183,12 +185,15 @@ def get_record(
         Absent: if there is no such record in the location.
         UnknownName: if `record_id` cannot be an id; nothing is sent then.
         Unreadable: if the answer is not that record.
+        ForeignAnswer: if it is no record at all.
 
     Source: GET /payments/orders/{orderId}, /payments/transactions/{transactionId},
         /payments/subscriptions/{subscriptionId}.
     """
     path, what = records.path, f"The {records.detail.kind} {record_id}"
-    document = client.call("GET", f"{path}/{checked_id(record_id)}", permit=permit).document
+    document = client.call(
+        "GET", f"{path}/{checked_id(record_id)}", permit=permit, shows=("_id",)
+    ).document
     with naming(permit):
         found, _ = leniency.read(records.detail, document, what, CORRECT)
         if found.id != record_id:

@@ -141,6 +141,25 @@ def counts(connection: Connection, only: Only) -> dict[tuple[str, str], int]:
     return {(row.cause, row.state): row.many for row in found}
 
 
+def uncompared(connection: Connection, name: str | None) -> list[str]:
+    """The names of connections, or of this one, of which no comparison has come to its end.
+
+    Their differences are not known, so that none is listed says nothing.
+    """
+    found = connection.execute(
+        text(
+            """
+            select c.name from connection c
+            where (cast(:name as text) is null or c.name = :name) and not exists (
+                select from reconciliation r where r.connection_id = c.id and r.state = 'done')
+            order by c.name
+            """
+        ),
+        {"name": name},
+    )
+    return list(found.scalars())
+
+
 def hold(connection: Connection, shown: Sequence[Discrepancy]) -> set[int]:
     """Lock those that are still undecided with the values that were shown; returns their ids."""
     found = connection.execute(

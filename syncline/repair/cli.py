@@ -29,6 +29,7 @@ from syncline.repair.decisions import accept, apply, mark, reopen
 from syncline.repair.rules import Act, act_of
 from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
+from syncline.terminal.messages import remark
 from syncline.terminal.output import AsJson, group, plain, show, stack, table
 
 app = group("discrepancies", "Look at differences between both sides, and decide about them.")
@@ -109,6 +110,11 @@ def list_discrepancies(
         found = worker.ledger.run(work)
         if not found.discrepancies:
             remark_on_emptiness(worker, connection)
+            for name in worker.ledger.run(lambda c: discrepancies.uncompared(c, connection)):
+                remark(
+                    f"{name} was never compared with Halo to the end, so its differences are not "
+                    f"known. Compare it with: syncline reconcile run {name}"
+                )
     filters = (connection, cause, flow, since, state)
     none = "There is no such difference." if any(filters) else "No difference is open."
     show(as_json, found, lambda: _render(found, none))

@@ -175,19 +175,23 @@ def _hangs_on(line: Line, api: ApiCalls, extra: Extra) -> str | None:
         return f"{said}it does not carry {extra.reference} any more."
     if isinstance(row, HaloOrderRow):
         return _on_order(line, api, row, said)
-    if isinstance(row, InvoiceRow) and _is_paid(row):
+    return _on_invoice(row, said) if isinstance(row, InvoiceRow) else None
+
+
+def _on_invoice(row: InvoiceRow, said: str) -> str | None:
+    payments = row.raw.get("payments")
+    if payments or row.amountpaid:
         return f"{said}payments or credits stand on it. Take them off in Halo first."
+    if not isinstance(payments, list) and row.amountpaid is None:
+        return f"{said}Halo does not tell whether anything was paid on it."
     return None
-
-
-def _is_paid(row: InvoiceRow) -> bool:
-    return bool(row.raw.get("payments") or row.amountpaid)
 
 
 def _on_order(line: Line, api: ApiCalls, row: HaloOrderRow, said: str) -> str | None:
     if any(one.consignment_ids or one.quantity_shipped for one in row.lines):
         return f"{said}goods were sent on it. Decide in Halo."
-    if row.raw.get("lines") is None:
+    shown = row.raw.get("lines")
+    if not isinstance(shown, list) or len(row.lines) < len(shown):
         return f"{said}Halo does not show its lines."
     invoiced = _invoices_of(line, api, row.id)
     if invoiced is None:

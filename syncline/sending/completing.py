@@ -14,7 +14,7 @@ from typing import Any
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.engine.failures import is_of_the_record
-from syncline.errors import Absent, Again, Doubtful, SynclineError, Unmappable
+from syncline.errors import Absent, Again, Doubtful, SynclineError, Unmappable, Unreadable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.sending.decide import Write
@@ -22,7 +22,8 @@ from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
 
 LATE_TRIES, LATE_PAUSE = 3, timedelta(seconds=1)
-"""A row that was made this moment may show only after a while."""
+"""A row that was made this moment may show only after a while; and one answer that is no row proves
+nothing of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def complete(
         return Shown(came)
     read = target.completes(line, api, target.resource, wanted)
     for _ in range(LATE_TRIES if reads_back else 0):
-        late = {key: wanted[key] for key, row in read.items() if isinstance(row, Absent)}
+        late = {
+            key: wanted[key] for key, row in read.items() if isinstance(row, (Absent, Unreadable))
+        }
         if not late:
             break
         line.worker.sleep(LATE_PAUSE.total_seconds())

@@ -59,6 +59,11 @@ def caveats(connection: Connection, links: Sequence[Link], dead_after: timedelta
     if not links:
         return [NO_CONNECTION]
     found = [one for link in links for one in _of(connection, link)]
+    if parked := _parked_events(connection):
+        found.append(
+            f"Webhooks that could not be understood are parked: {parked}. See them with: syncline "
+            "events list --state parked"
+        )
     if _is_idle(connection, dead_after):
         found.append(NO_WORKER)
     return found
@@ -87,8 +92,35 @@ def never_read(connection: Connection, link: Link) -> str | None:
     return f"{link.name} has read {what} from HighLevel yet, so what is owed is not known."
 
 
+def _unread_windows(connection: Connection, link: Link) -> str | None:
+    """That some days cannot be read; None where none were tried in vain."""
+    many = connection.execute(
+        text(
+            """
+            select count(*) from pull
+            where connection_id = :id and state = 'running' and (refused or failures > 0)
+            """
+        ),
+        {"id": link.id},
+    ).scalar_one()
+    if not many:
+        return None
+    return (
+        f"{link.name} could not read {many} {'window' if many == 1 else 'windows'} of HighLevel's "
+        "lists, so what is owed there is not known. See them with: syncline status"
+    )
+
+
+def _parked_events(connection: Connection) -> int:
+    """How many webhooks wait for a person, of whichever connection: some say of none."""
+    many: int = connection.execute(
+        text("select count(*) from event where state = 'parked'")
+    ).scalar_one()
+    return many
+
+
 def _of(connection: Connection, link: Link) -> list[str]:
-    found = [never_read(connection, link)]
+    found = [never_read(connection, link), _unread_windows(connection, link)]
     if link.state == "stopped":
         note = link.note or "by hand"
         found.append(f"{link.name} is stopped: {sentence(note)}")

@@ -95,6 +95,24 @@ def test_a_status_that_an_error_repeats_must_be_the_answers(status: int) -> None
 
 
 @pytest.mark.parametrize(
+    "document",
+    [
+        {"message": "no Route matched with those values"},
+        {"message": "Not Found"},
+        {"error": "not_found", "status": "404"},
+    ],
+)
+def test_a_gateway_that_knows_no_such_path_does_not_say_that_a_record_is_gone(
+    document: dict[str, str],
+) -> None:
+    given = answer(404, jsontext.dumps(document), JSON)
+    with pytest.raises(ForeignAnswer):
+        of_highlevel(given, False)
+    with pytest.raises(Doubtful):
+        of_highlevel(given, True)
+
+
+@pytest.mark.parametrize(
     ("kind", "who"),
     [
         (

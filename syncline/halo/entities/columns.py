@@ -69,6 +69,11 @@ COLUMNS: Mapping[str, Columns] = {
         ),
         note="notes",
     ),
+    "ticket": Columns(
+        _of("summary category_1 category_2 category_3 category_4", client_reference=50),
+        note="details",
+    ),
+    "integration_error": Columns(_of(entity_type=100, endpoint=100, error=2000)),
 }
 """The lengths by the name of the resource."""
 

@@ -14,13 +14,21 @@ from sqlalchemy import Connection
 from syncline.calls.calls import ApiCalls, NoQuota, Planned
 from syncline.calls.changes import made
 from syncline.calls.context import Line
-from syncline.errors import Again, Doubtful, SynclineError, Unmappable
+from syncline.errors import (
+    Absent,
+    Again,
+    Doubtful,
+    MissingScope,
+    Rejected,
+    SynclineError,
+    Unmappable,
+)
 from syncline.halo.entities.resources import SITE, AnyResource
 from syncline.halo.entities.rows import next_page, save_row
 from syncline.halo.models import HaloRow, SiteRow
 from syncline.halo.paging import PageWalk
 from syncline.ledger import effects
-from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
+from syncline.sending.tenant.by_id import Row, by_id
 
 NAME = "Main"
 """What a site is called that we make: as Halo calls that which it makes itself."""
@@ -58,13 +66,13 @@ def site_of(line: Line, api: ApiCalls, client_id: int) -> int:
     Raises:
         Unmappable: it has none, and gets none.
         Doubtful: it is not known whether one was made.
-        SynclineError: Halo could not be asked.
+        SynclineError: Halo could not be asked, or answered with something else.
     """
     try:
         sites = _sites(line, api, client_id)
         standing = [one for one in sites if not one.inactive] or sites
         return min(one.id for one in standing) if standing else _make(line, api, client_id)
-    except NOT_SHOWN as error:
+    except (Absent, MissingScope, Rejected) as error:
         raise Unmappable(
             f"Halo's client {client_id} has no site, and gets none: {error.what}",
             field="main_site_id",

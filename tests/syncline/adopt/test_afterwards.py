@@ -119,3 +119,30 @@ def test_what_an_adoption_leaves_is_wanted_by_comparisons_and_by_later_updates(
         key: (before[key]["intent_id"], before[key]["date"]) for key in kept
     }
     assert {one for one in differing(world) if one[0] == "payment"} == set()
+
+
+@pytest.mark.parametrize(
+    "dials",
+    [
+        {"reports_refused": True},
+        {"wrapped_lists": True, "profile": "awkward"},
+        {"halo_shape": "published"},
+        {"halo_shape": "printed"},
+    ],
+    ids=lambda dials: " ".join(map(str, dials.values())),
+)
+def test_a_tenant_of_another_kind_is_taken_over_as_any_other(
+    worlds: Worlds, sandbox: SandboxProcess, dials: dict[str, Any]
+) -> None:
+    small(sandbox, **MONEY, **dials)
+    truth = sandbox.post("/plant", {"share": 0.8, "near_misses": 0, "money": 0.8})
+    world = standing(worlds, style="summary")
+    done = adopted(world)
+    assert {one.order: one.halo for one in done.found.matched} == truth["matches"]
+    matched = done.money.groups["invoices"].matched
+    assert {one.source: one.halo for one in matched} == truth["money"]["invoices"]
+    begin(world.reopened())
+    read_all(world)
+    counts = sandbox.audit()["counts"]
+    assert {kind: many for kind, many in counts.items() if many and "duplicate" in kind} == {}
+    assert (counts["missing"], counts["automations"]) == (0, 0)

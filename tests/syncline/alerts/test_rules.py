@@ -22,9 +22,18 @@ from syncline.alerts.rules import (
     quiet_ends,
     telling,
 )
-from syncline.alerts.tickets import ACTION, TICKET, TicketSettings, action_role, reference, render
+from syncline.alerts.tickets import (
+    ACTION,
+    INTEGRATION_ERROR,
+    TICKET,
+    TicketSettings,
+    action_role,
+    reference,
+    render,
+)
 from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
+from syncline.flows.fitting import units
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.mapping.options import AlertOptions, NewOrderRule
 from syncline.mapping.parsing import load
@@ -202,6 +211,22 @@ def test_a_ticket_mails_nobody_closes_with_its_status_and_is_not_made_for_what_h
     assert action["ticket_id"] == 9
     assert action["outcome"] == reference("alert-1", action_role(2, "9")) == "alert-1.2.9"
     assert (action["hiddenfromuser"], action["sendemail"]) == (True, False)
+
+
+def test_texts_of_an_alert_end_where_halos_columns_end_and_stand_whole_in_the_details() -> None:
+    text = default_document("detail") + (
+        '[[alerts.field]]\ntarget = "client_reference"\nsource = "title"\n'
+        '[[alerts.field]]\ntarget = "category_1"\nsource = "text"\n'
+    )
+    title, long = "Deliveries are parked " * 8, "\N{PACKAGE} Why " * 1000
+    alert, document = _alert(title=title.strip(), text=long), load(text)
+    made = render(alert, TICKET, TICKET, document, TicketSettings(4), exists=False).for_create()
+    assert (len(made["client_reference"]), units(made["category_1"])) == (50, 4000)
+    assert f"client_reference: {title.strip()}" in made["details"]
+    assert f"category_1: {long.strip()}" in made["details"]
+    shown = render(alert, "error", INTEGRATION_ERROR, document, TicketSettings(), exists=False).body
+    assert units(shown["error"]) <= 2000
+    assert shown["error"].endswith("…")
 
 
 def failed(

@@ -14,6 +14,11 @@ from tests.syncline.cli.conftest import LedgerScene, Run
 
 EMPTY = ("parked list", "discrepancies list", "alerts list", "events list", "dry-run acme")
 
+UNCOMPARED = (
+    "acme was never compared with Halo to the end, so its differences are not known. Compare it "
+    "with: syncline reconcile run acme"
+)
+
 an_empty_answer = pytest.mark.parametrize("line", EMPTY)
 
 
@@ -46,7 +51,8 @@ def test_of_no_connection_nothing_is_well(run: Run, line: str) -> None:
 @an_empty_answer
 def test_what_was_never_read_is_not_in_line(scene: LedgerScene, run: Run, line: str) -> None:
     assert remarks(run, line) == [
-        "acme has read nothing from HighLevel yet, so what is owed is not known."
+        "acme has read nothing from HighLevel yet, so what is owed is not known.",
+        *([UNCOMPARED] if line == "discrepancies list" else []),
     ]
 
 
@@ -55,7 +61,66 @@ def test_an_empty_answer_of_a_connection_at_work_is_said_plainly(
     scene: LedgerScene, run: Run, line: str
 ) -> None:
     scene.ledger.run(lambda c: read_all(c, scene.link.id))
+    compare(scene, "done")
     assert remarks(run, line) == []
+
+
+def compare(scene: LedgerScene, state: str) -> None:
+    """A comparison came to this."""
+    scene.ledger.run(
+        lambda c: c.execute(
+            text(
+                """
+                insert into reconciliation (connection_id, first, last, mode, cause, state)
+                values (:id, current_date, current_date, 'full', 'a test', :state)
+                """
+            ),
+            {"id": scene.link.id, "state": state},
+        )
+    )
+
+
+@pytest.mark.parametrize("line", ["discrepancies list", "discrepancies list --connection acme"])
+def test_what_was_never_compared_to_the_end_is_not_said_to_agree(
+    scene: LedgerScene, run: Run, line: str
+) -> None:
+    scene.ledger.run(lambda c: read_all(c, scene.link.id))
+    assert remarks(run, line) == [UNCOMPARED]
+    compare(scene, "failed")
+    compare(scene, "running")
+    assert remarks(run, line) == [UNCOMPARED]
+
+
+@pytest.mark.parametrize(("refused", "failures"), [(True, 0), (False, 3)])
+def test_days_that_cannot_be_read_and_webhooks_that_are_parked_are_told(
+    scene: LedgerScene, run: Run, *, refused: bool, failures: int
+) -> None:
+    def work(connection: Connection) -> None:
+        read_all(connection, scene.link.id)
+        connection.execute(
+            text(
+                """
+                insert into pull (connection_id, kind, first, last, refused, failures)
+                values (:id, 'order', '2026-01-01', '2026-01-01', :refused, :failures)
+                """
+            ),
+            {"id": scene.link.id, "refused": refused, "failures": failures},
+        )
+        connection.execute(
+            text(
+                """
+                insert into event (at, source, body, state)
+                values (clock_timestamp() - interval '3 days', 'highlevel', '[]', 'parked')
+                """
+            )
+        )
+
+    scene.ledger.run(work)
+    unread, parked = remarks(run, "parked list")
+    assert unread.startswith("acme could not read 1 window of HighLevel's lists")
+    assert "syncline status" in unread
+    assert parked.startswith("Webhooks that could not be understood are parked: 1.")
+    assert "syncline events list --state parked" in parked
 
 
 def test_a_connection_that_stands_still_a_silent_side_and_no_worker_are_told(

@@ -11,12 +11,14 @@ from redis import Redis
 
 from syncline.alerts.run import evaluate
 from syncline.alerts.signals import MANY_STRANGERS
+from syncline.cli.answering import answering, in_words
+from syncline.ledger.calls import last_answer
 from syncline.sandbox.process import SandboxProcess
 from syncline.sandbox.wire.faults import FOREIGN
 from tests.alerting import alerts, pass_time
 from tests.in_between import InBetween, QuotaClock, page, said
 from tests.variants import in_turn
-from tests.world import World, Worlds, small
+from tests.world import NAME, World, Worlds, small
 
 TOKEN = {"side": "halo", "operation": "POST /auth/token"}
 MOMENTS = ("before", "after")
@@ -89,6 +91,25 @@ def test_a_token_endpoint_that_fails_is_asked_by_one_caller_at_a_time_and_heals_
     assert waited <= 60 + STEP
     owing.drive()
     assert sandbox.audit()["clean"]
+
+
+def test_a_token_endpoint_that_fails_is_told_by_status_and_by_an_alert(
+    owing: World, sandbox: SandboxProcess, quota_clock: QuotaClock
+) -> None:
+    sandbox.faults({**TOKEN, "kind": "500", "probability": 1})
+    for _ in range(12):
+        quota_clock.pass_by(1)
+        owing.follow_all()
+    evaluate(owing.worker)
+    [told] = alerts(owing)
+    assert (told.kind, told.severity) == ("failing", "critical")
+    assert "500" in told.detail["text"]
+    key = owing.worker.open_line(NAME).halo_key
+    answer = owing.worker.ledger.run(lambda c: last_answer(c, key.name))
+    said = in_words(answering(answer, 7.0))
+    assert "POST /token fails since" in said
+    assert "500" in said
+    assert "asked again in 7 s, by one caller at a time" in said
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from syncline import jsontext
 from syncline.errors import Unmappable
 from syncline.flows.fitting import cut, fitted, units
 from syncline.halo.entities.columns import COLUMNS, IDENTITIES
+from syncline.mapping.shapes import FLOWS
 
 TABLES = Path(__file__).parents[4] / "shared/apis/halo/tables.json"
 
@@ -71,6 +72,18 @@ def test_what_fits_stays_as_it_is(body: dict[str, Any]) -> None:
     assert fitted("user", body, {"site_id": 1}) == (body, {"site_id": 1})
 
 
+def test_every_text_that_a_mapping_sets_in_halo_has_a_length_or_a_column_without_an_end() -> None:
+    texts = {
+        (_RESOURCES[flow, prefix], target.removeprefix(prefix))
+        for flow, shape in FLOWS.items()
+        for target, kind in shape.targets.items()
+        if kind == "text" and shape.side == "Halo"
+        for prefix in [shape.prefix_of(target)]
+    }
+    measured = {(resource, field) for resource, of in COLUMNS.items() for field in of.own}
+    assert texts - measured == _ENDLESS
+
+
 @pytest.mark.skipif(not TABLES.exists(), reason="Halo's database catalogue is not at hand")
 def test_no_column_is_shorter_than_we_take_it_to_be() -> None:
     tables = jsontext.loads(TABLES.read_bytes())["tables"]
@@ -84,6 +97,27 @@ def test_no_column_is_shorter_than_we_take_it_to_be() -> None:
         assert COLUMNS[resource].own[field] == columns[column.lower()][0], (resource, field)
     assert {field for _, field, _ in _COLUMNS} >= IDENTITIES - {"third_party_id"}
 
+
+_RESOURCES = {
+    ("orders", ""): "order",
+    ("customers", "client."): "client",
+    ("customers", "user."): "user",
+    ("payments", "invoice."): "invoice",
+    ("payments", "credit."): "invoice",
+    ("payments", "payment."): "payment",
+    ("subscriptions", ""): "recurring",
+    ("alerts", ""): "ticket",
+}
+"""Flow and prefix of a mapping's targets → what they are of."""
+
+_ENDLESS = {
+    ("order", "note"),
+    ("client", "notes"),
+    *(("user", name) for name in ("notes", "phonenumber_preferred")),
+    *(("invoice", name) for name in ("internal_note", "notes_1", "notes_2")),
+    *(("recurring", name) for name in ("internal_note", "notes_1")),
+}
+"""Texts of columns without an end, and one that is the name of another field."""
 
 _COLUMNS = [
     ("order", "po_number", "OHponumber"),
@@ -110,4 +144,11 @@ _COLUMNS = [
     ("user", "emailaddress", "uemail"),
     ("user", "phonenumber", "uextn"),
     ("user", "mobilenumber", "umobile"),
+    ("ticket", "summary", "Symptom"),
+    ("ticket", "category_1", "sectio_"),
+    ("ticket", "category_2", "category2"),
+    ("ticket", "client_reference", "CustomerRef"),
+    ("integration_error", "entity_type", "IEEntityType"),
+    ("integration_error", "endpoint", "IEEndpoint"),
+    ("integration_error", "error", "IEError"),
 ]

@@ -22,6 +22,8 @@ ORDER = {"id": 7, "po_number": "HL-o1", "client_id": 12.0, "total": "10.50", "li
         ("currency_code", True),
         ("total", "much"),
         ("total", "NaN"),
+        ("client_id", "9" * 5000),
+        ("client_id", Decimal("1e999999")),
         ("summary", {"name": "x"}),
         ("note", ["x"]),
         ("lines", "none"),
@@ -54,7 +56,9 @@ def test_what_halo_writes_for_nothing_is_no_nonsense() -> None:
     assert noted == []
 
 
-@pytest.mark.parametrize("row_id", [None, "", "x", 1.5, [1], True])
+@pytest.mark.parametrize(
+    "row_id", [None, "", "x", 1.5, [1], True, "9" * 5000, 10**400, Decimal("1e999999")]
+)
 def test_a_row_without_an_id_is_unreadable(row_id: Any) -> None:
     with pytest.raises(Unreadable, match="A HaloOrderRow of Halo cannot be read: id: "):
         HaloOrderRow.of({**ORDER, "id": row_id})

@@ -12,6 +12,7 @@ import pytest
 from syncline.errors import (
     Absent,
     BadCredentials,
+    ForeignAnswer,
     MissingScope,
     UnknownName,
     Unreadable,
@@ -288,7 +289,7 @@ def test_a_wrong_token_is_told_apart(
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"_id": "other"}', b'{"_id": "o1", "altId": "elsewhere"}', b'{"data": []}'],
+    [b'{"_id": "other"}', b'{"_id": "o1", "altId": "elsewhere"}', b'{"_id": null}'],
 )
 def test_an_answer_that_is_not_the_order_asked_for_is_unreadable(
     server: Scripted, transport: Transport, body: bytes
@@ -299,8 +300,27 @@ def test_an_answer_that_is_not_the_order_asked_for_is_unreadable(
     assert error.value.call_id == "call-3"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"ok": true}', b'{"login": "https://sso.example.com"}', b'{"message": "No."}'],
+)
+def test_an_object_that_has_nothing_of_what_was_asked_for_is_somebody_elses(
+    server: Scripted, transport: Transport, body: bytes
+) -> None:
+    server.body = body
+    client = client_of(transport, server.url)
+    for read in (
+        lambda: get_record(client, permit("call-5"), ORDERS, "o1"),
+        lambda: list_records(client, permit("call-5"), ORDERS, Span(1)),
+    ):
+        with pytest.raises(ForeignAnswer) as error:
+            read()
+        assert (error.value.call_id, error.value.status) == ("call-5", 200)
+        assert error.value.answered_by is not None
+
+
 def test_a_list_that_is_no_page_is_unreadable(server: Scripted, transport: Transport) -> None:
-    server.body = b'{"orders": []}'
+    server.body = b'{"data": {}}'
     with pytest.raises(Unreadable) as error:
         list_records(client_of(transport, server.url), permit("call-4"), ORDERS, Span(1))
     assert error.value.call_id == "call-4"

@@ -148,6 +148,50 @@ def test_something_stored_that_is_not_read_any_more_parks_its_record_until_it_is
     assert sandbox.audit()["clean"]
 
 
+@pytest.mark.parametrize(
+    ("facet", "later", "asks"),
+    [
+        ("list", "0", False),
+        ("event", "0", False),
+        ("event", "1 day", True),
+        ("fulfillments", None, False),
+    ],
+)
+def test_whatever_is_stored_and_not_read_any_more_asks_only_where_it_would_decide(
+    world: World, sandbox: SandboxProcess, facet: str, later: str | None, *, asks: bool
+) -> None:
+    world.request_pull()
+    world.drive()
+    [first, second, *_] = order_ids(sandbox)
+    spoiled = '{"data": [{"_id": ["f"]}]}' if facet == "fulfillments" else '{"_id": ["o"]}'
+    world.do(
+        """
+        insert into facet (place, kind, foreign_id, facet, payload, fingerprint, updated_at)
+        select place, kind, foreign_id, cast(:facet as text), cast(:payload as jsonb), '\\x00',
+               updated_at + cast(:later as interval)
+        from facet where facet = 'detail' and foreign_id = :id
+        on conflict (place, kind, foreign_id, facet) do update
+        set payload = excluded.payload, fingerprint = excluded.fingerprint
+        """,
+        facet=facet,
+        payload=spoiled,
+        id=first,
+        later=later,
+    )
+    sandbox.change_orders(ids=[first, second])
+    sandbox.add_orders(1)
+    finished = world.pull()
+    assert (finished.new, finished.states) == (1, ("provisional",))
+    told = reasons(world)
+    assert list(told) == ([first] if asks else [])
+    assert all(f"Its {facet} was stored, and is not" in reason for reason in told.values())
+    with world.worker.ledger.begin() as connection:
+        unleased.retry(connection, None)
+    world.drive()
+    assert (in_line(world), reasons(world)) == (13, {})
+    assert sandbox.audit()["clean"]
+
+
 def test_one_bad_transaction_of_an_order_holds_up_no_other(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from syncline.calls.calls import halo_calls
 from syncline.queues import Lane
 from syncline.reconciliation import discrepancies
@@ -15,6 +17,7 @@ from syncline.repair import run as repair_writing
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive
 from tests.from_halo import delete, hint, last_call, money_row, order_row, synced, writes
+from tests.spoiling import spoil
 from tests.world import NAME, World, Worlds
 
 BY = "ada"
@@ -212,6 +215,34 @@ def test_an_extra_row_is_removed_only_where_it_is_asked_for_and_nothing_hangs_on
         other.source_id,
         True,
     )
+
+
+def test_an_extra_row_that_does_not_show_what_hangs_on_it_is_not_removed(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = synced(worlds, sandbox)
+    order, invoice = order_row(world), money_row(world, "invoice")
+    copy = post(world, "/SalesOrder", copied(sandbox, int(order.target_id)))
+    doubled = found(world, order, "doubled", "reference", ours=order.target_id, theirs="two")
+    for lines in (None, "many", [None], [{"name": "A"}, "B"]):
+        with monkeypatch.context() as patched:
+            spoil(patched, f"/SalesOrder/{copy}", lambda row: {**row, "lines": lines})  # noqa: B023 - called at once
+            [plan] = planned(world, doubled, delete_extra=True)
+        assert (plan.act, "does not show its lines" in (plan.why or "")) == (None, True), lines
+    body = {
+        "client_id": invoice.target_meta["client_id"],
+        "thirdpartyinvoicenumber": invoice.projection["thirdpartyinvoicenumber"],
+        "lines": [{"item_shortdescription": "again", "qty_order": 1, "unit_price": 5}],
+        "_isimport": True,
+    }
+    twin = post(world, "/Invoice", body)
+    second = found(world, invoice, "doubled", "reference", ours=invoice.target_id, theirs="two")
+    untold = {"payments": None, "amountpaid": None}
+    with monkeypatch.context() as patched:
+        spoil(patched, f"/Invoice/{twin}", lambda row: {**row, **untold})
+        [plan] = planned(world, second, delete_extra=True)
+    assert (plan.act, "whether anything was paid" in (plan.why or "")) == (None, True)
+    assert planned(world, second, delete_extra=True)[0].act is not None
 
 
 def copied(sandbox: SandboxProcess, order_id: int) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from syncline.calls import capabilities
+from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.errors import Again
+from syncline.halo.entities.resources import USER
+from syncline.halo.entities.rows import read_row
 from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
@@ -148,6 +151,62 @@ def paid_by(world: World, transaction: str, **contact: str) -> None:
     )
     world.drive()
     assert parked(world) == []
+
+
+def test_a_name_that_is_longer_than_its_column_stands_whole_in_the_note_and_is_written_once(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=0, transactions=0, subscriptions=0, column_lengths=True)
+    world = worlds()
+    name = "Ada " * 150 + "!"
+    contact = {"contactId": "c1", "contactEmail": "a@example.com", "contactName": name}
+    for transaction in ("t1", "t2"):
+        paid_by(world, transaction, **contact)
+    [[user]] = world.rows("select target_id from delivery where target = 'user'")
+    line = world.worker.open_line(NAME)
+    row = halo_calls(line, line.lane).read(
+        "GET /Users/id", lambda permit: read_row(line.halo, permit, USER, int(user))
+    )
+    assert (len(row.raw["name"]), row.raw["name"][-1]) == (255, "…")
+    assert name in row.raw["notes"]
+    assert operations(sandbox)["POST /Users"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "field"),
+    [
+        ("user", "/Users", "site_id"),
+        ("order", "/SalesOrder", "total"),
+        ("invoice", "/Invoice", "total"),
+        ("payment", "/InvoicePayment", "invoice_id"),
+        ("payment", "/InvoicePayment", "amount"),
+        ("recurring", "/RecurringInvoice", "total"),
+    ],
+)
+def test_what_an_answer_lacks_is_read_by_id_and_no_row_is_written_for_it_again(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    path: str,
+    field: str,
+) -> None:
+    def lacking(document: Any) -> Any:
+        if not isinstance(document, list):
+            return document
+        return [{name: row[name] for name in row if name != field} for row in document]
+
+    spoil(monkeypatch, path, lacking)
+    world = brought_over(worlds, sandbox, orders=8)
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    calls = sandbox.calls("halo")
+    written = sum(one["elements"] for one in calls if one["operation"] == f"POST {path}")
+    read = sum(one["operation"] == f"GET {path}/{{id}}" for one in calls)
+    [[made]] = world.rows(
+        "select count(distinct target_id) from delivery where target = :target", target=target
+    )
+    assert written == read == made > 1
 
 
 def test_nonsense_in_an_answer_of_halo_is_no_difference_and_is_counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from syncline.calls import capabilities
 from syncline.connections.run import replace_mapping
 from syncline.deliveries import unleased
 from syncline.engine.failures import PARK_AFTER
+from syncline.errors import Absent, SynclineError, Unreadable
 from syncline.halo import lines
 from syncline.halo.capabilities import Mismatch
 from syncline.halo.entities.rows import read_row
@@ -17,6 +19,7 @@ from syncline.halo.models import HaloRow
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending import completing
 from syncline.sending.tenant import by_id
 from tests.tenants import brought_over, operations, parked
 from tests.world import ENDED, INCLUDING_TESTS, NAME, World, Worlds, small
@@ -96,6 +99,77 @@ def test_the_first_of_a_kind_is_alone_until_it_was_read_back(
     assert sum(call["operation"] == read for call in made) <= 4
 
 
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [
+        *(("order", name) for name in ("currency_code", "total", "tax_total", "client_id")),
+        *(("invoice", name) for name in ("currency_code", "total", "tax_total")),
+        *(("payment", name) for name in ("amount", "invoice_id")),
+    ],
+)
+def test_what_is_kept_otherwise_than_it_was_answered_holds_up_its_kind(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    field: str,
+) -> None:
+    def with_more(*given: Any) -> HaloRow:
+        row: HaloRow = read_row(*given)
+        value = row.raw.get(field)
+        if given[2].name != target or value is None:
+            return row
+        return row.of({**row.raw, field: value + 1})
+
+    monkeypatch.setattr(by_id, "read_row", with_more)
+    monkeypatch.setattr("syncline.sending.targets.read_row", with_more)
+    small(sandbox, orders=4, customers=2, transactions=6, subscriptions=0, money=True)
+    world = worlds()
+    for kind in ("order", "transaction"):
+        world.pull(kind)
+    while not parked(world):
+        world.follow_all()
+    for _ in range(4):
+        world.follow_all()
+    # A credit note is an invoice too.
+    [row] = [one for one in parked(world) if one.target == target]
+    assert row.field == field
+    assert "delivered" not in states(world, target)
+    assert row.reason.startswith(f"{field}: wanted ")
+
+
+@pytest.mark.parametrize("error", [Absent, Unreadable])
+def test_one_answer_that_is_no_row_proves_nothing_of_its_kind(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[SynclineError],
+) -> None:
+    asked: list[int] = []
+
+    def later(*given: Any) -> HaloRow:
+        row: HaloRow = read_row(*given)
+        if given[2].name != "order":
+            return row
+        asked.append(row.id)
+        if len(asked) == 1:
+            raise error("Halo answered GET /SalesOrder with something else.")
+        return row.of({**row.raw, "currency_code": 99})
+
+    monkeypatch.setattr(by_id, "read_row", later)
+    monkeypatch.setattr("syncline.sending.targets.read_row", later)
+    monkeypatch.setattr(completing, "LATE_PAUSE", timedelta(0))
+    small(sandbox, orders=4, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    world.pull()
+    while not parked(world):
+        world.follow_all()
+    [order] = parked(world)
+    assert (order.target, order.field) == ("order", "currency_code")
+    assert "delivered" not in states(world, "order")
+    assert operations(sandbox)["POST /SalesOrder"] == 1
+
+
 @pytest.mark.parametrize("kept", [None, "", "0001-01-01T00:00:00", "2001-02-03T00:00:00"])
 def test_a_due_date_that_is_not_kept_holds_up_the_invoices(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kept: str | None
@@ -158,16 +232,25 @@ def with_due_dates(worlds: Worlds, sandbox: SandboxProcess) -> World:
     return world
 
 
+@pytest.mark.parametrize("shown", [None, "many", [None, 7]])
+@pytest.mark.parametrize("in_doubt", [False, True])
 def test_a_row_that_shows_no_lines_even_by_its_id_is_parked_after_few_looks_and_one_write(
-    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    shown: Any,
+    *,
+    in_doubt: bool,
 ) -> None:
     def without_lines(*given: Any) -> HaloRow:
         row: HaloRow = read_row(*given)
-        return row.of({**row.raw, "lines": None}) if "lines" in row.raw else row
+        return row.of({**row.raw, "lines": shown}) if "lines" in row.raw else row
 
     monkeypatch.setattr(by_id, "read_row", without_lines)
     monkeypatch.setattr("syncline.sending.targets.read_row", without_lines)
     small(sandbox, orders=2, customers=1, transactions=0, subscriptions=0, halo_shape="printed")
+    if in_doubt:
+        sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
     world = worlds()
     world.pull()
     while not parked(world):
@@ -177,4 +260,7 @@ def test_a_row_that_shows_no_lines_even_by_its_id_is_parked_after_few_looks_and_
     made = operations(sandbox)
     assert made["POST /SalesOrder"] == 1
     assert made["GET /SalesOrder/{id}"] <= PARK_AFTER + 2
+    assert made.total() < 60
+    cut = [one for one in sandbox.calls("halo") if one["fault"] == "cut_after"]
+    assert bool(cut) == in_doubt
     assert world.failures == []

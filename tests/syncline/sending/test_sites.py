@@ -120,6 +120,29 @@ def test_no_site_is_made_where_the_list_does_not_show_that_there_is_none(
     assert operations(sandbox)["POST /Site"] == 0
 
 
+@pytest.mark.parametrize("lasts", [False, True])
+def test_an_answer_that_is_no_list_of_sites_asks_nobody_before_it_came_again_and_again(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, *, lasts: bool
+) -> None:
+    small(sandbox, clients_without_site=True, **ONE_CLIENT)
+    world = worlds()
+    world.pull()
+    odd = answered(monkeypatch, "GET /Site", lambda _: (200, {"ok": True}))
+    while not operations(sandbox)["GET /Site"]:
+        world.follow_all()
+    assert parked(world) == []
+    if lasts:
+        while not parked(world):
+            assert operations(sandbox)["GET /Site"] <= PARK_AFTER + 2
+            world.follow_all()
+        assert {one.target for one in parked(world)} == {"client"}
+    else:
+        odd.on = False
+        world.drive()
+        assert sandbox.audit()["clean"]
+    assert operations(sandbox)["POST /Client"] == 1
+
+
 def test_a_site_that_halo_still_makes_is_waited_for_and_not_made_twice(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
