@@ -1,15 +1,16 @@
-"""`syncline events`: the webhooks that came, what became of each, and handling them again."""
+"""`syncline events`: the webhooks that came, what became of each, and deciding about the parked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import typer
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
 from syncline.actor import actor
+from syncline.calls.context import WorkerContext
 from syncline.errors import UnknownName
 from syncline.ledger import effects
 from syncline.terminal.caveats import remark_on_emptiness, remark_on_idleness
@@ -18,7 +19,7 @@ from syncline.terminal.output import AsJson, group, plain, say, show, stack, tab
 from syncline.webhooks import queue as event_queue
 from syncline.webhooks.queue import StoredEvent
 
-app = group("events", "Look at the webhooks that came, and handle them again.")
+app = group("events", "Look at the webhooks that came, and decide about those that are parked.")
 
 State = Literal["new", "done", "ignored", "parked"]
 
@@ -102,24 +103,7 @@ def retry(
     Example: syncline events retry 1042
     """
     with command_context(context).open() as worker:
-        by = actor(worker.settings)
-
-        def work(connection: Connection) -> int:
-            with connection.begin_nested() as attempt:
-                many = event_queue.again(connection, event_id=event_id)
-                if many:
-                    effects.decided_for_all(
-                        connection,
-                        what="events retry",
-                        subject="all" if event_id is None else str(event_id),
-                        by=by,
-                        after={"events": many},
-                    )
-                if dry_run:
-                    attempt.rollback()
-            return many
-
-        many = worker.ledger.run(work)
+        many = _decided(worker, "retry", event_id, event_queue.again, dry_run=dry_run)
         if many and not dry_run:
             remark_on_idleness(worker)
     if event_id is not None and not many:
@@ -128,6 +112,61 @@ def retry(
         say(f"{many} {'event' if many == 1 else 'events'} would be handled again.")
         return
     say(f"{many} {'event is' if many == 1 else 'events are'} handled again within seconds.")
+
+
+@app.command("ignore")
+def ignore(
+    context: typer.Context,
+    event_id: Annotated[
+        int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
+    ] = False,
+) -> None:
+    """Set one parked webhook aside, or all: it is kept, and waits for nobody any more.
+
+    Nothing is lost by that: what changed is read from HighLevel's lists too.
+
+    Example: syncline events ignore 1042
+    """
+    with command_context(context).open() as worker:
+        many = _decided(worker, "ignore", event_id, event_queue.set_aside, dry_run=dry_run)
+    if event_id is not None and not many:
+        raise _unknown(event_id, "parked ")
+    would = "would be" if dry_run else "is" if many == 1 else "are"
+    say(f"{many} {'event' if many == 1 else 'events'} {would} set aside.")
+
+
+class _Decide(Protocol):
+    """Moves one event, or all that are parked; returns how many."""
+
+    def __call__(self, connection: Connection, *, event_id: int | None) -> int: ...
+
+
+def _decided(
+    worker: WorkerContext, what: str, event_id: int | None, decide: _Decide, *, dry_run: bool
+) -> int:
+    """What a person decides of parked events, with its audit entry; returns of how many."""
+    by = actor(worker.settings)
+
+    def work(connection: Connection) -> int:
+        with connection.begin_nested() as attempt:
+            many = decide(connection, event_id=event_id)
+            if many:
+                effects.decided_for_all(
+                    connection,
+                    what=f"events {what}",
+                    subject="all" if event_id is None else str(event_id),
+                    by=by,
+                    after={"events": many},
+                )
+            if dry_run:
+                attempt.rollback()
+        return many
+
+    return worker.ledger.run(work)
 
 
 def _render(events: list[StoredEvent]) -> RenderableType:

@@ -242,3 +242,16 @@ def again(connection: Connection, *, event_id: int | None) -> int:
         ),
         {"id": event_id},
     ).rowcount
+
+
+def set_aside(connection: Connection, *, event_id: int | None) -> int:
+    """PARKED → ignored for one event, or for all that are parked; returns how many."""
+    return connection.execute(
+        text(
+            """
+            update event set state = 'ignored'
+            where state = 'parked' and (cast(:id as bigint) is null or id = :id)
+            """
+        ),
+        {"id": event_id},
+    ).rowcount

@@ -81,7 +81,7 @@ CALL_NOTHING = {
     *("credentials list", "credentials rotate-key", "credentials set"),
     *("demo", "down", "up", "run", "health", "migrate", "status", "dry-run"),
     *("discrepancies list", "discrepancies mark", "discrepancies reopen", "discrepancies show"),
-    *("events list", "events retry", "events show"),
+    *("events ignore", "events list", "events retry", "events show"),
     *("golive back", "golive dump", "golive show", "golive test"),
     *("mapping check", "mapping show"),
     *("parked list", "parked retry", "parked show", "reconcile list", "reconcile show"),

@@ -92,7 +92,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     ),
     "events": LazyCommand(
         "syncline.webhooks.cli:app",
-        "Look at the webhooks that came, and handle them again.",
+        "Look at the webhooks that came, and decide about those that are parked.",
     ),
     "alerts": LazyCommand(
         "syncline.alerts.cli:app",

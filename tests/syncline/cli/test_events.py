@@ -57,3 +57,18 @@ def test_a_parked_event_is_handled_again_and_a_done_one_is_not(
     assert states == ["done", "new"]
     [done, _] = document(run("events", "list", "--json"))["events"]
     assert run("events", "retry", str(done["id"])).exit_code == 2
+
+
+def test_a_parked_event_is_set_aside_and_waits_for_nobody_any_more(
+    scene: LedgerScene, run: Run
+) -> None:
+    came(scene, b"[]", "parked", "its body is no object")
+    came(scene, b"{}", "done")
+    [done, parked] = document(run("events", "list", "--json"))["events"]
+    assert "1 event would be set aside" in run("events", "ignore", "--dry-run").stdout
+    assert run("events", "ignore", str(done["id"])).exit_code == 2
+    assert "1 event is set aside" in run("events", "ignore", str(parked["id"])).stdout
+    assert document(run("events", "list", "--state", "parked", "--json"))["events"] == []
+    [_, kept] = document(run("events", "list", "--json"))["events"]
+    assert (kept["state"], kept["note"]) == ("ignored", "its body is no object")
+    assert "events ignore" in run("audit", "list").stdout
