@@ -143,7 +143,8 @@ def _rendered(
     size = known.array_size(target.name).next()
     claimed, given = batch.leases, render.gathered(line, target, batch.leases)
     while len(given.ready) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
-        claimed = line.worker.ledger.run(take)
+        with in_hand(line.worker):
+            claimed = line.worker.ledger.run(take)
         if claimed:
             batch.leases = [*batch.leases, *claimed]
             given = given.and_more(render.gathered(line, target, claimed))
