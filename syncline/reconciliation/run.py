@@ -24,6 +24,7 @@ from syncline.highlevel import paging
 from syncline.ingest.pull import request_windows
 from syncline.ledger import database, records
 from syncline.ledger.connections import Link
+from syncline.ledger.database import LedgerAway
 from syncline.mapping.document import Document
 from syncline.reconciliation import compare_records, compare_rows, observed_rows, queries
 from syncline.reconciliation.compare_rows import KIND_OF, Scope
@@ -93,8 +94,10 @@ def advance(line: Line, tell: Tell) -> Advanced | None:
         reader = _reader(line, run, tell)
     try:
         _run(line, run, reader)
-    except (NoQuota, Paused) as error:
-        if line.worker.ledger.run(lambda c: queries.stands_still(c, run.id, GIVES_UP)):
+    except (NoQuota, Paused, LedgerAway) as error:
+        if line.worker.ledger.run_patiently(
+            lambda c: queries.stands_still(c, run.id, GIVES_UP), sleep=line.worker.sleep
+        ):
             _fail(line.worker, run, reader, f"It came no further for an hour. {error.what}")
             return Advanced(run.id, "failed", None)
         _leave(line.worker, run, error.after, error.what)
