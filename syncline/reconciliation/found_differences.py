@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from syncline import jsontext
 from syncline.ledger.database import text
+from syncline.ledger.modes import HELD
 from syncline.reconciliation.queries import Run
 
 
@@ -121,7 +122,10 @@ _ITS_DELIVERY = """
     select 1 from delivery o
     where o.connection_id = d.connection_id and o.flow = d.flow
       and o.source_id = d.source_id and o.role = d.role"""
-_ON_ITS_WAY = f"exists ({_ITS_DELIVERY} and o.state not in ('delivered', 'parked'))"
+_NOT_COMPARED = f"""
+    exists ({_ITS_DELIVERY} and o.state <> 'delivered'
+            and (o.state <> 'parked' or o.field = '{HELD}'))"""
+"""Whether its delivery is on its way, or held back until its connection is live."""
 _READ_SINCE = """
     exists (select 1 from record r
             where r.place = any(:places) and r.kind = d.source_kind and r.foreign_id = d.source_id
@@ -184,7 +188,7 @@ def heal(
                       and d.flow = any(:flows)
                       and (d.cause <> 'doubled' or {_REACHED})
                       and (cast(:sample as bigint[]) is null or {_SAMPLED})
-                      and {_IN_PERIOD} and not {_ON_ITS_WAY} and not {_UNREAD})
+                      and {_IN_PERIOD} and not {_NOT_COMPARED} and not {_UNREAD})
             """  # noqa: S608 - built from constants of this module
         ),
         {

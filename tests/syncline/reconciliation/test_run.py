@@ -8,6 +8,7 @@ import pytest
 
 from syncline.errors import SynclineError
 from syncline.halo import paging
+from syncline.ledger.modes import HELD
 from syncline.reconciliation import certificate_text, compare_rows, observed_rows
 from syncline.reconciliation.due import period_of
 from syncline.reconciliation.run import advance, begin, plan
@@ -193,6 +194,18 @@ def test_a_copy_stays_a_difference_until_a_run_looks_for_it_again(
     delete(world, f"/SalesOrder/{both.theirs.split(', ')[1]}")
     reconciled(world)
     assert (pairs(world), pairs(world, "healed")) == (set(), wanted)
+
+
+def test_what_is_held_back_until_its_connection_is_live_heals_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    dearer = tampered(sandbox, "order_price")["order_price"]["source"]
+    reconciled(world)
+    held = "update delivery set state = 'parked', field = :held where source_id = :i and {}"
+    world.do(held.format("target = 'order'"), held=HELD, i=dearer)
+    reconciled(world)
+    assert (dearer, "changed_in_halo") in pairs(world)
 
 
 def test_what_nobody_knows_and_what_was_not_read_heal_only_where_they_were_looked_for(
