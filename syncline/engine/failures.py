@@ -24,6 +24,7 @@ from syncline.engine.rounds import NextRun
 from syncline.errors import Again, NotSent, RateLimited, Refused, SynclineError
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
+from syncline.ledger.database import LedgerAway
 
 BACKOFF = timedelta(seconds=2)
 """First pause after a failure that may heal by itself; doubles up to the longest."""
@@ -296,9 +297,11 @@ LOOKING_UP_ADOPTED = replace(LOOKING_UP, tells=True)
 def is_of_the_record(error: SynclineError) -> bool:
     """Whether a call's failure may be for the sake of the record that it was about.
 
-    Quota that is used up, a way that is cut and what fails for everybody say nothing about it.
+    Quota that is used up, a way that is cut, a ledger that is away and what fails for everybody say
+    nothing about it.
     """
-    return not error.of_all and not isinstance(error, (NotSent, RateLimited, NoQuota))
+    of_others = (NotSent, RateLimited, NoQuota, LedgerAway)
+    return not error.of_all and not isinstance(error, of_others)
 
 
 def is_set_apart(outcome: Outcome, lease: Lease) -> bool:

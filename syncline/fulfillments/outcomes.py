@@ -336,7 +336,7 @@ def _await_items(line: Line, case: Case) -> Move:
             return
         if need is None or need.ready:
             rereading.reread(connection, line.link, [case.order_id], ["detail"], lease.cause)
-        waits.wait(connection, tenant, lease.owner, {lease.id: [edge]})
+        waits.wait(connection, tenant, lease.owner, {lease.id: [edge]}, [lease])
 
     return move
 

@@ -20,6 +20,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Departure, Lease
 from syncline.engine.claim import claim_urgent_first
+from syncline.engine.departure import departed
 from syncline.engine.failures import (
     BACKOFF,
     SENDING,
@@ -214,13 +215,8 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
     tokens = api.tokens(len(batch), _CREATE)
     batch = batch[: len(tokens)]
     began = line.worker.monotonic()
-    try:
-        going = line.worker.ledger.run(
-            lambda connection: _depart(connection, line, api, list(zip(tokens, batch, strict=True)))
-        )
-    except BaseException:
-        api.return_unused(tokens)
-        raise
+    leaving = list(zip(tokens, batch, strict=True))
+    going = departed(line.worker, api, tokens, lambda c: _depart(c, line, api, leaving))
     api.return_unused([token for token in tokens if token not in going])
     busy = [queue for token, (queue, _) in zip(tokens, batch, strict=True) if token not in going]
     write(line.worker, [_put_off(queue, BUSY) for queue in busy])

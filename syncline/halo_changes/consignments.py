@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from syncline.deliveries import requests, target_rows, unleased
+from syncline.deliveries import needs, requests, target_rows, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, SynclineError, Unmappable
@@ -76,7 +76,7 @@ def record_consignments(
 
 def _of_ours(
     unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow, standing: TargetRow
-) -> ReadAgain | None:
+) -> ReadAgain | Waits | None:
     if lacking := _lacks(row):
         return _illegible(row, lacking)
     if _is_denied(row, sold):
@@ -84,9 +84,13 @@ def _of_ours(
     order = _order_in_highlevel(unit, standing)
     if not order.get("items"):
         link, _ = unit.opened(standing)
+        edge = (orders.DETAILS, standing.source_id, "detail")
+        known = needs.find(unit.connection, link.tenant, [edge]).get(edge)
         cause = f"{lease.cause}, then Halo's consignment {row.id}"
         targets = rereading.reread(unit.connection, link, [standing.source_id], ["detail"], cause)
         unit.wake(link, targets)
+        if known is None or not known.ready:
+            return Waits(edge)  # by its items it is known what was sent, where a line tells no key
     _save(unit, lease, standing, _canonical(row, sold, standing.source_id, order))
     return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import NoQuota, Outcome
+from syncline.calls.calls import Outcome
 from syncline.calls.context import Line, Nudge
 from syncline.deliveries import leased, waits
 from syncline.deliveries.delivery import Confirmation, Lease
@@ -27,8 +27,6 @@ from syncline.errors import (
     Again,
     BadDocument,
     MissingScope,
-    NotSent,
-    RateLimited,
     Refused,
     Rejected,
     SynclineError,
@@ -101,7 +99,8 @@ def write(
             connection, [_done(lease) for lease, fate in fates if fate is None], wrote=False
         )
         edges = {lease.id: [fate.edge] for lease, fate in fates if isinstance(fate, Waits)}
-        waits.wait(connection, line.link.tenant, came[0][0].owner, edges)
+        leases = [lease for lease, _ in came]
+        waits.wait(connection, line.link.tenant, leases[0].owner, edges, leases)
         for lease, fate in fates:
             if isinstance(fate, ReadAgain):
                 _read_again(connection, lease, fate.why)
@@ -112,7 +111,7 @@ def write(
             elif fate in failures and _fails_alone(fate, lease):
                 _ask(connection, lease, _in_vain(fate))
             else:
-                fail(connection, lease, fate, failed=fate in failures and not fate.of_all)
+                fail(connection, lease, fate, failed=fate in failures)
         return list(unit.nudges)
 
     line.worker.announce(line.worker.ledger.run_patiently(work, sleep=line.worker.sleep))
@@ -205,7 +204,6 @@ def fail(connection: Connection, lease: Lease, fate: SynclineError, *, failed: b
         _ask(connection, lease, fate)
     else:
         after = max(fate.after, BACKOFF) if isinstance(fate, Again) else BACKOFF
-        # Quota that is used up and a way that is cut say nothing about the row.
-        failed = failed and not isinstance(fate, (NotSent, RateLimited, NoQuota))
+        failed = failed and is_of_the_record(fate)
         after = max(after, backoff(lease.failures)) if failed else after
         leased.give_back(connection, [lease], after=after, why=fate.what, failed=failed)

@@ -169,23 +169,37 @@ class HighLevelClient:
         token = self._tokens.fresh()
         if token is None:
             raise NotSent("The access token of HighLevel has just ended.", call_id=permit.call_id)
-        writes = method != "GET"
-        what = f"{method} {path}"
         outgoing = self.outgoing(method, path, params=params, body=body)
         try:
             answer = self._send(outgoing, permit, token)
+        except (Doubtful, Unreadable) as error:
+            raise strangers.unanswered(error, permit.call_id, writes=method != "GET") from error
+        except SynclineError as error:
+            self._name(error, permit, method, path)
+            raise
+        return self._understood(answer, (method, path), permit, token, shows)
+
+    def _understood(
+        self,
+        answer: Answer,
+        call: tuple[str, str],
+        permit: Permit,
+        token: SecretStr,
+        shows: Collection[str],
+    ) -> HighLevelResponse:
+        """The document of an answer; a token that HighLevel no longer takes is forgotten, once."""
+        method, _ = call
+        try:
             document = answers.read(
                 answer,
-                what,
-                writes=writes,
+                " ".join(call),
+                writes=method != "GET",
                 shows=shows,
                 hide=token,
                 installed=self._tokens.installed,
             )
-        except (Doubtful, Unreadable) as error:
-            raise strangers.unanswered(error, permit.call_id, writes=writes) from error
         except BadCredentials as error:
-            self._name(error, permit, method, path)
+            self._name(error, permit, *call)
             if not self._tokens.forget(token):
                 raise
             # What was answered 401 had no effect, so it may come again, a write too.
@@ -197,7 +211,7 @@ class HighLevelClient:
                 call_id=permit.call_id,
             ) from error
         except SynclineError as error:
-            self._name(error, permit, method, path)
+            self._name(error, permit, *call)
             raise
         return HighLevelResponse(document, answer.headers)
 

@@ -37,6 +37,10 @@ _NOT_ALLOWED = {
 """Errors of a database that does not let us work, whatever is asked of it, and their remedies."""
 
 
+class LedgerAway(Again):
+    """The database is away, restarting, or has no room; what was committed last is not known."""
+
+
 def connect(url: str, *, connections: int = 20) -> Engine:
     """An engine whose JSON keeps Decimals and whose statements cannot hang forever.
 
@@ -106,7 +110,7 @@ class Ledger:
         """One transaction: committed at the end, rolled back on any error.
 
         Raises:
-            Again: the database is away, restarting, or has no room on its disk.
+            LedgerAway: the database is away, restarting, or has no room on its disk.
             Refused: it is read-only, or our user may not do what we must do.
         """
         try:
@@ -172,14 +176,14 @@ def outage(error: DBAPIError) -> SynclineError | None:
     """An error that says how the server is, as one of ours; None for one of a statement."""
     said, state = _first_line(error), _sqlstate(error)
     if state is not None and state.startswith(_NO_ROOM):
-        return Again(
+        return LedgerAway(
             f"PostgreSQL has no room left ({said}).",
             remedy="Work goes on by itself when it has: look at its disk, memory and connections.",
         )
     if state in _NOT_ALLOWED:
         return Refused(f"PostgreSQL does not let us work ({said}).", remedy=_NOT_ALLOWED[state])
     if isinstance(error, OperationalError) and (error.connection_invalidated or _is_away(state)):
-        return Again(
+        return LedgerAway(
             f"PostgreSQL is not reachable ({said}).",
             remedy="Work goes on by itself when it is back.",
         )

@@ -13,12 +13,12 @@ from syncline.calls.calls import NoQuota
 from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
-from syncline.reconciliation import certificate_text, queries, rules
+from syncline.reconciliation import certificate_text, found_differences, queries, rules
 from syncline.reconciliation.compare_records import MOST_EXAMPLES, UnshownFields, UntoldSum
-from syncline.reconciliation.compare_rows import Scope, Sum, SuspectDelivery
-from syncline.reconciliation.paced_calls import Reader
-from syncline.reconciliation.queries import FoundDifference, Written
-from syncline.reconciliation.read_halo import RereadBudget
+from syncline.reconciliation.compare_rows import KIND_OF, Scope, Sum, SuspectDelivery
+from syncline.reconciliation.found_differences import FoundDifference, Written
+from syncline.reconciliation.reading.paced_calls import Reader
+from syncline.reconciliation.reading.read_halo import RereadBudget
 from syncline.reconciliation.rules import Cause, FieldDifference
 
 MOST_READ = 200
@@ -100,8 +100,8 @@ def certify(
         flows.add(fulfillments.FLOW)
 
     def work(connection: Connection) -> None:
-        written = queries.write(connection, run, judged.found)
-        queries.heal(
+        written = found_differences.write(connection, run, judged.found)
+        found_differences.heal(
             connection,
             run,
             places=[scope.link.location_place, scope.link.tenant_place],
@@ -109,6 +109,7 @@ def certify(
             unread=judged.unread,
             sample=scope.sample,
             known={one["kind"]: one["equal"] for one in progress["complete"]},
+            lowest=_lowest(targets, progress),
         )
         seconds = (database.now(connection) - run.started_at).total_seconds()
         calls = progress.get("calls", 0) + reader.calls
@@ -127,6 +128,12 @@ def certify(
             raise NoQuota("This reconciliation has gone on to another worker.")
 
     reader.worker.ledger.run(work)
+
+
+def _lowest(targets: Sequence[str], progress: Mapping[str, Any]) -> dict[str, int]:
+    """From which id on all rows of a target were read; none of a sample's are."""
+    of_kinds = {target: progress["kinds"].get(KIND_OF[target], {}) for target in targets}
+    return {target: mine["floor"] for target, mine in of_kinds.items() if "floor" in mine}
 
 
 def _certificate(
@@ -251,11 +258,15 @@ def _side(target: str, currency: str, told: tuple[int, Decimal] | None) -> dict[
 def _statement(scope: Scope, judged: Judged) -> str | None:
     if scope.sample is None:
         return None
-    many = max(len(scope.sample) - sum(one["count"] for one in _unshown(judged)), 0)
+    if not scope.sample:
+        return "Nothing was there to be sampled."
+    # What could not be compared says nothing of all the others.
+    unshown = sum(one["count"] for one in _unshown(judged))
+    many = max(len(scope.sample) - unshown - judged.unconfirmed - judged.on_the_way, 0)
     wrong = min(many, len({(one.flow, one.source_id, one.role) for one in judged.found}))
     share = rules.at_most(many, wrong)
     if share is None:
-        return "Nothing was there to be sampled."
+        return "Nothing of the sample could be compared."
     return (
         f"{wrong} of {many} sampled differ: with 95 % confidence under "
         f"{share * 100:.2f} % of all do"

@@ -24,8 +24,8 @@ from syncline.ledger import connections
 from syncline.reconciliation import certificate_text, queries
 from syncline.reconciliation import run as step
 from syncline.reconciliation.due import asked, period_of
-from syncline.reconciliation.paced_calls import Tell
 from syncline.reconciliation.queries import Run
+from syncline.reconciliation.reading.paced_calls import Tell
 from syncline.reconciliation.rules import period_in_words
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA, remark

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.deliveries.waits import Edge
 from syncline.ledger.database import text
-from syncline.reconciliation.queries import FOUND_COLUMNS
+from syncline.reconciliation.found_differences import FOUND_COLUMNS
 
 Decision = Literal["applied", "accepted", "marked"]
 

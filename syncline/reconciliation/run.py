@@ -24,13 +24,15 @@ from syncline.highlevel import paging
 from syncline.ingest.pull import request_windows
 from syncline.ledger import database, records
 from syncline.ledger.connections import Link
+from syncline.ledger.database import LedgerAway
 from syncline.mapping.document import Document
-from syncline.reconciliation import compare_records, compare_rows, observed_rows, queries
+from syncline.reconciliation import compare_records, compare_rows, queries
 from syncline.reconciliation.compare_rows import KIND_OF, Scope
-from syncline.reconciliation.paced_calls import Paused, Reader, Tell, runs_reports
 from syncline.reconciliation.queries import Run
-from syncline.reconciliation.read_halo import MOST_COMPLETED, read_ids, read_kind
-from syncline.reconciliation.read_highlevel import Counting, read_some, readings_of
+from syncline.reconciliation.reading import observed_rows
+from syncline.reconciliation.reading.paced_calls import Paused, Reader, Tell, runs_reports
+from syncline.reconciliation.reading.read_halo import MOST_COMPLETED, read_ids, read_kind
+from syncline.reconciliation.reading.read_highlevel import Counting, read_some, readings_of
 from syncline.reconciliation.second_reading import read_again_and_judge
 
 IDS_PER_CALL = IDS_PER_REPORT
@@ -93,8 +95,10 @@ def advance(line: Line, tell: Tell) -> Advanced | None:
         reader = _reader(line, run, tell)
     try:
         _run(line, run, reader)
-    except (NoQuota, Paused) as error:
-        if line.worker.ledger.run(lambda c: queries.stands_still(c, run.id, GIVES_UP)):
+    except (NoQuota, Paused, LedgerAway) as error:
+        if line.worker.ledger.run_patiently(
+            lambda c: queries.stands_still(c, run.id, GIVES_UP), sleep=line.worker.sleep
+        ):
             _fail(line.worker, run, reader, f"It came no further for an hour. {error.what}")
             return Advanced(run.id, "failed", None)
         _leave(line.worker, run, error.after, error.what)

@@ -20,9 +20,9 @@ from syncline.money import quantize
 from syncline.reconciliation import compare_records, compare_rows, rules
 from syncline.reconciliation.certify import KIND_NAMES, Judged, certify, flow_of
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
-from syncline.reconciliation.paced_calls import Reader
-from syncline.reconciliation.queries import FoundDifference
-from syncline.reconciliation.read_halo import SQL, RowsReadAgain, compared, reread
+from syncline.reconciliation.found_differences import FoundDifference
+from syncline.reconciliation.reading.paced_calls import Reader
+from syncline.reconciliation.reading.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
 
 _FLOW_OF = {

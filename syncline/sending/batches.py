@@ -17,6 +17,7 @@ from syncline.calls.calls import ApiCalls, Outcome, Planned
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Departure
+from syncline.engine.departure import departed
 from syncline.engine.failures import TROUBLED, Refusal, RefusalPolicy
 from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, SynclineError
 from syncline.halo.array_size import ArraySize
@@ -119,11 +120,7 @@ def write(
         if len(leased.depart(connection, departures)) < len(departures):
             raise NotSent("Deliveries of this worker have gone on to another one.")
 
-    try:
-        line.worker.ledger.run(depart)
-    except BaseException:
-        api.return_unused(tokens)
-        raise
+    departed(line.worker, api, tokens, depart)
     sent = [
         Array(tuple(one.departed(token) for one in array.writes))
         for token, array in zip(tokens, batch, strict=True)

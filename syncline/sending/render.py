@@ -77,10 +77,8 @@ def _conclude(
         for delivery, unmet in given.unmet.items()
     }
 
-    versions = {lease.id: lease.wanted_version for lease in given.leases}
-
     def work(connection: Connection) -> None:
-        waits.wait(connection, line.link.tenant, owner, edges, versions)
+        waits.wait(connection, line.link.tenant, owner, edges, given.leases)
         leased.confirm(connection, as_is, wrote=False)
         for lease, error in parked:
             field = error.field if isinstance(error, Unmappable) else None

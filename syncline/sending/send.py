@@ -24,7 +24,7 @@ from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
 from syncline.sending import batches, prove, render, round_trips
-from syncline.sending.completing import read_lines
+from syncline.sending.completing import is_blind, read_lines
 from syncline.sending.decide import Write, onto_lines
 from syncline.sending.outcomes import Array
 from syncline.sending.pace import LOOKS_AGAIN, Pace
@@ -33,6 +33,10 @@ from syncline.sending.tenant.by_id import NOT_SHOWN
 
 MOST_RENDERED = 2000
 """Rows that are claimed at once to fill an array, where most of them have to wait."""
+
+MOST_READ = PARALLEL
+"""Rows of one claim that are read before they are updated: what was read is lost where quota ends
+before they are written, so that it must not be more than quota is ever there for."""
 
 _SOON = timedelta(seconds=1)
 """Rest of rows that wait until the first one of their kind is found again."""
@@ -148,7 +152,8 @@ def _rendered(
     size = known.array_size(target.name).next()
     claimed, given = batch.leases, render.gathered(line, target, batch.leases)
     while len(given.ready) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
-        claimed = line.worker.ledger.run(take)
+        with in_hand(line.worker):
+            claimed = line.worker.ledger.run(take)
         if claimed:
             batch.leases = [*batch.leases, *claimed]
             given = given.and_more(render.gathered(line, target, claimed))
@@ -212,6 +217,11 @@ def _with_lines(
     line: Line, target: Target, api: ApiCalls, known: Capabilities, writes: list[Write]
 ) -> list[Write]:
     """Updates with what their rows hold already; what cannot be told is parked."""
+    later = {write.lease.id for write in [one for one in writes if is_blind(one)][MOST_READ:]}
+    if later:
+        leases = [write.lease for write in writes if write.lease.id in later]
+        _release(line.worker, leases, _SOON, None)
+        writes = [write for write in writes if write.lease.id not in later]
     read = read_lines(line, target, api, writes)
     unread = {
         key: error

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from syncline.deliveries import leased
 from syncline.ledger import calls
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal, die_one_after_the_other
@@ -19,6 +20,7 @@ from tests.shipping import (
     shipping,
     the_row,
 )
+from tests.unheard import unheard
 from tests.variants import mostly
 from tests.world import World, Worlds
 
@@ -59,6 +61,17 @@ def test_answers_that_are_lost_double_and_lose_nothing(
     sandbox.faults(side="highlevel", kind=kind, probability=SHARES[kind], late_seconds=0.1)
     world.drive(60)
     assert sandbox.faults()["fired"][kind] > 0
+    judged(sandbox, many)
+
+
+def test_a_departure_whose_commit_was_not_answered_doubles_and_strands_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shipping(worlds, sandbox, orders=2)
+    many = ship_everything(world, sandbox)
+    lost = unheard(world, monkeypatch, leased, "depart")
+    world.drive(20)
+    assert lost
     judged(sandbox, many)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
-from syncline.errors import Again, Unmappable
+from syncline.errors import SynclineError, Unmappable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.currencies import currency_ids, currency_rates
 from syncline.halo.entities.resources import CURRENCY
@@ -68,7 +68,7 @@ def with_fresh_rates(
         return known
     try:
         return _asked(line)
-    except Again:
+    except SynclineError:
         return known  # the row is parked with both rates; a retry compares again
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from syncline.deliveries.states import DOUBTED
 from syncline.reconciliation import queries
-from syncline.reconciliation.queries import FoundDifference
+from syncline.reconciliation.found_differences import FoundDifference, write
 from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 UNKNOWN = FoundDifference(
@@ -37,7 +37,7 @@ def differing(scene: LedgerScene) -> LedgerScene:
             {"id": scene.link.id},
         )
         run = queries.latest(connection, scene.link.id, 1)[0]
-        queries.write(connection, run, [OWED, UNKNOWN])
+        write(connection, run, [OWED, UNKNOWN])
 
     scene.ledger.run(work)
     return scene
@@ -113,7 +113,7 @@ def test_a_known_difference_is_marked_with_a_note_and_an_accepted_one_is_closed(
     [left] = document(run("discrepancies", "list", "--json"))["discrepancies"]
     assert str(left["id"]) == owed
     again = differing.ledger.run(
-        lambda c: queries.write(c, queries.latest(c, differing.link.id, 1)[0], [UNKNOWN])
+        lambda c: write(c, queries.latest(c, differing.link.id, 1)[0], [UNKNOWN])
     )
     assert (again.opened, again.accepted) == (0, 1)
 

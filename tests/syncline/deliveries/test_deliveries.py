@@ -135,8 +135,8 @@ def test_what_a_record_needed_before_it_moved_on_is_not_waited_for(
     [order] = claim(ledger, link, session)
     enqueue(ledger, link, request("a", 2))
     edges = {order.id: [("customers", "contact:c", "client")]}
-    needs_of = {order.id: version}
-    ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, needs_of))
+    asked = [replace(order, wanted_version=version)]
+    ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, asked))
     assert row(ledger, "a").state == state
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from syncline.deliveries import leased, unleased, waits
+from syncline.deliveries import leased, requests, unleased, waits
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.states import State
 from syncline.ledger import connections, new_connections
@@ -30,6 +30,33 @@ def test_a_row_that_is_parked_for_an_outdated_version_is_tried_with_the_new_one(
     ledger.run(lambda c: leased.park(c, leases, reason="no lines", field="lines"))
     after = row(ledger, "a")
     assert (after.state, after.owner, after.reason) == ("due", None, None)
+
+
+def under_another_mapping(ledger: Ledger, link: Link) -> None:
+    again = [request("a")]
+    ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, again, "mapping 2", again=True))
+
+
+def test_a_row_that_is_parked_by_the_mapping_of_before_is_tried_under_the_new_one(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    enqueue(ledger, link, request("a"))
+    leases = claim(ledger, link, session)
+    under_another_mapping(ledger, link)
+    ledger.run(lambda c: leased.park(c, leases, reason="no such status", field="status"))
+    after = row(ledger, "a")
+    assert (after.state, after.owner, after.reason) == ("due", None, None)
+
+
+def test_what_a_row_needed_under_the_mapping_of_before_is_not_waited_for(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    enqueue(ledger, link, request("a"))
+    [lease] = claim(ledger, link, session)
+    under_another_mapping(ledger, link)
+    edges = {lease.id: [CUSTOMER]}
+    ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, [lease]))
+    assert row(ledger, "a").state == "due"
 
 
 def test_a_sent_row_that_is_parked_for_an_outdated_version_is_looked_up_first(

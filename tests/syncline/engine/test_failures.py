@@ -23,6 +23,7 @@ from syncline.engine.failures import (
     Policy,
     Refusal,
     backoff,
+    is_of_the_record,
     put_back,
 )
 from syncline.engine.rounds import ROUNDS, NextRun, in_rounds
@@ -30,11 +31,13 @@ from syncline.errors import (
     Again,
     BadCredentials,
     MissingScope,
+    NotSent,
     Refused,
     SynclineError,
     Unreadable,
 )
 from syncline.ledger.connections import Link
+from syncline.ledger.database import LedgerAway
 from syncline.sandbox.process import SandboxProcess
 from tests.world import NAME, World, Worlds, small
 
@@ -199,6 +202,15 @@ def test_what_cannot_be_looked_up_for_a_reason_that_lasts_asks_a_person_at_last(
     [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
     assert (row.state, row.failures) == (state, failures)
     assert error.what in row.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "says"), [(Again("504"), True), (LedgerAway("away"), False), (NotSent("cut"), False)]
+)
+def test_only_what_the_other_side_may_mean_counts_against_a_record(
+    error: SynclineError, says: bool
+) -> None:
+    assert is_of_the_record(error) is says
 
 
 def _doubtful(world: World, failures: int = 2) -> Lease:

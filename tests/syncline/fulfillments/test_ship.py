@@ -21,6 +21,7 @@ from tests.shipping import (
     shipping,
     the_row,
 )
+from tests.spoiling import spoil
 from tests.world import INCLUDING_TESTS, World, Worlds, small
 
 TRACKING_FIELD = """
@@ -181,14 +182,28 @@ def test_an_order_that_highlevel_no_longer_has_is_parked(
     assert f"HighLevel no longer has the order {order_id}" in parked(world)
 
 
+def without_references(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a tenant that keeps none of our references on lines."""
+    names = ("item_external_reference", "item_externalreference")
+    lines = [{**line, **dict.fromkeys(names, "")} for line in row["lines"]]
+    return {**row, "lines": lines}
+
+
+@pytest.mark.parametrize("keeps_references", [True, False])
 def test_a_shipment_of_an_order_whose_items_are_unknown_waits_for_its_detail(
-    worlds: Worlds, sandbox: SandboxProcess
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    keeps_references: bool,
 ) -> None:
     small(sandbox, orders=3, transactions=0, subscriptions=0)
     world = worlds()
     in_line(world)
     order_id, order, line = an_order(sandbox)
     number = sandbox.consign(order["id"], [(line["id"], 1)], TRACKED)
+    if not keeps_references:
+        spoil(monkeypatch, f"/SalesOrder/{order['id']}", without_references)
+        spoil(monkeypatch, f"/Consignment/{number}", without_references)
     world.do("delete from facet where facet = 'detail'")
     world.do(
         """

@@ -112,6 +112,19 @@ def test_a_429_says_how_long_the_key_must_rest(server: Scripted, transport: Tran
     assert error.value.after.total_seconds() == 2.5
 
 
+@pytest.mark.parametrize("body", [b"<html>slow down</html>", b"slow down"])
+def test_a_429_of_somebody_else_to_a_write_says_too_how_long_the_key_must_rest(
+    server: Scripted, transport: Transport, body: bytes
+) -> None:
+    server.status, server.body, server.headers = 429, body, {"Retry-After": "30"}
+    with pytest.raises(Doubtful) as doubt:
+        client_of(transport, server.url).call(
+            "POST", "/payments/orders/1/fulfillments", permit=permit("call-3")
+        )
+    assert (doubt.value.rest.total_seconds(), doubt.value.call_id) == (30, "call-3")
+    assert doubt.value.answered_by is not None
+
+
 def test_only_the_client_speaks_with_the_transport() -> None:
     (folder,) = syncline.highlevel.__path__
     speaking = {path.name for path in Path(folder).glob("*.py") if ".send(" in path.read_text()}

@@ -13,8 +13,9 @@ from syncline.halo import paging
 from syncline.halo.sql.readback import KINDS
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
-from syncline.reconciliation import certificate_text, paced_calls, read_halo
-from syncline.reconciliation.read_halo import BY_ID, LIST, SQL, compared
+from syncline.reconciliation import certificate_text, run
+from syncline.reconciliation.reading import paced_calls, read_halo
+from syncline.reconciliation.reading.read_halo import BY_ID, LIST, SQL, compared
 from syncline.sandbox.process import SandboxProcess
 from tests.from_halo import last_call, readings
 from tests.reconciling import (
@@ -207,6 +208,29 @@ def test_a_row_that_cannot_be_read_by_its_id_stays_unshown_and_all_others_are_co
     sampled = certified(reconciled(world, sample=200))
     assert (sampled["unconfirmed"], sampled["clean"]) == (1, False)
     assert pairs(world) == {(dearer, "changed_in_halo")}
+    drawn = sum(one["highlevel"]["count"] for one in sampled["kinds"])
+    assert sampled["statement"].startswith(f"1 of {drawn - 1} sampled differ")
+
+
+def test_rows_after_each_other_that_fail_by_their_ids_stop_no_run(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    shows_little(monkeypatch, {"/SalesOrder": "salesorders"}, total=None, revenue=None)
+    monkeypatch.setattr(paced_calls, "LONGEST_PAUSE", timedelta(0))
+    monkeypatch.setattr(paced_calls.Reader, "rest", lambda _: None)
+    monkeypatch.setattr(run, "GIVES_UP", timedelta(seconds=4))
+    drawn = world.rows(
+        "select source_id, target_id from delivery where target = 'order' order by md5(id || '/0')"
+    )
+    for broken in drawn[-2:]:
+        answered(
+            monkeypatch, f"GET /SalesOrder/{broken.target_id}", lambda _: (500, {"message": "No"})
+        )
+    found = certified(reconciled(world))
+    [orders] = found["unshown"]
+    assert (orders["count"], set(orders["examples"])) == (2, {one.source_id for one in drawn[-2:]})
+    assert (found["clean"], pairs(world)) == (False, set())
 
 
 @pytest.mark.parametrize("status", [500, 422, 403])

@@ -11,8 +11,8 @@ import pytest
 
 from syncline.errors import SynclineError
 from syncline.highlevel.records import Span, list_records
-from syncline.reconciliation import read_highlevel
-from syncline.reconciliation.read_highlevel import Counting
+from syncline.reconciliation.reading import read_highlevel
+from syncline.reconciliation.reading.read_highlevel import Counting
 from syncline.sandbox.process import SandboxProcess
 from tests.spoiling import refused
 from tests.world import NAME, World, opening, small

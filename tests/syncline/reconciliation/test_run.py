@@ -8,13 +8,15 @@ import pytest
 
 from syncline.errors import SynclineError
 from syncline.halo import paging
+from syncline.ledger.modes import HELD
 from syncline.reconciliation import certificate_text, compare_rows
 from syncline.reconciliation.due import period_of
+from syncline.reconciliation.reading import observed_rows
 from syncline.reconciliation.run import advance, begin, plan
 from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
-from tests.from_halo import last_call, readings, writes
+from tests.from_halo import delete, last_call, readings, writes
 from tests.promises.mortal import Killed, Mortal
 from tests.reconciling import (
     FEW,
@@ -27,6 +29,7 @@ from tests.reconciling import (
     tampered,
 )
 from tests.shipping import TRACKED, an_order, hint
+from tests.unheard import unheard
 from tests.variants import mostly
 from tests.world import NAME, World, Worlds
 
@@ -172,6 +175,58 @@ def test_what_is_on_its_way_is_none_and_what_is_owed_for_long_is_one(
     )
 
 
+def of_other_days(world: World) -> None:
+    """A run over days in which nothing was made."""
+    days = date(2030, 1, 1), date(2030, 1, 31)
+    finished(world, begin(world.worker, world.reopened().link, days, "test"))
+
+
+def test_a_copy_stays_a_difference_until_a_run_looks_for_it_again(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    wanted = {(tampered(sandbox, "order_doubled")["order_doubled"]["source"], "doubled")}
+    reconciled(world)
+    assert pairs(world) == wanted
+    reconciled(world, sample=200)
+    of_other_days(world)
+    assert pairs(world) == wanted
+    [both] = world.rows("select theirs from discrepancy")
+    delete(world, f"/SalesOrder/{both.theirs.split(', ')[1]}")
+    reconciled(world)
+    assert (pairs(world), pairs(world, "healed")) == (set(), wanted)
+
+
+def test_what_is_held_back_until_its_connection_is_live_heals_nothing(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    dearer = tampered(sandbox, "order_price")["order_price"]["source"]
+    reconciled(world)
+    held = "update delivery set state = 'parked', field = :held where source_id = :i and {}"
+    world.do(held.format("target = 'order'"), held=HELD, i=dearer)
+    reconciled(world)
+    assert (dearer, "changed_in_halo") in pairs(world)
+
+
+def test_what_nobody_knows_and_what_was_not_read_heal_only_where_they_were_looked_for(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = in_line(worlds, sandbox, **FEW)
+    sandbox.add_orders(1)
+    [lost] = world.rows("select source_id, target_id from delivery where target = 'order' limit 1")
+    world.do("delete from delivery where source_id = :i and flow = 'orders'", i=lost.source_id)
+    wanted = {(lost.source_id, "unknown_in_halo"), ("order", "not_in_ledger")}
+    reconciled(world)
+    assert wanted <= pairs(world)
+    of_other_days(world)
+    assert wanted <= pairs(world)
+    world.drive()  # the window is requested again
+    delete(world, f"/SalesOrder/{lost.target_id}")
+    reconciled(world)
+    assert wanted <= pairs(world, "healed")
+
+
 def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +257,15 @@ def test_a_run_whose_worker_was_killed_goes_on_with_another_one(
     assert certified(finished(other, run_id))["clean"]
     assert readings(sandbox, "halo", before).count("GET /SalesOrder") == 4
     assert other.rows("select count(*) from reconciliation_row") == [(0,)]
+
+
+def test_a_run_goes_on_where_it_was_when_the_ledger_was_away(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = in_line(worlds, sandbox, profile="plain", **FEW)
+    lost = unheard(world, monkeypatch, observed_rows, "keep")
+    assert certified(reconciled(world))["clean"]
+    assert lost
 
 
 def test_a_worker_that_was_thought_dead_writes_nothing_any_more(

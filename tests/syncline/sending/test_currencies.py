@@ -51,6 +51,22 @@ def test_a_rate_that_has_changed_in_halos_own_table_is_read_again_and_is_right(
     assert not world.rows("select 1 from delivery where state = 'parked'")
 
 
+def test_an_order_at_another_rate_is_parked_also_where_the_rates_cannot_be_read_again(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=3, currencies=["EUR"], details=False)
+    world = worlds(style="summary")
+    world.pull()
+    world.drive()
+    answered(monkeypatch, "GET /Currency", lambda _: (404, {"Message": "No such list."}))
+    sandbox.post("/halo/convert_at", {"rates": {str(EURO): 0.99}})
+    sandbox.add_orders(2)
+    world.pull()
+    world.drive()
+    parked = world.rows("select field from delivery where state = 'parked'")
+    assert [row.field for row in parked] == ["currency_conversion_rate"] * 2
+
+
 def test_a_currency_without_an_id_harms_no_other(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

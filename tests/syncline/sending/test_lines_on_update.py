@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from syncline.sandbox.process import SandboxProcess
-from tests.world import World
+from tests.from_halo import last_call, readings
+from tests.world import World, Worlds, small
 
 
 @pytest.mark.parametrize("profile", ["generous", "awkward"])
@@ -32,3 +33,26 @@ def test_a_line_that_an_update_leaves_out_is_gone_or_taken_to_nothing(
         assert world.counts()["orders", "delivered"] == 6
     finally:
         world.close()
+
+
+def test_updates_whose_rows_are_to_be_read_before_go_on_where_quota_is_not_there_for_all(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    orders, calls = 40, 36
+    small(sandbox, orders=orders, customers=3, transactions=0, subscriptions=0)
+    world = worlds(send_batch=1000)
+    world.pull()
+    world.drive()
+    world.do("update delivery set target_meta = target_meta - 'lines' where target = 'order'")
+    world.do(
+        "update ability set value = jsonb_set(value, '{proved}', '100')"
+        " where name = 'array_size.order'"
+    )
+    world.do("update tenant set quota_calls = :calls, quota_seconds = 5", calls=calls)
+    world.reopened()
+    before = last_call(sandbox)
+    sandbox.change_orders(orders, fields="amount")
+    world.pull()
+    world.drive(40)
+    assert sandbox.audit()["clean"]
+    assert readings(sandbox, "halo", before).count("GET /SalesOrder/{id}") < 2 * orders

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from syncline.calls.calls import PATIENCE
 from syncline.calls.context import Nudge
@@ -27,6 +25,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.sending import existing_users, prove, targets, unknown_outcomes
 from syncline.sending.find import find
 from tests.promises.mortal import Killed, Mortal
+from tests.unheard import unheard
 from tests.world import NAME, World, Worlds, small
 
 ORDER = "POST /SalesOrder"
@@ -59,6 +58,7 @@ def _three_due(world: World, sandbox: SandboxProcess) -> World:
     ("module", "name", "flow"),
     [
         (leased, "claim", "deliveries"),
+        (leased, "depart", "deliveries"),
         (leased, "release", "deliveries"),
         (pull_windows, "open_window", "pulls"),
         (pull_windows, "add_pages", "pulls"),
@@ -70,12 +70,26 @@ def test_a_commit_whose_answer_is_lost_strands_nothing(
     world.request_pull()
     if flow == "deliveries":
         world.pull()
-    unheard = _unheard(world, monkeypatch, module, name)
+    lost = unheard(world, monkeypatch, module, name)
     if name == "release":
         _fail_once(monkeypatch, readings, "_read", Again("later"))
     world.drive(10)
-    assert unheard
+    assert lost
     assert set(world.counts()) == {(f, "delivered") for f in ("customers", "details", "orders")}
+
+
+def test_a_further_claim_whose_answer_is_lost_strands_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=3, customers=3)
+    world = worlds(style="summary", send_batch=1)
+    world.pull()
+    world.do("update delivery set state = 'due', due_at = now() where target = 'order'")
+    lost = unheard(world, monkeypatch, leased, "claim", nth=2)
+    send(world.worker.open_line(NAME), "order")  # each waits for its customer, so more are claimed
+    assert lost
+    world.drive(10)
+    assert set(world.counts()) == {(f, "delivered") for f in ("customers", "orders")}
 
 
 def test_a_pull_goes_on_when_the_ledger_was_away_while_it_was_given_up(
@@ -342,29 +356,3 @@ def _fail_once(
         return work(*arguments, **options)
 
     monkeypatch.setattr(place, name, failing)
-
-
-def _unheard(world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
-    """The first commit of this work is made, and the worker hears that PostgreSQL is away."""
-    ledger: Any = world.worker.ledger
-    begin, work = ledger.begin, getattr(module, name)
-    begun: list[str] = []
-    unheard: list[str] = []
-
-    def watched(*arguments: Any, **options: Any) -> Any:
-        found = work(*arguments, **options)
-        if found:
-            begun.append(name)
-        return found
-
-    @contextmanager
-    def deaf() -> Iterator[Connection]:
-        with begin() as connection:
-            yield connection
-        if begun and not unheard:
-            unheard.append(name)
-            raise Again("PostgreSQL is away")
-
-    monkeypatch.setattr(module, name, watched)
-    ledger.begin = deaf
-    return unheard

@@ -22,11 +22,12 @@ from syncline.halo.models import number, whole
 from syncline.halo.sql import readback
 from syncline.halo.sql.readback import ListReading
 from syncline.mapping.document import Document
-from syncline.reconciliation import compare_records, observed_rows, queries
+from syncline.reconciliation import compare_records, queries
 from syncline.reconciliation.compare_rows import Scope
-from syncline.reconciliation.observed_rows import RowRead
-from syncline.reconciliation.paced_calls import Reader
 from syncline.reconciliation.queries import Run
+from syncline.reconciliation.reading import observed_rows
+from syncline.reconciliation.reading.observed_rows import RowRead
+from syncline.reconciliation.reading.paced_calls import Reader
 
 SQL, LIST, BY_ID = "report", "list", "id"
 
@@ -70,13 +71,14 @@ def read_kind(
     """
     run = scope.run
     mine = progress["kinds"].setdefault(kind.name, {})
+    floor = mine.setdefault("floor", floor)
     if not mine.get("way"):
         mine["way"] = SQL if readback.is_reported(kind) and reader.reports else LIST
     if mine["way"] == SQL:
         try:
             _by_report(reader, run, kind, progress, floor)
         except NO_REPORT:
-            progress["kinds"][kind.name] = {"way": LIST}
+            progress["kinds"][kind.name] = {"way": LIST, "floor": floor}
             _keep(reader, run, kind, progress, [], anew=True)
     if progress["kinds"][kind.name]["way"] == LIST:
         _by_list(reader, run, kind, progress, floor)
@@ -111,9 +113,10 @@ def _one_by_one(
     reader: Reader, run: Run, kind: AnyResource, progress: dict[str, Any], ids: Sequence[int]
 ) -> None:
     mine = progress["kinds"][kind.name]
+    reader.remember(kind, mine.get("showed"))
     for at in range(mine["at"], len(ids)):
         found = reader.row(kind, ids[at])
-        mine["at"] = at + 1
+        mine |= {"at": at + 1, "showed": reader.showed.get(kind.name)}
         mine["done"] = at + 1 == len(ids)
         kept = [] if found.row is None else [found.row]
         gone = [ids[at]] if found.is_shown and not kept else []
@@ -215,6 +218,7 @@ def _reread(
     pages = int(mine.get("pages", 0))
     if 0 < pages < len(ids) and not mine.get("incomplete"):
         return RowsReadAgain(_walked(reader, kind, ids), ids, LIST)
+    reader.remember(kind, mine.get("showed"))
     some = sorted(ids)[: allowed.left]
     allowed.left -= len(some)
     read = {row_id: reader.row(kind, row_id) for row_id in some}

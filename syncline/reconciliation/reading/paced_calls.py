@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from syncline.calls.calls import ApiCalls, NoQuota, Outage, halo_calls
 from syncline.calls.context import Line, WorkerContext
 from syncline.calls.halo_queries import asked
 from syncline.engine.failures import is_of_the_record
-from syncline.errors import Absent, Again, Rejected, Unreadable
+from syncline.errors import Absent, Again, Rejected, SynclineError, Unreadable
 from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.entities.rows import read_row
@@ -20,6 +20,7 @@ from syncline.halo.sql import readback
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.queues import Lane
+from syncline.transport import Permit
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class Reader:
         calls: made since they were last written down.
         made: made in all by this reader.
         patient: it waits for its turn, and does not go back to the ledger.
+        showed: of each kind, the row that was read by its id last.
     """
 
     worker: WorkerContext
@@ -76,6 +78,7 @@ class Reader:
     calls: int = 0
     made: int = 0
     patient: bool = False
+    showed: dict[str, int] = field(default_factory=dict)
     _api: ApiCalls | None = None
     _last: float | None = None
     _began: float = 0.0
@@ -124,7 +127,7 @@ class Reader:
         return self._made(lambda api: asked(self.line, api, query))
 
     def row(self, kind: AnyResource, row_id: int) -> RowById:
-        """One row by its id; a row that Halo cannot show stops no others.
+        """One row by its id; rows that Halo cannot show stop no others.
 
         Raises:
             NoQuota: there is none for longer than a task may sleep.
@@ -133,20 +136,56 @@ class Reader:
         """
         self.rest()
         try:
-            found = self._made(
-                lambda api: api.read(
-                    f"GET {kind.path}/id",
-                    lambda permit: read_row(self.line.halo, permit, kind, row_id).raw,
-                ),
-                TRIES_OF_A_ROW,
-            )
+            return self._row(kind, row_id)
+        except Again as error:
+            if not self._shows_another(kind, error):
+                raise
+        return self._row(kind, row_id)
+
+    def remember(self, kind: AnyResource, showed: int | None) -> None:
+        """Take it from an earlier part of the run which row of a kind was shown by its id."""
+        if showed is not None:
+            self.showed.setdefault(kind.name, showed)
+
+    def _row(self, kind: AnyResource, row_id: int) -> RowById:
+        try:
+            found = self._made(lambda api: self._read(api, kind, row_id), TRIES_OF_A_ROW)
         except Absent:
             return RowById(None)
         except (Again, Rejected, Unreadable) as error:
             if not is_of_the_record(error):
                 raise
             return RowById(None, is_shown=False)
+        self.showed[kind.name] = row_id
         return RowById(readback.shown(kind, found))
+
+    def _read(self, api: ApiCalls, kind: AnyResource, row_id: int) -> dict[str, Any]:
+        def make(permit: Permit) -> dict[str, Any]:
+            return read_row(self.line.halo, permit, kind, row_id).raw
+
+        return api.read(f"GET {kind.path}/id", make)
+
+    def _shows_another(self, kind: AnyResource, error: Again) -> bool:
+        """Whether Halo shows a row that it showed before, where reading any fails for everybody.
+
+        That may be for the sake of this row and the one before it. An answer ends it.
+
+        Raises:
+            NoQuota: there is none for longer than a task may sleep.
+        """
+        known = self.showed.get(kind.name)
+        if known is None or not (error.of_all or isinstance(error, Outage)):
+            return False
+        try:
+            self.calls += 1
+            self.made += 1
+            self._read(halo_calls(self.line, Lane.BACKFILL, insists=True), kind, known)
+        except NoQuota:
+            self._uncount()
+            raise
+        except SynclineError:
+            return False
+        return True
 
     def rest(self) -> None:
         """Keep to the share before the next call that is no report.
