@@ -22,6 +22,7 @@ from syncline.highlevel.events import SENT, sent_at
 from syncline.highlevel.merging import merge
 from syncline.ingest import requests, rereading, unreadable
 from syncline.ingest.unreadable import UnreadableRecord
+from syncline.ingest.versions import Version
 from syncline.ledger import left_out, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
@@ -126,7 +127,7 @@ def record(
         link,
         document,
         kind,
-        [requests.Version(one.foreign_id, one.version, one.canonical) for one in read.versions],
+        [Version(one.foreign_id, one.version, one.canonical) for one in read.versions],
         cause,
         facet=facet,
         detail_is_fresh=read.with_items,
