@@ -121,7 +121,6 @@ def record(
         read.take(key, payloads[key], marks[key], stored.get(key))
     records.save_facets(connection, place, kind, facet, read.facet_rows)
     records.save_versions(connection, place, kind, read.versions, cause)
-    connection_rules.hold_after_requests(connection, link)
     targets = requests.request_deliveries(
         connection,
         link,
@@ -137,6 +136,7 @@ def record(
         quiet -= {one.foreign_id for one in read.versions}
         told = {key: stored[key].canonical for key in quiet if key in stored}
         targets |= rereading.ask_for_money(connection, link, document, told, cause)
+    connection_rules.hold_after_requests(connection, link)
     targets |= rereading.ask(connection, link, read.disputed, ["detail"], cause)
     unreadable.park(connection, link, kind, read.unread, cause)
     readable = payloads.keys() - {one.source_id for one in read.unread}
