@@ -23,7 +23,8 @@ from syncline.deliveries.waits import wake
 from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
 
-_OUTDATED = "d.wanted_version > told.version"
+_OUTDATED = "(d.wanted_version > told.version or d.cause is distinct from told.cause)"
+"""It was requested meanwhile: by a newer version, or again, such as under another mapping."""
 
 _IS_HELD = f"d.field is not distinct from '{HELD}'"
 _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
@@ -259,9 +260,9 @@ def park(
 ) -> set[int]:
     """Any owned state → PARKED: a person must look at it.
 
-    A row whose record has moved on meanwhile goes on with the new version instead. What the other
-    side holds is unknown after a look-up or an answer that is not as wanted, so what was confirmed
-    last is forgotten: the next write is made.
+    A row that was requested anew meanwhile, by a new version or by another mapping, goes on with
+    that instead. What the other side holds is unknown after a look-up or an answer that is not as
+    wanted, so what was confirmed last is forgotten: the next write is made.
 
     `known` is the target row as the other side answered, where it made one that is not as wanted.
     `gone` says that the target row is not there any more: it is forgotten, so that whichever way
@@ -296,6 +297,7 @@ def park(
         [
             {
                 "version": lease.wanted_version,
+                "cause": lease.cause,
                 "why": reason,
                 "field": field,
                 "target_id": target_id,

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline import jsontext
+from syncline.deliveries.delivery import Lease
 from syncline.ledger.database import text
 
 Edge = tuple[str, str, str]
@@ -81,19 +82,20 @@ def wait(
     tenant_id: int,
     owner: UUID,
     edges: Mapping[int, Sequence[Edge]],
-    versions: Mapping[int, int] | None = None,
+    known: Collection[Lease] = (),
 ) -> set[int]:
     """LEASED → WAITING for each delivery id; back to DUE where its needs have come meanwhile.
 
-    One whose record has moved on since its needs were found out is due again too: it may need
-    others by now, and nobody might ever make what it needed before.
+    One that was requested anew since its needs were found out, by a new version of its record or
+    by another mapping, is due again too: it may need others by now, and nobody might ever make
+    what it needed before.
 
     Args:
         connection: the transaction.
         tenant_id: whose.
         owner: the session that holds them.
         edges: what each needs.
-        versions: the versions of the records that these needs are of, where they are of records.
+        known: the deliveries as these needs were found out of them, where they are of records.
 
     Returns:
         The ids that wait now.
@@ -102,6 +104,7 @@ def wait(
     if not wanted:
         return set()
     there = ready(connection, tenant_id, wanted)
+    as_known = {one.id: {"version": one.wanted_version, "cause": one.cause} for one in known}
     rows = [
         {
             "id": delivery,
@@ -109,7 +112,7 @@ def wait(
             "source_id": edge[1],
             "role": edge[2],
             "there": edge in there,
-            "version": (versions or {}).get(delivery),
+            **as_known.get(delivery, {}),
         }
         for delivery, needs in sorted(edges.items())
         for edge in needs
@@ -141,10 +144,11 @@ def wait(
             with edge as (
                 select * from jsonb_to_recordset(cast(:rows as jsonb))
                      as edge (id bigint, flow text, source_id text, role text, there boolean,
-                              version bigint)
+                              version bigint, cause text)
             ), missing as (
                 select edge.* from edge join delivery d using (id)
-                where not there and (edge.version is null or d.wanted_version <= edge.version)
+                where not there and (edge.version is null
+                                     or d.wanted_version <= edge.version and d.cause = edge.cause)
             ), added as (
                 insert into wait (delivery_id, tenant_id, flow, source_id, role)
                 select missing.id, :tenant_id, missing.flow, missing.source_id, missing.role
