@@ -27,7 +27,7 @@ from syncline.flows.flow import Difference, Needs
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
 from syncline.ingest.mapping_changed import kept_in_line
-from syncline.ingest.versions import Version
+from syncline.ingest.rereading import Version
 from syncline.ledger import records
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Decision, Given, decide, gather

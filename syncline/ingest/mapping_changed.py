@@ -16,7 +16,7 @@ from syncline.engine import connection_rules
 from syncline.fingerprint import fingerprint
 from syncline.flows import orders, payments, subscriptions
 from syncline.ingest import requests
-from syncline.ingest.versions import Version
+from syncline.ingest.rereading import Version
 from syncline.ledger import connections, modes, records
 from syncline.ledger.connections import Link
 

@@ -13,8 +13,7 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import orders, payments
 from syncline.flows.flow import RequestedDelivery
 from syncline.ingest.customer_requests import request_of
-from syncline.ingest.rereading import Canonical, reading_request, reread
-from syncline.ingest.versions import Version
+from syncline.ingest.rereading import Canonical, Version, reading_request, reread
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document

@@ -21,8 +21,8 @@ from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
 from syncline.highlevel.merging import merge
 from syncline.ingest import requests, rereading, unreadable
+from syncline.ingest.rereading import Version
 from syncline.ingest.unreadable import UnreadableRecord
-from syncline.ingest.versions import Version
 from syncline.ledger import left_out, records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document

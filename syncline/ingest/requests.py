@@ -14,8 +14,7 @@ from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import RequestedDelivery, is_held
 from syncline.ingest import named_orders
 from syncline.ingest.customer_requests import people_of, request_of, request_people
-from syncline.ingest.rereading import Canonical, reading_request
-from syncline.ingest.versions import Version
+from syncline.ingest.rereading import Canonical, Version, reading_request
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document

@@ -17,7 +17,7 @@ from syncline.deliveries.target_rows import TargetRow
 from syncline.highlevel import paging
 from syncline.ingest import pull
 from syncline.ingest import requests as ingest_requests
-from syncline.ingest.versions import Version
+from syncline.ingest.rereading import Version
 from syncline.ledger import database, effects, records
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values

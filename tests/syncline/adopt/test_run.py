@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from syncline.adopt.reading import read_highlevel
 from syncline.adopt.run import apply_survey, begin, survey
 from syncline.adopt.single_rows import ChosenRow, take
 from syncline.calls.calls import halo_calls
 from syncline.errors import Absent, Again, MissingScope, Refused
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.entities.rows import read_row
-from syncline.ingest import pull_windows
-from syncline.ledger import sessions
 from syncline.queues import Lane
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import targets
 from tests import world as worlds_of
-from tests.adopting import (
-    adopted,
-    killed_while_it_applies,
-    posts,
-    quiet,
-    standing,
-    surveyed,
-)
+from tests.adopting import adopted, killed_while_it_applies, posts, quiet, standing, surveyed
 from tests.variants import in_turn, mostly
 from tests.world import World, Worlds
 
@@ -391,46 +379,3 @@ def test_a_doubtful_order_that_changes_in_highlevel_waits_for_a_person_all_the_s
     )
     world.drive()
     assert len(held(world)) == before + 1
-
-
-def test_a_window_that_a_worker_still_reads_is_waited_for(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=4, days=9, details=False)
-    world = standing(worlds, style="summary")
-    today = world.worker.now().date()
-    days = (today - timedelta(days=20), today)
-    other, link = worlds(joins=True).worker.session(), world.reopened().link
-    with world.worker.ledger.begin() as connection:
-        pull_windows.request_windows(connection, link.id, "order", [days])
-        opened = pull_windows.open_window(connection, link.id, "order", *days, other)
-    assert opened is not None
-
-    def meanwhile(_: float) -> None:
-        with world.worker.ledger.begin() as connection:
-            pull_windows.close(connection, opened.id, other, "uncertain", None)
-
-    line = world.reopened()
-    line = replace(line, worker=replace(line.worker, sleep=meanwhile))
-    read_highlevel(line, days[0], quiet)
-    assert len(world.rows("select 1 from record where kind = 'order'")) == 4
-
-
-def test_a_window_of_a_worker_that_died_is_not_waited_for(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=4, days=9, details=False)
-    world = standing(worlds, style="summary")
-    today = world.worker.now().date()
-    days = (today - timedelta(days=20), today)
-    other, link = uuid4(), world.reopened().link
-    with world.worker.ledger.begin() as connection:
-        sessions.begin(connection, other, "other")
-        pull_windows.request_windows(connection, link.id, "order", [days])
-        pull_windows.open_window(connection, link.id, "order", *days, other)
-    world.do(
-        "update session set heartbeat_at = heartbeat_at - interval '1 hour' where id = :id",
-        id=other,
-    )
-    read_highlevel(world.reopened(), days[0], quiet)
-    assert len(world.rows("select 1 from record where kind = 'order'")) == 4
