@@ -17,6 +17,7 @@ from syncline.adopt.queries import OpenOrder
 from syncline.calls import capabilities, halo_queries
 from syncline.calls.calls import halo_calls, highlevel_calls, patiently
 from syncline.calls.context import PARALLEL, Line
+from syncline.deliveries import dead_workers
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Rejected, Unmappable
 from syncline.flows import customers, orders
@@ -28,7 +29,7 @@ from syncline.highlevel import paging
 from syncline.highlevel.paging import Days
 from syncline.highlevel.records import ORDERS, get_record
 from syncline.ingest import readings
-from syncline.ingest.pull import pull
+from syncline.ingest.pull import ELSEWHERE, pull
 from syncline.ingest.record import record
 from syncline.ingest.unfinished import unfinished
 from syncline.money import decimal, minor_digits
@@ -38,6 +39,9 @@ from syncline.transport import Permit
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
+
+_PAUSE_S = 1.0
+"""Between two looks at a window that another worker reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,22 @@ def _read_windows(line: Line, kind: str, since: date, progress: Progress) -> Non
 
 
 def _read_window(line: Line, kind: str, days: Days) -> None:
+    """One that a worker has begun before the connection was stopped is waited for: it reads on."""
     while True:
-        after = patiently(line.worker, lambda: pull(line, kind, *days, Lane.BACKFILL)).again_after
+        finished = patiently(line.worker, lambda: pull(line, kind, *days, Lane.BACKFILL))
+        after = finished.again_after
+        if ELSEWHERE in finished.states:
+            after = _PAUSE_S
+            line.worker.ledger.run(partial(_free_of_the_dead, line))
         if after is None:
             return
         line.worker.sleep(after)
+
+
+def _free_of_the_dead(line: Line, connection: Connection) -> None:
+    """While connections stand still there may be no worker that sweeps."""
+    settings = line.worker.settings
+    dead_workers.recover(connection, settings.dead_after, settings.settle)
 
 
 def _read_missing(line: Line, progress: Progress) -> None:

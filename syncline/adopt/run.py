@@ -35,12 +35,15 @@ from syncline.calls.context import Line, in_hand
 from syncline.deliveries import dead_workers, leased, pinned
 from syncline.deliveries.states import State
 from syncline.engine.connection_rules import begin as start
+from syncline.engine.connection_rules import rules_of
 from syncline.engine.failures import LOOKING_UP_ADOPTED
-from syncline.errors import Again, Refused
+from syncline.errors import Again, BadDocument, Refused
 from syncline.flows import customers, orders
 from syncline.halo.sql.order_holdings import Holding
 from syncline.ingest import requests
 from syncline.ledger import connections, effects, modes, records
+from syncline.ledger.connections import Link
+from syncline.mapping.document import Document
 from syncline.sending.targets import TARGETS
 from syncline.sending.unknown_outcomes import look_up_claimed
 
@@ -241,24 +244,41 @@ def _in_flight(line: Line) -> int:
 def _begin(connection: Connection, line: Line, since: date) -> int:
     """The connection begins on that day; what is older is left alone on both sides."""
     queries.start_from(connection, line.link, since)
+    return queries.forget_before(connection, line.link, since, _needed(connection, line, since))
+
+
+def _needed(connection: Connection, line: Line, since: date) -> set[str]:
+    """The customers of all that is kept in line, also by other connections of the tenant."""
     named = queries.named_orders(connection, line.link, since)
-    kept = {
-        key
-        for kind in requests.KINDS
-        for foreign_id, canonical in _records(connection, line, kind)
-        if (foreign_id in named or str(canonical.get("created_at") or "") >= since.isoformat())
-        and (key := customers.key_of(canonical.get("contact"), line.document)) is not None
-    }
-    return queries.forget_before(connection, line.link, since, kept)
+    needed = set[str | None]()
+    for link in connections.everyone(connection):
+        if link.tenant != line.link.tenant:
+            continue
+        is_ours, document = link.id == line.link.id, _document(line, link)
+        needed |= {
+            customers.key_of(canonical.get("contact"), document)
+            for foreign_id, canonical in _records(connection, link)
+            if not is_ours
+            or foreign_id in named
+            or str(canonical.get("created_at") or "") >= since.isoformat()
+        }
+    return {key for key in needed if key is not None}
 
 
-def _records(
-    connection: Connection, line: Line, kind: str
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    after = ""
-    while page := records.page(connection, line.link.location_place, kind, after, PAGE):
-        yield from ((foreign_id, canonical) for foreign_id, _, canonical in page)
-        after = page[-1][0]
+def _document(line: Line, link: Link) -> Document:
+    """What says who the customers of a connection are; ours where its own cannot be read."""
+    try:
+        return line.document if link.id == line.link.id else rules_of(link)
+    except BadDocument:
+        return line.document
+
+
+def _records(connection: Connection, link: Link) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for kind in requests.KINDS:
+        after = ""
+        while page := records.page(connection, link.location_place, kind, after, PAGE):
+            yield from ((foreign_id, canonical) for foreign_id, _, canonical in page)
+            after = page[-1][0]
 
 
 def _apply(connection: Connection, line: Line, seen: Survey) -> tuple[Adoption, AdoptedMoney]:

@@ -26,6 +26,8 @@ from syncline.flows import orders, projections
 from syncline.flows.flow import Difference, Needs
 from syncline.halo.capabilities import Capabilities
 from syncline.ingest import requests
+from syncline.ingest.mapping_changed import kept_in_line
+from syncline.ingest.rereading import Version
 from syncline.ledger import records
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Decision, Given, decide, gather
@@ -173,7 +175,7 @@ class _PreviewRun:
         """Look at the next records of a kind; the id to go on from, None at the end."""
         link = self._other.link
         rows = records.page(connection, link.location_place, kind, after, PAGE)
-        versions = [requests.Version(*one) for one in rows]
+        versions = kept_in_line(connection, link, kind, [Version(*one) for one in rows])
         self.records[kind] += len(rows)
         wanted = {
             (one.flow, one.source_id, one.role): one.target

@@ -17,6 +17,7 @@ from syncline.calls.calls import NoQuota, halo_calls, highlevel_calls
 from syncline.calls.context import Line
 from syncline.errors import (
     Absent,
+    Again,
     BadCredentials,
     MissingScope,
     Refused,
@@ -34,6 +35,12 @@ from syncline.transport import Permit
 _LISTS = re.compile(r"/payments/(order|transaction|subscription)s")
 _OF_HALO = re.compile(r"/\w+")
 _TOKEN = "/token"  # noqa: S105 - the path of a call
+
+_LOOKED_AT = (0, 1, 10, 100)
+"""Rows of a list of which one is enough: the newest may all be what is refused, each for itself.
+
+A list that ends before is shown as well: it says so.
+"""
 
 
 class Concerns(Enum):
@@ -71,21 +78,24 @@ def concerns(line: Line, error: Refused) -> Concerns:
 def shows_list(line: Line, lane: Lane, kind: str) -> bool:
     """Whether HighLevel shows any row of a list, whatever it does not show of it.
 
-    The first row may be the very one that it does not show, so the second one is asked for too.
     It is asked also where the list fails for everybody: that may be for the sake of one row.
 
     Raises:
         NoQuota: there is none for longer than a task may sleep.
     """
     api = highlevel_calls(line, lane, insists=True)
-    for offset in (0, 1):
+    for offset in _LOOKED_AT:
         try:
             api.read(f"list {kind}s", partial(_listed, line, kind, offset))
         except NoQuota:
             raise
+        except Again:
+            if offset:
+                break  # it fails, and does not refuse: more tries would say no more
         except SynclineError:
             continue
-        return True
+        else:
+            return True
     return False
 
 
@@ -96,12 +106,16 @@ def _ask(line: Line, error: Refused) -> None:
     api = highlevel_calls(line, Lane.UPKEEP)
     found = _LISTS.match(error.call[1])
     kind = found[1] if found else "order"
-    try:
-        api.read(f"check {kind}s", partial(_listed, line, kind, 0))
-    except BadCredentials:
-        raise
-    except Refused:  # it may be the very row that is refused
-        api.read(f"check {kind}s", partial(_listed, line, kind, 1))
+    for offset in _LOOKED_AT:
+        try:
+            api.read(f"check {kind}s", partial(_listed, line, kind, offset))
+        except BadCredentials:
+            raise
+        except Refused:  # it may be the very row that is refused
+            if offset == _LOOKED_AT[-1]:
+                raise
+        else:
+            return
 
 
 def _listed(line: Line, kind: str, offset: int, permit: Permit) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries import requests
 from syncline.deliveries.requests import DeliveryRequest
 from syncline.flows import customers, payments
 from syncline.flows.flow import RequestedDelivery
@@ -42,6 +43,8 @@ def request_people(
 ) -> list[DeliveryRequest]:
     """Keep what is new of customers, and say what they ask for; the first contact names them.
 
+    One who is known asks for nothing, unless nothing was asked for them yet.
+
     Args:
         connection: the transaction.
         link: whose tenant it is.
@@ -62,8 +65,10 @@ def request_people(
     ]
     records.save_versions(connection, place, "customer", fresh, cause)
     versions = {one.foreign_id: one.version for one in fresh}
-    if again:
-        versions = {**{key: one.version for key, one in stored.items()}, **versions}
+    known = stored.keys() - versions.keys()
+    if not again and known:  # but for those for whom nobody asks any more, as after an adoption
+        known -= requests.existing_roles(connection, link.tenant, customers.FLOW, [*known]).keys()
+    versions |= {key: stored[key].version for key in known}
     return [
         request_of(wanted, place, version)
         for key, version in versions.items()

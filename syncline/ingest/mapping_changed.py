@@ -6,17 +6,29 @@ comes to its old records in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from syncline.calls.context import Line, Nudge
+from syncline.deliveries.requests import existing_roles
 from syncline.engine import connection_rules
 from syncline.fingerprint import fingerprint
+from syncline.flows import orders, payments, subscriptions
 from syncline.ingest import requests
+from syncline.ingest.rereading import Version
 from syncline.ledger import connections, modes, records
 from syncline.ledger.connections import Link
 
 PAGE = 500
 """Records of one transaction."""
+
+_FLOWS = {
+    orders.SOURCE_KIND: orders.FLOW,
+    payments.SOURCE_KIND: payments.FLOW,
+    subscriptions.SOURCE_KIND: subscriptions.FLOW,
+}
+"""Kind of a record → the flow in which it is in line."""
 
 
 def request_again(line: Line) -> None:
@@ -68,7 +80,7 @@ def _request_kind(line: Line, kind: str, *, again: bool) -> set[str]:
                 line.link,
                 line.document,
                 kind,
-                [requests.Version(*one) for one in page],
+                kept_in_line(connection, line.link, kind, [Version(*one) for one in page]),
                 cause,
                 again=again,
             )
@@ -77,3 +89,19 @@ def _request_kind(line: Line, kind: str, *, again: bool) -> set[str]:
         found, after = line.worker.ledger.run(work)
         targets |= found
     return targets
+
+
+def kept_in_line(
+    connection: Connection, link: Link, kind: str, versions: Sequence[Version]
+) -> list[Version]:
+    """Without those from before the connection begins for which nothing was asked.
+
+    An adoption leaves them alone: Halo may hold them, and nobody knows where.
+    """
+    begins = link.start_from.isoformat()
+    older = [
+        v.foreign_id for v in versions if str(v.canonical.get("created_at") or begins) < begins
+    ]
+    asked = existing_roles(connection, link.tenant, _FLOWS[kind], older) if older else {}
+    left = set(older) - asked.keys()
+    return [one for one in versions if one.foreign_id not in left]

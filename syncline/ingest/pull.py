@@ -32,6 +32,9 @@ COLD = timedelta(days=90)
 KINDS = tuple(RECORDS)
 """What can be pulled."""
 
+ELSEWHERE = "read by another worker"
+"""The state of a window that is not in this worker's hands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -85,7 +88,7 @@ def _read(line: Line, kind: str, window: paging.Window, lane: Lane) -> tuple[str
             )
         )
     if opened is None:
-        return "read by another worker", (0, 0)
+        return ELSEWHERE, (0, 0)
     reading = WindowReading(line, kind, window, lane, opened, owner)
     try:
         return reading.read(), (reading.new, reading.changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -254,8 +254,18 @@ def begin_again(connection: Connection, pull_id: int, owner: UUID, why: str) -> 
         _forget_pages(connection, pull_id)
 
 
-def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: str | None) -> bool:
-    """Close a pull with its certificate; its pages have done their duty and go."""
+def close(
+    connection: Connection,
+    pull_id: int,
+    owner: UUID,
+    state: str,
+    note: str | None,
+    then: Callable[[], object] = lambda: None,
+) -> bool:
+    """Close a pull with its certificate; its pages have done their duty and go.
+
+    `then` is done while they are there, unless the pull has gone on to another worker.
+    """
     closed = connection.execute(
         text(
             """
@@ -267,6 +277,7 @@ def close(connection: Connection, pull_id: int, owner: UUID, state: str, note: s
         {"id": pull_id, "owner": owner, "state": state, "note": note},
     ).rowcount
     if closed:
+        then()
         connection.execute(text("delete from pull_page where pull_id = :id"), {"id": pull_id})
     return bool(closed)
 
@@ -383,10 +394,5 @@ def hasten(
               and due_at > clock_timestamp() + cast(:after as interval)
             """
         ),
-        {
-            "tenant_id": tenant_id,
-            "kind": reading[0],
-            "band": reading[1],
-            "after": after,
-        },
+        {"tenant_id": tenant_id, "kind": reading[0], "band": reading[1], "after": after},
     )

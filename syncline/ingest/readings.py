@@ -17,6 +17,7 @@ from syncline.calls.calls import ApiCalls, Outcome, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.engine import connection_rules
 from syncline.engine.claim import do_readings
 from syncline.engine.failures import (
     Refusal,
@@ -206,6 +207,8 @@ def _still_wanted(line: Line, reading: _HighLevelReading, leases: list[Lease]) -
         return leases
 
     def work(connection: Connection) -> set[int]:
+        # An event that is being recorded leaves its customer to this reading, or is seen by it.
+        records.lock(connection, line.link.location_place, reading.kind)
         ids = [lease.source_id for lease in sought]
         known = records.versions(connection, line.link.location_place, reading.kind, ids)
         came = [lease for lease in sought if lease.source_id in known]
@@ -318,7 +321,10 @@ def _request_customers(
     if not causes:
         return frozenset()
     cause = next(iter(causes.values()))
-    return request_customers(connection, line.link, line.document, kind, list(causes), cause)
+    targets = request_customers(connection, line.link, line.document, kind, list(causes), cause)
+    # Also of what was read as it was known: nobody else notices that its customer is another now.
+    connection_rules.hold_after_requests(connection, line.link)
+    return targets
 
 
 def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:

@@ -21,6 +21,7 @@ from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
 from syncline.highlevel.merging import merge
 from syncline.ingest import requests, rereading, unreadable
+from syncline.ingest.rereading import Version
 from syncline.ingest.unreadable import UnreadableRecord
 from syncline.ledger import left_out, records
 from syncline.ledger.connections import Link
@@ -120,13 +121,12 @@ def record(
         read.take(key, payloads[key], marks[key], stored.get(key))
     records.save_facets(connection, place, kind, facet, read.facet_rows)
     records.save_versions(connection, place, kind, read.versions, cause)
-    connection_rules.hold_after_requests(connection, link)
     targets = requests.request_deliveries(
         connection,
         link,
         document,
         kind,
-        [requests.Version(one.foreign_id, one.version, one.canonical) for one in read.versions],
+        [Version(one.foreign_id, one.version, one.canonical) for one in read.versions],
         cause,
         facet=facet,
         detail_is_fresh=read.with_items,
@@ -136,6 +136,7 @@ def record(
         quiet -= {one.foreign_id for one in read.versions}
         told = {key: stored[key].canonical for key in quiet if key in stored}
         targets |= rereading.ask_for_money(connection, link, document, told, cause)
+    connection_rules.hold_after_requests(connection, link)
     targets |= rereading.ask(connection, link, read.disputed, ["detail"], cause)
     unreadable.park(connection, link, kind, read.unread, cause)
     readable = payloads.keys() - {one.source_id for one in read.unread}

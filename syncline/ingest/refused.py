@@ -50,7 +50,7 @@ LONGEST_REST = timedelta(days=1)
 _SHOWN = 3
 """Refused rows that are told by their places."""
 
-_VERDICTS = (Absent, Refused, Rejected, Unreadable)
+_VERDICTS = (Absent, Rejected, Unreadable)
 """How HighLevel itself says that it does not show something."""
 
 _OF_ALL = (NoQuota, NotOurs, NotSent, RateLimited, Suspended)
@@ -87,6 +87,8 @@ class RefusedPages:
     def _concerns_the_page(self, error: SynclineError) -> bool:
         if isinstance(error, _OF_ALL):
             return False
+        if isinstance(error, Refused):
+            return self._shows_others()  # each time: nobody may be let in any more
         if isinstance(error, _VERDICTS):
             self._is_shown = self._is_shown or self._shows_others()
             return self._is_shown

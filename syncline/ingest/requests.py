@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -13,27 +12,15 @@ from syncline.deliveries.requests import DeliveryRequest
 from syncline.deliveries.states import State
 from syncline.flows import customers, orders, payments, subscriptions, tracking
 from syncline.flows.flow import RequestedDelivery, is_held
+from syncline.ingest import named_orders
 from syncline.ingest.customer_requests import people_of, request_of, request_people
-from syncline.ingest.rereading import Canonical, reading_request
+from syncline.ingest.rereading import Canonical, Version, reading_request
 from syncline.ledger import records
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 
-ORDER_MAY_COME = timedelta(seconds=90)
-"""How long an order that a transaction names may still come with a pull, before it is asked for."""
-
-
 _DETAIL = (orders.DETAILS, "detail")
 """Flow and role of a reading that tells all of a record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of a record."""
-
-    foreign_id: str
-    version: int
-    canonical: Canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +75,13 @@ def request_deliveries(
         requested = [replace(request, cause=cause.get(request.source_id)) for request in requested]
     requests.enqueue(connection, link.id, link.tenant, requested, common, again=again)
     if kind == "transaction":
-        requested += _order_statuses(scope, versions, common)
+        requested += named_orders.looked_at_again(connection, link, document, versions, cause)
     requests.complete(connection, link.id, link.tenant, told, common)
-    return frozenset(
-        request.target for request in requested if not (request.after or request.waits_for)
-    )
+    targets = {one.target for one in requested if not (one.after or one.waits_for)}
+    if kind != "order":
+        left = named_orders.left_alone(connection, link, document, known.values(), common)
+        targets |= request_deliveries(connection, link, document, "order", left, common)
+    return frozenset(targets)
 
 
 def request_customers(
@@ -257,39 +246,12 @@ def _transactions(scope: _RequestScope, versions: Sequence[Version]) -> list[Del
     # An order that changes meanwhile must see the invoice that is requested here, or be seen by us.
     records.lock(scope.connection, scope.link.location_place, "order")
     known = _known_orders(scope, named)
-    requested = _missing_orders(scope, named, known)
+    requested = named_orders.missing(scope.link, named, known)
     own = [
         request for one in versions for request in _own(scope, wanted[one.foreign_id], one, known)
     ]
     invoices = {one.foreign_id: payments.invoice_of(one.canonical) for one in versions}
     return requested + _waiting_for_invoices(scope, own, invoices)
-
-
-def _order_statuses(
-    scope: _RequestScope, versions: Sequence[Version], cause: str
-) -> list[DeliveryRequest]:
-    """Orders of which Halo's status may follow from these payments are looked at once more."""
-    if not orders.status_depends_on_payments(scope.document):
-        return []
-    named = sorted({one for v in versions if (one := payments.order_of(v.canonical))})
-    there = requests.existing_roles(scope.connection, scope.link.tenant, orders.FLOW, named)
-    known = _known_orders(scope, there)
-    requested = [
-        DeliveryRequest(
-            flow=orders.FLOW,
-            source_kind=orders.SOURCE_KIND,
-            source_id=order_id,
-            role="order",
-            target="order",
-            place=scope.link.location_place,
-            version=version,
-        )
-        for order_id, version in known.items()
-    ]
-    requests.enqueue(
-        scope.connection, scope.link.id, scope.link.tenant, requested, cause, again=True
-    )
-    return requested
 
 
 def _waiting_for_invoices(
@@ -319,7 +281,7 @@ def _subscriptions(scope: _RequestScope, versions: Sequence[Version]) -> list[De
         for one in versions
     }
     named = [subscriptions.order_of(one.canonical) for one in versions if wanted[one.foreign_id]]
-    requested = _missing_orders(scope, named, _known_orders(scope, named))
+    requested = named_orders.missing(scope.link, named, _known_orders(scope, named))
     for one in versions:
         requested += _own(scope, wanted[one.foreign_id], one)
     return requested
@@ -364,17 +326,6 @@ def _asked(scope: _RequestScope, ids: Sequence[str]) -> dict[str, set[str]]:
 def _known_orders(scope: _RequestScope, ids: Iterable[str | None]) -> dict[str, int]:
     wanted = sorted({one for one in ids if one})
     return records.versions(scope.connection, scope.link.location_place, "order", wanted)
-
-
-def _missing_orders(
-    scope: _RequestScope, ids: Iterable[str | None], known: Mapping[str, int]
-) -> list[DeliveryRequest]:
-    """Orders that are paid for and not known are read by id, unless a pull brings them first."""
-    return [
-        replace(reading_request(scope.link, order_id, "detail", 0), after=ORDER_MAY_COME)
-        for order_id in sorted({one for one in ids if one})
-        if order_id not in known
-    ]
 
 
 def _own(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,15 @@ from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 
 Canonical = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a record."""
+
+    foreign_id: str
+    version: int
+    canonical: Canonical
 
 
 def reread(

@@ -254,8 +254,8 @@ class WindowReading:
 
         def close(connection: Connection) -> None:
             shown = partial(pull_windows.shown, connection, pull_id)
-            unreadable.heal_gone(connection, line.link, kind, days, shown)
-            pull_windows.close(connection, pull_id, self._owner, state, None)
+            heal = partial(unreadable.heal_gone, connection, line.link, kind, days, shown)
+            pull_windows.close(connection, pull_id, self._owner, state, None, heal)
 
         line.worker.ledger.run(close)
         return state

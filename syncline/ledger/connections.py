@@ -255,7 +255,7 @@ RULES = "md5(mapping || :flows || case mode when 'live' then '' else mode end)"
 
 
 def is_as(connection: Connection, link: Link, *, hold: bool = False) -> bool:
-    """Whether a connection still works as it did when the link was read: its state and its mode.
+    """Whether a connection works as it did when the link was read: its state, mode and mapping.
 
     A worker keeps a link for seconds, a task to its end. With `hold` the connection stays so until
     the caller's transaction ends.
@@ -263,11 +263,12 @@ def is_as(connection: Connection, link: Link, *, hold: bool = False) -> bool:
     found = connection.execute(
         text(
             f"""
-            select 1 from connection where id = :id and state = :state and mode = :mode
+            select 1 from connection
+            where id = :id and state = :state and mode = :mode and mapping = :mapping
             {"for share" if hold else ""}
             """  # noqa: S608 - constants
         ),
-        {"id": link.id, "state": link.state, "mode": link.mode},
+        {"id": link.id, "state": link.state, "mode": link.mode, "mapping": link.mapping},
     )
     return found.first() is not None
 

@@ -17,6 +17,7 @@ from syncline.deliveries.target_rows import TargetRow
 from syncline.highlevel import paging
 from syncline.ingest import pull
 from syncline.ingest import requests as ingest_requests
+from syncline.ingest.rereading import Version
 from syncline.ledger import database, effects, records
 from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
@@ -128,7 +129,7 @@ def _requested_first(
         place = line.link.location_place
         keys = {one.id: (place, kind, one.source_id) for one in found if one.source_kind == kind}
         known = records.canonical(connection, list(keys.values())) if keys else {}
-        versions = [ingest_requests.Version(key[2], *known[key]) for key in sorted(known)]
+        versions = [Version(key[2], *known[key]) for key in sorted(known)]
         ingest_requests.request_deliveries(
             connection, line.link, line.document, kind, versions, cause, again=True
         )

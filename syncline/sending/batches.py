@@ -101,7 +101,7 @@ def write(
 
     Raises:
         NotSent: the rows have gone on to another worker, or the connection was stopped, rehearses
-            or changed its mode since the line was opened; nothing was sent.
+            or changed its mode or mapping since the line was opened; nothing was sent.
         Refused: the other side lets nobody in.
     """
     began = line.worker.monotonic()

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.delivery import Confirmation, Lease
-from syncline.errors import Unmappable, Unreadable
+from syncline.errors import NotSent, Unmappable, Unreadable
 from syncline.flows import customers
 from syncline.halo.capabilities import Capabilities
+from syncline.ledger import connections
 from syncline.sending import existing_users
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Parked, Write, decide, gather
@@ -48,6 +49,8 @@ def render(
         owner: the session that holds them.
 
     Raises:
+        NotSent: the connection was stopped, rehearses or changed its mode or mapping since the line
+            was opened; nothing was settled.
         SynclineError: what had to be asked first could not be.
     """
     adopted = _older(line, target, given)
@@ -77,14 +80,19 @@ def _conclude(
         for delivery, unmet in given.unmet.items()
     }
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
+        # What is decided by an old mapping would stand: the new one has asked for these already.
+        if not connections.is_as(connection, line.link):
+            return False
         waits.wait(connection, line.link.tenant, owner, edges, given.leases)
         leased.confirm(connection, as_is, wrote=False)
         for lease, error in parked:
             field = error.field if isinstance(error, Unmappable) else None
             leased.park(connection, [lease], reason=str(error), field=field)
+        return True
 
-    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+    if not line.worker.ledger.run_patiently(work, sleep=line.worker.sleep):
+        raise NotSent("Its connection stands or works otherwise by now.")
 
 
 def _older(line: Line, target: Target, given: Given) -> dict[int, Confirmation]:

@@ -17,17 +17,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from syncline.calls.context import Nudge, WorkerContext
+from syncline.deliveries import requests
 from syncline.deliveries.requests import cause_of_event
 from syncline.engine.connection_rules import rules_of
 from syncline.engine.rounds import ROUNDS
 from syncline.errors import Again, BadDocument, Unreadable
+from syncline.flows import orders
 from syncline.halo.webhooks.hints import hints
 from syncline.halo_changes import reading
 from syncline.highlevel import events
 from syncline.highlevel.events import HighLevelEvent, app_of, read_event, sent_at
 from syncline.ingest import missed, rereading
 from syncline.ingest.record import PARTIALS, record
-from syncline.ledger import connections, records
+from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.mapping.document import Document
 from syncline.webhooks import queue as event_queue
@@ -141,7 +143,7 @@ class _UnitOfWork:
     def highlevel(self, taken: Sequence[TakenEvent]) -> None:
         """Events of one location, or of none."""
         for_app = app_of(self._worker.settings.highlevel_client_id)
-        orders: dict[str, list[tuple[TakenEvent, HighLevelEvent]]] = {}
+        of_orders: dict[str, list[tuple[TakenEvent, HighLevelEvent]]] = {}
         others: list[tuple[TakenEvent, HighLevelEvent]] = []
         for event in taken:
             try:
@@ -152,11 +154,11 @@ class _UnitOfWork:
             if for_app and read.app_id and read.app_id != for_app:
                 self._close(event, "ignored", note=f"sent for another app, {read.app_id:.40}")
             elif read.type in events.ORDER_EVENTS:
-                orders.setdefault(read.location_id or "", []).append((event, read))
+                of_orders.setdefault(read.location_id or "", []).append((event, read))
             else:
                 others.append((event, read))
         # Orders first: like everybody else, this locks records before deliveries and connections.
-        for _, came in sorted(orders.items()):
+        for _, came in sorted(of_orders.items()):
             self._orders(came)
         for event, read in others:
             _ACTS.get(read.type, _UnitOfWork.keep)(self, event, read)
@@ -190,7 +192,7 @@ class _UnitOfWork:
                 self._close(event, "parked", note="the connection's mapping cannot be read")
             return
         ids = [read.entity_id for _, read in came if read.entity_id]
-        known = records.versions(self._connection, link.location_place, "order", ids)
+        in_line = requests.existing_roles(self._connection, link.tenant, orders.FLOW, ids)
         newest: dict[str, tuple[_Rank, TakenEvent, Mapping[str, Any]]] = {}
         told: list[missed.Sighting] = []
         for event, read in came:
@@ -203,7 +205,7 @@ class _UnitOfWork:
                 self._close(event, "parked", note=str(error))
                 continue
             order_id, moment = partial["id"], _moment(event, read, partial)
-            if order_id not in known and not _is_kept(partial, link):
+            if order_id not in in_line and not _is_kept(partial, link):
                 note = f"created before {link.start_from}, from which on orders are kept in line"
                 self._close(event, "ignored", foreign_id=order_id, note=note)
                 continue
@@ -306,7 +308,7 @@ def _moment(event: TakenEvent, read: HighLevelEvent, order: Mapping[str, Any]) -
 
 
 def _is_kept(order: Mapping[str, Any], link: Link) -> bool:
-    """Whether a pull would find it too. One that is known came with money that was paid since."""
+    """Whether a pull would find it too. One that is in line came with money that was paid since."""
     created = order.get("created_at")
     return created is None or datetime.fromisoformat(created).date() >= link.start_from
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from syncline.adopt.run import begin
+from syncline.adopt.run import apply_survey, begin, survey
 from syncline.deliveries import unleased
+from syncline.ingest.record import record
+from syncline.ledger import new_connections
 from syncline.reconciliation.due import period_of
 from syncline.reconciliation.run import advance
 from syncline.reconciliation.run import begin as begin_run
 from syncline.sandbox.process import SandboxProcess
 from tests.adopting import adopted, money_held, posts, quiet, since, standing, surveyed
+from tests.events import arrive, order_event
 from tests.variants import mostly
-from tests.world import World, Worlds, small
+from tests.world import World, Worlds, beside, small
 
 MONEY: dict[str, Any] = {
     "orders": 12,
@@ -146,3 +150,109 @@ def test_a_tenant_of_another_kind_is_taken_over_as_any_other(
     counts = sandbox.audit()["counts"]
     assert {kind: many for kind, many in counts.items() if many and "duplicate" in kind} == {}
     assert (counts["missing"], counts["automations"]) == (0, 0)
+
+
+def left_behind(
+    worlds: Worlds, sandbox: SandboxProcess, style: str = "detail"
+) -> tuple[World, list[str]]:
+    """A world that keeps the last nine days in line, and knows orders from before; these."""
+    small(sandbox, orders=30, customers=30, subscriptions=0, transactions=0, money=True)
+    sandbox.post("/plant", {"share": 0.6, "near_misses": 0})
+    world = standing(worlds, style=style)
+    surveyed(world)  # of the whole month: that history is not wanted is decided later
+    line, first = world.reopened(), world.worker.now().date() - timedelta(days=9)
+    assert apply_survey(line, survey(line, first, quiet), quiet).forgotten
+    begin(world.reopened())
+    world.reopened()
+    world.drive()
+    return world, [
+        row.foreign_id
+        for row in world.rows(
+            """
+            select foreign_id from record r where kind = 'order' and not exists (
+                select 1 from delivery d where d.flow = 'orders' and d.source_id = r.foreign_id)
+            order by created_at
+            """
+        )
+    ]
+
+
+def test_a_new_mapping_or_mode_asks_for_nothing_of_what_was_left_behind(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, _ = left_behind(worlds, sandbox)
+    before = len(sandbox.halo_orders())
+    world.do("update connection set mapping = mapping || chr(10) || '# another one'")
+    world.reopened()
+    world.follow_all()
+    world.drive()
+    assert len(sandbox.halo_orders()) == before
+
+
+def test_a_payment_of_an_order_that_was_left_behind_has_the_order_made_too(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, [order, *_] = left_behind(worlds, sandbox)
+    line = world.reopened()
+    known = sandbox.get(f"/state/orders/{order}")
+    paid = {
+        **{key: known[key] for key in ("altId", "amount", "currency", "contactId")},
+        "_id": "paid-late",
+        "entityType": "order",
+        "entityId": order,
+        "status": "succeeded",
+        "createdAt": f"{line.worker.now():%FT%T.000Z}",
+    }
+    with line.worker.ledger.begin() as connection:
+        record(connection, line.link, line.document, "transaction", "list", {paid["_id"]: paid}, "")
+    world.drive(30)
+    assert world.rows("select state from delivery where target = 'payment'")[0].state == "delivered"
+
+
+def test_a_customer_of_whom_only_old_orders_were_known_is_made_for_a_new_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, left = left_behind(worlds, sandbox, "summary")
+    kept = {row.source_id for row in world.rows("select source_id from delivery")}
+    found = world.rows(
+        "select payload from facet where facet = 'list' and foreign_id = any(:ids)", ids=left
+    )
+    payloads = [row.payload for row in found]
+    bought = next(one for one in payloads if f"email:{one['contactEmail'].lower()}" not in kept)
+    line, now = world.reopened(), f"{world.worker.now():%FT%T.000Z}"
+    new = {**bought, "_id": "new", "createdAt": now, "updatedAt": now}
+    with line.worker.ledger.begin() as connection:
+        record(connection, line.link, line.document, "order", "list", {"new": new}, "pull 9")
+    world.drive(30)
+    [order] = world.rows("select state from delivery where source_id = 'new' and role = 'order'")
+    assert order.state == "delivered"
+
+
+def test_an_event_of_an_order_that_was_left_behind_makes_none_in_halo(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, [order, *_] = left_behind(worlds, sandbox)
+    before = len(sandbox.halo_orders())
+    later = f"{world.worker.now():%FT%T.000Z}"
+    arrive(world, order_event(sandbox, order, sourceName="elsewhere", updatedAt=later))
+    world.drive(30)
+    assert len(sandbox.halo_orders()) == before
+
+
+def test_a_customer_of_another_connection_is_not_left_behind(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=1, customers=1, transactions=0, subscriptions=0)
+    world = standing(worlds, style="summary")
+    world.pull()
+    line, today = world.reopened(), world.worker.now().date()
+    [row] = world.rows("select payload from facet where kind = 'order'")
+    with line.worker.ledger.begin() as connection:
+        other = new_connections.add(connection, beside(line.link, line.link.mapping))
+        order = {**row.payload, "_id": "of-another", "altId": other.location_id}
+        record(connection, other, line.document, "order", "list", {"of-another": order}, "pull 2")
+    made = "select source_id from delivery where flow = 'customers' order by role"
+    before = world.rows(made)
+    assert before
+    assert apply_survey(line, survey(line, today, quiet), quiet).forgotten == 1
+    assert world.rows(made) == before

@@ -28,6 +28,7 @@ from syncline.golive import run as steps
 from syncline.golive.rules import CheckLine
 from syncline.halo.client import HaloClient
 from syncline.highlevel.client import HighLevelClient
+from syncline.ingest.pull import pull
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.modes import HELD
@@ -365,3 +366,30 @@ def test_what_was_adopted_in_sandbox_mode_is_neither_doubled_nor_rewritten_by_go
     sent = [call for call in sandbox.calls("halo", before) if call["path"].endswith("/SalesOrder")]
     assert sum(call["elements"] for call in sent if call["method"] == "POST") == len(live)
     assert not world.rows("select 1 from delivery where state = 'parked'")
+
+
+def test_what_a_worker_that_has_not_noticed_the_way_back_reads_makes_no_customer_of_live_orders(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    small(sandbox, orders=4, customers=60, transactions=0, subscriptions=0, seed=5)
+    world = worlds(style="summary")
+    as_if_it_were_highlevel(world)
+    go_live(world)
+    world.pull()
+    world.drive()
+    made = "select source_id from delivery where target = 'client' and target_id is not null"
+    before = {row.source_id for row in world.rows(made)}
+    old = world.reopened()
+    steps.back(hasty(world), link_of(world), "ada", "wrong tax")
+    sandbox.add_orders(8)
+    today = world.worker.now().date()
+    assert pull(old, "order", today, today, Lane.PULLS).new >= 8
+    for target in ("client", "user", "order"):
+        send(world.reopened(), target)
+    orders = [sandbox.get(f"/state/orders/{one}") for one in sandbox.get("/state/orders")["ids"]]
+    tests = {
+        f"email:{(one['contactSnapshot'].get('email') or '').lower()}"
+        for one in orders
+        if not one["liveMode"]
+    }
+    assert {row.source_id for row in world.rows(made)} - before <= tests

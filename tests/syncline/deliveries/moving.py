@@ -26,6 +26,11 @@ def enqueue(ledger: Ledger, link: Link, *asked: DeliveryRequest) -> None:
     ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, asked, "pull 1"))
 
 
+def enqueue_again(ledger: Ledger, link: Link, *asked: DeliveryRequest) -> None:
+    """As another mapping asks for them, in the versions that they have."""
+    ledger.run(lambda c: requests.enqueue(c, link.id, link.tenant, asked, "mapping 2", again=True))
+
+
 def claim(
     ledger: Ledger, link: Link, session: UUID, target: str = "order", state: State = State.DUE
 ) -> list[Lease]:

@@ -21,6 +21,7 @@ from tests.syncline.deliveries.moving import (
     confirmation,
     depart,
     enqueue,
+    enqueue_again,
     request,
     row,
 )
@@ -138,6 +139,19 @@ def test_what_a_record_needed_before_it_moved_on_is_not_waited_for(
     asked = [replace(order, wanted_version=version)]
     ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, asked))
     assert row(ledger, "a").state == state
+
+
+def test_what_another_mapping_asks_for_meanwhile_neither_waits_nor_is_parked_by_the_old_one(
+    ledger: Ledger, link: Link, session: UUID
+) -> None:
+    enqueue(ledger, link, request("a"), request("b"))
+    waiting, unmappable = claim(ledger, link, session)
+    enqueue_again(ledger, link, request("a"), request("b"))
+    edges = {waiting.id: [("customers", "contact:c", "client")]}
+    ledger.run(lambda c: waits.wait(c, link.tenant, session, edges, [waiting]))
+    ledger.run(lambda c: leased.park(c, [unmappable], reason="no such field", field="x"))
+    assert [row(ledger, one).state for one in ("a", "b")] == ["due", "due"]
+    assert row(ledger, "b").reason is None
 
 
 def test_a_parked_delivery_is_due_again_by_retry_and_by_a_new_version(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from syncline.calls.context import Nudge
 from syncline.connections.run import replace_mapping
 from syncline.golive import run as golive
 from syncline.golive.rules import CheckLine
@@ -16,6 +17,7 @@ from syncline.ingest.pull import pull
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.queues import Lane
+from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from tests.promises.mortal import Mortal
 from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small
@@ -181,4 +183,26 @@ def test_a_row_in_a_workers_hands_is_sent_once_more_under_the_new_mapping(
     world.reopened()
     world.drive()
     assert changed
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("changed", [0, 3], ids=["as they were", "changed since"])
+def test_a_worker_that_knows_only_the_old_mapping_settles_nothing_that_the_new_one_asks_for(
+    in_line: World, sandbox: SandboxProcess, changed: int
+) -> None:
+    sandbox.change_orders(changed, fields="amount")
+    in_line.pull()
+    in_line.follow(Nudge(NAME, "send", "highlevel.order"))
+    old = in_line.reopened()
+    text = default_document("detail", INCLUDING_TESTS)
+    with in_line.worker.ledger.begin() as connection:
+        document = text.replace('"HighLevel order"', '"Order at HighLevel"')
+        replace_mapping(connection, old.link.id, document)
+    request_again(in_line.reopened())
+    seen = len(sandbox.calls())
+    send(old, "order")
+    assert writes(sandbox, seen) == []
+    assert in_line.counts()["orders", "due"] == 8
+    in_line.drive()
+    assert "POST /SalesOrder" in writes(sandbox, seen)
     assert sandbox.audit()["clean"]

@@ -13,7 +13,7 @@ from syncline.adopt.reading import read_highlevel
 from syncline.calls.calls import NoQuota
 from syncline.deliveries import outstanding
 from syncline.engine.refusals import Concerns, concerns
-from syncline.errors import NotOurs, Rejected, WrongPlace
+from syncline.errors import BadCredentials, NotOurs, Rejected, WrongPlace
 from syncline.ingest import pull_windows, window_reading
 from syncline.ingest.refused import LASTING
 from syncline.ledger import connections
@@ -212,6 +212,38 @@ def test_it_is_so_however_highlevel_refuses(
     assert world.rows("select state from connection")[0].state == "active"
 
 
+@pytest.mark.parametrize("status", [403, 422])
+def test_the_newest_rows_may_all_be_refused_and_the_older_ones_are_read(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    orders = [one for one, _ in newest_first(sandbox)]
+    refused(monkeypatch, LIST, shows(*orders[:4]), status)
+    assert world.pull().states == ("incomplete",)
+    assert known(world) == set(orders[4:])
+    assert world.rows("select state from connection")[0].state == "active"
+
+
+def test_where_nobody_is_let_in_any_more_the_rest_of_a_day_does_not_pass_for_refused(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, day = newest_first(sandbox)[17]
+    is_shown = False
+
+    def is_meant(given: Mapping[str, str], document: Any) -> bool:
+        nonlocal is_shown
+        is_closed, is_shown = (
+            is_shown,
+            is_shown or (given["limit"] == "1" and "startAt" not in given),
+        )
+        return is_closed or shows(bad)(given, document)
+
+    refused(monkeypatch, LIST, is_meant, 401)
+    with pytest.raises(BadCredentials):
+        world.pull(since=day, until=day)
+    assert [one.refused for one in open_windows(world)] == [False]
+    assert world.rows("select state from connection")[0].state == "stopped"
+
+
 def test_an_error_of_its_server_that_lasts_for_one_row_is_one_too(
     world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,7 +302,7 @@ def test_a_list_that_is_refused_as_a_whole_is_not_narrowed(
     spoiler: Spoiler = refused(monkeypatch, LIST, lambda *_: True)
     with pytest.raises(Rejected):
         world.pull()
-    assert pages(sandbox) == 3
+    assert pages(sandbox) == 5
     [one] = open_windows(world)
     assert (one.failures, one.refused, one.note.endswith("shown")) == (1, False, True)
     spoiler.on = False

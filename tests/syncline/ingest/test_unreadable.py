@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from syncline.deliveries import parked, unleased
+from syncline.ingest.window_reading import WindowReading
 from syncline.sandbox.process import SandboxProcess
 from tests.events import order_ids
 from tests.spoiling import Spoiler, rows, spoil
@@ -241,3 +242,23 @@ def test_fields_that_are_nonsense_are_counted_once_and_their_orders_are_in_line(
         assert {one.example for one in counted} <= set(ids)
     assert (in_line(world), reasons(world)) == (12, {})
     assert sandbox.audit()["clean"]
+
+
+def test_a_worker_that_has_lost_its_window_heals_nothing_by_pages_that_are_gone(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = order_ids(sandbox)
+    spoil(monkeypatch, LIST, rows({ids[0]: lambda row: {**row, "_id": ["x"]}}))
+    world.pull()
+    told = reasons(world)
+    certified = WindowReading._certified
+
+    def late(reading: WindowReading) -> str:
+        world.do("update pull set owner = null where state = 'running'")
+        world.do("delete from pull_page")  # whoever has it by now reads it anew
+        return certified(reading)
+
+    monkeypatch.setattr(WindowReading, "_certified", late)
+    world.pull()
+    assert told
+    assert reasons(world) == told

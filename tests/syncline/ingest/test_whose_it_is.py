@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from syncline.calls.context import Line
+from syncline.connections.run import replace_mapping
+from syncline.deliveries import requests
+from syncline.deliveries.delivery import Lease
 from syncline.highlevel.records import get_record
 from syncline.ingest import readings
 from syncline.ingest.mapping_changed import request_again
+from syncline.ingest.requests import request_customers
+from syncline.ingest.rereading import reading_request, reread
+from syncline.mapping.shipped import default_document
+from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from syncline.webhooks.handling import handle
 from tests.events import arrive, order_event
 from tests.spoiling import rows, spoil
-from tests.world import World, Worlds, small
+from tests.world import INCLUDING_TESTS, NAME, World, Worlds, small
 
 OTHER = "other.address@example.com"
 BUYER = "buyer@example.com"
@@ -148,3 +158,64 @@ def test_a_changed_mapping_makes_no_customer_of_what_is_still_to_be_read(
     assert clients(world) == []
     world.drive()
     assert clients(world) == [whose(sandbox, order)]
+
+
+def test_a_reading_by_an_old_mapping_leaves_no_order_without_the_customer_of_the_new_one(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, order = shop(worlds, sandbox)
+    bare = {"contactSnapshot": {"firstName": "Somebody"}}
+    spoil(monkeypatch, "/payments/orders", rows({order: without("contactEmail")}))
+    spoil(monkeypatch, f"/payments/orders/{order}", lambda detail: {**detail, **bare})
+    follow(world, "park")
+    world.request_pull()
+    world.drive()
+    assert (clients(world), world.counts()["orders", "parked"]) == ([], 1)
+    old = world.reopened()
+    with world.worker.ledger.begin() as connection:
+        reread(connection, old.link, [order], ["detail"], "somebody asks")
+    follow(world, "own-client")
+    send(old, "highlevel.order")
+    world.drive()
+    assert len(clients(world)) == 1
+
+
+def follow(world: World, without_email: str) -> None:
+    options = {**INCLUDING_TESTS, "customers": {"without_email": without_email}}
+    with world.worker.ledger.begin() as connection:
+        replace_mapping(connection, world.reopened().link.id, default_document("detail", options))
+    request_again(world.reopened())
+
+
+def test_two_events_that_come_while_an_order_was_to_be_read_leave_it_not_without_its_customer(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, order = shop(worlds, sandbox)
+    other = worlds(joins=True)
+    later: dict[str, Any] = {
+        "contactSnapshot": {"email": BUYER},
+        "updatedAt": f"{datetime.now(UTC):%FT%T.000Z}",
+    }
+    second = Thread(target=handle, args=[other.worker])
+
+    def first_event(_: Line, leases: list[Lease]) -> list[Lease]:
+        arrive(world, order_event(sandbox, order))
+        handle(world.worker)
+        return leases
+
+    def second_event(*given: Any, **named: Any) -> frozenset[str]:
+        monkeypatch.setattr(readings, "request_customers", request_customers)
+        arrive(other, order_event(sandbox, order, **later))
+        second.start()
+        second.join(1)  # until it waits for this transaction
+        return request_customers(*given, **named)
+
+    monkeypatch.setattr(readings, "_named", first_event)
+    monkeypatch.setattr(readings, "request_customers", second_event)
+    link = world.worker.open_line(NAME).link
+    with world.worker.ledger.begin() as connection:
+        wanted = [reading_request(link, order, "detail", 0)]
+        requests.enqueue(connection, link.id, link.tenant, wanted, "a payment")
+    send(world.worker.open_line(NAME), "highlevel.order")
+    second.join()
+    assert f"email:{BUYER}" in clients(world)
