@@ -21,6 +21,25 @@ _REMEDIES: Final = (
         ),
     ),
     (
+        re.compile(
+            r"^Halo keeps our reference "
+            r"|^(po_number|thirdpartyinvoicenumber|intent_id|thirdpartyid|ref): wanted "
+        ),
+        (
+            "Have Halo keep that field as it is sent: longer, in its letter case, without a number "
+            "of its own. Then retry: the row is known and is updated. Or leave Halo's value: "
+            "syncline parked accept ID."
+        ),
+    ),
+    (
+        re.compile(r"^It is not found by our reference, and "),
+        (
+            "Compare these rows in Halo. If one is this record's, put our reference on it, then "
+            "retry: it is looked up first. If none is: syncline parked retry --create with the "
+            "record's number."
+        ),
+    ),
+    (
         re.compile(r"without effect"),
         (
             "Halo answers and stores nothing: ask its support, with the calls of `syncline show "

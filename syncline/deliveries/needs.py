@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.target_rows import ANSWERED
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
@@ -24,7 +25,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A row that we made: what it was made from, and its id on the other side."""
+    """A row that we made, or may have made: what it was made from, and its id on the other side."""
 
     source_id: str
     role: str
@@ -46,6 +47,22 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
         {"tenant_id": tenant_id, "target": target},
     ).first()
     return None if row is None else Made(row.source_id, row.role, row.target_id)
+
+
+def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
+    """A row of this kind that an answer to our write named, and that is not known to be ours."""
+    row = connection.execute(
+        text(
+            """
+            select source_id, role, target_meta -> :answered ->> 0 as row_id from delivery
+            where tenant_id = :tenant_id and target = :target and target_id is null
+              and state in ('sending', 'doubtful', 'checking', 'parked') and target_meta ? :answered
+            order by id limit 1
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target, "answered": ANSWERED},
+    ).first()
+    return None if row is None else Made(row.source_id, row.role, row.row_id)
 
 
 def made_lately(

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncline import jsontext
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
@@ -24,6 +26,10 @@ ACCEPTED = "accepted"
 KEPT = "kept"
 """Where a delivery keeps, beside a target row that was there before us, the fields that are left as
 they stand there: field → its value. They are what we want of it, and are never written over."""
+
+ANSWERED = "answered"
+"""Where a delivery without a target row keeps the ids that answers to its write named for it: one
+of these rows may be its own, so it is never made again before they were read."""
 
 GONE = "gone"
 """The field under which it is accepted that there is no target row any more."""
@@ -74,6 +80,15 @@ def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
     """
     kept = (meta or {}).get(ACCEPTED)
     return dict(kept) if isinstance(kept, Mapping) else {}
+
+
+def answered_in(meta: Mapping[str, Any] | None) -> list[int]:
+    """The ids that answers named for what has no target row yet.
+
+    Args:
+        meta: what a delivery keeps.
+    """
+    return [int(one) for one in (meta or {}).get(ANSWERED) or ()]
 
 
 def of_sources(
@@ -140,6 +155,42 @@ def accepted_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[
         {"ids": sorted(ids), "accepted": ACCEPTED},
     )
     return {row.id: accepted_in(row.target_meta) for row in found}
+
+
+def note_answered(
+    connection: Connection, leases: Sequence[Lease], answered: Mapping[int, Sequence[int]]
+) -> None:
+    """Remember which ids an answer named for deliveries that are being written, by their numbers.
+
+    It is done before anything else is done about the answer: whoever goes on finds them.
+    """
+    connection.execute(
+        text(
+            """
+            update delivery d
+            set target_meta = coalesce(d.target_meta, '{}')
+                              || jsonb_build_object(cast(:answered as text), told.ids)
+            from jsonb_to_recordset(cast(:rows as jsonb))
+                 as told (id bigint, attempt bigint, owner uuid, ids jsonb)
+            where d.id = told.id and d.attempt = told.attempt and d.owner = told.owner
+              and d.state = 'sending' and d.target_id is null
+            """
+        ),
+        {
+            "answered": ANSWERED,
+            "rows": jsontext.dumps(
+                [
+                    {
+                        "id": lease.id,
+                        "attempt": lease.attempt,
+                        "owner": str(lease.owner),
+                        "ids": sorted({*answered_in(lease.target_meta), *answered[lease.id]}),
+                    }
+                    for lease in leases
+                ]
+            ).decode(),
+        },
+    )
 
 
 def is_creating(connection: Connection, tenant_id: int, targets: Sequence[str]) -> bool:

@@ -1,6 +1,8 @@
 """Which element of an answer belongs to which element that was sent: by reference alone.
 
-Arrays may come back short, longer or in another order, so a position says nothing.
+Arrays may come back short, longer or in another order, so a position says nothing. A row whose
+reference the other side keeps otherwise may still be the one that was sent: such a one is told
+apart, to be read by its id before anything is believed of it or made again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ Row = TypeVar("Row", bound=HaloRow)
 
 WITHOUT_CASE = "emailaddress"
 """The field whose values are compared without regard to case."""
+
+LEAST_KEPT = 10
+"""So much of a reference that a column cut must be left for it to be taken for ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,12 @@ def match(
     """
     sent = [reference(element, key) for element in elements_sent]
     ids = {ref: element.get("id") for ref, element in zip(sent, elements_sent, strict=True)}
+    updated = {str(row_id): ref for ref, row_id in ids.items() if row_id is not None}
     came: dict[str, dict[int, Row]] = {}
     strangers: list[Row] = []
     for row in rows:
-        ref = reference(row.raw, key)
+        # A row that was updated is known by its id, whatever is kept of its reference.
+        ref = updated.get(str(row.id)) or reference(row.raw, key)
         # An update that comes back under another id was not done to the row that was meant.
         if ref and ref in ids and ids[ref] in (None, row.id):
             came.setdefault(ref, {})[row.id] = row
@@ -70,6 +77,37 @@ def match(
         strangers=strangers,
         doubled=doubled,
     )
+
+
+def may_be(
+    elements_sent: Sequence[Mapping[str, Any]], rows: Sequence[HaloRow], key: str
+) -> list[list[int]]:
+    """For each element the ids of rows in the answer that may be it, as far as the answer tells.
+
+    One whose reference is ours but for letter case or length; else the one at its place, where as
+    many rows came as elements went; else every row that is nobody's.
+
+    Args:
+        elements_sent: what was posted.
+        rows: what came back.
+        key: the field that holds our reference.
+    """
+    sent = [reference(element, key) for element in elements_sent]
+    came = [reference(row.raw, key) for row in rows]
+    nobodys = [row.id for row, ref in zip(rows, came, strict=True) if ref not in sent]
+    found = []
+    for at, ref in enumerate(sent):
+        ours = [row.id for row, it in zip(rows, came, strict=True) if it and it == ref]
+        like = [row.id for row, it in zip(rows, came, strict=True) if is_like(it, ref)]
+        at_place = [rows[at].id] if len(rows) == len(sent) and rows[at].id in nobodys else []
+        found.append(ours or like or at_place or nobodys)
+    return found
+
+
+def is_like(kept: str, sent: str) -> bool:
+    """Whether a reference may be ours in another letter case, or cut by a column."""
+    kept, sent = kept.casefold(), sent.casefold()
+    return kept == sent or (len(kept) >= LEAST_KEPT and sent.startswith(kept))
 
 
 def reference(row: Mapping[str, Any], key: str) -> str:

@@ -46,6 +46,7 @@ from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
+from syncline.sending.in_doubt.references import is_taken, only_reference, taking
 from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies
 
@@ -202,6 +203,8 @@ def _compare(
     ]
     if not different:
         result.confirmed.append(held)
+    elif only_reference(target, different) and is_taken(held, different):
+        result.confirmed.append(taking(held, different))
     elif known.lines_on_update is None and _keeps_lines(write, different):
         result.merged.append(held)
     else:

@@ -292,6 +292,11 @@ def _tried(
         )
         if made is not None:
             return _find_made(line, target, api, made, first)
+        maybe = line.worker.ledger.run(
+            lambda connection: needs.maybe_made_by_us(connection, line.link.tenant, target.name)
+        )
+        if maybe is not None:
+            return _waits_for(line, target, maybe, first)
     alone, tokens = [Array((first,))], api.tokens(1, batches.operation(target))
     confirmed = _batch(line, target, api, known, tokens, alone, reads_back=reads_back)
     if not confirmed:
@@ -304,6 +309,14 @@ def _tried(
     if target.gives_up is not None:
         target.gives_up(line, "the first one was not shown")
     return NextRun.later(_SOON)
+
+
+def _waits_for(line: Line, target: Target, made: needs.Made, first: Write) -> NextRun:
+    """Whether a row was made is not known yet, or is for a person to say."""
+    reference = target.reference(made.source_id, made.role)
+    why = f"waits until {target.name} {made.target_id} is found again in Halo, by {reference}"
+    _release(line.worker, [first.lease], TROUBLED, why)
+    return NextRun.later(TROUBLED)
 
 
 def _find_made(

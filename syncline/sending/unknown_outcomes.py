@@ -6,9 +6,8 @@ Only an absence that the answers prove lets a delivery be sent again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,42 +16,32 @@ from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
-from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.engine.claim import Claim
-from syncline.engine.failures import (
-    LOOKING_UP,
-    PARK_AFTER,
-    Batch,
-    Move,
-    Policy,
-    put_back,
-    still_in_doubt,
-)
+from syncline.engine.failures import LOOKING_UP, Batch, Move, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Absent,
     Again,
-    Doubtful,
     MissingScope,
     NotSent,
     Refused,
     Rejected,
     SynclineError,
-    Unmappable,
     Unreadable,
 )
-from syncline.flows.flow import Difference
-from syncline.halo.capabilities import ROW, Capabilities, FindWay, Mismatch
+from syncline.halo.capabilities import ROW, FindWay
 from syncline.halo.models import HaloRow
 from syncline.halo.sql import readback
 from syncline.halo.sql.finding import LookupResult, ways_of
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
-from syncline.sending import inputs, outcomes, round_trips
+from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
-from syncline.sending.decide import illegible
-from syncline.sending.find import find, read_row
+from syncline.sending.find import find
+from syncline.sending.in_doubt.maybe_ours import of_maybe, row_by_link
+from syncline.sending.in_doubt.rows import Seek, Shown, found_row, whole_row
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
@@ -61,23 +50,6 @@ MOST = 100
 
 FOUND_AT_ONCE = 4
 """Rows whose fate is written together: what was found is not lost with a worker that dies."""
-
-
-class _Shown(NamedTuple):
-    """A row as it was found; `whole`: it was read by its id, so nothing lacks."""
-
-    row: dict[str, Any]
-    whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Seek:
-    """Where and how one look-up looks."""
-
-    line: Line
-    api: ApiCalls
-    target: Target
-    known: Capabilities
 
 
 def look_up(line: Line, target: Target) -> NextRun:
@@ -156,7 +128,7 @@ def _moves(
         # What was sent is looked up also when its record is not known any more.
         return loaded[lease.id].canonical if lease.id in loaded else {}
 
-    seek = _Seek(line, api, target, known)
+    seek = Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
@@ -179,7 +151,7 @@ def _moves(
             continue
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
-        yield lease, _found(seek, lease, row_id, whole, canonical_of(lease))
+        yield lease, found_row(seek, lease, row_id, whole, canonical_of(lease))
     yield from _set_apart(failed, is_answered=len(failed) * step < len(lost))
 
 
@@ -198,7 +170,7 @@ def _set_apart(
         raise refused
 
 
-def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
+def _read_all(seek: Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outcome]]:
     """Rows whose ids are known, read side by side; what could be read comes first.
 
     One that somebody else answers in Halo's place keeps no other from being read.
@@ -219,19 +191,19 @@ def _read_all(seek: _Seek, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Out
     yield from failed
 
 
-def _reader(seek: _Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
+def _reader(seek: Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
     return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
 
 
-def _of(seek: _Seek, outcome: Outcome) -> _Shown:
+def _of(seek: Seek, outcome: Outcome) -> Shown:
     """The row that was read."""
     if outcome.error is not None:
         raise outcome.error
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-    return _Shown(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
+    return Shown(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
 
 
-def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
+def _sums(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
     """What one report tells of all these rows, where that is enough to know that they were made.
 
     Where it is not, or where the tenant runs none, they are read one by one.
@@ -256,7 +228,7 @@ def _sums(seek: _Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
 
 
 def _move(
-    seek: _Seek,
+    seek: Seek,
     lease: Lease,
     found: LookupResult,
     sums: Mapping[int, Mapping[str, Any]],
@@ -269,12 +241,19 @@ def _move(
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
-        whole = partial(_whole, seek, lease, row_id, row)
-        return _found(seek, lease, row_id, whole, canonical)
-    return outcomes.unsure(lease) if reference in found.unsure else outcomes.absent(lease)
+        linked = seek.known.find_way(seek.target.name) is FindWay.LINK
+        whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
+        return found_row(seek, lease, row_id, whole, canonical)
+    known = row_by_link(seek, reference)
+    if known is not None:
+        whole = partial(whole_row, seek, lease, known, {}, linked=True)
+        return found_row(seek, lease, known, whole, canonical)
+    maybe = [row.id for row in found.like.get(reference, ())]
+    is_unsure = reference in found.unsure
+    return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
 
 
-def _find(seek: _Seek, references: list[str]) -> LookupResult:
+def _find(seek: Seek, references: list[str]) -> LookupResult:
     """By the proved way; before one is proved, by those that can prove an absence."""
     line, api, target = seek.line, seek.api, seek.target
     proved = seek.known.find_way(target.name)
@@ -296,103 +275,11 @@ def _find(seek: _Seek, references: list[str]) -> LookupResult:
     return find(line, api, target, FindWay.PAGES, references)
 
 
-def _without_link(seek: _Seek, found: LookupResult) -> LookupResult:
+def _without_link(seek: Seek, found: LookupResult) -> LookupResult:
     """A row may be there whose link was not made or does not show yet: asked in a second way."""
     absent = [name for name, rows in found.rows.items() if not rows]
     if not absent:
         return found
     again = find(seek.line, seek.api, seek.target, FindWay.SEARCH, absent)
-    return LookupResult({**found.rows, **again.rows}, again.unsure)
-
-
-def _found(
-    seek: _Seek,
-    lease: Lease,
-    target_id: str,
-    whole: Callable[[], _Shown],
-    canonical: inputs.Canonical,
-) -> Move:
-    """Its row is known: delivered if it holds what was sent, else due again as an update."""
-    target = seek.target
-    try:
-        shown = whole()
-    except (NoQuota, NotSent):
-        raise
-    except Again as error:
-        return outcomes.unanswered(lease, error)
-    except Absent:
-        return lambda connection: leased.park(
-            connection,
-            [lease],
-            reason=f"{target.name} {target_id} was there and is gone from Halo",
-            field=None,
-            gone=True,
-        )
-    except Unmappable as error:
-        reason, name = str(error), error.field
-        return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
-    except Doubtful as error:
-        return _unsettled(seek, lease, target_id, error)
-    except (Rejected, Unreadable):
-        return outcomes.unsure(lease)
-    return _compared(seek, lease, target_id, shown, canonical)
-
-
-def _compared(
-    seek: _Seek, lease: Lease, target_id: str, shown: _Shown, canonical: inputs.Canonical
-) -> Move:
-    target, row = seek.target, shown.row
-    if not target.shows_enough(row, seek.known):
-        return _illegible(seek, lease, target_id, target.lacks(row))
-    different: list[Difference] = []
-    if lease.sent_projection:
-        currency = inputs.currency_of(canonical)
-        wanted = lease.sent_projection
-        different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
-        if not different:
-            done = target.confirmation(lease, {**row, "id": target_id}, wanted)
-            return lambda connection: leased.confirm(connection, [done], wrote=True)
-    if lease.failures >= PARK_AFTER:
-        return outcomes.in_vain(lease, different)
-    news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
-    return lambda connection: target.learns(connection, [news])
-
-
-def _whole(seek: _Seek, lease: Lease, target_id: str, row: dict[str, Any]) -> _Shown:
-    """The row with what is compared and needed, read by id where the finding did not show it.
-
-    The first of a kind is always read by its id: it is what others are judged by.
-    """
-    target, known = seek.target, seek.known
-    needs_sequence = target.name == "order" and known.change_seq_enforced
-    is_tried = target.reads_back and known.round_trip(target.name).trying == lease.id
-    is_enough = target.shows_enough(row, known) and (not needs_sequence or row.get("change_seq"))
-    if is_enough and not is_tried:
-        return _Shown(row, whole=False)
-    read = read_row(seek.line, seek.api, target, int(target_id))
-    return _Shown(completed(seek.line, seek.api, target, read), whole=True)
-
-
-def _unsettled(seek: _Seek, lease: Lease, target_id: str, error: Doubtful) -> Move:
-    """What it lacks may be in the making: as with any doubtful write, that is let to show."""
-    if lease.failures >= PARK_AFTER:
-        is_news = lease.target_id is None
-        held = Confirmation(lease, target_id, lease.target_meta, None) if is_news else None
-        reason = f"{seek.target.name} {target_id} is there, and not whole: {error}"
-        return lambda connection: leased.park(
-            connection, [lease], reason=reason, field=None, known=held
-        )
-    settle = outcomes.settle_times(seek.line, seek.target, seek.known).unknown
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=settle, why=error.what, failed=True
-    )
-
-
-def _illegible(seek: _Seek, lease: Lease, target_id: str, lacking: Sequence[str]) -> Move:
-    """It is there, but does not show what it holds: never written again for that."""
-    error = illegible(seek.target, target_id, lacking)
-    if lease.failures < PARK_AFTER:
-        return still_in_doubt(lease, error.what)
-    failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
-    round_trips.give_up(seek.line, seek.target, failed)
-    return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
+    like = {**found.like, **again.like}
+    return LookupResult({**found.rows, **again.rows}, again.unsure, like)

@@ -9,7 +9,7 @@ is reported as unsure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from syncline.errors import Unmappable, Unreadable
@@ -26,7 +26,7 @@ from syncline.halo.entities.resources import (
     USER,
     AnyResource,
 )
-from syncline.halo.matching import reference
+from syncline.halo.matching import LEAST_KEPT, WITHOUT_CASE, reference
 from syncline.halo.models import HaloRow
 from syncline.halo.paging import PageWalk
 from syncline.halo.sql.queries import Query
@@ -72,10 +72,12 @@ class LookupResult:
     Attributes:
         rows: reference → its rows; two rows are two, none is an empty list.
         unsure: references without a row whose absence was not proved.
+        like: reference → rows that may be its own, with it in another letter case or cut.
     """
 
     rows: dict[str, list[FoundRow]]
     unsure: frozenset[str]
+    like: dict[str, list[FoundRow]] = field(default_factory=dict)
 
 
 _RESOURCES: Mapping[Target, AnyResource] = {
@@ -138,6 +140,8 @@ class RowLookup:
         self._given = given
         self._rows: dict[str, dict[int, FoundRow]] = {ref: {} for ref in given.values() if ref}
         self._unsure: set[str] = {""}
+        self._like: dict[str, dict[int, FoundRow]] = {}
+        self._shortened = _shortened(self._rows) if key != WITHOUT_CASE else {}
         self._batches = self._first_batches()
         self._walk = self._new_walk()
 
@@ -177,11 +181,17 @@ class RowLookup:
         open_refs = {ref for batch in self._batches for ref in batch}
         unsure = self._unsure | open_refs
         rows = {text: list(self._rows.get(ref, {}).values()) for text, ref in self._given.items()}
+        like = {
+            text: list(self._like[ref].values())
+            for text, ref in self._given.items()
+            if ref in self._like and not rows[text]
+        }
         return LookupResult(
             rows=rows,
             unsure=frozenset(
                 text for text, ref in self._given.items() if ref in unsure and not rows[text]
             ),
+            like=like,
         )
 
     def _first_batches(self) -> list[list[str]]:
@@ -225,21 +235,35 @@ class RowLookup:
                 self._unsure.update(self._batches[0])
                 continue
             ref = reference({self._resource.reference: row[key]}, self._resource.reference)
-            if ref not in self._rows:
+            if ref in self._rows:
+                self._take(row, ref, self._rows[ref])
                 continue
-            try:
-                found_id = HaloRow.of({"id": self._id_of(row)}).id
-            except Unreadable:
-                self._unsure.add(ref)  # it is there, and nobody can say which row it is
-                continue
-            shown = self._resource.incoming(row)
-            self._rows[ref].setdefault(found_id, FoundRow(found_id, ref, shown))
+            for whole in self._shortened.get(ref.casefold(), ()):
+                self._take(row, whole, self._like.setdefault(whole, {}))
+
+    def _take(self, row: Mapping[str, Any], ref: str, into: dict[int, FoundRow]) -> None:
+        try:
+            found_id = HaloRow.of({"id": self._id_of(row)}).id
+        except Unreadable:
+            self._unsure.add(ref)  # it is there, and nobody can say which row it is
+            return
+        into.setdefault(found_id, FoundRow(found_id, ref, self._resource.incoming(row)))
 
     def _is_ours(self, link: Mapping[str, Any]) -> bool:
         return str(link.get("table_id")) == str(self._resource.links)
 
     def _id_of(self, row: Mapping[str, Any]) -> Any:
         return row.get("halo_id") if self._way is FindWay.LINK else row.get("id")
+
+
+def _shortened(references: Iterable[str]) -> dict[str, list[str]]:
+    """What may be kept of references, in one letter case: whole, or cut → those it may be of."""
+    found: dict[str, list[str]] = {}
+    for ref in references:
+        text = ref.casefold()
+        for end in {len(text), *range(LEAST_KEPT, len(text))}:
+            found.setdefault(text[:end], []).append(ref)
+    return found
 
 
 def _sayable(ref: str) -> bool:

@@ -15,6 +15,7 @@ from syncline.sandbox.halo.entities import ENTITIES, remove
 from syncline.sandbox.halo.money.invoices import edit_invoice
 from syncline.sandbox.halo.money.payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo.money.recurring import edit_recurring
+from syncline.sandbox.halo.resources import references
 from syncline.sandbox.halo.resources.fields import (
     CONSIGNMENT,
     INVOICE,
@@ -77,6 +78,7 @@ class Admin:
         self._hooks: dict[str, Callable[[Row], Row]] = {
             "refuse": self._refuse,
             "refuse_money": self._refuse_money,
+            "keep_references": self._keep_references,
             "seed_customers": self._seed_customers,
             "expire_tokens": self._expire_tokens,
             "convert_at": self._convert_at,
@@ -97,11 +99,11 @@ class Admin:
     def handle(self, request: Request) -> Reply:
         """Do one hook.
 
-        `refuse`, `refuse_money`, `seed_customers`, `expire_tokens`, `convert_at`, `consign`,
-        `pay`, `orders`, `save`, `webhooks` (their dial), `webhooks/bind`, `deliveries`,
-        `tickets`, `tickets/close`, `tickets/delete`, `actions`, `integration_errors`, or an edit
-        by hand of `order/<id>`, `invoice/<id>`, `payment/<id>`, `consignment/<id>`,
-        `recurring/<id>`, `ticket/<id>`.
+        `refuse`, `refuse_money`, `keep_references`, `seed_customers`, `expire_tokens`,
+        `convert_at`, `consign`, `pay`, `orders`, `save`, `webhooks` (their dial),
+        `webhooks/bind`, `deliveries`, `tickets`, `tickets/close`, `tickets/delete`, `actions`,
+        `integration_errors`, or an edit by hand of `order/<id>`, `invoice/<id>`, `payment/<id>`,
+        `consignment/<id>`, `recurring/<id>`, `ticket/<id>`.
         """
         self._tenant.store.by_hand = True
         try:
@@ -133,6 +135,13 @@ class Admin:
         text = str(body.get("text") or "This reference cannot be used.")
         self._tenant.store.refused_references = dict.fromkeys(body["references"], text)
         return {"refused": len(body["references"])}
+
+    def _keep_references(self, body: Row) -> Row:
+        """From now on keep the references that are posted `how`: see `references.KEPT`."""
+        if body["how"] not in references.KEPT:
+            raise RefusalError(422, {"error": f"references are not kept {body['how']!r}"})
+        self._tenant.store.references_kept = body["how"]
+        return {"references": body["how"]}
 
     def _seed_customers(self, body: Row) -> Row:
         """Create clients and users for the first `count` addresses of the location's contacts."""

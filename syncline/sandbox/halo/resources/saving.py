@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from syncline.sandbox.halo.resources import references
 from syncline.sandbox.halo.resources.columns import check_lengths
 from syncline.sandbox.halo.resources.entity import Writing
 from syncline.sandbox.halo.resources.fields import Convert, typed
@@ -111,6 +112,7 @@ def _by_chance(tenant: Tenant, chosen: list[Row]) -> None:
 
 def _saved(tenant: Tenant, writing: Writing, chosen: list[Row], *, stepwise: bool) -> list[Row]:
     """Save element by element until a bad one, or all of them unless one is bad."""
+    chosen = [references.kept(tenant.store, row) for row in chosen]
     if not stepwise:
         for row in chosen:
             _check(tenant, writing, row)

@@ -1,0 +1,208 @@
+"""Rows that may be a delivery's own, though they are not found by our reference as it was sent.
+
+An answer named their id, a list shows our reference in another letter case or cut, or an external
+link names them. They are read by their ids and compared: nothing is made again before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from syncline.calls.calls import NoQuota, Outcome
+from syncline.calls.context import Line
+from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
+from syncline.deliveries import leased, needs, target_rows
+from syncline.deliveries.delivery import Lease
+from syncline.deliveries.target_rows import answered_in
+from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
+from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
+from syncline.halo.capabilities import Capabilities, FindWay
+from syncline.halo.matching import may_be, reference
+from syncline.halo.models import HaloRow
+from syncline.halo.sql.finding import ways_of
+from syncline.queues import Lane
+from syncline.sending import inputs, outcomes
+from syncline.sending.completing import completed
+from syncline.sending.find import find, read_row
+from syncline.sending.in_doubt.references import only_reference
+from syncline.sending.in_doubt.rows import Seek, Shown, compared
+from syncline.sending.outcomes import Array
+from syncline.sending.targets import TARGETS, Target
+
+TRIES = 4
+"""So often a row that an answer named is read before a person is asked which one it is: it may be
+changing still."""
+
+
+def remember(
+    line: Line,
+    target: Target,
+    known: Capabilities,
+    ends: Iterable[tuple[Array, Outcome]],
+    came: Mapping[int, HaloRow],
+    *,
+    reads_back: bool,
+) -> None:
+    """Note the ids that answers name for new rows which the answers alone do not settle.
+
+    Whatever becomes of what is done next, these rows are not made once more.
+    """
+    if target.resource.within or target.gives_up is not None:
+        return  # not to be read by an id, or not kept at all
+    named: dict[int, list[int]] = {}
+    leases: list[Lease] = []
+    for array, outcome in ends:
+        if outcome.error is not None:
+            continue
+        rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what was saved
+        maybe = may_be([write.body for write in array.writes], rows, target.key)
+        for write, ids in zip(array.writes, maybe, strict=True):
+            row = came.get(write.lease.id)
+            is_settled = row is not None and target.shows_enough(row.raw, known)
+            if ids and write.lease.target_id is None and (reads_back or not is_settled):
+                leases.append(write.lease)
+                named[write.lease.id] = ids
+    if leases:
+        line.worker.ledger.run_patiently(
+            lambda connection: target_rows.note_answered(connection, leases, named),
+            sleep=line.worker.sleep,
+        )
+
+
+def of_maybe(
+    seek: Seek,
+    lease: Lease,
+    like: Sequence[int],
+    canonical: inputs.Canonical,
+    *,
+    is_absent: bool,
+) -> Move:
+    """What becomes of a delivery that no row was found for by its reference.
+
+    Args:
+        seek: where it was looked for.
+        lease: the delivery.
+        like: rows whose reference may be ours.
+        canonical: its record.
+        is_absent: whether it is proved that no row has our reference.
+    """
+    answered = answered_in(lease.target_meta)
+    others: list[str] = []
+    for row_id in _nobodys(seek, lease, [*answered, *like]):
+        try:
+            shown = _read(seek, row_id)
+        except (NoQuota, NotSent):
+            raise
+        except Absent:
+            continue
+        except Again as error:
+            return outcomes.unanswered(lease, error)
+        except (Doubtful, Rejected, Unmappable, Unreadable) as error:
+            others.append(f"{row_id} ({error.what})")
+            continue
+        why = _why_not(seek, lease, shown, canonical)
+        if why is None:
+            return compared(seek, lease, str(row_id), shown, canonical)
+        others.append(f"{row_id} ({why})")
+    if others:
+        return _another(seek, lease, others, is_answered=bool(answered))
+    return outcomes.absent(lease) if is_absent else outcomes.unsure(lease)
+
+
+def row_by_link(seek: Seek, ours: str) -> str | None:
+    """The id of the row that an external link names for our reference, at a tenant with links."""
+    if not _has_links(seek):
+        return None
+    rows = _linked(seek, ours)
+    if rows is None or len(rows) == 1:
+        return rows[0] if rows else None
+    if not rows and _shows_none(seek):
+        _note(seek, "no links")
+    return None
+
+
+def _nobodys(seek: Seek, lease: Lease, ids: Collection[int]) -> list[int]:
+    """Those of these rows that are not known to be another delivery's."""
+    if not ids:
+        return []
+    target = seek.target
+    kin = {one.name for one in TARGETS.values() if one.resource is target.resource}
+    names = sorted(kin | {target.name})
+    owned = seek.line.worker.ledger.run(
+        lambda connection: target_rows.of_targets(connection, lease.tenant_id, names, ids)
+    )
+    return [one for one in dict.fromkeys(ids) if one not in owned or owned[one].id == lease.id]
+
+
+def _read(seek: Seek, row_id: int) -> Shown:
+    row = read_row(seek.line, seek.api, seek.target, row_id)
+    return Shown(completed(seek.line, seek.api, seek.target, row), whole=True)
+
+
+def _why_not(seek: Seek, lease: Lease, shown: Shown, canonical: inputs.Canonical) -> str | None:
+    """Why a row does not count as this delivery's; None where it does."""
+    target, wanted = seek.target, lease.sent_projection
+    lacking = target.lacks(shown.row)
+    if lacking or not wanted:
+        return f"it does not show {' and '.join(lacking) or 'what was sent'}"
+    ours = target.reference(lease.source_id, lease.role)
+    if reference(shown.row, target.key).casefold() == ours.casefold():
+        return None
+    currency = inputs.currency_of(canonical)
+    different = target.compares(wanted, shown.row, seek.line.document, currency, whole=True)
+    if not different or only_reference(target, different):
+        return None
+    fields = {target.resource.reference, target.resource.carries_too}
+    first = next(one for one in different if one.field not in fields)
+    return f"{first.field}: wanted {first.wanted}, Halo holds {first.got}"
+
+
+def _another(seek: Seek, lease: Lease, others: Sequence[str], *, is_answered: bool) -> Move:
+    """No row that may be it holds what was sent: asked again for a while, and then of a person."""
+    name, rows = seek.target.name, ", ".join(others)
+    why = f"looked up: not found by our reference, and {name} {rows} may be ours"
+    if lease.failures < min(TRIES, PARK_AFTER):
+        return still_in_doubt(lease, why)
+    how = "Halo's answer to our write named" if is_answered else "our reference may stand on"
+    reason = f"It is not found by our reference, and {how} {name} {rows}."
+    return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+
+
+def _has_links(seek: Seek) -> bool:
+    target, known = seek.target, seek.known
+    if FindWay.LINK not in ways_of(target.name) or known.find_way(target.name) is FindWay.LINK:
+        return False
+    place = seek.line.link.tenant_place
+    key = f"no links:{target.name}"
+    return not seek.line.worker.nudges.is_pending(place, Lane.DELIVERIES, key)
+
+
+def _linked(seek: Seek, ours: str) -> list[str] | None:
+    """The rows that links name for a reference; None where the tenant does not offer links."""
+    try:
+        found = find(seek.line, seek.api, seek.target, FindWay.LINK, [ours])
+    except NO_REPORT:
+        _note(seek, "no links")
+        return None
+    return [str(row.id) for row in found.rows[ours]]
+
+
+def _shows_none(seek: Seek) -> bool:
+    """Whether no link leads to a row that we made, so that none has to be asked for."""
+    target, place = seek.target, seek.line.link.tenant_place
+    if seek.line.worker.nudges.is_pending(place, Lane.DELIVERIES, f"links:{target.name}"):
+        return False
+    tenant = seek.line.link.tenant
+    made = seek.line.worker.ledger.run(lambda c: needs.made_by_us(c, tenant, target.name))
+    if made is None:
+        return False
+    rows = _linked(seek, target.reference(made.source_id, made.role))
+    if rows:
+        _note(seek, "links")
+    return rows == []
+
+
+def _note(seek: Seek, what: str) -> None:
+    place = seek.line.link.tenant_place
+    key = f"{what}:{seek.target.name}"
+    seek.line.worker.nudges.claim(place, Lane.DELIVERIES, key, forget=REFUSED_FOR)

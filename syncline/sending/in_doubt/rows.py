@@ -1,0 +1,166 @@
+"""Judged: a row that was found for a delivery in doubt is delivered, written again or parked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from syncline.calls.calls import ApiCalls, NoQuota
+from syncline.calls.context import Line
+from syncline.deliveries import leased
+from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
+from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
+from syncline.flows.flow import Difference
+from syncline.halo.capabilities import Capabilities, Mismatch
+from syncline.sending import inputs, outcomes, round_trips
+from syncline.sending.completing import completed
+from syncline.sending.decide import illegible
+from syncline.sending.find import read_row
+from syncline.sending.in_doubt.references import is_taken, only_reference, reason_of, taking
+from syncline.sending.targets import Target
+
+
+class Shown(NamedTuple):
+    """A row as it was found.
+
+    Attributes:
+        row: what is shown of it.
+        whole: whether it was read by its id, so that nothing lacks.
+        linked: whether an external link names it for our whole reference, so that it is found
+            again whatever Halo keeps of that in the row.
+    """
+
+    row: dict[str, Any]
+    whole: bool
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Where and how one look-up looks."""
+
+    line: Line
+    api: ApiCalls
+    target: Target
+    known: Capabilities
+
+
+def found_row(
+    seek: Seek,
+    lease: Lease,
+    target_id: str,
+    whole: Callable[[], Shown],
+    canonical: inputs.Canonical,
+) -> Move:
+    """Its row is known: delivered if it holds what was sent, else due again as an update."""
+    target = seek.target
+    try:
+        shown = whole()
+    except (NoQuota, NotSent):
+        raise
+    except Again as error:
+        return outcomes.unanswered(lease, error)
+    except Absent:
+        return lambda connection: leased.park(
+            connection,
+            [lease],
+            reason=f"{target.name} {target_id} was there and is gone from Halo",
+            field=None,
+            gone=True,
+        )
+    except Unmappable as error:
+        reason, name = str(error), error.field
+        return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
+    except Doubtful as error:
+        return _unsettled(seek, lease, target_id, error)
+    except (Rejected, Unreadable):
+        return outcomes.unsure(lease)
+    return compared(seek, lease, target_id, shown, canonical)
+
+
+def compared(
+    seek: Seek, lease: Lease, target_id: str, shown: Shown, canonical: inputs.Canonical
+) -> Move:
+    """A row that is this delivery's: it holds what was sent, or is written again as an update."""
+    target, row = seek.target, shown.row
+    if not target.shows_enough(row, seek.known):
+        return _illegible(seek, lease, target_id, target.lacks(row))
+    different: list[Difference] = []
+    if lease.sent_projection:
+        currency = inputs.currency_of(canonical)
+        wanted = lease.sent_projection
+        different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
+        done = target.confirmation(lease, {**row, "id": target_id}, wanted)
+        if only_reference(target, different):
+            if not (shown.linked or is_taken(done, different)):
+                return kept_otherwise(seek, lease, {**row, "id": target_id}, different)
+            done, different = taking(done, different), []
+        if not different:
+            return lambda connection: leased.confirm(connection, [done], wrote=True)
+    if lease.failures >= PARK_AFTER:
+        return outcomes.in_vain(lease, different)
+    news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
+    return lambda connection: target.learns(connection, [news])
+
+
+def whole_row(
+    seek: Seek, lease: Lease, target_id: str, row: dict[str, Any], *, linked: bool = False
+) -> Shown:
+    """The row with what is compared and needed, read by id where the finding did not show it.
+
+    The first of a kind is always read by its id: it is what others are judged by.
+    """
+    target, known = seek.target, seek.known
+    needs_sequence = target.name == "order" and known.change_seq_enforced
+    is_tried = target.reads_back and known.round_trip(target.name).trying == lease.id
+    is_enough = target.shows_enough(row, known) and (not needs_sequence or row.get("change_seq"))
+    if is_enough and not is_tried:
+        return Shown(row, whole=False, linked=linked)
+    read = read_row(seek.line, seek.api, target, int(target_id))
+    return Shown(completed(seek.line, seek.api, target, read), whole=True)
+
+
+def _unsettled(seek: Seek, lease: Lease, target_id: str, error: Doubtful) -> Move:
+    """What it lacks may be in the making: as with any doubtful write, that is let to show."""
+    if lease.failures >= PARK_AFTER:
+        is_news = lease.target_id is None
+        held = Confirmation(lease, target_id, lease.target_meta, None) if is_news else None
+        reason = f"{seek.target.name} {target_id} is there, and not whole: {error}"
+        return lambda connection: leased.park(
+            connection, [lease], reason=reason, field=None, known=held
+        )
+    settle = outcomes.settle_times(seek.line, seek.target, seek.known).unknown
+    return lambda connection: leased.doubt(
+        connection, [lease], settle=settle, why=error.what, failed=True
+    )
+
+
+def _illegible(seek: Seek, lease: Lease, target_id: str, lacking: Sequence[str]) -> Move:
+    """It is there, but does not show what it holds: never written again for that."""
+    error = illegible(seek.target, target_id, lacking)
+    if lease.failures < PARK_AFTER:
+        return still_in_doubt(lease, error.what)
+    failed = Mismatch(lease.id, target_id, lacking[0], "something that can be read", "nothing")
+    round_trips.give_up(seek.line, seek.target, failed)
+    return lambda connection: leased.park(connection, [lease], reason=str(error), field=lacking[0])
+
+
+def kept_otherwise(
+    seek: Seek, lease: Lease, row: dict[str, Any], different: Sequence[Difference]
+) -> Move:
+    """The row is known and is as it was sent, but for our reference: a person is asked, once.
+
+    Written again it would come back so again; and where it is the first of its kind, no other one
+    of it would be found again either.
+    """
+    target, first = seek.target, different[0]
+    held = Confirmation(lease, str(row["id"]), target.meta(row), None)
+    failed = Mismatch(lease.id, str(row["id"]), *first)
+    round_trips.give_up(seek.line, target, failed)
+    known = held if lease.target_id is None else None
+    reason = reason_of(target, str(row["id"]), first)
+    return lambda connection: leased.park(
+        connection, [lease], reason=reason, field=first.field, known=known
+    )
