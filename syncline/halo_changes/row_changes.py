@@ -93,14 +93,42 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     invoice = unit.made(("invoice",), row.invoice_id)
     if invoice is None or not row.amount:
         return None
-    unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
     paid = f"{row.amount:f} {unit.currency(invoice)}".strip()
+    ours = _unconfirmed(unit, invoice, row)
+    if ours is not None:
+        return Again(
+            f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which may be ours: what "
+            f"became of our own write of {ours.source_id} is not known yet.",
+            after=IN_DOUBT,
+        )
+    unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
         field="amount",
         # Entered in HighLevel alone, it would come from there as a second payment.
         remedy="Take it out of Halo, then retry. If the money came in, enter it in HighLevel: from "
         "there it comes back into Halo by itself.",
+    )
+
+
+def _unconfirmed(unit: UnitOfWork, invoice: TargetRow, row: PaymentRow) -> TargetRow | None:
+    """A payment of ours on that invoice and of that amount, written and not known to be a row yet.
+
+    Halo may keep our reference otherwise, so that its row looks like a stranger's.
+    """
+    amount = projections.projection(
+        row.raw, unit.currency(invoice), unit.opened(invoice)[1], projections.PAYMENT
+    ).get("amount")
+    ours = target_rows.payments_for(
+        unit.connection, unit.tenant, invoice.place, payments.FLOW, invoice.source_id
+    )
+    return next(
+        (
+            one
+            for one in ours
+            if one.target_id is None and (one.sent_projection or {}).get("amount") == amount
+        ),
+        None,
     )
 
 
