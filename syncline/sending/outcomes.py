@@ -46,9 +46,9 @@ from syncline.halo.models import HaloRow
 from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
-from syncline.sending.in_doubt.references import is_taken, only_reference, taking
 from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies
+from syncline.sending.tenant.references import is_taken, only_reference, taking
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
@@ -203,7 +203,7 @@ def _compare(
     ]
     if not different:
         result.confirmed.append(held)
-    elif only_reference(target, different) and is_taken(held, different):
+    elif only_reference(target.resource, different) and is_taken(held, different):
         result.confirmed.append(taking(held, different))
     elif known.lines_on_update is None and _keeps_lines(write, different):
         result.merged.append(held)

@@ -24,10 +24,10 @@ from syncline.queues import Lane
 from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
-from syncline.sending.in_doubt.references import only_reference
 from syncline.sending.in_doubt.rows import Seek, Shown, compared
 from syncline.sending.outcomes import Array
 from syncline.sending.targets import TARGETS, Target
+from syncline.sending.tenant.references import only_reference
 
 TRIES = 4
 """So often a row that an answer named is read before a person is asked which one it is: it may be
@@ -150,7 +150,7 @@ def _why_not(seek: Seek, lease: Lease, shown: Shown, canonical: inputs.Canonical
         return None
     currency = inputs.currency_of(canonical)
     different = target.compares(wanted, shown.row, seek.line.document, currency, whole=True)
-    if not different or only_reference(target, different):
+    if not different or only_reference(target.resource, different):
         return None
     fields = {target.resource.reference, target.resource.carries_too}
     first = next(one for one in different if one.field not in fields)

@@ -18,8 +18,8 @@ from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
-from syncline.sending.in_doubt.references import is_taken, only_reference, reason_of, taking
 from syncline.sending.targets import Target
+from syncline.sending.tenant.references import is_taken, only_reference, reason_of, taking
 
 
 class Shown(NamedTuple):
@@ -93,7 +93,7 @@ def compared(
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         done = target.confirmation(lease, {**row, "id": target_id}, wanted)
-        if only_reference(target, different):
+        if only_reference(target.resource, different):
             if not (shown.linked or is_taken(done, different)):
                 return kept_otherwise(seek, lease, {**row, "id": target_id}, different)
             done, different = taking(done, different), []
@@ -160,7 +160,7 @@ def kept_otherwise(
     failed = Mismatch(lease.id, str(row["id"]), *first)
     round_trips.give_up(seek.line, target, failed)
     known = held if lease.target_id is None else None
-    reason = reason_of(target, str(row["id"]), first)
+    reason = reason_of(target.name, str(row["id"]), first)
     return lambda connection: leased.park(
         connection, [lease], reason=reason, field=first.field, known=known
     )

@@ -9,12 +9,12 @@ from syncline.deliveries.delivery import Confirmation
 from syncline.deliveries.target_rows import ACCEPTED, accepted_in
 from syncline.flows import projections
 from syncline.flows.flow import Difference
-from syncline.sending.targets import Target
+from syncline.halo.entities.resources import AnyResource
 
 
-def only_reference(target: Target, different: Sequence[Difference]) -> bool:
+def only_reference(resource: AnyResource, different: Sequence[Difference]) -> bool:
     """Whether a row holds all that was sent but for our reference."""
-    fields = {target.resource.reference, target.resource.carries_too}
+    fields = {resource.reference, resource.carries_too}
     return bool(different) and all(one.field in fields for one in different)
 
 
@@ -32,9 +32,9 @@ def taking(held: Confirmation, different: Sequence[Difference]) -> Confirmation:
     return replace(held, meta={**(held.meta or {}), ACCEPTED: kept})
 
 
-def reason_of(target: Target, row_id: str, difference: Difference) -> str:
+def reason_of(name: str, row_id: str, difference: Difference) -> str:
     """Why such a row needs a person."""
     return (
         f"Halo keeps our reference {difference.wanted} as {difference.got or 'nothing'}: "
-        f"{target.name} {row_id} holds all else as it was sent."
+        f"{name} {row_id} holds all else as it was sent."
     )
