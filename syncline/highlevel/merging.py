@@ -71,7 +71,7 @@ def _last(values: Iterable[Any]) -> Any:
 def contradictions(facets: Facets, undated: Collection[str] = ()) -> dict[str, dict[str, str]]:
     """What a record's detail says otherwise than its list or event, where neither is newer.
 
-    One that says the same as the detail bears it out: then nothing is contested.
+    The list decides whether the detail is borne out; an event only where no list is as new.
 
     Args:
         facets: as they are merged.
@@ -95,7 +95,7 @@ def contradictions(facets: Facets, undated: Collection[str] = ()) -> dict[str, d
         mine = detail.get(field)
         if mine is None or not said:
             continue
-        if not any(_is_equal(one, mine, detail.get("currency")) for one in said.values()):
+        if not _is_equal(said.get("list", said.get("event", "")), mine, detail.get("currency")):
             found[field] = {**said, "detail": str(mine)}
     return found
 

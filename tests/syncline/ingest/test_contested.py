@@ -256,6 +256,7 @@ OLD, NEW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
         ((NEW, "10.00"), (NEW, "10.00"), (NEW, "0.00"), True),
         (None, (NEW, "10.00"), (NEW, "0.00"), True),
         ((NEW, "10.00"), (NEW, "12.00"), (NEW, "10.00"), False),
+        ((NEW, "10.00"), (NEW, "12.00"), (NEW, "12.00"), True),
         ((None, "10.00"), None, (NEW, "0.00"), True),
         ((NEW, "10.00"), None, (None, "0.00"), True),
         ((OLD, "10.00"), None, (NEW, "0.00"), False),
