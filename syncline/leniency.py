@@ -7,6 +7,7 @@ path, and noted where somebody collects that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,6 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from syncline import jsontext
 from syncline.errors import Unreadable
 
 
@@ -117,7 +117,8 @@ def as_it_came(value: object) -> object:
     found = worded(value)
     if found is None or isinstance(found, str) or type(found) in (int, float):
         return found
-    return jsontext.dumps(found).decode(errors="replace")[:_LONGEST_VALUE]
+    whole = json.dumps(found, separators=(",", ":"), ensure_ascii=False, default=str)
+    return whole[:_LONGEST_VALUE]
 
 
 def _spoiled(model: type[BaseModel], error: ValidationError) -> list[tuple[_Location | None, str]]:
