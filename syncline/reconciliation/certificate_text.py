@@ -100,6 +100,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         f"{one['currency']} {Decimal(one['total']):,f} in all, such as {', '.join(one['examples'])}"
         for one in certificate.get("untold", ())
     ]
+    told += [
+        f"{_many(one['count'], one['kind'].removesuffix('s'))} of which HighLevel says two things, "
+        f"neither newer: not compared, such as {', '.join(one['examples'])}"
+        for one in certificate.get("contested", ())
+    ]
     if certificate["on_the_way"]:
         told.append(f"{certificate['on_the_way']:,} on their way, not compared")
     if certificate["unconfirmed"]:

@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 from syncline.adopt.pins import SHAPES
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.flows.lines import UNTOLD
+from syncline.flows.orders import DETAILS
 from syncline.halo.sql.readback import VOIDED
+from syncline.highlevel.merging import CONTESTED, contested_in_words
 from syncline.ledger.connections import Link
 from syncline.ledger.database import text
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
@@ -105,6 +107,49 @@ def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
         {**scope.given("order"), "untold": _UNTOLD_LINE},
     )
     return [UntoldSum(row.currency, row.many, row.total, list(row.examples)) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class ContestedRecords:
+    """Records of which HighLevel says two things, so that nobody can say what Halo should hold.
+
+    Attributes:
+        kind: of the records.
+        count: how many there are.
+        examples: some of them: the id, and what is said.
+    """
+
+    kind: str
+    count: int
+    examples: list[str]
+
+
+def contested(connection: Connection, scope: Scope) -> list[ContestedRecords]:
+    """The contested records of the period of which something is requested, by kind."""
+    found = over_all(
+        connection,
+        f"""
+        select r.kind, count(*) as many,
+               (array_agg(r.canonical order by r.foreign_id))[1:{MOST_EXAMPLES}] as some
+        from record r
+        where r.place = :place and r.canonical ? '{CONTESTED}' and r.erased_at is null
+          and coalesce(r.created_at, r.noticed_at) >= :first
+          and coalesce(r.created_at, r.noticed_at) < :until
+          and exists (
+            select 1 from delivery d
+            where d.connection_id = :connection_id and d.source_kind = r.kind
+              and d.source_id = r.foreign_id and d.flow <> '{DETAILS}'
+              and (cast(:sample as bigint[]) is null or d.id = any(:sample)))
+        group by r.kind order by r.kind
+        """,  # noqa: S608 - built from constants of this module
+        {**scope.given("order"), "place": scope.link.location_place},
+    )
+    return [
+        ContestedRecords(
+            row.kind, row.many, [f"{one['id']} ({contested_in_words(one)})" for one in row.some]
+        )
+        for row in found
+    ]
 
 
 COMPARED: Mapping[str, tuple[str, ...]] = {

@@ -58,6 +58,7 @@ def read_again_and_judge(
         if not one["equal"] and not one["being_read"]
     ]
     judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
+    judged.contested = reader.worker.ledger.run(partial(compare_records.contested, scope=scope))
     again = progress.get("records", {"differing": [], "young": 0, "untold": []})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]

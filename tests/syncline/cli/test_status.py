@@ -127,6 +127,10 @@ def test_fields_that_were_left_out_are_told_with_how_many_and_an_example(
     assert "fields left out" in shown
     assert "HighLevel's orders" in shown
     assert "Spring" not in shown
+    assert "all else of these records is taken" in shown
+    assert "createdAt is left out" not in shown
+    scene.see("o3", createdAt="30.11.2026")
+    assert "Where createdAt is left out" in run("status").stdout
 
 
 def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: Run) -> None:
