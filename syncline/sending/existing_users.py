@@ -9,6 +9,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import NO_REPORT, asked
+from syncline.errors import Unreadable
 from syncline.halo.answers import listing
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import USER
@@ -48,6 +49,16 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
         email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
     }
     return oldest, unsure
+
+
+def not_shown() -> Unreadable:
+    """Why a customer waits of whom Halo does not show whether it has a user already."""
+    return Unreadable(
+        "Halo's list of users cannot be seen whole, and its search proves nothing: nobody knows "
+        "whether it has a user with this address. Nothing was made, since it might be there twice.",
+        remedy="Give our application in Halo leave to run reports (scopes read:reporting and "
+        "edit:reporting), or to search users by address; then retry.",
+    )
 
 
 def _found(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:

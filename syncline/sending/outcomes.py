@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
+from syncline.deliveries.causes import HALO_SAYS
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import note_name_taken
 from syncline.engine.failures import (
@@ -302,7 +303,7 @@ def _apply_error(
         rest = max(times.answered, ALONE_AGAIN[elements[0].failures])
         leased.doubt(connection, elements, settle=rest, why=error.what, array_limit=1)
     else:
-        text = error.text if isinstance(error, Rejected) else error.what
+        text = f"{HALO_SAYS}{error.text}" if isinstance(error, Rejected) else error.what
         named = error.field if isinstance(error, Rejected) else None
         leased.park(connection, elements, reason=text, field=named)
 

@@ -98,7 +98,7 @@ def test_a_person_is_asked_where_that_is_refused_too(
     world.pull()
     world.drive(60, at_rest=("parked", "waiting", "delivered"))
     [client] = parked(world)
-    assert (client.target, client.reason) == ("client", "Name must be unique")
+    assert (client.target, client.reason) == ("client", "Halo says: Name must be unique")
     assert sent[0] == NAME
     assert len(set(sent[1:])) == 1
     assert sent[1].startswith(f"{NAME} (")
