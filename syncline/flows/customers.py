@@ -154,6 +154,11 @@ def adopt_from_user(user: Mapping[str, Any]) -> AdoptedCustomer:
     )
 
 
+def names_client(user: Mapping[str, Any]) -> bool:
+    """Whether one of Halo's users says whose it is, so that it can be used as it is."""
+    return _id(user.get("client_id")) is not None
+
+
 def render(
     customer: Customer,
     role: Role,

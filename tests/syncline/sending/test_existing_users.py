@@ -259,3 +259,25 @@ def test_where_users_cannot_be_seen_a_person_is_told_what_to_allow_and_a_retry_d
     world.do("update delivery set state = 'due' where state = 'parked'")
     world.drive(30)
     assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize(
+    ("clients", "taken"),
+    [((None, 77), 2), ((0, "78.0"), 2), ((76, 77), 1), ((None, 77, 78), 2), ((None, None), 1)],
+)
+def test_of_several_users_with_an_address_the_oldest_that_names_a_client_is_taken(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    clients: tuple[Any, ...],
+    taken: int,
+) -> None:
+    small(sandbox, orders=1, customers=1, transactions=0, subscriptions=0)
+    rows = [
+        {"id": number, "emailaddress": "a@example.com", "client_id": client, "inactive": not client}
+        for number, client in enumerate(clients, 1)
+    ]
+    answered(monkeypatch, "POST /Report", lambda _: REFUSED)
+    answered(monkeypatch, "GET /Users", lambda _: (200, rows))
+    users, _ = existing_users.users(worlds().worker.open_line(NAME), ["a@example.com"])
+    assert users["a@example.com"]["id"] == taken
