@@ -152,6 +152,7 @@ class SandboxConfig(_Frozen):
             a part of these in one that is.
         clients_without_site: whether a new client gets no site by itself.
         unique_client_names: whether a client is refused whose name another one has.
+        voided_left_out: whether an invoice that is not voided does not show that.
         wrapped_lists: whether the lists that are bare arrays stand under a key.
         reports_refused: whether SQL reports answer 403.
         skipped_elements: chance that an array skips an element, or is refused for one.
@@ -205,6 +206,7 @@ class SandboxConfig(_Frozen):
     nonsense: float = Field(default=0.0, ge=0, le=1)
     clients_without_site: bool = False
     unique_client_names: bool = False
+    voided_left_out: bool = False
     wrapped_lists: bool = False
     reports_refused: bool = False
     skipped_elements: float = Field(default=0.0, ge=0, le=1)
