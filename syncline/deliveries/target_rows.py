@@ -25,6 +25,9 @@ KEPT = "kept"
 """Where a delivery keeps, beside a target row that was there before us, the fields that are left as
 they stand there: field → its value. They are what we want of it, and are never written over."""
 
+NAME_TAKEN = "name_taken"
+"""Where a delivery keeps that the other side refused its row's name, since another row has it."""
+
 GONE = "gone"
 """The field under which it is accepted that there is no target row any more."""
 
@@ -74,6 +77,21 @@ def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
     """
     kept = (meta or {}).get(ACCEPTED)
     return dict(kept) if isinstance(kept, Mapping) else {}
+
+
+def note_name_taken(connection: Connection, delivery: int) -> None:
+    """Keep it of a delivery in hand that the name of its row is taken: it is to have another."""
+    connection.execute(
+        text(
+            """
+            update delivery
+            set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(cast(:key as text),
+                                                                                true)
+            where id = :id
+            """
+        ),
+        {"id": delivery, "key": NAME_TAKEN},
+    )
 
 
 def of_sources(

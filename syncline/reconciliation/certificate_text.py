@@ -119,6 +119,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         for one in certificate.get("unshown", ())
     ]
     told += [
+        f"{one['count']:,} {one['kind']} taken as not voided: this Halo shows voided of no invoice "
+        "that is not"
+        for one in certificate.get("taken", ())
+    ]
+    told += [
         f"{_many(one['count'], 'row')} in Halo's list of {one['kind']} without an id or a "
         "reference: nobody can tell whose they are"
         for one in certificate.get("illegible", ())

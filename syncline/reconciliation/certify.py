@@ -52,6 +52,7 @@ class Judged(RereadBudget):
         contested: records of which HighLevel says two things, neither of them newer.
         untold_again: what HighLevel did not tell of sampled records: kind, id and field.
         unshown: what Halo does not show of rows of a target, so that it was not compared.
+        taken: of how many rows of a target it was taken that they are not voided.
         illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
 
@@ -66,6 +67,7 @@ class Judged(RereadBudget):
         self.contested: list[ContestedRecords] = []
         self.untold_again: list[dict[str, Any]] = []
         self.unshown: list[tuple[str, UnshownFields]] = []
+        self.taken: dict[str, int] = {}
         self.illegible: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
@@ -82,6 +84,11 @@ class Judged(RereadBudget):
         if found.deliveries:
             self.unshown.append((target, found))
             self.unread += found.deliveries
+
+    def take(self, target: str, found: UnshownFields) -> None:
+        """Note rows of a tenant that shows of none whether it is voided."""
+        if found.deliveries:
+            self.taken[target] = len(found.deliveries)
 
     def add(self, one: SuspectDelivery, told: Sequence[FieldDifference]) -> None:
         """Take what a delivery differs in."""
@@ -193,6 +200,9 @@ def _certificate(
         "unconfirmed": judged.unconfirmed,
         "complete": progress["complete"],
         "unshown": unshown,
+        "taken": [
+            {"kind": KIND_NAMES[target], "count": many} for target, many in judged.taken.items()
+        ],
         "illegible": [
             {"kind": kind, "count": many} for kind, many in sorted(judged.illegible.items())
         ],

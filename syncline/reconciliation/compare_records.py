@@ -178,13 +178,21 @@ class UnshownFields:
     examples: list[str]
 
 
-def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) -> UnshownFields:
+def fields_of(target: str, *, hidden: bool) -> tuple[str, ...]:
+    """What Halo is to show of a target's rows; `hidden`: not whether they are voided."""
+    return (*COMPARED[target], *((VOIDED,) if target in _VOIDABLE and not hidden else ()))
+
+
+def unshown(
+    connection: Connection, scope: Scope, target: str, fields: Collection[str], most: int = 0
+) -> UnshownFields:
     """The rows of a target that were read and do not show all that is compared of them.
 
     Args:
         connection: the transaction.
         scope: what is compared.
         target: whose rows.
+        fields: what they are to show.
         most: so many of the rows are given at most.
     """
     row = over_all(
@@ -213,8 +221,8 @@ def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) ->
             **scope.given(target),
             "seed": scope.run.seed,
             "most": most,
-            "compared": list(COMPARED[target]),
-            "voidable": target in _VOIDABLE,
+            "compared": [name for name in fields if name != VOIDED],
+            "voidable": VOIDED in fields,
         },
     ).one()
     return UnshownFields(*row)
