@@ -7,6 +7,7 @@ path, and noted where somebody collects that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,7 @@ Indispensable = Annotated[T, INDISPENSABLE]
 Model = TypeVar("Model", bound=BaseModel)
 _Location = tuple[int | str, ...]
 _MOST_REASONS = 5
+_LONGEST_VALUE = 60
 
 
 class LeftOut(NamedTuple):
@@ -100,6 +102,23 @@ def read(
         gone = [location for location, _ in spoiled if location is not None]
         left_out.update(dict.fromkeys(map(_path, gone)))
         rest = _without(rest, gone)
+
+
+def worded(value: object) -> object:
+    """A text that stands in an object as its `value` or `name`, where it has only one of them."""
+    if not isinstance(value, dict):
+        return value
+    said = [one for name in ("value", "name") if isinstance(one := value.get(name), str)]
+    return said[0] if len(said) == 1 else value
+
+
+def as_it_came(value: object) -> object:
+    """A text, also out of an object; of what is none the beginning of it as JSON."""
+    found = worded(value)
+    if found is None or isinstance(found, str) or type(found) in (int, float):
+        return found
+    whole = json.dumps(found, separators=(",", ":"), ensure_ascii=False, default=str)
+    return whole[:_LONGEST_VALUE]
 
 
 def _spoiled(model: type[BaseModel], error: ValidationError) -> list[tuple[_Location | None, str]]:

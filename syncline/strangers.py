@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from syncline import jsontext
 from syncline.errors import Doubtful, ForeignAnswer, NoAnswer, Unreadable
 from syncline.retry_after import retry_after
 from syncline.transport import Answer
@@ -30,6 +31,8 @@ _LOOK_BETWEEN = (
 )
 _PAUSE = timedelta(seconds=5)
 _LONGEST_NAME = 40
+_MOST_NAMES = 6
+_NAME = re.compile(r"[A-Za-z_]\w{0,23}", re.ASCII)
 _REDIRECT, _BAD = 300, 400
 _PAGE_TYPES = ("html", "xml", "javascript", "css", "image/", "video/", "audio/", "font/", "pdf")
 _TITLE = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
@@ -133,6 +136,19 @@ def page_in_words(text: str) -> str:
     return f"an HTML page, {title!r}" if title else "an HTML page"
 
 
+def shape(document: object) -> str:
+    """What kind of JSON something is, an object by the names of its fields; no value is told."""
+    if isinstance(document, list):
+        return f"an array of {len(document)}"
+    if not isinstance(document, dict):
+        return "null" if document is None else "no object and no array"
+    names = [name for name in document if isinstance(name, str) and _NAME.fullmatch(name)]
+    named = ", ".join(names[:_MOST_NAMES]) + (
+        ", …" if len(document) > len(names[:_MOST_NAMES]) else ""
+    )
+    return f"an object with {named}" if names else "an object"
+
+
 def one_line(text: str, longest: int) -> str:
     """A text as one readable line that is not endless; "" where nothing can be read."""
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * longest])
@@ -149,8 +165,16 @@ def _what_came(answer: Answer) -> str:
     if _begins_as_page(body):
         return page_in_words(body[:65_536].decode("utf-8", "replace"))
     if body[:1] in b"{[":
-        return "JSON that the API does not answer with, or a part of it"
+        return _json_in_words(body)
     return "a text" if body[:1] == b'"' or body[:1].isalnum() else "something else"
+
+
+def _json_in_words(body: bytes) -> str:
+    try:
+        found = shape(jsontext.loads(body))
+    except Unreadable:
+        return "JSON that breaks off, or is none"
+    return f"JSON that is not in the shape of the API: {found}"
 
 
 def _to_host(location: str) -> str:

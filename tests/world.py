@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -65,6 +65,20 @@ def small(sandbox: SandboxProcess, **config: Any) -> SandboxProcess:
     }
     sandbox.reset(**{**defaults, **config})
     return sandbox
+
+
+class _Open(NamedTuple):
+    """What is not at its end or at rest; two that are equal: nothing has moved in between."""
+
+    deliveries: int
+    unrested: list[list[str]] | None
+    records: int
+    pulls: int
+    events: int
+
+    @property
+    def is_something(self) -> bool:
+        return bool(self.unrested or self.pulls or self.events)
 
 
 class World:
@@ -144,13 +158,14 @@ class World:
             seconds: gives up after so long.
             at_rest: the states in which a delivery may stay.
         """
-        give_up = time.monotonic() + seconds
-        while self.is_something_open(at_rest):
+        give_up, before = time.monotonic() + seconds, None
+        while (open_now := self._open(at_rest)).is_something:
             something_was_due = self.follow_all()
             if time.monotonic() > give_up:
                 raise AssertionError(f"still open: {self.counts()}, failed: {self.failures[-3:]}")
-            if not something_was_due:
-                time.sleep(0.05)
+            if not something_was_due or open_now == before:
+                time.sleep(0.05)  # it waits for quota, for a settle time or for a breaker
+            before = open_now
 
     def follow_all(self) -> bool:
         """One sweep, and what it asks for; returns whether that was anything."""
@@ -211,15 +226,22 @@ class World:
 
     def is_something_open(self, at_rest: Iterable[str] = ENDED) -> bool:
         """Whether a pull or an event is not at its end, or a delivery is not at rest."""
-        [[is_open]] = self.rows(
+        return self._open(at_rest).is_something
+
+    def _open(self, at_rest: Iterable[str]) -> _Open:
+        [found] = self.rows(
             """
-            select exists (select from delivery where state <> all(:at_rest))
-                or exists (select from pull where state = 'running')
-                or exists (select from event where state = 'new')
+            select (select count(*) from delivery) as deliveries,
+                   (select array_agg(array[state, many::text] order by state)
+                    from (select state, count(*) as many from delivery
+                          where state <> all(:at_rest) group by 1) unrested) as unrested,
+                   (select count(*) from record) as records,
+                   (select count(*) from pull where state = 'running') as pulls,
+                   (select count(*) from event where state = 'new') as events
             """,
             at_rest=list(at_rest),
         )
-        return bool(is_open)
+        return _Open(*found)
 
     def open_events(self) -> int:
         return int(self.rows("select count(*) from event where state = 'new'")[0][0])

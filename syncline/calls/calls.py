@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.calls.context import OF_A_TASK, PARALLEL, Line, QuotaPatience, WorkerContext
-from syncline.calls.faults import endpoint_of, fault_of, said_by
+from syncline.calls.faults import endpoint_of, fault_as_kept, said_by
 from syncline.errors import Again, Doubtful, NotSent, RateLimited, SynclineError, Unanswered
 from syncline.ledger import calls, left_out, sessions
 from syncline.leniency import LeftOut, noting
@@ -372,7 +372,7 @@ def _end(outcome: Outcome) -> calls.CallEnd:
         sent=not isinstance(error, NotSent),
         status=_status(outcome),
         error=None if error is None else error.what,
-        fault=fault_of(error),
+        fault=fault_as_kept(error),
         answered_by=None if error is None else error.answered_by,
     )
 

@@ -15,6 +15,7 @@ from syncline.errors import (
     Suspended,
     SynclineError,
     Unanswered,
+    Unreadable,
 )
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.operations import TOKENS
@@ -52,6 +53,11 @@ def fault_of(error: SynclineError | None) -> Fault | None:
     if isinstance(error, (Again, Doubtful)) and (status >= _SERVER or status == _REQUEST_TIMEOUT):
         return Fault.FAILING
     return None
+
+
+def fault_as_kept(error: SynclineError | None) -> Fault | None:
+    """The same as it is kept and shown: what is not as the API promises is no silence either."""
+    return fault_of(error) or (Fault.FAILING if isinstance(error, Unreadable) else None)
 
 
 def said_by(error: SynclineError | None) -> Said:

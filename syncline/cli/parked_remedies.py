@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from syncline.deliveries.causes import HALO_SAYS, HIGHLEVEL_SAYS
+
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Change|Choose|Compare|Correct|Enter|Erase|Fill|Give|Look|Refund|Say|Set|Shorten|Take|Tell)\b.*)",
+    r"((?:Add|Allow|Change|Check|Choose|Compare|Correct|Enter|Erase|Fill|Give|Look|Refund|Say|Set|"
+    r"Shorten|Take|Tell)\b.*)",
     re.DOTALL,
 )
 """A reason of ours whose last advice stands behind it, as errors say it."""
@@ -75,9 +78,27 @@ _REMEDIES: Final = (
         re.compile(r"^HighLevel no longer has this "),
         "Nothing is to be done if that is true; else retry.",
     ),
+    (
+        re.compile(r"proves neither presence nor absence"),
+        (
+            "Give our application in Halo leave to run reports, or to see all such rows in its "
+            "lists. Then retry: it is looked up before it is sent again, so nothing is doubled."
+        ),
+    ),
+    (
+        re.compile(r"times in a row: ", re.DOTALL),
+        (
+            "See in `syncline status` whether the other side answers by now. Then retry: what may "
+            "have been written is looked up first."
+        ),
+    ),
 )
 """Advice for the reasons that carry none: the first that fits."""
 
+_OF_OTHERS: Final = re.compile(r"(HighLevel|Halo) answered .* with \d{3}: .", re.DOTALL)
+"""How a reason of ours begins that repeats what the other side said."""
+
+_OF_OURS = "Correct what it names, where it was entered or in the mapping, then retry."
 _OTHERS_SAID = "These are the other side's own words: correct what they name, then retry."
 
 
@@ -88,7 +109,10 @@ def in_two(reason: str | None) -> tuple[str, str | None]:
         reason: as it stands in the ledger, or with "…" for what varies.
     """
     said = reason or ""
+    if said.startswith((HALO_SAYS, HIGHLEVEL_SAYS)):
+        return said, _OTHERS_SAID  # whatever advice stands in it is theirs
     found = _WITH_REMEDY.fullmatch(said)
     if found is not None:
         return found[1], found[2]
-    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), _OTHERS_SAID)
+    otherwise = _OTHERS_SAID if _OF_OTHERS.match(said) else _OF_OURS
+    return said, next((remedy for fits, remedy in _REMEDIES if fits.search(said)), otherwise)

@@ -143,7 +143,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 )
                 for link in links
             ],
-            read_secrets(connection, worker),
+            read_secrets(connection, worker, None if name is None else links[0]),
             status_counts.workers(connection, worker.settings.dead_after),
             read_alerts(connection, None if name is None else links[0].id),
             sealing.behind(connection),

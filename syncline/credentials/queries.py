@@ -172,16 +172,25 @@ def due_for_rotation(connection: Connection, now: datetime) -> list[StoredSecret
     ]
 
 
-def credential_warnings(connection: Connection, now: datetime) -> list[str]:
-    """What a person should know about the secrets, each with what to do about it."""
+def credential_warnings(
+    connection: Connection, now: datetime, only: Link | None = None
+) -> list[str]:
+    """What a person should know about the secrets, each with what to do about it.
+
+    Args:
+        connection: the transaction.
+        now: aware UTC.
+        only: whose secrets are meant; None: of all connections.
+    """
     links = connections.everyone(connection)
+    among = links if only is None else [only]
     warnings = [
         f"{in_words(one, links)} {_due(one.rotation_due, now)}: {_replacing(one, links)}"
         for one in due_for_rotation(connection, now)
-        if one.rotation_due is not None
+        if one.rotation_due is not None and (only is None or users(one, among))
     ]
     for one in everything(connection):
-        if one.purpose != OAUTH or not users(one, links):
+        if one.purpose != OAUTH or not users(one, among):
             continue
         ends = one.updated_at + UNUSED_FOR
         healed = f"syncline connect highlevel {users(one, links)[0].name}"

@@ -41,8 +41,10 @@ class Secrets:
     warnings: list[str]
 
 
-def read_secrets(connection: Connection, worker: WorkerContext) -> Secrets:
-    """What is stored now."""
+def read_secrets(
+    connection: Connection, worker: WorkerContext, only: Link | None = None
+) -> Secrets:
+    """What is stored now, of all connections or of what one of them works with."""
     links = connections.everyone(connection)
     now = worker.now()
     return Secrets(
@@ -50,8 +52,9 @@ def read_secrets(connection: Connection, worker: WorkerContext) -> Secrets:
             _shown(one, links, worker, now)
             for one in credentials.everything(connection)
             if one.purpose != credentials.REFRESH_INTENT
+            and (only is None or credentials.users(one, [only]))
         ],
-        credentials.credential_warnings(connection, now),
+        credentials.credential_warnings(connection, now, only),
     )
 
 

@@ -11,6 +11,10 @@ from typing import Final
 VARIES: Final = "…"
 """Stands for what differs between records of one cause."""
 
+HALO_SAYS: Final = "Halo says: "
+HIGHLEVEL_SAYS: Final = "HighLevel says: "
+"""Before a reason that is the other side's own words, so that nobody takes ours for them."""
+
 _LEAST_ID: Final = 12
 """Shortest source id that is looked for by its letters: a shorter one may be part of a word."""
 

@@ -18,7 +18,7 @@ from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
-from syncline.deliveries.target_rows import KEPT
+from syncline.deliveries.target_rows import KEPT, NAME_TAKEN
 from syncline.deliveries.waits import wake
 from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
@@ -34,8 +34,9 @@ _BACK = f"case when d.target_meta ? '{PINNED}' and not {_IS_HELD} then 'doubtful
 """The same where its target row is not known any better: a pinned one is to be read before."""
 
 _META = f"""coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object(
-                '{KEPT}', d.target_meta -> '{KEPT}')), d.target_meta)"""
-"""What is known of the target row by now, with what is left of it as it stands there."""
+                '{KEPT}', d.target_meta -> '{KEPT}',
+                '{NAME_TAKEN}', d.target_meta -> '{NAME_TAKEN}')), d.target_meta)"""
+"""What is known of the target row by now, with what was found out that holds for the next write."""
 
 _NOTICES_WITHIN = timedelta(seconds=5)
 """By then a worker has read anew how its connection works."""

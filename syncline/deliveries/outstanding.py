@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -179,6 +179,46 @@ def states(connection: Connection, tenant_id: int, edges: Sequence[Edge]) -> dic
         {"tenant_id": tenant_id, "rows": edge_rows(edges)},
     )
     return {(row.flow, row.source_id, row.role): row.state for row in found}
+
+
+def parked_for(
+    connection: Connection,
+    connection_id: int,
+    wanted: tuple[str, str, str],
+    fields: Collection[str],
+    source_ids: Collection[str],
+) -> set[str]:
+    """The source ids among these of what is parked for the sake of some fields.
+
+    Args:
+        connection: the transaction.
+        connection_id: whose these are.
+        wanted: their flow, kind and role.
+        fields: for which they are parked.
+        source_ids: the records.
+    """
+    flow, kind, role = wanted
+    found = connection.execute(
+        text(
+            """
+            -- Mostly nothing is parked: what is parked is gone through, not what comes.
+            with parked as materialized (
+                select source_id from delivery
+                where connection_id = :connection_id and state = 'parked' and flow = :flow
+                  and source_kind = :kind and role = :role and field = any(:fields))
+            select source_id from parked where source_id = any(:source_ids)
+            """
+        ),
+        {
+            "connection_id": connection_id,
+            "flow": flow,
+            "kind": kind,
+            "role": role,
+            "fields": list(fields),
+            "source_ids": list(source_ids),
+        },
+    )
+    return set(found.scalars())
 
 
 def shown(

@@ -31,6 +31,9 @@ ANSWERED = "answered"
 """Where a delivery without a target row keeps the ids that answers to its write named for it: one
 of these rows may be its own, so it is never made again before they were read."""
 
+NAME_TAKEN = "name_taken"
+"""Where a delivery keeps that the other side refused its row's name, since another row has it."""
+
 GONE = "gone"
 """The field under which it is accepted that there is no target row any more."""
 
@@ -89,6 +92,21 @@ def answered_in(meta: Mapping[str, Any] | None) -> list[int]:
         meta: what a delivery keeps.
     """
     return [int(one) for one in (meta or {}).get(ANSWERED) or ()]
+
+
+def note_name_taken(connection: Connection, delivery: int) -> None:
+    """Keep it of a delivery in hand that the name of its row is taken: it is to have another."""
+    connection.execute(
+        text(
+            """
+            update delivery
+            set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(cast(:key as text),
+                                                                                true)
+            where id = :id
+            """
+        ),
+        {"id": delivery, "key": NAME_TAKEN},
+    )
 
 
 def of_sources(

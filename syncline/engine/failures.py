@@ -21,7 +21,7 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.engine.refusals import Concerns, concerns
 from syncline.engine.rounds import NextRun
-from syncline.errors import Again, NotSent, RateLimited, Refused, SynclineError
+from syncline.errors import BY_ITSELF, Again, NotSent, RateLimited, Refused, SynclineError
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import LedgerAway
@@ -244,7 +244,9 @@ def count(
     by_failures: dict[int, list[Lease]] = {}
     for lease in leases:
         by_failures.setdefault(min(lease.failures, PARK_AFTER), []).append(lease)
-    reason = f"could not be done, {PARK_AFTER} times in a row: {error}"
+    # Once a person is asked, nothing is tried again by itself.
+    said = error.what if error.remedy == BY_ITSELF else error
+    reason = f"could not be done, {PARK_AFTER} times in a row: {said}"
     leased.park(connection, by_failures.pop(PARK_AFTER, []), reason=reason, field=None)
     for failures, those in sorted(by_failures.items()):
         policy.puts_back(connection, those, backoff(failures), error, failed=True)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
-from syncline.flows.fitting import fitted
+from syncline.flows.fitting import fitted, told_apart
 from syncline.flows.flow import Desired, Needs, RequestedDelivery, TargetIds, external_link
 from syncline.mapping.apply import apply, projected
 from syncline.mapping.document import Document
@@ -154,12 +154,19 @@ def adopt_from_user(user: Mapping[str, Any]) -> AdoptedCustomer:
     )
 
 
+def names_client(user: Mapping[str, Any]) -> bool:
+    """Whether one of Halo's users says whose it is, so that it can be used as it is."""
+    return _id(user.get("client_id")) is not None
+
+
 def render(
     customer: Customer,
     role: Role,
     document: Document,
     ids: Mapping[Needs, TargetIds],
     own: TargetIds | None = None,
+    *,
+    named_apart: bool = False,
 ) -> Desired:
     """What Halo shall hold of a customer.
 
@@ -169,6 +176,7 @@ def render(
         document: the connection's mapping.
         ids: Halo's ids of what `needs` names.
         own: Halo's row, where there is one already.
+        named_apart: whether another client has its name, so that the name tells which one it is.
 
     Raises:
         Unmappable: naming the field that cannot be rendered.
@@ -177,7 +185,7 @@ def render(
     if own is not None and own.adopted:
         return Desired({}, {})
     if role == "client":
-        return _client(customer, document)
+        return _client(customer, document, named_apart=named_apart)
     return _user(customer, document, ids.get(Needs(FLOW, customer.source_id, "client")))
 
 
@@ -199,11 +207,14 @@ CUSTOMER_PROOF: Mapping[Role, tuple[str, ...]] = {"client": ("name",), "user": (
 """Fields without which an answer proves nothing about a customer."""
 
 
-def _client(customer: Customer, document: Document) -> Desired:
+def _client(customer: Customer, document: Document, *, named_apart: bool) -> Desired:
     reference = reference_of(customer.source_id)
+    name = _client_name(customer, document.customers)
+    if named_apart:
+        name = told_apart("client", "name", name, f" ({_known_by(customer)})")
     mapped = apply(document.rows["customers.client"], customer.record)
     body = {
-        "name": _client_name(customer, document.customers),
+        "name": name,
         "ref": reference,
         "_dont_fire_automations": True,
         **mapped.always,
@@ -257,6 +268,13 @@ def _client_name(customer: Customer, options: CustomerOptions) -> str:
         fallback = "HighLevel: without a contact"
     names = (" ".join(str(name).split()) for name in (first, *said.values()) if name)
     return next(filter(None, names), fallback)
+
+
+def _known_by(customer: Customer) -> str:
+    """What no other customer of a tenant has: its address, else its contact's id."""
+    if has_email(customer.source_id):
+        return customer.source_id.removeprefix(_EMAIL)
+    return str(customer.record.get("id") or reference_of(customer.source_id))
 
 
 def _without_customer(what: str) -> NoReturn:

@@ -44,6 +44,12 @@ def fitted(
     return kept, besides
 
 
+def told_apart(resource: str, field: str, text: str, by: str) -> str:
+    """A text with what tells it apart behind it, which is not cut: the text before it is."""
+    most = COLUMNS[resource].own[field]
+    return f"{cut(text, max(most - units(by), units(_MARK)))}{by}"
+
+
 def units(text: str) -> int:
     """The length of a text as SQL Server counts it: in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syncline.errors import Unmappable
+from syncline.highlevel.merging import CONTESTED, contested_in_words
 from syncline.ledger.modes import HELD
 from syncline.mapping.document import Document
 from syncline.mapping.options import TestMode
@@ -149,6 +150,21 @@ def refuse_live(record: Mapping[str, Any], document: Document) -> None:
             field=HELD,
             remedy="Set the connection live with `syncline golive switch NAME`; it then goes by "
             "itself.",
+        )
+
+
+def refuse_contested(record: Mapping[str, Any]) -> None:
+    """Write nothing of a record of which HighLevel says two things, neither of them newer.
+
+    Raises:
+        Unmappable: it is one.
+    """
+    said = contested_in_words(record)
+    if said is not None:
+        raise Unmappable(
+            f"HighLevel says two things of the record: {said}.",
+            field=next(iter(record[CONTESTED])),
+            remedy="It goes by itself when both agree. Correct the record in HighLevel.",
         )
 
 

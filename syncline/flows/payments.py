@@ -205,8 +205,9 @@ def has_come_in(transaction: Record, document: Document) -> bool:
         return True
     if status in document.payments.unpaid:
         return False
+    which = f"that is {status}" if status else "that tells no status"
     raise Unmappable(
-        f"Nobody has said whether money came in with a transaction that is {status or 'nothing'}.",
+        f"Nobody has said whether money came in with a transaction {which}.",
         field="status",
         remedy="Add the status to paid or unpaid under [payments] in the mapping; then retry.",
     )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased, needs, waits
+from syncline.deliveries.causes import HIGHLEVEL_SAYS
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
 from syncline.engine.failures import (
@@ -188,7 +189,7 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         return lambda connection: leased.doubt(
             connection, [lease], settle=settle, why=why, failed=failed
         )
-    said = error.text if isinstance(error, Rejected) else error.what
+    said = f"{HIGHLEVEL_SAYS}{error.text}" if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None
     return park(lease, Unmappable(said, field=field or ITEMS))
 

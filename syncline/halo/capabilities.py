@@ -234,6 +234,15 @@ class Capabilities:
         """The same, knowing that integration errors of ours are refused or not shown."""
         return self._with("integration_errors", {"shown": False}, found_at, how)
 
+    @property
+    def hides_voided(self) -> bool:
+        """Whether invoices do not show `voided` where they are not, read whole by their ids."""
+        return bool(self._value("voided").get("hidden"))
+
+    def with_voided_hidden(self, *, hidden: bool, found_at: datetime, how: str) -> Capabilities:
+        """The same, knowing whether invoices that are not voided leave `voided` out."""
+        return self._with("voided", {"hidden": hidden}, found_at, how)
+
     def offers(self, what: str) -> bool | None:
         """Whether it lets our application keep something, such as `reports`; None: not tried."""
         offered = self._value(f"offers.{what}").get("offered")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
@@ -34,19 +35,21 @@ from syncline.leniency import Indispensable
 CORRECT = "Correct the record in HighLevel; it is read again by the next pull."
 """The remedy for a record that cannot be read."""
 
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2,8}, \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8} GMT")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 """Of times that are meant: others stand for "none", and would go before or after all others."""
 
 
 def instant(value: object) -> datetime:
-    """An ISO 8601 text with its offset, as aware UTC.
+    """An ISO 8601 text with its offset, or a date as HTTP writes it, as aware UTC.
 
     Raises:
         ValueError: if it is anything else; a time without an offset could be any.
     """
     if not isinstance(value, str):
         raise ValueError("not an ISO 8601 text")  # noqa: TRY004 - pydantic takes only this one
-    found = datetime.fromisoformat(value)
+    is_http = _HTTP_DATE.fullmatch(value) is not None  # Source: RFC 7231, 7.1.1.1
+    found = parsedate_to_datetime(value) if is_http else datetime.fromisoformat(value)
     if found.tzinfo is None:
         raise ValueError("a time without its offset from UTC")
     if not _FIRST_YEAR <= found.year < _LAST_YEAR:
@@ -77,6 +80,8 @@ Amount = Annotated[
     Annotated[Decimal, Field(ge=-(10**15), le=10**15, decimal_places=60)] | None,
     BeforeValidator(_told),
 ]
+_Status = Annotated[str | None, BeforeValidator(leniency.worded)]
+_Sorted = Annotated[str | None, BeforeValidator(leniency.as_it_came)]
 PaymentMode = Literal["live", "test"]
 Quantity = Annotated[Decimal, Field(ge=-(10**9), le=10**9, decimal_places=60)]
 _Rate = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=60)]
@@ -133,7 +138,7 @@ class Record(Part):
     contact_id: OtherId = None
     currency: Indispensable[str | None] = None
     amount: Indispensable[Amount] = None
-    status: str | None = None
+    status: _Status = None
     live_mode: bool | None = None
 
 
@@ -293,6 +298,7 @@ class TransactionRow(_PaidRow, _Charge):
 
     kind = "transaction"
 
+    status: _Sorted = None
     entity_source_sub_type: str | None = None
     fulfilled_at: Instant | None = None
 
@@ -302,6 +308,7 @@ class TransactionDetail(_PaidDetail, _Charge):
 
     kind = "transaction"
 
+    status: _Sorted = None
     invoice_id: str | None = None
     receipt_id: str | None = None
 

@@ -12,11 +12,17 @@ from syncline.errors import NotOurs, Unreadable
 from syncline.fingerprint import fingerprint
 from syncline.highlevel.models import CORRECT, Model, is_id
 from syncline.highlevel.resources import refuse_failed
+from syncline.strangers import shape
 
 NAMELESS = "?"
 """What the stand-in for an id begins with, of a row whose own cannot be used."""
 
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
+
+_OTHER_SHAPE = (
+    "It is asked again by itself. HighLevel has changed its API, or something between changes what "
+    "it answers; then a newer version of syncline may read it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,8 @@ def page(
     """
     data, total = document.get("data"), counted(document.get("totalCount"))
     if not isinstance(data, list) or total is None:
-        missing = "a count totalCount" if isinstance(data, list) else "an array data"
-        raise Unreadable(f"The list of {model.kind}s has not {missing}.", remedy=_CHECK_URL)
+        # Without a count nobody can tell whether a short page is the last: servers cap pages.
+        raise _misshapen(model.kind, document, "totalCount" if isinstance(data, list) else "data")
     if not data:
         refuse_failed(document, data, f"list of {model.kind}s")
     found: Page[Model] = Page([], total, headers)
@@ -100,6 +106,17 @@ def page(
     if strangers > 1 and strangers == len(data):
         raise NotOurs(f"HighLevel gave the {model.kind}s of another location.", remedy=_CHECK_URL)
     return Page(found.rows, total, headers, found.unreadable, tuple(ids))
+
+
+def _misshapen(kind: str, document: Mapping[str, Any], name: str) -> Unreadable:
+    """An answer that is no page, since one of its fields is not what the API says: what came."""
+    wanted = "a count" if name == "totalCount" else "an array"
+    came = f"is {shape(document[name])}" if name in document else "is not there"
+    return Unreadable(
+        f"HighLevel answers the list of {kind}s in a shape that is not that of its API: "
+        f"{shape(document)}, in which {name} {came} instead of {wanted}.",
+        remedy=_OTHER_SHAPE,
+    )
 
 
 def whose(alt_id: str | None, location_id: str, what: str) -> None:

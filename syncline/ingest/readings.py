@@ -6,9 +6,9 @@ is recorded, and that makes the real deliveries due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,6 +29,7 @@ from syncline.engine.failures import (
 from syncline.engine.rounds import NextRun
 from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
 from syncline.highlevel.fulfillments import list_fulfillments
+from syncline.highlevel.merging import CONTESTED, contested_in_words
 from syncline.highlevel.models import CORRECT
 from syncline.highlevel.pages import NAMELESS
 from syncline.highlevel.records import (
@@ -40,7 +41,7 @@ from syncline.highlevel.records import (
     get_record,
     list_records,
 )
-from syncline.ingest import unreadable
+from syncline.ingest import rereading, unreadable
 from syncline.ingest.record import record
 from syncline.ingest.requests import request_customers
 from syncline.ingest.rereading import BY_ID
@@ -51,6 +52,18 @@ from syncline.transport import Permit
 
 PAGE = 100
 """Transactions asked for of one order; the largest page that third parties are known to use."""
+
+CONTESTED_READINGS = 6
+"""So often a record is read that is contested; then a person is told."""
+
+CONTESTED_PAUSE = timedelta(seconds=10)
+"""After the first of these readings; it doubles with each."""
+
+WHAT_BECOMES_OF_IT = (
+    f"Neither is newer, and {CONTESTED_READINGS} readings brought nothing else, so nothing of it "
+    "is written. It goes on by itself when a pull or a reading shows that they agree; a list that "
+    "shows it has it read again. Correct it in HighLevel, or try it anew: syncline parked retry."
+)
 
 Payloads = Mapping[str, Mapping[str, Any]]
 
@@ -283,15 +296,9 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
             payloads,
             causes,
         )
-        leased.confirm(
-            connection,
-            [
-                Confirmation(lease, None, None, None)
-                for lease, came in outcomes
-                if isinstance(came, Read)
-            ],
-            wrote=False,
-        )
+        read = [lease for lease, came in outcomes if isinstance(came, Read)]
+        contested = _contested(connection, line, reading, read)
+        _close(connection, read, contested)
         for lease, came in outcomes:
             if isinstance(came, Read):
                 if lease.role in unreadable.ROLES:
@@ -302,6 +309,7 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
                 leased.park(connection, [lease], reason=str(came.error), field=None)
             else:
                 _fail(connection, lease, came)
+        _ask_again(connection, line, reading, read, contested)
         if reading.facet == "detail":
             return recorded.targets | _request_customers(connection, line, reading.kind, causes)
         return recorded.targets
@@ -312,6 +320,52 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
     for error, refusal in refused:
         if refusal is not Refusal.ALONE:
             raise error
+
+
+def _contested(
+    connection: Connection, line: Line, reading: _HighLevelReading, read: Sequence[Lease]
+) -> dict[str, Mapping[str, Any]]:
+    """The records among those whose detail was read of which HighLevel says two things."""
+    if reading.facet != "detail":
+        return {}
+    place = line.link.location_place
+    wanted = [(place, reading.kind, lease.source_id) for lease in read]
+    known = records.canonical(connection, wanted)
+    return {key: one for (_, _, key), (_, one) in known.items() if CONTESTED in one}
+
+
+def _close(
+    connection: Connection, read: Sequence[Lease], contested: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Close readings; the detail of what is contested is read again, and then a person is told."""
+    again = [lease for lease in read if lease.role == "detail" and lease.source_id in contested]
+    done = [Confirmation(lease, None, None, None) for lease in read if lease not in again]
+    leased.confirm(connection, done, wrote=False)
+    for lease in again:
+        told = contested[lease.source_id]
+        said = f"HighLevel says two things of it: {contested_in_words(told)}."
+        if lease.failures + 1 < CONTESTED_READINGS:
+            after = backoff(lease.failures, CONTESTED_PAUSE)
+            leased.give_back(connection, [lease], after=after, why=said, failed=True)
+        else:
+            reason = f"{said} {WHAT_BECOMES_OF_IT}"
+            field = next(iter(told[CONTESTED]))
+            leased.park(connection, [lease], reason=reason, field=field)
+
+
+def _ask_again(
+    connection: Connection,
+    line: Line,
+    reading: _HighLevelReading,
+    read: Sequence[Lease],
+    contested: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """What turns out to be contested where its detail was read for another reason."""
+    other = [one for one in read if one.source_id in contested and one.role in unreadable.ROLES]
+    for lease in other:
+        rereading.reread(
+            connection, line.link, [lease.source_id], ["detail"], lease.cause, reading.kind
+        )
 
 
 def _request_customers(

@@ -19,7 +19,8 @@ from syncline.errors import Unreadable
 from syncline.fingerprint import VOLATILE, fingerprint
 from syncline.highlevel import canonical
 from syncline.highlevel.events import SENT, sent_at
-from syncline.highlevel.merging import merge
+from syncline.highlevel.merging import CONTESTED, contradictions, merge
+from syncline.highlevel.models import instant
 from syncline.ingest import requests, rereading, unreadable
 from syncline.ingest.rereading import Version
 from syncline.ingest.unreadable import UnreadableRecord
@@ -48,6 +49,8 @@ Cause = str | Mapping[str, str]
 _WITH_ITEMS = ("detail", "event")
 """Facets that tell an order's items."""
 
+_BESIDE_DETAIL = ("list", "event")
+"""Facets that tell of a record beside its own detail."""
 
 _SPELLED = {"created_at": "createdAt", "updated_at": "updatedAt"}
 """Times of a record → as HighLevel spells them."""
@@ -112,6 +115,7 @@ def record(
     fresh = [key for key in payloads if known.get(key) != marks[key]]
     if not fresh:
         unreadable.heal(connection, link, list(payloads), listed=facet == "list")
+        _look_again(connection, link, kind, facet, payloads, cause)
         return Recorded(0, 0, len(payloads), frozenset())
     stored = records.load(connection, place, kind, fresh)
     if facet == "fulfillments":
@@ -137,7 +141,10 @@ def record(
         told = {key: stored[key].canonical for key in quiet if key in stored}
         targets |= rereading.ask_for_money(connection, link, document, told, cause)
     connection_rules.hold_after_requests(connection, link)
-    targets |= rereading.ask(connection, link, read.disputed, ["detail"], cause)
+    targets |= rereading.ask(connection, link, read.disputed, ["detail"], cause, kind)
+    if facet == "detail":
+        rereading.settle(connection, link, kind, read.settled, cause)
+    _look_again(connection, link, kind, facet, payloads, cause)
     unreadable.park(connection, link, kind, read.unread, cause)
     readable = payloads.keys() - {one.source_id for one in read.unread}
     unreadable.heal(connection, link, readable, listed=facet == "list")
@@ -152,6 +159,20 @@ def record(
     )
 
 
+def _look_again(
+    connection: Connection,
+    link: Link,
+    kind: str,
+    facet: str,
+    payloads: Mapping[str, Any],
+    cause: Cause,
+) -> None:
+    """A list shows records: the detail of those that are parked as contested may agree by now."""
+    if facet == "list":
+        common = cause if isinstance(cause, str) else next(iter(cause.values()))
+        rereading.look_again(connection, link, kind, list(payloads), common)
+
+
 Facets = dict[str, tuple[datetime | None, Mapping[str, Any]]]
 
 
@@ -163,6 +184,7 @@ class _Readings:
         versions: records that they change.
         with_items: the ids of those of whose items nothing newer is to be read.
         disputed: the ids of those of which facets of one moment say different things.
+        settled: the ids of those that were contested until now.
         unread: records of which something cannot be read.
         left_out: fields that were nonsense.
     """
@@ -175,6 +197,7 @@ class _Readings:
         self.versions: list[records.NewVersion] = []
         self.with_items: set[str] = set()
         self.disputed: set[str] = set()
+        self.settled: set[str] = set()
         self.unread: list[UnreadableRecord] = []
         self.left_out: list[leniency.LeftOut] = []
 
@@ -204,14 +227,25 @@ class _Readings:
         self.left_out += dict.fromkeys(noted)
         self.facet_rows.append(records.FacetRow(key, payload, mark, updated_at))
         merged = _dated(merge(facets), before)
-        is_disputed = kind == "order" and facet != "detail" and _contradicts(partial, merged)
-        if is_disputed:
+        contested = contradictions(facets, self._undated(payload, before))
+        if contested:
+            merged[CONTESTED] = contested
+        elif before is not None and CONTESTED in before.canonical:
+            self.settled.add(key)
+        if facet in _BESIDE_DETAIL and (contested or _contradicts(kind, partial, merged)):
             self.disputed.add(key)
         version = _next(key, merged, before)
         if version is not None:
             self.versions.append(version)
-            if facet == "detail" or (not is_disputed and _items_are_fresh(facets, version)):
+            is_open = key in self.disputed or key in self.settled
+            if facet == "detail" or (not is_open and _items_are_fresh(facets, version)):
                 self.with_items.add(key)
+
+    def _undated(self, payload: Mapping[str, Any], before: records.StoredRecord | None) -> set[str]:
+        """The facets that do not tell when the record was last changed; an event was sent then."""
+        stored = {} if before is None else before.facets
+        payloads = {name: one for name, (_, one) in stored.items()} | {self._facet: payload}
+        return {name for name, one in payloads.items() if name != "event" and not _tells_when(one)}
 
     def _facets(
         self,
@@ -245,6 +279,15 @@ class _Readings:
         return facets if moment is not None and moment >= newest else one
 
 
+def _tells_when(payload: Mapping[str, Any]) -> bool:
+    """Whether a payload tells when it was last changed; its creation stands in for that else."""
+    try:
+        instant(payload.get("updatedAt"))
+    except ValueError:
+        return False
+    return True
+
+
 def _unannounced(
     versions: Sequence[records.NewVersion], stored: Mapping[str, records.StoredRecord]
 ) -> tuple[tuple[str, datetime], ...]:
@@ -275,11 +318,10 @@ def _is_older(
     return updated_at < known
 
 
-def _contradicts(partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
+def _contradicts(kind: str, partial: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:
     """Whether facets of the very same moment differ in what matters: then the order is read."""
-    return partial.get("updated_at") == merged.get("updated_at") and any(
-        name in partial and partial[name] != merged[name] for name in _TELLING
-    )
+    is_of_now = kind == "order" and partial.get("updated_at") == merged.get("updated_at")
+    return is_of_now and any(name in partial and partial[name] != merged[name] for name in _TELLING)
 
 
 def _timely(kind: str, partial: dict[str, Any], now: datetime) -> dict[str, Any]:

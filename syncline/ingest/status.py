@@ -13,6 +13,10 @@ from syncline.terminal.output import plain, table
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
 _COLUMNS = ("of", "field", "times#", "since (UTC)", "last (UTC)", "for example")
 _MOST = 20
+_UNDATED = (
+    " Where createdAt is left out and no other reading tells it, the day of the first change that "
+    "HighLevel tells stands for it; where it tells none, the record has no day."
+)
 _WINDOWS = ("of", "created", "since (UTC)", "tries#", "next (UTC)", "what happened")
 
 
@@ -49,7 +53,10 @@ def left_out_table(found: Sequence[LeftOutField]) -> list[RenderableType]:
     ]
     parts = [
         table("fields left out", _COLUMNS, rows),
-        plain("They held what they cannot mean; all else of these records is in line."),
+        plain(
+            "They held what they cannot mean; all else of these records is taken."
+            + (_UNDATED if any(one.path == "createdAt" for one in found) else "")
+        ),
     ]
     more = len(found) - _MOST
     return parts if more <= 0 else [*parts, plain(f"{more} more fields: syncline status --json")]

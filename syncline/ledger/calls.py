@@ -33,7 +33,7 @@ class Fault(StrEnum):
     """Somebody else answered."""
 
     FAILING = "failing"
-    """The other side's own server failed."""
+    """The other side's own server failed, or answered what is not as its API promises."""
 
     SUSPENDED = "suspended"
     """The other side keeps the account shut."""

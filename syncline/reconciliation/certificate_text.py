@@ -100,6 +100,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         f"{one['currency']} {Decimal(one['total']):,f} in all, such as {', '.join(one['examples'])}"
         for one in certificate.get("untold", ())
     ]
+    told += [
+        f"{_many(one['count'], one['kind'].removesuffix('s'))} of which HighLevel says two things, "
+        f"neither newer: not compared, such as {', '.join(one['examples'])}"
+        for one in certificate.get("contested", ())
+    ]
     if certificate["on_the_way"]:
         told.append(f"{certificate['on_the_way']:,} on their way, not compared")
     if certificate["unconfirmed"]:
@@ -112,6 +117,11 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         f"{', '.join(one['fields'])}: "
         f"not compared in that, such as {', '.join(one['examples'])}"
         for one in certificate.get("unshown", ())
+    ]
+    told += [
+        f"{one['count']:,} {one['kind']} taken as not voided: this Halo shows voided of no invoice "
+        "that is not"
+        for one in certificate.get("taken", ())
     ]
     told += [
         f"{_many(one['count'], 'row')} in Halo's list of {one['kind']} without an id or a "

@@ -14,7 +14,12 @@ from syncline.flows import fulfillments, orders, payments, subscriptions
 from syncline.ledger import database
 from syncline.money import minor_digits
 from syncline.reconciliation import certificate_text, found_differences, queries, rules
-from syncline.reconciliation.compare_records import MOST_EXAMPLES, UnshownFields, UntoldSum
+from syncline.reconciliation.compare_records import (
+    MOST_EXAMPLES,
+    ContestedRecords,
+    UnshownFields,
+    UntoldSum,
+)
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Sum, SuspectDelivery
 from syncline.reconciliation.found_differences import FoundDifference, Written
 from syncline.reconciliation.reading.paced_calls import Reader
@@ -44,8 +49,10 @@ class Judged(RereadBudget):
         unread: deliveries among these; theirs that are known stay as they are.
         cut: flows of which there were too many to look at all.
         untold: what HighLevel does not tell of orders' amounts.
+        contested: records of which HighLevel says two things, neither of them newer.
         untold_again: what HighLevel did not tell of sampled records: kind, id and field.
         unshown: what Halo does not show of rows of a target, so that it was not compared.
+        taken: of how many rows of a target it was taken that they are not voided.
         illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
 
@@ -57,8 +64,10 @@ class Judged(RereadBudget):
         self.cut: set[str] = set()
         self.sums: list[Sum] = []
         self.untold: list[UntoldSum] = []
+        self.contested: list[ContestedRecords] = []
         self.untold_again: list[dict[str, Any]] = []
         self.unshown: list[tuple[str, UnshownFields]] = []
+        self.taken: dict[str, int] = {}
         self.illegible: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
@@ -75,6 +84,11 @@ class Judged(RereadBudget):
         if found.deliveries:
             self.unshown.append((target, found))
             self.unread += found.deliveries
+
+    def take(self, target: str, found: UnshownFields) -> None:
+        """Note rows of a tenant that shows of none whether it is voided."""
+        if found.deliveries:
+            self.taken[target] = len(found.deliveries)
 
     def add(self, one: SuspectDelivery, told: Sequence[FieldDifference]) -> None:
         """Take what a delivery differs in."""
@@ -151,6 +165,7 @@ def _certificate(
     compared = not (
         judged.unconfirmed
         or unshown
+        or judged.contested
         or judged.illegible
         or any(not one["equal"] for one in progress["complete"])
     )
@@ -177,10 +192,17 @@ def _certificate(
             }
             for one in judged.untold
         ],
+        "contested": [
+            {"kind": f"{one.kind}s", "count": one.count, "examples": one.examples}
+            for one in judged.contested
+        ],
         "on_the_way": judged.on_the_way,
         "unconfirmed": judged.unconfirmed,
         "complete": progress["complete"],
         "unshown": unshown,
+        "taken": [
+            {"kind": KIND_NAMES[target], "count": many} for target, many in judged.taken.items()
+        ],
         "illegible": [
             {"kind": kind, "count": many} for kind, many in sorted(judged.illegible.items())
         ],

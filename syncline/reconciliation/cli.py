@@ -26,7 +26,7 @@ from syncline.reconciliation import run as step
 from syncline.reconciliation.due import asked, period_of
 from syncline.reconciliation.queries import Run
 from syncline.reconciliation.reading.paced_calls import Tell
-from syncline.reconciliation.rules import period_in_words
+from syncline.reconciliation.rules import period_in_words, so_far
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA, remark
 from syncline.terminal.options import day
@@ -166,12 +166,14 @@ def _through(line: Line, tell: Tell) -> Run:
     run_id: int | None = None
     told = ""
     while True:
-        came = step.advance(line, tell)
+        came = step.advance(line, tell, by_hand=True)
         if came is not None and came.again_after is not None:
             run_id = came.run_id
-            if came.again_after > _PATIENCE and came.why != told:
-                told = came.why
-                remark(f"{told} It goes on in {came.again_after:.0f} s.")
+            if came.again_after > _PATIENCE:
+                read = so_far(_run(line.worker, run_id).progress or {})
+                if (said := f"{came.why} {read}".strip()) != told:
+                    told = said
+                    remark(f"{told} It goes on in {came.again_after:.0f} s.")
             line.worker.sleep(min(came.again_after, _LONGEST_SLEEP))
             continue
         if came is None and run_id is None:

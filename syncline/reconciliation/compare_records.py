@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 from syncline.adopt.pins import SHAPES
 from syncline.deliveries.states import NEEDS_A_PERSON
 from syncline.flows.lines import UNTOLD
+from syncline.flows.orders import DETAILS
 from syncline.halo.sql.readback import VOIDED
+from syncline.highlevel.merging import CONTESTED, contested_in_words
 from syncline.ledger.connections import Link
 from syncline.ledger.database import text
 from syncline.reconciliation.compare_rows import CAME_IN, KIND_OF, MOST, Scope, over_all, scope_of
@@ -107,6 +109,49 @@ def untold(connection: Connection, scope: Scope) -> list[UntoldSum]:
     return [UntoldSum(row.currency, row.many, row.total, list(row.examples)) for row in found]
 
 
+@dataclass(frozen=True, slots=True)
+class ContestedRecords:
+    """Records of which HighLevel says two things, so that nobody can say what Halo should hold.
+
+    Attributes:
+        kind: of the records.
+        count: how many there are.
+        examples: some of them: the id, and what is said.
+    """
+
+    kind: str
+    count: int
+    examples: list[str]
+
+
+def contested(connection: Connection, scope: Scope) -> list[ContestedRecords]:
+    """The contested records of the period of which something is requested, by kind."""
+    found = over_all(
+        connection,
+        f"""
+        select r.kind, count(*) as many,
+               (array_agg(r.canonical order by r.foreign_id))[1:{MOST_EXAMPLES}] as some
+        from record r
+        where r.place = :place and r.canonical ? '{CONTESTED}' and r.erased_at is null
+          and coalesce(r.created_at, r.noticed_at) >= :first
+          and coalesce(r.created_at, r.noticed_at) < :until
+          and exists (
+            select 1 from delivery d
+            where d.connection_id = :connection_id and d.source_kind = r.kind
+              and d.source_id = r.foreign_id and d.flow <> '{DETAILS}'
+              and (cast(:sample as bigint[]) is null or d.id = any(:sample)))
+        group by r.kind order by r.kind
+        """,  # noqa: S608 - built from constants of this module
+        {**scope.given("order"), "place": scope.link.location_place},
+    )
+    return [
+        ContestedRecords(
+            row.kind, row.many, [f"{one['id']} ({contested_in_words(one)})" for one in row.some]
+        )
+        for row in found
+    ]
+
+
 COMPARED: Mapping[str, tuple[str, ...]] = {
     target: (*shape.texts, *shape.numbers, *shape.amounts, *shape.flags)
     for target, shape in SHAPES.items()
@@ -133,13 +178,21 @@ class UnshownFields:
     examples: list[str]
 
 
-def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) -> UnshownFields:
+def fields_of(target: str, *, hidden: bool) -> tuple[str, ...]:
+    """What Halo is to show of a target's rows; `hidden`: not whether they are voided."""
+    return (*COMPARED[target], *((VOIDED,) if target in _VOIDABLE and not hidden else ()))
+
+
+def unshown(
+    connection: Connection, scope: Scope, target: str, fields: Collection[str], most: int = 0
+) -> UnshownFields:
     """The rows of a target that were read and do not show all that is compared of them.
 
     Args:
         connection: the transaction.
         scope: what is compared.
         target: whose rows.
+        fields: what they are to show.
         most: so many of the rows are given at most.
     """
     row = over_all(
@@ -168,8 +221,8 @@ def unshown(connection: Connection, scope: Scope, target: str, most: int = 0) ->
             **scope.given(target),
             "seed": scope.run.seed,
             "most": most,
-            "compared": list(COMPARED[target]),
-            "voidable": target in _VOIDABLE,
+            "compared": [name for name in fields if name != VOIDED],
+            "voidable": VOIDED in fields,
         },
     ).one()
     return UnshownFields(*row)

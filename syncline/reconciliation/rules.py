@@ -216,3 +216,23 @@ def period_in_words(first: date, last: date) -> str:
         if days_of(text) == (first, last):
             return text
     return f"{first} to {last}"
+
+
+def so_far(progress: Mapping[str, Any]) -> str:
+    """How far a run has read Halo, in words; empty before it has begun to.
+
+    Args:
+        progress: as the run keeps it. Of a list, all rows are counted that Halo counts in it.
+    """
+    parts = [_read_of(kind, one) for kind, one in progress.get("kinds", {}).items()]
+    return f"Read so far: {', '.join(parts)}." if parts else ""
+
+
+def _read_of(kind: str, read: Mapping[str, Any]) -> str:
+    name = "recurring invoice" if kind == "recurring" else kind
+    by_id = read.get("incomplete") or ()
+    if by_id and not read.get("done"):
+        return f"{name}s by their ids, {read.get('at', 0)} of {len(by_id)}"
+    counts = read.get("list", {}).get("walk", {}).get("counts")
+    of = f" of {max(counts)}" if counts and not read.get("listed") else ""
+    return f"{read.get('rows', 0)}{of} {name}s"

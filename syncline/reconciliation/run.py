@@ -81,8 +81,13 @@ def begin(
     )
 
 
-def advance(line: Line, tell: Tell) -> Advanced | None:
+def advance(line: Line, tell: Tell, *, by_hand: bool = False) -> Advanced | None:
     """Go on with the run of a connection; None where there is none, or another worker has it.
+
+    Args:
+        line: the connection.
+        tell: is told how far it came.
+        by_hand: whether a person waits for it.
 
     Raises:
         SynclineError: a side could not be read; the run has failed and says so.
@@ -93,6 +98,7 @@ def advance(line: Line, tell: Tell) -> Advanced | None:
         if run is None:
             return None
         reader = _reader(line, run, tell)
+        reader.by_hand = by_hand
     try:
         _run(line, run, reader)
     except (NoQuota, Paused, LedgerAway) as error:

@@ -14,13 +14,14 @@ from syncline.flows import fulfillments, orders, payments, projections, subscrip
 from syncline.flows.flow import Difference
 from syncline.halo.entities.resources import AnyResource
 from syncline.halo.models import number
-from syncline.halo.sql.readback import KINDS, OURS
+from syncline.halo.sql.readback import KINDS, OURS, VOIDED
 from syncline.mapping.document import Document
 from syncline.money import quantize
 from syncline.reconciliation import compare_records, compare_rows, rules
 from syncline.reconciliation.certify import KIND_NAMES, Judged, certify, flow_of
 from syncline.reconciliation.compare_rows import KIND_OF, Scope, Stranger, Sum, SuspectDelivery
 from syncline.reconciliation.found_differences import FoundDifference
+from syncline.reconciliation.reading import voiding
 from syncline.reconciliation.reading.paced_calls import Reader
 from syncline.reconciliation.reading.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
@@ -58,6 +59,7 @@ def read_again_and_judge(
         if not one["equal"] and not one["being_read"]
     ]
     judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
+    judged.contested = reader.worker.ledger.run(partial(compare_records.contested, scope=scope))
     again = progress.get("records", {"differing": [], "young": 0, "untold": []})
     judged.found += [_not_as_read(one) for one in again["differing"]]
     judged.on_the_way += again["young"]
@@ -109,14 +111,17 @@ def _judge(
     mine = progress["kinds"][kind.name]
     _illegible(kind, mine, targets, judged)
     is_shown = {mine.get("way"), found.way} == {SQL}
+    hidden = voiding.are_hidden(reader, kind)
     for one in suspects:
         now = run(partial(compare_rows.again, scope=scope, target=one.target, ids=one.ids))
         for each in now.values():
             _judge_one(reader, kind, one, each, found, judged)
         if not is_shown:
-            judged.not_shown(
-                one.target, run(partial(compare_records.unshown, scope=scope, target=one.target))
-            )
+            look = partial(compare_records.unshown, scope=scope, target=one.target)
+            fields = compare_records.fields_of(one.target, hidden=hidden)
+            judged.not_shown(one.target, run(partial(look, fields=fields)))
+            if hidden:
+                judged.take(one.target, run(partial(look, fields=(VOIDED,))))
         judged.sums += run(partial(compare_rows.sums, scope=scope, target=one.target))
         moving, held = run(partial(compare_rows.on_the_way, scope=scope, target=one.target))
         judged.on_the_way += moving

@@ -121,6 +121,7 @@ class SandboxConfig(_Frozen):
             comes after (rests, second attempts, payments of no order).
         subscriptions: how many subscriptions.
         customers: how many distinct contacts these share.
+        namesakes: whether all of them are people of one name.
         days: the creation times are spread over so many days back from the start.
         currencies: ISO codes; the first is by far the most frequent.
         details: whether the audit asks for the orders' single lines, or one summary line is right.
@@ -150,6 +151,8 @@ class SandboxConfig(_Frozen):
         nonsense: chance that a record has nonsense in fields that are not indispensable, and for
             a part of these in one that is.
         clients_without_site: whether a new client gets no site by itself.
+        unique_client_names: whether a client is refused whose name another one has.
+        voided_left_out: whether an invoice that is not voided does not show that.
         wrapped_lists: whether the lists that are bare arrays stand under a key.
         reports_refused: whether SQL reports answer 403.
         skipped_elements: chance that an array skips an element, or is refused for one.
@@ -168,6 +171,7 @@ class SandboxConfig(_Frozen):
     transactions: int = Field(default=1200, ge=0)
     subscriptions: int = Field(default=100, ge=0)
     customers: int = Field(default=200, gt=0)
+    namesakes: bool = False
     days: int = Field(default=30, gt=0)
     currencies: tuple[str, ...] = Field(default=("USD", "EUR", "GBP", "JPY", "KWD"), min_length=1)
     details: bool = True
@@ -201,6 +205,8 @@ class SandboxConfig(_Frozen):
     halo_shape: Shape | Literal["mixed"] = "rich"
     nonsense: float = Field(default=0.0, ge=0, le=1)
     clients_without_site: bool = False
+    unique_client_names: bool = False
+    voided_left_out: bool = False
     wrapped_lists: bool = False
     reports_refused: bool = False
     skipped_elements: float = Field(default=0.0, ge=0, le=1)

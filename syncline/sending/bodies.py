@@ -12,6 +12,7 @@ from syncline.flows.flow import Desired, Needs, TargetIds
 from syncline.halo.capabilities import Capabilities
 from syncline.mapping.document import Document
 from syncline.sending.inputs import RenderInput
+from syncline.sending.tenant import taken_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,10 @@ def customer(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     if lease.target_id is not None:
         own = TargetIds.stored(lease.target_id, lease.target_meta)
     of = Customer(lease.source_id, dict(source.canonical))
-    return customers.render(of, _role(lease), inputs.document, inputs.ids, own)
+    named_apart = taken_names.has_own_name(lease)
+    return customers.render(
+        of, _role(lease), inputs.document, inputs.ids, own, named_apart=named_apart
+    )
 
 
 def customer_needs(lease: Lease, _source: RenderInput, _document: Document) -> list[Needs]:

@@ -18,10 +18,11 @@ from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import KEPT
 from syncline.errors import SynclineError, Unmappable, Unreadable
 from syncline.flows import orders, payments, subscriptions
-from syncline.flows.flow import Desired, Needs, TargetIds, refuse_live
+from syncline.flows.flow import Desired, Needs, TargetIds, refuse_contested, refuse_live
 from syncline.flows.lines import onto
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
+from syncline.highlevel.merging import CONTESTED
 from syncline.mapping.document import Document
 from syncline.mapping.shapes import CUSTOM
 from syncline.sending.bodies import Inputs
@@ -122,7 +123,9 @@ def gather(connection: Connection, line: Line, target: Target, leases: Sequence[
     loaded = load(connection, leases, line.document)
     going, parked = _without_live(leases, loaded, line.document)
     needed = {
-        lease.id: target.needed(lease, loaded.get(lease.id), line.document) for lease in going
+        lease.id: target.needed(lease, loaded.get(lease.id), line.document)
+        + _until_settled(loaded.get(lease.id))
+        for lease in going
     }
     ids, unmet = resolve(connection, line.link.tenant, needed)
     waiting = {delivery: needs for delivery, needs in unmet.items() if needs}
@@ -130,6 +133,12 @@ def gather(connection: Connection, line: Line, target: Target, leases: Sequence[
     parked += [(lease, _unknown(lease)) for lease in lost]
     leases = [_latest(lease, loaded) for lease in going if lease not in lost]
     return Given(leases, loaded, ids, waiting, parked)
+
+
+def _until_settled(source: RenderInput | None) -> list[Needs]:
+    """The readings that a delivery waits for while HighLevel says two things of what it is of."""
+    of = [] if source is None else [source.canonical, source.order or {}]
+    return [Needs(orders.DETAILS, one["id"], "detail") for one in of if CONTESTED in one]
 
 
 def decide(
@@ -150,6 +159,7 @@ def decide(
             continue
         source = given.loaded[lease.id]
         try:
+            refuse_contested(source.canonical)
             desired = _keeping(target, lease, target.renders(lease, source, inputs))
         except Unmappable as error:
             decision.parked.append((lease, error))

@@ -9,12 +9,14 @@ from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import NO_REPORT, asked
+from syncline.errors import Unreadable
+from syncline.flows import customers
 from syncline.halo.answers import listing
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import USER
 from syncline.halo.matching import reference
 from syncline.halo.models import whole
-from syncline.halo.sql.finding import LookupResult, RowLookup
+from syncline.halo.sql.finding import FoundRow, LookupResult, RowLookup
 from syncline.sending import prove
 from syncline.sending.find import find
 from syncline.sending.targets import TARGETS
@@ -22,7 +24,7 @@ from syncline.sending.tenant.by_id import NOT_SHOWN
 
 
 def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
-    """Halo's users with these normalised addresses; of several, the oldest.
+    """Halo's users with these normalised addresses; of several, the oldest that names a client.
 
     Returns:
         Users by address, and the addresses of which Halo does not show whether it has a user.
@@ -44,10 +46,22 @@ def users(line: Line, emails: Sequence[str]) -> tuple[dict[str, dict[str, Any]],
         except NOT_SHOWN:
             continue  # it stays unsure, and the others need not wait for it
         known, unsure = {**known, **again.rows}, (unsure - {email}) | again.unsure
-    oldest = {
-        email: dict(min(rows, key=lambda row: row.id).row) for email, rows in known.items() if rows
-    }
-    return oldest, unsure
+    return {email: dict(min(rows, key=_rank).row) for email, rows in known.items() if rows}, unsure
+
+
+def _rank(found: FoundRow) -> tuple[bool, int]:
+    """The oldest goes first; behind it one that was taken from its client, as a leaver may be."""
+    return not customers.names_client(found.row), found.id
+
+
+def not_shown() -> Unreadable:
+    """Why a customer waits of whom Halo does not show whether it has a user already."""
+    return Unreadable(
+        "Halo's list of users cannot be seen whole, and its search proves nothing: nobody knows "
+        "whether it has a user with this address. Nothing was made, since it might be there twice.",
+        remedy="Give our application in Halo leave to run reports (scopes read:reporting and "
+        "edit:reporting), or to search users by address; then retry.",
+    )
 
 
 def _found(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:

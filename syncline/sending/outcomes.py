@@ -16,7 +16,9 @@ from sqlalchemy import Connection
 from syncline.calls.calls import Outcome
 from syncline.calls.context import Line
 from syncline.deliveries import leased
+from syncline.deliveries.causes import HALO_SAYS
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.target_rows import note_name_taken
 from syncline.engine.failures import (
     BACKOFF,
     NOT_SENT_PAUSE,
@@ -47,7 +49,7 @@ from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
-from syncline.sending.tenant import currencies
+from syncline.sending.tenant import currencies, taken_names
 from syncline.sending.tenant.references import is_taken, only_reference, taking
 
 ANSWERED_SETTLE = timedelta(seconds=1)
@@ -286,6 +288,9 @@ def _apply_error(
             array_limit=_smaller(result, error),
             failed=not result.of_all,
         )
+    elif taken_names.is_taken(error, elements):
+        note_name_taken(connection, elements[0].id)
+        leased.doubt(connection, elements, settle=times.answered, why=error.what, failed=False)
     elif _says_gone(error, elements):
         leased.doubt(connection, elements, settle=times.answered, why=error.what)
     elif is_stale(error) or (isinstance(error, (Rejected, Absent, Refused)) and len(elements) > 1):
@@ -301,7 +306,7 @@ def _apply_error(
         rest = max(times.answered, ALONE_AGAIN[elements[0].failures])
         leased.doubt(connection, elements, settle=rest, why=error.what, array_limit=1)
     else:
-        text = error.text if isinstance(error, Rejected) else error.what
+        text = f"{HALO_SAYS}{error.text}" if isinstance(error, Rejected) else error.what
         named = error.field if isinstance(error, Rejected) else None
         leased.park(connection, elements, reason=text, field=named)
 

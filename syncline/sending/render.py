@@ -130,7 +130,7 @@ def _adopt(
         user = users.get(emails[lease.id])
         if user is None:
             if emails[lease.id] in unsure:
-                bad.append((lease, Unreadable("Halo's lists do not show whether it is there.")))
+                bad.append((lease, existing_users.not_shown()))
             continue
         try:
             found = customers.adopt_from_user(user)

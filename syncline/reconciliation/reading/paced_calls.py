@@ -67,6 +67,7 @@ class Reader:
         calls: made since they were last written down.
         made: made in all by this reader.
         patient: it waits for its turn, and does not go back to the ledger.
+        by_hand: a person waits for it, so it need not keep to its share while most is left.
         showed: of each kind, the row that was read by its id last.
     """
 
@@ -78,6 +79,7 @@ class Reader:
     calls: int = 0
     made: int = 0
     patient: bool = False
+    by_hand: bool = False
     showed: dict[str, int] = field(default_factory=dict)
     _api: ApiCalls | None = None
     _last: float | None = None
@@ -195,12 +197,20 @@ class Reader:
         """
         now = self.worker.monotonic()
         left = 0.0 if self._last is None else self._last + self.pause.total_seconds() - now
+        if left > 0 and self.by_hand and self._most_is_left():
+            left = 0.0
         if not self.patient and now - self._began > SLICE.total_seconds():
             raise Paused("Others go first.", after=timedelta(seconds=max(left, 0.0)))
         if not self.patient and left > LONGEST_PAUSE.total_seconds():
             raise Paused("Its share of the quota is used up.", after=timedelta(seconds=left))
         if left > 0:
             self.worker.sleep(min(left, LONGEST_PAUSE.total_seconds()))
+
+    def _most_is_left(self) -> bool:
+        """Whether more than half of the tenant's calls is left, so that few others want any."""
+        found = self.worker.quota.left(self.line.halo_key)
+        is_roomy = all(2 * one["left"] > one["calls"] for one in found["windows"])
+        return is_roomy and found["frozen_until"] is None
 
     def _made(self, read: Callable[[ApiCalls], T], most: int = MOST_TRIES) -> T:
         failures = 0

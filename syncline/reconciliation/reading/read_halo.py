@@ -23,9 +23,10 @@ from syncline.halo.sql import readback
 from syncline.halo.sql.readback import ListReading
 from syncline.mapping.document import Document
 from syncline.reconciliation import compare_records, queries
+from syncline.reconciliation.compare_records import UnshownFields
 from syncline.reconciliation.compare_rows import Scope
 from syncline.reconciliation.queries import Run
-from syncline.reconciliation.reading import observed_rows
+from syncline.reconciliation.reading import observed_rows, voiding
 from syncline.reconciliation.reading.observed_rows import RowRead
 from syncline.reconciliation.reading.paced_calls import Reader
 
@@ -118,6 +119,7 @@ def _one_by_one(
         found = reader.row(kind, ids[at])
         mine |= {"at": at + 1, "showed": reader.showed.get(kind.name)}
         mine["done"] = at + 1 == len(ids)
+        voiding.note(kind, mine, found.row)
         kept = [] if found.row is None else [found.row]
         gone = [ids[at]] if found.is_shown and not kept else []
         _keep(reader, run, kind, progress, kept, way=BY_ID, gone=gone)
@@ -133,13 +135,11 @@ def _complete(
     """Read by id what the list does not show whole: as many rows as a run may."""
     mine = progress["kinds"][kind.name]
     if "incomplete" not in mine:
-        found = [
-            reader.worker.ledger.run(
-                partial(compare_records.unshown, scope=scope, target=target, most=MOST_COMPLETED)
-            )
-            for target in targets
-        ]
+        hidden = voiding.are_hidden(reader, kind)
+        found = [_unshown(reader, scope, one, MOST_COMPLETED, hidden=hidden) for one in targets]
         rows = [row for one in found for row in one.rows][:MOST_COMPLETED]
+        if hidden:
+            rows = list(dict.fromkeys([*rows, *voiding.drawn(reader, scope, targets)]))
         ours = sum(len(one.deliveries) for one in found)
         nameless = reader.worker.ledger.run(
             lambda c: observed_rows.nameless(c, scope.run.id, kind.name) if ours else 0
@@ -147,6 +147,16 @@ def _complete(
         mine |= {"incomplete": rows, "nameless": max(nameless - ours, 0), "at": 0, "done": not rows}
         _keep(reader, scope.run, kind, progress, [])
     _one_by_one(reader, scope.run, kind, progress, mine["incomplete"])
+    voiding.conclude(reader, kind, mine)
+
+
+def _unshown(
+    reader: Reader, scope: Scope, target: str, most: int, *, hidden: bool
+) -> UnshownFields:
+    fields = compare_records.fields_of(target, hidden=hidden)
+    return reader.worker.ledger.run(
+        partial(compare_records.unshown, scope=scope, target=target, most=most, fields=fields)
+    )
 
 
 class RereadBudget:

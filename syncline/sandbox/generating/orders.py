@@ -151,6 +151,9 @@ class Generator:
         }
         if rng.random() < 0.3:
             contact["companyName"] = f"{rng.choice(_COMPANY)} {index}"
+        if self.config.namesakes:
+            contact |= {"firstName": "John", "lastName": "Smith", "name": "John Smith"}
+            contact.pop("companyName", None)
         return contact
 
     def _email(self, index: int) -> str | None:

@@ -10,8 +10,11 @@ import pytest
 
 import syncline
 from syncline.cli.parked_remedies import in_two
+from syncline.deliveries.causes import HALO_SAYS, HIGHLEVEL_SAYS
 from syncline.errors import Unmappable
+from syncline.sending import existing_users
 
+THEIRS = "the other side's own words"
 WHAT = "lines.baseprice: the table prices. Two has no row for 'Add. Set it.'."
 
 
@@ -52,8 +55,37 @@ def test_reasons_without_a_remedy_get_one(reason: str) -> None:
     assert remedy
 
 
-def test_halos_own_words_are_left_alone() -> None:
-    said, remedy = in_two("Invalid site. Please contact us.")
-    assert said == "Invalid site. Please contact us."
-    assert remedy is not None
-    assert "the other side's own words" in remedy
+@pytest.mark.parametrize(
+    "reason",
+    [
+        f"{HALO_SAYS}Invalid site. Please contact us.",
+        f"{HALO_SAYS}The site is closed. Add another one.",
+        f"{HIGHLEVEL_SAYS}items: Set a quantity. Set it.",
+        "Halo answered POST /SalesOrder with 404: no such client",
+        "HighLevel answered GET /payments/orders/7 with 422: not this one",
+    ],
+)
+def test_the_others_own_words_are_left_alone_and_said_to_be_theirs(reason: str) -> None:
+    said, remedy = in_two(reason)
+    assert said == reason
+    assert THEIRS in str(remedy)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        str(existing_users.not_shown()),
+        "looked up: Halo's answer proves neither presence nor absence, 12 times in a row",
+        "could not be looked up, 12 times in a row: Halo answered GET /Users with 500: no",
+        "could not be done, 12 times in a row: no whole answer came",
+        "client 7 is there, and not whole: Halo was asked for a site.",
+        "HighLevel takes no such fulfillment: items: too few.",
+        "Row 3 of the list of orders: it has no id",
+        "The answer is not a list.",
+    ],
+)
+def test_what_we_say_is_not_said_to_be_the_others_words(reason: str) -> None:
+    said, remedy = in_two(reason)
+    assert reason.startswith(said)
+    assert remedy
+    assert THEIRS not in remedy

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from syncline.reconciliation import cli
+from syncline.reconciliation.reading.paced_calls import Paused, Reader
 from syncline.sandbox.process import SandboxProcess
 from tests.syncline.cli.conftest import Run, document, runner
 from tests.world import NAME, World, opening, small
@@ -60,3 +62,23 @@ def test_it_plans_compares_and_shows(run: Run, sandbox: SandboxProcess, tmp_path
 def test_a_period_that_cannot_be_is_refused(run: Run) -> None:
     for wrong in (["--period", "soon"], ["--period", "2026", "--since", "2026-01-01"]):
         assert run("reconcile", "run", NAME, *wrong).exit_code == 2
+
+
+def test_a_run_that_waits_tells_each_time_how_far_it_came(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest, waits = Reader.rest, iter(range(2))
+
+    def pausing(reader: Reader) -> None:
+        if next(waits, None) is not None:
+            raise Paused("Its share of the quota is used up.", after=timedelta(seconds=3))
+        rest(reader)
+
+    monkeypatch.setattr(Reader, "rest", pausing)
+    monkeypatch.setattr(cli, "_LONGEST_SLEEP", 0.01)
+    monkeypatch.setenv("COLUMNS", "200")
+    done = run("reconcile", "run", NAME, "--since", "2026-01-01")
+    assert done.exit_code == 0, done.output
+    told = [line for line in done.stderr.splitlines() if "It goes on in 3 s" in line]
+    assert told
+    assert all("is used up. Read so far: 4 orders" in line for line in told)

@@ -15,9 +15,10 @@ from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.highlevel.paging import PullPage
 from syncline.ingest import missed, pull_windows
-from syncline.ledger import calls, capabilities, connections
+from syncline.ledger import calls, capabilities, connections, new_connections
 from syncline.settings import Settings
 from tests.syncline.cli.conftest import LedgerScene, Run, document, runner
+from tests.world import beside
 
 
 def kinds(run: Run) -> dict[str, dict[str, Any]]:
@@ -127,6 +128,10 @@ def test_fields_that_were_left_out_are_told_with_how_many_and_an_example(
     assert "fields left out" in shown
     assert "HighLevel's orders" in shown
     assert "Spring" not in shown
+    assert "all else of these records is taken" in shown
+    assert "createdAt is left out" not in shown
+    scene.see("o3", createdAt="30.11.2026")
+    assert "Where createdAt is left out" in run("status").stdout
 
 
 def test_windows_that_nobody_has_read_yet_are_counted(scene: LedgerScene, run: Run) -> None:
@@ -318,3 +323,32 @@ def test_a_token_that_is_due_for_rotation_is_told(scene: LedgerScene, run: Run) 
     warnings = document(run("status", "--json"))["secrets"]["warnings"]
     assert any("token" in one for one in warnings)
     assert warnings[0][:40] in run("status").stdout
+
+
+def test_of_one_connection_only_the_secrets_that_it_works_with_are_told(
+    scene: LedgerScene, run: Run
+) -> None:
+    def add_another(connection: Connection) -> str:
+        mapping = connection.execute(text("select mapping from connection")).scalar_one()
+        other = new_connections.add(connection, beside(scene.link, mapping))
+        connection.execute(
+            text(
+                """
+                insert into credential (owner, purpose, sealed, updated_at, sealed_at)
+                select :owner, purpose, sealed, updated_at - interval '80 days', sealed_at
+                from credential where owner = :known
+                """
+            ),
+            {"owner": other.location_place, "known": scene.link.location_place},
+        )
+        return other.location_place
+
+    def told(*options: str) -> tuple[set[str], int]:
+        secrets = document(run("status", "--json", *options))["secrets"]
+        return {one["owner"] for one in secrets["credentials"]}, len(secrets["warnings"])
+
+    other = scene.ledger.run(add_another)
+    location, tenant = scene.link.location_place, scene.link.tenant_place
+    assert told() == ({location, other, tenant}, 1)
+    assert told("--connection", scene.link.name) == ({location, tenant}, 0)
+    assert told("--connection", "other") == ({other, tenant}, 1)

@@ -50,6 +50,19 @@ def test_a_contact_without_email_is_a_customer_only_where_the_mapping_says_so() 
     assert key(None, without_email="park") is None
 
 
+def test_a_client_whose_name_is_taken_is_told_apart_by_what_no_other_one_has() -> None:
+    def name(customer: Customer) -> str:
+        wanted = customers.render(customer, "client", DOCUMENT, {}, named_apart=True)
+        assert wanted.projection["name"] == wanted.body["name"]
+        return str(wanted.body["name"])
+
+    assert name(ada()) == "Engines Ltd (ada@example.com)"
+    assert name(Customer("contact:c2", {"id": "c2", "name": "Bob"})) == "Bob (c2)"
+    long = name(Customer("email:ada@example.com", {**ADA, "company": "x" * 5000}))
+    assert (len(long), long.endswith("xx… (ada@example.com)")) == (4000, True)
+    assert customers.reference_of(customers.NOBODY) in name(Customer(customers.NOBODY, {}))
+
+
 def test_a_customer_owes_a_client_and_a_user_that_waits_for_it() -> None:
     assert [
         (one.role, one.target) for one in customers.delivery_requests("email:ada@example.com")

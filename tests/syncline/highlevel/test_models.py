@@ -52,6 +52,41 @@ def test_a_time_is_aware_utc_whatever_its_offset() -> None:
 
 
 @pytest.mark.parametrize(
+    "told", ["Mon, 30 Nov 2026 10:00:00 GMT", "Monday, 30-Nov-26 10:00:00 GMT"]
+)
+def test_a_time_may_be_written_as_http_writes_dates(told: str) -> None:
+    assert order(createdAt=told).created_at == datetime(2026, 11, 30, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "told", ["Mon, 30 Nov 2026 99:00:00 GMT", "Mon, 30 Foo 2026 10:00:00 GMT", "30 Nov 2026"]
+)
+def test_what_is_only_like_such_a_date_is_left_out(told: str) -> None:
+    assert order(createdAt=told).created_at is None
+
+
+@pytest.mark.parametrize(
+    ("came", "status"),
+    [
+        ({"value": "succeeded"}, "succeeded"),
+        ({"name": "succeeded", "id": 3}, "succeeded"),
+        ({"value": "a", "name": "b"}, '{"value":"a","name":"b"}'),
+        (["succeeded"], '["succeeded"]'),
+        (True, "true"),
+        ({"x": "y" * 100}, '{"x":"' + "y" * 54),
+        (" succeeded ", "succeeded"),
+        (None, None),
+    ],
+)
+def test_a_status_of_money_is_read_out_of_an_object_or_told_as_it_came(
+    came: object, status: str | None
+) -> None:
+    with noting() as left_out:
+        read = parse(TransactionRow, {"_id": "t1", "status": came}, "The transaction")
+    assert (read.status, left_out) == (status, [])
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("_id", None),

@@ -74,18 +74,28 @@ def test_a_row_of_another_location_is_not_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("document", "came"),
     [
-        {},
-        {"data": []},
-        {"data": {}, "totalCount": 1},
-        {"data": [], "totalCount": None},
-        {"data": [], "totalCount": -1},
-        {"data": [], "totalCount": True},
-        {"data": [], "totalCount": "many"},
-        {"data": [], "totalCount": "9" * 5000},
+        ({}, "an object, in which data is not there instead of an array"),
+        ({"data": []}, "an object with data, in which totalCount is not there instead of a count"),
+        (
+            {"data": {"orders": [], "total": 3}, "traceId": "x"},
+            "an object with data, traceId, in which data is an object with orders, total instead",
+        ),
+        ({"data": [], "totalCount": None}, "totalCount is null"),
+        ({"data": [], "totalCount": -1}, "totalCount is no object and no array"),
+        ({"data": [], "totalCount": True}, "instead of a count"),
+        ({"data": [], "totalCount": "many"}, "instead of a count"),
+        ({"data": [], "totalCount": "9" * 5000}, "instead of a count"),
+        ({"data": "x", "Ada Lovelace": 1}, "an object with data, …, in which"),
     ],
 )
-def test_a_document_that_is_no_page_is_unreadable(document: dict[str, Any]) -> None:
-    with pytest.raises(Unreadable, match="Check the base URL"):
+def test_a_document_that_is_no_page_is_told_by_its_shape(
+    document: dict[str, Any], came: str
+) -> None:
+    with pytest.raises(Unreadable) as told:
         page(ListedOrder, document, {}, LOCATION)
+    said = "HighLevel answers the list of orders in a shape that is not that of its API: "
+    assert told.value.what.startswith(said)
+    assert came in told.value.what
+    assert "base URL" not in str(told.value)

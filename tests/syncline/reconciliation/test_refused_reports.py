@@ -23,10 +23,12 @@ PACED = (300, 300)
 """At this limit a run waits ten seconds between two calls that are no report."""
 
 
-def begun(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> tuple[World, int]:
+def begun(
+    worlds: Worlds, sandbox: SandboxProcess, halo: tuple[int, int] = PACED, **config: Any
+) -> tuple[World, int]:
     """A run at a tenant that holds no row of ours."""
     small(sandbox, orders=0, transactions=0, subscriptions=0, **config)
-    world = worlds(halo=PACED)
+    world = worlds(halo=halo)
     line = world.worker.open_line(NAME)
     period = period_of(world.worker, line.link, date(2026, 1, 1), None)
     run_id = begin(world.worker, line.link, period, "test")
@@ -60,6 +62,34 @@ def test_a_tenant_that_refuses_reports_is_asked_for_one_and_the_run_ends(
     made = operations(sandbox)
     assert made["POST /Report"] == 1
     assert waits <= made["GET /SalesOrder"] + made["GET /Invoice"] + made["GET /InvoicePayment"] + 3
+
+
+def by_hand(world: World, run_id: int, *, at_once: int | None = None) -> int:
+    """How often a run that a person waits for has to wait, until its end or the first wait."""
+    waits = 0
+    while of(world, run_id).state == "running":
+        came = advance(world.worker.open_line(NAME), lambda *_: None, by_hand=True)
+        waits += came is not None and bool(came.again_after)
+        if waits == at_once:
+            break
+    return waits
+
+
+def test_a_run_that_a_person_waits_for_uses_what_an_idle_tenant_has_left(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, run_id = begun(worlds, sandbox, reports_refused=True)
+    assert by_hand(world, run_id) == 0
+    assert of(world, run_id).certificate is not None
+
+
+def test_a_run_that_a_person_waits_for_keeps_to_its_share_where_half_is_used(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world, run_id = begun(worlds, sandbox, halo=(6, 300), reports_refused=True)
+    assert by_hand(world, run_id, at_once=1) == 1
+    assert of(world, run_id).note == "Its share of the quota is used up."
+    assert len(sandbox.calls("halo")) == 3
 
 
 def test_a_report_that_halo_cannot_run_is_not_run_again_by_the_same_run(

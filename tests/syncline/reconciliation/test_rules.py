@@ -20,6 +20,7 @@ from syncline.reconciliation.rules import (
     days_of,
     judge,
     period_in_words,
+    so_far,
     undelivered,
 )
 
@@ -186,3 +187,18 @@ def test_a_certificate_names_both_sides_and_what_was_left_out() -> None:
         "4 more seem to differ and were not read again: put right what is listed, and run it again",
         "orders of HighLevel: it has 5, 4 were read",
     ]
+
+
+def test_how_far_a_run_came_is_told_with_rows_of_how_many() -> None:
+    listed = {"way": "list", "rows": 7, "list": {"walk": {"counts": [240]}}}
+    assert so_far({}) == ""
+    assert so_far({"kinds": {"order": {"way": "report", "rows": 5}, "invoice": listed}}) == (
+        "Read so far: 5 orders, 7 of 240 invoices."
+    )
+    by_id = {**listed, "listed": True, "incomplete": [4, 5, 6], "at": 1, "done": False}
+    assert so_far({"kinds": {"recurring": by_id}}) == (
+        "Read so far: recurring invoices by their ids, 1 of 3."
+    )
+    assert so_far({"kinds": {"recurring": {**by_id, "done": True}}}) == (
+        "Read so far: 7 recurring invoices."
+    )

@@ -23,6 +23,15 @@ def test_a_new_client_may_get_no_site() -> None:
     assert calls.made("SalesOrder", order("HL-a", client["id"], site_id=site["id"]))["id"]
 
 
+def test_the_names_of_clients_may_have_to_be_unique() -> None:
+    calls = tenant(unique_client_names=True)
+    acme = calls.made("Client", {"name": "Acme", **SILENT})
+    assert calls.post("Client", {"name": "Acme", **SILENT}).body == "Name must be unique"
+    other = calls.made("Client", {"name": "Acme (2)", **SILENT})
+    assert calls.post("Client", {"id": other["id"], "name": "Acme"}).status == 400
+    assert calls.made("Client", {"id": acme["id"], "name": "Acme", **SILENT})["id"] == acme["id"]
+
+
 def test_lists_that_are_bare_may_be_wrapped() -> None:
     calls = tenant("awkward", wrapped_lists=True)
     for path, key in (

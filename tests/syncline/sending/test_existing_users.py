@@ -14,6 +14,7 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.calls.calls import halo_calls
+from syncline.cli.parked_remedies import in_two
 from syncline.errors import Again
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.ledger import connections
@@ -237,3 +238,46 @@ def test_a_way_that_was_proved_while_reports_rested_gives_place_to_them(
     world.drive(30)
     assert known(world).find_way("order") is FindWay.SQL
     assert sandbox.audit()["clean"]
+
+
+def test_where_users_cannot_be_seen_a_person_is_told_what_to_allow_and_a_retry_doubles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=1, customers=1, transactions=0, subscriptions=0)
+    world = worlds()
+    page = PAGE[:50]  # a list that ignores pages and what is searched for
+    answered(monkeypatch, "POST /Report", lambda _: REFUSED)
+    listed = answered(monkeypatch, "GET /Users", lambda _: (200, page))
+    world.pull()
+    world.drive(30, at_rest=("parked", "waiting", "delivered"))
+    [client] = parked(world)
+    said, remedy = in_two(client.reason)
+    assert "list of users cannot be seen whole" in said
+    assert "or to search users by address" in str(remedy)
+    assert operations(sandbox)["POST /Client"] == 0
+    listed.on = False
+    world.do("update delivery set state = 'due' where state = 'parked'")
+    world.drive(30)
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize(
+    ("clients", "taken"),
+    [((None, 77), 2), ((0, "78.0"), 2), ((76, 77), 1), ((None, 77, 78), 2), ((None, None), 1)],
+)
+def test_of_several_users_with_an_address_the_oldest_that_names_a_client_is_taken(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    clients: tuple[Any, ...],
+    taken: int,
+) -> None:
+    small(sandbox, orders=1, customers=1, transactions=0, subscriptions=0)
+    rows = [
+        {"id": number, "emailaddress": "a@example.com", "client_id": client, "inactive": not client}
+        for number, client in enumerate(clients, 1)
+    ]
+    answered(monkeypatch, "POST /Report", lambda _: REFUSED)
+    answered(monkeypatch, "GET /Users", lambda _: (200, rows))
+    users, _ = existing_users.users(worlds().worker.open_line(NAME), ["a@example.com"])
+    assert users["a@example.com"]["id"] == taken

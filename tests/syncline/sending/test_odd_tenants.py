@@ -91,7 +91,7 @@ def test_a_row_that_is_refused_alone_without_a_field_is_tried_again_before_a_per
     world.pull()
     world.drive()
     [order] = parked(world)
-    assert order.reason == "Something went wrong."
+    assert order.reason == "Halo says: Something went wrong."
     alone = [
         call
         for call in sandbox.calls("halo")

@@ -232,6 +232,7 @@ def test_while_sites_cannot_be_asked_for_at_all_a_client_stays_in_doubt(
     assert client.state == "doubtful"
     assert client.failures < PARK_AFTER / 2
     out.answers = None
+    quota_clock.pass_by(61)
     world.drive()
     assert sandbox.audit()["clean"]
 

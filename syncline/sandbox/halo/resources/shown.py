@@ -79,6 +79,8 @@ def _row(
         row = {**row, "lines": [_line(config, shape, line) for line in row["lines"]]}
     if shape == "printed" and written:
         row = row | {name: None for name in _LEFT_NULL if name in row}
+    if config.voided_left_out and not row.get("voided"):
+        row = {name: value for name, value in row.items() if name != "voided"}
     if config.nonsense and len(row) > 1:
         row = _odd(config, entity, row)
     return row

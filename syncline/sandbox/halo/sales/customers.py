@@ -2,7 +2,7 @@
 
 Source: field names by the published schemas of Area, Site and Users. Whether a new client gets a
 main site of its own is undocumented (the schema has it nullable), hence a dial; whether names must
-be unique is undocumented, so they need not be.
+be unique is undocumented too, and a public report has one refused for that: another dial.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NEW_USER: Row = {
 
 
 def check_client(tenant: Tenant, posted: Row) -> None:
-    """Refuse a client without a name, and an update of one that is not there.
+    """Refuse a client without a name or with another one's, and an update of one that is not there.
 
     Raises:
         RefusalError: 400 with the rule's text.
@@ -43,6 +43,9 @@ def check_client(tenant: Tenant, posted: Row) -> None:
     standing = _standing(tenant.store.clients, posted, "Customer")
     if not {**standing, **posted}.get("name"):
         raise RefusalError(400, "A Customer Name is required.")
+    named = [one for one in tenant.store.clients.values() if one["name"] == posted.get("name")]
+    if tenant.config.unique_client_names and any(one["id"] != posted.get("id") for one in named):
+        raise RefusalError(400, "Name must be unique")
 
 
 def save_client(tenant: Tenant, posted: Row) -> Row:
