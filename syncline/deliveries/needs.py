@@ -56,7 +56,8 @@ def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Mad
             """
             select source_id, role, target_meta -> :answered ->> 0 as row_id from delivery
             where tenant_id = :tenant_id and target = :target and target_id is null
-              and state in ('sending', 'doubtful', 'checking', 'parked') and target_meta ? :answered
+              and state in ('sending', 'doubtful', 'checking', 'parked')
+              and sent_version is not null and target_meta ? :answered
             order by id limit 1
             """
         ),

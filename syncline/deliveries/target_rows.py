@@ -31,6 +31,14 @@ ANSWERED = "answered"
 """Where a delivery without a target row keeps the ids that answers to its write named for it: one
 of these rows may be its own, so it is never made again before they were read."""
 
+NONE_IS_OURS = "none_is_ours"
+"""Where a delivery without a target row keeps that, as a person says, none of the rows that may be
+its own is, so that it is made. An answer that names rows once more ends that."""
+
+WITH_NONE_OURS = f"""(coalesce(d.target_meta, '{{}}') - '{ANSWERED}')
+                     || jsonb_build_object('{NONE_IS_OURS}', true)"""
+"""SQL: what a delivery keeps once a person has said so."""
+
 NAME_TAKEN = "name_taken"
 """Where a delivery keeps that the other side refused its row's name, since another row has it."""
 
@@ -92,6 +100,15 @@ def answered_in(meta: Mapping[str, Any] | None) -> list[int]:
         meta: what a delivery keeps.
     """
     return [int(one) for one in (meta or {}).get(ANSWERED) or ()]
+
+
+def none_is_ours(meta: Mapping[str, Any] | None) -> bool:
+    """Whether a person said that no row which may be a delivery's own is.
+
+    Args:
+        meta: what it keeps.
+    """
+    return bool((meta or {}).get(NONE_IS_OURS))
 
 
 def note_name_taken(connection: Connection, delivery: int) -> None:
@@ -186,7 +203,7 @@ def note_answered(
         text(
             """
             update delivery d
-            set target_meta = coalesce(d.target_meta, '{}')
+            set target_meta = (coalesce(d.target_meta, '{}') - cast(:none_is_ours as text))
                               || jsonb_build_object(cast(:answered as text), told.ids)
             from jsonb_to_recordset(cast(:rows as jsonb))
                  as told (id bigint, attempt bigint, owner uuid, ids jsonb)
@@ -196,13 +213,16 @@ def note_answered(
         ),
         {
             "answered": ANSWERED,
+            "none_is_ours": NONE_IS_OURS,
             "rows": jsontext.dumps(
                 [
                     {
                         "id": lease.id,
                         "attempt": lease.attempt,
                         "owner": str(lease.owner),
-                        "ids": sorted({*answered_in(lease.target_meta), *answered[lease.id]}),
+                        "ids": list(
+                            dict.fromkeys([*answered[lease.id], *answered_in(lease.target_meta)])
+                        ),
                     }
                     for lease in leases
                 ]

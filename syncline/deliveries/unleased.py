@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.deliveries import causes
 from syncline.deliveries.states import MAY_BE_THERE, NEEDS_A_PERSON, PINNED
-from syncline.deliveries.target_rows import ACCEPTED, ANSWERED, TargetRow
+from syncline.deliveries.target_rows import ACCEPTED, WITH_NONE_OURS, TargetRow
 from syncline.deliveries.waits import wake
 from syncline.ledger import effects
 from syncline.ledger.database import text
@@ -281,8 +281,8 @@ def retry(
         number: only the delivery with this number.
         cause: only those that are parked for this cause.
         by: who decided it: named in the log of each record, and as the cause of what is written.
-        create: a person says that what may be there already is not there, and is to be made. What
-            answers named is forgotten only where one record or delivery is meant.
+        create: a person says that what may be there already is not there, and is to be made; of
+            rows that may be its own, only where one record or delivery is meant.
     """
     what = "parked retry --create" if create else "parked retry"
     freed = connection.execute(
@@ -291,9 +291,9 @@ def retry(
                 update delivery d
                 set state = {UNPARKED.replace("delivery.", "d.")}, due_at = clock_timestamp(),
                     failures = 0, cause = coalesce(:decided, d.cause),
-                    target_meta = case when :create and (cast(:source_id as text) is not null
-                                                         or cast(:number as bigint) is not null)
-                                       then d.target_meta - '{ANSWERED}' else d.target_meta end
+                    target_meta = case when :none_is_ours and d.target_id is null
+                                            and d.sent_version is not null
+                                       then {WITH_NONE_OURS} else d.target_meta end
                 where {NEEDS_A_PERSON} and (:create or not {MAY_BE_THERE})
                   and (cast(:connection_id as bigint) is null or connection_id = :connection_id)
                   and (cast(:source_id as text) is null or source_id = :source_id)
@@ -304,6 +304,7 @@ def retry(
         ),
         {
             "create": create,
+            "none_is_ours": create and (source_id is not None or number is not None),
             "decided": None if by is None else f"{what} by {by}",
             "connection_id": connection_id,
             "source_id": source_id,

@@ -84,8 +84,8 @@ def may_be(
 ) -> list[list[int]]:
     """For each element the ids of rows in the answer that may be it, as far as the answer tells.
 
-    One whose reference is ours but for letter case or length; else the one at its place, where as
-    many rows came as elements went; else every row that is nobody's.
+    Those whose reference is ours but for letter case or length; else all that are nobody's. First
+    comes the one at its place, where as many rows came as elements went: that is the likeliest.
 
     Args:
         elements_sent: what was posted.
@@ -94,13 +94,15 @@ def may_be(
     """
     sent = [reference(element, key) for element in elements_sent]
     came = [reference(row.raw, key) for row in rows]
-    nobodys = [row.id for row, ref in zip(rows, came, strict=True) if ref not in sent]
+    named = [(row.id, ref) for row, ref in zip(rows, came, strict=True) if row.id > 0]
+    nobodys = [row_id for row_id, ref in named if ref not in sent]
     found = []
     for at, ref in enumerate(sent):
-        ours = [row.id for row, it in zip(rows, came, strict=True) if it and it == ref]
-        like = [row.id for row, it in zip(rows, came, strict=True) if is_like(it, ref)]
-        at_place = [rows[at].id] if len(rows) == len(sent) and rows[at].id in nobodys else []
-        found.append(ours or like or at_place or nobodys)
+        ours = [row_id for row_id, it in named if it and it == ref]
+        like = [row_id for row_id, it in named if is_like(it, ref)]
+        at_place = rows[at].id if len(rows) == len(sent) else None
+        maybe = dict.fromkeys(ours or like or nobodys)
+        found.append(sorted(maybe, key=lambda row_id: row_id != at_place))
     return found
 
 

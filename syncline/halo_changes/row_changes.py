@@ -96,11 +96,7 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     paid = f"{row.amount:f} {unit.currency(invoice)}".strip()
     ours = _unconfirmed(unit, invoice, row)
     if ours is not None:
-        return Again(
-            f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which may be ours: what "
-            f"became of our own write of {ours.source_id} is not known yet.",
-            after=IN_DOUBT,
-        )
+        return _may_be_ours(row, paid, ours)
     unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
@@ -111,8 +107,23 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     )
 
 
+def _may_be_ours(row: PaymentRow, paid: str, ours: TargetRow) -> SynclineError:
+    """A payment that may be the row of a write of ours: whoever ends that tells it."""
+    why = (
+        f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which may be ours: what "
+        f"became of our own write of {ours.source_id} is not known"
+    )
+    if ours.state != "parked":
+        return Again(f"{why} yet.", after=IN_DOUBT)
+    return Unmappable(
+        f"{why}, and waits for a person.",
+        field="amount",
+        remedy=f"Look at our payment {ours.source_id} first, which is parked too, then retry.",
+    )
+
+
 def _unconfirmed(unit: UnitOfWork, invoice: TargetRow, row: PaymentRow) -> TargetRow | None:
-    """A payment of ours on that invoice and of that amount, written and not known to be a row yet.
+    """A payment of ours on that invoice and of that amount, written and not known to be a row.
 
     Halo may keep our reference otherwise, so that its row looks like a stranger's.
     """
@@ -126,7 +137,9 @@ def _unconfirmed(unit: UnitOfWork, invoice: TargetRow, row: PaymentRow) -> Targe
         (
             one
             for one in ours
-            if one.target_id is None and (one.sent_projection or {}).get("amount") == amount
+            if one.target_id is None
+            and one.state in {*target_rows.IN_HAND, "due", "parked"}
+            and (one.sent_projection or {}).get("amount") == amount
         ),
         None,
     )

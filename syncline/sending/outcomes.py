@@ -50,7 +50,7 @@ from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies, taken_names
-from syncline.sending.tenant.references import is_taken, only_reference, taking
+from syncline.sending.tenant.references import only_reference, reference_is_accepted, taking
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
@@ -205,7 +205,7 @@ def _compare(
     ]
     if not different:
         result.confirmed.append(held)
-    elif only_reference(target.resource, different) and is_taken(held, different):
+    elif only_reference(target.resource, different) and reference_is_accepted(held, different):
         result.confirmed.append(taking(held, different))
     elif known.lines_on_update is None and _keeps_lines(write, different):
         result.merged.append(held)

@@ -40,7 +40,7 @@ from syncline.money import minor_digits
 from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find
-from syncline.sending.in_doubt.maybe_ours import of_maybe, row_by_link
+from syncline.sending.in_doubt.maybe_ours import of_linked, of_maybe, rows_by_link
 from syncline.sending.in_doubt.rows import Seek, Shown, found_row, whole_row
 from syncline.sending.targets import Target
 from syncline.transport import Permit
@@ -244,11 +244,13 @@ def _move(
         linked = seek.known.find_way(seek.target.name) is FindWay.LINK
         whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
         return found_row(seek, lease, row_id, whole, canonical)
-    known = row_by_link(seek, reference)
-    if known is not None:
-        whole = partial(whole_row, seek, lease, known, {}, linked=True)
-        return found_row(seek, lease, known, whole, canonical)
-    maybe = [row.id for row in found.like.get(reference, ())]
+    named = rows_by_link(seek, reference)
+    if len(named) > 1:
+        return outcomes.doubled(lease, reference, named)
+    move = of_linked(seek, lease, named[0].id, canonical) if named else None
+    if move is not None:
+        return move
+    maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     is_unsure = reference in found.unsure
     return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
 

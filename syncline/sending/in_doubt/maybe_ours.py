@@ -8,23 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from sqlalchemy import Connection
+
 from syncline.calls.calls import NoQuota, Outcome
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
 from syncline.deliveries import leased, needs, target_rows
 from syncline.deliveries.delivery import Lease
-from syncline.deliveries.target_rows import answered_in
+from syncline.deliveries.target_rows import answered_in, none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
 from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
+from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.matching import may_be, reference
 from syncline.halo.models import HaloRow
-from syncline.halo.sql.finding import ways_of
+from syncline.halo.sql.finding import FoundRow, ways_of
 from syncline.queues import Lane
 from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
-from syncline.sending.in_doubt.rows import Seek, Shown, compared
+from syncline.sending.in_doubt.rows import (
+    NOT_READ,
+    Seek,
+    Shown,
+    compared,
+    kept_otherwise,
+    unread,
+    whole_row,
+)
 from syncline.sending.outcomes import Array
 from syncline.sending.targets import TARGETS, Target
 from syncline.sending.tenant.references import only_reference
@@ -32,6 +43,9 @@ from syncline.sending.tenant.references import only_reference
 TRIES = 4
 """So often a row that an answer named is read before a person is asked which one it is: it may be
 changing still."""
+
+MOST_READ = 10
+"""So many rows are read for one delivery at a time: an answer may name many that are nobody's."""
 
 
 def remember(
@@ -87,13 +101,17 @@ def of_maybe(
         is_absent: whether it is proved that no row has our reference.
     """
     answered = answered_in(lease.target_meta)
-    others: list[str] = []
-    for row_id in _nobodys(seek, lease, [*answered, *like]):
+    told_none = none_is_ours(lease.target_meta)
+    nobodys = [] if told_none else _nobodys(seek, lease, [*answered, *like])
+    ids, left = _in_turn(nobodys, lease.failures)
+    others, gone = list[str](), list[int]()
+    for row_id in ids:
         try:
             shown = _read(seek, row_id)
         except (NoQuota, NotSent):
             raise
         except Absent:
+            gone.append(row_id)
             continue
         except Again as error:
             return outcomes.unanswered(lease, error)
@@ -102,36 +120,92 @@ def of_maybe(
             continue
         why = _why_not(seek, lease, shown, canonical)
         if why is None:
-            return compared(seek, lease, str(row_id), shown, canonical)
+            return _taken(seek, lease, row_id, _as_ours(seek, lease, row_id, shown, canonical))
         others.append(f"{row_id} ({why})")
+    if left:
+        others.append(f"{left} more")
     if others:
         return _another(seek, lease, others, is_answered=bool(answered))
+    if gone and lease.failures < TRIES:
+        # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
+        return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
     return outcomes.absent(lease) if is_absent else outcomes.unsure(lease)
 
 
-def row_by_link(seek: Seek, ours: str) -> str | None:
-    """The id of the row that an external link names for our reference, at a tenant with links."""
+def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:
+    """The rows that external links name for our reference, at a tenant with links."""
     if not _has_links(seek):
-        return None
+        return []
     rows = _linked(seek, ours)
-    if rows is None or len(rows) == 1:
-        return rows[0] if rows else None
-    if not rows and _shows_none(seek):
+    if rows == [] and _shows_none(seek):
         _note(seek, "no links")
-    return None
+    return rows or []
+
+
+def of_linked(seek: Seek, lease: Lease, row_id: int, canonical: inputs.Canonical) -> Move | None:
+    """What becomes of a delivery whose row a link names; None where Halo has no such row."""
+    try:
+        shown = whole_row(seek, lease, str(row_id), {}, linked=True)
+    except (NoQuota, NotSent):
+        raise
+    except Absent:
+        return None  # the link may have outlived it
+    except NOT_READ as error:
+        return unread(seek, lease, str(row_id), error)
+    return _taken(seek, lease, row_id, compared(seek, lease, str(row_id), shown, canonical))
+
+
+def _in_turn(ids: Sequence[int], failures: int) -> tuple[list[int], int]:
+    """Which of these rows are read this time, and how many are not: each has its turn."""
+    at = failures * MOST_READ % len(ids) if len(ids) > MOST_READ else 0
+    turn = [*ids[at:], *ids[:at]][:MOST_READ]
+    return turn, len(ids) - len(turn)
+
+
+def _as_ours(
+    seek: Seek, lease: Lease, row_id: int, shown: Shown, canonical: inputs.Canonical
+) -> Move:
+    """What becomes of a delivery whose row this is, or seems to be by all but our reference.
+
+    By its contents alone a row is never confirmed: its reference is for a person to judge.
+    """
+    ours, key = seek.target.reference(lease.source_id, lease.role), seek.target.key
+    kept = reference(shown.row, key)
+    if kept.casefold() == ours.casefold():
+        return compared(seek, lease, str(row_id), shown, canonical)
+    differs = Difference(key, ours, kept)
+    return kept_otherwise(seek, lease, {**shown.row, "id": row_id}, [differs])
+
+
+def _taken(seek: Seek, lease: Lease, row_id: int, move: Move) -> Move:
+    """The move, unless the row has become another delivery's meanwhile."""
+
+    def work(connection: Connection) -> object:
+        if _owner(connection, seek, lease, [row_id]).get(row_id, lease.id) == lease.id:
+            return move(connection)
+        why = f"looked up: {seek.target.name} {row_id} is another one's"
+        return still_in_doubt(lease, why)(connection)
+
+    return work
 
 
 def _nobodys(seek: Seek, lease: Lease, ids: Collection[int]) -> list[int]:
     """Those of these rows that are not known to be another delivery's."""
     if not ids:
         return []
+    owners = seek.line.worker.ledger.run(lambda c: _owner(c, seek, lease, ids))
+    return [one for one in dict.fromkeys(ids) if owners.get(one, lease.id) == lease.id]
+
+
+def _owner(
+    connection: Connection, seek: Seek, lease: Lease, ids: Collection[int]
+) -> dict[int, int]:
+    """Whose these rows are known to be: row → delivery."""
     target = seek.target
     kin = {one.name for one in TARGETS.values() if one.resource is target.resource}
     names = sorted(kin | {target.name})
-    owned = seek.line.worker.ledger.run(
-        lambda connection: target_rows.of_targets(connection, lease.tenant_id, names, ids)
-    )
-    return [one for one in dict.fromkeys(ids) if one not in owned or owned[one].id == lease.id]
+    owned = target_rows.of_targets(connection, lease.tenant_id, names, ids)
+    return {row_id: standing.id for row_id, standing in owned.items()}
 
 
 def _read(seek: Seek, row_id: int) -> Shown:
@@ -177,14 +251,14 @@ def _has_links(seek: Seek) -> bool:
     return not seek.line.worker.nudges.is_pending(place, Lane.DELIVERIES, key)
 
 
-def _linked(seek: Seek, ours: str) -> list[str] | None:
+def _linked(seek: Seek, ours: str) -> list[FoundRow] | None:
     """The rows that links name for a reference; None where the tenant does not offer links."""
     try:
         found = find(seek.line, seek.api, seek.target, FindWay.LINK, [ours])
     except NO_REPORT:
         _note(seek, "no links")
         return None
-    return [str(row.id) for row in found.rows[ours]]
+    return found.rows[ours]
 
 
 def _shows_none(seek: Seek) -> bool:

@@ -11,7 +11,16 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
-from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
+from syncline.errors import (
+    Absent,
+    Again,
+    Doubtful,
+    NotSent,
+    Rejected,
+    SynclineError,
+    Unmappable,
+    Unreadable,
+)
 from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities, Mismatch
 from syncline.sending import inputs, outcomes, round_trips
@@ -19,7 +28,15 @@ from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
 from syncline.sending.targets import Target
-from syncline.sending.tenant.references import is_taken, only_reference, reason_of, taking
+from syncline.sending.tenant.references import (
+    only_reference,
+    reason_of,
+    reference_is_accepted,
+    taking,
+)
+
+NOT_READ = (Again, Unmappable, Doubtful, Rejected, Unreadable)
+"""How a row that is there can fail to be read."""
 
 
 class Shown(NamedTuple):
@@ -60,8 +77,6 @@ def found_row(
         shown = whole()
     except (NoQuota, NotSent):
         raise
-    except Again as error:
-        return outcomes.unanswered(lease, error)
     except Absent:
         return lambda connection: leased.park(
             connection,
@@ -70,14 +85,21 @@ def found_row(
             field=None,
             gone=True,
         )
-    except Unmappable as error:
+    except NOT_READ as error:
+        return unread(seek, lease, target_id, error)
+    return compared(seek, lease, target_id, shown, canonical)
+
+
+def unread(seek: Seek, lease: Lease, target_id: str, error: SynclineError) -> Move:
+    """Its row is there, but could not be read whole."""
+    if isinstance(error, Again):
+        return outcomes.unanswered(lease, error)
+    if isinstance(error, Unmappable):
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
-    except Doubtful as error:
+    if isinstance(error, Doubtful):
         return _unsettled(seek, lease, target_id, error)
-    except (Rejected, Unreadable):
-        return outcomes.unsure(lease)
-    return compared(seek, lease, target_id, shown, canonical)
+    return outcomes.unsure(lease)
 
 
 def compared(
@@ -94,7 +116,7 @@ def compared(
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         done = target.confirmation(lease, {**row, "id": target_id}, wanted)
         if only_reference(target.resource, different):
-            if not (shown.linked or is_taken(done, different)):
+            if not (shown.linked or reference_is_accepted(done, different)):
                 return kept_otherwise(seek, lease, {**row, "id": target_id}, different)
             done, different = taking(done, different), []
         if not different:
@@ -119,7 +141,7 @@ def whole_row(
     if is_enough and not is_tried:
         return Shown(row, whole=False, linked=linked)
     read = read_row(seek.line, seek.api, target, int(target_id))
-    return Shown(completed(seek.line, seek.api, target, read), whole=True)
+    return Shown(completed(seek.line, seek.api, target, read), whole=True, linked=linked)
 
 
 def _unsettled(seek: Seek, lease: Lease, target_id: str, error: Doubtful) -> Move:

@@ -18,8 +18,8 @@ def only_reference(resource: AnyResource, different: Sequence[Difference]) -> bo
     return bool(different) and all(one.field in fields for one in different)
 
 
-def is_taken(held: Confirmation, different: Sequence[Difference]) -> bool:
-    """Whether just that was taken as it is when the row was confirmed last, or by a person."""
+def reference_is_accepted(held: Confirmation, different: Sequence[Difference]) -> bool:
+    """Whether it is accepted that Halo keeps our reference just so: by a person, or for a link."""
     return not projections.remaining(different, accepted_in(held.lease.target_meta))
 
 
