@@ -137,11 +137,13 @@ class Admin:
         return {"refused": len(body["references"])}
 
     def _keep_references(self, body: Row) -> Row:
-        """From now on keep the references that are posted `how`: see `references.KEPT`."""
+        """From now on keep what is posted in these `fields`, or all, `how`: see `references`."""
         if body["how"] not in references.KEPT:
             raise RefusalError(422, {"error": f"references are not kept {body['how']!r}"})
-        self._tenant.store.references_kept = body["how"]
-        return {"references": body["how"]}
+        fields = body.get("fields") or references.FIELDS
+        how: str = body["how"]
+        self._tenant.store.references_kept = dict.fromkeys(fields, how)
+        return {"references": how}
 
     def _seed_customers(self, body: Row) -> Row:
         """Create clients and users for the first `count` addresses of the location's contacts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from syncline.calls.context import Nudge
 from syncline.ledger import new_connections
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
@@ -37,6 +38,33 @@ def test_our_own_write_that_comes_back_is_an_echo_and_asks_nothing(
     assert writes(sandbox, before) == []
     assert readings(sandbox, "highlevel", before) == []
     assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes", "said_so"),
+    [
+        ("doubtful", "due", "is not known yet."),
+        ("parked", "parked", "waits for a person. Look at our payment "),
+        ("waiting", "parked", "which HighLevel has not."),
+    ],
+)
+def test_a_payment_that_may_be_our_own_unconfirmed_one_is_not_called_a_strangers(
+    worlds: Worlds, sandbox: SandboxProcess, state: str, becomes: str, said_so: str
+) -> None:
+    world = synced(worlds, sandbox)
+    ours = money_row(world)
+    amount, on = ours.sent_projection["amount"], int(ours.target_meta["invoice_id"])
+    world.do(
+        f"update delivery set state = '{state}', target_id = null,"  # noqa: S608 - of this test
+        f" due_at = clock_timestamp() + interval '1 hour' where id = {ours.id}"
+    )
+    paid = sandbox.pay_in_halo(on, amount)
+    arrive(world, hint("payment", paid), source="halo")
+    world.follow(Nudge("", "events"))
+    send(world.worker.open_line(NAME), "halo.payment")
+    [read] = world.rows("select state, reason from delivery where target = 'halo.payment'")
+    assert read.state == becomes
+    assert said_so in read.reason
 
 
 def test_many_echoes_cost_one_report_and_no_call_each(

@@ -14,7 +14,7 @@ from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import prove
 from tests.tenants import brought_over, parked
-from tests.world import World, Worlds, small
+from tests.world import ENDED, World, Worlds, small
 
 WAYS = ("upper", "cut", "renumbered")
 
@@ -26,8 +26,8 @@ def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove, "PAUSE", timedelta(milliseconds=200))
 
 
-def keep(sandbox: SandboxProcess, how: str) -> None:
-    sandbox.post("/halo/keep_references", {"how": how})
+def keep(sandbox: SandboxProcess, how: str, *fields: str) -> None:
+    sandbox.post("/halo/keep_references", {"how": how, "fields": fields})
 
 
 def followed(world: World, *, rounds: int = 3) -> None:
@@ -92,6 +92,61 @@ def test_the_first_client_that_comes_back_under_another_reference_is_the_only_on
     assert len(world.rows("select 1 from delivery where target = 'client' and target_id > ''")) == 1
 
 
+@pytest.mark.parametrize("how", WAYS)
+def test_what_an_external_link_finds_is_confirmed_whatever_halo_keeps_of_our_reference(
+    worlds: Worlds, sandbox: SandboxProcess, how: str
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="generous"
+    )
+    keep(sandbox, how)
+    sandbox.add_orders(2)
+    world.pull()
+    world.drive()
+    assert not parked(world)
+    assert len(sandbox.halo_orders()) == 5
+    assert posted(sandbox)["/SalesOrder"] == 5
+    assert world.counts()["orders", "delivered"] == 5
+    accepted = "select 1 from delivery where target = 'order' and target_meta ? 'accepted'"
+    assert len(world.rows(accepted)) == 2
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(
+    ("path", "fields", "orders"),
+    [
+        ("/SalesOrder", ("po_number",), 1),
+        ("/Invoice", ("thirdpartyinvoicenumber",), 2),  # one of them is paid
+        ("/InvoicePayment", ("intent_id", "thirdpartyid"), 2),
+    ],
+)
+def test_a_row_that_comes_back_under_another_reference_after_its_kind_was_proved_is_made_once(
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    path: str,
+    fields: tuple[str, ...],
+    orders: int,
+    how: str,
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=3, subscriptions=0, profile="plain"
+    )
+    before = posted(sandbox)[path]
+    keep(sandbox, how, *fields)
+    sandbox.add_transactions(orders, orders=sandbox.add_orders(orders))
+    world.pull()
+    world.pull("transaction")
+    world.drive(at_rest=(*ENDED, "waiting"))
+    waiting = "select target_id, reason from delivery where state = 'parked'"
+    [made] = world.rows(waiting)
+    assert made.target_id
+    assert made.reason.startswith("Halo keeps our reference ")
+    assert posted(sandbox)[path] - before == 1
+    retried(world)
+    [still] = world.rows(waiting)
+    assert still.target_id == made.target_id
+
+
 def test_a_lost_answer_to_an_order_whose_reference_was_cut_makes_no_second_one(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
@@ -115,8 +170,13 @@ SENT = [{"po_number": f"HL-6b0a221dd01d23e22a9256a{one}"} for one in "abc"]
     ("came", "expected"),
     [
         (["HL-6B0A221DD01D23E22A9256AB"], [[1], [1], [1]]),
-        (["ACC-1", "ACC-2", "ACC-3"], [[1], [2], [3]]),
-        (["HL-6B0A221DD01D23E22A9256AC", "x", "HL-6B0A221DD01D23E22A9256AA"], [[3], [2], [1]]),
+        (["ACC-1", "ACC-2", "ACC-3"], [[1, 2, 3], [2, 1, 3], [3, 1, 2]]),
+        (["ACC-1", "ACC-2"], [[1, 2], [1, 2], [1, 2]]),
+        (["HL-6b0a221dd01d23e22"] * 3, [[1, 2, 3], [2, 1, 3], [3, 1, 2]]),
+        (
+            ["HL-6B0A221DD01D23E22A9256AC", "x", "HL-6B0A221DD01D23E22A9256AA"],
+            [[3], [2, 1, 3], [1]],
+        ),
         (["ACC-1", SENT[0]["po_number"]], [[2], [1], [1]]),
     ],
 )
@@ -124,6 +184,11 @@ def test_an_answer_names_what_may_be_each_element(
     came: list[str], expected: list[list[int]]
 ) -> None:
     assert may_be(SENT, rows(*came), "po_number") == expected
+
+
+def test_what_is_no_row_of_an_answer_is_not_remembered() -> None:
+    echoed = HaloRow.of({"id": 0, "po_number": "ACC-1"})
+    assert may_be(SENT[:1], [echoed], "po_number") == [[]]
 
 
 def test_a_reference_is_like_ours_in_another_case_or_cut_but_not_when_little_is_left() -> None:

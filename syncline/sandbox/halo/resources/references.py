@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 
-_FIELDS = ("po_number", "thirdpartyinvoicenumber", "intent_id", "thirdpartyid", "ref")
+FIELDS = ("po_number", "thirdpartyinvoicenumber", "intent_id", "thirdpartyid", "ref")
 _SHORT = 20
 
 KEPT: dict[str, Callable[[HaloStore, str], str]] = {
@@ -23,8 +23,9 @@ KEPT: dict[str, Callable[[HaloStore, str], str]] = {
 
 def kept(store: HaloStore, row: Row) -> Row:
     """An element as the tenant takes it."""
-    keep = KEPT[store.references_kept]
     return {
-        name: keep(store, value) if name in _FIELDS and isinstance(value, str) and value else value
+        name: KEPT[store.references_kept[name]](store, value)
+        if name in store.references_kept and isinstance(value, str) and value
+        else value
         for name, value in row.items()
     }

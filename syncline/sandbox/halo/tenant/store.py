@@ -92,9 +92,9 @@ class HaloStore:
     by the number that is unique over all of them, `occurrences` what no notification was made of
     yet, `deliveries` the log of webhooks' deliveries, and `sent` their counts; `by_hand` is set
     while a person is at it; `odd_ids` is the one next id of an entity that is out of
-    line; `references_kept` is how posted references are kept. `chance` decides what the dials
-    leave to it; `secrets` makes tokens and ids that nobody
-    can foretell, so that no two tenants give out the same.
+    line; `references_kept` is how posted references are kept, by their fields. `chance` decides
+    what the dials leave to it; `secrets` makes tokens and ids that nobody can foretell, so that no
+    two tenants give out the same.
     """
 
     orders: Rows = field(default_factory=Rows)
@@ -130,7 +130,7 @@ class HaloStore:
     other_rates: dict[int, float] = field(default_factory=dict)
     refused_po_numbers: dict[str, str] = field(default_factory=dict)
     refused_references: dict[str, str] = field(default_factory=dict)
-    references_kept: str = "as sent"
+    references_kept: dict[str, str] = field(default_factory=dict)
     chance: random.Random = field(default_factory=random.Random)
     secrets: random.Random = field(default_factory=random.Random)
     touched: set[tuple[str, int]] = field(
