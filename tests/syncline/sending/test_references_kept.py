@@ -13,6 +13,7 @@ from syncline.halo.matching import is_like, may_be
 from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import prove
+from syncline.sending.in_doubt import maybe_ours
 from tests.tenants import brought_over, parked
 from tests.world import ENDED, World, Worlds, small
 
@@ -195,3 +196,12 @@ def test_a_reference_is_like_ours_in_another_case_or_cut_but_not_when_little_is_
     assert is_like("hl-6B0A221DD01D", SENT[0]["po_number"])
     assert not is_like("HL-6b0a", SENT[0]["po_number"])
     assert not is_like("", SENT[0]["po_number"])
+
+
+def test_of_many_rows_that_may_be_ours_some_are_read_each_time_and_each_has_its_turn() -> None:
+    many = list(range(1, 26))
+    read = [maybe_ours._in_turn(many, failures)[0] for failures in range(3)]
+    assert {len(one) for one in read} == {maybe_ours.MOST_READ}
+    assert {row_id for one in read for row_id in one} == set(many)
+    assert maybe_ours._in_turn([7], 3) == ([7], 0)
+    assert maybe_ours._in_turn([], 3) == ([], 0)
