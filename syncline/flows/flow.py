@@ -164,7 +164,7 @@ def refuse_contested(record: Mapping[str, Any]) -> None:
         raise Unmappable(
             f"HighLevel says two things of the record: {said}.",
             field=next(iter(record[CONTESTED])),
-            remedy="It goes by itself when both agree. Correct the record in HighLevel.",
+            remedy="Correct the record in HighLevel; it goes on by itself when both agree.",
         )
 
 

@@ -22,6 +22,12 @@ from syncline.webhooks.queue import StoredEvent
 app = group("events", "Look at the webhooks that came, and decide about those that are parked.")
 
 State = Literal["new", "done", "ignored", "parked"]
+EventOrAll = Annotated[
+    int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +94,9 @@ def show_event(
 @app.command("retry")
 def retry(
     context: typer.Context,
-    event_id: Annotated[
-        int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
-    ] = None,
+    event_id: EventOrAll = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Handle one webhook again, or all that are parked.
 
@@ -117,13 +119,9 @@ def retry(
 @app.command("ignore")
 def ignore(
     context: typer.Context,
-    event_id: Annotated[
-        int | None, typer.Argument(metavar="[EVENT]", help="The event's number; else all parked.")
-    ] = None,
+    event_id: EventOrAll = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Set one parked webhook aside, or all: it is kept, and waits for nobody any more.
 

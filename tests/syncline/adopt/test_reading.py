@@ -7,20 +7,26 @@ from datetime import timedelta
 from uuid import uuid4
 
 from syncline.adopt.reading import read_highlevel
+from syncline.highlevel.paging import Days
 from syncline.ingest import pull_windows
 from syncline.ledger import sessions
 from syncline.sandbox.process import SandboxProcess
 from tests.adopting import quiet, standing
-from tests.world import Worlds, small
+from tests.world import World, Worlds, small
+
+
+def of_a_few_days(worlds: Worlds, sandbox: SandboxProcess) -> tuple[World, Days]:
+    """A connection that is to be adopted, and the days of all its orders."""
+    small(sandbox, orders=4, days=9, transactions=0, subscriptions=0, details=False)
+    world = standing(worlds, style="summary")
+    today = world.worker.now().date()
+    return world, (today - timedelta(days=20), today)
 
 
 def test_a_window_that_a_worker_still_reads_is_waited_for(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=4, days=9, transactions=0, subscriptions=0, details=False)
-    world = standing(worlds, style="summary")
-    today = world.worker.now().date()
-    days = (today - timedelta(days=20), today)
+    world, days = of_a_few_days(worlds, sandbox)
     other, link = worlds(joins=True).worker.session(), world.reopened().link
     with world.worker.ledger.begin() as connection:
         pull_windows.request_windows(connection, link.id, "order", [days])
@@ -40,10 +46,7 @@ def test_a_window_that_a_worker_still_reads_is_waited_for(
 def test_a_window_of_a_worker_that_died_is_not_waited_for(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
-    small(sandbox, orders=4, days=9, transactions=0, subscriptions=0, details=False)
-    world = standing(worlds, style="summary")
-    today = world.worker.now().date()
-    days = (today - timedelta(days=20), today)
+    world, days = of_a_few_days(worlds, sandbox)
     other, link = uuid4(), world.reopened().link
     with world.worker.ledger.begin() as connection:
         sessions.begin(connection, other, "other")
