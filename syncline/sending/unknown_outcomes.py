@@ -41,7 +41,7 @@ from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find
 from syncline.sending.in_doubt.maybe_ours import of_linked, of_maybe, rows_by_link
-from syncline.sending.in_doubt.rows import Seek, Shown, found_row, whole_row
+from syncline.sending.in_doubt.rows import Seek, SeenRow, found_row, whole_row
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
@@ -195,12 +195,12 @@ def _reader(seek: Seek, lease: Lease) -> Callable[[Permit], HaloRow]:
     return lambda permit: seek.target.reads(seek.line.halo, permit, int(lease.target_id or 0))
 
 
-def _of(seek: Seek, outcome: Outcome) -> Shown:
+def _of(seek: Seek, outcome: Outcome) -> SeenRow:
     """The row that was read."""
     if outcome.error is not None:
         raise outcome.error
     row: HaloRow = outcome.result  # type: ignore[assignment]  # what the target reads
-    return Shown(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
+    return SeenRow(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
 
 
 def _sums(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]]:

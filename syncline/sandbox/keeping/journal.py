@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever what a snapshot or a record consists of changes."""
 
 _NAME = b"syncline sandbox state "

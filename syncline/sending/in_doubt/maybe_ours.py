@@ -30,7 +30,7 @@ from syncline.sending.find import find, read_row
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
     Seek,
-    Shown,
+    SeenRow,
     compared,
     kept_otherwise,
     unread,
@@ -163,7 +163,7 @@ def _in_turn(ids: Sequence[int], failures: int) -> tuple[list[int], int]:
 
 
 def _as_ours(
-    seek: Seek, lease: Lease, row_id: int, shown: Shown, canonical: inputs.Canonical
+    seek: Seek, lease: Lease, row_id: int, shown: SeenRow, canonical: inputs.Canonical
 ) -> Move:
     """What becomes of a delivery whose row this is, or seems to be by all but our reference.
 
@@ -208,12 +208,12 @@ def _owner(
     return {row_id: standing.id for row_id, standing in owned.items()}
 
 
-def _read(seek: Seek, row_id: int) -> Shown:
+def _read(seek: Seek, row_id: int) -> SeenRow:
     row = read_row(seek.line, seek.api, seek.target, row_id)
-    return Shown(completed(seek.line, seek.api, seek.target, row), whole=True)
+    return SeenRow(completed(seek.line, seek.api, seek.target, row), whole=True)
 
 
-def _why_not(seek: Seek, lease: Lease, shown: Shown, canonical: inputs.Canonical) -> str | None:
+def _why_not(seek: Seek, lease: Lease, shown: SeenRow, canonical: inputs.Canonical) -> str | None:
     """Why a row does not count as this delivery's; None where it does."""
     target, wanted = seek.target, lease.sent_projection
     lacking = target.lacks(shown.row)

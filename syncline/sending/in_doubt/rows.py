@@ -39,7 +39,7 @@ NOT_READ = (Again, Unmappable, Doubtful, Rejected, Unreadable)
 """How a row that is there can fail to be read."""
 
 
-class Shown(NamedTuple):
+class SeenRow(NamedTuple):
     """A row as it was found.
 
     Attributes:
@@ -68,7 +68,7 @@ def found_row(
     seek: Seek,
     lease: Lease,
     target_id: str,
-    whole: Callable[[], Shown],
+    whole: Callable[[], SeenRow],
     canonical: inputs.Canonical,
 ) -> Move:
     """Its row is known: delivered if it holds what was sent, else due again as an update."""
@@ -103,7 +103,7 @@ def unread(seek: Seek, lease: Lease, target_id: str, error: SynclineError) -> Mo
 
 
 def compared(
-    seek: Seek, lease: Lease, target_id: str, shown: Shown, canonical: inputs.Canonical
+    seek: Seek, lease: Lease, target_id: str, shown: SeenRow, canonical: inputs.Canonical
 ) -> Move:
     """A row that is this delivery's: it holds what was sent, or is written again as an update."""
     target, row = seek.target, shown.row
@@ -116,9 +116,10 @@ def compared(
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         done = target.confirmation(lease, {**row, "id": target_id}, wanted)
         if only_reference(target.resource, different):
-            if not (shown.linked or reference_is_accepted(done, different)):
+            if shown.linked or reference_is_accepted(done, different):
+                done, different = taking(done, different), []
+            elif lease.target_id is None:  # else our update may not have been done at all
                 return kept_otherwise(seek, lease, {**row, "id": target_id}, different)
-            done, different = taking(done, different), []
         if not different:
             return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
@@ -129,7 +130,7 @@ def compared(
 
 def whole_row(
     seek: Seek, lease: Lease, target_id: str, row: dict[str, Any], *, linked: bool = False
-) -> Shown:
+) -> SeenRow:
     """The row with what is compared and needed, read by id where the finding did not show it.
 
     The first of a kind is always read by its id: it is what others are judged by.
@@ -139,9 +140,9 @@ def whole_row(
     is_tried = target.reads_back and known.round_trip(target.name).trying == lease.id
     is_enough = target.shows_enough(row, known) and (not needs_sequence or row.get("change_seq"))
     if is_enough and not is_tried:
-        return Shown(row, whole=False, linked=linked)
+        return SeenRow(row, whole=False, linked=linked)
     read = read_row(seek.line, seek.api, target, int(target_id))
-    return Shown(completed(seek.line, seek.api, target, read), whole=True, linked=linked)
+    return SeenRow(completed(seek.line, seek.api, target, read), whole=True, linked=linked)
 
 
 def _unsettled(seek: Seek, lease: Lease, target_id: str, error: Doubtful) -> Move:
