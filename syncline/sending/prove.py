@@ -20,6 +20,7 @@ from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.queues import Lane
 from syncline.sending.find import find
+from syncline.sending.mistaken_ids import put_right
 from syncline.sending.targets import Target
 
 TRIES = 6
@@ -30,6 +31,11 @@ TRIES_BESIDES = 2
 
 PAUSE = timedelta(seconds=1)
 
+MOST_LAG = timedelta(minutes=10)
+"""No way is taken to lag by more: a row that is found late may have been looked for late."""
+
+_NONE = timedelta(0)
+
 
 def can_prove(target: Target, lease: Lease) -> bool:
     """Whether a row is found at all: not where it was there before us, and keeps what it had."""
@@ -37,9 +43,25 @@ def can_prove(target: Target, lease: Lease) -> bool:
 
 
 def prove(
-    line: Line, target: Target, api: ApiCalls, reference: str, target_id: str
+    line: Line,
+    target: Target,
+    api: ApiCalls,
+    reference: str,
+    target_id: str,
+    made: Made | None = None,
 ) -> FindWay | None:
     """Try the ways, best first, until one finds the row; remember that one.
+
+    What shows our reference is our row, also where its creation was answered with another id: that
+    is put right, since no look-up would ever find what the answer named.
+
+    Args:
+        line: the connection.
+        target: the kind.
+        api: how Halo is asked.
+        reference: by which it is looked for.
+        target_id: the id that its creation was answered with.
+        made: the delivery that made it; None where there is none whose id could be put right.
 
     Returns:
         The proved way, or None when no way finds the row: the next send tries again.
@@ -49,9 +71,16 @@ def prove(
         if attempt:
             line.worker.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):
-            if not _finds(line, api, target, way, reference, target_id):
+            row_id = _found(line, api, target, way, reference)
+            if row_id is None:
                 continue
-            lag = timedelta(seconds=line.worker.monotonic() - started) if attempt else timedelta(0)
+            if row_id != target_id:
+                if made is None:
+                    continue
+                if not put_right(line, target, api, made, row_id):
+                    return None
+            looked = timedelta(seconds=line.worker.monotonic() - started) if attempt else _NONE
+            lag = min(looked + (_NONE if made is None else made.age), MOST_LAG)
             _remember(line, target, way, lag, "the first row was found again")
             return way
     return None
@@ -106,24 +135,21 @@ def _shows_none(target: Target) -> str:
     return f"no report:{target.name}"
 
 
-def _finds(
-    line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str, target_id: str
-) -> bool:
+def _found(line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str) -> str | None:
+    """The id of the one row that a way finds; None where it finds none, or several."""
     try:
-        found = find(line, api, target, way, [reference])
+        rows = find(line, api, target, way, [reference]).rows[reference]
     except NO_REPORT:
-        return False  # this tenant does not offer that way; there are others
-    return [str(row.id) for row in found.rows[reference]] == [target_id]
+        return None  # this tenant does not offer that way; there are others
+    return str(rows[0].id) if len(rows) == 1 else None
 
 
 def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str) -> None:
+    now = line.worker.now()
+
     def change(known: Capabilities) -> Capabilities:
-        return known.with_find_proof(
-            target.name,
-            way,
-            FindProof(proved=True, lag=lag),
-            found_at=line.worker.now(),
-            how=how,
-        )
+        proof = FindProof(proved=True, lag=lag)
+        known = known.with_find_proof(target.name, way, proof, found_at=now, how=how)
+        return known.with_sought(target.name, None, found_at=now, how=how)
 
     capabilities.teach(line, change)
