@@ -32,14 +32,8 @@ from syncline.ledger.connections import Link
 from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
-from syncline.sending.tenant.status import (
-    HeldKind,
-    UnfoundKind,
-    held_lines,
-    read_held,
-    read_unfound,
-    unfound_lines,
-)
+from syncline.sending.first_rows.status import UnfoundKind, read_unfound, unfound_lines
+from syncline.sending.tenant.status import HeldKind, held_lines, read_held
 from syncline.terminal.caveats import NO_CONNECTION, NO_WORKER, never_read
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, ago, console, plain, show, stack, table

@@ -1,26 +1,30 @@
 """Proving how a tenant's rows are found again: one row was just created, so it must be found.
 
-A connection creates nothing more of a kind before one way has found the first.
+A connection creates nothing more of a kind before one way has found the first. Where that is found
+under another id than was answered, nothing may be written to the answered one: it may be nobody's,
+or somebody else's row.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
-from syncline.deliveries import needs
+from syncline.deliveries import needs, target_rows, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.needs import Made
 from syncline.deliveries.target_rows import KEPT
 from syncline.errors import Absent, MissingScope
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
+from syncline.halo.matching import reference as reference_of
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.queues import Lane
-from syncline.sending.find import find
-from syncline.sending.mistaken_ids import put_right
+from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
 
 TRIES = 6
@@ -77,7 +81,7 @@ def prove(
             if row_id != target_id:
                 if made is None:
                     continue
-                if not put_right(line, target, api, made, row_id):
+                if not _put_right(line, target, api, made, row_id):
                     return None
             looked = timedelta(seconds=line.worker.monotonic() - started) if attempt else _NONE
             lag = min(looked + (_NONE if made is None else made.age), MOST_LAG)
@@ -153,3 +157,52 @@ def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str
         return known.with_sought(target.name, None, found_at=now, how=how)
 
     capabilities.teach(line, change)
+
+
+def _put_right(line: Line, target: Target, api: ApiCalls, made: Made, row_id: str) -> bool:
+    """Forget the id that was answered, so that the row is looked up; parked where there are two.
+
+    Args:
+        line: the connection.
+        target: the kind.
+        api: how Halo is asked.
+        made: the row, with the id that was answered.
+        row_id: the id of the one row that shows its reference.
+
+    Returns:
+        Whether that was done. False where a worker has the delivery, or will write it: later.
+
+    Raises:
+        SynclineError: it could not be asked whether the answered id is ours as well.
+    """
+    are_two = _shows_ours(line, target, api, made)
+    words = f"Halo answered the making of this {target.name} with id {made.target_id}"
+
+    def work(connection: Connection) -> bool:
+        standing = target_rows.of_ids(connection, [made.delivery]).get(made.delivery)
+        if standing is None or standing.target_id != made.target_id:
+            return False
+        if are_two:
+            reason = (
+                f"{words}, and a look-up by its reference shows only {target.name} {row_id}: both "
+                "carry the reference. Remove the one too many in Halo"
+            )
+            return unleased.park_changed(
+                connection, standing, meta={}, reason=reason, field=target.resource.reference or ""
+            )
+        reason = f"{words}, and shows it with id {row_id}"
+        return bool(unleased.make_again(connection, [standing], reason=reason, cause="found again"))
+
+    return line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+
+
+def _shows_ours(line: Line, target: Target, api: ApiCalls, made: Made) -> bool:
+    """Whether the row with the answered id carries our reference too."""
+    if target.resource.within or not made.target_id.isdecimal() or int(made.target_id) == 0:
+        return False  # not to be read by that id
+    try:
+        row = read_row(line, api, target, int(made.target_id))
+    except Absent:
+        return False
+    ours = target.reference(made.source_id, made.role)
+    return reference_of(row, target.key).casefold() == ours.casefold()

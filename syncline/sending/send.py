@@ -23,9 +23,10 @@ from syncline.errors import Again, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
-from syncline.sending import batches, first_rows, prove, render, round_trips
+from syncline.sending import batches, prove, render, round_trips
 from syncline.sending.completing import is_blind, read_lines
 from syncline.sending.decide import Write, onto_lines
+from syncline.sending.first_rows import looking
 from syncline.sending.outcomes import Array
 from syncline.sending.pace import LOOKS_AGAIN, Pace
 from syncline.sending.targets import Target
@@ -86,7 +87,7 @@ def _round(line: Line, target: Target) -> NextRun | None:
     pace = Pace(line, target) if target.vital and not urgent else None
     if pace is not None and (wait := pace.hold_back(size)) is not None:
         return wait
-    tried = known.round_trip(target.name).trying or first_rows.looks_for_it(target, known)
+    tried = known.round_trip(target.name).trying or looking.looks_for_it(target, known)
     claim = partial(_claim, line, target, tried, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
@@ -186,7 +187,7 @@ def _deliver(
         next_run = _prove(line, target, api, known, first)
         writes = [write for write in writes if write is not first]
         if next_run is not None:
-            first_rows.rest(line, target, [write.lease for write in later], next_run.after)
+            looking.rest(line, target, [write.lease for write in later], next_run.after)
             writes = [write for write in writes if write not in later]
             break
         known = capabilities.known(line)
@@ -292,7 +293,7 @@ def _tried(
             lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
         )
         if made is not None:
-            return NextRun.later(first_rows.look(line, target, api, made, first.lease))
+            return NextRun.later(looking.look(line, target, api, made, first.lease))
         maybe = line.worker.ledger.run(
             lambda connection: needs.maybe_made_by_us(connection, line.link.tenant, target.name)
         )
@@ -311,7 +312,7 @@ def _tried(
     if target.gives_up is not None:
         target.gives_up(line, "the first one was not shown")
     else:
-        first_rows.in_vain(line, target, row, None)
+        looking.in_vain(line, target, row, None)
     return NextRun.later(_SOON)
 
 

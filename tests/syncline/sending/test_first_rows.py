@@ -14,11 +14,11 @@ from syncline.halo.capabilities import FindProof, FindWay
 from syncline.halo.sql.finding import LookupResult
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import first_rows, prove
+from syncline.sending import prove
 from syncline.sending.find import find
+from syncline.sending.first_rows import looking, status
 from syncline.sending.outcomes import settle_times
 from syncline.sending.targets import TARGETS
-from syncline.sending.tenant import status
 from tests.tenants import brought_over, operations, parked
 from tests.world import NAME, World, Worlds, small
 
@@ -72,7 +72,7 @@ def test_a_first_row_that_no_way_finds_is_asked_about_and_looked_for_ever_more_s
         rests.append(backoff(*given).total_seconds())
         return backoff(*given)
 
-    monkeypatch.setattr(first_rows, "backoff", noted)
+    monkeypatch.setattr(looking, "backoff", noted)
     while not said(world):
         world.follow_all()
     [[made]] = world.rows("select target_id from delivery where target = 'order' "
@@ -83,7 +83,7 @@ def test_a_first_row_that_no_way_finds_is_asked_about_and_looked_for_ever_more_s
     [one] = parked(world)
     assert f"Halo answered the making of order {made}, and no way finds it again" in one.reason
     assert "Allow our application in Halo to run reports" in one.reason
-    assert f"({first_rows.ASKS_AFTER} looks)" in said(world)
+    assert f"({looking.ASKS_AFTER} looks)" in said(world)
     assert rests == [60, 120, 240, 480]
     waiting = world.rows(
         "select reason from delivery where target = 'order' and state = 'due' and reason <> ''"
@@ -154,7 +154,7 @@ def test_two_rows_with_one_reference_are_for_a_person(
     hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
     while not said(world):
         world.follow_all()
-    monkeypatch.setattr("syncline.sending.mistaken_ids._shows_ours", lambda *_: True)
+    monkeypatch.setattr("syncline.sending.prove._shows_ours", lambda *_: True)
     [row] = world.rows("select * from delivery where target = 'order' and target_id is not null")
     world.do("update delivery set target_id = '987654' where id = :id", id=row.id)
     hidden.on = False

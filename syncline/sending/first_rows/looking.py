@@ -20,7 +20,7 @@ from syncline.deliveries.delivery import Lease
 from syncline.deliveries.needs import Made
 from syncline.engine.failures import TROUBLED, backoff
 from syncline.halo.capabilities import Capabilities, FindWay, Sought
-from syncline.sending.prove import prove
+from syncline.sending import prove
 from syncline.sending.targets import Target
 
 ASKS_AFTER = 6
@@ -56,7 +56,7 @@ def look(line: Line, target: Target, api: ApiCalls, made: Made, waiting: Lease) 
         return TROUBLED
     if not sought.looks and _was_found(line, target):
         made = replace(made, age=timedelta(0))  # it is old, and only the way to find it is new
-    if prove(line, target, api, sought.reference, made.target_id, made) is None:
+    if prove.prove(line, target, api, sought.reference, made.target_id, made) is None:
         in_vain(line, target, made, waiting, sought)
         return TROUBLED
     _rest(line, waiting, _SOON, None, freed=sought.parked)
