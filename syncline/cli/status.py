@@ -32,6 +32,7 @@ from syncline.ledger.connections import Link
 from syncline.ledger.left_out import LeftOutField
 from syncline.quota.bucket import Left
 from syncline.quota.keys import QuotaKey
+from syncline.sending.first_rows.status import UnfoundKind, read_unfound, unfound_lines
 from syncline.sending.tenant.status import HeldKind, held_lines, read_held
 from syncline.terminal.caveats import NO_CONNECTION, NO_WORKER, never_read
 from syncline.terminal.context import command_context
@@ -62,6 +63,7 @@ class _ConnectionStatus:
     dashboard: str | None
     kinds: list[KindStatus]
     held: list[HeldKind]
+    unfound: list[UnfoundKind]
     events: EventStatus
     unfinished: list[UnfinishedWindow]
     left_out: list[LeftOutField]
@@ -78,8 +80,8 @@ class _Status:
 
 
 _Found = tuple[
-    *tuple[Link, str | None, str | None, list[KindStatus], list[HeldKind], EventStatus],
-    *tuple[list[UnfinishedWindow], list[LeftOutField]],
+    *tuple[Link, str | None, str | None, list[KindStatus], list[HeldKind], list[UnfoundKind]],
+    *tuple[EventStatus, list[UnfinishedWindow], list[LeftOutField]],
 ]
 
 
@@ -137,6 +139,7 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                     resting(connection, link),
                     status_counts.kinds(connection, link),
                     read_held(connection, link),
+                    read_unfound(connection, link),
                     read_events(connection, link),
                     [one for one in unfinished(connection, [link.id]) if one.failures],
                     left_out.counted(connection, link.id),
@@ -161,12 +164,13 @@ def _read(worker: WorkerContext, name: str | None) -> _Status:
                 dashboard,
                 kinds,
                 held,
+                unfound,
                 events,
-                open_windows,
+                windows,
                 nonsense,
                 [_quota(worker, key) for key in (highlevel_key(link), halo_key(link))],
             )
-            for link, unread, dashboard, kinds, held, events, open_windows, nonsense in found
+            for link, unread, dashboard, kinds, held, unfound, events, windows, nonsense in found
         ],
         secrets,
         workers,
@@ -240,7 +244,7 @@ def _connection(one: _ConnectionStatus) -> list[RenderableType]:
         parts.insert(0, plain(f"{one.name} rehearses: {one.note}."))
     if one.state == "stopped":
         parts.insert(0, plain(f"{one.name} is stopped: {_why_stopped(one)}"))
-    return [*held_lines(one.held), *parts]
+    return [*held_lines(one.held), *unfound_lines(one.unfound), *parts]
 
 
 def _why_stopped(one: _ConnectionStatus) -> str:

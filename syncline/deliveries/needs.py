@@ -25,11 +25,21 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A row that we made, or may have made: what it was made from, and its id on the other side."""
+    """A row that we made, or may have made.
 
+    Attributes:
+        delivery: the number of the delivery that made it.
+        source_id: what it was made from.
+        role: which of the rows that are made from that.
+        target_id: its id on the other side, as that answered.
+        age: how long ago it was written last, as far as is known.
+    """
+
+    delivery: int
     source_id: str
     role: str
     target_id: str
+    age: timedelta = timedelta(0)
 
 
 def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
@@ -37,7 +47,9 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
     row = connection.execute(
         text(
             """
-            select source_id, role, target_id from delivery
+            select id, source_id, role, target_id,
+                   clock_timestamp() - coalesce(confirmed_at, sent_at) as age
+            from delivery
             where tenant_id = :tenant_id and target = :target and target_id is not null
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
               and not coalesce(target_meta ? 'kept', false)
@@ -46,7 +58,9 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
         ),
         {"tenant_id": tenant_id, "target": target},
     ).first()
-    return None if row is None else Made(row.source_id, row.role, row.target_id)
+    if row is None:
+        return None
+    return Made(row.id, row.source_id, row.role, row.target_id, row.age or timedelta(0))
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
@@ -54,7 +68,7 @@ def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Mad
     row = connection.execute(
         text(
             """
-            select source_id, role, target_meta -> :answered ->> 0 as row_id from delivery
+            select id, source_id, role, target_meta -> :answered ->> 0 as row_id from delivery
             where tenant_id = :tenant_id and target = :target and target_id is null
               and state in ('sending', 'doubtful', 'checking', 'parked')
               and sent_version is not null and target_meta ? :answered
@@ -63,7 +77,7 @@ def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Mad
         ),
         {"tenant_id": tenant_id, "target": target, "answered": ANSWERED},
     ).first()
-    return None if row is None else Made(row.source_id, row.role, row.row_id)
+    return None if row is None else Made(row.id, row.source_id, row.role, row.row_id)
 
 
 def made_lately(

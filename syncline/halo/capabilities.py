@@ -82,6 +82,25 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """The first row of a kind that we made, while no way finds it again.
+
+    Attributes:
+        row: Halo's id of it.
+        reference: by which it is looked for.
+        looks: how often it was looked for in vain.
+        by: the number of the delivery that waits for it and looks; the others wait for that one.
+        parked: the number of the one that was parked for it, to ask a person.
+    """
+
+    row: str
+    reference: str
+    looks: int = 0
+    by: int | None = None
+    parked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One finding: its name, a JSON object, when (aware UTC) and how it was found."""
 
@@ -190,6 +209,11 @@ class Capabilities:
             return None
         return FindProof(bool(value["proved"]), timedelta(seconds=float(value["lag_s"])))
 
+    def sought(self, target: str) -> Sought | None:
+        """The row for which others of its kind wait; None where none was looked for in vain."""
+        value = self._value(f"{SOUGHT}{target}")
+        return Sought(**value) if value else None
+
     @property
     def change_seq_enforced(self) -> bool | None:
         """Whether an order's update must carry its current `change_seq`; None: not known."""
@@ -296,6 +320,15 @@ class Capabilities:
         value = {"proved": proof.proved, "lag_s": proof.lag.total_seconds()}
         return self._with(f"find.{target}.{way}", value, found_at, how)
 
+    def with_sought(
+        self, target: str, sought: Sought | None, *, found_at: datetime, how: str
+    ) -> Capabilities:
+        """The same with the row that others of its kind wait for; None: they wait no more."""
+        if sought is None and self.sought(target) is None:
+            return self
+        value = {} if sought is None else asdict(sought)
+        return self._with(f"{SOUGHT}{target}", value, found_at, how)
+
     def with_change_seq_enforced(
         self, *, enforced: bool, found_at: datetime, how: str
     ) -> Capabilities:
@@ -338,6 +371,7 @@ _ARRAYS = "array_size."
 _REPORTS = "reports_refused"
 _FAILING = "reports_failing"
 _ROUND_TRIP = "round_trip."
+SOUGHT = "sought."
 
 
 def _array_size(value: Mapping[str, Any]) -> ArraySize:

@@ -1,25 +1,30 @@
 """Proving how a tenant's rows are found again: one row was just created, so it must be found.
 
-A connection creates nothing more of a kind before one way has found the first.
+A connection creates nothing more of a kind before one way has found the first. Where that is found
+under another id than was answered, nothing may be written to the answered one: it may be nobody's,
+or somebody else's row.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
-from syncline.deliveries import needs
+from syncline.deliveries import needs, target_rows, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.needs import Made
 from syncline.deliveries.target_rows import KEPT
 from syncline.errors import Absent, MissingScope
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
+from syncline.halo.matching import reference as reference_of
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.queues import Lane
-from syncline.sending.find import find
+from syncline.sending.find import find, read_row
 from syncline.sending.targets import Target
 
 TRIES = 6
@@ -30,6 +35,11 @@ TRIES_BESIDES = 2
 
 PAUSE = timedelta(seconds=1)
 
+MOST_LAG = timedelta(minutes=10)
+"""No way is taken to lag by more: a row that is found late may have been looked for late."""
+
+_NONE = timedelta(0)
+
 
 def can_prove(target: Target, lease: Lease) -> bool:
     """Whether a row is found at all: not where it was there before us, and keeps what it had."""
@@ -37,9 +47,25 @@ def can_prove(target: Target, lease: Lease) -> bool:
 
 
 def prove(
-    line: Line, target: Target, api: ApiCalls, reference: str, target_id: str
+    line: Line,
+    target: Target,
+    api: ApiCalls,
+    reference: str,
+    target_id: str,
+    made: Made | None = None,
 ) -> FindWay | None:
     """Try the ways, best first, until one finds the row; remember that one.
+
+    What shows our reference is our row, also where its creation was answered with another id: that
+    is put right, since no look-up would ever find what the answer named.
+
+    Args:
+        line: the connection.
+        target: the kind.
+        api: how Halo is asked.
+        reference: by which it is looked for.
+        target_id: the id that its creation was answered with.
+        made: the delivery that made it; None where there is none whose id could be put right.
 
     Returns:
         The proved way, or None when no way finds the row: the next send tries again.
@@ -49,9 +75,16 @@ def prove(
         if attempt:
             line.worker.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):
-            if not _finds(line, api, target, way, reference, target_id):
+            row_id = _found(line, api, target, way, reference)
+            if row_id is None:
                 continue
-            lag = timedelta(seconds=line.worker.monotonic() - started) if attempt else timedelta(0)
+            if row_id != target_id:
+                if made is None:
+                    continue
+                if not _put_right(line, target, api, made, row_id):
+                    return None
+            looked = timedelta(seconds=line.worker.monotonic() - started) if attempt else _NONE
+            lag = min(looked + (_NONE if made is None else made.age), MOST_LAG)
             _remember(line, target, way, lag, "the first row was found again")
             return way
     return None
@@ -106,24 +139,70 @@ def _shows_none(target: Target) -> str:
     return f"no report:{target.name}"
 
 
-def _finds(
-    line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str, target_id: str
-) -> bool:
+def _found(line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str) -> str | None:
+    """The id of the one row that a way finds; None where it finds none, or several."""
     try:
-        found = find(line, api, target, way, [reference])
+        rows = find(line, api, target, way, [reference]).rows[reference]
     except NO_REPORT:
-        return False  # this tenant does not offer that way; there are others
-    return [str(row.id) for row in found.rows[reference]] == [target_id]
+        return None  # this tenant does not offer that way; there are others
+    return str(rows[0].id) if len(rows) == 1 else None
 
 
 def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str) -> None:
+    now = line.worker.now()
+
     def change(known: Capabilities) -> Capabilities:
-        return known.with_find_proof(
-            target.name,
-            way,
-            FindProof(proved=True, lag=lag),
-            found_at=line.worker.now(),
-            how=how,
-        )
+        proof = FindProof(proved=True, lag=lag)
+        known = known.with_find_proof(target.name, way, proof, found_at=now, how=how)
+        return known.with_sought(target.name, None, found_at=now, how=how)
 
     capabilities.teach(line, change)
+
+
+def _put_right(line: Line, target: Target, api: ApiCalls, made: Made, row_id: str) -> bool:
+    """Forget the id that was answered, so that the row is looked up; parked where there are two.
+
+    Args:
+        line: the connection.
+        target: the kind.
+        api: how Halo is asked.
+        made: the row, with the id that was answered.
+        row_id: the id of the one row that shows its reference.
+
+    Returns:
+        Whether that was done. False where a worker has the delivery, or will write it: later.
+
+    Raises:
+        SynclineError: it could not be asked whether the answered id is ours as well.
+    """
+    are_two = _shows_ours(line, target, api, made)
+    words = f"Halo answered the making of this {target.name} with id {made.target_id}"
+
+    def work(connection: Connection) -> bool:
+        standing = target_rows.of_ids(connection, [made.delivery]).get(made.delivery)
+        if standing is None or standing.target_id != made.target_id:
+            return False
+        if are_two:
+            reason = (
+                f"{words}, and a look-up by its reference shows only {target.name} {row_id}: both "
+                "carry the reference. Remove the one too many in Halo"
+            )
+            return unleased.park_changed(
+                connection, standing, meta={}, reason=reason, field=target.resource.reference or ""
+            )
+        reason = f"{words}, and shows it with id {row_id}"
+        return bool(unleased.make_again(connection, [standing], reason=reason, cause="found again"))
+
+    return line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+
+
+def _shows_ours(line: Line, target: Target, api: ApiCalls, made: Made) -> bool:
+    """Whether the row with the answered id carries our reference too."""
+    if target.resource.within or not made.target_id.isdecimal() or int(made.target_id) == 0:
+        return False  # not to be read by that id
+    try:
+        row = read_row(line, api, target, int(made.target_id))
+    except Absent:
+        return False
+    ours = target.reference(made.source_id, made.role)
+    return reference_of(row, target.key).casefold() == ours.casefold()

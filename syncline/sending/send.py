@@ -26,6 +26,7 @@ from syncline.queues import Lane
 from syncline.sending import batches, prove, render, round_trips
 from syncline.sending.completing import is_blind, read_lines
 from syncline.sending.decide import Write, onto_lines
+from syncline.sending.first_rows import looking
 from syncline.sending.outcomes import Array
 from syncline.sending.pace import LOOKS_AGAIN, Pace
 from syncline.sending.targets import Target
@@ -86,7 +87,8 @@ def _round(line: Line, target: Target) -> NextRun | None:
     pace = Pace(line, target) if target.vital and not urgent else None
     if pace is not None and (wait := pace.hold_back(size)) is not None:
         return wait
-    claim = partial(_claim, line, target, known.round_trip(target.name).trying, urgent=urgent)
+    tried = known.round_trip(target.name).trying or looking.looks_for_it(target, known)
+    claim = partial(_claim, line, target, tried, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
     try:
@@ -185,7 +187,7 @@ def _deliver(
         next_run = _prove(line, target, api, known, first)
         writes = [write for write in writes if write is not first]
         if next_run is not None:
-            _release(line.worker, [write.lease for write in later], _SOON, None)
+            looking.rest(line, target, [write.lease for write in later], next_run.after)
             writes = [write for write in writes if write not in later]
             break
         known = capabilities.known(line)
@@ -291,7 +293,7 @@ def _tried(
             lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
         )
         if made is not None:
-            return _find_made(line, target, api, made, first)
+            return NextRun.later(looking.look(line, target, api, made, first.lease))
         maybe = line.worker.ledger.run(
             lambda connection: needs.maybe_made_by_us(connection, line.link.tenant, target.name)
         )
@@ -304,10 +306,13 @@ def _tried(
     made_id = confirmed[0].target_id or ""
     if is_found or not prove.can_prove(target, first.lease):
         return None
-    if prove.prove(line, target, api, first.reference, made_id) is not None:
+    row = needs.Made(first.lease.id, first.lease.source_id, first.lease.role, made_id)
+    if prove.prove(line, target, api, first.reference, made_id, row) is not None:
         return None
     if target.gives_up is not None:
         target.gives_up(line, "the first one was not shown")
+    else:
+        looking.in_vain(line, target, row, None)
     return NextRun.later(_SOON)
 
 
@@ -317,19 +322,6 @@ def _waits_for(line: Line, target: Target, made: needs.Made, first: Write) -> Ne
     why = f"waits until {target.name} {made.target_id} is found again in Halo, by {reference}"
     _release(line.worker, [first.lease], TROUBLED, why)
     return NextRun.later(TROUBLED)
-
-
-def _find_made(
-    line: Line, target: Target, api: ApiCalls, made: needs.Made, first: Write
-) -> NextRun:
-    """Find a row again that was made before."""
-    reference = target.reference(made.source_id, made.role)
-    if prove.prove(line, target, api, reference, made.target_id) is None:
-        why = "Halo does not show the first row we made"
-        _release(line.worker, [first.lease], TROUBLED, why)
-        return NextRun.later(TROUBLED)
-    _release(line.worker, [first.lease], _SOON, None)
-    return NextRun.later(_SOON)
 
 
 def _batch(

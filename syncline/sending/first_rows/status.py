@@ -1,0 +1,54 @@
+"""What `syncline status` shows of a tenant: kinds whose first row is not found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from sqlalchemy import Connection
+
+from syncline.halo.capabilities import SOUGHT, Capabilities
+from syncline.ledger import capabilities
+from syncline.ledger.connections import Link
+from syncline.terminal.output import plain
+
+
+@dataclass(frozen=True, slots=True)
+class UnfoundKind:
+    """A kind of rows of which no second one is made, since the first is not found again.
+
+    Attributes:
+        target: the kind.
+        row: Halo's id of the first.
+        reference: by which it is looked for.
+        looks: how often it was, in vain.
+    """
+
+    target: str
+    row: str
+    reference: str
+    looks: int
+
+
+def read_unfound(connection: Connection, link: Link) -> list[UnfoundKind]:
+    """The kinds whose first row is looked for at a connection's tenant."""
+    known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
+    return [
+        UnfoundKind(target, sought.row, sought.reference, sought.looks)
+        for target in (one.removeprefix(SOUGHT) for one in known.by_name if one.startswith(SOUGHT))
+        if (sought := known.sought(target)) is not None
+    ]
+
+
+def unfound_lines(unfound: Sequence[UnfoundKind]) -> list[RenderableType]:
+    """What is said of them, and what to do."""
+    return [
+        plain(
+            f"No {one.target} is written until {one.target} {one.row} can be found again in Halo "
+            f"by {one.reference} ({one.looks} {'look' if one.looks == 1 else 'looks'}). It is "
+            "looked for by itself; if it stays so, allow our application in Halo to run reports, "
+            "or to list and search such rows"
+        )
+        for one in unfound
+    ]

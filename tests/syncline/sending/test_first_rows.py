@@ -1,0 +1,234 @@
+"""The first row of a kind that is not found again, is found late, or under another id."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from syncline.calls import capabilities
+from syncline.deliveries import needs, unleased
+from syncline.engine import failures
+from syncline.halo.capabilities import FindProof, FindWay
+from syncline.halo.sql.finding import LookupResult
+from syncline.runtime.registry import send
+from syncline.sandbox.process import SandboxProcess
+from syncline.sending import prove
+from syncline.sending.find import find
+from syncline.sending.first_rows import looking, status
+from syncline.sending.outcomes import settle_times
+from syncline.sending.targets import TARGETS
+from tests.tenants import brought_over, operations, parked
+from tests.world import NAME, World, Worlds, small
+
+ORDERS = 4
+
+
+class Hidden:
+    """Orders that no way finds, while it is on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.on, self.looks = True, 0
+        monkeypatch.setattr(prove, "find", self.found)
+        monkeypatch.setattr(prove, "TRIES", 1)
+
+    def found(self, line: Any, api: Any, target: Any, way: Any, references: Any) -> LookupResult:
+        if not self.on or target.name != "order":
+            return find(line, api, target, way, references)
+        self.looks += 1
+        return LookupResult({one: [] for one in references}, frozenset())
+
+
+def shop(worlds: Worlds, sandbox: SandboxProcess) -> World:
+    small(sandbox, orders=ORDERS, customers=2, transactions=0, subscriptions=0)
+    world = worlds()
+    world.pull()
+    return world
+
+
+def said(world: World) -> str:
+    """What status says of kinds that are not written."""
+    line = world.worker.open_line(NAME)
+    unfound = world.worker.ledger.run(lambda c: status.read_unfound(c, line.link))
+    return " ".join(str(one) for one in status.unfound_lines(unfound))
+
+
+def until_parked(world: World) -> None:
+    for _ in range(60):
+        world.follow_all()
+        if parked(world):
+            return
+
+
+def test_a_first_row_that_no_way_finds_is_asked_about_and_looked_for_ever_more_seldom(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    rests: list[float] = []
+    backoff = failures.backoff
+
+    def noted(*given: Any) -> timedelta:
+        rests.append(backoff(*given).total_seconds())
+        return backoff(*given)
+
+    monkeypatch.setattr(looking, "backoff", noted)
+    while not said(world):
+        world.follow_all()
+    [[made]] = world.rows("select target_id from delivery where target = 'order' "
+                          "and target_id is not null")  # fmt: skip
+    assert f"No order is written until order {made} can be found again in Halo" in said(world)
+    assert "(1 look)" in said(world)
+    until_parked(world)
+    [one] = parked(world)
+    assert f"Halo answered the making of order {made}, and no way finds it again" in one.reason
+    assert "Allow our application in Halo to run reports" in one.reason
+    assert f"({looking.ASKS_AFTER} looks)" in said(world)
+    assert rests == [60, 120, 240, 480]
+    waiting = world.rows(
+        "select reason from delivery where target = 'order' and state = 'due' and reason <> ''"
+    )
+    assert waiting
+    assert all("is found again in Halo" in row.reason for row in waiting)
+    assert operations(sandbox)["POST /SalesOrder"] == 1
+    hidden.on = False
+    world.drive()
+    assert (parked(world), said(world)) == ([], "")
+    assert sandbox.audit()["clean"]
+
+
+def test_those_that_wait_do_not_look_while_another_one_does(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    known = capabilities.known
+    while (sought := known(world.reopened()).sought("order")) is None or sought.by is None:
+        world.follow_all()
+    looks = hidden.looks
+    world.do(
+        "update delivery set due_at = clock_timestamp() + interval '1 hour' * (id = :by)::int "
+        "where target = 'order' and state = 'due'",
+        by=sought.by,
+    )
+    send(world.reopened(), "order")
+    assert hidden.looks == looks
+
+
+def test_a_person_who_retries_has_it_looked_for_anew(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    until_parked(world)
+    hidden.on = False
+    world.do("update delivery set due_at = 'infinity' where state = 'due' and target = 'order'")
+    with world.worker.ledger.begin() as connection:
+        assert unleased.retry(connection, None)["order"] == 1
+    world.drive()
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("wrong", [0, 987654])
+def test_what_a_look_up_finds_is_believed_where_the_answer_named_another_id(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    while not said(world):
+        world.follow_all()
+    world.do(
+        "update delivery set target_id = :wrong where target = 'order' and target_id is not null",
+        wrong=str(wrong),
+    )
+    hidden.on = False
+    world.drive()
+    assert parked(world) == []
+    assert sandbox.audit()["clean"]
+    assert len(sandbox.halo_orders()) == ORDERS
+    held = world.rows("select target_id from delivery where target = 'order'")
+    assert str(wrong) not in {row.target_id for row in held}
+
+
+def test_two_rows_with_one_reference_are_for_a_person(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    while not said(world):
+        world.follow_all()
+    monkeypatch.setattr("syncline.sending.prove._shows_ours", lambda *_: True)
+    [row] = world.rows("select * from delivery where target = 'order' and target_id is not null")
+    world.do("update delivery set target_id = '987654' where id = :id", id=row.id)
+    hidden.on = False
+    world.drive()
+    [one] = parked(world)
+    assert "987654" in one.reason
+    assert f"order {row.target_id}: both" in one.reason
+
+
+def test_how_old_the_first_row_is_counts_for_how_late_rows_are_shown(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    while not said(world):
+        world.follow_all()
+    world.do("update delivery set confirmed_at = clock_timestamp() - interval '3 minutes' "
+             "where target = 'order' and target_id is not null")  # fmt: skip
+    hidden.on = False
+    world.drive()
+    known = capabilities.known(world.reopened())
+    way = known.find_way("order")
+    assert isinstance(way, FindWay)
+    proof = known.find_proof("order", way)
+    assert isinstance(proof, FindProof)
+    assert timedelta(minutes=3) <= proof.lag < timedelta(minutes=4)
+    settle = settle_times(world.reopened(), TARGETS["order"], known)
+    assert settle.answered >= timedelta(minutes=6)
+
+
+def test_a_worker_that_was_off_makes_no_way_slow_for_ever(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    while not said(world):
+        world.follow_all()
+    world.do("update delivery set confirmed_at = clock_timestamp() - interval '3 days' "
+             "where target = 'order' and target_id is not null")  # fmt: skip
+    line = world.reopened()
+    made = world.worker.ledger.run(lambda c: needs.made_by_us(c, line.link.tenant, "order"))
+    assert made is not None
+    assert made.age > timedelta(days=2)
+    hidden.on = False
+    world.drive()
+    known = capabilities.known(world.reopened())
+    way = known.find_way("order")
+    assert way is not None
+    proof = known.find_proof("order", way)
+    assert proof is not None
+    assert proof.lag == prove.MOST_LAG
+
+
+def test_another_way_that_finds_old_rows_at_once_is_not_slow(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=2, transactions=0, subscriptions=0)
+    line = world.reopened()
+    now = world.worker.now()
+    before = capabilities.known(line).find_way("order")
+    assert before is FindWay.SQL
+    world.do("update delivery set confirmed_at = clock_timestamp() - interval '2 hours'")
+    capabilities.teach(
+        line,
+        lambda known: known.with_reports_refused(
+            until=now + timedelta(days=1), found_at=now, how="a test"
+        ),
+    )
+    sandbox.add_orders(2)
+    world.pull()
+    world.drive()
+    known = capabilities.known(world.reopened())
+    way = known.find_way("order")
+    assert way not in {None, FindWay.SQL}
+    assert way is not None
+    proof = known.find_proof("order", way)
+    assert proof is not None
+    assert proof.lag < timedelta(seconds=30)
+    assert sandbox.audit()["clean"]
