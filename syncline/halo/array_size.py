@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 LADDER = (1, 2, 5, 10, 25, 50, 100)
 """Sizes of arrays that are tried, each only after the one before has been proved."""
@@ -45,6 +47,25 @@ class ArraySize:
     falls: int = 0
     rests_until: datetime | None = None
     bold: bool = False
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Self:
+        """From the JSON object that is kept of it; of an empty one nothing is known."""
+        until = value.get("rests_until")
+        return cls(
+            proved=int(value.get("proved", 0)),
+            ceiling=value.get("ceiling"),
+            misses=int(value.get("misses", 0)),
+            falls=int(value.get("falls", 0)),
+            rests_until=None if until is None else datetime.fromisoformat(until),
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """The JSON object that is kept of it."""
+        until = self.rests_until
+        kept = asdict(replace(self, rests_until=None))
+        del kept["bold"]  # it follows from the others
+        return {**kept, "rests_until": None if until is None else until.isoformat()}
 
     def next(self) -> int:
         """The size to send now: one rung above what is proved, below the ceiling."""

@@ -137,17 +137,19 @@ class Capabilities:
         }
         for name, one in kept.items():
             if name.startswith(_ARRAYS):
-                size = _array_size(one.value)
+                size = ArraySize.of(one.value)
                 if (lifted := size.as_of(now)) != size:
-                    value = _array_value(lifted)
+                    value = lifted.kept()
                     kept[name] = Capability(name, value, one.found_at, one.how)
         return Capabilities(kept)
 
     def array_size(self, target: str) -> ArraySize:
         """How many elements of a target go into one array."""
-        size = _array_size(self._value(f"{_ARRAYS}{target}"))
+        size = ArraySize.of(self._value(f"{_ARRAYS}{target}"))
         others = (
-            _array_size(one.value) for name, one in self.by_name.items() if name.startswith(_ARRAYS)
+            ArraySize.of(one.value)
+            for name, one in self.by_name.items()
+            if name.startswith(_ARRAYS)
         )
         return replace(size, bold=not size.falls and any(one.proved >= LARGE for one in others))
 
@@ -213,6 +215,10 @@ class Capabilities:
         """The row for which others of its kind wait; None where none was looked for in vain."""
         value = self._value(f"{SOUGHT}{target}")
         return Sought(**value) if value else None
+
+    def misnames(self, target: str) -> bool:
+        """Whether it has answered a new row of a target with an id that is not that row's."""
+        return bool(self._value(f"{_MISNAMED}{target}"))
 
     @property
     def change_seq_enforced(self) -> bool | None:
@@ -280,7 +286,7 @@ class Capabilities:
         self, target: str, size: ArraySize, *, found_at: datetime, how: str
     ) -> Capabilities:
         """The same with another array size."""
-        return self._with(f"{_ARRAYS}{target}", _array_value(size), found_at, how)
+        return self._with(f"{_ARRAYS}{target}", size.kept(), found_at, how)
 
     def with_reports_refused(
         self, *, until: datetime, found_at: datetime, how: str
@@ -329,6 +335,10 @@ class Capabilities:
         value = {} if sought is None else asdict(sought)
         return self._with(f"{SOUGHT}{target}", value, found_at, how)
 
+    def with_misnamed(self, target: str, *, found_at: datetime, how: str) -> Capabilities:
+        """The same, knowing that the ids which answers name for new rows are not to be believed."""
+        return self._with(f"{_MISNAMED}{target}", {"misnamed": True}, found_at, how)
+
     def with_change_seq_enforced(
         self, *, enforced: bool, found_at: datetime, how: str
     ) -> Capabilities:
@@ -371,25 +381,8 @@ _ARRAYS = "array_size."
 _REPORTS = "reports_refused"
 _FAILING = "reports_failing"
 _ROUND_TRIP = "round_trip."
+_MISNAMED = "misnamed."
 SOUGHT = "sought."
-
-
-def _array_size(value: Mapping[str, Any]) -> ArraySize:
-    until = value.get("rests_until")
-    return ArraySize(
-        proved=int(value.get("proved", 0)),
-        ceiling=value.get("ceiling"),
-        misses=int(value.get("misses", 0)),
-        falls=int(value.get("falls", 0)),
-        rests_until=None if until is None else datetime.fromisoformat(until),
-    )
-
-
-def _array_value(size: ArraySize) -> dict[str, Any]:
-    until = size.rests_until
-    kept = asdict(replace(size, rests_until=None))
-    del kept["bold"]  # it follows from the others
-    return {**kept, "rests_until": None if until is None else until.isoformat()}
 
 
 def _capability(row: Mapping[str, Any]) -> Capability:

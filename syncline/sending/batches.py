@@ -27,7 +27,7 @@ from syncline.ledger import connections
 from syncline.sending import round_trips
 from syncline.sending.completing import complete
 from syncline.sending.decide import Write
-from syncline.sending.in_doubt.maybe_ours import remember
+from syncline.sending.in_doubt.answered_ids import believed, remember
 from syncline.sending.outcomes import (
     Array,
     ArrayOutcome,
@@ -158,8 +158,9 @@ def _finish(
     rest = settle_times(line, target, known)
     ends = list(zip(sent, outcomes, strict=True))
     came = {key: row for one in ends for key, row in rows_of(target, *one).items()}
-    remember(line, target, known, ends, came, reads_back=reads_back)
     writes = [write for array in sent for write in array.writes]
+    came = believed(line, target, known, writes, came)
+    remember(line, target, known, ends, came, reads_back=reads_back)
     shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
     refusals = RefusalPolicy(line, target.on_refused)

@@ -25,6 +25,7 @@ from syncline.halo.matching import reference as reference_of
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.queues import Lane
 from syncline.sending.find import find, read_row
+from syncline.sending.in_doubt import answered_ids
 from syncline.sending.targets import Target
 
 TRIES = 6
@@ -176,6 +177,8 @@ def _put_right(line: Line, target: Target, api: ApiCalls, made: Made, row_id: st
         SynclineError: it could not be asked whether the answered id is ours as well.
     """
     are_two = _shows_ours(line, target, api, made)
+    if not are_two:
+        answered_ids.disbelieve(line, target)
     words = f"Halo answered the making of this {target.name} with id {made.target_id}"
 
     def work(connection: Connection) -> bool:

@@ -6,27 +6,26 @@ link names them. They are read by their ids and compared: nothing is made again 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import NoQuota, Outcome
-from syncline.calls.context import Line
+from syncline.calls.calls import NoQuota
 from syncline.calls.halo_queries import NO_REPORT, REFUSED_FOR
-from syncline.deliveries import leased, needs, target_rows
+from syncline.deliveries import leased, needs
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import answered_in, none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
 from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import Capabilities, FindWay
-from syncline.halo.matching import may_be, reference
-from syncline.halo.models import HaloRow
+from syncline.halo.capabilities import FindWay
+from syncline.halo.matching import reference
 from syncline.halo.sql.finding import FoundRow, ways_of
 from syncline.queues import Lane
 from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
+from syncline.sending.in_doubt.answered_ids import owners_of
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
     Seek,
@@ -36,8 +35,6 @@ from syncline.sending.in_doubt.rows import (
     unread,
     whole_row,
 )
-from syncline.sending.outcomes import Array
-from syncline.sending.targets import TARGETS, Target
 from syncline.sending.tenant.references import only_reference
 
 TRIES = 4
@@ -46,41 +43,6 @@ changing still."""
 
 MOST_READ = 10
 """So many rows are read for one delivery at a time: an answer may name many that are nobody's."""
-
-
-def remember(
-    line: Line,
-    target: Target,
-    known: Capabilities,
-    ends: Iterable[tuple[Array, Outcome]],
-    came: Mapping[int, HaloRow],
-    *,
-    reads_back: bool,
-) -> None:
-    """Note the ids that answers name for new rows which the answers alone do not settle.
-
-    Whatever becomes of what is done next, these rows are not made once more.
-    """
-    if target.resource.within or target.gives_up is not None:
-        return  # not to be read by an id, or not kept at all
-    named: dict[int, list[int]] = {}
-    leases: list[Lease] = []
-    for array, outcome in ends:
-        if outcome.error is not None:
-            continue
-        rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what was saved
-        maybe = may_be([write.body for write in array.writes], rows, target.key)
-        for write, ids in zip(array.writes, maybe, strict=True):
-            row = came.get(write.lease.id)
-            is_settled = row is not None and target.shows_enough(row.raw, known)
-            if ids and write.lease.target_id is None and (reads_back or not is_settled):
-                leases.append(write.lease)
-                named[write.lease.id] = ids
-    if leases:
-        line.worker.ledger.run_patiently(
-            lambda connection: target_rows.note_answered(connection, leases, named),
-            sleep=line.worker.sleep,
-        )
 
 
 def of_maybe(
@@ -181,7 +143,8 @@ def _taken(seek: Seek, lease: Lease, row_id: int, move: Move) -> Move:
     """The move, unless the row has become another delivery's meanwhile."""
 
     def work(connection: Connection) -> object:
-        if _owner(connection, seek, lease, [row_id]).get(row_id, lease.id) == lease.id:
+        owners = owners_of(connection, seek.target, lease.tenant_id, [row_id])
+        if owners.get(row_id, lease.id) == lease.id:
             return move(connection)
         why = f"looked up: {seek.target.name} {row_id} is another one's"
         return still_in_doubt(lease, why)(connection)
@@ -193,19 +156,10 @@ def _nobodys(seek: Seek, lease: Lease, ids: Collection[int]) -> list[int]:
     """Those of these rows that are not known to be another delivery's."""
     if not ids:
         return []
-    owners = seek.line.worker.ledger.run(lambda c: _owner(c, seek, lease, ids))
+    owners = seek.line.worker.ledger.run(
+        lambda connection: owners_of(connection, seek.target, lease.tenant_id, ids)
+    )
     return [one for one in dict.fromkeys(ids) if owners.get(one, lease.id) == lease.id]
-
-
-def _owner(
-    connection: Connection, seek: Seek, lease: Lease, ids: Collection[int]
-) -> dict[int, int]:
-    """Whose these rows are known to be: row → delivery."""
-    target = seek.target
-    kin = {one.name for one in TARGETS.values() if one.resource is target.resource}
-    names = sorted(kin | {target.name})
-    owned = target_rows.of_targets(connection, lease.tenant_id, names, ids)
-    return {row_id: standing.id for row_id, standing in owned.items()}
 
 
 def _read(seek: Seek, row_id: int) -> SeenRow:

@@ -11,10 +11,12 @@ from syncline.calls import capabilities
 from syncline.deliveries import needs, unleased
 from syncline.engine import failures
 from syncline.halo.capabilities import FindProof, FindWay
+from syncline.halo.entities.resources import ORDER
+from syncline.halo.entities.rows import save_rows
 from syncline.halo.sql.finding import LookupResult
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import prove
+from syncline.sending import prove, targets
 from syncline.sending.find import find
 from syncline.sending.first_rows import looking, status
 from syncline.sending.outcomes import settle_times
@@ -38,6 +40,27 @@ class Hidden:
             return find(line, api, target, way, references)
         self.looks += 1
         return LookupResult({one: [] for one in references}, frozenset())
+
+
+class Misnamed:
+    """Orders that are answered under another id when they are made.
+
+    Attributes:
+        rows: how many were.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, answered: int) -> None:
+        self.rows, self._answered = 0, answered
+        monkeypatch.setattr(targets, "save_rows", self._saved)
+
+    def _saved(
+        self, client: Any, permit: Any, resource: Any, bodies: Any, *spelling: Any
+    ) -> list[Any]:
+        rows = save_rows(client, permit, resource, bodies, *spelling)
+        if resource is not ORDER or any("id" in one for one in bodies):
+            return rows
+        self.rows += len(rows)
+        return [type(row).of({**row.raw, "id": self._answered}) for row in rows]
 
 
 def shop(worlds: Worlds, sandbox: SandboxProcess) -> World:
@@ -232,3 +255,34 @@ def test_another_way_that_finds_old_rows_at_once_is_not_slow(
     assert proof is not None
     assert proof.lag < timedelta(seconds=30)
     assert sandbox.audit()["clean"]
+
+
+ANOTHERS = -2
+"""Stands for the id of an order that is there already."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "when"),
+    [(0, "first"), (0, "later"), (-1, "later"), (ANOTHERS, "later"), (987654, "first")],
+)
+def test_an_id_that_cannot_be_the_new_rows_own_is_not_believed(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, wrong: int, when: str
+) -> None:
+    """Else money would be written to a row that is nobody's, or somebody else's."""
+    world = shop(worlds, sandbox)
+    answered = wrong
+    if when == "later":
+        world.drive()
+        sandbox.add_orders(ORDERS)
+        world.pull()
+        if wrong == ANOTHERS:
+            answered = int(sandbox.halo_orders()[0]["id"])
+    misnamed = Misnamed(monkeypatch, answered)
+    world.drive()
+    assert misnamed.rows
+    assert [one.reason for one in parked(world)] == []
+    assert sandbox.audit()["clean"]
+    held = [row.target_id for row in world.rows("select target_id from delivery "
+                                                "where target = 'order'")]  # fmt: skip
+    assert len(held) == len(set(held)) == len(sandbox.halo_orders())
+    assert sorted(held) == sorted(str(one["id"]) for one in sandbox.halo_orders())
