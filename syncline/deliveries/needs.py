@@ -63,6 +63,33 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
     return Made(row.id, row.source_id, row.role, row.target_id, row.age or timedelta(0))
 
 
+def made_last(
+    connection: Connection, tenant_id: int, target: str, within: timedelta
+) -> Made | None:
+    """The newest row of this kind that we made, if it was confirmed no longer ago than that.
+
+    Of the newest deliveries alone: those whose rows were made last are among them.
+    """
+    row = connection.execute(
+        text(
+            """
+            select id, source_id, role, target_id from (
+                select id, source_id, role, target_id, target_meta, confirmed_at from delivery
+                where tenant_id = :tenant_id and target = :target and target_id is not null
+                  and sent_version is not null
+                order by id desc limit 100
+            ) newest
+            where confirmed_at > clock_timestamp() - make_interval(secs => :within)
+              and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+              and not coalesce(target_meta ?| array['kept', 'accepted'], false)
+            order by length(target_id) desc, target_id desc limit 1
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target, "within": within.total_seconds()},
+    ).first()
+    return None if row is None else Made(row.id, row.source_id, row.role, row.target_id)
+
+
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
     """A row of this kind that an answer to our write named, and that is not known to be ours."""
     row = connection.execute(

@@ -40,6 +40,7 @@ from syncline.money import minor_digits
 from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find
+from syncline.sending.in_doubt import freshness
 from syncline.sending.in_doubt.maybe_ours import of_linked, of_maybe, rows_by_link
 from syncline.sending.in_doubt.rows import Seek, SeenRow, found_row, whole_row
 from syncline.sending.targets import Target
@@ -133,10 +134,11 @@ def _moves(
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
     failed: list[tuple[Sequence[Lease], SynclineError]] = []
+    newest = freshness.witness(seek) if lost else None
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
         try:
-            found = _find(seek, [target.reference(lease.source_id, lease.role) for lease in group])
+            found = _fresh(seek, newest, group, one_a_call=one_a_call)
             sums = _sums(seek, found)
         except (NoQuota, NotSent):
             raise
@@ -253,6 +255,23 @@ def _move(
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     is_unsure = reference in found.unsure
     return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
+
+
+def _fresh(
+    seek: Seek, newest: freshness.Witness | None, group: Sequence[Lease], *, one_a_call: bool
+) -> LookupResult:
+    """Look for a group's rows and, so that what is not shown is absent, for the newest row."""
+    references = [seek.target.reference(lease.source_id, lease.role) for lease in group]
+    others = [] if newest is None or newest.reference in references else [newest.reference]
+    found = _find(seek, references if one_a_call else [*references, *others])
+    if one_a_call and others and not all(found.rows[one] for one in references):
+        beside = _find(seek, others)
+        found = LookupResult(
+            {**beside.rows, **found.rows},
+            beside.unsure | found.unsure,
+            {**beside.like, **found.like},
+        )
+    return freshness.only_what_is_fresh(seek, newest, found, references)
 
 
 def _find(seek: Seek, references: list[str]) -> LookupResult:
