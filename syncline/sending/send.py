@@ -191,6 +191,7 @@ def _deliver(
             writes = [write for write in writes if write not in later]
             break
         known = capabilities.known(line)
+    looking.end_where_found(line, target, known)
     size = known.array_size(target.name)
     pending, held = batches.arrays(writes, size), list[Array]()
     if sender.pace is not None:

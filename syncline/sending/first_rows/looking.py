@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
@@ -59,8 +57,30 @@ def look(line: Line, target: Target, api: ApiCalls, made: Made, waiting: Lease) 
     if prove.prove(line, target, api, sought.reference, made.target_id, made) is None:
         in_vain(line, target, made, waiting, sought)
         return TROUBLED
-    _rest(line, waiting, _SOON, None, freed=sought.parked)
+    _rest(line, waiting, _SOON, None)
     return _SOON
+
+
+def end_where_found(line: Line, target: Target, known: Capabilities) -> None:
+    """Look no more for a first row where a way is proved by now, and free who was parked for it.
+
+    Whatever has proved that: a look, a second row after the first one was removed, or reports that
+    run again.
+    """
+    sought = known.sought(target.name)
+    if sought is None or known.find_way(target.name) is None:
+        return
+    parked, now = sought.parked, line.worker.now()
+    if parked is not None:
+        line.worker.ledger.run_patiently(
+            lambda connection: unleased.retry(connection, None, number=parked),
+            sleep=line.worker.sleep,
+        )
+    # Only now: a worker that dies in between leaves that to the next one.
+    capabilities.teach(
+        line,
+        lambda known: known.with_sought(target.name, None, found_at=now, how="a way is proved"),
+    )
 
 
 def rest(line: Line, target: Target, others: Sequence[Lease], after: timedelta | None) -> None:
@@ -134,14 +154,9 @@ def _park(line: Line, target: Target, sought: Sought, waiting: Lease) -> None:
     )
 
 
-def _rest(
-    line: Line, waiting: Lease, after: timedelta, why: str | None, freed: int | None = None
-) -> None:
-    """Give back who waits, and free who was parked for what is found by now."""
-
-    def work(connection: Connection) -> None:
-        leased.release(connection, [waiting], after=after, why=why)
-        if freed is not None:
-            unleased.retry(connection, None, number=freed)
-
-    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+def _rest(line: Line, waiting: Lease, after: timedelta, why: str | None) -> None:
+    """Give back who waits."""
+    line.worker.ledger.run_patiently(
+        lambda connection: leased.release(connection, [waiting], after=after, why=why),
+        sleep=line.worker.sleep,
+    )

@@ -32,12 +32,12 @@ class UnfoundKind:
 
 
 def read_unfound(connection: Connection, link: Link) -> list[UnfoundKind]:
-    """The kinds whose first row is looked for at a connection's tenant."""
+    """The kinds whose first row is looked for at a connection's tenant, and not found by now."""
     known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
     return [
         UnfoundKind(target, sought.row, sought.reference, sought.looks)
         for target in (one.removeprefix(SOUGHT) for one in known.by_name if one.startswith(SOUGHT))
-        if (sought := known.sought(target)) is not None
+        if (sought := known.sought(target)) is not None and known.find_way(target) is None
     ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from syncline.calls import capabilities
-from syncline.deliveries import needs, unleased
+from syncline.deliveries import needs, target_rows, unleased
 from syncline.engine import failures
 from syncline.halo.capabilities import FindProof, FindWay
 from syncline.halo.entities.resources import ORDER
@@ -63,8 +63,8 @@ class Misnamed:
         return [type(row).of({**row.raw, "id": self._answered}) for row in rows]
 
 
-def shop(worlds: Worlds, sandbox: SandboxProcess) -> World:
-    small(sandbox, orders=ORDERS, customers=2, transactions=0, subscriptions=0)
+def shop(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
+    small(sandbox, orders=ORDERS, customers=2, transactions=0, subscriptions=0, **config)
     world = worlds()
     world.pull()
     return world
@@ -286,3 +286,63 @@ def test_an_id_that_cannot_be_the_new_rows_own_is_not_believed(
                                                 "where target = 'order'")]  # fmt: skip
     assert len(held) == len(set(held)) == len(sandbox.halo_orders())
     assert sorted(held) == sorted(str(one["id"]) for one in sandbox.halo_orders())
+
+
+def test_reports_that_run_again_end_the_looking_and_free_who_was_parked_for_it(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way was proved before, so that nobody looks for the first row any more."""
+    world = brought_over(worlds, sandbox, orders=2, transactions=0, subscriptions=0)
+    line, now = world.reopened(), world.worker.now()
+    assert capabilities.known(line).find_way("order") is FindWay.SQL
+    _reports_refused_until(world, now + timedelta(days=1))
+    Hidden(monkeypatch)
+    sandbox.add_orders(ORDERS)
+    world.pull()
+    until_parked(world)
+    assert said(world)
+    _reports_refused_until(world, now)
+    world.drive()
+    assert (parked(world), said(world)) == ([], "")
+    assert sandbox.audit()["clean"]
+
+
+def _reports_refused_until(world: World, until: datetime) -> None:
+    now = world.worker.now()
+    capabilities.teach(
+        world.reopened(),
+        lambda known: known.with_reports_refused(until=until, found_at=now, how="a test"),
+    )
+
+
+def test_who_was_parked_for_a_first_row_that_is_removed_goes_on_once_a_second_one_is_found(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    until_parked(world)
+    [first] = world.rows("select id from delivery where target = 'order' and target_id is not null")
+    with world.worker.ledger.begin() as connection:
+        standing = target_rows.of_ids(connection, [first.id])[first.id]
+        unleased.lose(connection, standing, reason="gone", cause="gone", make_again=False)
+    hidden.on = False
+    world.drive()
+    assert said(world) == ""
+    assert [one.reason for one in parked(world)] == ["gone"]
+
+
+def test_a_first_row_that_a_person_copied_is_found(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox, profile="plain")
+    while not said(world):
+        world.follow_all()
+    [row] = sandbox.halo_orders()
+    copied = {name: row[name] for name in ("po_number", "client_id", "lines")}
+    copied["lines"] = [
+        {name: one[name] for name in ("name", "quantity", "net_total")} for one in row["lines"]
+    ]
+    sandbox.post("/halo/save", {"path": "/SalesOrder", "elements": [copied]})
+    hidden.on = False
+    world.drive()
+    assert (parked(world), said(world)) == ([], "")
+    assert len(sandbox.halo_orders()) == ORDERS + 1
