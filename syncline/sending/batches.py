@@ -159,12 +159,12 @@ def _finish(
     ends = list(zip(sent, outcomes, strict=True))
     came = {key: row for one in ends for key, row in rows_of(target, *one).items()}
     writes = [write for array in sent for write in array.writes]
-    came = believed(line, target, known, writes, came)
-    remember(line, target, known, ends, came, reads_back=reads_back)
-    shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
+    kept = believed(line, target, known, writes, came)
+    remember(line, target, known, ends, kept, reads_back=reads_back)
+    shown = complete(line, target, api, known, writes, kept, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
     refusals = RefusalPolicy(line, target.on_refused)
-    results = [judge(line, target, known, *one, shown, refusals) for one in ends]
+    results = [judge(line, target, known, *one, shown, came, refusals) for one in ends]
     if reads_back:
         round_trips.conclude(line, target, known, writes, shown, results)
 

@@ -90,14 +90,18 @@ def remember(
     named: dict[int, list[int]] = {}
     leases: list[Lease] = []
     for array, outcome in ends:
-        if outcome.error is not None:
+        open_ones = {
+            write.lease.id
+            for write in array.writes
+            if write.lease.target_id is None
+            and (reads_back or not _is_settled(target, known, came.get(write.lease.id)))
+        }
+        if outcome.error is not None or not open_ones:
             continue
         rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what was saved
         maybe = may_be([write.body for write in array.writes], rows, target.key)
         for write, ids in zip(array.writes, maybe, strict=True):
-            row = came.get(write.lease.id)
-            is_settled = row is not None and target.shows_enough(row.raw, known)
-            if ids and write.lease.target_id is None and (reads_back or not is_settled):
+            if ids and write.lease.id in open_ones:
                 leases.append(write.lease)
                 named[write.lease.id] = ids
     if leases:
@@ -105,6 +109,10 @@ def remember(
             lambda connection: target_rows.note_answered(connection, leases, named),
             sleep=line.worker.sleep,
         )
+
+
+def _is_settled(target: Target, known: Capabilities, row: HaloRow | None) -> bool:
+    return row is not None and target.shows_enough(row.raw, known)
 
 
 def owners_of(

@@ -346,3 +346,17 @@ def test_a_first_row_that_a_person_copied_is_found(
     world.drive()
     assert (parked(world), said(world)) == ([], "")
     assert len(sandbox.halo_orders()) == ORDERS + 1
+
+
+def test_ids_that_are_not_believed_say_nothing_of_how_many_rows_go_together(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=40, transactions=0, subscriptions=0)
+    before = capabilities.known(world.reopened()).array_size("order").proved
+    misnamed = Misnamed(monkeypatch, 0)
+    sandbox.add_orders(60)
+    world.pull()
+    world.drive()
+    assert misnamed.rows == 60
+    assert capabilities.known(world.reopened()).array_size("order").proved > before
+    assert sandbox.audit()["clean"]
