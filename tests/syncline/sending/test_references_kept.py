@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from syncline.deliveries import unleased
+from syncline.halo.entities.resources import ORDER
 from syncline.halo.matching import is_like, may_be
 from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
@@ -158,6 +159,31 @@ def test_a_lost_answer_to_an_order_whose_reference_was_cut_makes_no_second_one(
     world.pull()
     world.drive()
     assert len(sandbox.halo_orders()) == 4
+
+
+def test_a_link_that_leads_to_another_records_row_is_asked_about_and_can_be_passed_over(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    """As where two rows were merged in Halo, and their links with them."""
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="generous"
+    )
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_before", next=1)
+    [new] = sandbox.add_orders(1)
+    world.pull()
+    while not world.rows("select 1 from delivery where target = 'order' and state = 'doubtful'"):
+        world.follow_all()
+    another = sandbox.halo_orders()[0]["id"]
+    link = {"table_id": ORDER.links, "halo_id": another, "third_party_id": f"HL-{new}"}
+    sandbox.post("/halo/save", {"path": "/ExternalLink", "elements": [link]})
+    world.drive()
+    [order] = parked(world)
+    assert f"leads to order {another}, which is another record's" in order.reason
+    assert len(sandbox.halo_orders()) == 3
+    with world.worker.ledger.begin() as connection:
+        unleased.retry(connection, None, source_id=new, create=True)
+    world.drive()
+    assert (parked(world), len(sandbox.halo_orders())) == ([], 4)
 
 
 def rows(*references: str) -> list[HaloRow]:
