@@ -320,7 +320,7 @@ def _tried(
 def _waits_for(line: Line, target: Target, made: needs.Made, first: Write) -> NextRun:
     """Whether a row was made is not known yet, or is for a person to say."""
     reference = target.reference(made.source_id, made.role)
-    why = f"waits until {target.name} {made.target_id} is found again in Halo, by {reference}"
+    why = f"waits until it is known whether Halo has {target.name} {reference}"
     _release(line.worker, [first.lease], TROUBLED, why)
     return NextRun.later(TROUBLED)
 

@@ -83,10 +83,13 @@ def remember(
 ) -> None:
     """Note the ids that answers name for new rows which the answers alone do not settle.
 
-    Whatever becomes of what is done next, these rows are not made once more.
+    Whatever becomes of what is done next, these rows are not made once more. Of the first of a kind
+    it is noted that Halo answered, also where it named no id: no second one is made before it is
+    known what became of that.
     """
     if target.resource.within or target.gives_up is not None:
         return  # not to be read by an id, or not kept at all
+    is_first = target.vital and known.find_way(target.name) is None
     named: dict[int, list[int]] = {}
     leases: list[Lease] = []
     for array, outcome in ends:
@@ -101,7 +104,7 @@ def remember(
         rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what was saved
         maybe = may_be([write.body for write in array.writes], rows, target.key)
         for write, ids in zip(array.writes, maybe, strict=True):
-            if ids and write.lease.id in open_ones:
+            if (ids or is_first) and write.lease.id in open_ones:
                 leases.append(write.lease)
                 named[write.lease.id] = ids
     if leases:
