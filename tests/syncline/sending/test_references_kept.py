@@ -115,6 +115,25 @@ def test_what_an_external_link_finds_is_confirmed_whatever_halo_keeps_of_our_ref
     assert len(world.rows(accepted)) == 2
 
 
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_an_update_in_doubt_does_not_ask_about_a_reference_that_is_left_as_halo_keeps_it(
+    worlds: Worlds, sandbox: SandboxProcess, kind: str
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="generous"
+    )
+    keep(sandbox, "upper")
+    new = sandbox.add_orders(1)
+    world.pull()
+    world.drive()
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind=kind, next=1)
+    sandbox.change_orders(ids=new, fields="amount")
+    world.pull_whole()
+    world.drive()
+    assert not parked(world)
+    assert sandbox.audit()["counts"]["wrong_amounts"] == 0
+
+
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize(
     ("path", "fields", "orders"),
