@@ -16,6 +16,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import leased, outstanding, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.needs import Made
+from syncline.deliveries.states import State
 from syncline.engine.failures import TROUBLED, backoff
 from syncline.halo.capabilities import Capabilities, FindWay, Sought
 from syncline.sending import prove
@@ -99,7 +100,8 @@ def in_vain(
     """Remember a look that found nothing; who looked rests ever longer, or is parked once."""
     before = before or _sought(line, target, made)
     looks, by = before.looks + 1, None if waiting is None else waiting.id
-    asks = target.vital and waiting is not None and looks >= ASKS_AFTER and before.parked is None
+    asks = target.vital and waiting is not None and looks >= ASKS_AFTER
+    asks = asks and not _is_asked(line, before)
     sought = Sought(before.row, before.reference, looks, by, by if asks else before.parked)
     now = line.worker.now()
     capabilities.teach(
@@ -133,6 +135,15 @@ def _was_found(line: Line, target: Target) -> bool:
 def _is_looked_for(line: Line, sought: Sought) -> bool:
     by = sought.by
     return by is not None and line.worker.ledger.run(lambda c: outstanding.is_on_its_way(c, by))
+
+
+def _is_asked(line: Line, sought: Sought) -> bool:
+    """Whether somebody was parked for it, and neither settled otherwise nor erased meanwhile."""
+    parked = sought.parked
+    if parked is None:
+        return False
+    state = line.worker.ledger.run(lambda c: outstanding.state_of(c, parked))
+    return state not in {None, State.DELIVERED}
 
 
 def _why(target: Target, sought: Sought) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.deliveries import needs, target_rows, unleased
+from syncline.deliveries.unleased import Taking
 from syncline.engine import failures
 from syncline.halo.capabilities import FindProof, FindWay
 from syncline.halo.entities.resources import ORDER
@@ -149,6 +150,21 @@ def test_a_person_who_retries_has_it_looked_for_anew(
     world.drive()
     assert parked(world) == []
     assert sandbox.audit()["clean"]
+
+
+def test_where_who_was_parked_is_settled_otherwise_another_one_asks(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    until_parked(world)
+    [one] = world.rows("select id from delivery where state = 'parked'")
+    with world.worker.ledger.begin() as connection:
+        standing = target_rows.of_ids(connection, [one.id])[one.id]
+        unleased.accept(connection, [Taking(standing, None, {}, gone=True)], cause="a test")
+    assert parked(world) == []
+    until_parked(world)
+    [another] = world.rows("select id from delivery where state = 'parked'")
+    assert another.id != one.id
 
 
 @pytest.mark.parametrize("wrong", [0, 987654])
