@@ -164,7 +164,9 @@ def _finish(
     shown = complete(line, target, api, known, writes, kept, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
     refusals = RefusalPolicy(line, target.on_refused)
-    results = [judge(line, target, known, *one, shown, came, refusals) for one in ends]
+    results = [judge(line, target, known, *one, shown, refusals) for one in ends]
+    for result in results:
+        result.came = sum(lease.id in came for lease in result.elements)
     if reads_back:
         round_trips.conclude(line, target, known, writes, shown, results)
 

@@ -6,7 +6,7 @@ Elements are matched by reference, never by position, and compared with what was
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -100,7 +100,7 @@ class ArrayOutcome:
 
     Attributes:
         size: how many elements it had.
-        came: how many of them came back, matched.
+        came: how many of them came back, matched, whatever is believed of their ids.
         error: why there was no answer.
         refusal: what is done where Halo refused.
         of_all: whether its call failed as others do, so that it says nothing about the rows.
@@ -151,7 +151,6 @@ def judge(
     array: Array,
     outcome: Outcome,
     shown: Shown,
-    came: Collection[int],
     refusals: RefusalPolicy,
 ) -> ArrayOutcome:
     """Sort an array's elements by what Halo shows of each.
@@ -162,8 +161,7 @@ def judge(
         known: what is known of the tenant.
         array: what was sent.
         outcome: what became of the call.
-        shown: the rows that came back or were read, as far as they are believed.
-        came: the deliveries whose rows came back, whatever is believed of them.
+        shown: the rows that came back or were read.
         refusals: what is done about refusals of this batch.
     """
     result = ArrayOutcome(
@@ -176,7 +174,6 @@ def judge(
     )
     for write in array.writes if outcome.error is None else ():
         row = shown.rows.get(write.lease.id)
-        result.came += write.lease.id in came
         if row is not None and write.lease.id in shown.unfit:
             held = Confirmation(write.lease, str(row.id), write.lease.target_meta, None)
             result.unfit.append((held, shown.unfit[write.lease.id]))

@@ -13,14 +13,7 @@ from syncline.sandbox.process import SandboxProcess
 from syncline.sending import unknown_outcomes
 from syncline.sending.find import find
 from syncline.sending.in_doubt import maybe_ours
-from tests.syncline.sending.test_first_rows import (
-    ORDERS,
-    Hidden,
-    Misnamed,
-    said,
-    shop,
-    until_parked,
-)
+from tests.first_rows import ORDERS, Hidden, Misnamed, said, shop, until_parked
 from tests.tenants import parked
 from tests.world import Worlds, beside
 
