@@ -18,7 +18,7 @@ from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
 from syncline.deliveries.states import PINNED, State
-from syncline.deliveries.target_rows import KEPT, NAME_TAKEN
+from syncline.deliveries.target_rows import ACCEPTED, KEPT, NAME_TAKEN
 from syncline.deliveries.waits import wake
 from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
@@ -33,10 +33,12 @@ _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
 _BACK = f"case when d.target_meta ? '{PINNED}' and not {_IS_HELD} then 'doubtful' else {_DUE} end"
 """The same where its target row is not known any better: a pinned one is to be read before."""
 
-_META = f"""coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object(
-                '{KEPT}', d.target_meta -> '{KEPT}',
-                '{NAME_TAKEN}', d.target_meta -> '{NAME_TAKEN}')), d.target_meta)"""
+_KEEPS = f"'{KEPT}', d.target_meta -> '{KEPT}', '{NAME_TAKEN}', d.target_meta -> '{NAME_TAKEN}'"
+_META = f"coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object({_KEEPS})), d.target_meta)"
 """What is known of the target row by now, with what was found out that holds for the next write."""
+
+_NOT_YET = _META.replace(_KEEPS, f"{_KEEPS}, '{ACCEPTED}', d.target_meta -> '{ACCEPTED}'")
+"""The same of one that does not hold what is wanted: what was accepted of it stands until then."""
 
 _NOTICES_WITHIN = timedelta(seconds=5)
 """By then a worker has read anew how its connection works."""
@@ -161,7 +163,7 @@ def learn_target(connection: Connection, news: Sequence[Confirmation]) -> set[in
         connection,
         State.DUE,
         [item.lease for item in news],
-        f"""state = {_DUE}, target_id = told.target_id, target_meta = ({_META}) - '{PINNED}',
+        f"""state = {_DUE}, target_id = told.target_id, target_meta = ({_NOT_YET}) - '{PINNED}',
            projection = null, due_at = clock_timestamp(), owner = null""",
         [{"target_id": item.target_id, "meta": item.meta} for item in news],
         sets_state=True,
@@ -289,7 +291,7 @@ def park(
            owner = null, array_limit = null, due_at = clock_timestamp(),
            target_id = case when not told.forget
                             then coalesce(told.target_id, d.target_id) end,
-           target_meta = case when not told.forget then {_META} end,
+           target_meta = case when not told.forget then {_NOT_YET} end,
            sent_version = case when told.forget then coalesce(d.sent_version, d.wanted_version)
                                else d.sent_version end,
            projection = case when d.state <> 'checking' and told.target_id is null

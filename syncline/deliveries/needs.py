@@ -31,7 +31,7 @@ class Made:
         delivery: the number of the delivery that made it.
         source_id: what it was made from.
         role: which of the rows that are made from that.
-        target_id: its id on the other side, as that answered.
+        target_id: its id on the other side, as that answered; empty where it named none.
         age: how long ago it was written last, as far as is known.
     """
 
@@ -91,15 +91,21 @@ def made_last(
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
-    """A row of this kind that an answer to our write named, and that is not known to be ours."""
+    """A row of this kind of which Halo answered our write, and that is not known to be ours.
+
+    Not one of a connection that stands still: nobody would tell, for as long as it does.
+    """
     row = connection.execute(
         text(
             """
-            select id, source_id, role, target_meta -> :answered ->> 0 as row_id from delivery
-            where tenant_id = :tenant_id and target = :target and target_id is null
-              and state in ('sending', 'doubtful', 'checking', 'parked')
-              and sent_version is not null and target_meta ? :answered
-            order by id limit 1
+            select d.id, d.source_id, d.role,
+                   coalesce(d.target_meta -> :answered ->> 0, '') as row_id
+            from delivery d join connection c on c.id = d.connection_id
+            where d.tenant_id = :tenant_id and d.target = :target and d.target_id is null
+              and d.state in ('sending', 'doubtful', 'checking', 'parked')
+              and d.sent_version is not null and d.target_meta ? :answered
+              and c.state = 'active'
+            order by d.id limit 1
             """
         ),
         {"tenant_id": tenant_id, "target": target, "answered": ANSWERED},

@@ -27,7 +27,7 @@ from syncline.ledger import connections
 from syncline.sending import round_trips
 from syncline.sending.completing import complete
 from syncline.sending.decide import Write
-from syncline.sending.in_doubt.answered_ids import believed, remember
+from syncline.sending.in_doubt.answered_ids import believed, disbelieve, remember
 from syncline.sending.outcomes import (
     Array,
     ArrayOutcome,
@@ -159,12 +159,16 @@ def _finish(
     ends = list(zip(sent, outcomes, strict=True))
     came = {key: row for one in ends for key, row in rows_of(target, *one).items()}
     writes = [write for array in sent for write in array.writes]
-    came = believed(line, target, known, writes, came)
-    remember(line, target, known, ends, came, reads_back=reads_back)
-    shown = complete(line, target, api, known, writes, came, reads_back=reads_back)
+    kept = believed(line, target, known, writes, came)
+    remember(line, target, known, ends, kept, reads_back=reads_back)
+    if len(kept) < len(came) and not known.misnames(target.name):
+        disbelieve(line, target)
+    shown = complete(line, target, api, known, writes, kept, reads_back=reads_back)
     known = currencies.with_fresh_rates(line, known, made(sent, shown.rows))
     refusals = RefusalPolicy(line, target.on_refused)
     results = [judge(line, target, known, *one, shown, refusals) for one in ends]
+    for result in results:
+        result.came = sum(lease.id in came for lease in result.elements)
     if reads_back:
         round_trips.conclude(line, target, known, writes, shown, results)
 

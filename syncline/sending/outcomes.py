@@ -100,7 +100,7 @@ class ArrayOutcome:
 
     Attributes:
         size: how many elements it had.
-        came: how many of them came back, matched.
+        came: how many of them came back, matched, whatever is believed of their ids.
         error: why there was no answer.
         refusal: what is done where Halo refused.
         of_all: whether its call failed as others do, so that it says nothing about the rows.
@@ -174,7 +174,6 @@ def judge(
     )
     for write in array.writes if outcome.error is None else ():
         row = shown.rows.get(write.lease.id)
-        result.came += row is not None
         if row is not None and write.lease.id in shown.unfit:
             held = Confirmation(write.lease, str(row.id), write.lease.target_meta, None)
             result.unfit.append((held, shown.unfit[write.lease.id]))

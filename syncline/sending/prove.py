@@ -76,7 +76,7 @@ def prove(
         if attempt:
             line.worker.sleep(PAUSE.total_seconds())
         for way in ways_of(target.name):
-            row_id = _found(line, api, target, way, reference)
+            row_id = _found(line, api, target, way, reference, target_id)
             if row_id is None:
                 continue
             if row_id != target_id:
@@ -140,13 +140,21 @@ def _shows_none(target: Target) -> str:
     return f"no report:{target.name}"
 
 
-def _found(line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str) -> str | None:
-    """The id of the one row that a way finds; None where it finds none, or several."""
+def _found(
+    line: Line, api: ApiCalls, target: Target, way: FindWay, reference: str, target_id: str
+) -> str | None:
+    """The id of the row that a way finds; None where it finds none, or several others.
+
+    Of several it is the one that was answered: a person may have copied it, our reference and all.
+    """
     try:
         rows = find(line, api, target, way, [reference]).rows[reference]
     except NO_REPORT:
         return None  # this tenant does not offer that way; there are others
-    return str(rows[0].id) if len(rows) == 1 else None
+    ids = {str(row.id) for row in rows}
+    if target_id in ids:
+        return target_id
+    return ids.pop() if len(ids) == 1 else None
 
 
 def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str) -> None:
@@ -154,8 +162,7 @@ def _remember(line: Line, target: Target, way: FindWay, lag: timedelta, how: str
 
     def change(known: Capabilities) -> Capabilities:
         proof = FindProof(proved=True, lag=lag)
-        known = known.with_find_proof(target.name, way, proof, found_at=now, how=how)
-        return known.with_sought(target.name, None, found_at=now, how=how)
+        return known.with_find_proof(target.name, way, proof, found_at=now, how=how)
 
     capabilities.teach(line, change)
 

@@ -191,6 +191,7 @@ def _deliver(
             writes = [write for write in writes if write not in later]
             break
         known = capabilities.known(line)
+    looking.end_where_found(line, target, known)
     size = known.array_size(target.name)
     pending, held = batches.arrays(writes, size), list[Array]()
     if sender.pace is not None:
@@ -319,7 +320,7 @@ def _tried(
 def _waits_for(line: Line, target: Target, made: needs.Made, first: Write) -> NextRun:
     """Whether a row was made is not known yet, or is for a person to say."""
     reference = target.reference(made.source_id, made.role)
-    why = f"waits until {target.name} {made.target_id} is found again in Halo, by {reference}"
+    why = f"waits until it is known whether Halo has {target.name} {reference}"
     _release(line.worker, [first.lease], TROUBLED, why)
     return NextRun.later(TROUBLED)
 

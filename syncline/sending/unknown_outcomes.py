@@ -18,6 +18,7 @@ from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
+from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.claim import Claim
 from syncline.engine.failures import LOOKING_UP, Batch, Move, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
@@ -41,7 +42,13 @@ from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find
 from syncline.sending.in_doubt import freshness
-from syncline.sending.in_doubt.maybe_ours import of_linked, of_maybe, rows_by_link
+from syncline.sending.in_doubt.maybe_ours import (
+    is_anothers,
+    of_anothers,
+    of_linked,
+    of_maybe,
+    rows_by_link,
+)
 from syncline.sending.in_doubt.rows import Seek, SeenRow, found_row, whole_row
 from syncline.sending.targets import Target
 from syncline.transport import Permit
@@ -237,13 +244,18 @@ def _move(
     canonical: inputs.Canonical,
 ) -> Move:
     reference = seek.target.reference(lease.source_id, lease.role)
+    linked = seek.known.find_way(seek.target.name) is FindWay.LINK
     rows = found.rows[reference]
+    if linked and len(rows) == 1 and is_anothers(seek, lease, rows[0].id):
+        if not none_is_ours(lease.target_meta):
+            return of_anothers(seek, lease, rows[0].id)
+        found, linked = _searched(seek, [reference]), False
+        rows = found.rows[reference]
     if len(rows) > 1:
         return outcomes.doubled(lease, reference, rows)
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
-        linked = seek.known.find_way(seek.target.name) is FindWay.LINK
         whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
         return found_row(seek, lease, row_id, whole, canonical)
     named = rows_by_link(seek, reference)
@@ -301,6 +313,10 @@ def _without_link(seek: Seek, found: LookupResult) -> LookupResult:
     absent = [name for name, rows in found.rows.items() if not rows]
     if not absent:
         return found
-    again = find(seek.line, seek.api, seek.target, FindWay.SEARCH, absent)
+    again = _searched(seek, absent)
     like = {**found.like, **again.like}
     return LookupResult({**found.rows, **again.rows}, again.unsure, like)
+
+
+def _searched(seek: Seek, references: Sequence[str]) -> LookupResult:
+    return find(seek.line, seek.api, seek.target, FindWay.SEARCH, references)

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.deliveries import leased, outstanding, unleased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.needs import Made
+from syncline.deliveries.states import State
 from syncline.engine.failures import TROUBLED, backoff
 from syncline.halo.capabilities import Capabilities, FindWay, Sought
 from syncline.sending import prove
@@ -59,8 +58,30 @@ def look(line: Line, target: Target, api: ApiCalls, made: Made, waiting: Lease) 
     if prove.prove(line, target, api, sought.reference, made.target_id, made) is None:
         in_vain(line, target, made, waiting, sought)
         return TROUBLED
-    _rest(line, waiting, _SOON, None, freed=sought.parked)
+    _rest(line, waiting, _SOON, None)
     return _SOON
+
+
+def end_where_found(line: Line, target: Target, known: Capabilities) -> None:
+    """Look no more for a first row where a way is proved by now, and free who was parked for it.
+
+    Whatever has proved that: a look, a second row after the first one was removed, or reports that
+    run again.
+    """
+    sought = known.sought(target.name)
+    if sought is None or known.find_way(target.name) is None:
+        return
+    parked, now = sought.parked, line.worker.now()
+    if parked is not None:
+        line.worker.ledger.run_patiently(
+            lambda connection: unleased.retry(connection, None, number=parked),
+            sleep=line.worker.sleep,
+        )
+    # Only now: a worker that dies in between leaves that to the next one.
+    capabilities.teach(
+        line,
+        lambda known: known.with_sought(target.name, None, found_at=now, how="a way is proved"),
+    )
 
 
 def rest(line: Line, target: Target, others: Sequence[Lease], after: timedelta | None) -> None:
@@ -79,7 +100,8 @@ def in_vain(
     """Remember a look that found nothing; who looked rests ever longer, or is parked once."""
     before = before or _sought(line, target, made)
     looks, by = before.looks + 1, None if waiting is None else waiting.id
-    asks = target.vital and waiting is not None and looks >= ASKS_AFTER and before.parked is None
+    asks = target.vital and waiting is not None and looks >= ASKS_AFTER
+    asks = asks and not _is_asked(line, before)
     sought = Sought(before.row, before.reference, looks, by, by if asks else before.parked)
     now = line.worker.now()
     capabilities.teach(
@@ -115,6 +137,15 @@ def _is_looked_for(line: Line, sought: Sought) -> bool:
     return by is not None and line.worker.ledger.run(lambda c: outstanding.is_on_its_way(c, by))
 
 
+def _is_asked(line: Line, sought: Sought) -> bool:
+    """Whether somebody was parked for it, and neither settled otherwise nor erased meanwhile."""
+    parked = sought.parked
+    if parked is None:
+        return False
+    state = line.worker.ledger.run(lambda c: outstanding.state_of(c, parked))
+    return state not in {None, State.DELIVERED}
+
+
 def _why(target: Target, sought: Sought) -> str:
     return (
         f"waits until {target.name} {sought.row} is found again in Halo, by {sought.reference}: "
@@ -134,14 +165,9 @@ def _park(line: Line, target: Target, sought: Sought, waiting: Lease) -> None:
     )
 
 
-def _rest(
-    line: Line, waiting: Lease, after: timedelta, why: str | None, freed: int | None = None
-) -> None:
-    """Give back who waits, and free who was parked for what is found by now."""
-
-    def work(connection: Connection) -> None:
-        leased.release(connection, [waiting], after=after, why=why)
-        if freed is not None:
-            unleased.retry(connection, None, number=freed)
-
-    line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)
+def _rest(line: Line, waiting: Lease, after: timedelta, why: str | None) -> None:
+    """Give back who waits."""
+    line.worker.ledger.run_patiently(
+        lambda connection: leased.release(connection, [waiting], after=after, why=why),
+        sleep=line.worker.sleep,
+    )

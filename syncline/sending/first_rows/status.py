@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 from sqlalchemy import Connection
 
+from syncline.deliveries import needs
 from syncline.halo.capabilities import SOUGHT, Capabilities
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
+from syncline.sending.targets import TARGETS
 from syncline.terminal.output import plain
 
 
@@ -20,7 +22,7 @@ class UnfoundKind:
 
     Attributes:
         target: the kind.
-        row: Halo's id of the first.
+        row: Halo's id of the first; empty where it is not known whether there is one.
         reference: by which it is looked for.
         looks: how often it was, in vain.
     """
@@ -28,27 +30,44 @@ class UnfoundKind:
     target: str
     row: str
     reference: str
-    looks: int
+    looks: int = 0
 
 
 def read_unfound(connection: Connection, link: Link) -> list[UnfoundKind]:
-    """The kinds whose first row is looked for at a connection's tenant."""
+    """The kinds whose first row is looked for at a connection's tenant, and not found by now."""
     known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
-    return [
-        UnfoundKind(target, sought.row, sought.reference, sought.looks)
-        for target in (one.removeprefix(SOUGHT) for one in known.by_name if one.startswith(SOUGHT))
-        if (sought := known.sought(target)) is not None
-    ]
+    names = [one.removeprefix(SOUGHT) for one in known.by_name if one.startswith(SOUGHT)]
+    found = {
+        target: UnfoundKind(target, sought.row, sought.reference, sought.looks)
+        for target in names
+        if (sought := known.sought(target)) is not None and known.find_way(target) is None
+    }
+    for target in TARGETS.values():
+        if target.name not in found and known.find_way(target.name) is None:
+            maybe = needs.maybe_made_by_us(connection, link.tenant, target.name)
+            if maybe is not None:
+                reference = target.reference(maybe.source_id, maybe.role)
+                found[target.name] = UnfoundKind(target.name, "", reference)
+    return list(found.values())
 
 
 def unfound_lines(unfound: Sequence[UnfoundKind]) -> list[RenderableType]:
     """What is said of them, and what to do."""
-    return [
-        plain(
-            f"No {one.target} is written until {one.target} {one.row} can be found again in Halo "
-            f"by {one.reference} ({one.looks} {'look' if one.looks == 1 else 'looks'}). It is "
-            "looked for by itself; if it stays so, allow our application in Halo to run reports, "
-            "or to list and search such rows"
-        )
-        for one in unfound
-    ]
+    return [plain(_sought(one) if one.row else _unknown(one)) for one in unfound]
+
+
+def _sought(one: UnfoundKind) -> str:
+    return (
+        f"No {one.target} is written until {one.target} {one.row} can be found again in Halo "
+        f"by {one.reference} ({one.looks} {'look' if one.looks == 1 else 'looks'}). It is "
+        "looked for by itself; if it stays so, allow our application in Halo to run reports, "
+        "or to list and search such rows"
+    )
+
+
+def _unknown(one: UnfoundKind) -> str:
+    return (
+        f"No {one.target} is written until it is known whether Halo has {one.target} "
+        f"{one.reference}, whose making it answered. It is looked up by itself; if it is parked, "
+        "it waits for you: syncline parked list"
+    )

@@ -53,8 +53,6 @@ def believed(
         for key, row_id in new.items()
         if row_id <= 0 or shared[row_id] > 1 or owners.get(row_id, key) != key
     }
-    if wrong:
-        disbelieve(line, target)
     if wrong or known.misnames(target.name):
         wrong = set(new)
     return {key: row for key, row in came.items() if key not in wrong}
@@ -83,21 +81,28 @@ def remember(
 ) -> None:
     """Note the ids that answers name for new rows which the answers alone do not settle.
 
-    Whatever becomes of what is done next, these rows are not made once more.
+    Whatever becomes of what is done next, these rows are not made once more. Of the first of a kind
+    it is noted that Halo answered, also where it named no id: no second one is made before it is
+    known what became of that.
     """
     if target.resource.within or target.gives_up is not None:
         return  # not to be read by an id, or not kept at all
+    is_first = target.vital and known.find_way(target.name) is None
     named: dict[int, list[int]] = {}
     leases: list[Lease] = []
     for array, outcome in ends:
-        if outcome.error is not None:
+        open_ones = {
+            write.lease.id
+            for write in array.writes
+            if write.lease.target_id is None
+            and (reads_back or not _is_settled(target, known, came.get(write.lease.id)))
+        }
+        if outcome.error is not None or not open_ones:
             continue
         rows: Sequence[HaloRow] = outcome.result  # type: ignore[assignment]  # what was saved
         maybe = may_be([write.body for write in array.writes], rows, target.key)
         for write, ids in zip(array.writes, maybe, strict=True):
-            row = came.get(write.lease.id)
-            is_settled = row is not None and target.shows_enough(row.raw, known)
-            if ids and write.lease.target_id is None and (reads_back or not is_settled):
+            if (ids or is_first) and write.lease.id in open_ones:
                 leases.append(write.lease)
                 named[write.lease.id] = ids
     if leases:
@@ -105,6 +110,10 @@ def remember(
             lambda connection: target_rows.note_answered(connection, leases, named),
             sleep=line.worker.sleep,
         )
+
+
+def _is_settled(target: Target, known: Capabilities, row: HaloRow | None) -> bool:
+    return row is not None and target.shows_enough(row.raw, known)
 
 
 def owners_of(

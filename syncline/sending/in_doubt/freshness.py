@@ -52,7 +52,7 @@ def witness(seek: Seek) -> Witness | None:
 def only_what_is_fresh(
     seek: Seek, shown: Witness | None, found: LookupResult, references: Sequence[str]
 ) -> LookupResult:
-    """What a look-up says of references, no absence among it where it does not show the witness.
+    """What a look-up says of references alone; no absence where it does not show the witness.
 
     Args:
         seek: where it was looked.
@@ -63,10 +63,11 @@ def only_what_is_fresh(
     Raises:
         SynclineError: it could not be asked whether Halo has the witness.
     """
-    absent = {one for one in references if not found.rows[one]} - found.unsure
+    rows = {one: found.rows[one] for one in references}
+    absent = {one for one, its in rows.items() if not its} - found.unsure
     if shown is None or not absent or _shows(found, shown) or not _has(seek, shown):
-        return found
-    return replace(found, unsure=found.unsure | absent)
+        return replace(found, rows=rows)
+    return replace(found, rows=rows, unsure=found.unsure | absent)
 
 
 def _shows(found: LookupResult, shown: Witness) -> bool:

@@ -105,7 +105,12 @@ def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:
 
 
 def of_linked(seek: Seek, lease: Lease, row_id: int, canonical: inputs.Canonical) -> Move | None:
-    """What becomes of a delivery whose row a link names; None where Halo has no such row."""
+    """What becomes of a delivery whose row a link names; None where Halo has no such row.
+
+    None too where that is another record's row and a person has said that none is this one's.
+    """
+    if is_anothers(seek, lease, row_id):
+        return None if none_is_ours(lease.target_meta) else of_anothers(seek, lease, row_id)
     try:
         shown = whole_row(seek, lease, str(row_id), {}, linked=True)
     except (NoQuota, NotSent):
@@ -115,6 +120,23 @@ def of_linked(seek: Seek, lease: Lease, row_id: int, canonical: inputs.Canonical
     except NOT_READ as error:
         return unread(seek, lease, str(row_id), error)
     return _taken(seek, lease, row_id, compared(seek, lease, str(row_id), shown, canonical))
+
+
+def is_anothers(seek: Seek, lease: Lease, row_id: int) -> bool:
+    """Whether a row that a link leads to is known to be another delivery's."""
+    return not _nobodys(seek, lease, [row_id])
+
+
+def of_anothers(seek: Seek, lease: Lease, row_id: int) -> Move:
+    """A link leads to another delivery's row: somebody merged two rows, or moved the link."""
+    name = seek.target.name
+    if lease.failures < TRIES:
+        return still_in_doubt(lease, f"looked up: {name} {row_id} is another one's")
+    reason = (
+        f"It is not found by our reference, and the external link with it leads to {name} "
+        f"{row_id}, which is another record's."
+    )
+    return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
 
 
 def _in_turn(ids: Sequence[int], failures: int) -> tuple[list[int], int]:

@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from syncline.calls import capabilities
-from syncline.deliveries import needs, unleased
+from syncline.deliveries import needs, target_rows, unleased
+from syncline.deliveries.unleased import Taking
 from syncline.engine import failures
 from syncline.halo.capabilities import FindProof, FindWay
-from syncline.halo.entities.resources import ORDER
-from syncline.halo.entities.rows import save_rows
-from syncline.halo.sql.finding import LookupResult
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import prove, targets
-from syncline.sending.find import find
-from syncline.sending.first_rows import looking, status
+from syncline.sending import prove
+from syncline.sending.first_rows import looking
 from syncline.sending.outcomes import settle_times
 from syncline.sending.targets import TARGETS
+from tests.first_rows import ORDERS, Hidden, Misnamed, said, shop, until_parked
 from tests.tenants import brought_over, operations, parked
-from tests.world import NAME, World, Worlds, small
-
-ORDERS = 4
-
-
-class Hidden:
-    """Orders that no way finds, while it is on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.on, self.looks = True, 0
-        monkeypatch.setattr(prove, "find", self.found)
-        monkeypatch.setattr(prove, "TRIES", 1)
-
-    def found(self, line: Any, api: Any, target: Any, way: Any, references: Any) -> LookupResult:
-        if not self.on or target.name != "order":
-            return find(line, api, target, way, references)
-        self.looks += 1
-        return LookupResult({one: [] for one in references}, frozenset())
-
-
-class Misnamed:
-    """Orders that are answered under another id when they are made.
-
-    Attributes:
-        rows: how many were.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, answered: int) -> None:
-        self.rows, self._answered = 0, answered
-        monkeypatch.setattr(targets, "save_rows", self._saved)
-
-    def _saved(
-        self, client: Any, permit: Any, resource: Any, bodies: Any, *spelling: Any
-    ) -> list[Any]:
-        rows = save_rows(client, permit, resource, bodies, *spelling)
-        if resource is not ORDER or any("id" in one for one in bodies):
-            return rows
-        self.rows += len(rows)
-        return [type(row).of({**row.raw, "id": self._answered}) for row in rows]
-
-
-def shop(worlds: Worlds, sandbox: SandboxProcess) -> World:
-    small(sandbox, orders=ORDERS, customers=2, transactions=0, subscriptions=0)
-    world = worlds()
-    world.pull()
-    return world
-
-
-def said(world: World) -> str:
-    """What status says of kinds that are not written."""
-    line = world.worker.open_line(NAME)
-    unfound = world.worker.ledger.run(lambda c: status.read_unfound(c, line.link))
-    return " ".join(str(one) for one in status.unfound_lines(unfound))
-
-
-def until_parked(world: World) -> None:
-    for _ in range(60):
-        world.follow_all()
-        if parked(world):
-            return
+from tests.world import World, Worlds
 
 
 def test_a_first_row_that_no_way_finds_is_asked_about_and_looked_for_ever_more_seldom(
@@ -149,6 +88,22 @@ def test_a_person_who_retries_has_it_looked_for_anew(
     world.drive()
     assert parked(world) == []
     assert sandbox.audit()["clean"]
+
+
+def test_where_who_was_parked_is_settled_otherwise_another_one_asks(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Hidden(monkeypatch)
+    world = shop(worlds, sandbox)
+    until_parked(world)
+    [one] = world.rows("select id from delivery where state = 'parked'")
+    with world.worker.ledger.begin() as connection:
+        standing = target_rows.of_ids(connection, [one.id])[one.id]
+        unleased.accept(connection, [Taking(standing, None, {}, gone=True)], cause="a test")
+    assert parked(world) == []
+    until_parked(world)
+    [another] = world.rows("select id from delivery where state = 'parked'")
+    assert another.id != one.id
 
 
 @pytest.mark.parametrize("wrong", [0, 987654])
@@ -286,3 +241,77 @@ def test_an_id_that_cannot_be_the_new_rows_own_is_not_believed(
                                                 "where target = 'order'")]  # fmt: skip
     assert len(held) == len(set(held)) == len(sandbox.halo_orders())
     assert sorted(held) == sorted(str(one["id"]) for one in sandbox.halo_orders())
+
+
+def test_reports_that_run_again_end_the_looking_and_free_who_was_parked_for_it(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way was proved before, so that nobody looks for the first row any more."""
+    world = brought_over(worlds, sandbox, orders=2, transactions=0, subscriptions=0)
+    line, now = world.reopened(), world.worker.now()
+    assert capabilities.known(line).find_way("order") is FindWay.SQL
+    _reports_refused_until(world, now + timedelta(days=1))
+    Hidden(monkeypatch)
+    sandbox.add_orders(ORDERS)
+    world.pull()
+    until_parked(world)
+    assert said(world)
+    _reports_refused_until(world, now)
+    world.drive()
+    assert (parked(world), said(world)) == ([], "")
+    assert sandbox.audit()["clean"]
+
+
+def _reports_refused_until(world: World, until: datetime) -> None:
+    now = world.worker.now()
+    capabilities.teach(
+        world.reopened(),
+        lambda known: known.with_reports_refused(until=until, found_at=now, how="a test"),
+    )
+
+
+def test_who_was_parked_for_a_first_row_that_is_removed_goes_on_once_a_second_one_is_found(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox)
+    until_parked(world)
+    [first] = world.rows("select id from delivery where target = 'order' and target_id is not null")
+    with world.worker.ledger.begin() as connection:
+        standing = target_rows.of_ids(connection, [first.id])[first.id]
+        unleased.lose(connection, standing, reason="gone", cause="gone", make_again=False)
+    hidden.on = False
+    world.drive()
+    assert said(world) == ""
+    assert [one.reason for one in parked(world)] == ["gone"]
+
+
+def test_a_first_row_that_a_person_copied_is_found(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, world = Hidden(monkeypatch), shop(worlds, sandbox, profile="plain")
+    while not said(world):
+        world.follow_all()
+    [row] = sandbox.halo_orders()
+    copied = {name: row[name] for name in ("po_number", "client_id", "lines")}
+    copied["lines"] = [
+        {name: one[name] for name in ("name", "quantity", "net_total")} for one in row["lines"]
+    ]
+    sandbox.post("/halo/save", {"path": "/SalesOrder", "elements": [copied]})
+    hidden.on = False
+    world.drive()
+    assert (parked(world), said(world)) == ([], "")
+    assert len(sandbox.halo_orders()) == ORDERS + 1
+
+
+def test_ids_that_are_not_believed_say_nothing_of_how_many_rows_go_together(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=40, transactions=0, subscriptions=0)
+    before = capabilities.known(world.reopened()).array_size("order").proved
+    misnamed = Misnamed(monkeypatch, 0)
+    sandbox.add_orders(60)
+    world.pull()
+    world.drive()
+    assert misnamed.rows == 60
+    assert capabilities.known(world.reopened()).array_size("order").proved > before
+    assert sandbox.audit()["clean"]

@@ -8,7 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from syncline.calls import capabilities
 from syncline.deliveries import unleased
+from syncline.halo.capabilities import FindWay
+from syncline.halo.entities.resources import ORDER
 from syncline.halo.matching import is_like, may_be
 from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
@@ -112,6 +115,25 @@ def test_what_an_external_link_finds_is_confirmed_whatever_halo_keeps_of_our_ref
     assert len(world.rows(accepted)) == 2
 
 
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_an_update_in_doubt_does_not_ask_about_a_reference_that_is_left_as_halo_keeps_it(
+    worlds: Worlds, sandbox: SandboxProcess, kind: str
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="generous"
+    )
+    keep(sandbox, "upper")
+    new = sandbox.add_orders(1)
+    world.pull()
+    world.drive()
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind=kind, next=1)
+    sandbox.change_orders(ids=new, fields="amount")
+    world.pull_whole()
+    world.drive()
+    assert not parked(world)
+    assert sandbox.audit()["counts"]["wrong_amounts"] == 0
+
+
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize(
     ("path", "fields", "orders"),
@@ -158,6 +180,46 @@ def test_a_lost_answer_to_an_order_whose_reference_was_cut_makes_no_second_one(
     world.pull()
     world.drive()
     assert len(sandbox.halo_orders()) == 4
+
+
+@pytest.mark.parametrize("way", [FindWay.SQL, FindWay.LINK])
+def test_a_link_that_leads_to_another_records_row_is_asked_about_and_can_be_passed_over(
+    worlds: Worlds, sandbox: SandboxProcess, way: FindWay
+) -> None:
+    """As where two rows were merged in Halo, and their links with them."""
+    small(sandbox, orders=3, transactions=0, subscriptions=0, profile="generous")
+    world = worlds()
+    if way is FindWay.LINK:
+        refuse_reports(world)
+    world.pull()
+    world.drive()
+    assert capabilities.known(world.reopened()).find_way("order") is way
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_before", next=1)
+    [new] = sandbox.add_orders(1)
+    world.pull()
+    while not world.rows("select 1 from delivery where target = 'order' and state = 'doubtful'"):
+        world.follow_all()
+    before = sandbox.halo_orders()
+    link = {"table_id": ORDER.links, "halo_id": before[0]["id"], "third_party_id": f"HL-{new}"}
+    sandbox.post("/halo/save", {"path": "/ExternalLink", "elements": [link]})
+    world.drive()
+    [order] = parked(world)
+    assert f"leads to order {before[0]['id']}, which is another record's" in order.reason
+    assert sandbox.halo_orders() == before
+    with world.worker.ledger.begin() as connection:
+        unleased.retry(connection, None, source_id=new, create=True)
+    world.drive()
+    assert (parked(world), len(sandbox.halo_orders())) == ([], 4)
+
+
+def refuse_reports(world: World) -> None:
+    now = world.worker.now()
+    capabilities.teach(
+        world.reopened(),
+        lambda known: known.with_reports_refused(
+            until=now + timedelta(days=1), found_at=now, how="a test"
+        ),
+    )
 
 
 def rows(*references: str) -> list[HaloRow]:
