@@ -28,7 +28,7 @@ from syncline.halo.sql.queries import Ask, Query
 from syncline.highlevel import paging
 from syncline.highlevel.paging import Days
 from syncline.highlevel.records import ORDERS, get_record
-from syncline.ingest import readings
+from syncline.ingest.by_id import readings
 from syncline.ingest.pull import ELSEWHERE, pull
 from syncline.ingest.record import record
 from syncline.ingest.unfinished import unfinished

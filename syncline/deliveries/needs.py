@@ -64,13 +64,13 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
 
 
 def made_last(
-    connection: Connection, tenant_id: int, target: str, within: timedelta
-) -> Made | None:
-    """The newest row of this kind that we made, if it was confirmed no longer ago than that.
+    connection: Connection, tenant_id: int, target: str, within: timedelta, most: int
+) -> list[Made]:
+    """The newest rows of this kind that we made, if they were confirmed no longer ago than that.
 
     Of the newest deliveries alone: those whose rows were made last are among them.
     """
-    row = connection.execute(
+    rows = connection.execute(
         text(
             """
             select id, source_id, role, target_id from (
@@ -82,12 +82,17 @@ def made_last(
             where confirmed_at > clock_timestamp() - make_interval(secs => :within)
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
               and not coalesce(target_meta ?| array['kept', 'accepted'], false)
-            order by length(target_id) desc, target_id desc limit 1
+            order by length(target_id) desc, target_id desc limit :most
             """
         ),
-        {"tenant_id": tenant_id, "target": target, "within": within.total_seconds()},
-    ).first()
-    return None if row is None else Made(row.id, row.source_id, row.role, row.target_id)
+        {
+            "tenant_id": tenant_id,
+            "target": target,
+            "within": within.total_seconds(),
+            "most": most,
+        },
+    )
+    return [Made(row.id, row.source_id, row.role, row.target_id) for row in rows]
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:

@@ -37,7 +37,7 @@ from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo_changes import reading
 from syncline.highlevel.fulfillments import Fulfillment, path_of
 from syncline.highlevel.models import parse
-from syncline.ingest import readings
+from syncline.ingest.by_id import readings
 from syncline.sending.bodies import Inputs
 from syncline.sending.decide import Given, Write, decide, gather
 from syncline.sending.targets import Target

@@ -167,7 +167,7 @@ def _look_again(
     payloads: Mapping[str, Any],
     cause: Cause,
 ) -> None:
-    """A list shows records: the detail of those that are parked as contested may agree by now."""
+    """A list shows records: what a person was told of the detail of some may not be so by now."""
     if facet == "list":
         common = cause if isinstance(cause, str) else next(iter(cause.values()))
         rereading.look_again(connection, link, kind, list(payloads), common)

@@ -20,7 +20,10 @@ from syncline.mapping.document import Document
 Canonical = Mapping[str, Any]
 
 LOOK = "look"
-"""The role of a reading that looks whether what a person was told to be contested still is."""
+"""The role of a reading that looks whether what a person was told of a record still is so."""
+
+GONE = "id"
+"""For the sake of this field what HighLevel does not show by its id is put to a person."""
 
 LOOKS_EVERY = timedelta(minutes=5)
 """So often at most, however often a list shows the record."""
@@ -89,7 +92,7 @@ def ask(
 def look_again(
     connection: Connection, link: Link, kind: str, source_ids: Collection[str], cause: str
 ) -> None:
-    """Have those read once more that are parked since they are contested; they stay parked.
+    """Have those read once more that are parked as contested or gone; they stay parked.
 
     Args:
         connection: the transaction, which the caller commits.
@@ -99,7 +102,7 @@ def look_again(
         cause: what shows them.
     """
     told = outstanding.parked_for(
-        connection, link.id, (orders.DETAILS, kind, "detail"), DECISIVE, source_ids
+        connection, link.id, (orders.DETAILS, kind, "detail"), [*DECISIVE, GONE], source_ids
     )
     looks = [
         replace(reading_request(link, one, LOOK, 0, kind), after=LOOKS_EVERY)
@@ -115,7 +118,7 @@ def settle(
     source_ids: Collection[str],
     cause: str | Mapping[str, str],
 ) -> None:
-    """The detail of records was read and is contested no more: no reading of it need be made."""
+    """The detail of records was read and says one thing: no reading of it need be made."""
     if not source_ids:
         return
     common = cause if isinstance(cause, str) else next(iter(cause.values()))

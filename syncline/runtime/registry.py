@@ -12,7 +12,7 @@ from syncline.engine.rounds import NextRun
 from syncline.fulfillments import ship
 from syncline.fulfillments import unknown_outcomes as unknown_shipments
 from syncline.halo_changes import reading
-from syncline.ingest import readings
+from syncline.ingest.by_id import readings
 from syncline.sending import send as sending
 from syncline.sending import unknown_outcomes as looking_up
 

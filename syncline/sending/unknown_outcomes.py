@@ -42,6 +42,7 @@ from syncline.sending import inputs, outcomes
 from syncline.sending.completing import completed
 from syncline.sending.find import find
 from syncline.sending.in_doubt import freshness
+from syncline.sending.in_doubt.freshness import Witness
 from syncline.sending.in_doubt.maybe_ours import (
     is_anothers,
     of_anothers,
@@ -141,7 +142,7 @@ def _moves(
     one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
     step = 1 if one_a_call else MOST
     failed: list[tuple[Sequence[Lease], SynclineError]] = []
-    newest = freshness.witness(seek) if lost else None
+    newest = freshness.witnesses(seek) if lost else []
     for at in range(0, len(lost), step):
         group = lost[at : at + step]
         try:
@@ -270,20 +271,23 @@ def _move(
 
 
 def _fresh(
-    seek: Seek, newest: freshness.Witness | None, group: Sequence[Lease], *, one_a_call: bool
+    seek: Seek, newest: Sequence[Witness], group: Sequence[Lease], *, one_a_call: bool
 ) -> LookupResult:
-    """Look for a group's rows and, so that what is not shown is absent, for the newest row."""
+    """Look for a group's rows and, so that what is not shown is absent, for the newest rows."""
     references = [seek.target.reference(lease.source_id, lease.role) for lease in group]
-    others = [] if newest is None or newest.reference in references else [newest.reference]
+    asked = [one for one in newest if one.reference not in references]
+    others = [one.reference for one in asked]
     found = _find(seek, references if one_a_call else [*references, *others])
-    if one_a_call and others and not all(found.rows[one] for one in references):
-        beside = _find(seek, others)
+    while one_a_call and others and not all(found.rows.values()):
+        beside = _find(seek, [others.pop(0)])
         found = LookupResult(
             {**beside.rows, **found.rows},
             beside.unsure | found.unsure,
             {**beside.like, **found.like},
         )
-    return freshness.only_what_is_fresh(seek, newest, found, references)
+        if any(beside.rows.values()):
+            break
+    return freshness.only_what_is_fresh(seek, asked, found, references)
 
 
 def _find(seek: Seek, references: list[str]) -> LookupResult:

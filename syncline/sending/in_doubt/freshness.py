@@ -1,8 +1,8 @@
 """Whether a look-up is fresh: one that does not show what was made lately proves no absence.
 
-Lists and reports may lag, and not always by as much. So a look-up after an unknown outcome asks
-for the newest row of its kind too. Where Halo has that row and the look-up does not show it, any
-other that it does not show may be there too.
+Lists and reports may lag, and not always by as much; and whoever loses a right may be shown empty
+lists. So a look-up after an unknown outcome asks for the newest rows of its kind too. Where Halo
+has one of them that the look-up does not show, any other may be there as well.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from syncline.halo.sql.finding import LookupResult
 from syncline.sending.find import read_row
 from syncline.sending.in_doubt.rows import Seek
 
-LATELY = timedelta(hours=1)
-"""No look-up lags by more: what was confirmed before says nothing of how fresh it is."""
+LATELY = timedelta(days=1)
+"""What was confirmed before may be kept out of lists for reasons of its own."""
+
+MOST = 3
+"""So many rows are witnesses: a person may have deleted one, and not all of them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,45 +38,53 @@ class Witness:
     row_id: int
 
 
-def witness(seek: Seek) -> Witness | None:
-    """The newest row that Halo confirmed to us lately; None where there is none, or none counts."""
+def witnesses(seek: Seek) -> list[Witness]:
+    """The newest rows that Halo confirmed to us lately, the newest first, of kinds that count."""
     target = seek.target
     if target.gives_up is not None or target.resource.within:
-        return None  # Halo may never show such rows, or not by an id
+        return []  # Halo may never show such rows, or not by an id
     tenant = seek.line.link.tenant
     made = seek.line.worker.ledger.run(
-        lambda connection: needs.made_last(connection, tenant, target.name, LATELY)
+        lambda connection: needs.made_last(connection, tenant, target.name, LATELY, MOST)
     )
-    if made is None or not made.target_id.isdecimal():
-        return None
-    return Witness(target.reference(made.source_id, made.role), int(made.target_id))
+    return [
+        Witness(target.reference(one.source_id, one.role), int(one.target_id))
+        for one in made
+        if one.target_id.isdecimal()
+    ]
 
 
 def only_what_is_fresh(
-    seek: Seek, shown: Witness | None, found: LookupResult, references: Sequence[str]
+    seek: Seek, asked: Sequence[Witness], found: LookupResult, references: Sequence[str]
 ) -> LookupResult:
-    """What a look-up says of references alone; no absence where it does not show the witness.
+    """What a look-up says of references alone; no absence where it hides a witness.
 
     Args:
         seek: where it was looked.
-        shown: the row that was looked for with them.
+        asked: the rows that were looked for with them.
         found: the outcome.
         references: those that are asked about.
 
     Raises:
-        SynclineError: it could not be asked whether Halo has the witness.
+        SynclineError: it could not be asked whether Halo has a witness.
     """
     rows = {one: found.rows[one] for one in references}
     absent = {one for one, its in rows.items() if not its} - found.unsure
-    if shown is None or not absent or _shows(found, shown) or not _has(seek, shown):
+    if not absent or not _is_stale(seek, asked, found):
         return replace(found, rows=rows)
     return replace(found, rows=rows, unsure=found.unsure | absent)
 
 
-def _shows(found: LookupResult, shown: Witness) -> bool:
-    """Whether it is there, or whether nothing follows from that it is not."""
-    ref = shown.reference
-    return bool(found.rows.get(ref) or found.like.get(ref)) or ref in found.unsure
+def _is_stale(seek: Seek, asked: Sequence[Witness], found: LookupResult) -> bool:
+    looked_for = [one for one in asked if one.reference in found.rows]
+    shown = [
+        one for one in looked_for if found.rows[one.reference] or found.like.get(one.reference)
+    ]
+    hidden = [one for one in looked_for if one not in shown and one.reference not in found.unsure]
+    if any(_has(seek, one) for one in hidden):
+        return True
+    # Several that are gone at once speak of a right that was lost, or of a tenant put back in time.
+    return not shown and len(hidden) > 1
 
 
 def _has(seek: Seek, shown: Witness) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from syncline.deliveries import parked
 from syncline.highlevel.merging import contradictions
-from syncline.ingest.readings import CONTESTED_READINGS
+from syncline.ingest.by_id.closing import CONTESTED_READINGS
 from syncline.reconciliation import certificate_text
 from syncline.sandbox.process import SandboxProcess
 from tests.events import order_ids

@@ -14,7 +14,7 @@ from syncline.connections.run import replace_mapping
 from syncline.deliveries import requests
 from syncline.deliveries.delivery import Lease
 from syncline.highlevel.records import get_record
-from syncline.ingest import readings
+from syncline.ingest.by_id import readings
 from syncline.ingest.mapping_changed import request_again
 from syncline.ingest.requests import request_customers
 from syncline.ingest.rereading import reading_request, reread

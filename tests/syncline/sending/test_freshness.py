@@ -7,23 +7,26 @@ from typing import Any
 
 import pytest
 
+from syncline.errors import Absent
 from syncline.halo.capabilities import FindWay
 from syncline.halo.sql.finding import LookupResult
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import unknown_outcomes
 from syncline.sending.find import find
-from syncline.sending.in_doubt import maybe_ours
+from syncline.sending.in_doubt import freshness, maybe_ours
 from tests.from_halo import delete
 from tests.tenants import brought_over, parked
 from tests.world import World, Worlds
 
 
 class Lagging:
-    """Look-ups that show no order but those that were there when the lag began, while it is on."""
+    """Look-ups that show only orders which were there when it began, or none, while it is on."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxProcess) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxProcess, *, shows: bool = True
+    ) -> None:
         self.on, self.looks = True, 0
-        self._shown = {int(row["id"]) for row in sandbox.halo_orders()}
+        self._shown = {int(row["id"]) for row in sandbox.halo_orders() if shows}
         for module in (unknown_outcomes, maybe_ours):
             monkeypatch.setattr(module, "find", self.found)
 
@@ -81,6 +84,31 @@ def test_what_a_lagging_look_up_does_not_show_is_not_made_again(
     assert parked(world) == []
     assert len(sandbox.halo_orders()) == 5
     assert sandbox.audit()["clean"]
+
+
+def test_a_tenant_that_shows_nothing_any_more_has_nothing_made_again(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As to somebody who lost a right: lists are empty, and no row is there by its id."""
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="plain"
+    )
+    lagging = Lagging(monkeypatch, sandbox, shows=False)
+    monkeypatch.setattr(freshness, "read_row", absent)
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
+    more(world, sandbox, lambda: world.counts().get(("orders", "doubtful")))
+    until_looked_up(world, lagging, 4)
+    assert len(sandbox.halo_orders()) == 4
+    lagging.on = False
+    world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+    world.drive()
+    assert parked(world) == []
+    assert len(sandbox.halo_orders()) == 4
+    assert sandbox.audit()["clean"]
+
+
+def absent(*_: Any) -> Any:
+    raise Absent("Halo answered 404")
 
 
 def test_a_newest_row_that_was_deleted_keeps_nobody_in_doubt(

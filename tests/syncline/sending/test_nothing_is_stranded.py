@@ -16,7 +16,8 @@ from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import ORDER as ORDERS
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.halo.sql.finding import LookupResult
-from syncline.ingest import pull_windows, readings
+from syncline.ingest import pull_windows
+from syncline.ingest.by_id import readings
 from syncline.ingest.window_reading import WindowReading
 from syncline.queues import Lane
 from syncline.runtime.registry import look_up as look_up_target

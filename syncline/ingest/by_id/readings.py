@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,14 +22,10 @@ from syncline.engine.claim import do_readings
 from syncline.engine.failures import (
     Refusal,
     RefusalPolicy,
-    backoff,
-    is_of_the_record,
-    is_set_apart,
 )
 from syncline.engine.rounds import NextRun
-from syncline.errors import Absent, Again, Refused, Rejected, SynclineError, Unreadable
+from syncline.errors import Refused, SynclineError
 from syncline.highlevel.fulfillments import list_fulfillments
-from syncline.highlevel.merging import CONTESTED, contested_in_words
 from syncline.highlevel.models import CORRECT
 from syncline.highlevel.pages import NAMELESS
 from syncline.highlevel.records import (
@@ -42,6 +38,7 @@ from syncline.highlevel.records import (
     list_records,
 )
 from syncline.ingest import rereading, unreadable
+from syncline.ingest.by_id import closing
 from syncline.ingest.record import record
 from syncline.ingest.requests import request_customers
 from syncline.ingest.rereading import BY_ID
@@ -52,18 +49,6 @@ from syncline.transport import Permit
 
 PAGE = 100
 """Transactions asked for of one order; the largest page that third parties are known to use."""
-
-CONTESTED_READINGS = 6
-"""So often a record is read that is contested; then a person is told."""
-
-CONTESTED_PAUSE = timedelta(seconds=10)
-"""After the first of these readings; it doubles with each."""
-
-WHAT_BECOMES_OF_IT = (
-    f"Neither is newer, and {CONTESTED_READINGS} readings brought nothing else, so nothing of it "
-    "is written. It goes on by itself when a pull or a reading shows that they agree; a list that "
-    "shows it has it read again. Correct it in HighLevel, or try it anew: syncline parked retry."
-)
 
 Payloads = Mapping[str, Mapping[str, Any]]
 
@@ -297,8 +282,8 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
             causes,
         )
         read = [lease for lease, came in outcomes if isinstance(came, Read)]
-        contested = _contested(connection, line, reading, read)
-        _close(connection, read, contested)
+        contested = closing.contested(connection, line.link, reading.kind, reading.facet, read)
+        closing.close(connection, line.link, reading.kind, read, contested)
         for lease, came in outcomes:
             if isinstance(came, Read):
                 if lease.role in unreadable.ROLES:
@@ -308,7 +293,7 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
             elif id(came.error) in alone:
                 leased.park(connection, [lease], reason=str(came.error), field=None)
             else:
-                _fail(connection, lease, came)
+                closing.fail(connection, lease, came)
         _ask_again(connection, line, reading, read, contested)
         if reading.facet == "detail":
             return recorded.targets | _request_customers(connection, line, reading.kind, causes)
@@ -320,37 +305,6 @@ def _write(line: Line, reading: _HighLevelReading, outcomes: list[tuple[Lease, C
     for error, refusal in refused:
         if refusal is not Refusal.ALONE:
             raise error
-
-
-def _contested(
-    connection: Connection, line: Line, reading: _HighLevelReading, read: Sequence[Lease]
-) -> dict[str, Mapping[str, Any]]:
-    """The records among those whose detail was read of which HighLevel says two things."""
-    if reading.facet != "detail":
-        return {}
-    place = line.link.location_place
-    wanted = [(place, reading.kind, lease.source_id) for lease in read]
-    known = records.canonical(connection, wanted)
-    return {key: one for (_, _, key), (_, one) in known.items() if CONTESTED in one}
-
-
-def _close(
-    connection: Connection, read: Sequence[Lease], contested: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Close readings; the detail of what is contested is read again, and then a person is told."""
-    again = [lease for lease in read if lease.role == "detail" and lease.source_id in contested]
-    done = [Confirmation(lease, None, None, None) for lease in read if lease not in again]
-    leased.confirm(connection, done, wrote=False)
-    for lease in again:
-        told = contested[lease.source_id]
-        said = f"HighLevel says two things of it: {contested_in_words(told)}."
-        if lease.failures + 1 < CONTESTED_READINGS:
-            after = backoff(lease.failures, CONTESTED_PAUSE)
-            leased.give_back(connection, [lease], after=after, why=said, failed=True)
-        else:
-            reason = f"{said} {WHAT_BECOMES_OF_IT}"
-            field = next(iter(told[CONTESTED]))
-            leased.park(connection, [lease], reason=reason, field=field)
 
 
 def _ask_again(
@@ -379,18 +333,3 @@ def _request_customers(
     # Also of what was read as it was known: nobody else notices that its customer is another now.
     connection_rules.hold_after_requests(connection, line.link)
     return targets
-
-
-def _fail(connection: Connection, lease: Lease, came: Outcome) -> None:
-    error = came.error
-    if isinstance(error, Absent):
-        reason = f"HighLevel no longer has this {lease.source_kind}"
-        leased.park(connection, [lease], reason=reason, field=None)
-    elif isinstance(error, (Unreadable, Rejected)) or is_set_apart(came, lease):
-        leased.park(connection, [lease], reason=str(error), field=None)
-    else:
-        failed = came.error is not None and is_of_the_record(came.error)
-        rest = backoff(lease.failures if failed else 0)
-        after = max(error.after, rest) if isinstance(error, Again) else rest
-        why = None if error is None else error.what
-        leased.give_back(connection, [lease], after=after, why=why, failed=failed)
