@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,12 @@ class Lease:
     array_limit: int | None
     call_id: UUID | None
     cause: str
+    sent_at: datetime | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has not failed since it was delivered last, alone or in company."""
+        return not self.failures and self.array_limit is None
 
     @property
     def is_pinned(self) -> bool:

@@ -7,7 +7,7 @@ the calls; outcomes are judged and written in one that outlasts a restart of Pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -42,6 +42,8 @@ from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 def operation(target: Target) -> str:
     """The calls that write such rows, as call rows name them."""
@@ -51,11 +53,15 @@ def operation(target: Target) -> str:
 def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
     """Cut writes into arrays: as large as is proved, smaller where one failed before.
 
-    What has not failed goes first: where one caller tries for all, it is that which is tried.
+    What has not failed goes first, and in arrays of its own: where one caller tries for all, it is
+    that which is tried, and not beside a row for whose sake all fails. What has failed follows, the
+    one that was tried longest ago first, so that it is not the same set which is tried each time.
     """
     most = size.next()
-    ordered = sorted(writes, key=lambda one: (one.lease.failures, one.lease.array_limit or most))
-    return list(cut(ordered, lambda: most))
+    fresh = [one for one in writes if one.lease.is_fresh]
+    again = [one for one in writes if not one.lease.is_fresh]
+    again.sort(key=lambda one: one.lease.sent_at or _NEVER)
+    return [array for part in (fresh, again) for array in cut(part, lambda: most)]
 
 
 def cut(writes: Iterable[Write], most: Callable[[], int]) -> Iterator[Array]:
