@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from syncline.alerts.run import evaluate
+from syncline.cli.parked_remedies import in_two
 from syncline.engine.failures import PARK_AFTER
 from syncline.sandbox.process import SandboxProcess
+from tests.alerting import alerts
 from tests.in_between import InBetween, QuotaClock, page, said
 from tests.world import World, Worlds, small
 
@@ -87,6 +90,7 @@ def test_an_order_at_which_halo_fails_is_found_and_parked_and_its_neighbours_go_
     go_on(world, quota_clock, 60)
     assert set(parked(world)) == {bad}
     assert "An error has occurred." in parked(world)[bad]
+    assert "looked up first" in (in_two(parked(world)[bad])[1] or "")
     assert len(in_between.calls) <= PARK_AFTER + 8
     assert each_is_there_once(sandbox)
 
@@ -115,7 +119,10 @@ def test_the_only_order_that_is_owed_is_parked_where_halo_answers_without_it(
     world = synced(worlds, sandbox)
     [bad] = new_orders(world, sandbox, 1)
     in_between.wanted, in_between.answers = posts_of(bad), OWN_500
-    go_on(world, quota_clock, 60)
+    go_on(world, quota_clock, 20)
+    evaluate(world.worker)
+    assert [bad in one.detail["text"] for one in alerts(world)] == [True]
+    go_on(world, quota_clock, 40)
     assert set(parked(world)) == {bad}
     assert "An error has occurred." in parked(world)[bad]
     assert len(in_between.calls) <= PARK_AFTER + 2
