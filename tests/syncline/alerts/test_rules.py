@@ -275,9 +275,9 @@ def test_an_endpoint_that_fails_is_told_with_the_records_at_which_it_may() -> No
     [of_one] = signals.of_side("halo", orders, "acme", alone)
     assert "alone in the call: o1, o2, o3, …." in of_one.text
     for other in ("GET /SalesOrder", "POST /token"):
-        [signal] = signals.of_side("halo", failed(Fault.FAILING, 7, operation=other), "acme")
+        [signal] = signals.of_side("halo", failed(Fault.FAILING, many=7, operation=other), "acme")
         assert "record" not in signal.text
-    asked = failed(Fault.FAILING, 7, operation=without_elements("/SalesOrder"))
+    asked = failed(Fault.FAILING, many=7, operation=without_elements("/SalesOrder"))
     assert told(asked) == {}
 
 
