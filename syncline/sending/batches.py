@@ -7,7 +7,7 @@ the calls; outcomes are judged and written in one that outlasts a restart of Pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -42,8 +42,6 @@ from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies
 from syncline.transport import Permit
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
 
 def operation(target: Target) -> str:
     """The calls that write such rows, as call rows name them."""
@@ -60,7 +58,7 @@ def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
     most = size.next()
     fresh = [one for one in writes if one.lease.is_fresh]
     again = [one for one in writes if not one.lease.is_fresh]
-    again.sort(key=lambda one: one.lease.sent_at or _NEVER)
+    again.sort(key=lambda one: one.lease.tried_at)
     return [array for part in (fresh, again) for array in cut(part, lambda: most)]
 
 

@@ -22,7 +22,7 @@ from syncline.halo.capabilities import FindWay
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import FoundRow, ways_of
 from syncline.queues import Lane
-from syncline.sending import inputs
+from syncline.sending import inputs, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
 from syncline.sending.in_doubt import verdicts
@@ -92,7 +92,12 @@ def of_maybe(
     if gone and lease.failures < TRIES:
         # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
         return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
-    return verdicts.absent(lease) if is_absent else verdicts.unsure(lease)
+    return _absent(seek, lease) if is_absent else verdicts.unsure(lease)
+
+
+def _absent(seek: Seek, lease: Lease) -> Move:
+    round_trips.let_go(seek.line, seek.target, lease)
+    return verdicts.absent(lease)
 
 
 def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:

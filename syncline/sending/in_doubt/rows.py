@@ -125,6 +125,8 @@ def compared(
             return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
         return verdicts.in_vain(lease, different)
+    if lease.target_id is not None:
+        round_trips.let_go(seek.line, target, lease)
     news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
 

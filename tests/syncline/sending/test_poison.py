@@ -113,6 +113,22 @@ def test_a_payment_that_a_gateway_never_lets_through_is_found_and_parked(
     assert world.counts()["payments", "parked"] == 1
 
 
+def test_the_first_order_of_a_tenant_at_which_halo_fails_holds_up_no_other(
+    worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, in_between: InBetween
+) -> None:
+    small(sandbox, orders=6, customers=3, subscriptions=0, transactions=0)
+    world = worlds(style="summary", settle=0.1)
+    world.pull()
+    orders = world.rows("select source_id from delivery where target = 'order' order by id")
+    bad = orders[0].source_id
+    in_between.wanted, in_between.answers = posts_of(bad), OWN_500
+    go_on(world, quota_clock, 80)
+    assert set(parked(world)) == {bad}
+    assert world.counts()["orders", "delivered"] == 5
+    assert len(in_between.calls) <= PARK_AFTER + 4
+    assert each_is_there_once(sandbox)
+
+
 def test_the_only_order_that_is_owed_is_parked_where_halo_answers_without_it(
     worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, in_between: InBetween
 ) -> None:
