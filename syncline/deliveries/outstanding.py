@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.states import URGENT
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
@@ -40,12 +41,12 @@ def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
     """Whether something that an event asked for is due now."""
     found = connection.execute(
         text(
-            """
+            f"""
             select 1 from delivery
             where connection_id = :connection_id and target = :target
-              and urgent and state = 'due' and due_at <= statement_timestamp()
+              and {URGENT} and due_at <= statement_timestamp()
             limit 1
-            """
+            """  # noqa: S608 - built from a constant
         ),
         {"connection_id": connection_id, "target": target},
     )

@@ -14,10 +14,11 @@ import pytest
 from syncline.alerts.run import evaluate
 from syncline.cli.parked_remedies import in_two
 from syncline.engine.failures import PARK_AFTER
+from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from tests.alerting import alerts
 from tests.in_between import InBetween, QuotaClock, page, said
-from tests.world import World, Worlds, small
+from tests.world import NAME, World, Worlds, small
 
 OWN_500 = said(500, {"Message": "An error has occurred."})
 STEP = 20
@@ -127,6 +128,21 @@ def test_the_first_order_of_a_tenant_at_which_halo_fails_holds_up_no_other(
     assert world.counts()["orders", "delivered"] == 5
     assert len(in_between.calls) <= PARK_AFTER + 4
     assert each_is_there_once(sandbox)
+
+
+def test_an_urgent_order_at_which_halo_fails_does_not_go_before_those_that_may_pass(
+    worlds: Worlds, sandbox: SandboxProcess, quota_clock: QuotaClock, in_between: InBetween
+) -> None:
+    world = synced(worlds, sandbox)
+    [bad] = new_orders(world, sandbox, 1)
+    world.do("update delivery set urgent = true where source_id = :bad", bad=bad)
+    in_between.wanted, in_between.answers = posts_of(bad), OWN_500
+    go_on(world, quota_clock, 12)
+    new = new_orders(world, sandbox, 2)
+    world.do("update delivery set state = 'due', due_at = now() where source_id = :bad", bad=bad)
+    quota_clock.pass_by(60)
+    send(world.worker.open_line(NAME), "order")
+    assert {f"HL-{one}" for one in new} <= {row["po_number"] for row in sandbox.halo_orders()}
 
 
 def test_the_only_order_that_is_owed_is_parked_where_halo_answers_without_it(
