@@ -15,6 +15,19 @@ LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
 TOKENS = frozenset({HALO_DISCOVERY, HALO_TOKEN, HIGHLEVEL_TOKEN, LOCATION_TOKEN})
 """Without one of these answered, nothing else can be asked."""
 
+_EMPTY = " without elements"
+
+
+def without_elements(path: str) -> str:
+    """The call that posts an array of nothing, to see whether rows are taken at all there."""
+    return f"POST {path}{_EMPTY}"
+
+
+def is_without_elements(operation: str) -> bool:
+    """Whether a call is such a question: what is owed does not depend on it."""
+    return operation.endswith(_EMPTY)
+
+
 LEAST_LIFE = timedelta(seconds=30)
 """A token that is said to live for less is not: nobody hands out what ends within a call or two."""
 

@@ -222,6 +222,28 @@ def new_orders(
     return [NewOrder(*row) for row in found]
 
 
+def tried_alone(connection: Connection, connection_id: int) -> dict[str, list[str]]:
+    """The records at which calls failed in which nothing else was, by operation.
+
+    Those that are still to be written; of each only its last call is known. A customer without an
+    id of his own is not named: it would be by his address.
+    """
+    found = connection.execute(
+        text(
+            """
+            select c.operation, array_agg(distinct d.source_id order by d.source_id) as records
+            from delivery d join call c on c.id = d.call_id
+            where d.connection_id = :connection_id and d.state in ('due', 'doubtful')
+              and d.array_limit = 1 and c.elements = 1 and c.fault is not null
+              and d.source_id not like 'email:%'
+            group by c.operation
+            """
+        ),
+        {"connection_id": connection_id},
+    )
+    return {row.operation: row.records for row in found}
+
+
 def first_orders(
     connection: Connection, place: str, tenant_place: str, customers: Sequence[tuple[str, str]]
 ) -> dict[str, str]:

@@ -20,6 +20,7 @@ from syncline.alerts.readings import facts as reading_facts
 from syncline.alerts.readings import signals as reading_signals
 from syncline.alerts.rules import Signal
 from syncline.calls.context import Nudge, WorkerContext
+from syncline.calls.faults import failing_now
 from syncline.deliveries import parked
 from syncline.engine.connection_rules import rules_of
 from syncline.errors import SynclineError
@@ -200,7 +201,8 @@ def _of_sides(connection: Connection, one: _Watched) -> list[Signal | None]:
     found: list[Signal | None] = []
     for side in one.sides:
         answer = calls.last_answer(connection, side.key)
-        found += signals.of_side(side.name, answer, link.name)
+        alone = facts.tried_alone(connection, link.id) if failing_now(answer) else {}
+        found += signals.of_side(side.name, answer, link.name, alone)
         if side.left is not None:
             daily, frozen = side.left["daily_left"], side.left["frozen_until"]
             found.append(signals.quota(side.name, daily, frozen, link.name))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from syncline.alerts.facts import Differences, Gathered, Missed
 from syncline.alerts.rules import LONGEST_REASON, Signal, in_lines, shortened
@@ -11,6 +12,7 @@ from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
 from syncline.deliveries.states import DOUBTED
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
+from syncline.operations import TOKENS
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
 MOST_CAUSES = 50
@@ -21,6 +23,9 @@ MANY_STRANGERS = 5
 
 STAYS = timedelta(seconds=30)
 """How long somebody else answers everything before that is told."""
+
+MOST_NAMED = 3
+"""Records that an alert names, of those at which a call fails though each is alone in it."""
 
 _LONGEST_TITLE = 200
 _SIDES = {"highlevel": "HighLevel", "halo": "Halo"}
@@ -138,13 +143,19 @@ def stopped(connection: str, note: str) -> Signal:
     )
 
 
-def of_side(side: str, answer: LastAnswer, connection: str) -> Iterator[Signal]:
+def of_side(
+    side: str,
+    answer: LastAnswer,
+    connection: str,
+    alone: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Iterator[Signal]:
     """A side that answers nothing, or not all, or in whose place somebody else answers.
 
     Args:
         side: `highlevel` or `halo`.
         answer: of its last calls.
         connection: the name of the connection.
+        alone: the records at which an operation failed though nothing else was in the call.
     """
     outage = answer.outage
     if outage is not None and _is_to_be_told(outage, answer):
@@ -152,7 +163,8 @@ def of_side(side: str, answer: LastAnswer, connection: str) -> Iterator[Signal]:
     elif outage is None and answer.strangers >= MANY_STRANGERS:
         yield _foreign(side, answer.stranger or "", answer.strangers, None, connection)
     if outage is None:
-        yield from (_of_call(side, one, connection) for one in failing_now(answer))
+        for one in failing_now(answer):
+            yield _of_call(side, one, connection, alone.get(one.operation, ()))
 
 
 def _is_to_be_told(outage: FaultyOperation, answer: LastAnswer) -> bool:
@@ -217,7 +229,7 @@ def _foreign(side: str, who: str, many: int, since: datetime | None, connection:
     )
 
 
-def _of_call(side: str, one: FaultyOperation, connection: str) -> Signal:
+def _of_call(side: str, one: FaultyOperation, connection: str, alone: Sequence[str]) -> Signal:
     return Signal(
         "failing",
         f"failing {side} {one.operation}",
@@ -225,7 +237,9 @@ def _of_call(side: str, one: FaultyOperation, connection: str) -> Signal:
         in_lines(
             [
                 f"Other calls are answered; this one fails: {one.answered_by or one.error}",
-                *_kept(connection),
+                "What is owed is kept and tried again by itself, ever more seldom.",
+                _of_records(one, alone),
+                _look(connection),
             ]
         ),
         count=one.many,
@@ -236,8 +250,25 @@ def _of_call(side: str, one: FaultyOperation, connection: str) -> Signal:
 def _kept(connection: str) -> list[str]:
     return [
         "What is owed is kept and goes by itself when it answers again.",
-        f"Look at it with: syncline connection check {connection}",
+        _look(connection),
     ]
+
+
+def _of_records(one: FaultyOperation, alone: Sequence[str]) -> str:
+    """Whether it may fail for the sake of a record; of a reading nothing is said."""
+    if not one.operation.startswith("POST ") or one.operation in TOKENS:
+        return ""
+    if not alone:
+        return "It may be for the sake of one record: smaller sets are tried, until one is alone."
+    named = ", ".join(alone[:MOST_NAMED]) + (", …" if len(alone) > MOST_NAMED else "")
+    return (
+        f"It fails also where one record is alone in the call: {named}. If others pass, the one it "
+        "fails at is parked; if none does, nobody can tell yet whether it is for a record's sake."
+    )
+
+
+def _look(connection: str) -> str:
+    return f"Look at it with: syncline connection check {connection}"
 
 
 def quota(

@@ -18,7 +18,7 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
-from syncline.operations import TOKENS
+from syncline.operations import TOKENS, is_without_elements
 from syncline.quota.breakers import WHOLE_KEY, Endpoint, FailingEndpoint, Said
 from syncline.quota.keys import QuotaKey
 
@@ -88,11 +88,17 @@ def failing_endpoints(faulty: Sequence[FaultyOperation]) -> list[FailingEndpoint
 
 
 def failing_now(answer: LastAnswer) -> list[FaultyOperation]:
-    """The operations that fail for everybody now, while others of their key are answered."""
+    """The operations that fail for everybody now, while others of their key are answered.
+
+    Of what is only asked to find out at what another one fails, nothing is owed.
+    """
     return [
         one
         for one in answer.faulty
-        if one.operation and _is_of_all(one) and answer.now - one.last < _TRIED_WITHIN
+        if one.operation
+        and not is_without_elements(one.operation)
+        and _is_of_all(one)
+        and answer.now - one.last < _TRIED_WITHIN
     ]
 
 

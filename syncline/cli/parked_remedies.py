@@ -43,6 +43,14 @@ _REMEDIES: Final = (
         ),
     ),
     (
+        re.compile(r"without effect.*; the last time: ", re.DOTALL),
+        (
+            "The other side fails where this record is in the call: ask its support, with the "
+            "calls of `syncline show order ID`, or whoever runs what answers in its place. Correct "
+            "what it stumbles over, then retry: it is looked up first, so nothing is doubled."
+        ),
+    ),
+    (
         re.compile(r"without effect"),
         (
             "Halo answers and stores nothing: ask its support, with the calls of `syncline show "

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from syncline.deliveries.states import PINNED
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ class Lease:
     array_limit: int | None
     call_id: UUID | None
     cause: str
+    sent_at: datetime | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has not failed since it was delivered last, alone or in company."""
+        return not self.failures and self.array_limit is None
+
+    @property
+    def tried_at(self) -> datetime:
+        """When it was sent last; long ago where it never was."""
+        return self.sent_at or _NEVER
 
     @property
     def is_pinned(self) -> bool:

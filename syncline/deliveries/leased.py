@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
-from syncline.deliveries.states import PINNED, State
+from syncline.deliveries.states import PINNED, URGENT, State
 from syncline.deliveries.target_rows import ACCEPTED, KEPT, NAME_TAKEN
 from syncline.deliveries.waits import wake
 from syncline.ledger.database import text
@@ -62,7 +62,7 @@ def claim(
     `state` DUE becomes LEASED and counts an attempt; DOUBTFUL becomes CHECKING and does not.
     """
     claimed = State.LEASED if state is State.DUE else State.CHECKING
-    only = "and urgent and state = 'due'" if urgent else "" if one is None else "and id = :one"
+    only = f"and {URGENT}" if urgent else "" if one is None else "and id = :one"
     result = connection.execute(
         text(
             f"""

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.states import URGENT
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
@@ -40,12 +41,12 @@ def any_urgent(connection: Connection, connection_id: int, target: str) -> bool:
     """Whether something that an event asked for is due now."""
     found = connection.execute(
         text(
-            """
+            f"""
             select 1 from delivery
             where connection_id = :connection_id and target = :target
-              and urgent and state = 'due' and due_at <= statement_timestamp()
+              and {URGENT} and due_at <= statement_timestamp()
             limit 1
-            """
+            """  # noqa: S608 - built from a constant
         ),
         {"connection_id": connection_id, "target": target},
     )
@@ -72,6 +73,51 @@ def is_on_its_way(connection: Connection, delivery_id: int) -> bool:
             """
         ),
         {"id": delivery_id},
+    )
+    return bool(found.scalar_one())
+
+
+def is_only_one(connection: Connection, lease: Lease) -> bool:
+    """Whether no other row of its kind is on its way to the tenant, by a connection that works."""
+    found = connection.execute(
+        text(
+            """
+            select not exists (
+                select 1 from delivery d join connection c on c.id = d.connection_id
+                where c.tenant_id = :tenant_id and c.state = 'active'
+                  and d.target = :target and d.id <> :id
+                  and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking'))
+            """
+        ),
+        {"tenant_id": lease.tenant_id, "target": lease.target, "id": lease.id},
+    )
+    return bool(found.scalar_one())
+
+
+def failed_last(connection: Connection, lease: Lease, failures: int) -> bool:
+    """Whether another row of its kind was parked after so many failures, and none went since."""
+    found = connection.execute(
+        text(
+            """
+            with parked as materialized (
+                select max(due_at) as at from delivery
+                where connection_id in (select id from connection where tenant_id = :tenant_id)
+                  and state = 'parked' and flow = :flow
+                  and target = :target and failures >= :failures and id <> :id)
+            select at is not null and not exists (
+                select 1 from delivery
+                where tenant_id = :tenant_id and target = :target and target_id is not null
+                  and state = 'delivered' and sent_at > at)
+            from parked
+            """
+        ),
+        {
+            "tenant_id": lease.tenant_id,
+            "flow": lease.flow,
+            "target": lease.target,
+            "id": lease.id,
+            "failures": failures,
+        },
     )
     return bool(found.scalar_one())
 

@@ -43,6 +43,10 @@ DOUBTED: Final = "adopt"
 MAY_BE_THERE: Final = f"(d.field is not distinct from '{DOUBTED}' and d.target_id is null)"
 """SQL: the other side may hold a row for it that we did not make."""
 
+URGENT: Final = "urgent and state = 'due' and array_limit is null"
+"""SQL: an event asked for it, so it goes before all else; but not once its array has failed, which
+may be for its sake."""
+
 PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
 

@@ -29,6 +29,7 @@ from syncline.halo import answers
 from syncline.halo.answers import Effect
 from syncline.halo.entities.resources import CLIENT
 from syncline.highlevel.records import RECORDS, Span, list_records
+from syncline.operations import without_elements
 from syncline.queues import Lane
 from syncline.transport import Permit
 
@@ -99,6 +100,17 @@ def shows_list(line: Line, lane: Lane, kind: str) -> bool:
     return False
 
 
+def empty_array(line: Line, path: str) -> tuple[str, Callable[[Permit], Any]]:
+    """The operation and the call that post an array of nothing, which asks for nothing.
+
+    Source: an array of elements is what every POST takes.
+    """
+    return (
+        without_elements(path),
+        lambda permit: line.halo.post(path, [], permit, effect=Effect.READ),
+    )
+
+
 def _ask(line: Line, error: Refused) -> None:
     if error.side == answers.SIDE:
         halo_calls(line, Lane.UPKEEP).read(*_harmless_of_halo(line, error))
@@ -123,17 +135,11 @@ def _listed(line: Line, kind: str, offset: int, permit: Permit) -> Any:
 
 
 def _harmless_of_halo(line: Line, error: Refused) -> tuple[str, Callable[[Permit], Any]]:
-    """A list of one row; for a write that is not allowed, an array without elements.
-
-    Source: an array of elements is what every POST takes; one without any asks for nothing.
-    """
+    """A list of one row; for a write that is not allowed, an array without elements."""
     method, path = error.call
     found = _OF_HALO.match(path)
     there = CLIENT.path if found is None or path == _TOKEN else found[0]
     if isinstance(error, MissingScope) and method != "GET" and path != _TOKEN:
-        return (
-            f"POST {there} without elements",
-            lambda permit: line.halo.post(there, [], permit, effect=Effect.READ),
-        )
+        return empty_array(line, there)
     params = {"pageinate": "true", "page_size": "1", "page_no": "1"}
     return f"GET {there}", lambda permit: line.halo.get(there, params, permit)

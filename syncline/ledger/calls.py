@@ -132,6 +132,14 @@ def end(connection: Connection, ends: Sequence[CallEnd]) -> None:
     )
 
 
+def failed_with(connection: Connection, call_id: UUID) -> str | None:
+    """What a call failed with; None where it was answered, or is not known any more."""
+    found = connection.execute(
+        text("select error from call where id = :id and fault is not null"), {"id": call_id}
+    )
+    return found.scalar_one_or_none()
+
+
 def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tuple[str, datetime]]:
     """Calls that still weigh on a window: (token, when it comes back), for rebuilding a bucket.
 

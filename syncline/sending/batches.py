@@ -51,11 +51,15 @@ def operation(target: Target) -> str:
 def arrays(writes: Sequence[Write], size: ArraySize) -> list[Array]:
     """Cut writes into arrays: as large as is proved, smaller where one failed before.
 
-    What has not failed goes first: where one caller tries for all, it is that which is tried.
+    What has not failed goes first, and in arrays of its own: where one caller tries for all, it is
+    that which is tried, and not beside a row for whose sake all fails. What has failed follows, the
+    one that was tried longest ago first, so that it is not the same set which is tried each time.
     """
     most = size.next()
-    ordered = sorted(writes, key=lambda one: (one.lease.failures, one.lease.array_limit or most))
-    return list(cut(ordered, lambda: most))
+    fresh = [one for one in writes if one.lease.is_fresh]
+    again = [one for one in writes if not one.lease.is_fresh]
+    again.sort(key=lambda one: one.lease.tried_at)
+    return [array for part in (fresh, again) for array in cut(part, lambda: most)]
 
 
 def cut(writes: Iterable[Write], most: Callable[[], int]) -> Iterator[Array]:

@@ -19,16 +19,12 @@ from syncline.deliveries import leased
 from syncline.deliveries.causes import HALO_SAYS
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import note_name_taken
+from syncline.engine import suspects
 from syncline.engine.failures import (
     BACKOFF,
     NOT_SENT_PAUSE,
-    PARK_AFTER,
-    Move,
     Refusal,
     RefusalPolicy,
-    backoff,
-    is_of_the_record,
-    still_in_doubt,
 )
 from syncline.errors import (
     Absent,
@@ -45,7 +41,6 @@ from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
-from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
@@ -103,7 +98,7 @@ class ArrayOutcome:
         came: how many of them came back, matched, whatever is believed of their ids.
         error: why there was no answer.
         refusal: what is done where Halo refused.
-        of_all: whether its call failed as others do, so that it says nothing about the rows.
+        counts: whether its failure counts against its elements.
         is_optional: whether Halo may refuse such rows.
         confirmed: rows that hold what was sent.
         missing: elements of which the answer does not show enough.
@@ -118,7 +113,7 @@ class ArrayOutcome:
     size: int
     error: SynclineError | None
     refusal: Refusal | None
-    of_all: bool
+    counts: bool
     is_optional: bool
     elements: list[Lease]
     came: int = 0
@@ -164,13 +159,14 @@ def judge(
         shown: the rows that came back or were read.
         refusals: what is done about refusals of this batch.
     """
+    elements = [write.lease for write in array.writes]
     result = ArrayOutcome(
         size=len(array.writes),
         error=outcome.error,
         refusal=refusals.of(outcome.error) if isinstance(outcome.error, Refused) else None,
-        of_all=outcome.error is not None and outcome.error.of_all,
+        counts=suspects.counts(line, target.path, elements, outcome.error),
         is_optional=target.gives_up is not None,
-        elements=[write.lease for write in array.writes],
+        elements=elements,
     )
     for write in array.writes if outcome.error is None else ():
         row = shown.rows.get(write.lease.id)
@@ -282,10 +278,10 @@ def _apply_error(
         leased.doubt(
             connection,
             elements,
-            settle=times.unknown,
+            settle=max(times.unknown, suspects.rest(elements, counts=result.counts)),
             why=error.what,
-            array_limit=_smaller(result, error),
-            failed=not result.of_all,
+            array_limit=suspects.smaller(elements, error),
+            failed=result.counts,
         )
     elif taken_names.is_taken(error, elements):
         note_name_taken(connection, elements[0].id)
@@ -310,17 +306,6 @@ def _apply_error(
         leased.park(connection, elements, reason=text, field=named)
 
 
-def _smaller(result: ArrayOutcome, error: SynclineError) -> int | None:
-    """How many go together next time, where somebody else keeps answering such an array.
-
-    It may be for the sake of one element, which is to be found; once may be by chance.
-    """
-    repeated = any(one.failures for one in result.elements)
-    if error.answered_by is None or result.of_all or not repeated:
-        return None
-    return max(1, len(result.elements) // 2)
-
-
 def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
     """Whether Halo says of an update that there is no such row.
 
@@ -342,58 +327,3 @@ def _may_be_chance(error: SynclineError) -> bool:
 def is_stale(error: SynclineError) -> bool:
     """Whether Halo refused an update because the row has moved on since we read it."""
     return isinstance(error, Rejected) and "change_seq" in error.text
-
-
-def absent(lease: Lease) -> Move:
-    """It is not there: sent again, but not for ever."""
-    if lease.failures >= PARK_AFTER:
-        return in_vain(lease, [])
-    return lambda connection: leased.give_back(
-        connection, [lease], why="looked up: not there, sent again"
-    )
-
-
-def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
-    """A person is asked about what was tried so often without effect."""
-    field = different[0].field if different else None
-    holds = "".join(
-        f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
-    )
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"tried {PARK_AFTER} times in a row without effect{holds}",
-        field=field,
-    )
-
-
-def unanswered(lease: Lease, error: Again) -> Move:
-    """A look-up that got no answer: made again; where it is its own, a person is asked at last."""
-    counts = is_of_the_record(error)
-    if counts and lease.failures >= PARK_AFTER:
-        reason = f"could not be looked up, {PARK_AFTER} times in a row: {error.what}"
-        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
-    after = max(error.after, backoff(lease.failures))
-    return lambda connection: leased.doubt(
-        connection, [lease], settle=after, why=error.what, failed=counts
-    )
-
-
-def unsure(lease: Lease) -> Move:
-    """Looked up again later, and in the end a person is asked."""
-    why = "looked up: Halo's answer proves neither presence nor absence"
-    if lease.failures >= PARK_AFTER:
-        reason = f"{why}, {PARK_AFTER} times in a row"
-        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
-    return still_in_doubt(lease, why)
-
-
-def doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
-    """A person is asked which of several rows it is."""
-    ids = ", ".join(str(row.id) for row in rows)
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"Halo holds several rows with reference {reference}: {ids}",
-        field=None,
-    )

@@ -16,6 +16,7 @@ from datetime import datetime
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
 from syncline.flows.flow import Difference
 from syncline.halo.capabilities import ROW, Capabilities, Mismatch, RoundTrip
@@ -50,10 +51,18 @@ def unproved(target: Target, known: Capabilities, write: Write) -> frozenset[str
 def most_telling(
     target: Target, known: Capabilities, writes: Sequence[Write]
 ) -> tuple[Write, list[Write]]:
-    """The row to write first, and the others: one that stands there already, or shows most."""
-    first = max(
-        writes,
-        key=lambda one: (one.lease.target_id is not None, len(unproved(target, known, one))),
+    """The row to write first, and the others: one that stands there already, or shows most.
+
+    What has failed comes after that, the one first which was tried longest ago.
+    """
+    fresh = [one for one in writes if one.lease.is_fresh]
+    first = (
+        max(
+            fresh,
+            key=lambda one: (one.lease.target_id is not None, len(unproved(target, known, one))),
+        )
+        if fresh
+        else min(writes, key=lambda one: one.lease.tried_at)
     )
     return first, [one for one in writes if one is not first]
 
@@ -100,6 +109,17 @@ def begin(line: Line, target: Target, write: Write) -> bool:
             line, target, "the first of its kind", lambda now: replace(now, trying=write.lease.id)
         )
     return True
+
+
+def let_go(line: Line, target: Target, lease: Lease) -> None:
+    """Let another row be tried in place of one that failed and is not done.
+
+    It may have failed for its own sake, and all others of its kind would wait for it.
+    """
+    if target.reads_back and not lease.is_fresh:
+        trying = capabilities.known(line).round_trip(target.name).trying
+        if trying == lease.id:
+            _note(line, target, "it failed", lambda seen: replace(seen, trying=None))
 
 
 def conclude(

@@ -38,10 +38,10 @@ from syncline.halo.sql import readback
 from syncline.halo.sql.finding import LookupResult, ways_of
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
-from syncline.sending import inputs, outcomes
+from syncline.sending import inputs
 from syncline.sending.completing import completed
 from syncline.sending.find import find
-from syncline.sending.in_doubt import freshness
+from syncline.sending.in_doubt import freshness, verdicts
 from syncline.sending.in_doubt.freshness import Witness
 from syncline.sending.in_doubt.maybe_ours import (
     is_anothers,
@@ -157,7 +157,7 @@ def _moves(
             yield lease, _move(seek, lease, found, sums, canonical_of(lease))
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         if isinstance(outcome.error, Again):
-            yield lease, outcomes.unanswered(lease, outcome.error)
+            yield lease, verdicts.unanswered(lease, outcome.error)
             continue
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
@@ -175,7 +175,7 @@ def _set_apart(
             refused = refused or error
             continue
         for lease in group:
-            yield lease, outcomes.unanswered(lease, error)
+            yield lease, verdicts.unanswered(lease, error)
     if refused is not None:
         raise refused
 
@@ -253,7 +253,7 @@ def _move(
         found, linked = _searched(seek, [reference]), False
         rows = found.rows[reference]
     if len(rows) > 1:
-        return outcomes.doubled(lease, reference, rows)
+        return verdicts.doubled(lease, reference, rows)
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
@@ -261,7 +261,7 @@ def _move(
         return found_row(seek, lease, row_id, whole, canonical)
     named = rows_by_link(seek, reference)
     if len(named) > 1:
-        return outcomes.doubled(lease, reference, named)
+        return verdicts.doubled(lease, reference, named)
     move = of_linked(seek, lease, named[0].id, canonical) if named else None
     if move is not None:
         return move

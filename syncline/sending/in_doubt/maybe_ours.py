@@ -22,9 +22,10 @@ from syncline.halo.capabilities import FindWay
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import FoundRow, ways_of
 from syncline.queues import Lane
-from syncline.sending import inputs, outcomes
+from syncline.sending import inputs, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
+from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.answered_ids import owners_of
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
@@ -76,7 +77,7 @@ def of_maybe(
             gone.append(row_id)
             continue
         except Again as error:
-            return outcomes.unanswered(lease, error)
+            return verdicts.unanswered(lease, error)
         except (Doubtful, Rejected, Unmappable, Unreadable) as error:
             others.append(f"{row_id} ({error.what})")
             continue
@@ -91,7 +92,12 @@ def of_maybe(
     if gone and lease.failures < TRIES:
         # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
         return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
-    return outcomes.absent(lease) if is_absent else outcomes.unsure(lease)
+    return _absent(seek, lease) if is_absent else verdicts.unsure(lease)
+
+
+def _absent(seek: Seek, lease: Lease) -> Move:
+    round_trips.let_go(seek.line, seek.target, lease)
+    return verdicts.absent(lease)
 
 
 def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:

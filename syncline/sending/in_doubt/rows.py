@@ -27,6 +27,7 @@ from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
+from syncline.sending.in_doubt import verdicts
 from syncline.sending.targets import Target
 from syncline.sending.tenant.references import (
     only_reference,
@@ -93,13 +94,13 @@ def found_row(
 def unread(seek: Seek, lease: Lease, target_id: str, error: SynclineError) -> Move:
     """Its row is there, but could not be read whole."""
     if isinstance(error, Again):
-        return outcomes.unanswered(lease, error)
+        return verdicts.unanswered(lease, error)
     if isinstance(error, Unmappable):
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
     if isinstance(error, Doubtful):
         return _unsettled(seek, lease, target_id, error)
-    return outcomes.unsure(lease)
+    return verdicts.unsure(lease)
 
 
 def compared(
@@ -123,7 +124,9 @@ def compared(
         if not different:
             return lambda connection: leased.confirm(connection, [done], wrote=True)
     if lease.failures >= PARK_AFTER:
-        return outcomes.in_vain(lease, different)
+        return verdicts.in_vain(lease, different)
+    if lease.target_id is not None:
+        round_trips.let_go(seek.line, target, lease)
     news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
 

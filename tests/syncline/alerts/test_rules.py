@@ -38,6 +38,7 @@ from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.mapping.options import AlertOptions, NewOrderRule
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
+from syncline.operations import without_elements
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 OPTIONS = AlertOptions()
@@ -263,6 +264,21 @@ def test_how_a_side_fails_and_who_answers_in_its_place_is_told() -> None:
     [signal] = signals.of_side("halo", failed(Fault.FOREIGN, many=9), "acme")
     assert "a page (403)" in signal.text
     assert (signal.severity, signal.count, signal.since) == ("critical", 9, NOW)
+
+
+def test_an_endpoint_that_fails_is_told_with_the_records_at_which_it_may() -> None:
+    orders = failed(Fault.FAILING, operation="POST /SalesOrder", many=7)
+    [of_many] = signals.of_side("halo", orders, "acme")
+    assert "smaller sets are tried" in of_many.text
+    assert "goes by itself" not in of_many.text
+    alone = {"POST /SalesOrder": ["o1", "o2", "o3", "o4"], "POST /Client": ["c1"]}
+    [of_one] = signals.of_side("halo", orders, "acme", alone)
+    assert "alone in the call: o1, o2, o3, …." in of_one.text
+    for other in ("GET /SalesOrder", "POST /token"):
+        [signal] = signals.of_side("halo", failed(Fault.FAILING, many=7, operation=other), "acme")
+        assert "record" not in signal.text
+    asked = failed(Fault.FAILING, many=7, operation=without_elements("/SalesOrder"))
+    assert told(asked) == {}
 
 
 def test_signals_are_there_only_while_it_is_so() -> None:
