@@ -9,7 +9,7 @@ from syncline.deliveries.causes import HALO_SAYS, HIGHLEVEL_SAYS
 
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Allow|Change|Check|Choose|Compare|Correct|Enter|Erase|Fill|Give|Look|Refund|Say|Set|"
+    r"((?:Add|Allow|Change|Check|Choose|Compare|Correct|Enter|Erase|Fill|Give|Have|Look|Refund|Say|Set|"
     r"Shorten|Take|Tell)\b.*)",
     re.DOTALL,
 )

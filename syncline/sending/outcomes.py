@@ -45,12 +45,10 @@ from syncline.flows.flow import Difference
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.matching import match, reference
 from syncline.halo.models import HaloRow
-from syncline.halo.sql.finding import FoundRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
-from syncline.sending.tenant import currencies, taken_names
-from syncline.sending.tenant.references import only_reference, reference_is_accepted, taking
+from syncline.sending.tenant import currencies, references, taken_names
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
@@ -109,6 +107,7 @@ class ArrayOutcome:
         missing: elements of which the answer does not show enough.
         unsettled: elements to which something is still being added, as far as is known.
         differing: rows that hold something else.
+        reasons: what is said of some of these, by the number of the delivery.
         unfit: rows that Halo made and that cannot be used, and why.
         merged: updated orders that kept lines which they were not sent.
         respelled: rows that are written once more, their lines under other names.
@@ -126,6 +125,7 @@ class ArrayOutcome:
     missing: list[Lease] = field(default_factory=list)
     unsettled: list[tuple[Lease, Doubtful]] = field(default_factory=list)
     differing: list[tuple[Confirmation, Difference]] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
     unfit: list[tuple[Confirmation, Unmappable]] = field(default_factory=list)
     merged: list[Confirmation] = field(default_factory=list)
     respelled: list[Confirmation] = field(default_factory=list)
@@ -204,12 +204,14 @@ def _compare(
     ]
     if not different:
         result.confirmed.append(held)
-    elif only_reference(target.resource, different) and reference_is_accepted(held, different):
-        result.confirmed.append(taking(held, different))
+    elif references.is_left(target.resource, held, different):
+        result.confirmed.append(references.taking(held, different))
     elif known.lines_on_update is None and _keeps_lines(write, different):
         result.merged.append(held)
     else:
         result.differing.append((held, different[0]))
+        is_first = target.vital and known.find_way(target.name) is None
+        result.reasons |= references.reasons_of(target.resource, held, different, is_first=is_first)
 
 
 def made(
@@ -244,7 +246,7 @@ def apply(connection: Connection, result: ArrayOutcome, times: SettleTimes) -> N
     """Write an outcome into the ledger, in the caller's transaction."""
     leased.confirm(connection, result.confirmed, wrote=True)
     for held, (name, wanted, got) in result.differing:
-        reason = f"{name}: wanted {wanted}, Halo holds {got}"
+        reason = result.reasons.get(held.lease.id, f"{name}: wanted {wanted}, Halo holds {got}")
         leased.park(connection, [held.lease], reason=reason, field=name, known=held)
     for held, error in result.unfit:
         leased.park(connection, [held.lease], reason=str(error), field=error.field, known=held)
@@ -386,14 +388,3 @@ def unsure(lease: Lease) -> Move:
         reason = f"{why}, {PARK_AFTER} times in a row"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
     return still_in_doubt(lease, why)
-
-
-def doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
-    """A person is asked which of several rows it is."""
-    ids = ", ".join(str(row.id) for row in rows)
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"Halo holds several rows with reference {reference}: {ids}",
-        field=None,
-    )

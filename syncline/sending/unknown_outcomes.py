@@ -35,7 +35,7 @@ from syncline.errors import (
 from syncline.halo.capabilities import ROW, FindWay
 from syncline.halo.models import HaloRow
 from syncline.halo.sql import readback
-from syncline.halo.sql.finding import LookupResult, ways_of
+from syncline.halo.sql.finding import FoundRow, LookupResult, ways_of
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.sending import inputs, outcomes
@@ -252,7 +252,7 @@ def _move(
         found, linked = _searched(seek, [reference]), False
         rows = found.rows[reference]
     if len(rows) > 1:
-        return outcomes.doubled(lease, reference, rows)
+        return _doubled(lease, reference, rows)
     if rows:
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
@@ -260,13 +260,24 @@ def _move(
         return found_row(seek, lease, row_id, whole, canonical)
     named = rows_by_link(seek, reference)
     if len(named) > 1:
-        return outcomes.doubled(lease, reference, named)
+        return _doubled(lease, reference, named)
     move = of_linked(seek, lease, named[0].id, canonical) if named else None
     if move is not None:
         return move
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     is_unsure = reference in found.unsure
     return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
+
+
+def _doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
+    """A person is asked which of several rows it is."""
+    ids = ", ".join(str(row.id) for row in rows)
+    return lambda connection: leased.park(
+        connection,
+        [lease],
+        reason=f"Halo holds several rows with reference {reference}: {ids}",
+        field=None,
+    )
 
 
 def _fresh(
