@@ -68,6 +68,13 @@ _REMEDIES: Final = (
         "Leave one of them in Halo, then retry: it is looked up first.",
     ),
     (
+        re.compile(r"^client .* was there and is gone from Halo(;.*)?\.?$"),
+        (
+            "What this customer buys needs its client. Retry: it is looked up, and made again if "
+            "it is not there."
+        ),
+    ),
+    (
         re.compile(r" was there and is gone from Halo(;.*)?\.?$"),
         (
             "What was deleted is not made again unasked. If it was meant: syncline parked accept "

@@ -20,7 +20,7 @@ from syncline.deliveries import needs, unleased
 from syncline.deliveries.target_rows import AS_READ, GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
-from syncline.flows import fulfillments, orders, projections
+from syncline.flows import customers, fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.flows.fulfillment_projections import COMPARED, projection_of
 from syncline.fulfillments import queries
@@ -52,6 +52,11 @@ _FIRST = (
     "Halo keeps our reference {ours} as {kept} on the first {name}. Left so, no other {name} would "
     "be written, since none could be found again after an unknown outcome. Have Halo keep {field} "
     "as it is sent, then: syncline parked retry {number}"
+)
+_CLIENT: customers.Role = "client"
+_NEEDED = (
+    "What this customer buys needs its client, so it cannot stay gone. Have it looked up, and made "
+    "again if it is not there: {how}"
 )
 _NOTHING_OF_IT = "Nothing comes of what Halo shows here, until it shows something else."
 _BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
@@ -171,7 +176,7 @@ def _taken(
     now: Sequence[Difference],
     fields: Iterable[str] | None,
 ) -> AcceptancePlan:
-    why = _hindered(standing, seen)
+    why = _hindered(standing, seen) or _needed(standing, seen)
     if why:
         return AcceptancePlan(standing, why=why)
     if standing.target == fulfillments.TARGET:
@@ -196,6 +201,15 @@ def _taken(
     return AcceptancePlan(
         standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
     )
+
+
+def _needed(standing: TargetRow, seen: Seen | None) -> str:
+    """Why a row cannot stay gone; "" if it can, or is there."""
+    if standing.target != _CLIENT or not (seen is None or is_gone(seen)):
+        return ""
+    is_parked = standing.state == "parked"
+    how = f"syncline parked retry {standing.id}" if is_parked else "syncline discrepancies apply"
+    return _NEEDED.format(how=how)
 
 
 def _blocks_others(

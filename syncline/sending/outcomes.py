@@ -33,6 +33,7 @@ from syncline.engine.failures import (
 from syncline.errors import (
     Absent,
     Again,
+    BadCredentials,
     Doubtful,
     NotSent,
     Refused,
@@ -273,7 +274,9 @@ def _apply_error(
     if result.is_optional and isinstance(error, (Rejected, Absent, Refused)):
         # Once it is known to be refused, the next rendering lets it be.
         leased.give_back(connection, elements, after=BACKOFF, why=error.what)
-    elif result.refusal is Refusal.PARK or (result.refusal is Refusal.ALONE and len(elements) == 1):
+    elif result.refusal is Refusal.PARK or (
+        result.refusal is Refusal.ALONE and len(elements) == 1 and not _is_of_token(error, elements)
+    ):
         leased.park(connection, elements, reason=str(error), field=None)
     elif result.refusal is not Refusal.ALONE and isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
@@ -336,9 +339,16 @@ def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
     )
 
 
+def _is_of_token(error: SynclineError, elements: Sequence[Lease]) -> bool:
+    """Whether a token died just as one row was written, which says nothing of the row."""
+    return isinstance(error, BadCredentials) and elements[0].failures < len(ALONE_AGAIN)
+
+
 def _may_be_chance(error: SynclineError) -> bool:
     """Whether Halo refused one row without saying what is wrong with it."""
-    return isinstance(error, Absent) or (isinstance(error, Rejected) and error.field is None)
+    return isinstance(error, (Absent, BadCredentials)) or (
+        isinstance(error, Rejected) and error.field is None
+    )
 
 
 def is_stale(error: SynclineError) -> bool:
