@@ -15,7 +15,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import parked, target_rows
 from syncline.deliveries.parked import ParkedDelivery
 from syncline.deliveries.target_rows import TargetRow
-from syncline.errors import UnknownName
+from syncline.errors import Refused, UnknownName
 from syncline.ledger import connections
 from syncline.repair.accept import AcceptancePlan, accept_or_plan, plan_parked
 from syncline.terminal.context import command_context
@@ -52,11 +52,14 @@ def accept_parked(
     context: typer.Context,
     *,
     wanted: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="ID|CAUSE", help="The record's id, the delivery's number, or a cause."
+            metavar="[ID|CAUSE]", help="The record's id, the delivery's number, or a cause."
         ),
-    ],
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option("--cause", metavar="CAUSE", help="Those of this cause.")
+    ] = None,
     connection: Annotated[
         str | None, typer.Option("--connection", "-c", help="Only of this connection.")
     ] = None,
@@ -73,6 +76,8 @@ def accept_parked(
 
     Example: syncline parked accept c1f3a5b7d --dry-run
     """
+    if (wanted is None) is (cause is None):
+        raise Refused("Which are to be left as they are?", remedy="Give one ID, or --cause.")
 
     def step(line: Line, batch: Sequence[ParkedDelivery]) -> list[_Accepted]:
         known = line.worker.ledger.run(partial(target_rows.of_ids, ids=[one.id for one in batch]))
@@ -85,7 +90,7 @@ def accept_parked(
         ]
 
     with command_context(context).open() as worker:
-        found = worker.ledger.run(lambda database: _chosen(database, wanted, connection))
+        found = worker.ledger.run(lambda database: _chosen(database, wanted, cause, connection))
         ask = None if dry_run else "Leave {} as the other side holds them?"
         told = _DELIVERIES.each(worker, found, step, ask=ask, yes=yes)
     left = sum(bool(one.why) for one in told)
@@ -95,13 +100,16 @@ def accept_parked(
         raise typer.Exit(WRONG_DATA)
 
 
-def _chosen(database: Connection, wanted: str, name: str | None) -> list[ParkedDelivery]:
+def _chosen(
+    database: Connection, wanted: str | None, cause: str | None, name: str | None
+) -> list[ParkedDelivery]:
     only = None if name is None else connections.by_name(database, name).id
-    found = parked.listed(database, connection_id=only, record=wanted)
-    found = found or parked.listed(database, connection_id=only, cause=wanted)
+    found = [] if wanted is None else parked.listed(database, connection_id=only, record=wanted)
+    sought = cause or wanted
+    found = found or parked.listed(database, connection_id=only, cause=sought)
     if not found:
         raise UnknownName(
-            f"Nothing is parked under {wanted!r}.", remedy="See `syncline parked list`."
+            f"Nothing is parked under {sought!r}.", remedy="See `syncline parked list`."
         )
     return found
 

@@ -9,7 +9,7 @@ from syncline.deliveries.causes import HALO_SAYS, HIGHLEVEL_SAYS
 
 _WITH_REMEDY: Final = re.compile(
     r"(.*[.!?]) "
-    r"((?:Add|Allow|Change|Check|Choose|Compare|Correct|Enter|Erase|Fill|Give|Look|Refund|Say|Set|"
+    r"((?:Add|Allow|Change|Check|Choose|Compare|Correct|Enter|Erase|Fill|Give|Have|Look|Refund|Say|Set|"
     r"Shorten|Take|Tell)\b.*)",
     re.DOTALL,
 )
@@ -74,6 +74,13 @@ _REMEDIES: Final = (
     (
         re.compile(r"^Halo holds several rows with reference "),
         "Leave one of them in Halo, then retry: it is looked up first.",
+    ),
+    (
+        re.compile(r"^client .* was there and is gone from Halo(;.*)?\.?$"),
+        (
+            "What this customer buys needs its client. Retry: it is looked up, and made again if "
+            "it is not there."
+        ),
     ),
     (
         re.compile(r" was there and is gone from Halo(;.*)?\.?$"),

@@ -56,7 +56,10 @@ def retry_parked(
     context: typer.Context,
     *,
     record: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="The record's id, or a delivery's number.")
+        str | None,
+        typer.Argument(
+            metavar="[ID|CAUSE]", help="The record's id, the delivery's number, or a cause."
+        ),
     ] = None,
     cause: Annotated[
         str | None, typer.Option("--cause", metavar="CAUSE", help="Those of this cause.")
@@ -87,12 +90,19 @@ def retry_parked(
 
     def work(database: Connection) -> _SentAgain:
         only = None if connection is None else connections.by_name(database, connection).id
-        counts = partial(parked.counts, database, connection_id=only, record=record, cause=cause)
+        chosen = _Chosen(only, *_meant(database, only, record, cause), create)
+        counts = partial(
+            parked.counts,
+            database,
+            connection_id=only,
+            record=chosen.record,
+            cause=chosen.cause,
+        )
         doubted = sum(counts(doubted=True).values())
         if dry_run:
             many: Mapping[str, int] = counts(doubted=None if create else False)
         else:
-            many = _again(database, worker.settings, _Chosen(only, record, cause, create))
+            many = _again(database, worker.settings, chosen)
         if not many and not doubted and (wanted := record or cause):
             raise UnknownName(
                 f"Nothing is parked under {wanted!r}.", remedy="See `syncline parked list`."
@@ -109,6 +119,19 @@ def retry_parked(
         say(_MADE_TWICE if create else _LEFT_ALONE.format(_deliveries(again.doubted)))
     if again.doubted and not create and not again.many:
         raise typer.Exit(WRONG_DATA)
+
+
+def _meant(
+    database: Connection, only: int | None, record: str | None, cause: str | None
+) -> tuple[str | None, str | None]:
+    """The record or delivery, or the cause, that is to be sent again.
+
+    A cause may stand in place of a record, as `parked list` shows it.
+    """
+    if record is None or parked.counts(database, connection_id=only, record=record):
+        return record, cause
+    is_cause = bool(parked.counts(database, connection_id=only, cause=record))
+    return (None, record) if is_cause else (record, None)
 
 
 def _again(database: Connection, settings: Settings, chosen: _Chosen) -> Mapping[str, int]:

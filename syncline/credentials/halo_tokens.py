@@ -74,8 +74,9 @@ class LedgerTokens:
     def forget(self, token: Token) -> bool:
         """Never give out this token again; False when the one before it was refused just now."""
         with self._renewing:
-            if self._copy is not None and _same(self._copy, token):
-                self._copy = None
+            if self._copy is not None and not _same(self._copy, token):
+                return True  # an earlier one, of a call that was under way when it ended
+            self._copy = None
             last, self._refused = self._refused, (token, self._now())
             self._ledger.run(lambda connection: self._drop(connection, token))
         return last is None or _same(last[0], token) or self._refused[1] - last[1] > TWICE_WITHIN

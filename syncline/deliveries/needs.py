@@ -42,8 +42,19 @@ class Made:
     age: timedelta = timedelta(0)
 
 
-def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:
-    """A row of this kind that we made at the tenant, if there is one."""
+def made_by_us(
+    connection: Connection, tenant_id: int, target: str, *, but: int | None = None
+) -> Made | None:
+    """A row of this kind that we made at the tenant, if there is one.
+
+    Best one of which nothing was accepted: another one may not have our reference.
+
+    Args:
+        connection: the transaction.
+        tenant_id: whose row it is.
+        target: the kind.
+        but: the number of a delivery whose row is not meant.
+    """
     row = connection.execute(
         text(
             """
@@ -53,10 +64,11 @@ def made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | No
             where tenant_id = :tenant_id and target = :target and target_id is not null
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
               and not coalesce(target_meta ? 'kept', false)
-            order by sent_at desc nulls last limit 1
+              and id is distinct from cast(:but as bigint)
+            order by coalesce(target_meta ? 'accepted', false), sent_at desc nulls last limit 1
             """
         ),
-        {"tenant_id": tenant_id, "target": target},
+        {"tenant_id": tenant_id, "target": target, "but": but},
     ).first()
     if row is None:
         return None

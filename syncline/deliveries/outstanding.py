@@ -15,6 +15,9 @@ from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
 _NOBODY = UUID(int=0)
+WAITS_UNTIL = "waits until "
+"""How it begins why one is put off that waits for the first row of its kind."""
+
 _SOON_S = 15
 """What is put off for longer brings nothing that is worth waiting for."""
 
@@ -59,6 +62,21 @@ def state_of(connection: Connection, delivery_id: int) -> str | None:
         text("select state from delivery where id = :id"), {"id": delivery_id}
     )
     return found.scalar_one_or_none()
+
+
+def is_retried(connection: Connection, delivery_id: int) -> bool:
+    """Whether a person has just retried a delivery: it has not waited for others since."""
+    found = connection.execute(
+        text(
+            """
+            select 1 from delivery
+            where id = :id and starts_with(cause, 'parked retry')
+              and not starts_with(coalesce(reason, ''), :waits)
+            """
+        ),
+        {"id": delivery_id, "waits": WAITS_UNTIL},
+    )
+    return found.first() is not None
 
 
 def is_on_its_way(connection: Connection, delivery_id: int) -> bool:

@@ -210,6 +210,24 @@ def wake_ready(connection: Connection) -> int:
     return _free(connection, sorted(idle))
 
 
+def hurry(connection: Connection, tenant_id: int, target: str, why: str) -> None:
+    """Those of a kind that are put off are due now, where the reason for that begins so."""
+    connection.execute(
+        text(
+            """
+            with put_off as (
+                select id from delivery
+                where tenant_id = :tenant_id and target = :target and state = 'due'
+                  and due_at > clock_timestamp() and starts_with(coalesce(reason, ''), :why)
+                order by id for update skip locked
+            )
+            update delivery d set due_at = clock_timestamp() from put_off where d.id = put_off.id
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target, "why": why},
+    )
+
+
 def _free(connection: Connection, ids: Sequence[int]) -> int:
     if not ids:
         return 0

@@ -21,7 +21,15 @@ from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.engine.refusals import Concerns, concerns
 from syncline.engine.rounds import NextRun
-from syncline.errors import BY_ITSELF, Again, NotSent, RateLimited, Refused, SynclineError
+from syncline.errors import (
+    BY_ITSELF,
+    Again,
+    BadCredentials,
+    NotSent,
+    RateLimited,
+    Refused,
+    SynclineError,
+)
 from syncline.ledger import connections
 from syncline.ledger.connections import Link
 from syncline.ledger.database import LedgerAway
@@ -201,7 +209,9 @@ _BY_CONCERN = {
 
 
 def _refused(line: Line, policy: Policy, batch: Batch, error: Refused, refusal: Refusal) -> None:
-    is_of_one = refusal is Refusal.ALONE and len(batch.leases) == 1
+    # A token that is refused to one and taken from others died in between: it is no row's fault.
+    is_of_row = refusal is Refusal.ALONE and not isinstance(error, BadCredentials)
+    is_of_one = is_of_row and len(batch.leases) == 1
     if policy.parks and (refusal is Refusal.PARK or is_of_one):
         line.worker.ledger.run_patiently(
             lambda connection: leased.park(connection, batch.leases, reason=str(error), field=None),

@@ -119,7 +119,7 @@ def ids_for(
         client = ids.get(Needs(FLOW, customer, "client"))
         user = ids.get(Needs(FLOW, customer, "user"))
         if client is None:
-            _without_customer("The customer is not in Halo yet.")
+            _gone()
         found = {
             "client_id": client.id,
             "site_id": user.site_id if user and user.site_id else client.site_id,
@@ -275,6 +275,15 @@ def _known_by(customer: Customer) -> str:
     if has_email(customer.source_id):
         return customer.source_id.removeprefix(_EMAIL)
     return str(customer.record.get("id") or reference_of(customer.source_id))
+
+
+def _gone() -> NoReturn:
+    """A customer's client is there by the time that anything else of it is, unless it was lost."""
+    raise Unmappable(
+        "The client of this customer is gone from Halo, and was left so.",
+        field="client_id",
+        remedy="Change the contact in HighLevel, which has its client made again; then retry.",
+    )
 
 
 def _without_customer(what: str) -> NoReturn:

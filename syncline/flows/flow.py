@@ -183,9 +183,15 @@ def currency_id(currency: str | None, currencies: Mapping[str, int]) -> int:
     Raises:
         Unmappable: if there is none.
     """
-    if not currency or currency not in currencies:
+    if not currency:
         raise Unmappable(
-            f"Halo has no currency {currency}." if currency else "The record has no currency.",
+            "The record has no currency.",
+            field="currency_code",
+            remedy="Correct the record in HighLevel, which names none, then retry.",
+        )
+    if currency not in currencies:
+        raise Unmappable(
+            f"Halo has no currency {currency}.",
             field="currency_code",
             remedy="Add the currency in Halo's configuration, then retry.",
         )

@@ -91,6 +91,8 @@ class Sought:
         looks: how often it was looked for in vain.
         by: the number of the delivery that waits for it and looks; the others wait for that one.
         parked: the number of the one that was parked for it, to ask a person.
+        kept: what Halo keeps on it in place of our reference; None where that is not so.
+        made: the number of the delivery that made it.
     """
 
     row: str
@@ -98,6 +100,8 @@ class Sought:
     looks: int = 0
     by: int | None = None
     parked: int | None = None
+    kept: str | None = None
+    made: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 
 from syncline.actor import actor
 from syncline.alerts.targets import TARGETS
+from syncline.calls import capabilities
 from syncline.calls.calls import highlevel_calls, patiently
 from syncline.calls.context import Line
-from syncline.deliveries import unleased
+from syncline.deliveries import needs, unleased
 from syncline.deliveries.target_rows import AS_READ, GONE, TargetRow, accepted_in
 from syncline.deliveries.unleased import Taking
 from syncline.errors import Absent, SynclineError
-from syncline.flows import fulfillments, orders, projections
+from syncline.flows import customers, fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.flows.fulfillment_projections import COMPARED, projection_of
 from syncline.fulfillments import queries
@@ -46,6 +47,16 @@ _NOTHING = (
 _READING = (
     "It is a reading of HighLevel, which something may wait for: do what the reason says, then "
     "retry it."
+)
+_FIRST = (
+    "Halo keeps our reference {ours} as {kept} on the first {name}. Left so, no other {name} would "
+    "be written, since none could be found again after an unknown outcome. Have Halo keep {field} "
+    "as it is sent, then: syncline parked retry {number}"
+)
+_CLIENT: customers.Role = "client"
+_NEEDED = (
+    "What this customer buys needs its client, so it cannot stay gone. Have it looked up, and made "
+    "again if it is not there: {how}"
 )
 _NOTHING_OF_IT = "Nothing comes of what Halo shows here, until it shows something else."
 _BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
@@ -165,7 +176,7 @@ def _taken(
     now: Sequence[Difference],
     fields: Iterable[str] | None,
 ) -> AcceptancePlan:
-    why = _hindered(standing, seen)
+    why = _hindered(standing, seen) or _needed(standing, seen)
     if why:
         return AcceptancePlan(standing, why=why)
     if standing.target == fulfillments.TARGET:
@@ -182,12 +193,53 @@ def _taken(
     accepted = rules.accepting(now, accepted_in(standing.target_meta), fields)
     left = projections.remaining(now, accepted)
     if left and standing.state == "parked":
-        return AcceptancePlan(
-            standing, why=f"It differs in {left[0].field} too: accept that with it."
-        )
+        why = f"It differs in {left[0].field} too: accept that with it."
+    why = why or _blocks_others(line, standing, now, accepted)
+    if why:
+        return AcceptancePlan(standing, why=why)
     taking = Taking(standing, standing.projection or standing.sent_projection, accepted)
     return AcceptancePlan(
         standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
+    )
+
+
+def _needed(standing: TargetRow, seen: Seen | None) -> str:
+    """Why a row cannot stay gone; "" if it can, or is there."""
+    if standing.target != _CLIENT or not (seen is None or is_gone(seen)):
+        return ""
+    is_parked = standing.state == "parked"
+    how = f"syncline parked retry {standing.id}" if is_parked else "syncline discrepancies apply"
+    return _NEEDED.format(how=how)
+
+
+def _blocks_others(
+    line: Line,
+    standing: TargetRow,
+    now: Sequence[Difference],
+    accepted: Mapping[str, list[str]],
+) -> str:
+    """Why our reference on the only row of a kind is not taken as Halo keeps it; "" if it is.
+
+    No way would find that row, so that no other one of its kind would be written.
+    """
+    target = TARGETS[standing.target]
+    fields = {target.resource.reference, target.resource.carries_too}
+    taken = [one for one in now if one.field in fields and one.field in accepted]
+    if not taken or not target.vital or capabilities.known(line).find_way(target.name) is not None:
+        return ""
+    tenant, only = line.link.tenant, standing.id
+    other = line.worker.ledger.run(
+        lambda connection: needs.made_by_us(connection, tenant, target.name, but=only)
+    )
+    if other is not None:
+        return ""
+    first = taken[0]
+    return _FIRST.format(
+        name=target.name,
+        field=first.field,
+        ours=first.wanted,
+        kept=first.got or "nothing",
+        number=only,
     )
 
 

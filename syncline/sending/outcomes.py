@@ -29,6 +29,7 @@ from syncline.engine.failures import (
 from syncline.errors import (
     Absent,
     Again,
+    BadCredentials,
     Doubtful,
     NotSent,
     Refused,
@@ -44,8 +45,7 @@ from syncline.halo.models import HaloRow
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
 from syncline.sending.targets import Target
-from syncline.sending.tenant import currencies, taken_names
-from syncline.sending.tenant.references import only_reference, reference_is_accepted, taking
+from syncline.sending.tenant import currencies, references, taken_names
 
 ANSWERED_SETTLE = timedelta(seconds=1)
 """Least rest before a look-up when the other side has answered, so is done with the call."""
@@ -104,6 +104,7 @@ class ArrayOutcome:
         missing: elements of which the answer does not show enough.
         unsettled: elements to which something is still being added, as far as is known.
         differing: rows that hold something else.
+        reasons: what is said of some of these, by the number of the delivery.
         unfit: rows that Halo made and that cannot be used, and why.
         merged: updated orders that kept lines which they were not sent.
         respelled: rows that are written once more, their lines under other names.
@@ -121,6 +122,7 @@ class ArrayOutcome:
     missing: list[Lease] = field(default_factory=list)
     unsettled: list[tuple[Lease, Doubtful]] = field(default_factory=list)
     differing: list[tuple[Confirmation, Difference]] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
     unfit: list[tuple[Confirmation, Unmappable]] = field(default_factory=list)
     merged: list[Confirmation] = field(default_factory=list)
     respelled: list[Confirmation] = field(default_factory=list)
@@ -200,12 +202,14 @@ def _compare(
     ]
     if not different:
         result.confirmed.append(held)
-    elif only_reference(target.resource, different) and reference_is_accepted(held, different):
-        result.confirmed.append(taking(held, different))
+    elif references.is_left(target.resource, held, different):
+        result.confirmed.append(references.taking(held, different))
     elif known.lines_on_update is None and _keeps_lines(write, different):
         result.merged.append(held)
     else:
         result.differing.append((held, different[0]))
+        is_first = target.vital and known.find_way(target.name) is None
+        result.reasons |= references.reasons_of(target.resource, held, different, is_first=is_first)
 
 
 def made(
@@ -240,7 +244,7 @@ def apply(connection: Connection, result: ArrayOutcome, times: SettleTimes) -> N
     """Write an outcome into the ledger, in the caller's transaction."""
     leased.confirm(connection, result.confirmed, wrote=True)
     for held, (name, wanted, got) in result.differing:
-        reason = f"{name}: wanted {wanted}, Halo holds {got}"
+        reason = result.reasons.get(held.lease.id, f"{name}: wanted {wanted}, Halo holds {got}")
         leased.park(connection, [held.lease], reason=reason, field=name, known=held)
     for held, error in result.unfit:
         leased.park(connection, [held.lease], reason=str(error), field=error.field, known=held)
@@ -267,7 +271,9 @@ def _apply_error(
     if result.is_optional and isinstance(error, (Rejected, Absent, Refused)):
         # Once it is known to be refused, the next rendering lets it be.
         leased.give_back(connection, elements, after=BACKOFF, why=error.what)
-    elif result.refusal is Refusal.PARK or (result.refusal is Refusal.ALONE and len(elements) == 1):
+    elif result.refusal is Refusal.PARK or (
+        result.refusal is Refusal.ALONE and len(elements) == 1 and not _is_of_token(error, elements)
+    ):
         leased.park(connection, elements, reason=str(error), field=None)
     elif result.refusal is not Refusal.ALONE and isinstance(error, (Again, Refused)):
         after = error.after if isinstance(error, Again) else BACKOFF
@@ -319,9 +325,16 @@ def _says_gone(error: SynclineError, elements: Sequence[Lease]) -> bool:
     )
 
 
+def _is_of_token(error: SynclineError, elements: Sequence[Lease]) -> bool:
+    """Whether a token died just as one row was written, which says nothing of the row."""
+    return isinstance(error, BadCredentials) and elements[0].failures < len(ALONE_AGAIN)
+
+
 def _may_be_chance(error: SynclineError) -> bool:
     """Whether Halo refused one row without saying what is wrong with it."""
-    return isinstance(error, Absent) or (isinstance(error, Rejected) and error.field is None)
+    return isinstance(error, (Absent, BadCredentials)) or (
+        isinstance(error, Rejected) and error.field is None
+    )
 
 
 def is_stale(error: SynclineError) -> bool:

@@ -27,6 +27,7 @@ from syncline.sending import batches, prove, render, round_trips
 from syncline.sending.completing import is_blind, read_lines
 from syncline.sending.decide import Write, onto_lines
 from syncline.sending.first_rows import looking
+from syncline.sending.first_rows.kept import kept_on
 from syncline.sending.outcomes import Array
 from syncline.sending.pace import LOOKS_AGAIN, Pace
 from syncline.sending.targets import Target
@@ -87,8 +88,9 @@ def _round(line: Line, target: Target) -> NextRun | None:
     pace = Pace(line, target) if target.vital and not urgent else None
     if pace is not None and (wait := pace.hold_back(size)) is not None:
         return wait
-    tried = known.round_trip(target.name).trying or looking.looks_for_it(target, known)
-    claim = partial(_claim, line, target, tried, urgent=urgent)
+    trying = known.round_trip(target.name).trying
+    first = [*([] if trying is None else [trying]), *looking.go_first(target, known)]
+    claim = partial(_claim, line, target, first, urgent=urgent)
     most = min(one_wave(size), line.worker.settings.send_batch)
     when_idle = None if urgent else NextRun.when_due()
     try:
@@ -101,18 +103,24 @@ def _round(line: Line, target: Target) -> NextRun | None:
 def _claim(
     line: Line,
     target: Target,
-    tried: int | None,
+    first: Sequence[int],
     connection: Connection,
     *,
     owner: UUID,
     most: int,
     urgent: bool,
 ) -> list[Lease]:
-    """What is due; before all else the row that is tried, for which all others of its kind wait."""
+    """What is due; before all else the row that is tried, for which all others of its kind wait.
+
+    Or those that look for such a row.
+    """
     take = partial(
         leased.claim, connection, connection_id=line.link.id, target=target.name, owner=owner
     )
-    return (take(most=1, one=tried) if tried is not None else []) or take(most=most, urgent=urgent)
+    for one in first:
+        if leases := take(most=1, one=one):
+            return leases
+    return take(most=most, urgent=urgent)
 
 
 def one_wave(size: ArraySize) -> int:
@@ -247,13 +255,16 @@ def _with_lines(
 
 
 def to_prove(target: Target, known: Capabilities, writes: Sequence[Write]) -> list[Write]:
-    """Rows of which one must be found again, or read back, before the others are written."""
-    is_found = known.find_way(target.name) is not None
+    """Rows of which one must be found again, or read back, before the others are written.
+
+    The row that is looked for counts where it is written again: it may be found after that.
+    """
+    sought = known.sought(target.name)
+    unfound = () if known.find_way(target.name) is not None else (None, sought and sought.row)
     return [
         write
         for write in writes
-        if round_trips.unproved(target, known, write)
-        or (write.lease.target_id is None and not is_found)
+        if round_trips.unproved(target, known, write) or write.lease.target_id in unfound
     ]
 
 
@@ -270,12 +281,34 @@ def _prove(
         _release(line.worker, [first.lease], _SOON, None)
         return NextRun.later(_SOON)
     try:
+        if (wait := _waits_for_first(line, target, api, known, first)) is not None:
+            return wait
         if reads_back and not round_trips.begin(line, target, first):
             _release(line.worker, [first.lease], _SOON, None)
             return NextRun.later(_SOON)
         return _tried(line, target, api, known, first, reads_back=reads_back)
     finally:
         nudges.clear(place, Lane.DELIVERIES, f"prove:{target.name}")
+
+
+def _waits_for_first(
+    line: Line, target: Target, api: ApiCalls, known: Capabilities, first: Write
+) -> NextRun | None:
+    """Look for a row that was made before, if it was not found; None: this may be written.
+
+    It was made by this worker, or by another one since this one asked what is proved.
+    """
+    if known.find_way(target.name) is not None or first.lease.target_id is not None:
+        return None
+    made = line.worker.ledger.run(
+        lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
+    )
+    if made is not None:
+        return NextRun.later(looking.look(line, target, api, made, first.lease))
+    maybe = line.worker.ledger.run(
+        lambda connection: needs.maybe_made_by_us(connection, line.link.tenant, target.name)
+    )
+    return None if maybe is None else _waits_for(line, target, maybe, first)
 
 
 def _tried(
@@ -288,18 +321,6 @@ def _tried(
     reads_back: bool,
 ) -> NextRun | None:
     is_found = known.find_way(target.name) is not None
-    if not is_found and first.lease.target_id is None:
-        # By this worker before, or by another one since this one asked what is proved.
-        made = line.worker.ledger.run(
-            lambda connection: needs.made_by_us(connection, line.link.tenant, target.name)
-        )
-        if made is not None:
-            return NextRun.later(looking.look(line, target, api, made, first.lease))
-        maybe = line.worker.ledger.run(
-            lambda connection: needs.maybe_made_by_us(connection, line.link.tenant, target.name)
-        )
-        if maybe is not None:
-            return _waits_for(line, target, maybe, first)
     alone, tokens = [Array((first,))], api.tokens(1, batches.operation(target))
     confirmed = _batch(line, target, api, known, tokens, alone, reads_back=reads_back)
     if not confirmed:
@@ -313,7 +334,7 @@ def _tried(
     if target.gives_up is not None:
         target.gives_up(line, "the first one was not shown")
     else:
-        looking.in_vain(line, target, row, None)
+        looking.in_vain(line, target, row, looking.Look(None, kept_on(line, target, api, row)))
     return NextRun.later(_SOON)
 
 

@@ -13,6 +13,7 @@ from syncline.halo.capabilities import SOUGHT, Capabilities
 from syncline.ledger import capabilities
 from syncline.ledger.connections import Link
 from syncline.sending.targets import TARGETS
+from syncline.sending.tenant.references import remedy_of
 from syncline.terminal.output import plain
 
 
@@ -25,12 +26,14 @@ class UnfoundKind:
         row: Halo's id of the first; empty where it is not known whether there is one.
         reference: by which it is looked for.
         looks: how often it was, in vain.
+        kept: what Halo keeps on it in place of that; None where that is not so.
     """
 
     target: str
     row: str
     reference: str
     looks: int = 0
+    kept: str | None = None
 
 
 def read_unfound(connection: Connection, link: Link) -> list[UnfoundKind]:
@@ -38,7 +41,7 @@ def read_unfound(connection: Connection, link: Link) -> list[UnfoundKind]:
     known = Capabilities.from_rows(capabilities.read(connection, link.tenant_place))
     names = [one.removeprefix(SOUGHT) for one in known.by_name if one.startswith(SOUGHT)]
     found = {
-        target: UnfoundKind(target, sought.row, sought.reference, sought.looks)
+        target: UnfoundKind(target, sought.row, sought.reference, sought.looks, sought.kept)
         for target in names
         if (sought := known.sought(target)) is not None and known.find_way(target) is None
     }
@@ -57,6 +60,13 @@ def unfound_lines(unfound: Sequence[UnfoundKind]) -> list[RenderableType]:
 
 
 def _sought(one: UnfoundKind) -> str:
+    if one.kept is not None:
+        field = TARGETS[one.target].key
+        return (
+            f"No {one.target} is written: Halo keeps our reference {one.reference} as "
+            f"{one.kept or 'nothing'} on {one.target} {one.row}, so none could be found again "
+            f"after an unknown outcome. {remedy_of(field, 'what is parked for it')}"
+        )
     return (
         f"No {one.target} is written until {one.target} {one.row} can be found again in Halo "
         f"by {one.reference} ({one.looks} {'look' if one.looks == 1 else 'looks'}). It is "

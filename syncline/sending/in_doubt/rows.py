@@ -186,7 +186,8 @@ def kept_otherwise(
     failed = Mismatch(lease.id, str(row["id"]), *first)
     round_trips.give_up(seek.line, target, failed)
     known = held if lease.target_id is None else None
-    reason = reason_of(target.name, str(row["id"]), first)
+    is_first = target.vital and seek.known.find_way(target.name) is None
+    reason = reason_of(target.name, str(row["id"]), first, is_first=is_first)
     return lambda connection: leased.park(
         connection, [lease], reason=reason, field=first.field, known=known
     )

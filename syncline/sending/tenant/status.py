@@ -52,7 +52,7 @@ def held_lines(held: Sequence[HeldKind]) -> list[RenderableType]:
         plain(
             f"No {one.target} is written: {one.target} {one.row} in Halo came back otherwise than "
             f"it was sent ({one.field}: wanted {one.wanted}, Halo holds {one.got}). Put it right "
-            "and retry it, or accept it: syncline parked list"
+            "and retry it, or accept it where that is offered: syncline parked list"
         )
         for one in held
     ]

@@ -232,9 +232,29 @@ def test_who_sent_it_again_is_in_the_log_of_the_record_before_what_came_of_it(
     assert lease.cause == decided["cause"]
 
 
+def test_a_cause_is_retried_as_it_is_listed(of_two_causes: LedgerScene, run: Run) -> None:
+    many, few = (one["cause"] for one in document(run("parked", "list", "--json"))["causes"])
+    dry = run("parked", "retry", many["id"], "--dry-run")
+    assert dry.stdout == "3 deliveries would be sent again: 3 orders.\n"
+    again = run("parked", "retry", many["id"])
+    assert again.stdout == "3 deliveries will be sent again: 3 orders.\n"
+    [left] = document(run("parked", "list", "--json"))["causes"]
+    assert left["cause"]["id"] == few["id"]
+
+
+def test_a_cause_is_accepted_with_the_option_too(parked: LedgerScene, run: Run) -> None:
+    cause = document(run("parked", "list", "--json"))["causes"][0]["cause"]["id"]
+    bare = document(run("parked", "accept", cause, "--dry-run", "--json"))
+    option = document(run("parked", "accept", "--cause", cause, "--dry-run", "--json"))
+    assert bare == option
+    assert len(option["deliveries"]) == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["parked", "accept"],
+        ["parked", "accept", "o1", "--cause", "c1"],
         ["parked", "retry"],
         ["parked", "retry", "o1", "--all"],
         ["parked", "retry", "o1", "--cause", "c1"],

@@ -133,6 +133,15 @@ def test_a_reading_of_which_one_is_refused_counts_that(world: World) -> None:
     assert (row.state, row.failures) == ("due", 1)
 
 
+@pytest.mark.parametrize("policy", [SENDING, READING], ids=["send", "read"])
+def test_a_token_that_is_refused_to_one_and_taken_from_others_parks_no_row(
+    world: World, policy: Policy
+) -> None:
+    assert failed(world, policy, BadCredentials("no"), Refusal.ALONE) == NextRun.when_due()
+    [row] = world.rows("select * from delivery where target = 'client' and attempt > 0")
+    assert (row.state, row.failures) == ("due", 1)
+
+
 @pytest.mark.parametrize("policy", [READING, ADOPTING], ids=["read", "adopt"])
 def test_a_failure_that_nobody_foresaw_ends_a_reading_task(world: World, policy: Policy) -> None:
     with pytest.raises(Unreadable):

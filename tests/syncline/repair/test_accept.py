@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncline.deliveries import target_rows
+from syncline.deliveries import target_rows, unleased
 from syncline.mapping.shipped import default_document
 from syncline.reconciliation import queries
 from syncline.reconciliation.due import period_of
@@ -151,6 +151,27 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     world.drive()
     assert order_row(world).target_id == order.target_id
     assert sandbox.audit()["clean"]
+
+
+def test_the_client_of_a_customer_cannot_be_left_gone(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    """What the customer buys next needs it, and a retry has it looked up."""
+    world = synced(worlds, sandbox)
+    [client] = world.rows("select id, target_id from delivery where target = 'client' limit 1")
+    world.do(
+        "update delivery set state = 'parked', target_id = null, projection = null, "
+        "reason = 'client 5 was there and is gone from Halo' where id = :id",
+        id=client.id,
+    )
+    [one] = left(world, client.id)
+    assert "needs its client" in one.why
+    assert f"syncline parked retry {client.id}" in one.why
+    with world.worker.ledger.begin() as connection:
+        unleased.retry(connection, None, number=client.id)
+    world.drive()
+    [again] = world.rows("select state, target_id from delivery where id = :id", id=client.id)
+    assert (again.state, again.target_id) == ("delivered", client.target_id)
 
 
 def test_an_edit_of_a_posted_consignment_is_left_until_the_next_one(

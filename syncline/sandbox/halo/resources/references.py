@@ -16,6 +16,7 @@ KEPT: dict[str, Callable[[HaloStore, str], str]] = {
     "as sent": lambda _, text: text,
     "upper": lambda _, text: text.upper(),
     "cut": lambda _, text: text[:_SHORT],
+    "dropped": lambda *_: "",
     "renumbered": lambda store, _: f"ACC-{store.next_id('accounting')}",
 }
 """(the tenant's rows, a reference) → what is kept of it, by the name of the way."""
