@@ -77,6 +77,12 @@ class TargetRow:
     reason: str | None
     field: str | None
 
+    @property
+    def confirmed(self) -> dict[str, Any] | None:
+        """What its target row held or was to hold last; None of one that was never confirmed."""
+        sent = None if self.confirmed_at is None else self.sent_projection
+        return self.projection or sent
+
     def was_moving(self, since: datetime) -> bool:
         """Whether its target row may have been written by us after a moment: it is, or it was."""
         written = self.confirmed_at is not None and self.confirmed_at > since

@@ -131,6 +131,23 @@ def lose(
     )
 
 
+def disown(connection: Connection, standing: TargetRow, *, reason: str) -> bool:
+    """DUE, WAITING, DELIVERED or PARKED → PARKED: its target row is somebody else's by now.
+
+    As with one that is gone, it is looked up by its reference whichever way it goes on. False while
+    a worker has it.
+    """
+    return _move(
+        connection,
+        standing,
+        """target_id = null, target_meta = null, projection = null, reason = :reason,
+           field = null, due_at = clock_timestamp(),
+           sent_version = coalesce(sent_version, wanted_version), state = 'parked'""",
+        _UNLEASED,
+        {"reason": reason},
+    )
+
+
 def cancel(connection: Connection, standing: TargetRow, *, reason: str) -> bool:
     """DUE, WAITING or DELIVERED → PARKED: what asked for it is gone, so nothing is written.
 

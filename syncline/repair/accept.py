@@ -34,9 +34,10 @@ from syncline.reconciliation.rules import Cause
 from syncline.repair import rules
 from syncline.repair.plan import hindered, standings_of
 from syncline.repair.reading import Seen, differences, is_gone, look
+from syncline.sending.restored.ownership import NOT_OURS
 from syncline.transport import Permit
 
-_IS_GONE = "is gone from Halo"
+_IS_GONE = ("is gone from Halo", NOT_OURS)
 
 _ON_ITS_WAY = "Our value is on its way to Halo: try again when it has arrived."
 _NOTHING = (
@@ -200,7 +201,7 @@ def _hindered(standing: TargetRow, seen: Seen | None) -> str:
         return _READING
     if (standing.reason or "").startswith(_SEVERAL_ROWS):
         return _SEVERAL.format(number=standing.id)
-    if standing.target_id is None and _IS_GONE not in (standing.reason or ""):
+    if standing.target_id is None and not any(said in (standing.reason or "") for said in _IS_GONE):
         return _NOTHING.format(number=standing.id)
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 

@@ -10,6 +10,7 @@ from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
 from syncline.errors import (
     Absent,
@@ -27,6 +28,7 @@ from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
+from syncline.sending.restored.ownership import no_longer_ours, others_reference
 from syncline.sending.targets import Target
 from syncline.sending.tenant.references import (
     only_reference,
@@ -109,9 +111,15 @@ def compared(
     target, row = seek.target, shown.row
     if not target.shows_enough(row, seek.known):
         return _illegible(seek, lease, target_id, target.lacks(row))
+    currency = inputs.currency_of(canonical)
     different: list[Difference] = []
+    carried = others_reference(
+        target, lease.sent_projection, lease.target_meta, row, seek.line.document, currency
+    )
+    # What was never confirmed, and is not named by a link, is known by our reference alone.
+    if carried is not None and (shown.linked or lease.delivered_version is not None):
+        return _others_row(lease, target, target_id, carried)
     if lease.sent_projection:
-        currency = inputs.currency_of(canonical)
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         done = target.confirmation(lease, {**row, "id": target_id}, wanted)
@@ -126,6 +134,20 @@ def compared(
         return outcomes.in_vain(lease, different)
     news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
+
+
+def _others_row(lease: Lease, target: Target, target_id: str, carried: str) -> Move:
+    """Under its id, or where a link leads, stands somebody else's row: never written over."""
+    if lease.target_id is not None:
+        reason = no_longer_ours(target.name, target_id, carried)
+    elif none_is_ours(lease.target_meta):
+        return outcomes.absent(lease)  # as a person says who saw that row
+    else:
+        reason = (
+            "It is not found by our reference, and the external link with it leads to "
+            f"{target.name} {target_id}, which carries {carried}."
+        )
+    return lambda connection: leased.park(connection, [lease], reason=reason, field=None, gone=True)
 
 
 def whole_row(
