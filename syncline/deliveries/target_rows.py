@@ -155,8 +155,15 @@ def of_targets(
     connection: Connection, tenant_id: int, targets: Sequence[str], ids: Collection[int]
 ) -> dict[int, TargetRow]:
     """Deliveries by the id of the row that they made; left out where there is none."""
+    return {int(row.target_id or 0): row for row in holding(connection, tenant_id, targets, ids)}
+
+
+def holding(
+    connection: Connection, tenant_id: int, targets: Sequence[str], ids: Collection[int]
+) -> list[TargetRow]:
+    """The deliveries that hold these ids; two hold one where the other side gave it anew."""
     if not ids:
-        return {}
+        return []
     found = connection.execute(
         text(
             f"""
@@ -171,8 +178,7 @@ def of_targets(
             "ids": [str(one) for one in sorted(set(ids))],
         },
     )
-    rows = [TargetRow(*row) for row in found]
-    return {int(row.target_id): row for row in rows if row.target_id}
+    return [TargetRow(*row) for row in found]
 
 
 def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, TargetRow]:

@@ -14,6 +14,7 @@ from syncline.halo.models import HaloRow
 from syncline.halo.sql.changes import Noun
 from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import WRITTEN, UnitOfWork
+from syncline.sending.restored import mark
 from syncline.sending.restored.ownership import no_longer_ours, others_reference
 from syncline.sending.targets import TARGETS
 
@@ -35,19 +36,20 @@ def find_stray(unit: UnitOfWork, noun: Noun, row: HaloRow) -> Stray | None:
     Raises:
         BadDocument: the mapping of its connection cannot be read.
     """
-    standing = unit.made(WRITTEN[noun], row.id)
-    if standing is None:
-        return None
-    _, document = unit.opened(standing)
-    carried = others_reference(
-        TARGETS[standing.target],
-        standing.confirmed,
-        standing.target_meta,
-        row.raw,
-        document,
-        unit.currency(standing),
-    )
-    return None if carried is None else Stray(standing, carried)
+    held = target_rows.holding(unit.connection, unit.tenant, WRITTEN[noun], [row.id])
+    for standing in held:
+        _, document = unit.opened(standing)
+        carried = others_reference(
+            TARGETS[standing.target],
+            standing.confirmed,
+            standing.target_meta,
+            row.raw,
+            document,
+            unit.currency(standing),
+        )
+        if carried is not None:
+            return Stray(standing, carried)
+    return None
 
 
 def part_with(unit: UnitOfWork, lease: Lease, stray: Stray) -> SynclineError | None:
@@ -58,6 +60,7 @@ def part_with(unit: UnitOfWork, lease: Lease, stray: Stray) -> SynclineError | N
     reason = no_longer_ours(standing.target, standing.target_id or "", carried)
     if not unleased.disown(unit.connection, standing, reason=reason):
         return being_written(standing)
+    mark.note(unit.connection, unit.line.link, reason)
     # Whoever got the id of one of them may have got those of the others, which no poll may show.
     others = [one for one in _of_the_same_sale(unit, standing) if one.id != standing.id]
     wanted = [

@@ -25,7 +25,7 @@ from syncline.reconciliation.reading import voiding
 from syncline.reconciliation.reading.paced_calls import Reader
 from syncline.reconciliation.reading.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
-from syncline.sending.restored.ownership import stray_reference
+from syncline.sending.restored.ownership import NOT_OURS, stray_reference
 from syncline.sending.targets import TARGETS
 
 _FLOW_OF = {
@@ -166,6 +166,7 @@ def _judge_one(
         if row is not None and _is_others(one, row, different):
             # Ours is not there any more, and what is said of that row is no business of ours.
             judged.add(one, rules.judge(_row(one), None, [], others))
+            judged.strays.append(f"{one.target} {row_id} {NOT_OURS}.")
             return
         judged.accepted += len(rules.by_line(every)) - len(rules.by_line(different))
         told = rules.judge(_row(one), held, different, others)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.deliveries import leased
@@ -28,6 +30,7 @@ from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
+from syncline.sending.restored import mark
 from syncline.sending.restored.ownership import no_longer_ours, others_reference
 from syncline.sending.targets import Target
 from syncline.sending.tenant.references import (
@@ -118,7 +121,7 @@ def compared(
     )
     # What was never confirmed, and is not named by a link, is known by our reference alone.
     if carried is not None and (shown.linked or lease.delivered_version is not None):
-        return _others_row(lease, target, target_id, carried)
+        return _others_row(seek, lease, target_id, carried)
     if lease.sent_projection:
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
@@ -136,18 +139,23 @@ def compared(
     return lambda connection: target.learns(connection, [news])
 
 
-def _others_row(lease: Lease, target: Target, target_id: str, carried: str) -> Move:
+def _others_row(seek: Seek, lease: Lease, target_id: str, carried: str) -> Move:
     """Under its id, or where a link leads, stands somebody else's row: never written over."""
     if lease.target_id is not None:
-        reason = no_longer_ours(target.name, target_id, carried)
+        reason = no_longer_ours(seek.target.name, target_id, carried)
     elif none_is_ours(lease.target_meta):
         return outcomes.absent(lease)  # as a person says who saw that row
     else:
         reason = (
             "It is not found by our reference, and the external link with it leads to "
-            f"{target.name} {target_id}, which carries {carried}."
+            f"{seek.target.name} {target_id}, which carries {carried}."
         )
-    return lambda connection: leased.park(connection, [lease], reason=reason, field=None, gone=True)
+
+    def park(connection: Connection) -> object:
+        mark.note(connection, seek.line.link, reason)
+        return leased.park(connection, [lease], reason=reason, field=None, gone=True)
+
+    return park
 
 
 def whole_row(

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from syncline.alerts.run import evaluate
 from syncline.calls.context import Nudge
 from syncline.deliveries import unleased
 from syncline.halo_changes.polling import poll
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending.restored import mark
+from tests.alerting import alerts
 from tests.events import arrive
 from tests.from_halo import (
     got_by_others,
@@ -132,3 +135,71 @@ def test_what_was_sent_with_a_foreign_order_is_posted_nowhere(
     world.drive()
     assert standing(world, order.id).state == "parked"
     assert not world.rows("select 1 from delivery where target = 'fulfillment'")
+
+
+def mark_restored(world: World) -> None:
+    link = world.worker.open_line(NAME).link
+    world.worker.ledger.run(lambda c: mark.note(c, link, "order 1 in Halo is no longer ours."))
+
+
+def changed_in_highlevel(world: World, sandbox: SandboxProcess, order: Any) -> None:
+    assert sandbox.change_orders(ids=[order.source_id], fields="amount")
+    world.pull()
+    world.drive(30, at_rest=("delivered", "parked", "waiting"))
+
+
+@pytest.mark.parametrize("profile", ["plain", "generous"])
+def test_rows_are_read_before_they_are_written_once_one_was_seen_to_be_somebody_elses(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    order, *_ = got_by_others(world, sandbox)
+    others = world.rows("select * from delivery where target = 'order' and id <> :id", id=order.id)
+    mark_restored(world)
+    changed_in_highlevel(world, sandbox, order)
+    changed_in_highlevel(world, sandbox, others[0])
+    kept = {one["id"]: one["po_number"] for one in sandbox.halo_orders()}
+    assert kept[int(order.target_id)] == "PO-134"
+    now = standing(world, order.id)
+    assert (now.state, now.target_id) == ("parked", None)
+    assert "no longer ours: it carries PO-134" in now.reason
+    ours = standing(world, others[0].id)
+    assert (ours.state, ours.target_id) == ("delivered", others[0].target_id)
+    assert ours.projection["total"] != others[0].projection["total"]
+
+
+def test_the_first_sign_is_kept_and_told_until_a_person_says_that_it_is_over(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    order, *_ = got_by_others(world, sandbox)
+    arrive(world, hint("salesorder", int(order.target_id)), source="halo")
+    world.drive()
+    link = world.worker.open_line(NAME).link
+    assert world.worker.ledger.run(lambda c: mark.seen(c, link)) == (
+        f"order {order.target_id} in Halo is no longer ours: it carries PO-134."
+    )
+    evaluate(world.worker)
+    [told] = [one for one in alerts(world) if one.kind == "restored"]
+    assert told.severity == "critical"
+    world.worker.ledger.run(lambda c: mark.clear(c, link))
+    assert world.worker.ledger.run(lambda c: mark.seen(c, link)) == ""
+
+
+def test_nothing_hangs_on_a_client_that_is_somebody_elses_by_now(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox, transactions=0, profile="plain")
+    order = order_row(world)
+    client_id = int(order.projection["client_id"])
+    sandbox.post(f"/halo/client/{client_id}", {"name": "Acme Motors", "ref": "CUST-7"})
+    mark_restored(world)
+    before = last_call(sandbox)
+    changed_in_highlevel(world, sandbox, order)
+    assert [one for one in writes(sandbox, before) if "SalesOrder" in one] == []
+    [client] = world.rows(
+        "select * from delivery where target = 'client' and reason like '%CUST-7%'"
+    )
+    assert (client.state, client.target_id) == ("parked", None)
+    assert client.reason == (f"client {client_id} in Halo is no longer ours: it carries CUST-7.")
+    assert standing(world, order.id).state == "waiting"
