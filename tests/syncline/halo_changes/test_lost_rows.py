@@ -15,6 +15,7 @@ from syncline.sending.restored import mark
 from tests.alerting import alerts
 from tests.events import arrive
 from tests.from_halo import (
+    delete,
     got_by_others,
     hint,
     last_call,
@@ -203,3 +204,38 @@ def test_nothing_hangs_on_a_client_that_is_somebody_elses_by_now(
     assert (client.state, client.target_id) == ("parked", None)
     assert client.reason == (f"client {client_id} in Halo is no longer ours: it carries CUST-7.")
     assert standing(world, order.id).state == "waiting"
+
+
+def test_an_id_that_halo_gave_to_another_row_of_ours_is_that_ones_alone(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox, transactions=0, profile="plain")
+    sold = {str(one["id"]): one for one in sandbox.halo_orders()}
+    rows = world.rows("select * from delivery where target = 'order' order by id")
+    lost, *others = rows
+    client = sold[lost.target_id]["client_id"]
+    new = next(one for one in others if sold[one.target_id]["client_id"] != client)
+    delete(world, f"/SalesOrder/{new.target_id}")
+    as_new = {name: sold[new.target_id][name] for name in ("client_id", "site_id", "user_id")}
+    sandbox.edit_halo_order(int(lost.target_id), po_number=f"HL-{new.source_id}", **as_new)
+    world.do(
+        "update delivery set state = 'doubtful', target_id = null, due_at = now() where id = :id",
+        id=new.id,
+    )
+    world.drive()
+    link = world.worker.open_line(NAME).link
+    assert "which was another record's before" in world.worker.ledger.run(
+        lambda c: mark.seen(c, link)
+    )
+    assert (standing(world, new.id).state, standing(world, new.id).target_id) == (
+        "delivered",
+        lost.target_id,
+    )
+    now = standing(world, lost.id)
+    assert (now.state, now.target_id) == ("parked", None)
+    assert now.reason.endswith(f"no longer ours: it carries HL-{new.source_id}.")
+    changed_in_highlevel(world, sandbox, lost)
+    made = standing(world, lost.id)  # a later version is looked up, and made
+    assert (made.state, made.target_id in sold) == ("delivered", False)
+    kept = {one["id"]: one["po_number"] for one in sandbox.halo_orders()}
+    assert kept[int(lost.target_id)] == f"HL-{new.source_id}"
