@@ -89,6 +89,23 @@ class TargetRow:
         return written or self.state in IN_HAND
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A delivery whose target row is taken as it is.
+
+    Attributes:
+        standing: the delivery as it was looked at.
+        projection: what we wanted of the row; None leaves what was confirmed last.
+        accepted: field → what we wanted and what the other side holds.
+        gone: whether there is no target row any more.
+    """
+
+    standing: TargetRow
+    projection: Mapping[str, Any] | None
+    accepted: Mapping[str, Any]
+    gone: bool = False
+
+
 def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
     """What was accepted of a target row: field → what we wanted, and what is held instead.
 

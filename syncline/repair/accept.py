@@ -16,8 +16,7 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls.calls import highlevel_calls, patiently
 from syncline.calls.context import Line
 from syncline.deliveries import unleased
-from syncline.deliveries.target_rows import AS_READ, GONE, TargetRow, accepted_in
-from syncline.deliveries.unleased import Taking
+from syncline.deliveries.target_rows import AS_READ, GONE, Taking, TargetRow, accepted_in
 from syncline.errors import Absent, SynclineError
 from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
