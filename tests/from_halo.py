@@ -80,3 +80,29 @@ def tracked(world: World) -> None:
     world.reopened()
     world.follow_all()
     world.drive()
+
+
+def got_by_others(world: World, sandbox: SandboxProcess) -> tuple[Any, Any, Any]:
+    """An order of ours, its invoice and its payment, whose ids rows of somebody else have got."""
+    paid = money_row(world)
+    [invoice] = world.rows(
+        "select * from delivery where target = 'invoice' and target_id = :id",
+        id=str(paid.target_meta["invoice_id"]),
+    )
+    [order] = world.rows(
+        "select * from delivery where target = 'order' and source_id = :id", id=invoice.source_id
+    )
+    sold = {one["id"]: one for one in sandbox.halo_orders()}
+    ours = sold[int(order.target_id)]
+    others = next(one for one in sold.values() if one["client_id"] != ours["client_id"])
+    place = {"client_id": others["client_id"], "site_id": others["site_id"]}
+    sandbox.edit_halo_order(ours["id"], po_number="PO-134", user_id=others["user_id"], **place)
+    sandbox.post(
+        f"/halo/invoice/{invoice.target_id}",
+        {"thirdpartyinvoicenumber": "INV-9", "client_id": others["client_id"]},
+    )
+    sandbox.post(
+        f"/halo/payment/{paid.target_id}",
+        {"intent_id": "pi_9", "thirdpartyid": "", "amount": 555.0},
+    )
+    return order, invoice, paid

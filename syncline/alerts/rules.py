@@ -32,6 +32,7 @@ SEVERITY: Final[Mapping[str, Severity]] = {
     "foreign": "critical",
     "failing": "critical",
     "suspended": "critical",
+    "restored": "critical",
     "quota": "warning",
     "missed_events": "warning",
     "pulls": "warning",

@@ -34,6 +34,7 @@ from syncline.mapping.options import duration
 from syncline.quota.bucket import Left
 from syncline.reconciliation.due import WEEK
 from syncline.reconciliation.run import GIVES_UP
+from syncline.sending.restored import mark
 
 MISSED_WITHIN = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(minutes=10)
@@ -170,6 +171,8 @@ def _raised(
     refused = cursor.refusals(connection)
     for one in by_id.values():
         found += [(one.link.id, signal) for signal in _of_sides(connection, one)]
+        seen = mark.seen(connection, one.link)
+        found.append((one.link.id, signals.restored(seen, one.link.name)))
         if one.link.reads:
             hidden = cursor.not_shown(refused, one.link, one.document)
             found += [

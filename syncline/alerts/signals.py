@@ -296,6 +296,31 @@ def quota(
     )
 
 
+def restored(what: str, connection: str) -> Signal | None:
+    """Halo seems to have been restored, so that ids which we hold may be other rows' by now.
+
+    Args:
+        what: what showed it; "" where nothing did.
+        connection: the name of the connection.
+    """
+    if not what:
+        return None
+    return Signal(
+        "restored",
+        "restored",
+        "Halo seems to have been restored from a backup",
+        in_lines(
+            [
+                shortened(what, LONGEST_REASON),
+                "Until a person says that it is over, each row is read before it is written.",
+                f"Compare both sides: syncline reconcile run {connection}",
+                "See what is parked, and look for it in Halo: syncline parked list",
+                f"When all that is settled: syncline halo restored {connection} --clear",
+            ]
+        ),
+    )
+
+
 def missed(found: Missed, least: int) -> Signal | None:
     """Webhooks that did not come, where they are more than may be lost now and then."""
     if found.many < least:

@@ -90,6 +90,15 @@ _REMEDIES: Final = (
         ),
     ),
     (
+        re.compile(r" in Halo is no longer ours: "),
+        (
+            "Compare that row in Halo: its id is given anew where Halo was restored from a backup. "
+            "What stands there is never written. Retry: ours is looked up by its reference, and "
+            "made again if it is not there. If that row is this record's all the same, put our "
+            "reference back on it first. If ours is to stay away: syncline parked accept ID."
+        ),
+    ),
+    (
         re.compile(r"^HighLevel no longer has this "),
         "Nothing is to be done if that is true; else retry.",
     ),

@@ -283,8 +283,8 @@ def park(
         State.PARKED,
         leases,
         f"""state = case when not {_OUTDATED} then 'parked'
-                        when d.state = 'leased' or not told.forget
-                             and coalesce(told.target_id, d.target_id) is not null
+                        when not told.forget and (d.state = 'leased'
+                             or coalesce(told.target_id, d.target_id) is not null)
                         then {_BACK} else 'doubtful' end,
            reason = case when not {_OUTDATED} then told.why end,
            field = case when not {_OUTDATED} then told.field when {_IS_HELD} then d.field end,

@@ -77,10 +77,33 @@ class TargetRow:
     reason: str | None
     field: str | None
 
+    @property
+    def confirmed(self) -> dict[str, Any] | None:
+        """What its target row held or was to hold last; None of one that was never confirmed."""
+        sent = None if self.confirmed_at is None else self.sent_projection
+        return self.projection or sent
+
     def was_moving(self, since: datetime) -> bool:
         """Whether its target row may have been written by us after a moment: it is, or it was."""
         written = self.confirmed_at is not None and self.confirmed_at > since
         return written or self.state in IN_HAND
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A delivery whose target row is taken as it is.
+
+    Attributes:
+        standing: the delivery as it was looked at.
+        projection: what we wanted of the row; None leaves what was confirmed last.
+        accepted: field → what we wanted and what the other side holds.
+        gone: whether there is no target row any more.
+    """
+
+    standing: TargetRow
+    projection: Mapping[str, Any] | None
+    accepted: Mapping[str, Any]
+    gone: bool = False
 
 
 def accepted_in(meta: Mapping[str, Any] | None) -> dict[str, list[str]]:
@@ -149,8 +172,15 @@ def of_targets(
     connection: Connection, tenant_id: int, targets: Sequence[str], ids: Collection[int]
 ) -> dict[int, TargetRow]:
     """Deliveries by the id of the row that they made; left out where there is none."""
+    return {int(row.target_id or 0): row for row in holding(connection, tenant_id, targets, ids)}
+
+
+def holding(
+    connection: Connection, tenant_id: int, targets: Sequence[str], ids: Collection[int]
+) -> list[TargetRow]:
+    """The deliveries that hold these ids; two hold one where the other side gave it anew."""
     if not ids:
-        return {}
+        return []
     found = connection.execute(
         text(
             f"""
@@ -165,8 +195,7 @@ def of_targets(
             "ids": [str(one) for one in sorted(set(ids))],
         },
     )
-    rows = [TargetRow(*row) for row in found]
-    return {int(row.target_id): row for row in rows if row.target_id}
+    return [TargetRow(*row) for row in found]
 
 
 def of_ids(connection: Connection, ids: Collection[int]) -> dict[int, TargetRow]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,7 +15,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.deliveries import causes
 from syncline.deliveries.states import MAY_BE_THERE, NEEDS_A_PERSON, PINNED
-from syncline.deliveries.target_rows import ACCEPTED, WITH_NONE_OURS, TargetRow
+from syncline.deliveries.target_rows import ACCEPTED, WITH_NONE_OURS, Taking, TargetRow
 from syncline.deliveries.waits import wake
 from syncline.ledger import effects
 from syncline.ledger.database import text
@@ -30,22 +29,11 @@ UNPARKED = f"""
 have made one, so it is looked up before it is sent again; so is one whose row was never read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """A delivery whose target row is taken as it is.
-
-    Attributes:
-        standing: the delivery as it was looked at.
-        projection: what we wanted of the row; None leaves what was confirmed last.
-        accepted: field → what we wanted and what the other side holds.
-        gone: whether there is no target row any more.
-    """
-
-    standing: TargetRow
-    projection: Mapping[str, Any] | None
-    accepted: Mapping[str, Any]
-    gone: bool = False
-
+_ROWLESS = """target_id = null, target_meta = null, projection = null, field = null,
+    reason = :reason, due_at = clock_timestamp(),
+    sent_version = coalesce(sent_version, wanted_version)"""
+"""Without a target row: whichever way it goes on, it is looked up before it is made, also where we
+never sent it but adopted it."""
 
 _UNLEASED = "delivery.state in ('due', 'waiting', 'delivered', 'parked')"
 """Nobody holds it: what the other side is seen to hold is not on its way to be something else."""
@@ -114,20 +102,30 @@ def lose(
 ) -> bool:
     """DELIVERED → PARKED, or DOUBTFUL to be made again: its target row is gone.
 
-    It has no target row any more; whichever way it goes on, it is looked up before it is made, also
-    where we never sent it but adopted it. False while a worker has it; one that is due finds out
+    False while a worker has it; one that is due finds out
     by itself. The `cause` is that of its being made again.
     """
     return _move(
         connection,
         standing,
-        """target_id = null, target_meta = null, projection = null, reason = :reason,
-           field = null, due_at = clock_timestamp(),
-           cause = case when :make_again then :cause else cause end,
-           sent_version = coalesce(sent_version, wanted_version),
+        f"""{_ROWLESS}, cause = case when :make_again then :cause else cause end,
            state = case when :make_again then 'doubtful' else 'parked' end""",
         "delivery.state = 'delivered'",
         {"reason": reason, "cause": cause, "make_again": make_again},
+    )
+
+
+def disown(connection: Connection, standing: TargetRow, *, reason: str) -> bool:
+    """DUE, WAITING, DELIVERED or PARKED → PARKED: its target row is somebody else's by now.
+
+    False while a worker has it.
+    """
+    return _move(
+        connection,
+        standing,
+        f"{_ROWLESS}, state = 'parked'",
+        _UNLEASED,
+        {"reason": reason},
     )
 
 
@@ -173,9 +171,7 @@ def make_again(
     return _move_all(
         connection,
         standings,
-        """target_id = null, target_meta = null, projection = null, reason = :reason, field = null,
-           failures = 0, due_at = clock_timestamp(), cause = :cause,
-           sent_version = coalesce(sent_version, wanted_version), state = 'doubtful'""",
+        f"{_ROWLESS}, failures = 0, cause = :cause, state = 'doubtful'",
         _AT_AN_END,
         {"reason": reason, "cause": cause},
     )

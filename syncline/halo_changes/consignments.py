@@ -18,6 +18,7 @@ from syncline.flows import fulfillments, orders
 from syncline.flows.flow import reference_of
 from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, HaloOrderRow, OrderLineRow
 from syncline.halo.sql.changes import moment
+from syncline.halo_changes.lost_rows import find_stray, part_with
 from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import ReadAgain, UnitOfWork, Waits
 from syncline.ingest import rereading
@@ -76,7 +77,10 @@ def record_consignments(
 
 def _of_ours(
     unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow, standing: TargetRow
-) -> ReadAgain | Waits | None:
+) -> SynclineError | ReadAgain | Waits | None:
+    stray = find_stray(unit, "salesorder", sold)
+    if stray is not None:
+        return part_with(unit, lease, stray)  # what was sent with it is none of our order's
     if lacking := _lacks(row):
         return _illegible(row, lacking)
     if _is_denied(row, sold):

@@ -37,6 +37,7 @@ from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMEN
 from syncline.halo.models import ConsignmentRow, HaloOrderRow
 from syncline.halo.sql.changes import Noun
 from syncline.halo_changes.consignments import consignment_gone, order_of, record_consignments
+from syncline.halo_changes.lost_rows import find_stray, part_with
 from syncline.halo_changes.row_changes import (
     judge_absent,
     judge_invoice,
@@ -149,6 +150,9 @@ def _judged(
         if outcome.error is not None:
             return outcome.error
         if reading.judges is not None:
+            stray = find_stray(unit, reading.noun, outcome.result)  # type: ignore[arg-type]  # a row
+            if stray is not None:
+                return part_with(unit, lease, stray)
             return reading.judges(unit, lease, outcome.result)
         row: ConsignmentRow = outcome.result  # type: ignore[assignment]  # what the reading gave
         return record_consignments(unit, lease, row, sold.get(order_of(row) or 0))

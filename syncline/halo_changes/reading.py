@@ -41,7 +41,7 @@ from syncline.halo_changes import outcomes as fates
 from syncline.halo_changes.consignments import order_of
 from syncline.halo_changes.outcomes import TARGETS, HaloReading
 from syncline.halo_changes.row_changes import is_as_known, is_ours_to_end
-from syncline.halo_changes.unit_of_work import FLOW, UnitOfWork, request_readings
+from syncline.halo_changes.unit_of_work import FLOW, WRITTEN, UnitOfWork, request_readings
 from syncline.ingest import pull_windows
 from syncline.ledger import database
 from syncline.ledger.connections import Link
@@ -64,13 +64,6 @@ OWN_WITHIN = timedelta(seconds=10)
 
 OWN_REST = timedelta(seconds=60)
 """How long such an event waits. A person who changed the same row meanwhile waits as long."""
-
-_WRITTEN: dict[Noun, tuple[str, ...]] = {
-    "salesorder": ("order",),
-    "invoice": ("invoice", "credit"),
-    "payment": ("payment",),
-}
-"""Noun → the targets by which we write such rows ourselves."""
 
 POLLING = ("halo", "poll")
 """Under which name the ledger keeps when a poll is due next."""
@@ -110,7 +103,7 @@ def _may_be_ours(
     """Rows that we are writing, have just written, or may be making at this moment."""
     ours: set[tuple[Noun, int]] = set()
     since = database.now(connection) - OWN_WITHIN
-    for noun, targets in _WRITTEN.items():
+    for noun, targets in WRITTEN.items():
         ids = [row_id for one, row_id in wanted if one == noun]
         if not ids:
             continue

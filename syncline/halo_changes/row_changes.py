@@ -20,7 +20,7 @@ from syncline.flows import payments, projections
 from syncline.flows.flow import Difference
 from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.changes import Noun, moment, same_moment
-from syncline.halo_changes.unit_of_work import UnitOfWork
+from syncline.halo_changes.unit_of_work import WRITTEN, UnitOfWork
 from syncline.ledger import records
 from syncline.sending.targets import TARGETS
 
@@ -147,9 +147,9 @@ def _unconfirmed(unit: UnitOfWork, invoice: TargetRow, row: PaymentRow) -> Targe
 
 def judge_absent(unit: UnitOfWork, lease: Lease) -> SynclineError | None:
     """What becomes of the reading of a row that is not there: if it was ours, its delivery says."""
-    noun, row_id = lease.source_kind, int(lease.source_id)
-    targets = {"salesorder": ("order",), "invoice": ("invoice", "credit"), "payment": ("payment",)}
-    standing = unit.made(targets[noun], row_id)
+    row_id = int(lease.source_id)
+    noun = next(one for one in WRITTEN if one == lease.source_kind)
+    standing = unit.made(WRITTEN[noun], row_id)
     if standing is None:
         return None
     if unit.is_moving(standing):
@@ -199,8 +199,9 @@ def is_ours_to_end(unit: UnitOfWork, noun: Noun, row: Mapping[str, Any]) -> Agai
 def _order_is_as_known(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, Any]) -> bool:
     if unit.is_moving(standing):
         return False
-    if standing.target_id != str(HaloRow.of(row).id):
-        return True
+    row_id = HaloRow.of(row).id
+    if standing.target_id != str(row_id):
+        return unit.made(("order",), row_id) is None  # else another one's may have got its id
     changed_at = row.get("last_update_time")
     if moment(changed_at) is None:
         return _agrees(unit, standing, row)  # else every order would be read at every look

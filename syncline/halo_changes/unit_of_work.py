@@ -28,6 +28,13 @@ from syncline.mapping.document import Document
 FLOW = "halo"
 """The flow of the readings of Halo's rows."""
 
+WRITTEN: Mapping[Noun, tuple[str, ...]] = {
+    "salesorder": ("order",),
+    "invoice": ("invoice", "credit"),
+    "payment": ("payment",),
+}
+"""Noun → the targets by which we write such rows ourselves."""
+
 _ROLES = ("detail", "transactions", "fulfillments")
 _REFERENCE = reference_of("")
 
@@ -146,7 +153,7 @@ class UnitOfWork:
     def reread(self, standing: TargetRow, cause: str) -> None:
         """Have HighLevel asked for the order that a row belongs to, if it belongs to one."""
         link, _ = self.opened(standing)
-        order_id = self._order_of(standing)
+        order_id = self.order_of(standing)
         if order_id is not None:
             targets = rereading.reread(self.connection, link, [order_id], _ROLES, cause)
             self.wake(link, targets)
@@ -185,6 +192,14 @@ class UnitOfWork:
         found = records.canonical(self.connection, [key])
         return str(found[key][1].get("currency") or "") if key in found else ""
 
+    def order_of(self, standing: TargetRow) -> str | None:
+        """HighLevel's order that a row belongs to; None where it belongs to none."""
+        if standing.source_kind == orders.SOURCE_KIND:
+            return standing.source_id
+        key = (standing.place, standing.source_kind, standing.source_id)
+        found = records.canonical(self.connection, [key])
+        return payments.order_of(found[key][1]) if key in found else None
+
     def _found(
         self, edge: Edge | None, targets: Sequence[str], row: Mapping[str, Any]
     ) -> TargetRow | None:
@@ -193,13 +208,6 @@ class UnitOfWork:
             if found is not None:
                 return found
         return self.made(targets, HaloRow.of(row).id)
-
-    def _order_of(self, standing: TargetRow) -> str | None:
-        if standing.source_kind == orders.SOURCE_KIND:
-            return standing.source_id
-        key = (standing.place, standing.source_kind, standing.source_id)
-        found = records.canonical(self.connection, [key])
-        return payments.order_of(found[key][1]) if key in found else None
 
 
 def _source_of(reference: Any) -> str:

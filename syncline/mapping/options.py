@@ -203,6 +203,7 @@ AlertKind = Literal[
     "foreign",
     "failing",
     "suspended",
+    "restored",
     "quota",
     "missed_events",
     "pulls",

@@ -25,6 +25,7 @@ from syncline.reconciliation.found_differences import FoundDifference, Written
 from syncline.reconciliation.reading.paced_calls import Reader
 from syncline.reconciliation.reading.read_halo import RereadBudget
 from syncline.reconciliation.rules import Cause, FieldDifference
+from syncline.sending.restored import mark
 
 MOST_READ = 200
 """Rows that a run reads by id to be sure that they differ."""
@@ -53,6 +54,7 @@ class Judged(RereadBudget):
         untold_again: what HighLevel did not tell of sampled records: kind, id and field.
         unshown: what Halo does not show of rows of a target, so that it was not compared.
         taken: of how many rows of a target it was taken that they are not voided.
+        strays: rows under ids of ours that are somebody else's by now, in words.
         illegible: rows in Halo of which nobody can tell whether they are ours, by kind.
     """
 
@@ -69,6 +71,7 @@ class Judged(RereadBudget):
         self.unshown: list[tuple[str, UnshownFields]] = []
         self.taken: dict[str, int] = {}
         self.illegible: Counter[str] = Counter()
+        self.strays: list[str] = []
         self.left_out: Counter[str] = Counter()
         self.on_the_way = 0
         self.accepted = 0
@@ -114,6 +117,8 @@ def certify(
         flows.add(fulfillments.FLOW)
 
     def work(connection: Connection) -> None:
+        for what in judged.strays[:1]:
+            mark.note(connection, scope.link, what)
         written = found_differences.write(connection, run, judged.found)
         found_differences.heal(
             connection,

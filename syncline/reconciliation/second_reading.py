@@ -25,6 +25,8 @@ from syncline.reconciliation.reading import voiding
 from syncline.reconciliation.reading.paced_calls import Reader
 from syncline.reconciliation.reading.read_halo import SQL, RowsReadAgain, compared, reread
 from syncline.reconciliation.rules import Cause, FieldDifference
+from syncline.sending.restored.ownership import NOT_OURS, stray_reference
+from syncline.sending.targets import TARGETS
 
 _FLOW_OF = {
     "order": ("orders", "order"),
@@ -161,10 +163,23 @@ def _judge_one(
         held = None if row is None else compared(document, kind, row, one.currency, found.way)
         every = _different(one, held, row, document)
         different = projections.remaining(every, suspects.accepted.get(one.id, {}))
+        if row is not None and _is_others(one, row, different):
+            # Ours is not there any more, and what is said of that row is no business of ours.
+            judged.add(one, rules.judge(_row(one), None, [], others))
+            judged.strays.append(f"{one.target} {row_id} {NOT_OURS}.")
+            return
         judged.accepted += len(rules.by_line(every)) - len(rules.by_line(different))
         told = rules.judge(_row(one), held, different, others)
         late = [rules.undelivered(_row(one))] if one.late else []
         judged.add(one, told or late)
+
+
+def _is_others(
+    one: SuspectDelivery, row: Mapping[str, Any], different: Sequence[Difference]
+) -> bool:
+    """Whether the row under the delivery's id is somebody else's by now."""
+    wanted = one.projection or {}
+    return stray_reference(TARGETS[one.target], wanted, row, different) is not None
 
 
 def _different(

@@ -17,8 +17,7 @@ from syncline.calls import capabilities
 from syncline.calls.calls import highlevel_calls, patiently
 from syncline.calls.context import Line
 from syncline.deliveries import needs, unleased
-from syncline.deliveries.target_rows import AS_READ, GONE, TargetRow, accepted_in
-from syncline.deliveries.unleased import Taking
+from syncline.deliveries.target_rows import AS_READ, GONE, Taking, TargetRow, accepted_in
 from syncline.errors import Absent, SynclineError
 from syncline.flows import customers, fulfillments, orders, projections
 from syncline.flows.flow import Difference
@@ -35,9 +34,10 @@ from syncline.reconciliation.rules import Cause
 from syncline.repair import rules
 from syncline.repair.plan import hindered, standings_of
 from syncline.repair.reading import Seen, differences, is_gone, look
+from syncline.sending.restored.ownership import NOT_OURS
 from syncline.transport import Permit
 
-_IS_GONE = "is gone from Halo"
+_IS_GONE = ("is gone from Halo", NOT_OURS)
 
 _ON_ITS_WAY = "Our value is on its way to Halo: try again when it has arrived."
 _NOTHING = (
@@ -252,7 +252,7 @@ def _hindered(standing: TargetRow, seen: Seen | None) -> str:
         return _READING
     if (standing.reason or "").startswith(_SEVERAL_ROWS):
         return _SEVERAL.format(number=standing.id)
-    if standing.target_id is None and _IS_GONE not in (standing.reason or ""):
+    if standing.target_id is None and not any(said in (standing.reason or "") for said in _IS_GONE):
         return _NOTHING.format(number=standing.id)
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 

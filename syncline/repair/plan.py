@@ -13,6 +13,7 @@ from syncline.deliveries import target_rows
 from syncline.deliveries.states import DOUBTED
 from syncline.deliveries.target_rows import IN_HAND, TargetRow
 from syncline.deliveries.waits import Edge
+from syncline.errors import Absent
 from syncline.flows.flow import Difference
 from syncline.ingest import pull
 from syncline.reconciliation.discrepancies import Discrepancy
@@ -20,6 +21,7 @@ from syncline.repair import rules
 from syncline.repair.extra_rows import Extra, find_extra
 from syncline.repair.reading import Seen, depending_on, differences, is_gone, look
 from syncline.repair.rules import Act
+from syncline.sending.restored.ownership import NOT_OURS
 from syncline.sending.targets import TARGETS
 
 MOVED_ON = "It has moved on meanwhile: see it again with `syncline discrepancies list`."
@@ -28,7 +30,7 @@ _MOVING = "It is being written at this moment: try again in a minute."
 _ON_ITS_WAY = "It is on its way already: the next reconciliation tells."
 _IN_DOUBT = "Halo may hold it already. Decide with: syncline adopt NAME --take ID=HALO_ID"
 _STRANGE = "No delivery of it is known any more: run `syncline reconcile run NAME` again."
-_GONE = "The row is gone from Halo by now: run `syncline reconcile run NAME` again."
+_GONE = "Our row is gone from Halo by now: run `syncline reconcile run NAME` again."
 _BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
 
 
@@ -164,7 +166,8 @@ def _overwriting(
     one: Discrepancy, standing: TargetRow, seen: Seen | None, different: Sequence[Difference]
 ) -> RepairPlan:
     if seen is None or is_gone(seen):
-        return RepairPlan(one, None, why=_GONE)
+        stray = f"{seen.what} " if isinstance(seen, Absent) and NOT_OURS in seen.what else ""
+        return RepairPlan(one, None, why=f"{stray}{_GONE}")
     if isinstance(seen, Exception):
         return RepairPlan(one, None, why=str(seen))
     wanted = standing.projection or standing.sent_projection or {}

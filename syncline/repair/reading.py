@@ -16,10 +16,11 @@ from syncline.flows.flow import Difference
 from syncline.ledger import records
 from syncline.queues import Lane
 from syncline.sending import inputs
+from syncline.sending.restored.ownership import no_longer_ours, others_reference
 from syncline.transport import Permit
 
 Seen = Mapping[str, Any] | SynclineError
-"""A row as Halo gave it, or why it did not: `Absent` where there is none."""
+"""A row as Halo gave it, or why it did not: `Absent` where there is none, or none of ours."""
 
 _FLOWS = (payments.FLOW, subscriptions.FLOW)
 
@@ -27,17 +28,20 @@ _FLOWS = (payments.FLOW, subscriptions.FLOW)
 def look(line: Line, standings: Iterable[TargetRow]) -> dict[int, Seen]:
     """Read the target rows of deliveries that have one, by the delivery's number.
 
+    One that stands under our id and is somebody else's counts as gone: ours is.
+
     Raises:
         SynclineError: authentication failed, or a call that may be repeated failed again and again.
     """
-    open_ = [one for one in standings if one.target_id is not None and one.target in TARGETS]
+    asked = [one for one in standings if one.target_id is not None and one.target in TARGETS]
+    open_ = asked
     seen: dict[int, Seen] = {}
     while open_:
         outcomes = patiently(line.worker, lambda: _batch(line, open_[:PARALLEL]))  # noqa: B023 - run at once
         for one, outcome in zip(open_, outcomes, strict=False):
             seen[one.id] = outcome.error or outcome.result.raw  # type: ignore[attr-defined]  # a row of Halo
         open_ = open_[len(outcomes) :]
-    return seen
+    return seen | _others(line, asked, seen)
 
 
 def differences(
@@ -49,19 +53,44 @@ def differences(
         for one in standings
         if not isinstance(row := seen.get(one.id), SynclineError) and row is not None
     }
-    keys = {key: (one.place, one.source_kind, one.source_id) for key, (one, _) in shown.items()}
-    known = line.worker.ledger.run(
-        lambda connection: records.canonical(connection, list(keys.values()))
-    )
+    currencies = _currencies(line, [one for one, _ in shown.values()])
     return {
         key: TARGETS[one.target].compares(
             one.projection or one.sent_projection or {},
             row,
             line.document,
-            inputs.currency_of(known[keys[key]][1]) if keys[key] in known else "",
+            currencies[key],
             whole=True,
         )
         for key, (one, row) in shown.items()
+    }
+
+
+def _others(
+    line: Line, standings: Iterable[TargetRow], seen: Mapping[int, Seen]
+) -> dict[int, Seen]:
+    """The rows among these that are somebody else's by now: ours are gone."""
+    some = [(one, row) for one in standings if isinstance(row := seen.get(one.id), Mapping)]
+    currencies = _currencies(line, [one for one, _ in some])
+    found: dict[int, Seen] = {}
+    for one, row in some:
+        target = TARGETS[one.target]
+        carried = others_reference(
+            target, one.confirmed, one.target_meta, row, line.document, currencies[one.id]
+        )
+        if carried is not None:
+            found[one.id] = Absent(no_longer_ours(one.target, one.target_id or "", carried))
+    return found
+
+
+def _currencies(line: Line, standings: Iterable[TargetRow]) -> dict[int, str]:
+    """The currency of each delivery's record; "" where that is not known."""
+    keys = {one.id: (one.place, one.source_kind, one.source_id) for one in standings}
+    known = line.worker.ledger.run(
+        lambda connection: records.canonical(connection, list(keys.values()))
+    )
+    return {
+        key: inputs.currency_of(known[of][1]) if of in known else "" for key, of in keys.items()
     }
 
 

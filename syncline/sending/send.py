@@ -30,7 +30,9 @@ from syncline.sending.first_rows import looking
 from syncline.sending.first_rows.kept import kept_on
 from syncline.sending.outcomes import Array
 from syncline.sending.pace import LOOKS_AGAIN, Pace
-from syncline.sending.targets import Target
+from syncline.sending.restored.mark import seems_restored
+from syncline.sending.restored.reading_first import only_ours
+from syncline.sending.targets import TARGETS, Target
 from syncline.sending.tenant.by_id import NOT_SHOWN
 
 MOST_RENDERED = 2000
@@ -188,6 +190,8 @@ def _deliver(
         known = capabilities.known(line)  # rendering may have asked for the currencies
     api = halo_calls(line, line.lane)
     earlier = prove.row_for_a_report(line, target, known)
+    if target.name in TARGETS and seems_restored(known):
+        writes = only_ours(line, target, api, writes)
     writes = _with_lines(line, target, api, known, writes)
     next_run = None
     while news := to_prove(target, known, writes):

@@ -51,6 +51,7 @@ from syncline.sending.in_doubt.maybe_ours import (
     rows_by_link,
 )
 from syncline.sending.in_doubt.rows import Seek, SeenRow, found_row, whole_row
+from syncline.sending.restored import mark
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
@@ -255,6 +256,8 @@ def _move(
     if len(rows) > 1:
         return verdicts.doubled(lease, reference, rows)
     if rows:
+        if is_anothers(seek, lease, rows[0].id):
+            _note_given_anew(seek, reference, rows[0].id)
         row_id = str(rows[0].id)
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
         whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
@@ -268,6 +271,15 @@ def _move(
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     is_unsure = reference in found.unsure
     return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
+
+
+def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:
+    """Our reference stands under an id that another delivery holds, whose row is gone."""
+    line, name = seek.line, seek.target.name
+    what = f"Halo holds {reference} as {name} {row_id}, which was another record's before."
+    line.worker.ledger.run_patiently(
+        lambda connection: mark.note(connection, line.link, what), sleep=line.worker.sleep
+    )
 
 
 def _fresh(

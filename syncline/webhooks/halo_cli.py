@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
+from sqlalchemy import Connection
 
-from syncline.actor import caused
+from syncline.actor import actor, caused
 from syncline.errors import Refused
 from syncline.halo.webhooks.bindable import WANTED
 from syncline.halo_changes.installed_webhook import bound
+from syncline.ledger import connections, effects
+from syncline.sending.restored import mark
 from syncline.terminal import options
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_SETTINGS
-from syncline.terminal.output import AsJson, Commands, group, plain, show, stack, table
+from syncline.terminal.output import AsJson, Commands, group, plain, say, show, stack, table
 from syncline.webhooks import installing
 from syncline.webhooks.installing import InstalledWebhook, install, look, remove
 
@@ -230,6 +233,46 @@ def _steps(name: str, url: str, username: str, password: str) -> list[str]:
         *(["Run this command again with --show-secret to see what is hidden."] if hidden else []),
         "Or give our application the permission admin:webhooks, and run this command again.",
     ]
+
+
+@app.command("restored")
+def restored(
+    context: typer.Context,
+    *,
+    name: Name,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="It is over: rows are written without being read.")
+    ] = False,
+) -> None:
+    """Say whether Halo seems to have been restored from a backup, so that ids were given anew.
+
+    Example: syncline halo restored acme
+    """
+    with command_context(context).open() as worker:
+        by = actor(worker.settings)
+
+        def work(connection: Connection) -> str:
+            link = connections.by_name(connection, name)
+            seen = mark.seen(connection, link)
+            if clear and seen:
+                mark.clear(connection, link)
+                effects.decided(
+                    connection,
+                    link.id,
+                    what="halo restored --clear",
+                    subject=name,
+                    by=by,
+                    before={"seen": seen},
+                )
+            return seen
+
+        seen = worker.ledger.run(work)
+    if not seen:
+        say("Nothing shows that Halo was restored from a backup.")
+    elif clear:
+        say("Rows are written again without being read before.")
+    else:
+        say(f"{seen} Each row is read before it is written.")
 
 
 def _render_done(done: _InstallReport) -> RenderableType:

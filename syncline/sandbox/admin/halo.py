@@ -17,11 +17,13 @@ from syncline.sandbox.halo.money.payments import edit_payment, pay_by_hand
 from syncline.sandbox.halo.money.recurring import edit_recurring
 from syncline.sandbox.halo.resources import references
 from syncline.sandbox.halo.resources.fields import (
+    CLIENT,
     CONSIGNMENT,
     INVOICE,
     ORDER,
     PAYMENT,
     TICKET,
+    USERS,
     Convert,
     typed,
 )
@@ -55,7 +57,17 @@ class _Edit:
     save: Callable[[Tenant, int, Row], Row]
 
 
+def _edit_client(tenant: Tenant, client_id: int, posted: Row) -> Row:
+    return save_client(tenant, {**posted, "id": client_id})
+
+
+def _edit_user(tenant: Tenant, user_id: int, posted: Row) -> Row:
+    return save_user(tenant, {**posted, "id": user_id})
+
+
 _EDITS = {
+    "client": _Edit(lambda store: store.clients, CLIENT, _edit_client),
+    "user": _Edit(lambda store: store.users, USERS, _edit_user),
     "order": _Edit(lambda store: store.orders, ORDER, edit_order),
     "invoice": _Edit(lambda store: store.invoices, INVOICE, edit_invoice),
     "payment": _Edit(lambda store: store.payments, PAYMENT, edit_payment),

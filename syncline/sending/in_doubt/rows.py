@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
 from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
 from syncline.errors import (
     Absent,
@@ -28,6 +31,8 @@ from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
 from syncline.sending.in_doubt import verdicts
+from syncline.sending.restored import mark
+from syncline.sending.restored.ownership import no_longer_ours, others_reference
 from syncline.sending.targets import Target
 from syncline.sending.tenant.references import (
     only_reference,
@@ -110,9 +115,15 @@ def compared(
     target, row = seek.target, shown.row
     if not target.shows_enough(row, seek.known):
         return _illegible(seek, lease, target_id, target.lacks(row))
+    currency = inputs.currency_of(canonical)
     different: list[Difference] = []
+    carried = others_reference(
+        target, lease.sent_projection, lease.target_meta, row, seek.line.document, currency
+    )
+    # What was never confirmed, and is not named by a link, is known by our reference alone.
+    if carried is not None and (shown.linked or lease.delivered_version is not None):
+        return _others_row(seek, lease, target_id, carried)
     if lease.sent_projection:
-        currency = inputs.currency_of(canonical)
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
         done = target.confirmation(lease, {**row, "id": target_id}, wanted)
@@ -129,6 +140,25 @@ def compared(
         round_trips.let_go(seek.line, target, lease)
     news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
     return lambda connection: target.learns(connection, [news])
+
+
+def _others_row(seek: Seek, lease: Lease, target_id: str, carried: str) -> Move:
+    """Under its id, or where a link leads, stands somebody else's row: never written over."""
+    if lease.target_id is not None:
+        reason = no_longer_ours(seek.target.name, target_id, carried)
+    elif none_is_ours(lease.target_meta):
+        return outcomes.absent(lease)  # as a person says who saw that row
+    else:
+        reason = (
+            "It is not found by our reference, and the external link with it leads to "
+            f"{seek.target.name} {target_id}, which carries {carried}."
+        )
+
+    def park(connection: Connection) -> object:
+        mark.note(connection, seek.line.link, reason)
+        return leased.park(connection, [lease], reason=reason, field=None, gone=True)
+
+    return park
 
 
 def whole_row(

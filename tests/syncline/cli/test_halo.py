@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from syncline.ledger import connections
+from syncline.ledger.database import Ledger
 from syncline.sandbox.process import SandboxProcess
+from syncline.sending.restored import mark
 from syncline.settings import Settings
 from tests.syncline.cli.conftest import Run, connected, document
 
@@ -135,3 +138,14 @@ def test_without_an_address_it_says_how_to_give_one(acme: Run) -> None:
 
 def test_an_unknown_connection_is_refused(acme: Run) -> None:
     assert acme("halo", "webhooks", "show", "nobody").exit_code == 2
+
+
+def test_that_halo_was_restored_is_shown_and_cleared(acme: Run, ledger: Ledger) -> None:
+    assert "Nothing shows" in acme("halo", "restored", "acme").stdout
+    link = ledger.run(lambda c: connections.by_name(c, "acme"))
+    ledger.run(lambda c: mark.note(c, link, "order 134 in Halo is no longer ours."))
+    assert "order 134 in Halo is no longer ours." in acme("halo", "restored", "acme").stdout
+    assert acme("halo", "restored", "acme", "--clear").exit_code == 0
+    assert "Nothing shows" in acme("halo", "restored", "acme").stdout
+    ledger.run(lambda c: mark.note(c, link, "another one"))
+    assert "another one" in acme("halo", "restored", "acme").stdout

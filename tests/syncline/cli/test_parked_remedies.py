@@ -13,6 +13,7 @@ from syncline.cli.parked_remedies import in_two
 from syncline.deliveries.causes import HALO_SAYS, HIGHLEVEL_SAYS
 from syncline.errors import Unmappable
 from syncline.sending import existing_users
+from syncline.sending.restored.ownership import no_longer_ours
 
 THEIRS = "the other side's own words"
 WHAT = "lines.baseprice: the table prices. Two has no row for 'Add. Set it.'."
@@ -89,3 +90,10 @@ def test_what_we_say_is_not_said_to_be_the_others_words(reason: str) -> None:
     assert reason.startswith(said)
     assert remedy
     assert THEIRS not in remedy
+
+
+def test_a_row_that_is_no_longer_ours_is_never_advised_to_be_written() -> None:
+    said, remedy = in_two(no_longer_ours("order", "134", "PO-134"))
+    assert said == "order 134 in Halo is no longer ours: it carries PO-134."
+    assert remedy is not None
+    assert "looked up by its reference" in remedy

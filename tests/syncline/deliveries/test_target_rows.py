@@ -73,7 +73,7 @@ def made_again(connection: Connection, of: TargetRow) -> bool:
 
 
 def accept(connection: Connection, of: TargetRow) -> bool:
-    taking = unleased.Taking(of, None, {"total": ["1", "2"]})
+    taking = target_rows.Taking(of, None, {"total": ["1", "2"]})
     return bool(unleased.accept(connection, [taking], cause="ada"))
 
 
@@ -121,12 +121,12 @@ def test_what_a_person_leaves_as_it_is_is_delivered_with_what_was_accepted(
     of = delivered(ledger, link, session)
     assert ledger.run(lambda c: park(c, of))
     parked = standing(ledger, link)
-    kept = unleased.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
+    kept = target_rows.Taking(parked, parked.sent_projection, {"total": ["1", "2"]})
     assert ledger.run(lambda c: unleased.accept(c, [kept], cause="ada")) == {of.id}
     now = row(ledger, "a")
     assert (now.state, now.reason, now.target_id) == ("delivered", None, "77")
     assert target_rows.accepted_in(now.target_meta) == {"total": ["1", "2"]}
-    away = unleased.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
+    away = target_rows.Taking(standing(ledger, link), None, {"gone": ["77", ""]}, gone=True)
     assert ledger.run(lambda c: unleased.accept(c, [away], cause="ada")) == {of.id}
     assert row(ledger, "a").target_id is None
     # The same version asks for nothing. A new one is looked up before it is made: it may be back.

@@ -16,7 +16,7 @@ from syncline.reconciliation.run import advance, begin, plan
 from syncline.runtime.pull_schedule import due_pulls
 from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
-from tests.from_halo import delete, last_call, readings, writes
+from tests.from_halo import delete, got_by_others, last_call, readings, writes
 from tests.promises.mortal import Killed, Mortal
 from tests.reconciling import (
     FEW,
@@ -73,6 +73,19 @@ def test_what_people_did_is_found_and_nothing_is_invented(
     again = reconciled(world)
     assert again.found == run.found
     assert {row.found_by for row in world.rows("select found_by from discrepancy")} == {run.id}
+
+
+@pytest.mark.parametrize("profile", mostly("plain"))
+def test_a_row_of_ours_whose_id_somebody_else_has_got_is_missing(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = in_line(worlds, sandbox, profile=profile)
+    rows = got_by_others(world, sandbox)
+    before = last_call(sandbox)
+    run = reconciled(world)
+    assert pairs(world) == {(row.source_id, "missing") for row in rows}
+    assert (run.found, certified(run)["clean"]) == (len(rows), False)
+    assert not writes(sandbox, before)
 
 
 def test_what_people_decided_stands_and_what_was_put_right_heals(

@@ -16,7 +16,16 @@ from syncline.repair import plan as repair
 from syncline.repair import run as repair_writing
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive
-from tests.from_halo import delete, hint, last_call, money_row, order_row, synced, writes
+from tests.from_halo import (
+    delete,
+    got_by_others,
+    hint,
+    last_call,
+    money_row,
+    order_row,
+    synced,
+    writes,
+)
 from tests.spoiling import spoil
 from tests.world import NAME, World, Worlds
 
@@ -184,6 +193,32 @@ def test_a_lost_order_is_made_again_and_what_hangs_on_it_follows(
     assert writes(sandbox, before) == []
     kept = order_row(world, number)
     assert (kept.state, kept.target_id) == ("delivered", None)
+
+
+def test_a_row_that_is_somebody_elses_by_now_is_not_written_and_ours_is_made_again(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox, profile="plain")
+    order, invoice, paid = got_by_others(world, sandbox)
+    told = {"ours": order.projection["client_id"], "theirs": "7"}
+    changed = found(world, order, "changed_in_halo", "client_id", **told)
+    [plan] = planned(world, changed)
+    assert f"order {order.target_id} in Halo is no longer ours: it carries PO-134" in plan.why
+    assert applied(world, changed) == set()
+    gone = found(world, order, "missing", "row")
+    [plan] = planned(world, gone)
+    assert [one.partition(" HL-")[0] for one in plan.writes] == [
+        "POST /SalesOrder create",
+        "POST /Invoice create",
+        "POST /InvoicePayment create",
+    ]
+    assert applied(world, gone) == {gone}
+    world.drive()
+    kept = {one["id"]: one["po_number"] for one in sandbox.halo_orders()}
+    assert kept[int(order.target_id)] == "PO-134"
+    for row in (order, invoice, paid):
+        [now] = world.rows("select * from delivery where id = :id", id=row.id)
+        assert (now.state, now.target_id == row.target_id) == ("delivered", False)
 
 
 def test_an_extra_row_is_removed_only_where_it_is_asked_for_and_nothing_hangs_on_it(

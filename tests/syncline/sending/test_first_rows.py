@@ -9,7 +9,7 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.deliveries import needs, target_rows, unleased
-from syncline.deliveries.unleased import Taking
+from syncline.deliveries.target_rows import Taking
 from syncline.engine import failures
 from syncline.halo.capabilities import FindProof, FindWay
 from syncline.runtime.registry import send
