@@ -147,7 +147,7 @@ def _others_row(seek: Seek, lease: Lease, target_id: str, carried: str) -> Move:
     if lease.target_id is not None:
         reason = no_longer_ours(seek.target.name, target_id, carried)
     elif none_is_ours(lease.target_meta):
-        return outcomes.absent(lease)  # as a person says who saw that row
+        return verdicts.absent(lease)  # as a person says who saw that row
     else:
         reason = (
             "It is not found by our reference, and the external link with it leads to "

@@ -8,7 +8,7 @@ import pytest
 
 from syncline.calls import capabilities
 from syncline.deliveries import target_rows, unleased
-from syncline.deliveries.unleased import Taking
+from syncline.deliveries.target_rows import Taking
 from syncline.repair.accept import plan_parked
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
