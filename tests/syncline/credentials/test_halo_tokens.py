@@ -30,5 +30,6 @@ def test_a_late_refusal_of_a_token_that_was_replaced_is_not_about_the_new_one(
     assert tokens.fresh() == two
     assert not tokens.forget(two)
     renewed(three)
+    assert tokens.forget(one)
     assert tokens.forget(two)
     assert tokens.fresh() == three

@@ -14,7 +14,7 @@ from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import prove
 from tests.first_rows import ORDERS, said, shop
-from tests.syncline.sending.test_references_kept import followed, keep, posted
+from tests.references import followed, keep, posted
 from tests.tenants import parked
 from tests.world import World, Worlds, small
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from syncline.halo.models import HaloRow
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import prove
 from syncline.sending.in_doubt import maybe_ours
+from tests.references import followed, keep, posted
 from tests.tenants import brought_over, parked
 from tests.world import ENDED, World, Worlds, small
 
@@ -30,34 +30,10 @@ def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove, "PAUSE", timedelta(milliseconds=200))
 
 
-def keep(sandbox: SandboxProcess, how: str, *fields: str) -> None:
-    sandbox.post("/halo/keep_references", {"how": how, "fields": fields})
-
-
-def followed(world: World, *, rounds: int = 3) -> None:
-    """Follow what is asked for until nothing is in hand or in doubt, and some rounds more."""
-    give_up = time.monotonic() + 20
-    moving = "select 1 from delivery where state in ('leased', 'sending', 'checking', 'doubtful')"
-    while rounds:
-        world.do("update delivery set due_at = clock_timestamp() where state = 'due'")
-        world.follow_all()
-        rounds -= not world.rows(moving)
-        assert time.monotonic() < give_up, (world.counts(), world.failures[-3:])
-
-
 def retried(world: World) -> None:
     with world.worker.ledger.begin() as connection:
         unleased.retry(connection, None)
     followed(world)
-
-
-def posted(sandbox: SandboxProcess, after: int = 0) -> Counter[str]:
-    """How many elements were posted, by path."""
-    found: Counter[str] = Counter()
-    for call in sandbox.calls("halo", after):
-        if call["method"] == "POST":
-            found[call["operation"].removeprefix("POST ")] += call["elements"]
-    return found
 
 
 @pytest.mark.parametrize("how", WAYS)
