@@ -82,7 +82,7 @@ CALL_NOTHING = {
     *("demo", "down", "up", "run", "health", "migrate", "status", "dry-run"),
     *("discrepancies list", "discrepancies mark", "discrepancies reopen", "discrepancies show"),
     *("events ignore", "events list", "events retry", "events show"),
-    *("golive back", "golive dump", "golive show", "golive test"),
+    *("golive back", "golive dump", "golive show", "golive test", "halo restored"),
     *("mapping check", "mapping show"),
     *("parked list", "parked retry", "parked show", "reconcile list", "reconcile show"),
     *("sandbox", "sandbox events", "sandbox send"),
