@@ -21,17 +21,21 @@ from syncline.sending.targets import Target
 NOT_OURS = "in Halo is no longer ours"
 """How a reason says it; what stands under the id is never written."""
 
-_SUMS = ("client_id", "currency_code", "total")
+_SOLD = ("client_id", "currency_code")
 _KNOWN_BY: Mapping[str, tuple[str, ...]] = {
     "client": ("name",),
     "user": ("name",),
-    "order": _SUMS,
-    "invoice": _SUMS,
-    "credit": _SUMS,
-    "payment": ("invoice_id", "amount"),
-    "recurring": _SUMS,
+    "order": _SOLD,
+    "invoice": _SOLD,
+    "credit": _SOLD,
+    "payment": ("invoice_id",),
+    "recurring": _SOLD,
 }
-"""Target → the fields that a row is known by, besides our reference."""
+"""Target → the fields that a row is known by, besides our reference.
+
+What people change of a row that is theirs to work on, such as prices, is none of them: were it taken
+for somebody else's, it would be made a second time.
+"""
 
 _NOTHING = ("", "0")
 """What a field holds that is not shown; Halo writes none of an id as nought too."""
