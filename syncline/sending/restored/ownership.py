@@ -28,13 +28,13 @@ _KNOWN_BY: Mapping[str, tuple[str, ...]] = {
     "order": _SOLD,
     "invoice": _SOLD,
     "credit": _SOLD,
-    "payment": ("invoice_id",),
+    "payment": ("invoice_id", "amount"),
     "recurring": _SOLD,
 }
 """Target → the fields that a row is known by, besides our reference.
 
-What people change of a row that is theirs to work on, such as prices, is none of them: were it taken
-for somebody else's, it would be made a second time.
+What people change of what is theirs to work on, such as an order's prices, is none of them: were it
+taken for somebody else's, it would be made a second time.
 """
 
 _NOTHING = ("", "0")
