@@ -336,7 +336,7 @@ def _tried(
     if prove.prove(line, target, api, first.reference, made_id, row) is not None:
         return None
     if target.gives_up is not None:
-        target.gives_up(line, "the first one was not shown")
+        target.gives_up(line, looking.NOT_SHOWN)
     else:
         looking.in_vain(line, target, row, looking.Look(None, kept_on(line, target, api, row)))
     return NextRun.later(_SOON)

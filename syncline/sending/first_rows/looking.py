@@ -34,6 +34,9 @@ ASKS_AFTER = 6
 LONGEST_PAUSE = timedelta(minutes=10)
 """Between two looks; the first pause doubles up to it."""
 
+NOT_SHOWN = "the first one was not shown"
+"""Why a kind is given up that Halo need not show."""
+
 _SOON = timedelta(seconds=1)
 
 
@@ -70,6 +73,10 @@ def look(line: Line, target: Target, api: ApiCalls, made: Made, waiting: Lease) 
         made = replace(made, age=timedelta(0))
     kept = None if sought.kept is None else kept_on(line, target, api, made)
     if _tries_ways(sought, kept) and _found(line, target, api, made, sought):
+        _rest(line, waiting, _SOON, None)
+        return _SOON
+    if target.gives_up is not None:  # it goes without such rows: nobody waits for them
+        target.gives_up(line, NOT_SHOWN)
         _rest(line, waiting, _SOON, None)
         return _SOON
     kept = kept_on(line, target, api, made) if kept is None else kept
