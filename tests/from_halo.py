@@ -82,8 +82,8 @@ def tracked(world: World) -> None:
     world.drive()
 
 
-def got_by_others(world: World, sandbox: SandboxProcess) -> tuple[Any, Any, Any]:
-    """An order of ours, its invoice and its payment, whose ids rows of somebody else have got."""
+def a_sale(world: World) -> tuple[Any, Any, Any]:
+    """An order of ours with its invoice and its first payment."""
     paid = money_row(world)
     [invoice] = world.rows(
         "select * from delivery where target = 'invoice' and target_id = :id",
@@ -92,6 +92,12 @@ def got_by_others(world: World, sandbox: SandboxProcess) -> tuple[Any, Any, Any]
     [order] = world.rows(
         "select * from delivery where target = 'order' and source_id = :id", id=invoice.source_id
     )
+    return order, invoice, paid
+
+
+def got_by_others(world: World, sandbox: SandboxProcess) -> tuple[Any, Any, Any]:
+    """An order of ours, its invoice and its payment, whose ids rows of somebody else have got."""
+    order, invoice, paid = a_sale(world)
     sold = {one["id"]: one for one in sandbox.halo_orders()}
     ours = sold[int(order.target_id)]
     others = next(one for one in sold.values() if one["client_id"] != ours["client_id"])

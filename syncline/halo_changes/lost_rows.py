@@ -15,8 +15,7 @@ from syncline.halo.sql.changes import Noun
 from syncline.halo_changes.row_changes import being_written
 from syncline.halo_changes.unit_of_work import WRITTEN, UnitOfWork
 from syncline.sending.restored import mark
-from syncline.sending.restored.ownership import no_longer_ours, others_reference
-from syncline.sending.targets import TARGETS
+from syncline.sending.restored.ownership import no_longer_ours, strays_reference
 
 _NOUN_OF: Mapping[str, Noun] = {
     target: noun for noun, targets in WRITTEN.items() for target in targets
@@ -39,14 +38,7 @@ def find_stray(unit: UnitOfWork, noun: Noun, row: HaloRow) -> Stray | None:
     held = target_rows.holding(unit.connection, unit.tenant, WRITTEN[noun], [row.id])
     for standing in held:
         _, document = unit.opened(standing)
-        carried = others_reference(
-            TARGETS[standing.target],
-            standing.confirmed,
-            standing.target_meta,
-            row.raw,
-            document,
-            unit.currency(standing),
-        )
+        carried = strays_reference(standing, row.raw, document, unit.currency(standing))
         if carried is not None:
             return Stray(standing, carried)
     return None

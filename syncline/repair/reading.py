@@ -13,10 +13,9 @@ from syncline.deliveries.target_rows import TargetRow
 from syncline.errors import Absent, Again, SynclineError
 from syncline.flows import payments, subscriptions
 from syncline.flows.flow import Difference
-from syncline.ledger import records
 from syncline.queues import Lane
 from syncline.sending import inputs
-from syncline.sending.restored.ownership import no_longer_ours, others_reference
+from syncline.sending.restored.ownership import no_longer_ours, strays_reference
 from syncline.transport import Permit
 
 Seen = Mapping[str, Any] | SynclineError
@@ -74,10 +73,7 @@ def _others(
     currencies = _currencies(line, [one for one, _ in some])
     found: dict[int, Seen] = {}
     for one, row in some:
-        target = TARGETS[one.target]
-        carried = others_reference(
-            target, one.confirmed, one.target_meta, row, line.document, currencies[one.id]
-        )
+        carried = strays_reference(one, row, line.document, currencies[one.id])
         if carried is not None:
             found[one.id] = Absent(no_longer_ours(one.target, one.target_id or "", carried))
     return found
@@ -85,13 +81,8 @@ def _others(
 
 def _currencies(line: Line, standings: Iterable[TargetRow]) -> dict[int, str]:
     """The currency of each delivery's record; "" where that is not known."""
-    keys = {one.id: (one.place, one.source_kind, one.source_id) for one in standings}
-    known = line.worker.ledger.run(
-        lambda connection: records.canonical(connection, list(keys.values()))
-    )
-    return {
-        key: inputs.currency_of(known[of][1]) if of in known else "" for key, of in keys.items()
-    }
+    some = list(standings)
+    return line.worker.ledger.run(lambda connection: inputs.currencies_of(connection, some))
 
 
 def depending_on(line: Line, gone: Iterable[TargetRow]) -> list[TargetRow]:

@@ -9,6 +9,7 @@ from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import asked
 from syncline.halo.capabilities import FindWay
+from syncline.halo.matching import reference
 from syncline.halo.sql.finding import LookupResult, RowLookup
 from syncline.sending.targets import Target
 from syncline.transport import Permit
@@ -39,3 +40,18 @@ def read_row(line: Line, api: ApiCalls, target: Target, row_id: int) -> dict[str
         return target.reads(line.halo, permit, row_id).raw
 
     return api.read(f"GET {target.path}/id", make)
+
+
+def readable_id(target: Target, target_id: str) -> int | None:
+    """The id by which a row can be read; None where it has none."""
+    is_id = not target.resource.within and target_id.isdecimal() and int(target_id) > 0
+    return int(target_id) if is_id else None
+
+
+def reference_on(line: Line, api: ApiCalls, target: Target, row_id: int) -> str:
+    """What a row of Halo holds where our reference stands, as it is compared.
+
+    Raises:
+        Absent: there is no such row.
+    """
+    return reference(read_row(line, api, target, row_id), target.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import needs, requests
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.target_rows import TargetRow
 from syncline.flows import customers, orders, payments, subscriptions
 from syncline.flows.flow import Needs, TargetIds
 from syncline.ledger import contacts, records
@@ -40,6 +41,13 @@ class RenderInput:
 def currency_of(canonical: Canonical) -> str:
     """The currency of a record's amounts, "" where it has none."""
     return str(canonical.get("currency") or "")
+
+
+def currencies_of(connection: Connection, standings: Iterable[TargetRow]) -> dict[int, str]:
+    """The currency of each delivery's record, by its number; "" where that is not known."""
+    keys = {one.id: (one.place, one.source_kind, one.source_id) for one in standings}
+    known = records.canonical(connection, list(keys.values()))
+    return {key: currency_of(known[of][1]) if of in known else "" for key, of in keys.items()}
 
 
 def load(

@@ -21,10 +21,9 @@ from syncline.deliveries.needs import Made
 from syncline.deliveries.target_rows import KEPT
 from syncline.errors import Absent, MissingScope
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
-from syncline.halo.matching import reference as reference_of
 from syncline.halo.sql.finding import found_by, ways_of
 from syncline.queues import Lane
-from syncline.sending.find import find, read_row
+from syncline.sending.find import find, readable_id, reference_on
 from syncline.sending.in_doubt import answered_ids
 from syncline.sending.targets import Target
 
@@ -208,11 +207,11 @@ def _put_right(line: Line, target: Target, api: ApiCalls, made: Made, row_id: st
 
 def _shows_ours(line: Line, target: Target, api: ApiCalls, made: Made) -> bool:
     """Whether the row with the answered id carries our reference too."""
-    if target.resource.within or not made.target_id.isdecimal() or int(made.target_id) == 0:
-        return False  # not to be read by that id
+    row_id = readable_id(target, made.target_id)
+    if row_id is None:
+        return False
     try:
-        row = read_row(line, api, target, int(made.target_id))
+        kept = reference_on(line, api, target, row_id)
     except Absent:
         return False
-    ours = target.reference(made.source_id, made.role)
-    return reference_of(row, target.key).casefold() == ours.casefold()
+    return kept.casefold() == target.reference(made.source_id, made.role).casefold()

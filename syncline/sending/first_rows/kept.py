@@ -15,7 +15,7 @@ from syncline.deliveries.states import State
 from syncline.deliveries.target_rows import ACCEPTED, accepted_in
 from syncline.errors import Absent, Doubtful, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
-from syncline.sending.find import read_row
+from syncline.sending.find import readable_id, reference_on
 from syncline.sending.targets import Target
 
 
@@ -25,14 +25,14 @@ def kept_on(line: Line, target: Target, api: ApiCalls, made: Made) -> str | None
     Raises:
         SynclineError: Halo could not be asked.
     """
-    if target.resource.within or not made.target_id.isdecimal() or int(made.target_id) == 0:
-        return None  # not to be read by that id
+    row_id = readable_id(target, made.target_id)
+    if row_id is None:
+        return None
     try:
-        row = read_row(line, api, target, int(made.target_id))
+        kept = reference_on(line, api, target, row_id)
     except (Absent, Doubtful, Rejected, Unmappable, Unreadable):
         return None
-    key, kept = target.key, reference(row, target.key)
-    ours = reference({key: target.reference(made.source_id, made.role)}, key)
+    ours = reference({target.key: target.reference(made.source_id, made.role)}, target.key)
     return None if kept == ours else kept
 
 

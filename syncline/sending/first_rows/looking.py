@@ -66,18 +66,18 @@ def look(line: Line, target: Target, api: ApiCalls, made: Made, waiting: Lease) 
     if retried:  # a person has put something right
         sought = replace(sought, looks=0, by=waiting.id, parked=None)
     elif sought.by not in {None, waiting.id} and _is_looked_for(line, sought):
-        _rest(line, waiting, TROUBLED, _why(target, sought))
+        _rest(line, [waiting], TROUBLED, _why(target, sought))
         return TROUBLED
     if sought.kept is not None or (not sought.looks and _was_found(line, target)):
         # It is old, and only the way to find it, or its reference, is new.
         made = replace(made, age=timedelta(0))
     kept = None if sought.kept is None else kept_on(line, target, api, made)
     if _tries_ways(sought, kept) and _found(line, target, api, made, sought):
-        _rest(line, waiting, _SOON, None)
+        _rest(line, [waiting], _SOON, None)
         return _SOON
     if target.gives_up is not None:  # it goes without such rows: nobody waits for them
         target.gives_up(line, NOT_SHOWN)
-        _rest(line, waiting, _SOON, None)
+        _rest(line, [waiting], _SOON, None)
         return _SOON
     kept = kept_on(line, target, api, made) if kept is None else kept
     if retried and kept is not None:
@@ -115,10 +115,7 @@ def rest(line: Line, target: Target, others: Sequence[Lease], after: timedelta |
     after = after or _SOON
     first = f"{WAITS_UNTIL}the first {target.name} is found again in Halo"
     why = first if after > _SOON else None
-    line.worker.ledger.run_patiently(
-        lambda connection: leased.release(connection, others, after=after, why=why),
-        sleep=line.worker.sleep,
-    )
+    _rest(line, others, after, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ def in_vain(
         _park(line, target, sought, waiting)
         return
     longest = LONGEST_PAUSE if look.kept is None else TROUBLED
-    _rest(line, waiting, backoff(looks - 1, TROUBLED, longest), _why(target, sought))
+    _rest(line, [waiting], backoff(looks - 1, TROUBLED, longest), _why(target, sought))
 
 
 def _sought(line: Line, target: Target, made: Made) -> Sought:
@@ -256,9 +253,9 @@ def _park(line: Line, target: Target, sought: Sought, waiting: Lease) -> None:
     )
 
 
-def _rest(line: Line, waiting: Lease, after: timedelta, why: str | None) -> None:
+def _rest(line: Line, waiting: Sequence[Lease], after: timedelta, why: str | None) -> None:
     """Give back who waits."""
     line.worker.ledger.run_patiently(
-        lambda connection: leased.release(connection, [waiting], after=after, why=why),
+        lambda connection: leased.release(connection, waiting, after=after, why=why),
         sleep=line.worker.sleep,
     )

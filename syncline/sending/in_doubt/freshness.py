@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from syncline.deliveries import needs
 from syncline.errors import Absent, Doubtful, Rejected, Unmappable, Unreadable
-from syncline.halo.matching import reference as reference_of
+from syncline.halo.matching import reference
 from syncline.halo.sql.finding import LookupResult
-from syncline.sending.find import read_row
+from syncline.sending.find import readable_id, reference_on
 from syncline.sending.in_doubt.rows import Seek
 
 LATELY = timedelta(days=1)
@@ -41,16 +41,16 @@ class Witness:
 def witnesses(seek: Seek) -> list[Witness]:
     """The newest rows that Halo confirmed to us lately, the newest first, of kinds that count."""
     target = seek.target
-    if target.gives_up is not None or target.resource.within:
-        return []  # Halo may never show such rows, or not by an id
+    if target.gives_up is not None:
+        return []  # Halo may never show such rows
     tenant = seek.line.link.tenant
     made = seek.line.worker.ledger.run(
         lambda connection: needs.made_last(connection, tenant, target.name, LATELY, MOST)
     )
     return [
-        Witness(target.reference(one.source_id, one.role), int(one.target_id))
+        Witness(target.reference(one.source_id, one.role), row_id)
         for one in made
-        if one.target_id.isdecimal()
+        if (row_id := readable_id(target, one.target_id)) is not None
     ]
 
 
@@ -90,10 +90,10 @@ def _is_stale(seek: Seek, asked: Sequence[Witness], found: LookupResult) -> bool
 def _has(seek: Seek, shown: Witness) -> bool:
     """Whether Halo has the witness under our reference: it may be deleted, or kept otherwise."""
     try:
-        row = read_row(seek.line, seek.api, seek.target, shown.row_id)
+        kept = reference_on(seek.line, seek.api, seek.target, shown.row_id)
     except Absent:
         return False
     except (Doubtful, Rejected, Unmappable, Unreadable):
         return True  # it is there, whatever it looks like
     key = seek.target.key
-    return reference_of(row, key) == reference_of({key: shown.reference}, key)
+    return kept == reference({key: shown.reference}, key)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from syncline.deliveries.target_rows import accepted_in
+from syncline.deliveries.target_rows import TargetRow, accepted_in
 from syncline.flows import projections
 from syncline.flows.flow import Difference
 from syncline.halo.entities.resources import USER
 from syncline.halo.matching import is_like, reference
 from syncline.halo.models import whole
 from syncline.mapping.document import Document
-from syncline.sending.targets import Target
+from syncline.sending.targets import TARGETS, Target
 
 NOT_OURS = "in Halo is no longer ours"
 """How a reason says it; what stands under the id is never written."""
@@ -64,6 +64,14 @@ def others_reference(
     found = target.compares(wanted, row, document, currency)
     different = projections.remaining(found, accepted_in(meta))
     return stray_reference(target, wanted, row, different, has_moved=_has_moved(target, meta, row))
+
+
+def strays_reference(
+    standing: TargetRow, row: Mapping[str, Any], document: Document, currency: str
+) -> str | None:
+    """The same of the row that a delivery holds, by what was confirmed of it."""
+    target, meta = TARGETS[standing.target], standing.target_meta
+    return others_reference(target, standing.confirmed, meta, row, document, currency)
 
 
 def stray_reference(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -21,12 +21,12 @@ from syncline.engine.connection_rules import rules_of
 from syncline.engine.failures import SENDING, count
 from syncline.errors import Absent, SynclineError
 from syncline.halo.models import HaloRow, whole
-from syncline.ledger import connections, records
+from syncline.ledger import connections
 from syncline.mapping.document import Document
 from syncline.sending.decide import Write
-from syncline.sending.inputs import currency_of
+from syncline.sending.inputs import currencies_of
 from syncline.sending.restored import mark
-from syncline.sending.restored.ownership import no_longer_ours, others_reference
+from syncline.sending.restored.ownership import no_longer_ours, strays_reference
 from syncline.sending.targets import TARGETS, Target
 from syncline.sending.tenant.by_id import by_id
 
@@ -49,6 +49,14 @@ _RowId = tuple[str, int]
 """A target and the id of a row of it."""
 
 
+class _Holder(NamedTuple):
+    """A delivery that holds a row, and by what that is judged."""
+
+    standing: TargetRow
+    document: Document
+    currency: str
+
+
 @dataclass(slots=True)
 class _Looked:
     """What rows showed that deliveries hold.
@@ -60,7 +68,7 @@ class _Looked:
         unread: rows for which there was no quota.
     """
 
-    holders: Mapping[_RowId, Sequence[TargetRow]]
+    holders: Mapping[_RowId, Sequence[_Holder]]
     strays: dict[_RowId, list[tuple[TargetRow, str]]] = field(default_factory=dict)
     failed: dict[_RowId, SynclineError] = field(default_factory=dict)
     unread: set[_RowId] = field(default_factory=set)
@@ -130,7 +138,7 @@ def _look(line: Line, api: ApiCalls, rows: Collection[_RowId]) -> _Looked:
         looked.unread |= {(name, row_id) for row_id in ids.keys() - read.keys()}
         for row_id, row in read.items():
             if isinstance(row, HaloRow):
-                strays = _strays(line, looked.holders[name, row_id], row)
+                strays = _strays(looked.holders[name, row_id], row)
                 looked.strays |= {(name, row_id): strays} if strays else {}
             elif not isinstance(row, Absent):  # one that is gone is told by the write itself
                 looked.failed[name, row_id] = row
@@ -139,31 +147,27 @@ def _look(line: Line, api: ApiCalls, rows: Collection[_RowId]) -> _Looked:
 
 def _holders(
     connection: Connection, line: Line, rows: Collection[_RowId]
-) -> dict[_RowId, list[TargetRow]]:
-    found: dict[_RowId, list[TargetRow]] = {}
+) -> dict[_RowId, list[_Holder]]:
+    standings: list[TargetRow] = []
     for name in {name for name, _ in rows}:
         ids = [row_id for of, row_id in rows if of == name]
-        for one in target_rows.holding(connection, line.link.tenant, [name], ids):
-            found.setdefault((name, int(one.target_id or 0)), []).append(one)
+        standings += target_rows.holding(connection, line.link.tenant, [name], ids)
+    currencies = currencies_of(connection, standings)
+    documents = {line.link.id: line.document}
+    found: dict[_RowId, list[_Holder]] = {}
+    for one in standings:
+        if one.connection_id not in documents:
+            of = connections.by_id(connection, one.connection_id)
+            documents[one.connection_id] = rules_of(of)
+        holder = _Holder(one, documents[one.connection_id], currencies[one.id])
+        found.setdefault((one.target, int(one.target_id or 0)), []).append(holder)
     return found
 
 
-def _strays(line: Line, holders: Sequence[TargetRow], row: HaloRow) -> list[tuple[TargetRow, str]]:
+def _strays(holders: Sequence[_Holder], row: HaloRow) -> list[tuple[TargetRow, str]]:
     """Those of the deliveries with a row's id whose row it is not any more."""
-
-    def known(connection: Connection, one: TargetRow) -> tuple[Document, str]:
-        key = (one.place, one.source_kind, one.source_id)
-        record = records.canonical(connection, [key]).get(key)
-        document = line.document
-        if one.connection_id != line.link.id:
-            document = rules_of(connections.by_id(connection, one.connection_id))
-        return document, currency_of(record[1]) if record else ""
-
-    found = []
-    for one in holders:
-        given = line.worker.ledger.run(partial(known, one=one))
-        carried = others_reference(
-            TARGETS[one.target], one.confirmed, one.target_meta, row.raw, *given
-        )
-        found += [] if carried is None else [(one, carried)]
-    return found
+    found = [
+        (one.standing, strays_reference(one.standing, row.raw, one.document, one.currency))
+        for one in holders
+    ]
+    return [(standing, carried) for standing, carried in found if carried is not None]

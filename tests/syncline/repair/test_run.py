@@ -17,6 +17,7 @@ from syncline.repair import run as repair_writing
 from syncline.sandbox.process import SandboxProcess
 from tests.events import arrive
 from tests.from_halo import (
+    a_sale,
     delete,
     got_by_others,
     hint,
@@ -157,14 +158,7 @@ def test_a_lost_order_is_made_again_and_what_hangs_on_it_follows(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     world = synced(worlds, sandbox)
-    payment = money_row(world)
-    [invoice] = world.rows(
-        "select * from delivery where target = 'invoice' and target_id = :id",
-        id=str(payment.target_meta["invoice_id"]),
-    )
-    [order] = world.rows(
-        "select * from delivery where target = 'order' and source_id = :id", id=invoice.source_id
-    )
+    order, invoice, _ = a_sale(world)
     there = found(world, order, "missing", "row")
     assert "is in Halo" in planned(world, there)[0].why
     for one in world.rows("select * from delivery where target in ('payment', 'credit')"):

@@ -94,7 +94,7 @@ def test_a_tenant_that_shows_nothing_any_more_has_nothing_made_again(
         worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="plain"
     )
     lagging = Lagging(monkeypatch, sandbox, shows=False)
-    monkeypatch.setattr(freshness, "read_row", absent)
+    monkeypatch.setattr(freshness, "reference_on", absent)
     sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
     more(world, sandbox, lambda: world.counts().get(("orders", "doubtful")))
     until_looked_up(world, lagging, 4)
