@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import ANSWERED
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
+
+AHEAD = "ahead"
+"""Where a delivery without a target row keeps how often it was sent again ahead of the others."""
+
+MOST_DOUBLINGS = 2
+"""So often the wait of those that go ahead doubles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class Made:
         role: which of the rows that are made from that.
         target_id: its id on the other side, as that answered; empty where it named none.
         age: how long ago it was written last, as far as is known.
+        made_after: a moment before which it was not there yet; None where that is not known.
     """
 
     delivery: int
@@ -40,6 +49,7 @@ class Made:
     role: str
     target_id: str
     age: timedelta = timedelta(0)
+    made_after: datetime | None = None
 
 
 def made_by_us(
@@ -80,21 +90,33 @@ def made_last(
 ) -> list[Made]:
     """The newest rows of this kind that we made, if they were confirmed no longer ago than that.
 
-    Of the newest deliveries alone: those whose rows were made last are among them.
+    Of the newest deliveries alone: those whose rows were made last are among them. None was there
+    before the call left that made it; an update does not tell when a row was made.
     """
     rows = connection.execute(
         text(
             """
-            select id, source_id, role, target_id from (
-                select id, source_id, role, target_id, target_meta, confirmed_at from delivery
-                where tenant_id = :tenant_id and target = :target and target_id is not null
-                  and sent_version is not null
-                order by id desc limit 100
-            ) newest
-            where confirmed_at > clock_timestamp() - make_interval(secs => :within)
-              and coalesce(target_meta ->> 'adopted', 'false') = 'false'
-              and not coalesce(target_meta ?| array['kept', 'accepted'], false)
-            order by length(target_id) desc, target_id desc limit :most
+            select id, source_id, role, target_id,
+                   (select max(call.at) from audit_entry made join call on call.id = made.call_id
+                    where made.source_id = last.source_id and made.flow = last.flow
+                      and made.role = last.role and made.target_id = last.target_id
+                      and made.connection_id = last.connection_id
+                      and made.effect = 'create') as made_after
+            from (
+                select * from (
+                    select id, connection_id, flow, source_id, role, target_id, target_meta,
+                           confirmed_at
+                    from delivery
+                    where tenant_id = :tenant_id and target = :target and target_id is not null
+                      and sent_version is not null
+                    order by id desc limit 100
+                ) newest
+                where confirmed_at > clock_timestamp() - make_interval(secs => :within)
+                  and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+                  and not coalesce(target_meta ?| array['kept', 'accepted'], false)
+                order by length(target_id) desc, target_id desc limit :most
+            ) last
+            order by length(target_id) desc, target_id desc
             """
         ),
         {
@@ -104,7 +126,67 @@ def made_last(
             "most": most,
         },
     )
-    return [Made(row.id, row.source_id, row.role, row.target_id) for row in rows]
+    return [
+        Made(row.id, row.source_id, row.role, row.target_id, made_after=row.made_after)
+        for row in rows
+    ]
+
+
+def ended_at(connection: Connection, call_id: UUID | None) -> datetime | None:
+    """When a call had its answer, or at latest gave up waiting; None where it is not known."""
+    if call_id is None:
+        return None
+    found = connection.execute(
+        text(
+            """
+            select coalesce(answered_at, at + make_interval(secs => deadline_seconds))
+            from call where id = :id
+            """
+        ),
+        {"id": call_id},
+    )
+    return found.scalar_one_or_none()
+
+
+def go_ahead(connection: Connection, lease: Lease, settle: timedelta, waited: timedelta) -> bool:
+    """Whether a delivery is sent again ahead of the others of its kind; if so, that is kept of it.
+
+    The first one is at once. After those that have gone ahead and are not confirmed, this one among
+    them, it is to have waited ever longer.
+
+    Args:
+        connection: the transaction.
+        lease: the delivery.
+        settle: the wait where none has gone ahead; it doubles with each that has.
+        waited: how long ago it was sent last.
+    """
+    connection.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:name, 4))"),
+        {"name": f"{lease.tenant_id}:{lease.target}"},
+    )
+    ahead = connection.execute(
+        text(
+            f"""
+            select coalesce(sum((target_meta ->> '{AHEAD}')::int), 0) from delivery
+            where tenant_id = :tenant_id and target = :target and target_meta ? '{AHEAD}'
+              and target_id is null and state not in ('parked', 'delivered')
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {"tenant_id": lease.tenant_id, "target": lease.target},
+    ).scalar_one()
+    if ahead and waited < settle * (1 << min(ahead, MOST_DOUBLINGS)):
+        return False
+    connection.execute(
+        text(
+            """
+            update delivery set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(
+                cast(:ahead as text), coalesce((target_meta ->> :ahead)::int, 0) + 1)
+            where id = :id
+            """
+        ),
+        {"id": lease.id, "ahead": AHEAD},
+    )
+    return True
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:

@@ -58,10 +58,17 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a list: its rows, and how many Halo says there are in all (None: unsaid)."""
+    """One page of a list.
+
+    Attributes:
+        rows: its rows.
+        record_count: how many Halo says there are in all; None: unsaid.
+        is_there: whether the answer has a list at all. One without says that nothing is counted.
+    """
 
     rows: list[dict[str, Any]]
     record_count: int | None
+    is_there: bool = True
 
 
 def read(answer: Answer, what: str, effect: Effect) -> Any:
@@ -168,10 +175,10 @@ def listing(document: Any, key: str | None = None) -> Listing:
         return Listing(elements(document), None)
     if not isinstance(document, dict):
         raise Unreadable("The answer is not a list.")
-    rows = _under(document, key)
+    rows, count = _under(document, key), _count(document.get(_COUNT))
     if rows is None:
         rows = _only_list(document)
-    return Listing(elements(rows), _count(document.get(_COUNT)))
+    return Listing(elements(rows or []), count, is_there=rows is not None)
 
 
 def _is_wrapped(document: Any, key: str | None) -> bool:
@@ -189,12 +196,12 @@ def _under(document: dict[str, Any], key: str | None) -> list[Any] | None:
     return named if isinstance(named, list) else None
 
 
-def _only_list(document: dict[str, Any]) -> list[Any]:
+def _only_list(document: dict[str, Any]) -> list[Any] | None:
     lists = [v for k, v in document.items() if isinstance(v, list) and k != "columns"]
     if len(lists) > 1:
         lists = [one for one in lists if one and all(_has_id(row) for row in one)]
     if not lists and _count(document.get(_COUNT)) == 0:
-        return []
+        return None
     if len(lists) != 1:
         raise Unreadable(f"The answer has {len(lists)} lists where one was expected.")
     return lists[0]

@@ -51,6 +51,7 @@ class PageWalk:
         self._first_page_rows = 0
         self._repeats = False
         self._finished = False
+        self._lacks_list = False
 
     def state(self) -> dict[str, Any]:
         """How far the walk has come, as a document; the rows seen are known to the caller."""
@@ -93,6 +94,14 @@ class PageWalk:
         return not self._repeats or (has_room and self._first_page_rows not in OF_AN_AGENT)
 
     @property
+    def proves_absence(self) -> bool:
+        """Whether what was not seen is not there: every row was seen, and each answer had a list.
+
+        One that has none, and a count of 0, may be of somebody who has failed.
+        """
+        return self.complete and not self._lacks_list
+
+    @property
     def distinct(self) -> int:
         """How many different rows were seen."""
         return len(self._seen)
@@ -122,6 +131,7 @@ class PageWalk:
             raise Broken("A page was taken after the end of its walk.")
         page = listing(document, self._key)
         fresh = self._fresh(page.rows)
+        self._lacks_list |= not page.is_there
         if self._page == 1:
             self._first_page_rows = len(page.rows)
         if page.record_count is not None:

@@ -6,7 +6,7 @@ Only an absence that the answers prove lets a delivery be sent again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,26 +23,21 @@ from syncline.engine.claim import Claim
 from syncline.engine.failures import LOOKING_UP, Batch, Move, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
-    Absent,
     Again,
     MissingScope,
     NotSent,
     Refused,
-    Rejected,
     SynclineError,
-    Unreadable,
 )
 from syncline.halo.capabilities import ROW, FindWay
 from syncline.halo.models import HaloRow
 from syncline.halo.sql import readback
-from syncline.halo.sql.finding import LookupResult, ways_of
+from syncline.halo.sql.finding import LookupResult
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.sending import inputs
 from syncline.sending.completing import completed
-from syncline.sending.find import find
-from syncline.sending.in_doubt import freshness, verdicts
-from syncline.sending.in_doubt.freshness import Witness
+from syncline.sending.in_doubt import looking, resend, verdicts
 from syncline.sending.in_doubt.maybe_ours import (
     is_anothers,
     of_anothers,
@@ -55,11 +50,9 @@ from syncline.sending.restored import mark
 from syncline.sending.targets import Target
 from syncline.transport import Permit
 
-MOST = 100
-"""Doubtful deliveries of one look-up: with SQL, one call answers for all."""
-
 FOUND_AT_ONCE = 4
-"""Rows whose fate is written together: what was found is not lost with a worker that dies."""
+"""Rows whose fate is written together: what was found is not lost with a worker that dies. Where
+each is found by calls of its own, it is written by itself."""
 
 
 def look_up(line: Line, target: Target) -> NextRun:
@@ -77,7 +70,7 @@ def look_up_claimed(line: Line, target: Target, claim: Claim, policy: Policy) ->
         SynclineError: the policy has nothing to say about it.
     """
     with in_hand(line.worker):
-        take = partial(claim, owner=line.worker.session(), most=MOST)
+        take = partial(claim, owner=line.worker.session(), most=looking.MOST)
         leases = line.worker.ledger.run(take)
         return _looked_up(line, target, leases, policy) if leases else NextRun.when_due()
 
@@ -87,7 +80,8 @@ def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) 
     batch = Batch(list(leases))
     with put_back(line, policy, batch, target.on_refused):
         api = halo_calls(line, line.lane)
-        _write_as_found(line.worker, batch, _moves(line, api, target, leases))
+        at_once = 1 if looking.is_one_a_call(target, capabilities.known(line)) else FOUND_AT_ONCE
+        _write_as_found(line.worker, batch, _moves(line, api, target, leases), at_once)
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
         line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
@@ -95,7 +89,7 @@ def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) 
 
 
 def _write_as_found(
-    worker: WorkerContext, batch: Batch, moves: Iterable[tuple[Lease, Move]]
+    worker: WorkerContext, batch: Batch, moves: Iterable[tuple[Lease, Move]], at_once: int
 ) -> None:
     """Write what was found every few rows, and what was found before a failure too."""
     found: dict[int, Move] = {}
@@ -109,7 +103,7 @@ def _write_as_found(
     try:
         for lease, move in moves:
             found[lease.id] = move
-            if len(found) == FOUND_AT_ONCE:
+            if len(found) == at_once:
                 write()
     except SynclineError:
         write()
@@ -140,22 +134,19 @@ def _moves(
 
     seek = Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
-    one_a_call = known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
-    step = 1 if one_a_call else MOST
     failed: list[tuple[Sequence[Lease], SynclineError]] = []
-    newest = freshness.witnesses(seek) if lost else []
-    for at in range(0, len(lost), step):
-        group = lost[at : at + step]
-        try:
-            found = _fresh(seek, newest, group, one_a_call=one_a_call)
-            sums = _sums(seek, found)
-        except (NoQuota, NotSent):
-            raise
-        except (Again, MissingScope) as error:
-            failed.append((group, error))  # perhaps for its sake; the others are looked for
+    following = cache(partial(resend.following, seek))
+    for group, looked in looking.looked_for(seek, lost):
+        if isinstance(looked, SynclineError):
+            failed.append((group, looked))
             continue
+        summed = _summed(seek, looked.found)
+        if isinstance(summed, SynclineError):
+            failed.append((group, summed))
+            continue
+        absence = resend.Absence(looked.shows_until, following)
         for lease in group:
-            yield lease, _move(seek, lease, found, sums, canonical_of(lease))
+            yield lease, _move(seek, lease, looked.found, summed, canonical_of(lease), absence)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         if isinstance(outcome.error, Again):
             yield lease, verdicts.unanswered(lease, outcome.error)
@@ -163,7 +154,7 @@ def _moves(
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
         yield lease, found_row(seek, lease, row_id, whole, canonical_of(lease))
-    yield from _set_apart(failed, is_answered=len(failed) * step < len(lost))
+    yield from _set_apart(failed, is_answered=sum(len(group) for group, _ in failed) < len(lost))
 
 
 def _set_apart(
@@ -214,6 +205,16 @@ def _of(seek: Seek, outcome: Outcome) -> SeenRow:
     return SeenRow(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
 
 
+def _summed(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]] | Again | MissingScope:
+    """What a report tells of these rows, or why it could not be asked."""
+    try:
+        return _sums(seek, found)
+    except (NoQuota, NotSent):
+        raise
+    except (Again, MissingScope) as error:
+        return error
+
+
 def _sums(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
     """What one report tells of all these rows, where that is enough to know that they were made.
 
@@ -244,6 +245,7 @@ def _move(
     found: LookupResult,
     sums: Mapping[int, Mapping[str, Any]],
     canonical: inputs.Canonical,
+    absence: resend.Absence,
 ) -> Move:
     reference = seek.target.reference(lease.source_id, lease.role)
     linked = seek.known.find_way(seek.target.name) is FindWay.LINK
@@ -251,7 +253,7 @@ def _move(
     if linked and len(rows) == 1 and is_anothers(seek, lease, rows[0].id):
         if not none_is_ours(lease.target_meta):
             return of_anothers(seek, lease, rows[0].id)
-        found, linked = _searched(seek, [reference]), False
+        found, linked = looking.searched(seek, [reference]), False
         rows = found.rows[reference]
     if len(rows) > 1:
         return verdicts.doubled(lease, reference, rows)
@@ -270,7 +272,7 @@ def _move(
         return move
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     is_unsure = reference in found.unsure
-    return of_maybe(seek, lease, maybe, canonical, is_absent=not is_unsure)
+    return of_maybe(seek, lease, maybe, canonical, None if is_unsure else absence)
 
 
 def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:
@@ -280,59 +282,3 @@ def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:
     line.worker.ledger.run_patiently(
         lambda connection: mark.note(connection, line.link, what), sleep=line.worker.sleep
     )
-
-
-def _fresh(
-    seek: Seek, newest: Sequence[Witness], group: Sequence[Lease], *, one_a_call: bool
-) -> LookupResult:
-    """Look for a group's rows and, so that what is not shown is absent, for the newest rows."""
-    references = [seek.target.reference(lease.source_id, lease.role) for lease in group]
-    asked = [one for one in newest if one.reference not in references]
-    others = [one.reference for one in asked]
-    found = _find(seek, references if one_a_call else [*references, *others])
-    while one_a_call and others and not all(found.rows.values()):
-        beside = _find(seek, [others.pop(0)])
-        found = LookupResult(
-            {**beside.rows, **found.rows},
-            beside.unsure | found.unsure,
-            {**beside.like, **found.like},
-        )
-        if any(beside.rows.values()):
-            break
-    return freshness.only_what_is_fresh(seek, asked, found, references)
-
-
-def _find(seek: Seek, references: list[str]) -> LookupResult:
-    """By the proved way; before one is proved, by those that can prove an absence."""
-    line, api, target = seek.line, seek.api, seek.target
-    proved = seek.known.find_way(target.name)
-    table = target.resource.table
-    is_guess = table is not None and table.guessed
-    # Where no report has found anything yet, one that finds nothing may be unable to.
-    unproved = ways_of(target.name)[0]
-    if is_guess or not seek.known.ran_reports:
-        unproved = FindWay.PAGES
-    try:
-        found = find(line, api, target, proved or unproved, references)
-        return _without_link(seek, found) if proved is FindWay.LINK else found
-    except (Rejected, Unreadable):
-        # Reports come and go, so lists are read too; another proved way has no better one.
-        if proved not in {None, FindWay.SQL}:
-            return LookupResult({name: [] for name in references}, frozenset(references))
-    except (Absent, MissingScope):
-        pass  # that way is not offered, or not any more
-    return find(line, api, target, FindWay.PAGES, references)
-
-
-def _without_link(seek: Seek, found: LookupResult) -> LookupResult:
-    """A row may be there whose link was not made or does not show yet: asked in a second way."""
-    absent = [name for name, rows in found.rows.items() if not rows]
-    if not absent:
-        return found
-    again = _searched(seek, absent)
-    like = {**found.like, **again.like}
-    return LookupResult({**found.rows, **again.rows}, again.unsure, like)
-
-
-def _searched(seek: Seek, references: Sequence[str]) -> LookupResult:
-    return find(seek.line, seek.api, seek.target, FindWay.SEARCH, references)

@@ -171,7 +171,7 @@ class RowLookup:
         self._note(fresh, key)
         if not self._walk.finished:
             return
-        if not self._walk.complete:
+        if not self._walk.proves_absence:
             self._unsure.update(self._batches[0])
         self._batches.pop(0)
         self._walk = self._new_walk()

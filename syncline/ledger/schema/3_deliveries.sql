@@ -54,6 +54,8 @@ create index ix_delivery_connection on delivery (connection_id, flow, state);
 create index ix_delivery_source on delivery (source_id);
 create index ix_delivery_row on delivery (tenant_id, target, target_id)
     where target_id is not null;
+create index ix_delivery_ahead on delivery (tenant_id, target)
+    where target_meta ? 'ahead';
 create index ix_delivery_due on delivery (connection_id, target, state, due_at)
     where state in ('due', 'doubtful');
 create index ix_delivery_urgent on delivery (connection_id, target, due_at)

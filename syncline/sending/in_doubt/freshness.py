@@ -2,14 +2,15 @@
 
 Lists and reports may lag, and not always by as much; and whoever loses a right may be shown empty
 lists. So a look-up after an unknown outcome asks for the newest rows of its kind too. Where Halo
-has one of them that the look-up does not show, any other may be there as well.
+has one of them that the look-up does not show, any other may be there as well. Where it shows one
+that was made after the write which is asked about, that write's row would be shown too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncline.deliveries import needs
 from syncline.errors import Absent, Doubtful, Rejected, Unmappable, Unreadable
@@ -32,10 +33,38 @@ class Witness:
     Attributes:
         reference: by which it is looked for.
         row_id: Halo's id of it.
+        made_after: a moment before which it was not there; None where that is not known.
     """
 
     reference: str
     row_id: int
+    made_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How new what a look-up shows is.
+
+    Attributes:
+        is_stale: it hides a row that Halo has.
+        shows_until: it shows what was made until then, as a witness tells; None: it is not told.
+    """
+
+    is_stale: bool = False
+    shows_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look-up shows, and how new what it shows is.
+
+    Attributes:
+        found: the outcome.
+        shows_until: it shows what was made until then, as a witness tells; None: it is not told.
+    """
+
+    found: LookupResult
+    shows_until: datetime | None = None
 
 
 def witnesses(seek: Seek) -> list[Witness]:
@@ -48,38 +77,37 @@ def witnesses(seek: Seek) -> list[Witness]:
         lambda connection: needs.made_last(connection, tenant, target.name, LATELY, MOST)
     )
     return [
-        Witness(target.reference(one.source_id, one.role), row_id)
+        Witness(target.reference(one.source_id, one.role), row_id, one.made_after)
         for one in made
         if (row_id := readable_id(target, one.target_id)) is not None
     ]
 
 
-def only_what_is_fresh(
-    seek: Seek, asked: Sequence[Witness], found: LookupResult, references: Sequence[str]
-) -> LookupResult:
-    """What a look-up says of references alone; no absence where it hides a witness.
-
-    Args:
-        seek: where it was looked.
-        asked: the rows that were looked for with them.
-        found: the outcome.
-        references: those that are asked about.
+def of(seek: Seek, asked: Sequence[Witness], found: LookupResult) -> Freshness:
+    """How new what a look-up shows is, by the witnesses that it was asked for.
 
     Raises:
         SynclineError: it could not be asked whether Halo has a witness.
     """
+    told = [one.made_after for one in _shown(asked, found) if one.made_after is not None]
+    return Freshness(_is_stale(seek, asked, found), max(told, default=None))
+
+
+def looked(found: LookupResult, references: Sequence[str], fresh: Freshness) -> Looked:
+    """What a look-up says of references alone; no absence where what it shows is stale."""
     rows = {one: found.rows[one] for one in references}
-    absent = {one for one, its in rows.items() if not its} - found.unsure
-    if not absent or not _is_stale(seek, asked, found):
-        return replace(found, rows=rows)
-    return replace(found, rows=rows, unsure=found.unsure | absent)
+    absent = {one for one, its in rows.items() if not its}
+    unsure = found.unsure | absent if fresh.is_stale else found.unsure
+    return Looked(replace(found, rows=rows, unsure=unsure), fresh.shows_until)
+
+
+def _shown(asked: Sequence[Witness], found: LookupResult) -> list[Witness]:
+    return [one for one in asked if found.rows.get(one.reference) or found.like.get(one.reference)]
 
 
 def _is_stale(seek: Seek, asked: Sequence[Witness], found: LookupResult) -> bool:
     looked_for = [one for one in asked if one.reference in found.rows]
-    shown = [
-        one for one in looked_for if found.rows[one.reference] or found.like.get(one.reference)
-    ]
+    shown = _shown(asked, found)
     hidden = [one for one in looked_for if one not in shown and one.reference not in found.unsure]
     if any(_has(seek, one) for one in hidden):
         return True

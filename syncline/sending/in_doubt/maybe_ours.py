@@ -22,11 +22,12 @@ from syncline.halo.capabilities import FindWay
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import FoundRow, ways_of
 from syncline.queues import Lane
-from syncline.sending import inputs, round_trips
+from syncline.sending import inputs
 from syncline.sending.completing import completed
 from syncline.sending.find import find, read_row
 from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.answered_ids import owners_of
+from syncline.sending.in_doubt.resend import Absence, absent
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
     Seek,
@@ -51,8 +52,7 @@ def of_maybe(
     lease: Lease,
     like: Sequence[int],
     canonical: inputs.Canonical,
-    *,
-    is_absent: bool,
+    absence: Absence | None,
 ) -> Move:
     """What becomes of a delivery that no row was found for by its reference.
 
@@ -61,7 +61,7 @@ def of_maybe(
         lease: the delivery.
         like: rows whose reference may be ours.
         canonical: its record.
-        is_absent: whether it is proved that no row has our reference.
+        absence: how it is proved that no row has our reference; None where it is not.
     """
     answered = answered_in(lease.target_meta)
     told_none = none_is_ours(lease.target_meta)
@@ -92,12 +92,7 @@ def of_maybe(
     if gone and lease.failures < TRIES:
         # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
         return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
-    return _absent(seek, lease) if is_absent else verdicts.unsure(lease)
-
-
-def _absent(seek: Seek, lease: Lease) -> Move:
-    round_trips.let_go(seek.line, seek.target, lease)
-    return verdicts.absent(lease)
+    return verdicts.unsure(lease) if absence is None else absent(seek, lease, canonical, absence)
 
 
 def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:

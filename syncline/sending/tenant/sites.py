@@ -101,7 +101,7 @@ def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
     if found:
         return found
     own = _told_by_id(line, api, client_id, of_nobody) if of_nobody else []
-    if not (own or walk.complete):
+    if not (own or walk.proves_absence):
         raise Doubtful(
             f"Halo's list {SITE.path} does not show whether client {client_id} has a site.",
             remedy="It is looked up again before one is made.",

@@ -11,9 +11,8 @@ from syncline.errors import Absent
 from syncline.halo.capabilities import FindWay
 from syncline.halo.sql.finding import LookupResult
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import unknown_outcomes
 from syncline.sending.find import find
-from syncline.sending.in_doubt import freshness, maybe_ours
+from syncline.sending.in_doubt import freshness, looking, maybe_ours, resend
 from tests.from_halo import delete
 from tests.tenants import brought_over, parked
 from tests.world import World, Worlds
@@ -27,7 +26,7 @@ class Lagging:
     ) -> None:
         self.on, self.looks = True, 0
         self._shown = {int(row["id"]) for row in sandbox.halo_orders() if shows}
-        for module in (unknown_outcomes, maybe_ours):
+        for module in (looking, maybe_ours):
             monkeypatch.setattr(module, "find", self.found)
 
     def found(
@@ -124,3 +123,150 @@ def test_a_newest_row_that_was_deleted_keeps_nobody_in_doubt(
     world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
     more(world, sandbox, lambda: world.counts()["orders", "delivered"] == 5)
     assert len(sandbox.halo_orders()) == 4
+
+
+@pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
+def test_what_no_list_shows_is_found_by_the_ids_that_follow(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    """A first burst after a quiet spell: all made, none answered, and no list shows any of them."""
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile=profile
+    )
+    lagging = Lagging(monkeypatch, sandbox)
+    lost(world, sandbox, "cut_after", 4)
+    made = len(sandbox.halo_orders())
+    assert made > 3
+    until(world, lambda: world.counts()["orders", "delivered"] == made)
+    assert lagging.looks
+    lagging.on = False
+    world.drive()
+    assert world.counts()["orders", "delivered"] == 7
+    assert sandbox.audit()["clean"]
+
+
+def test_where_nothing_shows_what_was_made_one_alone_goes_ahead(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lagging = Lagging(monkeypatch, sandbox)
+    monkeypatch.setattr(resend, "reference_on", absent)
+    lost(world, sandbox, "cut_after", 4)
+    for looks in range(1, 9):
+        until_looked_up(world, lagging, looks)
+    assert len(sandbox.halo_orders()) == 3 + 5
+    lagging.on = False
+    long_ago(world)
+    world.drive()
+    assert len(sandbox.halo_orders()) == 3 + 5
+    assert world.counts()["orders", "delivered"] == 7
+
+
+@pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
+def test_what_was_lost_is_sent_again_once_the_one_ahead_shows(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile=profile
+    )
+    lost(world, sandbox, "cut_before", 4)
+    seen = len(sandbox.calls())
+    world.drive()
+    sent = [
+        call["elements"]
+        for call in sandbox.calls("halo", after=seen)
+        if call["operation"] == "POST /SalesOrder"
+    ]
+    assert sent[0] == 1
+    assert sum(sent) == 4
+    assert sandbox.audit()["clean"]
+
+
+def test_after_one_has_gone_ahead_in_vain_the_next_waits_longer(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 2)
+    world.do("update tenant set settle_seconds = 3600")
+    world.reopened()
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_before", next=1)
+    until(world, lambda: attempts(world) == [1, 2], minutes=1)
+    until(world, lambda: world.counts()["orders", "doubtful"] == 2, minutes=1)
+    for _ in range(5):
+        looks_after(world, minutes=115)
+    assert attempts(world) == [1, 2]
+    looks_after(world, minutes=125)
+    world.drive()
+    assert world.counts()["orders", "delivered"] == 5
+    assert sandbox.audit()["clean"]
+
+
+def test_an_answer_that_once_lies_doubles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = brought_over(
+        worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="plain"
+    )
+    lost(world, sandbox, "cut_after", 1)
+    world.do("update delivery set due_at = 'infinity' where state = 'doubtful'")
+    more(world, sandbox, lambda: world.counts()["orders", "delivered"] == 4)
+    lies = iter([True])
+
+    def lying(*args: Any) -> LookupResult:
+        found = find(*args)
+        if args[2].name != "order" or not next(lies, False):
+            return found
+        return LookupResult({ref: [] for ref in found.rows}, frozenset())
+
+    monkeypatch.setattr(looking, "find", lying)
+    long_ago(world)
+    world.drive()
+    assert not next(lies, False)
+    assert len(sandbox.halo_orders()) == 5
+    assert sandbox.audit()["clean"]
+
+
+def attempts(world: World) -> list[int]:
+    """How often each order was sent that is not there yet."""
+    rows = world.rows("select attempt from delivery where flow = 'orders' and target_id is null")
+    return sorted(row.attempt for row in rows)
+
+
+def lost(world: World, sandbox: SandboxProcess, kind: str, orders: int) -> None:
+    """So many orders more, whose writes have no answer."""
+    sandbox.add_orders(orders)
+    world.pull()
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind=kind, next=orders)
+    for _ in range(200):
+        world.follow_all()
+        if world.counts().get(("orders", "doubtful")) == orders:
+            sandbox.faults()
+            return
+    raise AssertionError(world.counts())
+
+
+def until(world: World, is_so: Callable[[], bool], minutes: int = 600) -> None:
+    """Look up what is in doubt as if it had been sent so long ago, until something is so."""
+    for _ in range(50):
+        looks_after(world, minutes)
+        if is_so():
+            return
+    raise AssertionError(world.counts())
+
+
+def long_ago(world: World) -> None:
+    """As if what is in doubt had been sent hours ago."""
+    looks_after(world, minutes=600)
+
+
+def looks_after(world: World, minutes: int) -> None:
+    """Look up what is in doubt as if it had been sent so long ago."""
+    world.do(
+        """
+        update delivery set due_at = clock_timestamp(),
+                            sent_at = clock_timestamp() - make_interval(mins => :minutes)
+        where state = 'doubtful'
+        """,
+        minutes=minutes,
+    )
+    world.follow_all()

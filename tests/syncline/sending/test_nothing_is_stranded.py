@@ -23,8 +23,9 @@ from syncline.queues import Lane
 from syncline.runtime.registry import look_up as look_up_target
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import existing_users, prove, targets, unknown_outcomes
+from syncline.sending import existing_users, prove, targets
 from syncline.sending.find import find
+from syncline.sending.in_doubt import looking
 from tests.promises.mortal import Killed, Mortal
 from tests.unheard import unheard
 from tests.world import NAME, World, Worlds, small
@@ -124,7 +125,7 @@ def test_a_worker_that_dies_in_a_long_look_up_leaves_what_it_found(
     def die_late(_: int, name: str) -> None:
         nonlocal reads
         reads += name == "before GET"
-        if reads == 9:
+        if reads == 20:
             raise Killed
 
     mortal = Mortal(worker, die_late)
@@ -295,7 +296,7 @@ def test_an_order_whose_link_was_not_made_is_found_and_not_doubled(
             return LookupResult({name: [] for name in wanted}, frozenset())
         return real(line, api, target, way, wanted)
 
-    monkeypatch.setattr(unknown_outcomes, "find", no_links)
+    monkeypatch.setattr(looking, "find", no_links)
     world.drive()
     assert sandbox.audit()["clean"]
 

@@ -16,8 +16,9 @@ from syncline.halo.entities.rows import read_row
 from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import completing, unknown_outcomes
+from syncline.sending import completing
 from syncline.sending import find as finding
+from syncline.sending.in_doubt import looking
 from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import by_id
 from tests.from_halo import last_call
@@ -246,7 +247,7 @@ def test_one_search_that_always_fails_keeps_no_other_row_in_doubt(
             raise Again("Halo answered GET /SalesOrder with 500: No.", status=500)
         return plain(line, api, target, way, references)
 
-    monkeypatch.setattr(unknown_outcomes, "find", failing)
+    monkeypatch.setattr(looking, "find", failing)
     world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
     look_up(world.reopened(), "order")
     left = world.rows(f"select source_id, state, failures {owed} and state <> 'due'")

@@ -5,7 +5,6 @@ What fails for everybody blames and parks nobody.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -57,7 +56,7 @@ def go_on(world: World, clock: QuotaClock, looks: int) -> None:
         looks -= 1
         world.follow_all()
         clock.pass_by(STEP)
-        time.sleep(1.5 * world.settle)  # what is in doubt is looked up after that
+        world.do("update delivery set sent_at = sent_at - interval '1 hour'")
 
 
 def parked(world: World) -> dict[str, str]:

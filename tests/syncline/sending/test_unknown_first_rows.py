@@ -10,9 +10,8 @@ from syncline.deliveries import unleased
 from syncline.halo.sql.finding import LookupResult
 from syncline.ledger import connections, new_connections
 from syncline.sandbox.process import SandboxProcess
-from syncline.sending import unknown_outcomes
 from syncline.sending.find import find
-from syncline.sending.in_doubt import maybe_ours
+from syncline.sending.in_doubt import looking, maybe_ours
 from tests.first_rows import ORDERS, Hidden, Misnamed, said, shop, until_parked
 from tests.tenants import parked
 from tests.world import Worlds, beside
@@ -23,7 +22,7 @@ class Unanswered:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hidden, self.misnamed = Hidden(monkeypatch), Misnamed(monkeypatch, 0)
-        for module in (unknown_outcomes, maybe_ours):
+        for module in (looking, maybe_ours):
             monkeypatch.setattr(module, "find", self._unsure)
 
     def _unsure(self, line: Any, api: Any, target: Any, way: Any, sought: Any) -> LookupResult:

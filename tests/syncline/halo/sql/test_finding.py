@@ -246,6 +246,14 @@ def test_what_was_not_asked_yet_is_unsure() -> None:
     assert lookup.found().unsure == {"HL-2"}
 
 
+def test_an_answer_without_a_list_proves_no_absence() -> None:
+    for document in ({"record_count": 0, "salesorders": None}, {"record_count": 0}):
+        lookup = RowLookup(FindWay.SEARCH, "order", ["HL-1"])
+        lookup.take(document)
+        assert lookup.pending() is None
+        assert lookup.found().unsure == {"HL-1"}
+
+
 def test_nothing_to_find_needs_no_call() -> None:
     for way in FindWay:
         assert RowLookup(way, "order", []).pending() is None

@@ -1,0 +1,152 @@
+"""Looked for by our references, in the way that is proved, and the newest rows of the kind beside.
+
+An answer tells of its own moment. Where each reference is a call of its own, what was not shown is
+asked for once more after a witness was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from syncline.calls.calls import NoQuota
+from syncline.deliveries.delivery import Lease
+from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, Unreadable
+from syncline.halo.capabilities import Capabilities, FindWay
+from syncline.halo.sql.finding import LookupResult, ways_of
+from syncline.sending.find import find
+from syncline.sending.in_doubt import freshness
+from syncline.sending.in_doubt.freshness import Freshness, Looked, Witness
+from syncline.sending.in_doubt.rows import Seek
+from syncline.sending.targets import Target
+
+MOST = 100
+"""References of one look-up: with SQL, one call answers for all."""
+
+Group = tuple[Sequence[Lease], Looked | Again | MissingScope]
+"""Deliveries that were looked for together: what that shows, or why it could not be asked."""
+
+
+def looked_for(seek: Seek, leases: Sequence[Lease]) -> Iterator[Group]:
+    """Look for the rows of deliveries; what is shown comes first, one by one where it is asked so.
+
+    Raises:
+        SynclineError: none could be looked for.
+    """
+    if not leases:
+        return
+    newest = freshness.witnesses(seek)
+    if is_one_a_call(seek.target, seek.known):
+        yield from _one_a_call(seek, leases, newest)
+        return
+    for at in range(0, len(leases), MOST):
+        group = leases[at : at + MOST]
+        try:
+            yield group, _together(seek, group, newest)
+        except (NoQuota, NotSent):
+            raise
+        except (Again, MissingScope) as error:
+            yield group, error  # perhaps for its sake; the others are looked for
+
+
+def is_one_a_call(target: Target, known: Capabilities) -> bool:
+    """Whether each reference is a call of its own."""
+    return known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
+
+
+def searched(seek: Seek, references: Sequence[str]) -> LookupResult:
+    """Look for references by Halo's own search."""
+    return find(seek.line, seek.api, seek.target, FindWay.SEARCH, references)
+
+
+def _together(seek: Seek, group: Sequence[Lease], newest: Sequence[Witness]) -> Looked:
+    references = [_reference(seek, lease) for lease in group]
+    asked = [one for one in newest if one.reference not in references]
+    found = _find(seek, [*references, *(one.reference for one in asked)])
+    is_all = all(found.rows[one] for one in references)
+    fresh = Freshness() if is_all else freshness.of(seek, asked, found)
+    return freshness.looked(found, references, fresh)
+
+
+def _one_a_call(seek: Seek, leases: Sequence[Lease], newest: Sequence[Witness]) -> Iterator[Group]:
+    absent: list[Lease] = []
+    for lease in leases:
+        looked = _alone(seek, lease, Freshness())
+        is_shown = isinstance(looked, Looked) and any(looked.found.rows.values())
+        if newest and isinstance(looked, Looked) and not is_shown:
+            absent.append(lease)
+        else:
+            yield [lease], looked
+    if not absent:
+        return
+    fresh = _shown_by_now(seek, newest)
+    for lease in absent:
+        yield (
+            [lease],
+            fresh if isinstance(fresh, Again | MissingScope) else _alone(seek, lease, fresh),
+        )
+
+
+def _alone(seek: Seek, lease: Lease, fresh: Freshness) -> Looked | Again | MissingScope:
+    reference = _reference(seek, lease)
+    try:
+        return freshness.looked(_find(seek, [reference]), [reference], fresh)
+    except (NoQuota, NotSent):
+        raise
+    except (Again, MissingScope) as error:
+        return error
+
+
+def _shown_by_now(seek: Seek, newest: Sequence[Witness]) -> Freshness | Again | MissingScope:
+    """How new what is shown is: by the first of the newest rows that is shown."""
+    found = LookupResult({}, frozenset())
+    try:
+        for one in newest:
+            beside = _find(seek, [one.reference])
+            found = LookupResult(
+                {**found.rows, **beside.rows},
+                found.unsure | beside.unsure,
+                {**found.like, **beside.like},
+            )
+            if any(beside.rows.values()):
+                break
+        return freshness.of(seek, newest, found)
+    except (NoQuota, NotSent):
+        raise
+    except (Again, MissingScope) as error:
+        return error
+
+
+def _reference(seek: Seek, lease: Lease) -> str:
+    return seek.target.reference(lease.source_id, lease.role)
+
+
+def _find(seek: Seek, references: list[str]) -> LookupResult:
+    """By the proved way; before one is proved, by those that can prove an absence."""
+    line, api, target = seek.line, seek.api, seek.target
+    proved = seek.known.find_way(target.name)
+    table = target.resource.table
+    is_guess = table is not None and table.guessed
+    # Where no report has found anything yet, one that finds nothing may be unable to.
+    unproved = ways_of(target.name)[0]
+    if is_guess or not seek.known.ran_reports:
+        unproved = FindWay.PAGES
+    try:
+        found = find(line, api, target, proved or unproved, references)
+        return _without_link(seek, found) if proved is FindWay.LINK else found
+    except (Rejected, Unreadable):
+        # Reports come and go, so lists are read too; another proved way has no better one.
+        if proved not in {None, FindWay.SQL}:
+            return LookupResult({name: [] for name in references}, frozenset(references))
+    except (Absent, MissingScope):
+        pass  # that way is not offered, or not any more
+    return find(line, api, target, FindWay.PAGES, references)
+
+
+def _without_link(seek: Seek, found: LookupResult) -> LookupResult:
+    """A row may be there whose link was not made or does not show yet: asked in a second way."""
+    absent = [name for name, rows in found.rows.items() if not rows]
+    if not absent:
+        return found
+    again = searched(seek, absent)
+    like = {**found.like, **again.like}
+    return LookupResult({**found.rows, **again.rows}, again.unsure, like)
