@@ -89,21 +89,56 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     if standing is not None and standing.target_id == str(row.id):
         if differences(unit, standing, row.raw):
             unit.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
-        return _put_right(unit, lease, standing, row.raw)
+        return _put_right(unit, lease, standing, row.raw) or _on_anothers(unit, standing, row)
     invoice = unit.made(("invoice",), row.invoice_id)
     if invoice is None or not row.amount:
         return None
+    if standing is not None and standing.target_id is not None:
+        return _second_row(standing, row)
     paid = f"{row.amount:f} {unit.currency(invoice)}".strip()
     ours = _unconfirmed(unit, invoice, row)
     if ours is not None:
         return _may_be_ours(row, paid, ours)
-    unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
+    because = f"{lease.cause}, then Halo's payment {row.id}"
+    unit.reread(invoice, because)
+    # Under our id there may be somebody else's invoice by now, which is told once that is read.
+    unit.read([("invoice", row.invoice_id or 0)], because)
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
         field="amount",
         # Entered in HighLevel alone, it would come from there as a second payment.
-        remedy="Take it out of Halo, then retry. If the money came in, enter it in HighLevel: from "
-        "there it comes back into Halo by itself.",
+        remedy=f"Look whether invoice {row.invoice_id} is that of {invoice.source_id}. If not, "
+        "leave both as they are, and retry. If so, and no money came in, take the payment out of "
+        "Halo, then retry. If the money came in, do the same and enter it in HighLevel: from there "
+        "it comes back into Halo by itself.",
+    )
+
+
+def _on_anothers(unit: UnitOfWork, standing: TargetRow, row: PaymentRow) -> SynclineError | None:
+    """A payment of ours on an invoice that is not ours, or not any more: it pays somebody else's.
+
+    No comparison of payments alone would tell.
+    """
+    if not row.invoice_id or unit.made(("invoice",), row.invoice_id) is not None:
+        return None
+    return Unmappable(
+        f"Our payment {standing.source_id} stands in Halo as {row.id} on invoice {row.invoice_id}, "
+        "which is not known to be ours.",
+        field="invoice_id",
+        remedy=f"Look at both. If that invoice is another customer's, take payment {row.id} out of "
+        "it, then retry: the payment is made anew on its own invoice once that is there.",
+    )
+
+
+def _second_row(standing: TargetRow, row: PaymentRow) -> Unmappable:
+    """A payment with our reference beside the one that we keep in line: the money came in once."""
+    return Unmappable(
+        f"Halo holds our payment {standing.source_id} twice: as {standing.target_id}, which is "
+        f"kept in line, and as {row.id}, on invoice {row.invoice_id}.",
+        field="amount",
+        # Entered in HighLevel, it would come from there a third time.
+        remedy=f"Take payment {row.id} out of Halo, then retry. Nothing is to be done in "
+        "HighLevel: it has the payment once.",
     )
 
 

@@ -15,6 +15,7 @@ from syncline.sending.restored import mark
 from tests.alerting import alerts
 from tests.events import arrive
 from tests.from_halo import (
+    a_sale,
     delete,
     got_by_others,
     hint,
@@ -239,3 +240,21 @@ def test_an_id_that_halo_gave_to_another_row_of_ours_is_that_ones_alone(
     assert (made.state, made.target_id in sold) == ("delivered", False)
     kept = {one["id"]: one["po_number"] for one in sandbox.halo_orders()}
     assert kept[int(lost.target_id)] == f"HL-{new.source_id}"
+
+
+@pytest.mark.parametrize("profile", ["plain", "generous"])
+def test_a_payment_of_ours_on_an_invoice_that_is_somebody_elses_by_now_is_told(
+    worlds: Worlds, sandbox: SandboxProcess, profile: str
+) -> None:
+    world = synced(worlds, sandbox, profile=profile)
+    order, invoice, paid = a_sale(world)
+    on = int(invoice.target_id)
+    client = {one["id"]: one["client_id"] for one in sandbox.halo_orders()}
+    another = next(one for one in client.values() if one != client[int(order.target_id)])
+    changed = {"thirdpartyinvoicenumber": "INV-9", "client_id": another}
+    sandbox.post(f"/halo/invoice/{on}", changed)
+    arrive(world, hint("invoice", on), source="halo")
+    world.drive()
+    [read] = world.rows("select * from delivery where target = 'halo.payment' and state = 'parked'")
+    assert f"as {paid.target_id} on invoice {on}, which is not known to be ours" in read.reason
+    assert f"take payment {paid.target_id} out of it" in read.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncline.calls.context import Nudge
+from syncline.deliveries import unleased
 from syncline.ledger import new_connections
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
@@ -65,6 +66,26 @@ def test_a_payment_that_may_be_our_own_unconfirmed_one_is_not_called_a_strangers
     [read] = world.rows("select state, reason from delivery where target = 'halo.payment'")
     assert read.state == becomes
     assert said_so in read.reason
+
+
+def test_a_second_row_of_our_own_payment_is_not_to_be_entered_in_highlevel(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = synced(worlds, sandbox)
+    ours = money_row(world)
+    on, wrote = int(ours.target_meta["invoice_id"]), ours.sent_projection
+    second = sandbox.pay_in_halo(on, wrote["amount"])
+    sandbox.post(f"/halo/payment/{second}", {"intent_id": wrote["intent_id"]})
+    arrive(world, hint("payment", second), source="halo")
+    world.drive()
+    [read] = world.rows("select state, reason from delivery where target = 'halo.payment'")
+    assert read.state == "parked"
+    assert f"twice: as {ours.target_id}, which is kept in line, and as {second}" in read.reason
+    assert f"Take payment {second} out of Halo" in read.reason
+    delete(world, f"/InvoicePayment/{second}")
+    world.worker.ledger.run(lambda c: unleased.retry(c, None, by="ada"))
+    world.drive()
+    assert sandbox.audit()["clean"]
 
 
 def test_many_echoes_cost_one_report_and_no_call_each(
