@@ -148,17 +148,16 @@ def ended_at(connection: Connection, call_id: UUID | None) -> datetime | None:
     return found.scalar_one_or_none()
 
 
-def go_ahead(connection: Connection, lease: Lease, settle: timedelta, waited: timedelta) -> bool:
+def go_ahead(connection: Connection, lease: Lease, settle: timedelta) -> bool:
     """Whether a delivery is sent again ahead of the others of its kind; if so, that is kept of it.
 
-    The first one is at once. After those that have gone ahead and are not confirmed, this one among
-    them, it is to have waited ever longer.
+    The first one is at once. While any has gone ahead and is not confirmed, this one among them,
+    the next goes ever later after the last.
 
     Args:
         connection: the transaction.
         lease: the delivery.
-        settle: the wait where none has gone ahead; it doubles with each that has.
-        waited: how long ago it was sent last.
+        settle: how long after the last one the next goes; it doubles with each that has gone.
     """
     connection.execute(
         text("select pg_advisory_xact_lock(hashtextextended(:name, 4))"),
@@ -167,14 +166,20 @@ def go_ahead(connection: Connection, lease: Lease, settle: timedelta, waited: ti
     ahead = connection.execute(
         text(
             f"""
-            select coalesce(sum((target_meta ->> '{AHEAD}')::int), 0) from delivery
+            select coalesce(sum((target_meta ->> '{AHEAD}')::int), 0) as many,
+                   clock_timestamp() - max(case when state in ('due', 'leased', 'waiting')
+                       then clock_timestamp() else sent_at end) as since,
+                   coalesce(max((target_meta ->> '{AHEAD}')::int) filter (where id = :id), 0) as own
+            from delivery
             where tenant_id = :tenant_id and target = :target and target_meta ? '{AHEAD}'
               and target_id is null and state not in ('parked', 'delivered')
             """  # noqa: S608 - built from a constant of this module
         ),
-        {"tenant_id": lease.tenant_id, "target": lease.target},
-    ).scalar_one()
-    if ahead and waited < settle * (1 << min(ahead, MOST_DOUBLINGS)):
+        {"tenant_id": lease.tenant_id, "target": lease.target, "id": lease.id},
+    ).one()
+    if ahead.many and ahead.since < settle * (1 << min(ahead.many, MOST_DOUBLINGS)):
+        return False
+    if ahead.own and _waits_its_turn(connection, lease, ahead.own):
         return False
     connection.execute(
         text(
@@ -187,6 +192,29 @@ def go_ahead(connection: Connection, lease: Lease, settle: timedelta, waited: ti
         {"id": lease.id, "ahead": AHEAD},
     )
     return True
+
+
+def _waits_its_turn(connection: Connection, lease: Lease, gone: int) -> bool:
+    """Whether another one in doubt has gone ahead less often: one may fail for its own sake."""
+    found = connection.execute(
+        text(
+            f"""
+            select exists (
+                select from delivery
+                where connection_id = :connection_id and target = :target
+                  and state in ('doubtful', 'checking')
+                  and target_id is null and sent_version is not null and id <> :id
+                  and coalesce((target_meta ->> '{AHEAD}')::int, 0) < :gone)
+            """  # noqa: S608 - built from a constant of this module
+        ),
+        {
+            "connection_id": lease.connection_id,
+            "target": lease.target,
+            "id": lease.id,
+            "gone": gone,
+        },
+    )
+    return bool(found.scalar_one())
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:

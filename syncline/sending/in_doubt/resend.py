@@ -35,6 +35,9 @@ MOST_NEXT = 20
 NONE_FOLLOWS = 3
 """After so many ids in a row that nothing stands under, no more of them are read."""
 
+MOST_RESTED = 4
+"""Settle times after which one that was not sent ahead is looked for once more at the latest."""
+
 _EVER = timedelta(days=36_500)
 
 _NOT_PROVED = "looked up: not shown, and Halo shows nothing that was made since"
@@ -148,10 +151,10 @@ def _ahead(seek: Seek, lease: Lease) -> Move:
     """Sent again ahead of the others, unless another one has gone ahead and is not known yet."""
     times = outcomes.settle_times(seek.line, seek.target, seek.known)
     waited = seek.line.worker.now() - lease.tried_at
-    rest = max(waited / 4, times.answered)
+    rest = min(max(waited / 4, times.answered), MOST_RESTED * times.unknown)
 
     def move(connection: Connection) -> object:
-        if needs.go_ahead(connection, lease, times.unknown, waited):
+        if needs.go_ahead(connection, lease, times.unknown):
             return leased.give_back(connection, [lease], why=_GOES_AHEAD)
         return leased.doubt(connection, [lease], settle=rest, why=_NOT_PROVED, failed=False)
 
