@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +11,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.states import AHEAD
 from syncline.deliveries.target_rows import ANSWERED
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
-
-AHEAD = "ahead"
-"""Where a delivery without a target row keeps how often it was sent again ahead of the others."""
 
 MOST_DOUBLINGS = 2
 """So often the wait of those that go ahead doubles."""
@@ -91,7 +89,8 @@ def made_last(
     """The newest rows of this kind that we made, if they were confirmed no longer ago than that.
 
     Of the newest deliveries alone: those whose rows were made last are among them. None was there
-    before the call left that made it; an update does not tell when a row was made.
+    before the call left that made it and was answered. What was found after an unknown outcome may
+    have been made by an earlier call, and an update does not tell when a row was made.
     """
     rows = connection.execute(
         text(
@@ -101,7 +100,8 @@ def made_last(
                     where made.source_id = last.source_id and made.flow = last.flow
                       and made.role = last.role and made.target_id = last.target_id
                       and made.connection_id = last.connection_id
-                      and made.effect = 'create') as made_after
+                      and made.effect = 'create'
+                      and call.fault is null and call.status < 300) as made_after
             from (
                 select * from (
                     select id, connection_id, flow, source_id, role, target_id, target_meta,
@@ -148,11 +148,20 @@ def ended_at(connection: Connection, call_id: UUID | None) -> datetime | None:
     return found.scalar_one_or_none()
 
 
+def gone_ahead(meta: Mapping[str, Any] | None) -> int:
+    """How often a delivery was sent again ahead of others.
+
+    Args:
+        meta: what it keeps.
+    """
+    return int((meta or {}).get(AHEAD, 0))
+
+
 def go_ahead(connection: Connection, lease: Lease, settle: timedelta) -> bool:
     """Whether a delivery is sent again ahead of the others of its kind; if so, that is kept of it.
 
-    The first one is at once. While any has gone ahead and is not confirmed, this one among them,
-    the next goes ever later after the last.
+    The first one is at once. While any has gone ahead and is not confirmed, or not for long, this
+    one among them, the next goes ever later after the last.
 
     Args:
         connection: the transaction.
@@ -168,14 +177,20 @@ def go_ahead(connection: Connection, lease: Lease, settle: timedelta) -> bool:
             f"""
             select coalesce(sum((target_meta ->> '{AHEAD}')::int), 0) as many,
                    clock_timestamp() - max(case when state in ('due', 'leased', 'waiting')
-                       then clock_timestamp() else sent_at end) as since,
+                       then clock_timestamp() else greatest(sent_at, confirmed_at) end) as since,
                    coalesce(max((target_meta ->> '{AHEAD}')::int) filter (where id = :id), 0) as own
             from delivery
             where tenant_id = :tenant_id and target = :target and target_meta ? '{AHEAD}'
-              and target_id is null and state not in ('parked', 'delivered')
+              and (target_id is null and state not in ('parked', 'delivered')
+                   or confirmed_at > clock_timestamp() - make_interval(secs => :lately))
             """  # noqa: S608 - built from a constant of this module
         ),
-        {"tenant_id": lease.tenant_id, "target": lease.target, "id": lease.id},
+        {
+            "tenant_id": lease.tenant_id,
+            "target": lease.target,
+            "id": lease.id,
+            "lately": (settle * (1 << MOST_DOUBLINGS)).total_seconds(),
+        },
     ).one()
     if ahead.many and ahead.since < settle * (1 << min(ahead.many, MOST_DOUBLINGS)):
         return False

@@ -47,6 +47,10 @@ URGENT: Final = "urgent and state = 'due' and array_limit is null"
 """SQL: an event asked for it, so it goes before all else; but not once its array has failed, which
 may be for its sake."""
 
+AHEAD: Final = "ahead"
+"""The key in `target_meta` under which stands how often a delivery was sent again ahead of others,
+while nothing proved that its row was not there."""
+
 PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
 from syncline.calls.halo_queries import asked
-from syncline.halo.capabilities import FindWay
+from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import LookupResult, RowLookup
 from syncline.sending.targets import Target
@@ -27,6 +27,11 @@ def find(
     while (query := lookup.pending()) is not None:
         lookup.take(asked(line, api, query))
     return lookup.found()
+
+
+def is_one_a_call(target: Target, known: Capabilities) -> bool:
+    """Whether each reference that is looked for is a call of its own."""
+    return known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
 
 
 def read_row(line: Line, api: ApiCalls, target: Target, row_id: int) -> dict[str, Any]:

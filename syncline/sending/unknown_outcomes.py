@@ -37,6 +37,7 @@ from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
 from syncline.sending import inputs
 from syncline.sending.completing import completed
+from syncline.sending.find import is_one_a_call
 from syncline.sending.in_doubt import looking, resend, verdicts
 from syncline.sending.in_doubt.maybe_ours import (
     is_anothers,
@@ -80,7 +81,7 @@ def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) 
     batch = Batch(list(leases))
     with put_back(line, policy, batch, target.on_refused):
         api = halo_calls(line, line.lane)
-        at_once = 1 if looking.is_one_a_call(target, capabilities.known(line)) else FOUND_AT_ONCE
+        at_once = 1 if is_one_a_call(target, capabilities.known(line)) else FOUND_AT_ONCE
         _write_as_found(line.worker, batch, _moves(line, api, target, leases), at_once)
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
@@ -144,7 +145,7 @@ def _moves(
         if isinstance(summed, SynclineError):
             failed.append((group, summed))
             continue
-        absence = resend.Absence(looked.shows_until, following)
+        absence = resend.Absence(looked.shows_until, following, looked.is_sure)
         for lease in group:
             yield lease, _move(seek, lease, looked.found, summed, canonical_of(lease), absence)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):

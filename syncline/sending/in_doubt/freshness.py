@@ -61,10 +61,12 @@ class Looked:
     Attributes:
         found: the outcome.
         shows_until: it shows what was made until then, as a witness tells; None: it is not told.
+        is_sure: whether it was asked for after a witness, where that is a call of its own.
     """
 
     found: LookupResult
     shows_until: datetime | None = None
+    is_sure: bool = True
 
 
 def witnesses(seek: Seek) -> list[Witness]:

@@ -7,20 +7,24 @@ asked for once more after a witness was shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from syncline.calls.calls import NoQuota
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.needs import gone_ahead
 from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, Unreadable
-from syncline.halo.capabilities import Capabilities, FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.sql.finding import LookupResult, ways_of
-from syncline.sending.find import find
+from syncline.sending.find import find, is_one_a_call
 from syncline.sending.in_doubt import freshness
 from syncline.sending.in_doubt.freshness import Freshness, Looked, Witness
 from syncline.sending.in_doubt.rows import Seek
-from syncline.sending.targets import Target
 
 MOST = 100
 """References of one look-up: with SQL, one call answers for all."""
+
+MOST_ONCE_MORE = 2
+"""So many are asked for once more where no witness was made since: one of them goes ahead."""
 
 Group = tuple[Sequence[Lease], Looked | Again | MissingScope]
 """Deliveries that were looked for together: what that shows, or why it could not be asked."""
@@ -48,11 +52,6 @@ def looked_for(seek: Seek, leases: Sequence[Lease]) -> Iterator[Group]:
             yield group, error  # perhaps for its sake; the others are looked for
 
 
-def is_one_a_call(target: Target, known: Capabilities) -> bool:
-    """Whether each reference is a call of its own."""
-    return known.find_way(target.name) in {FindWay.LINK, FindWay.SEARCH}
-
-
 def searched(seek: Seek, references: Sequence[str]) -> LookupResult:
     """Look for references by Halo's own search."""
     return find(seek.line, seek.api, seek.target, FindWay.SEARCH, references)
@@ -68,22 +67,28 @@ def _together(seek: Seek, group: Sequence[Lease], newest: Sequence[Witness]) -> 
 
 
 def _one_a_call(seek: Seek, leases: Sequence[Lease], newest: Sequence[Witness]) -> Iterator[Group]:
-    absent: list[Lease] = []
+    absent = dict[int, Looked]()
     for lease in leases:
         looked = _alone(seek, lease, Freshness())
         is_shown = isinstance(looked, Looked) and any(looked.found.rows.values())
         if newest and isinstance(looked, Looked) and not is_shown:
-            absent.append(lease)
+            absent[lease.id] = looked
         else:
             yield [lease], looked
-    if not absent:
+    left = [one for one in leases if one.id in absent]
+    fresh = _shown_by_now(seek, newest) if left else Freshness()
+    if isinstance(fresh, Again | MissingScope):
+        yield left, fresh
         return
-    fresh = _shown_by_now(seek, newest)
-    for lease in absent:
-        yield (
-            [lease],
-            fresh if isinstance(fresh, Again | MissingScope) else _alone(seek, lease, fresh),
-        )
+    for at, lease in enumerate(sorted(left, key=lambda one: gone_ahead(one.target_meta))):
+        proves = fresh.shows_until is not None and fresh.shows_until > lease.tried_at
+        if not fresh.is_stale and (proves or at < MOST_ONCE_MORE):
+            yield [lease], _alone(seek, lease, fresh)
+        else:
+            # Asked for once more it could at most go ahead, which one before it does.
+            found = absent[lease.id].found
+            looked = freshness.looked(found, [_reference(seek, lease)], fresh)
+            yield [lease], replace(looked, is_sure=False)
 
 
 def _alone(seek: Seek, lease: Lease, fresh: Freshness) -> Looked | Again | MissingScope:

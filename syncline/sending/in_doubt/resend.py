@@ -25,7 +25,7 @@ from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappab
 from syncline.flows.flow import OURS
 from syncline.halo.matching import reference
 from syncline.sending import inputs, outcomes, round_trips
-from syncline.sending.find import readable_id, reference_on
+from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.rows import Seek, found_row, whole_row
 
@@ -64,10 +64,12 @@ class Absence:
     Attributes:
         shows_until: it shows what was made until then; None where nothing tells.
         following: what no look-up shows may stand here; read when it is asked for first.
+        is_sure: whether it was asked for well enough to go ahead of others by it.
     """
 
     shows_until: datetime | None
     following: Callable[[], Following]
+    is_sure: bool = True
 
 
 def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence) -> Move:
@@ -85,7 +87,7 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
     if is_proved or lease.failures >= PARK_AFTER:
         round_trips.let_go(seek.line, seek.target, lease)
         return verdicts.absent(lease)
-    return _unlisted(seek, lease, canonical, absence.following()) or _ahead(seek, lease)
+    return _unlisted(seek, lease, canonical, absence.following()) or _ahead(seek, lease, absence)
 
 
 def _covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
@@ -147,14 +149,15 @@ def following(seek: Seek) -> Following:
     return Following(rows)
 
 
-def _ahead(seek: Seek, lease: Lease) -> Move:
+def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
     """Sent again ahead of the others, unless another one has gone ahead and is not known yet."""
     times = outcomes.settle_times(seek.line, seek.target, seek.known)
     waited = seek.line.worker.now() - lease.tried_at
-    rest = min(max(waited / 4, times.answered), MOST_RESTED * times.unknown)
+    least = times.unknown if is_one_a_call(seek.target, seek.known) else times.answered
+    rest = min(max(waited / 4, least), MOST_RESTED * times.unknown)
 
     def move(connection: Connection) -> object:
-        if needs.go_ahead(connection, lease, times.unknown):
+        if absence.is_sure and needs.go_ahead(connection, lease, times.unknown):
             return leased.give_back(connection, [lease], why=_GOES_AHEAD)
         return leased.doubt(connection, [lease], settle=rest, why=_NOT_PROVED, failed=False)
 

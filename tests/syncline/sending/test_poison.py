@@ -56,7 +56,12 @@ def go_on(world: World, clock: QuotaClock, looks: int) -> None:
         looks -= 1
         world.follow_all()
         clock.pass_by(STEP)
-        world.do("update delivery set sent_at = sent_at - interval '1 hour'")
+        world.do(
+            """
+            update delivery set sent_at = sent_at - interval '1 minute',
+                                confirmed_at = confirmed_at - interval '1 minute'
+            """
+        )
 
 
 def parked(world: World) -> dict[str, str]:
