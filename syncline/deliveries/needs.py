@@ -132,6 +132,21 @@ def made_last(
     ]
 
 
+def in_doubt(connection: Connection, tenant_id: int, target: str) -> list[tuple[str, str]]:
+    """What deliveries in doubt were made from and in which role, whose row is not known."""
+    found = connection.execute(
+        text(
+            """
+            select source_id, role from delivery
+            where connection_id in (select id from connection where tenant_id = :tenant_id)
+              and target = :target and state in ('doubtful', 'checking') and target_id is null
+            """
+        ),
+        {"tenant_id": tenant_id, "target": target},
+    )
+    return [(row.source_id, row.role) for row in found]
+
+
 def ended_at(connection: Connection, call_id: UUID | None) -> datetime | None:
     """When a call had its answer, or at latest gave up waiting; None where it is not known."""
     if call_id is None:

@@ -20,10 +20,6 @@ LINK_TYPE = "syncline"
 """The `third_party_type` of every external link of ours."""
 
 
-OURS = "HL-"
-"""How a reference begins by which a row of ours is found again in Halo."""
-
-
 @dataclass(frozen=True, slots=True)
 class RequestedDelivery:
     """A delivery that a record asks for.
@@ -174,7 +170,7 @@ def refuse_contested(record: Mapping[str, Any]) -> None:
 
 def reference_of(source_id: str) -> str:
     """The text by which the row of an order, transaction or subscription is found again in Halo."""
-    return f"{OURS}{source_id}"
+    return f"HL-{source_id}"
 
 
 def currency_id(currency: str | None, currencies: Mapping[str, int]) -> int:

@@ -99,10 +99,7 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
     ours = _unconfirmed(unit, invoice, row)
     if ours is not None:
         return _may_be_ours(row, paid, ours)
-    because = f"{lease.cause}, then Halo's payment {row.id}"
-    unit.reread(invoice, because)
-    # Under our id there may be somebody else's invoice by now, which is told once that is read.
-    unit.read([("invoice", row.invoice_id or 0)], because)
+    unit.reread(invoice, f"{lease.cause}, then Halo's payment {row.id}")
     return Unmappable(
         f"Halo holds a payment of {paid} on invoice {row.invoice_id}, which HighLevel has not.",
         field="amount",

@@ -22,7 +22,6 @@ from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move
 from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
-from syncline.flows.flow import OURS
 from syncline.halo.matching import reference
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
@@ -113,8 +112,19 @@ def _unlisted(
         return found_row(seek, lease, str(row_id), whole, canonical)
     if following.error is not None:
         return verdicts.unanswered(lease, following.error)
-    is_behind = any(one.startswith(OURS.casefold()) for one in following.rows)
-    return verdicts.unsure(lease) if is_behind else None
+    return verdicts.unsure(lease) if _shows_another(seek, following) else None
+
+
+def _shows_another(seek: Seek, following: Following) -> bool:
+    """Whether a row stands there that is another delivery's in doubt, which no look-up shows."""
+    if not following.rows:
+        return False
+    open_now = seek.line.worker.ledger.run(
+        lambda connection: needs.in_doubt(connection, seek.line.link.tenant, seek.target.name)
+    )
+    key = seek.target.key
+    wanted = (reference({key: seek.target.reference(*one)}, key).casefold() for one in open_now)
+    return any(one in following.rows for one in wanted)
 
 
 def following(seek: Seek) -> Following:
