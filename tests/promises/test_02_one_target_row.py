@@ -21,7 +21,7 @@ def test_workers_that_die_one_after_the_other_double_and_lose_nothing(
     lives = random.Random(f"{seed} {profile}")
     first = worlds()
     first.request_pull()
-    deaths = die_one_after_the_other(worlds, first, lives, most_points=90)
+    deaths = die_one_after_the_other(worlds, first, lives, most_points=160)
     assert len(deaths) >= 3
     verdict = sandbox.audit()
     assert verdict["clean"], {key: value for key, value in verdict.items() if value}
