@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -97,26 +96,23 @@ def made_last(
             """
             select id, source_id, role, target_id,
                    (select max(call.at) from audit_entry made join call on call.id = made.call_id
-                    where made.source_id = last.source_id and made.flow = last.flow
-                      and made.role = last.role and made.target_id = last.target_id
-                      and made.connection_id = last.connection_id
+                    where made.source_id = newest.source_id and made.flow = newest.flow
+                      and made.role = newest.role and made.target_id = newest.target_id
+                      and made.connection_id = newest.connection_id
                       and made.effect = 'create'
                       and call.fault is null and call.status < 300) as made_after
             from (
-                select * from (
-                    select id, connection_id, flow, source_id, role, target_id, target_meta,
-                           confirmed_at
-                    from delivery
-                    where tenant_id = :tenant_id and target = :target and target_id is not null
-                      and sent_version is not null
-                    order by id desc limit 100
-                ) newest
-                where confirmed_at > clock_timestamp() - make_interval(secs => :within)
-                  and coalesce(target_meta ->> 'adopted', 'false') = 'false'
-                  and not coalesce(target_meta ?| array['kept', 'accepted'], false)
-                order by length(target_id) desc, target_id desc limit :most
-            ) last
-            order by length(target_id) desc, target_id desc
+                select id, connection_id, flow, source_id, role, target_id, target_meta,
+                       confirmed_at
+                from delivery
+                where tenant_id = :tenant_id and target = :target and target_id is not null
+                  and sent_version is not null
+                order by id desc limit 100
+            ) newest
+            where confirmed_at > clock_timestamp() - make_interval(secs => :within)
+              and coalesce(target_meta ->> 'adopted', 'false') = 'false'
+              and not coalesce(target_meta ?| array['kept', 'accepted'], false)
+            order by length(target_id) desc, target_id desc limit :most
             """
         ),
         {
@@ -145,22 +141,6 @@ def in_doubt(connection: Connection, tenant_id: int, target: str) -> list[tuple[
         {"tenant_id": tenant_id, "target": target},
     )
     return [(row.source_id, row.role) for row in found]
-
-
-def ended_at(connection: Connection, call_id: UUID | None) -> datetime | None:
-    """When a call had its answer, or at latest gave up waiting; None where it is not known."""
-    if call_id is None:
-        return None
-    found = connection.execute(
-        text(
-            """
-            select coalesce(answered_at, at + make_interval(secs => deadline_seconds))
-            from call where id = :id
-            """
-        ),
-        {"id": call_id},
-    )
-    return found.scalar_one_or_none()
 
 
 def gone_ahead(meta: Mapping[str, Any] | None) -> int:

@@ -140,6 +140,20 @@ def failed_with(connection: Connection, call_id: UUID) -> str | None:
     return found.scalar_one_or_none()
 
 
+def ended_at(connection: Connection, call_id: UUID) -> datetime | None:
+    """When a call had its answer, or at latest gave up waiting; None where it is not known."""
+    found = connection.execute(
+        text(
+            """
+            select coalesce(answered_at, at + make_interval(secs => deadline_seconds))
+            from call where id = :id
+            """
+        ),
+        {"id": call_id},
+    )
+    return found.scalar_one_or_none()
+
+
 def spent(connection: Connection, quota_key: str, window: timedelta) -> list[tuple[str, datetime]]:
     """Calls that still weigh on a window: (token, when it comes back), for rebuilding a bucket.
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import ApiCalls, NoQuota, Outcome, halo_calls
+from syncline.calls.calls import ApiCalls, Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
@@ -24,8 +24,6 @@ from syncline.engine.failures import LOOKING_UP, Batch, Move, Policy, put_back
 from syncline.engine.rounds import NextRun, in_rounds
 from syncline.errors import (
     Again,
-    MissingScope,
-    NotSent,
     Refused,
     SynclineError,
 )
@@ -141,13 +139,13 @@ def _moves(
         if isinstance(looked, SynclineError):
             failed.append((group, looked))
             continue
-        summed = _summed(seek, looked.found)
-        if isinstance(summed, SynclineError):
-            failed.append((group, summed))
+        sums = looking.or_why(partial(_sums, seek, looked.found))
+        if isinstance(sums, SynclineError):
+            failed.append((group, sums))
             continue
-        absence = resend.Absence(looked.shows_until, following, looked.is_sure)
+        absence = resend.Absence(looked, following)
         for lease in group:
-            yield lease, _move(seek, lease, looked.found, summed, canonical_of(lease), absence)
+            yield lease, _move(seek, lease, sums, canonical_of(lease), absence)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         if isinstance(outcome.error, Again):
             yield lease, verdicts.unanswered(lease, outcome.error)
@@ -206,16 +204,6 @@ def _of(seek: Seek, outcome: Outcome) -> SeenRow:
     return SeenRow(completed(seek.line, seek.api, seek.target, row.raw), whole=True)
 
 
-def _summed(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]] | Again | MissingScope:
-    """What a report tells of these rows, or why it could not be asked."""
-    try:
-        return _sums(seek, found)
-    except (NoQuota, NotSent):
-        raise
-    except (Again, MissingScope) as error:
-        return error
-
-
 def _sums(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
     """What one report tells of all these rows, where that is enough to know that they were made.
 
@@ -243,11 +231,11 @@ def _sums(seek: Seek, found: LookupResult) -> dict[int, dict[str, Any]]:
 def _move(
     seek: Seek,
     lease: Lease,
-    found: LookupResult,
     sums: Mapping[int, Mapping[str, Any]],
     canonical: inputs.Canonical,
     absence: resend.Absence,
 ) -> Move:
+    found = absence.looked.found
     reference = seek.target.reference(lease.source_id, lease.role)
     linked = seek.known.find_way(seek.target.name) is FindWay.LINK
     rows = found.rows[reference]

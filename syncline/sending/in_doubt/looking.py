@@ -6,8 +6,10 @@ asked for once more after a witness was shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from syncline.calls.calls import NoQuota
 from syncline.deliveries.delivery import Lease
@@ -19,6 +21,8 @@ from syncline.sending.find import find, is_one_a_call
 from syncline.sending.in_doubt import freshness
 from syncline.sending.in_doubt.freshness import Freshness, Looked, Witness
 from syncline.sending.in_doubt.rows import Seek
+
+Answer = TypeVar("Answer")
 
 MOST = 100
 """References of one look-up: with SQL, one call answers for all."""
@@ -44,12 +48,22 @@ def looked_for(seek: Seek, leases: Sequence[Lease]) -> Iterator[Group]:
         return
     for at in range(0, len(leases), MOST):
         group = leases[at : at + MOST]
-        try:
-            yield group, _together(seek, group, newest)
-        except (NoQuota, NotSent):
-            raise
-        except (Again, MissingScope) as error:
-            yield group, error  # perhaps for its sake; the others are looked for
+        yield group, or_why(partial(_together, seek, group, newest))
+
+
+def or_why(ask: Callable[[], Answer]) -> Answer | Again | MissingScope:
+    """What is answered, or why not, perhaps for the sake of what is asked for: others are asked.
+
+    Raises:
+        NoQuota: there is none for that now.
+        NotSent: nothing leaves this machine.
+    """
+    try:
+        return ask()
+    except (NoQuota, NotSent):
+        raise
+    except (Again, MissingScope) as error:
+        return error
 
 
 def searched(seek: Seek, references: Sequence[str]) -> LookupResult:
@@ -76,7 +90,7 @@ def _one_a_call(seek: Seek, leases: Sequence[Lease], newest: Sequence[Witness]) 
         else:
             yield [lease], looked
     left = [one for one in leases if one.id in absent]
-    fresh = _shown_by_now(seek, newest) if left else Freshness()
+    fresh = or_why(partial(_shown_by_now, seek, newest)) if left else Freshness()
     if isinstance(fresh, Again | MissingScope):
         yield left, fresh
         return
@@ -93,36 +107,27 @@ def _one_a_call(seek: Seek, leases: Sequence[Lease], newest: Sequence[Witness]) 
 
 def _alone(seek: Seek, lease: Lease, fresh: Freshness) -> Looked | Again | MissingScope:
     reference = _reference(seek, lease)
-    try:
-        return freshness.looked(_find(seek, [reference]), [reference], fresh)
-    except (NoQuota, NotSent):
-        raise
-    except (Again, MissingScope) as error:
-        return error
+    return or_why(lambda: freshness.looked(_find(seek, [reference]), [reference], fresh))
 
 
-def _shown_by_now(seek: Seek, newest: Sequence[Witness]) -> Freshness | Again | MissingScope:
+def _shown_by_now(seek: Seek, newest: Sequence[Witness]) -> Freshness:
     """How new what is shown is: by the first of the newest rows that is shown, twice in a row.
 
     An answer may be true only now and then, as where one of several servers lags.
     """
     found = LookupResult({}, frozenset())
-    try:
-        for one in newest:
-            beside = _find(seek, [one.reference])
-            found = LookupResult(
-                {**found.rows, **beside.rows},
-                found.unsure | beside.unsure,
-                {**found.like, **beside.like},
-            )
-            if _shows(beside):
-                again = _shows(_find(seek, [one.reference]))
-                return freshness.of(seek, newest, found) if again else Freshness(is_stale=True)
-        return freshness.of(seek, newest, found)
-    except (NoQuota, NotSent):
-        raise
-    except (Again, MissingScope) as error:
-        return error
+    for one in newest:
+        beside = _find(seek, [one.reference])
+        found = LookupResult(
+            {**found.rows, **beside.rows},
+            found.unsure | beside.unsure,
+            {**found.like, **beside.like},
+        )
+        if _shows(beside):
+            if not _shows(_find(seek, [one.reference])):
+                return Freshness(is_stale=True)
+            break
+    return freshness.of(seek, newest, found)
 
 
 def _shows(found: LookupResult) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -23,9 +23,11 @@ from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move
 from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
+from syncline.ledger import calls
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
+from syncline.sending.in_doubt.freshness import Looked
 from syncline.sending.in_doubt.rows import Seek, found_row, whole_row
 
 MOST_NEXT = 20
@@ -61,14 +63,12 @@ class Absence:
     """That a look-up which can show a row does not.
 
     Attributes:
-        shows_until: it shows what was made until then; None where nothing tells.
+        looked: what it shows, and how new that is.
         following: what no look-up shows may stand here; read when it is asked for first.
-        is_sure: whether it was asked for well enough to go ahead of others by it.
     """
 
-    shows_until: datetime | None
+    looked: Looked
     following: Callable[[], Following]
-    is_sure: bool = True
 
 
 def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence) -> Move:
@@ -91,10 +91,11 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
 
 def _covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
     """Whether what is shown is newer than the write that is asked about."""
-    if absence.shows_until is None:
+    shows_until, call_id = absence.looked.shows_until, lease.call_id
+    if shows_until is None or call_id is None:
         return False
-    ended = seek.line.worker.ledger.run(lambda c: needs.ended_at(c, lease.call_id))
-    return ended is not None and absence.shows_until > ended
+    ended = seek.line.worker.ledger.run(lambda connection: calls.ended_at(connection, call_id))
+    return ended is not None and shows_until > ended
 
 
 def _unlisted(
@@ -167,7 +168,7 @@ def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
     rest = min(max(waited / 4, least), MOST_RESTED * times.unknown)
 
     def move(connection: Connection) -> object:
-        if absence.is_sure and needs.go_ahead(connection, lease, times.unknown):
+        if absence.looked.is_sure and needs.go_ahead(connection, lease, times.unknown):
             return leased.give_back(connection, [lease], why=_GOES_AHEAD)
         return leased.doubt(connection, [lease], settle=rest, why=_NOT_PROVED, failed=False)
 

@@ -63,6 +63,56 @@ def until_looked_up(world: World, lagging: Lagging, times: int) -> None:
     raise AssertionError(f"looked {lagging.looks} times")
 
 
+def absent(*_: Any) -> Any:
+    raise Absent("Halo answered 404")
+
+
+def attempts(world: World) -> int:
+    """How often orders were sent that are not there yet."""
+    rows = world.rows("select attempt from delivery where flow = 'orders' and target_id is null")
+    return sum(row.attempt for row in rows)
+
+
+def lost(world: World, sandbox: SandboxProcess, kind: str, orders: int) -> None:
+    """So many orders more, whose writes have no answer."""
+    sandbox.add_orders(orders)
+    world.pull()
+    sandbox.faults(side="halo", operation="POST /SalesOrder", kind=kind, next=orders)
+    for _ in range(200):
+        world.follow_all()
+        if world.counts().get(("orders", "doubtful")) == orders:
+            sandbox.faults()
+            return
+    raise AssertionError(world.counts())
+
+
+def until(world: World, is_so: Callable[[], bool], minutes: int = 600) -> None:
+    """Look up what is in doubt as if it had been sent so long ago, until something is so."""
+    for _ in range(50):
+        looks_after(world, minutes)
+        if is_so():
+            return
+    raise AssertionError(world.counts())
+
+
+def long_ago(world: World) -> None:
+    """As if what is in doubt had been sent hours ago."""
+    looks_after(world, minutes=600)
+
+
+def looks_after(world: World, minutes: int) -> None:
+    """Look up what is in doubt as if it had been sent so long ago."""
+    world.do(
+        """
+        update delivery set due_at = clock_timestamp(),
+                            sent_at = clock_timestamp() - make_interval(mins => :minutes)
+        where state = 'doubtful'
+        """,
+        minutes=minutes,
+    )
+    world.follow_all()
+
+
 @pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
 def test_what_a_lagging_look_up_does_not_show_is_not_made_again(
     worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, profile: str
@@ -71,8 +121,7 @@ def test_what_a_lagging_look_up_does_not_show_is_not_made_again(
         worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile=profile
     )
     lagging = Lagging(monkeypatch, sandbox)
-    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
-    more(world, sandbox, lambda: world.counts().get(("orders", "doubtful")))
+    lost(world, sandbox, "cut_after", 1)
     world.do("update delivery set due_at = 'infinity' where state = 'doubtful'")
     more(world, sandbox, lambda: world.counts()["orders", "delivered"] == 4)
     until_looked_up(world, lagging, 3)
@@ -94,8 +143,7 @@ def test_a_tenant_that_shows_nothing_any_more_has_nothing_made_again(
     )
     lagging = Lagging(monkeypatch, sandbox, shows=False)
     monkeypatch.setattr(freshness, "reference_on", absent)
-    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_after", next=1)
-    more(world, sandbox, lambda: world.counts().get(("orders", "doubtful")))
+    lost(world, sandbox, "cut_after", 1)
     until_looked_up(world, lagging, 4)
     assert len(sandbox.halo_orders()) == 4
     lagging.on = False
@@ -106,18 +154,13 @@ def test_a_tenant_that_shows_nothing_any_more_has_nothing_made_again(
     assert sandbox.audit()["clean"]
 
 
-def absent(*_: Any) -> Any:
-    raise Absent("Halo answered 404")
-
-
 def test_a_newest_row_that_was_deleted_keeps_nobody_in_doubt(
     worlds: Worlds, sandbox: SandboxProcess
 ) -> None:
     world = brought_over(
         worlds, sandbox, orders=3, transactions=0, subscriptions=0, profile="plain"
     )
-    sandbox.faults(side="halo", operation="POST /SalesOrder", kind="cut_before", next=1)
-    more(world, sandbox, lambda: world.counts().get(("orders", "doubtful")))
+    lost(world, sandbox, "cut_before", 1)
     newest = max(sandbox.halo_orders(), key=lambda row: int(row["id"]))
     delete(world, f"/SalesOrder/{newest['id']}")
     world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
@@ -202,7 +245,6 @@ def test_after_one_has_gone_ahead_in_vain_the_next_waits_longer(
     for _ in range(5):
         looks_after(world, minutes=600)
     world.drive()
-    world.drive()
     assert world.counts()["orders", "delivered"] == 6
     assert sandbox.audit()["clean"]
 
@@ -233,52 +275,6 @@ def test_answers_that_are_not_true_now_and_then_double_nothing(
     assert told
     assert len(sandbox.halo_orders()) == 5
     assert sandbox.audit()["clean"]
-
-
-def attempts(world: World) -> int:
-    """How often orders were sent that are not there yet."""
-    rows = world.rows("select attempt from delivery where flow = 'orders' and target_id is null")
-    return sum(row.attempt for row in rows)
-
-
-def lost(world: World, sandbox: SandboxProcess, kind: str, orders: int) -> None:
-    """So many orders more, whose writes have no answer."""
-    sandbox.add_orders(orders)
-    world.pull()
-    sandbox.faults(side="halo", operation="POST /SalesOrder", kind=kind, next=orders)
-    for _ in range(200):
-        world.follow_all()
-        if world.counts().get(("orders", "doubtful")) == orders:
-            sandbox.faults()
-            return
-    raise AssertionError(world.counts())
-
-
-def until(world: World, is_so: Callable[[], bool], minutes: int = 600) -> None:
-    """Look up what is in doubt as if it had been sent so long ago, until something is so."""
-    for _ in range(50):
-        looks_after(world, minutes)
-        if is_so():
-            return
-    raise AssertionError(world.counts())
-
-
-def long_ago(world: World) -> None:
-    """As if what is in doubt had been sent hours ago."""
-    looks_after(world, minutes=600)
-
-
-def looks_after(world: World, minutes: int) -> None:
-    """Look up what is in doubt as if it had been sent so long ago."""
-    world.do(
-        """
-        update delivery set due_at = clock_timestamp(),
-                            sent_at = clock_timestamp() - make_interval(mins => :minutes)
-        where state = 'doubtful'
-        """,
-        minutes=minutes,
-    )
-    world.follow_all()
 
 
 def test_a_row_that_was_sent_twice_and_found_by_a_list_speaks_for_no_other(
