@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from syncline import jsontext
 from syncline.deliveries import audit_entries
 from syncline.deliveries.delivery import Confirmation, Departure, Lease
-from syncline.deliveries.states import AHEAD, PINNED, URGENT, State
+from syncline.deliveries.states import AHEAD, PINNED, UNTOLD, URGENT, State
 from syncline.deliveries.target_rows import ACCEPTED, KEPT, NAME_TAKEN
 from syncline.deliveries.waits import wake
 from syncline.ledger.database import text
@@ -33,7 +33,9 @@ _DUE = f"case when {_IS_HELD} then 'parked' else 'due' end"
 _BACK = f"case when d.target_meta ? '{PINNED}' and not {_IS_HELD} then 'doubtful' else {_DUE} end"
 """The same where its target row is not known any better: a pinned one is to be read before."""
 
-_KEEPS = ", ".join(f"'{key}', d.target_meta -> '{key}'" for key in (KEPT, NAME_TAKEN, AHEAD))
+_KEEPS = ", ".join(
+    f"'{key}', d.target_meta -> '{key}'" for key in (KEPT, NAME_TAKEN, AHEAD, UNTOLD)
+)
 _META = f"coalesce(told.meta || jsonb_strip_nulls(jsonb_build_object({_KEEPS})), d.target_meta)"
 """What is known of the target row by now, with what was found out that holds for the next write."""
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from syncline.deliveries.delivery import Lease
-from syncline.deliveries.states import AHEAD
+from syncline.deliveries.states import UNTOLD
 from syncline.deliveries.target_rows import ANSWERED
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
-
-MOST_DOUBLINGS = 2
-"""So often the wait of those that go ahead doubles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +85,18 @@ def made_last(
 
     Of the newest deliveries alone: those whose rows were made last are among them. None was there
     before the call left that made it and was answered. What was found after an unknown outcome may
-    have been made by an earlier call, and an update does not tell when a row was made.
+    have been made by an earlier call, answered or not; an update does not tell when a row was made.
     """
     rows = connection.execute(
         text(
-            """
+            f"""
             select id, source_id, role, target_id,
                    (select max(call.at) from audit_entry made join call on call.id = made.call_id
                     where made.source_id = newest.source_id and made.flow = newest.flow
                       and made.role = newest.role and made.target_id = newest.target_id
                       and made.connection_id = newest.connection_id
                       and made.effect = 'create'
+                      and not coalesce(newest.target_meta ? '{UNTOLD}', false)
                       and call.fault is null and call.status < 300) as made_after
             from (
                 select id, connection_id, flow, source_id, role, target_id, target_meta,
@@ -113,7 +110,7 @@ def made_last(
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
               and not coalesce(target_meta ?| array['kept', 'accepted'], false)
             order by length(target_id) desc, target_id desc limit :most
-            """
+            """  # noqa: S608 - built from a constant
         ),
         {
             "tenant_id": tenant_id,
@@ -126,105 +123,6 @@ def made_last(
         Made(row.id, row.source_id, row.role, row.target_id, made_after=row.made_after)
         for row in rows
     ]
-
-
-def in_doubt(connection: Connection, tenant_id: int, target: str) -> list[tuple[str, str]]:
-    """What deliveries in doubt were made from and in which role, whose row is not known."""
-    found = connection.execute(
-        text(
-            """
-            select source_id, role from delivery
-            where connection_id in (select id from connection where tenant_id = :tenant_id)
-              and target = :target and state in ('doubtful', 'checking') and target_id is null
-            """
-        ),
-        {"tenant_id": tenant_id, "target": target},
-    )
-    return [(row.source_id, row.role) for row in found]
-
-
-def gone_ahead(meta: Mapping[str, Any] | None) -> int:
-    """How often a delivery was sent again ahead of others.
-
-    Args:
-        meta: what it keeps.
-    """
-    return int((meta or {}).get(AHEAD, 0))
-
-
-def go_ahead(connection: Connection, lease: Lease, settle: timedelta) -> bool:
-    """Whether a delivery is sent again ahead of the others of its kind; if so, that is kept of it.
-
-    The first one is at once. While any has gone ahead and is not confirmed, or not for long, this
-    one among them, the next goes ever later after the last.
-
-    Args:
-        connection: the transaction.
-        lease: the delivery.
-        settle: how long after the last one the next goes; it doubles with each that has gone.
-    """
-    connection.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:name, 4))"),
-        {"name": f"{lease.tenant_id}:{lease.target}"},
-    )
-    ahead = connection.execute(
-        text(
-            f"""
-            select coalesce(sum((target_meta ->> '{AHEAD}')::int), 0) as many,
-                   clock_timestamp() - max(case when state in ('due', 'leased', 'waiting')
-                       then clock_timestamp() else greatest(sent_at, confirmed_at) end) as since,
-                   coalesce(max((target_meta ->> '{AHEAD}')::int) filter (where id = :id), 0) as own
-            from delivery
-            where tenant_id = :tenant_id and target = :target and target_meta ? '{AHEAD}'
-              and (target_id is null and state not in ('parked', 'delivered')
-                   or confirmed_at > clock_timestamp() - make_interval(secs => :lately))
-            """  # noqa: S608 - built from a constant of this module
-        ),
-        {
-            "tenant_id": lease.tenant_id,
-            "target": lease.target,
-            "id": lease.id,
-            "lately": (settle * (1 << MOST_DOUBLINGS)).total_seconds(),
-        },
-    ).one()
-    if ahead.many and ahead.since < settle * (1 << min(ahead.many, MOST_DOUBLINGS)):
-        return False
-    if ahead.own and _waits_its_turn(connection, lease, ahead.own):
-        return False
-    connection.execute(
-        text(
-            """
-            update delivery set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(
-                cast(:ahead as text), coalesce((target_meta ->> :ahead)::int, 0) + 1)
-            where id = :id
-            """
-        ),
-        {"id": lease.id, "ahead": AHEAD},
-    )
-    return True
-
-
-def _waits_its_turn(connection: Connection, lease: Lease, gone: int) -> bool:
-    """Whether another one in doubt has gone ahead less often: one may fail for its own sake."""
-    found = connection.execute(
-        text(
-            f"""
-            select exists (
-                select from delivery
-                where connection_id = :connection_id and target = :target
-                  and state in ('doubtful', 'checking')
-                  and target_id is null and sent_version is not null and id <> :id
-                  and coalesce((target_meta ->> '{AHEAD}')::int, 0) < :gone)
-            """  # noqa: S608 - built from a constant of this module
-        ),
-        {
-            "connection_id": lease.connection_id,
-            "target": lease.target,
-            "id": lease.id,
-            "gone": gone,
-        },
-    )
-    return bool(found.scalar_one())
 
 
 def maybe_made_by_us(connection: Connection, tenant_id: int, target: str) -> Made | None:

@@ -51,6 +51,14 @@ AHEAD: Final = "ahead"
 """The key in `target_meta` under which stands how often a delivery was sent again ahead of others,
 while nothing proved that its row was not there."""
 
+UNTOLD: Final = "untold"
+"""The key in `target_meta` of a delivery that was sent ahead of others and whose row was found by a
+look-up: which of its calls made that is not told."""
+
+ABSENT: Final = "absent"
+"""The key in `target_meta` under which stands when it was last decided that its row is not there,
+in seconds of the ledger's clock."""
+
 PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
 

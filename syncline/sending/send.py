@@ -16,6 +16,7 @@ from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased, needs, outstanding
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.in_doubt import absent
 from syncline.engine.claim import Claim
 from syncline.engine.failures import SENDING, TROUBLED, Batch, Policy, count, put_back
 from syncline.engine.rounds import NextRun, in_rounds
@@ -23,7 +24,7 @@ from syncline.errors import Again, SynclineError
 from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
-from syncline.sending import batches, prove, render, round_trips
+from syncline.sending import batches, outcomes, prove, render, round_trips
 from syncline.sending.completing import is_blind, read_lines
 from syncline.sending.decide import Write, onto_lines
 from syncline.sending.first_rows import looking
@@ -44,6 +45,10 @@ before they are written, so that it must not be more than quota is ever there fo
 
 _SOON = timedelta(seconds=1)
 """Rest of rows that wait until the first one of their kind is found again."""
+
+
+_LEAST_NEWS = timedelta(seconds=15)
+"""For so long at least it is news that a row is not there."""
 
 
 def _tell_nobody() -> None:
@@ -138,13 +143,16 @@ def send_claimed(line: Line, target: Target, known: Capabilities, sender: Sender
         SynclineError: the sender's policy has nothing to say about it.
     """
     with in_hand(line.worker):
-        take = partial(sender.claim, owner=line.worker.session(), most=sender.most)
-        leases = line.worker.ledger.run(take)
-        if not leases:
-            return sender.when_idle
-        batch = Batch(leases)
+        news = max(outcomes.settle_times(line, target, known).unknown, _LEAST_NEWS)
+        claim = partial(sender.claim, owner=line.worker.session(), most=sender.most)
+        take = partial(absent.claim, claim, sender.most, news)
+        claimed = line.worker.ledger.run(take)
+        if not claimed.leases:
+            return None if claimed.is_any else sender.when_idle
+        batch = Batch(claimed.leases)
         with put_back(line, sender.policy, batch, target.on_refused):
-            writes, more = _rendered(line, target, known, batch, take, sender.most)
+            is_more = claimed.is_full
+            writes, more = _rendered(line, target, known, batch, take, is_more=is_more)
             return _deliver(line, target, known, writes, sender, more=more) if writes else None
         return batch.next_run
 
@@ -154,23 +162,25 @@ def _rendered(
     target: Target,
     known: Capabilities,
     batch: Batch,
-    take: Callable[[Connection], list[Lease]],
-    most: int,
+    take: Callable[[Connection], absent.Claimed],
+    *,
+    is_more: bool,
 ) -> tuple[list[Write], bool]:
     """What is to be written of what was claimed, and whether there may be more.
 
     Most of it may have to wait for others: then more is claimed, until an array is full.
     """
     size = known.array_size(target.name).next()
-    claimed, given = batch.leases, render.gathered(line, target, batch.leases)
-    while len(given.ready) < size and len(claimed) == most and len(batch.leases) < MOST_RENDERED:
+    given = render.gathered(line, target, batch.leases)
+    while len(given.ready) < size and is_more and len(batch.leases) < MOST_RENDERED:
         with in_hand(line.worker):
             claimed = line.worker.ledger.run(take)
-        if claimed:
-            batch.leases = [*batch.leases, *claimed]
-            given = given.and_more(render.gathered(line, target, claimed))
+        is_more = claimed.is_full
+        if claimed.leases:
+            batch.leases = [*batch.leases, *claimed.leases]
+            given = given.and_more(render.gathered(line, target, claimed.leases))
     writes = render.render(line, target, known, given, batch.leases[0].owner)
-    return writes, len(claimed) == most
+    return writes, is_more
 
 
 def _deliver(

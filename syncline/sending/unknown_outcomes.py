@@ -6,6 +6,7 @@ Only an absence that the answers prove lets a delivery be sent again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -260,8 +261,8 @@ def _move(
     if move is not None:
         return move
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
-    is_unsure = reference in found.unsure
-    return of_maybe(seek, lease, maybe, canonical, None if is_unsure else absence)
+    absence = replace(absence, looked=replace(absence.looked, found=found))
+    return of_maybe(seek, lease, maybe, canonical, absence)
 
 
 def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:

@@ -103,8 +103,15 @@ def looked(found: LookupResult, references: Sequence[str], fresh: Freshness) -> 
     return Looked(replace(found, rows=rows, unsure=unsure), fresh.shows_until)
 
 
+def is_shown(witness: Witness, found: LookupResult) -> bool:
+    """Whether a look-up shows a witness, and not another row that has its reference."""
+    name = witness.reference
+    shown = [*found.rows.get(name, ()), *found.like.get(name, ())]
+    return any(row.id == witness.row_id for row in shown)
+
+
 def _shown(asked: Sequence[Witness], found: LookupResult) -> list[Witness]:
-    return [one for one in asked if found.rows.get(one.reference) or found.like.get(one.reference)]
+    return [one for one in asked if is_shown(one, found)]
 
 
 def _is_stale(seek: Seek, asked: Sequence[Witness], found: LookupResult) -> bool:

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from syncline.calls.calls import NoQuota
 from syncline.deliveries.delivery import Lease
-from syncline.deliveries.needs import gone_ahead
+from syncline.deliveries.in_doubt.ahead import gone_ahead
+from syncline.engine.failures import is_of_the_record
 from syncline.errors import Absent, Again, MissingScope, NotSent, Rejected, Unreadable
 from syncline.halo.capabilities import FindWay
 from syncline.halo.sql.finding import LookupResult, ways_of
@@ -51,8 +52,12 @@ def looked_for(seek: Seek, leases: Sequence[Lease]) -> Iterator[Group]:
         yield group, or_why(partial(_together, seek, group, newest))
 
 
-def or_why(ask: Callable[[], Answer]) -> Answer | Again | MissingScope:
+def or_why(ask: Callable[[], Answer], *, twice: bool = False) -> Answer | Again | MissingScope:
     """What is answered, or why not, perhaps for the sake of what is asked for: others are asked.
+
+    Args:
+        ask: asks.
+        twice: whether it is asked once more where that may heal it.
 
     Raises:
         NoQuota: there is none for that now.
@@ -63,7 +68,8 @@ def or_why(ask: Callable[[], Answer]) -> Answer | Again | MissingScope:
     except (NoQuota, NotSent):
         raise
     except (Again, MissingScope) as error:
-        return error
+        may_heal = twice and isinstance(error, Again) and is_of_the_record(error)
+        return or_why(ask) if may_heal else error
 
 
 def searched(seek: Seek, references: Sequence[str]) -> LookupResult:
@@ -123,15 +129,11 @@ def _shown_by_now(seek: Seek, newest: Sequence[Witness]) -> Freshness:
             found.unsure | beside.unsure,
             {**found.like, **beside.like},
         )
-        if _shows(beside):
-            if not _shows(_find(seek, [one.reference])):
+        if freshness.is_shown(one, beside):
+            if not freshness.is_shown(one, _find(seek, [one.reference])):
                 return Freshness(is_stale=True)
             break
     return freshness.of(seek, newest, found)
-
-
-def _shows(found: LookupResult) -> bool:
-    return any(found.rows.values()) or bool(found.like)
 
 
 def _reference(seek: Seek, lease: Lease) -> str:

@@ -52,7 +52,7 @@ def of_maybe(
     lease: Lease,
     like: Sequence[int],
     canonical: inputs.Canonical,
-    absence: Absence | None,
+    absence: Absence,
 ) -> Move:
     """What becomes of a delivery that no row was found for by its reference.
 
@@ -61,7 +61,7 @@ def of_maybe(
         lease: the delivery.
         like: rows whose reference may be ours.
         canonical: its record.
-        absence: how it is proved that no row has our reference; None where it is not.
+        absence: how far it is proved that no row has our reference.
     """
     answered = answered_in(lease.target_meta)
     told_none = none_is_ours(lease.target_meta)
@@ -92,7 +92,7 @@ def of_maybe(
     if gone and lease.failures < TRIES:
         # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
         return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
-    return verdicts.unsure(lease) if absence is None else absent(seek, lease, canonical, absence)
+    return absent(seek, lease, canonical, absence)
 
 
 def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:

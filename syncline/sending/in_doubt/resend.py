@@ -16,18 +16,20 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import NoQuota
 from syncline.deliveries import leased, needs
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.in_doubt import ahead
+from syncline.deliveries.in_doubt.absent import send_again
 from syncline.deliveries.target_rows import none_is_ours
-from syncline.engine.failures import PARK_AFTER, Move
-from syncline.errors import Absent, Again, Doubtful, NotSent, Rejected, Unmappable, Unreadable
+from syncline.engine.failures import PARK_AFTER, Move, is_of_the_record
+from syncline.errors import Absent, Again, Doubtful, MissingScope, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
 from syncline.ledger import calls
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.freshness import Looked
+from syncline.sending.in_doubt.looking import or_why
 from syncline.sending.in_doubt.rows import Seek, found_row, whole_row
 
 MOST_NEXT = 20
@@ -46,21 +48,34 @@ _GOES_AHEAD = f"{_NOT_PROVED}; sent again ahead of others"
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A row that could not be read.
+
+    Attributes:
+        what: which.
+        error: why not.
+    """
+
+    what: str
+    error: Again | MissingScope
+
+
+@dataclass(frozen=True, slots=True)
 class Following:
     """What stands under the ids that follow our newest one.
 
     Attributes:
         rows: what each carries where our reference stands, in small letters → its id.
-        error: why not all of them could be read.
+        unread: one that could not be read, where that keeps the others from being judged.
     """
 
     rows: Mapping[str, int]
-    error: Again | None = None
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """That a look-up which can show a row does not.
+    """That a look-up does not show a row.
 
     Attributes:
         looked: what it shows, and how new that is.
@@ -77,16 +92,18 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
     A person's word that none is its row is proof enough, and so is that it was never sent. Of
     kinds that Halo need not show, none is a witness.
     """
+    if seek.target.reference(lease.source_id, lease.role) in absence.looked.found.unsure:
+        return _unlisted(seek, lease, canonical, absence) or verdicts.unsure(lease)
     is_proved = (
         seek.target.gives_up is not None
         or lease.sent_at is None
         or none_is_ours(lease.target_meta)
         or _covers(seek, lease, absence)
     )
-    if is_proved or lease.failures >= PARK_AFTER:
+    if is_proved:
         round_trips.let_go(seek.line, seek.target, lease)
         return verdicts.absent(lease)
-    return _unlisted(seek, lease, canonical, absence.following()) or _ahead(seek, lease, absence)
+    return _unlisted(seek, lease, canonical, absence) or _ahead(seek, lease, absence)
 
 
 def _covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
@@ -99,21 +116,31 @@ def _covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
 
 
 def _unlisted(
-    seek: Seek, lease: Lease, canonical: inputs.Canonical, following: Following
+    seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence
 ) -> Move | None:
     """What becomes of a delivery where a row of ours stands under an id that follows.
 
-    It is this one's, or another one's, which is not shown either; None where there is none.
+    It is this one's, or another one's, which is not shown either; None where there is none, and of
+    kinds that Halo need not show.
     """
+    if lease.sent_at is None or seek.target.gives_up is not None:
+        return None
+    following = absence.following()
     key = seek.target.key
     ours = reference({key: seek.target.reference(lease.source_id, lease.role)}, key)
     row_id = following.rows.get(ours.casefold())
     if row_id is not None:
         whole = partial(whole_row, seek, lease, str(row_id), {})
         return found_row(seek, lease, str(row_id), whole, canonical)
-    if following.error is not None:
-        return verdicts.unanswered(lease, following.error)
+    if following.unread is not None:
+        return _unread(lease, following.unread)
     return verdicts.unsure(lease) if _shows_another(seek, following) else None
+
+
+def _unread(lease: Lease, unread: Unread) -> Move:
+    if isinstance(unread.error, Again):
+        return verdicts.unanswered(lease, unread.error, unread.what)
+    return verdicts.unsure(lease, f"{unread.what} may be its row: {unread.error.what}")
 
 
 def _shows_another(seek: Seek, following: Following) -> bool:
@@ -121,7 +148,7 @@ def _shows_another(seek: Seek, following: Following) -> bool:
     if not following.rows:
         return False
     open_now = seek.line.worker.ledger.run(
-        lambda connection: needs.in_doubt(connection, seek.line.link.tenant, seek.target.name)
+        lambda connection: ahead.in_doubt(connection, seek.line.link.tenant, seek.target.name)
     )
     key = seek.target.key
     wanted = (reference({key: seek.target.reference(*one)}, key).casefold() for one in open_now)
@@ -130,6 +157,8 @@ def _shows_another(seek: Seek, following: Following) -> bool:
 
 def following(seek: Seek) -> Following:
     """Read the rows that stand under the ids that follow our newest one.
+
+    One that cannot be read tells nothing, and keeps nobody from reading the next.
 
     Raises:
         NoQuota: there is none for that now.
@@ -140,24 +169,38 @@ def following(seek: Seek) -> Following:
         lambda connection: needs.made_last(connection, tenant, target.name, _EVER, 1)
     )
     newest = readable_id(target, made[0].target_id) if made else None
-    rows, misses = dict[str, int](), 0
-    if newest is None:
-        return Following(rows)
-    for row_id in range(newest + 1, newest + 1 + MOST_NEXT):
+    rows, misses, is_any_told, unread = dict[str, int](), 0, False, list[Unread]()
+    ids = [] if newest is None else range(newest + 1, newest + 1 + MOST_NEXT)
+    for row_id in ids:
         try:
-            rows[reference_on(seek.line, seek.api, target, row_id).casefold()] = row_id
-            misses = 0
-        except (NoQuota, NotSent):
-            raise
+            carried = or_why(partial(_carried, seek, row_id), twice=True)
         except Absent:
-            misses += 1
-        except Again as error:
-            return Following(rows, error)
-        except (Doubtful, Rejected, Unmappable, Unreadable):
-            misses = 0  # whatever stands there does not tell whose it is
-        if misses == NONE_FOLLOWS:
-            break
-    return Following(rows)
+            misses, is_any_told = misses + 1, True
+            if misses == NONE_FOLLOWS:
+                break
+            continue
+        misses = 0
+        if isinstance(carried, str):
+            rows[carried.casefold()], is_any_told = row_id, True
+            continue
+        unread.append(Unread(f"{target.name} {row_id}", carried))
+        if isinstance(carried, Again) and not is_of_the_record(carried):
+            return Following(rows, unread[-1])
+    return Following(rows, None if is_any_told or not unread else unread[0])
+
+
+def _carried(seek: Seek, row_id: int) -> str:
+    """What a row carries where our reference stands; "" where what is shown does not tell it.
+
+    Raises:
+        Absent: there is no such row.
+        Again: it could not be read.
+        MissingScope: it must not be.
+    """
+    try:
+        return reference_on(seek.line, seek.api, seek.target, row_id)
+    except (Doubtful, Rejected, Unmappable, Unreadable):
+        return ""
 
 
 def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
@@ -168,9 +211,13 @@ def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
     rest = min(max(waited / 4, least), MOST_RESTED * times.unknown)
 
     def move(connection: Connection) -> object:
-        if absence.looked.is_sure and needs.go_ahead(connection, lease, times.unknown):
-            return leased.give_back(connection, [lease], why=_GOES_AHEAD)
-        return leased.doubt(connection, [lease], settle=rest, why=_NOT_PROVED, failed=False)
+        other = ahead.waits_for(connection, lease, times.unknown)
+        if absence.looked.is_sure and other is None:
+            if sent := send_again(connection, lease, _GOES_AHEAD):
+                ahead.go(connection, lease)
+            return sent
+        why = f"{_NOT_PROVED}; waits until {other}" if other else _NOT_PROVED
+        return leased.doubt(connection, [lease], settle=rest, why=why, failed=False)
 
     round_trips.let_go(seek.line, seek.target, lease)
-    return move
+    return verdicts.in_vain(lease, []) if lease.failures >= PARK_AFTER else move

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -12,6 +12,8 @@ from syncline.calls.calls import ApiCalls, NoQuota
 from syncline.calls.context import Line
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
+from syncline.deliveries.in_doubt.ahead import gone_ahead
+from syncline.deliveries.states import UNTOLD
 from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, still_in_doubt
 from syncline.errors import (
@@ -126,7 +128,7 @@ def compared(
     if lease.sent_projection:
         wanted = lease.sent_projection
         different = target.compares(wanted, row, seek.line.document, currency, whole=shown.whole)
-        done = target.confirmation(lease, {**row, "id": target_id}, wanted)
+        done = _untold(target.confirmation(lease, {**row, "id": target_id}, wanted))
         if only_reference(target.resource, different):
             if shown.linked or reference_is_accepted(done, different):
                 done, different = taking(done, different), []
@@ -138,8 +140,17 @@ def compared(
         return verdicts.in_vain(lease, different)
     if lease.target_id is not None:
         round_trips.let_go(seek.line, target, lease)
-    news = Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None)
+    news = _untold(Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None))
     return lambda connection: target.learns(connection, [news])
+
+
+def _untold(found: Confirmation) -> Confirmation:
+    """What was found; of one that was sent ahead of others it is kept that no call is known by it.
+
+    It may be what the first call made, though the last one was answered.
+    """
+    is_told = found.lease.target_id is not None or not gone_ahead(found.lease.target_meta)
+    return found if is_told else replace(found, meta={**(found.meta or {}), UNTOLD: True})
 
 
 def _others_row(seek: Seek, lease: Lease, target_id: str, carried: str) -> Move:

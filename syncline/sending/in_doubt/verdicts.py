@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
+from syncline.deliveries.in_doubt.absent import send_again
 from syncline.engine.failures import (
     PARK_AFTER,
     Move,
@@ -25,9 +26,7 @@ def absent(lease: Lease) -> Move:
     """It is not there: sent again, but not for ever."""
     if lease.failures >= PARK_AFTER:
         return in_vain(lease, [])
-    return lambda connection: leased.give_back(
-        connection, [lease], why="looked up: not there, sent again"
-    )
+    return lambda connection: send_again(connection, lease, "looked up: not there, sent again")
 
 
 def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
@@ -46,21 +45,29 @@ def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
     return move
 
 
-def unanswered(lease: Lease, error: Again) -> Move:
-    """A look-up that got no answer: made again; where it is its own, a person is asked at last."""
+def unanswered(lease: Lease, error: Again, asked: str = "") -> Move:
+    """A look-up that got no answer: made again; where it is its own, a person is asked at last.
+
+    Args:
+        lease: the delivery.
+        error: why there was none.
+        asked: what was asked for, where that is not this delivery's own row.
+    """
     counts = is_of_the_record(error)
+    why = f"{asked}: {error.what}" if asked else error.what
     if counts and lease.failures >= PARK_AFTER:
-        reason = f"could not be looked up, {PARK_AFTER} times in a row: {error.what}"
+        reason = f"could not be looked up, {PARK_AFTER} times in a row: {why}"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
     after = max(error.after, backoff(lease.failures))
     return lambda connection: leased.doubt(
-        connection, [lease], settle=after, why=error.what, failed=counts
+        connection, [lease], settle=after, why=why, failed=counts
     )
 
 
-def unsure(lease: Lease) -> Move:
+def unsure(
+    lease: Lease, why: str = "looked up: Halo's answer proves neither presence nor absence"
+) -> Move:
     """Looked up again later, and in the end a person is asked."""
-    why = "looked up: Halo's answer proves neither presence nor absence"
     if lease.failures >= PARK_AFTER:
         reason = f"{why}, {PARK_AFTER} times in a row"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
