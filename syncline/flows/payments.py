@@ -190,8 +190,10 @@ def render_payment(
         "amount": amount.amount,
         **mapped.always,
     }
-    body, at_create = fitted("payment", body, {"_isimport": True, **mapped.at_create})
-    return Desired(body, projection(body, currency, document, PAYMENT), at_create)
+    at_create = {"_isimport": True, **mapped.at_create}
+    return fitted(
+        "payment", body, at_create, lambda kept: projection(kept, currency, document, PAYMENT)
+    )
 
 
 def has_come_in(transaction: Record, document: Document) -> bool:
@@ -304,5 +306,6 @@ def finished(
     body |= mapped.always
     link = external_link(body["thirdpartyinvoicenumber"], described)
     at_create = {"new_external_link": link, "_isimport": True, **mapped.at_create}
-    body, at_create = fitted("invoice", body, at_create)
-    return Desired(body, projection(body, currency, document, shape), at_create)
+    return fitted(
+        "invoice", body, at_create, lambda kept: projection(kept, currency, document, shape)
+    )
