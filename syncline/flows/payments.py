@@ -97,7 +97,7 @@ def delivery_requests(
             # It had an invoice of its own before its order was known: brought to nothing.
             requested.append(RequestedDelivery(FLOW, SOURCE_KIND, source_id, "invoice", "invoice"))
     return requested + [
-        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, _target(role))
+        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, target_of(role))
         for role in sorted(roles)
     ]
 
@@ -231,7 +231,8 @@ def _of_its_own(transaction: Record, document: Document) -> list[RequestedDelive
     ]
 
 
-def _target(role: str) -> str:
+def target_of(role: str) -> str:
+    """What is written for a role."""
     return "credit" if is_credit(role) else role
 
 
