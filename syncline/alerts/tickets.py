@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from syncline.alerts.rules import FLOW
 from syncline.errors import Unmappable
-from syncline.flows.fitting import fitted
+from syncline.flows.fitting import cut, fitted, units
 from syncline.flows.flow import Desired, Difference, external_link
 from syncline.halo.entities import resources
+from syncline.halo.entities.columns import COLUMNS
 from syncline.halo.entities.resources import ERROR_MODULE, TICKET_REFERENCE_BESIDES
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
@@ -116,7 +117,7 @@ def _ticket(
         resources.TICKET.reference: ref,
         TICKET_REFERENCE_BESIDES: ref,
         "summary": _summary(alert),
-        "details": text_of(alert),
+        "details": _details(alert),
         "sendack": False,
         "dont_do_rules": True,
         "_dont_fire_automations": True,
@@ -134,8 +135,9 @@ def _ticket(
     at_create = {name: value for name, value in chosen.items() if value is not None}
     link = external_link(ref, f"syncline alert {alert['number']}")
     once = {**at_create, "new_external_link": link, **mapped.at_create}
-    body, once = fitted(TICKET, body, once)
-    return Desired(body, {name: str(value) for name, value in body.items()}, once)
+    return fitted(
+        TICKET, body, once, lambda kept: {name: str(value) for name, value in kept.items()}
+    )
 
 
 def _closed_status(document: Document, ticket_settings: TicketSettings) -> int:
@@ -163,15 +165,19 @@ def _action(alert: Mapping[str, Any], role: str) -> Desired:
 
 
 def _integration_error(alert: Mapping[str, Any]) -> Desired:
-    ref = str(alert["id"])
+    ref, most = str(alert["id"]), COLUMNS[INTEGRATION_ERROR].own
+    error = f"{alert['title']}\n{text_of(alert)}"
+    if units(error) > most["error"]:
+        # It has no note. The ticket and its actions say all of it, and so does the command.
+        where = f"\nIn full: syncline alerts show {alert['number']}"
+        error = cut(f"{error}{where}", most["error"], where)
     body = {
         "module_id": ERROR_MODULE,
-        "entity_type": str(alert["kind"]),
+        "entity_type": cut(str(alert["kind"]), most["entity_type"]),
         "entity_name": ref,
-        "endpoint": f"syncline {alert['connection']}",
-        "error": f"{alert['title']}\n{text_of(alert)}",
+        "endpoint": cut(f"syncline {alert['connection']}", most["endpoint"]),
+        "error": error,
     }
-    body, _ = fitted(INTEGRATION_ERROR, body, {})
     return Desired(body, {"entity_name": ref})
 
 
@@ -194,8 +200,17 @@ def differences(target: str, wanted: Mapping[str, str], row: Mapping[str, Any]) 
 
 def _summary(alert: Mapping[str, Any]) -> str:
     count = f" ({alert['count']})" if alert["count"] != 1 else ""
-    line = f"[{alert['severity']}] {alert['connection']}: {alert['title']}"
-    return line[: _LONGEST_SUMMARY - len(count)] + count
+    return cut(f"{_line(alert)}{count}", _LONGEST_SUMMARY, count)
+
+
+def _details(alert: Mapping[str, Any]) -> str:
+    """What a ticket says below its summary: all of it, where that is cut."""
+    whole = _line(alert)
+    return text_of(alert) if whole in _summary(alert) else f"{whole}\n\n{text_of(alert)}"
+
+
+def _line(alert: Mapping[str, Any]) -> str:
+    return f"[{alert['severity']}] {alert['connection']}: {alert['title']}"
 
 
 def _moment(value: Any) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 from syncline.halo.capabilities import Capabilities, FindProof, FindWay
 from syncline.sending import batches
-from syncline.sending.completing import is_blind
-from syncline.sending.decide import Write
+from syncline.sending.decide import Write, is_read_first
 from syncline.sending.prove import can_prove
 from syncline.sending.round_trips import after, most_telling, traits_of, unproved
 from syncline.sending.send import one_wave, to_prove
@@ -153,5 +152,5 @@ def _call(target: Target, known: Capabilities, writes: Sequence[Write], *, trial
         f"/api{target.path}",
         tuple(write.reference for write in writes),
         [target.resource.outgoing(write.body, known.line_spelling) for write in writes],
-        reads=trials + sum(map(is_blind, writes)),
+        reads=trials + sum(map(is_read_first, writes)),
     )

@@ -9,8 +9,10 @@ from hashlib import sha256
 from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
-from syncline.flows.fitting import fitted, told_apart
+from syncline.flows.fitting import fitted
 from syncline.flows.flow import Desired, Needs, RequestedDelivery, TargetIds, external_link
+from syncline.flows.texts_in_full import shown_in
+from syncline.halo.entities.columns import COLUMNS
 from syncline.mapping.apply import apply, projected
 from syncline.mapping.document import Document
 from syncline.mapping.options import CustomerOptions
@@ -199,6 +201,7 @@ def projection(
         found[key] = email_key(found[key]).removeprefix(_EMAIL)
     if "name" in row:
         found["name"] = " ".join(str(row["name"] or "").split())
+    found |= shown_in(row.get(COLUMNS[role].note))
     return {**found, **projected(document.rows[f"customers.{role}"], row, whole=whole)}
 
 
@@ -210,11 +213,10 @@ CUSTOMER_PROOF: Mapping[Role, tuple[str, ...]] = {"client": ("name",), "user": (
 def _client(customer: Customer, document: Document, *, named_apart: bool) -> Desired:
     reference = reference_of(customer.source_id)
     name = _client_name(customer, document.customers)
-    if named_apart:
-        name = told_apart("client", "name", name, f" ({_known_by(customer)})")
+    apart = f" ({_known_by(customer)})" if named_apart else ""
     mapped = apply(document.rows["customers.client"], customer.record)
     body = {
-        "name": name,
+        "name": f"{name}{apart}",
         "ref": reference,
         "_dont_fire_automations": True,
         **mapped.always,
@@ -225,8 +227,13 @@ def _client(customer: Customer, document: Document, *, named_apart: bool) -> Des
         "_isimport": True,
         **mapped.at_create,
     }
-    body, at_create = fitted("client", body, at_create)
-    return Desired(body, projection(body, "client", document), at_create)
+    return fitted(
+        "client",
+        body,
+        at_create,
+        lambda kept: projection(kept, "client", document),
+        ends={"name": apart},
+    )
 
 
 def _user(customer: Customer, document: Document, client: TargetIds | None) -> Desired:
@@ -254,8 +261,7 @@ def _user(customer: Customer, document: Document, client: TargetIds | None) -> D
     }
     # The site is set once: service people may move a user, and that is theirs to decide.
     at_create = {"site_id": client.site_id, "sendwelcomeemail": False, **mapped.at_create}
-    body, at_create = fitted("user", body, at_create)
-    return Desired(body, projection(body, "user", document), at_create)
+    return fitted("user", body, at_create, lambda kept: projection(kept, "user", document))
 
 
 def _client_name(customer: Customer, options: CustomerOptions) -> str:

@@ -5,49 +5,55 @@ They are cut before anything is compared, so that what is wanted is what Halo ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from syncline.errors import Unmappable
+from syncline.flows.flow import Desired
+from syncline.flows.texts_in_full import part_of, shown_in
 from syncline.halo.entities.columns import COLUMNS, IDENTITIES, LINK
 
 _MARK = "…"
 _LINK = "new_external_link"
 
+Project = Callable[[dict[str, Any]], dict[str, str]]
+"""A body → what is compared of it."""
+
 
 def fitted(
-    resource: str, body: Mapping[str, Any], at_create: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What every write carries and what a create carries besides, with texts that Halo can hold.
+    resource: str,
+    body: Mapping[str, Any],
+    at_create: Mapping[str, Any],
+    project: Project,
+    *,
+    ends: Mapping[str, str] | None = None,
+) -> Desired:
+    """What Halo shall hold, with texts that it can hold.
 
-    What was cut stands whole in the row's note: behind what the mapping writes there, else only in
-    the note of a new row, so that no note of a person is overwritten.
+    What was cut stands whole in the row's note, in a part of it that is ours: behind what the
+    mapping writes there, else behind what people write, which stays. Of a text that only a create
+    carries the whole is written then, and is not touched again.
+
+    Args:
+        resource: what it is a row of.
+        body: what every write carries.
+        at_create: what a create carries besides.
+        project: what is compared of a body.
+        ends: field → the end of its text, which stays where the text is cut.
 
     Raises:
-        Unmappable: a text by which the row is found again is too long.
+        Unmappable: a text by which the row is found again is too long, or one of a row that has no
+            note to keep it in.
     """
-    columns = COLUMNS[resource]
-    whole: list[str] = []
-    kept = _cut(body, columns.own, whole)
-    besides = _cut(at_create, columns.own, whole)
-    if isinstance(kept.get("lines"), list):
-        kept["lines"] = [
-            _cut(line, columns.lines, whole, f"line {place} ")
-            for place, line in enumerate(kept["lines"], 1)
-        ]
-    if isinstance(besides.get(_LINK), Mapping):
-        besides[_LINK] = _cut(besides[_LINK], LINK, [])
-    if whole and columns.note:
-        into = kept if columns.note in kept else besides
-        said = str(into.get(columns.note) or "")
-        into[columns.note] = "\n\n".join(filter(None, [said, *whole]))
-    return kept, besides
-
-
-def told_apart(resource: str, field: str, text: str, by: str) -> str:
-    """A text with what tells it apart behind it, which is not cut: the text before it is."""
-    most = COLUMNS[resource].own[field]
-    return f"{cut(text, max(most - units(by), units(_MARK)))}{by}"
+    kept, texts = _cut(resource, body, ends or {})
+    besides, once = _cut(resource, at_create, ends or {})
+    note, part = COLUMNS[resource].note, part_of(texts)
+    whole = [*once, part] if part else once
+    if whole:
+        into = kept if note in kept else besides
+        into[note] = "\n\n".join(filter(None, [str(into.get(note) or ""), *whole]))
+    projection = {**project(kept), **shown_in(part)}
+    return Desired(kept, projection, besides, note=note, in_full=part)
 
 
 def units(text: str) -> int:
@@ -55,21 +61,58 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def cut(text: str, most: int) -> str:
-    """A text of at most so many units, with a mark at its end where it is not whole."""
+def cut(text: str, most: int, end: str = "") -> str:
+    """A text of at most so many units, with a mark where it is not whole.
+
+    Args:
+        text: the whole.
+        most: so many units.
+        end: how the text ends; it is cut before that.
+    """
     if units(text) <= most:
         return text
-    kept, left = [], most - units(_MARK)
-    for character in text:
+    kept, left = [], most - units(_MARK) - units(end)
+    for character in text.removesuffix(end):
         left -= units(character)
         if left < 0:
             break
         kept.append(character)
-    return "".join(kept).rstrip() + _MARK
+    return "".join(kept).rstrip() + _MARK + end
 
 
 def _cut(
-    row: Mapping[str, Any], lengths: Mapping[str, int], whole: list[str], of: str = ""
+    resource: str, row: Mapping[str, Any], ends: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """A row with texts that fit, and those that did not, each whole and with its name."""
+    columns = COLUMNS[resource]
+    whole: list[str] = []
+    found = _fitting(row, columns.own, whole, ends=ends)
+    if isinstance(found.get("lines"), list):
+        found["lines"] = [
+            _fitting(line, columns.lines, whole, of=f"line {place} ")
+            for place, line in enumerate(found["lines"], 1)
+        ]
+    if whole and not columns.note:
+        name, _, text = whole[0].partition(": ")
+        raise Unmappable(
+            f"{name} has {units(text)} characters, Halo holds {columns.own[name]}, and a "
+            f"{resource} has no note to keep the whole in.",
+            field=name,
+            remedy="Write something shorter into it with the mapping, such as what the transform "
+            "find takes out of it; then retry.",
+        )
+    if isinstance(found.get(_LINK), Mapping):
+        found[_LINK] = _fitting(found[_LINK], LINK, [])  # it says what stands elsewhere too
+    return found, whole
+
+
+def _fitting(
+    row: Mapping[str, Any],
+    lengths: Mapping[str, int],
+    whole: list[str],
+    *,
+    of: str = "",
+    ends: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     found = dict(row)
     for name, most in lengths.items():
@@ -82,6 +125,6 @@ def _cut(
                 field=name,
                 remedy="Correct it where the record was made: it is too long. Then retry.",
             )
-        found[name] = cut(text, most)
+        found[name] = cut(text, most, (ends or {}).get(name, ""))
         whole.append(f"{of}{name}: {text}")
     return found

@@ -94,11 +94,15 @@ class Desired:
             be written.
         projection: the fields that we own, normalised, as they are compared later.
         at_create: fields that only a create carries.
+        note: the field that keeps in full what others are too short for; "" where there is none.
+        in_full: the part of the note that does, where something was cut.
     """
 
     body: dict[str, Any]
     projection: dict[str, str]
     at_create: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    in_full: str = ""
 
     def for_create(self) -> dict[str, Any]:
         """The element to post for a row that does not exist yet."""

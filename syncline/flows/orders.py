@@ -107,5 +107,5 @@ def render(
         **mapped.always,
     }
     link = external_link(reference, f"HighLevel order {canonical['id']}")
-    body, at_create = fitted("order", body, {"new_external_link": link, **mapped.at_create})
-    return Desired(body, projection(body, str(currency), document), at_create)
+    at_create = {"new_external_link": link, **mapped.at_create}
+    return fitted("order", body, at_create, lambda kept: projection(kept, str(currency), document))

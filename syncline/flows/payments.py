@@ -97,7 +97,7 @@ def delivery_requests(
             # It had an invoice of its own before its order was known: brought to nothing.
             requested.append(RequestedDelivery(FLOW, SOURCE_KIND, source_id, "invoice", "invoice"))
     return requested + [
-        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, _target(role))
+        RequestedDelivery(FLOW, SOURCE_KIND, source_id, role, target_of(role))
         for role in sorted(roles)
     ]
 
@@ -190,8 +190,10 @@ def render_payment(
         "amount": amount.amount,
         **mapped.always,
     }
-    body, at_create = fitted("payment", body, {"_isimport": True, **mapped.at_create})
-    return Desired(body, projection(body, currency, document, PAYMENT), at_create)
+    at_create = {"_isimport": True, **mapped.at_create}
+    return fitted(
+        "payment", body, at_create, lambda kept: projection(kept, currency, document, PAYMENT)
+    )
 
 
 def has_come_in(transaction: Record, document: Document) -> bool:
@@ -229,7 +231,8 @@ def _of_its_own(transaction: Record, document: Document) -> list[RequestedDelive
     ]
 
 
-def _target(role: str) -> str:
+def target_of(role: str) -> str:
+    """What is written for a role."""
     return "credit" if is_credit(role) else role
 
 
@@ -304,5 +307,6 @@ def finished(
     body |= mapped.always
     link = external_link(body["thirdpartyinvoicenumber"], described)
     at_create = {"new_external_link": link, "_isimport": True, **mapped.at_create}
-    body, at_create = fitted("invoice", body, at_create)
-    return Desired(body, projection(body, currency, document, shape), at_create)
+    return fitted(
+        "invoice", body, at_create, lambda kept: projection(kept, currency, document, shape)
+    )

@@ -15,6 +15,8 @@ from typing import Any
 from syncline.errors import Unmappable
 from syncline.flows.flow import Difference
 from syncline.flows.lines import is_nothing, net_of, quantity_of
+from syncline.flows.texts_in_full import shown_in
+from syncline.halo.entities.columns import COLUMNS
 from syncline.mapping.apply import plain, projected
 from syncline.mapping.document import Document
 from syncline.money import decimal, quantize
@@ -40,6 +42,7 @@ class Shape:
         flags: fields that are yes or no; what is not there is no.
         proof: fields without which an answer proves nothing about the row.
         whole: fields that a row which is read by its id shows, if it holds them.
+        note: the field that keeps in full what others are too short for; "" where there is none.
     """
 
     rows: str
@@ -49,6 +52,7 @@ class Shape:
     flags: tuple[str, ...] = ()
     proof: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
+    note: str = ""
 
 
 ORDER = Shape(
@@ -57,6 +61,7 @@ ORDER = Shape(
     numbers=("client_id", "site_id", "user_id", "currency_code", "status"),
     amounts=_SUMS,
     proof=("po_number", "client_id", "currency_code", *_SUMS),
+    note=COLUMNS["order"].note,
 )
 INVOICE = Shape(
     rows="payments.invoice",
@@ -65,6 +70,7 @@ INVOICE = Shape(
     amounts=_SUMS,
     proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
     whole=("duedate",),
+    note=COLUMNS["invoice"].note,
 )
 CREDIT = Shape(
     rows="payments.credit",
@@ -73,6 +79,7 @@ CREDIT = Shape(
     amounts=_SUMS,
     proof=("thirdpartyinvoicenumber", "client_id", "currency_code", *_SUMS),
     whole=("duedate",),
+    note=COLUMNS["invoice"].note,
 )
 PAYMENT = Shape(
     rows="payments.payment",
@@ -88,6 +95,7 @@ RECURRING = Shape(
     amounts=_SUMS,
     flags=("disabled", "include_in_autopay", "take_auto_payment"),
     proof=("thirdpartyinvoicenumber", "client_id", "currency_code", "disabled", *_SUMS),
+    note=COLUMNS["recurring"].note,
 )
 
 
@@ -122,6 +130,7 @@ def projection(
     for key in shape.amounts:
         if row.get(key) is not None:
             found[key] = _money(row[key], currency)
+    found.update(shown_in(row.get(shape.note)))
     found.update(projected(document.rows[shape.rows], row, whole=whole))
     return found
 

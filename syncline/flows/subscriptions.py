@@ -133,8 +133,9 @@ def render(
     }
     link = external_link(text, f"HighLevel subscription {subscription['id']}")
     at_create = {"new_external_link": link, "_isimport": True, **mapped.at_create}
-    body, at_create = fitted("recurring", body, at_create)
-    return Desired(body, projection(body, currency, document, RECURRING), at_create)
+    return fitted(
+        "recurring", body, at_create, lambda kept: projection(kept, currency, document, RECURRING)
+    )
 
 
 def told(subscription: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from syncline.deliveries import requests
 from syncline.deliveries.requests import DeliveryRequest
-from syncline.flows import orders, payments
+from syncline.flows import orders, payments, renewals
 from syncline.flows.flow import RequestedDelivery
 from syncline.ingest.customer_requests import request_of
 from syncline.ingest.rereading import Canonical, Version, reading_request, reread
@@ -84,6 +84,43 @@ def looked_at_again(
         replace(request_of(wanted, link.location_place, version), cause=_paid_by(paid[one], cause))
         for one, version in known.items()
         for wanted in [RequestedDelivery(orders.FLOW, orders.SOURCE_KIND, one, "order", "order")]
+    ]
+    requests.enqueue(connection, link.id, link.tenant, requested, "", again=True)
+    return requested
+
+
+def charges_looked_at_again(
+    connection: Connection,
+    link: Link,
+    versions: Sequence[Version],
+    cause: str | Mapping[str, str],
+) -> list[DeliveryRequest]:
+    """Later charges of subscriptions on the orders of these are looked at once more.
+
+    Whether one pays for its order or renews the subscription follows from those before it, which
+    may be read after it, or may bounce.
+    """
+    charged = {order_id: v for v in versions if (order_id := renewals.order_charged(v.canonical))}
+    if not charged:
+        return []
+    place, kind = link.location_place, payments.SOURCE_KIND
+    paying = records.transactions_of_orders(connection, place, sorted(charged))
+    these = {one.foreign_id for one in versions}
+    later = {
+        str(one["id"]): charged[order_id]
+        for order_id, many in paying.items()
+        for one in many
+        if renewals.order_charged(one)
+        and one["id"] not in these
+        and renewals.comes_after(one, charged[order_id].canonical)
+    }
+    roles = requests.existing_roles(connection, link.tenant, payments.FLOW, sorted(later))
+    known = records.versions(connection, place, kind, sorted(roles))
+    requested = [
+        replace(request_of(wanted, place, known[one]), cause=_paid_by(later[one], cause))
+        for one in sorted(known)
+        for role in sorted(roles[one] - {"invoice"})
+        for wanted in [RequestedDelivery(payments.FLOW, kind, one, role, payments.target_of(role))]
     ]
     requests.enqueue(connection, link.id, link.tenant, requested, "", again=True)
     return requested

@@ -76,6 +76,7 @@ def request_deliveries(
     requests.enqueue(connection, link.id, link.tenant, requested, common, again=again)
     if kind == "transaction":
         requested += named_orders.looked_at_again(connection, link, document, versions, cause)
+        requested += named_orders.charges_looked_at_again(connection, link, versions, cause)
     requests.complete(connection, link.id, link.tenant, told, common)
     targets = {one.target for one in requested if not (one.after or one.waits_for)}
     if kind != "order":

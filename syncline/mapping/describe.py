@@ -17,6 +17,7 @@ from syncline.mapping.statuses import in_words
 from syncline.mapping.values import is_missing
 from syncline.parcels.carriers import CARRIERS
 from syncline.parcels.numbers import FORMS
+from syncline.parcels.words import PARCELS
 
 Examples = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stored records by the rows that read them, as `Document.rows` names those."""
@@ -126,6 +127,12 @@ def _tracking_forms(name: str, document: Document) -> Iterable[DescribedOption]:
     named = ", ".join(CARRIERS)
     yield DescribedOption(
         "tracking names", named, "names beside which a number of 9 and more places is taken"
+    )
+    yield DescribedOption(
+        "tracking words",
+        ", ".join(PARCELS),
+        "what a number may be called that has the form of a carrier who is named on the same line "
+        "or on the next one",
     )
 
 

@@ -13,11 +13,14 @@ CARRIERS: Final = {
     "DHL": r"DHL",
     "Royal Mail": r"Royal ?Mail",
     "DPD": r"DPD",
+    "Australia Post": r"Aus(?:tralia)? ?Post",
+    "Canada Post": r"Canada ?Post",
+    "Parcelforce": r"Parcel ?force",
     **{
         name: name
         for name in (
-            *("Aramex", "Australia Post", "Canada Post", "Deutsche Post", "Evri", "GLS"),
-            *("Hermes", "OnTrac", "Parcelforce", "PostNL", "Purolator", "TNT", "Yodel"),
+            *("Aramex", "Deutsche Post", "Evri", "GLS", "Hermes", "OnTrac", "PostNL"),
+            *("Purolator", "TNT", "Yodel"),
         )
     },
 }

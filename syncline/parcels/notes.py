@@ -1,7 +1,8 @@
 """Tracking as people write it in a note: a carrier's name and a number, with or without a label.
 
-A number counts if somebody calls it tracking, if a carrier's name stands beside it, or if its check
-digit proves it. Phone numbers, dates and order numbers do not. What is in doubt is left out.
+A number counts if somebody calls it tracking, if a carrier's name stands beside it, if somebody
+calls it a parcel's and it has the form of a carrier who is named nearby, or if its check digit
+proves it. Phone numbers, dates and order numbers do not. What is in doubt is left out.
 """
 
 from __future__ import annotations
@@ -12,13 +13,22 @@ from dataclasses import dataclass, replace
 from html import unescape
 from typing import Final
 
-from syncline.parcels.carriers import ENDS, NAME, carrier_named, site_of
-from syncline.parcels.numbers import forms_of, proved
+from syncline.parcels.carriers import NAME, carrier_named, site_of
+from syncline.parcels.numbers import Form, forms_of, proved
+from syncline.parcels.words import (
+    NAMED_AFTER,
+    NAMED_BELOW,
+    OTHER_NUMBERS,
+    PHONE,
+    REFERENCE,
+    TRACKING,
+    WORD,
+    Said,
+)
 
 LONGEST_NOTE: Final = 10_000
 """Characters that are looked at: somebody's note may be a book."""
 
-_TRACKING: Final = r"(?:track(?:ing|ed)?(?: *(?:&|and) *trac(?:e|ing))?|t&t|(?:air)?waybill|awb)"
 _BULLET: Final = r"^[ >*\u2022-]*"
 
 _URL: Final = re.compile(r"https?://[^\s<>\"'()]+", re.IGNORECASE)
@@ -32,7 +42,7 @@ _CARRIER_LINE: Final = re.compile(
     rf"{_BULLET}(?:carrier|courier) ?[:=] ?(\S.*)$", re.IGNORECASE | re.MULTILINE
 )
 _LABEL: Final = re.compile(
-    rf"{_BULLET}(?:(?P<before>{NAME}) )?{_TRACKING}"
+    rf"{_BULLET}(?:(?P<before>{NAME}) )?{TRACKING}"
     r"(?: ?(?:numbers?|no\.?|nos\.?|nr\.?|id|codes?|ref(?:erence)?|urls?|links?|#))?"
     rf"(?: ?\((?P<behind>{NAME})\))? ?[:=] ?(?P<value>\S.*)$",
     re.IGNORECASE | re.MULTILINE,
@@ -41,30 +51,6 @@ _PIECES: Final = re.compile(r"[,;|/&]|\band\b", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[\w-]*[0-9][\w-]*")
 _BRACKETS: Final = "()[]\"'. "
 
-_BESIDE: Final = (
-    r"numbers?|nos?\.?|nr\.?|id|codes?|parcels?|packages?|shipment|label|express|ground|standard"
-    r"|paket|next day|special delivery|signed for|24|48|is|are|was|with|via|by|and|the|your|sent"
-    r"|shipped"
-)
-_WORD: Final = re.compile(
-    "|".join(
-        (
-            rf"(?P<name>{NAME})",
-            rf"(?P<tracking>{_TRACKING}{ENDS})",
-            rf"(?P<beside>(?:{_BESIDE}){ENDS})",
-            r"(?P<token>[^\W_]+)",
-            r"(?P<end>[.!?](?=\s|$)|\n ?\n)",
-            r"(?P<mark>[\s,:;#()\[\]\-\u2010-\u2015&/=\u2022*\"'|>.])",
-            r"(?P<other>.)",
-        )
-    ),
-    re.IGNORECASE,
-)
-"""What a note consists of; `beside` may stand between a carrier's name and its number."""
-
-_NAMED_AFTER: Final = re.compile(
-    rf"[ ,:(\[\-\u2010-\u2015]*(?:(?:via|by|with|from) )?({NAME})", re.IGNORECASE
-)
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]+")
 _BETWEEN: Final = (" ", ".", "-")
 _LONGEST_NUMBER: Final = 23
@@ -75,16 +61,6 @@ _OF_ITS_OWN: Final = 6
 
 _ANY_NUMBER: Final = re.compile(r"(?=(?:[A-Z]*[0-9]){8})[0-9A-Z]{9,30}")
 """What is taken right beside a carrier's name, or the word tracking, in whatever form."""
-
-_PHONE: Final = re.compile(r"0[0-9]{8,12}|[2-9][0-9]{2}[2-9][0-9]{6}|18[0-9]{2}[2-9][0-9]{6}")
-_OTHER_NUMBERS: Final = frozenset(
-    (
-        *("account", "acct", "call", "contact", "customer", "ean", "fax", "hotline", "iban"),
-        *("invoice", "mobile", "order", "phone", "po", "ref", "reference", "rma", "sku", "tel"),
-        *("telephone", "ticket", "vat", "zip"),
-    )
-)
-"""Words before a number that is something else, though a carrier is named nearby."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,32 +185,23 @@ def _stated(part: str) -> list[tuple[str, str]]:
 
 def _free(text: str, known: Collection[str]) -> Iterator[_Read]:
     """Numbers beside a carrier's name or the word tracking, and those that prove themselves."""
-    beside = next(iter(known)) if len(known) == 1 else None
-    last, at = "", 0
+    said, at = Said(next(iter(known)) if len(known) == 1 else None), 0
     near = _Nearby(text, known)
     while at < len(text):
         taken = None
         if text[at].isalnum() and not (at and text[at - 1].isalnum()):
-            taken = _taken(text, at, beside, last, near)
+            taken = _taken(text, at, said, near)
         if taken is not None:
             window, carrier = taken
             yield _Read(at, Parcel(window.number, carrier, ""))
             at = window.end
             continue
-        found = _WORD.match(text, at)
+        found = WORD.match(text, at)
         if found is None:
             at += 1  # a line's end that is not followed by anything
             continue
         at = found.end()
-        if found["name"]:
-            beside = carrier_named(found["name"])
-        elif found["tracking"]:
-            beside = beside or ""
-        elif found["token"] or found["end"] or found["other"]:
-            beside = None
-            last = found["token"].lower() if found["token"] else last
-        elif found["beside"]:
-            last = ""
+        said.hear(found)
 
 
 class _Nearby:
@@ -254,12 +221,10 @@ class _Nearby:
         return self._known.union(*self._named[max(line - 1, 0) : line + 2])
 
 
-def _taken(
-    text: str, at: int, beside: str | None, last: str, near: _Nearby
-) -> tuple[_Window, str] | None:
+def _taken(text: str, at: int, said: Said, near: _Nearby) -> tuple[_Window, str] | None:
     """The longest number that begins here and is tracking, with its carrier."""
     for window in sorted(_windows(text, at), key=lambda one: -one.end):
-        carrier = _carrier_of(text, window, beside, last, near)
+        carrier = _carrier_of(text, window, said, near)
         if carrier is not None:
             return window, carrier
     return None
@@ -290,31 +255,71 @@ def _is_grouped(joined: str, text: str) -> bool:
     return proved(joined) is not None or max(map(len, _TOKEN.findall(text))) <= _LONGEST_GROUP
 
 
-def _carrier_of(
-    text: str, window: _Window, beside: str | None, last: str, near: _Nearby
-) -> str | None:
+def _carrier_of(text: str, window: _Window, said: Said, near: _Nearby) -> str | None:
     """The carrier of a number, empty where nobody says; None if it is no tracking at all."""
     number = window.number
-    sure = proved(number)
-    after = None if beside else _NAMED_AFTER.match(text, window.end)
-    here = carrier_named(after[1]) if after is not None else beside
+    sure, after = proved(number), None if said.beside else _named_after(text, window)
+    here = after if after is not None else said.beside
     if sure is not None:
-        return sure.carrier if sure.decides else here or sure.carrier
-    phone = text[: window.start].rstrip(" (").endswith("+") or bool(_PHONE.fullmatch(number))
-    around = near.of(window.start)
-    forms = list(forms_of(number, here or ""))
-    if here is not None:
-        named = here or (next(iter(around)) if len(around) == 1 else "")
-        if any(one.is_proved(number) for one in forms) and here:
-            return named
-        by_form = bool(forms) and not (window.torn and window.parts > 1)
-        by_place = window.parts == 1 and _ANY_NUMBER.fullmatch(number) is not None
-        return named if (by_form or by_place) and not phone else None
-    if phone or last in _OTHER_NUMBERS:
+        is_theirs = here and any(forms_of(number, here))
+        return here if here and (is_theirs or not sure.decides) else sure.carrier
+    if said.last in OTHER_NUMBERS and (after is not None or said.beside is None):
         return None
-    return next(
-        (one.carrier for one in forms if one.carrier in around and one.is_proved(number)), None
-    )
+    is_phone = text[: window.start].rstrip(" (").endswith("+") or bool(PHONE.fullmatch(number))
+    around = near.of(window.start)
+    if here is None:
+        named = () if is_phone and not said.parcel else around
+        is_called_so = said.parcel and not (is_phone or _is_torn(window))
+        return _of_the_form(number, named, is_called_so=is_called_so)
+    if not _is_theirs(window, here, said, is_phone=is_phone):
+        return None
+    return here or (next(iter(around)) if len(around) == 1 else "")
+
+
+def _is_theirs(window: _Window, here: str, said: Said, *, is_phone: bool) -> bool:
+    """Whether a number is tracking that stands beside a carrier's name, or beside that word."""
+    forms = list(forms_of(window.number, here))
+    if here and any(one.is_proved(window.number) for one in forms):
+        return True
+    if is_phone:
+        return False
+    if said.last == REFERENCE:
+        return not _is_torn(window) and any(_is_right(one, window.number) for one in forms)
+    by_place = window.parts == 1 and _ANY_NUMBER.fullmatch(window.number) is not None
+    return by_place or (bool(forms) and not _is_torn(window))
+
+
+def _is_torn(window: _Window) -> bool:
+    """Whether several words are taken for a number, and digits stand right beside them."""
+    return window.torn and window.parts > 1
+
+
+def _named_after(text: str, window: _Window) -> str | None:
+    """The carrier that is named right behind a number, or alone on the line below its own line."""
+    found = NAMED_AFTER.match(text, window.end)
+    if found is not None:
+        return carrier_named(found[1])
+    line = text.rfind("\n", 0, window.start) + 1
+    below = NAMED_BELOW.match(text, window.end)
+    is_alone = not text[line : window.start].strip(" *\u2022-")
+    if below is None or not is_alone or not any(forms_of(window.number, carrier_named(below[1]))):
+        return None
+    return carrier_named(below[1])
+
+
+def _of_the_form(number: str, around: Collection[str], *, is_called_so: bool) -> str | None:
+    """The carrier nearby whose number this is: by its check digit, or if it is called a parcel's.
+
+    One that several of them may have is nobody's.
+    """
+    forms = [one for one in forms_of(number) if one.carrier in around]
+    right = {one.carrier for one in forms if one.is_proved(number) or is_called_so}
+    return right.pop() if len(right) == 1 else None
+
+
+def _is_right(form: Form, number: str) -> bool:
+    """Whether a number of a form may be called a reference: a customer's own may look like one."""
+    return form.speaks or form.check is None or form.is_proved(number)
 
 
 def _carried(parcels: Sequence[Parcel], told: Sequence[str]) -> list[Parcel]:

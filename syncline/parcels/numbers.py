@@ -121,6 +121,18 @@ FORMS: Final = (
     _form("USPS", "9[1-5][0-9]{20}", f"22 digits from 91 to 95, {_LAST}", _modulo_10, speaks=True),
     _form("USPS", "[A-Z]{2}[0-9]{9}US", _POST.format("US"), _s10, speaks=True, decides=True),
     _form("Royal Mail", "[A-Z]{2}[0-9]{9}GB", _POST.format("GB"), _s10, speaks=True, decides=True),
+    _form("Parcelforce", "[A-Z]{2}[0-9]{9}GB", _POST.format("GB"), _s10),
+    _form("Parcelforce", "[A-Z]{2}[0-9]{7}", "two letters and seven digits"),
+    _form(
+        "Australia Post",
+        "[A-Z]{2}[0-9]{9}AU",
+        _POST.format("AU"),
+        _s10,
+        speaks=True,
+        decides=True,
+    ),
+    _form("Canada Post", "[A-Z]{2}[0-9]{9}CA", _POST.format("CA"), _s10, speaks=True, decides=True),
+    _form("Canada Post", "[0-9]{16}", "16 digits"),
     _form("DHL", "[A-Z]{2}[0-9]{9}DE", _POST.format("DE"), _s10, speaks=True, decides=True),
     _form("DHL", "0034[0-9]{16}", f"20 digits from 0034, {_LAST}", _modulo_10, speaks=True),
     _form("DHL", "[0-9]{10}", f"10 digits, {_LAST}", _dhl_express),
@@ -132,6 +144,13 @@ FORMS: Final = (
     _form("FedEx", "96[0-9]{20}", f"22 digits from 96, {_LAST}", _fedex_96),
     _form("DPD", "[0-9]{14}[0-9A-Z]", "14 digits and a check digit or letter", _dpd),
     _form("DPD", "[0-9]{14}", "14 digits"),
+    _form(
+        "Evri",
+        "[A-Z][0-9]{2}[0-9A-Z]{3}[0-9]{10}",
+        "a letter, two digits, three more places and ten digits",
+    ),
+    _form("GLS", "[0-9]{11,12}", "11 or 12 digits"),
+    _form("TNT", "G[DE][0-9]{9}[A-Z]{2}", "GD or GE, nine digits and two letters"),
 )
 """What is known, the surest first."""
 

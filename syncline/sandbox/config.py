@@ -120,6 +120,8 @@ class SandboxConfig(_Frozen):
         transactions: how many transactions: the first payment of every order in turn, then what
             comes after (rests, second attempts, payments of no order).
         subscriptions: how many subscriptions.
+        renewals: of how many orders, each paid by one transaction, a subscription is charged again,
+            one to three times, each time by a transaction on that order.
         customers: how many distinct contacts these share.
         namesakes: whether all of them are people of one name.
         days: the creation times are spread over so many days back from the start.
@@ -170,6 +172,7 @@ class SandboxConfig(_Frozen):
     orders: int = Field(default=1000, ge=0)
     transactions: int = Field(default=1200, ge=0)
     subscriptions: int = Field(default=100, ge=0)
+    renewals: int = Field(default=0, ge=0)
     customers: int = Field(default=200, gt=0)
     namesakes: bool = False
     days: int = Field(default=30, gt=0)

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from syncline.deliveries.delivery import Lease
-from syncline.flows import customers, order_status, orders, payments, refunds, subscriptions
+from syncline.flows import (
+    customers,
+    order_status,
+    orders,
+    payments,
+    refunds,
+    renewals,
+    subscriptions,
+)
 from syncline.flows.customers import Customer
 from syncline.flows.flow import Desired, Needs, TargetIds
 from syncline.halo.capabilities import Capabilities
@@ -60,11 +68,13 @@ def invoice(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
 
 def payment(_lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A payment on its invoice."""
+    renewals.refuse_renewal(source.canonical, source.order, source.transactions, inputs.document)
     return payments.render_payment(source.canonical, inputs.document, inputs.ids, inputs.money)
 
 
 def credit(lease: Lease, source: RenderInput, inputs: Inputs) -> Desired:
     """A credit note on its invoice."""
+    renewals.refuse_renewal(source.canonical, source.order, source.transactions, inputs.document)
     return refunds.render_credit(
         source.canonical,
         lease.role,

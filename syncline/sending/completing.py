@@ -17,7 +17,7 @@ from syncline.engine.failures import is_of_the_record
 from syncline.errors import Absent, Again, Doubtful, SynclineError, Unmappable, Unreadable
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
-from syncline.sending.decide import Write
+from syncline.sending.decide import Write, is_read_first
 from syncline.sending.targets import Target
 from syncline.sending.tenant.by_id import NOT_SHOWN, Row, by_id
 
@@ -95,33 +95,23 @@ def complete(
     )
 
 
-def is_blind(write: Write) -> bool:
-    """Whether a row is to be updated of whose lines nothing is known."""
-    lease = write.lease
-    return (
-        lease.target_id is not None
-        and "lines" in write.body
-        and "lines" not in (lease.target_meta or {})
-    )
-
-
-def read_lines(
+def read_first(
     line: Line, target: Target, api: ApiCalls, writes: Sequence[Write]
 ) -> dict[int, Row]:
-    """The rows that are to be updated and of whose lines nothing is known, read by id.
+    """The rows that are to be updated and of which something must be known that is not, by id.
 
     One that could not be read for a reason of its own comes with that.
 
     Raises:
         SynclineError: they could not be read for a passing reason.
     """
-    blind = {
+    wanted = {
         write.lease.id: HaloRow.of({"id": write.lease.target_id})
         for write in writes
-        if is_blind(write)
+        if is_read_first(write)
     }
-    read = by_id(line, api, target.resource, blind)
-    if len(read) < len(blind):
+    read = by_id(line, api, target.resource, wanted)
+    if len(read) < len(wanted):
         raise NoQuota(f"Not all {target.name}s could be read that are to be updated.")
     for one in read.values():
         if isinstance(one, SynclineError) and not (

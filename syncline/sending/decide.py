@@ -16,10 +16,12 @@ from sqlalchemy import Connection
 from syncline.calls.context import Line
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import KEPT
-from syncline.errors import SynclineError, Unmappable, Unreadable
+from syncline.errors import Absent, SynclineError, Unmappable, Unreadable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_contested, refuse_live
 from syncline.flows.lines import onto
+from syncline.flows.texts_in_full import KEY as IN_FULL
+from syncline.flows.texts_in_full import put_into
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.highlevel.merging import CONTESTED
@@ -47,6 +49,9 @@ class Write:
         body: the element.
         projection: the compared fields as they are wanted.
         currency: ISO 4217 of its amounts; "" where it has none.
+        note: the field of the row's note, of which a part is to be changed and no more; "" where
+            the element says all of the note, or nothing.
+        in_full: that part; "" where it is to be taken out.
     """
 
     lease: Lease
@@ -54,6 +59,8 @@ class Write:
     body: dict[str, Any]
     projection: dict[str, str]
     currency: str
+    note: str = ""
+    in_full: str = ""
 
     def departed(self, call_id: UUID) -> Write:
         """The same, with what its departure wrote into the ledger."""
@@ -245,6 +252,8 @@ def _keeping(target: Target, lease: Lease, desired: Desired) -> Desired:
     if target.key in kept:
         body[target.key] = kept[target.key]
     held = {key: kept[key] for key in desired.projection if key in kept}
+    if desired.note in held:
+        held[desired.note] = " ".join(put_into(held[desired.note], desired.in_full).split())
     return replace(desired, body=body, projection={**desired.projection, **held})
 
 
@@ -257,28 +266,65 @@ def _write(
         _element(lease, desired, known),
         desired.projection,
         currency_of(source.canonical),
+        desired.note if _changes_note(lease, desired) else "",
+        desired.in_full,
     )
 
 
-def onto_lines(
+def _changes_note(lease: Lease, desired: Desired) -> bool:
+    """Whether a part of a note is to be changed that is otherwise for others to write."""
+    if lease.target_id is None or not desired.note or desired.note in desired.body:
+        return False
+    return bool(desired.in_full) or IN_FULL in (lease.projection or {})
+
+
+def is_read_first(write: Write) -> bool:
+    """Whether an update is of a row of which something must be known that is not."""
+    return bool(write.note) or _is_blind(write)
+
+
+def _is_blind(write: Write) -> bool:
+    """Whether a row is to be updated of whose lines nothing is known."""
+    lease = write.lease
+    return (
+        lease.target_id is not None
+        and "lines" in write.body
+        and "lines" not in (lease.target_meta or {})
+    )
+
+
+def onto_rows(
     target: Target, writes: Sequence[Write], rows: Mapping[int, Row], known: Capabilities
 ) -> tuple[list[Write], list[Parked]]:
-    """Updates onto the lines that were read of their rows, by delivery; the others as they are.
+    """Updates onto what was read of their rows, by delivery; the others as they are.
 
     A row that does not show its lines is not updated: it might keep the old ones beside the new.
+    Nor is one that does not show its note: that is somebody's, or what was cut would be lost.
     """
     merges = known.lines_on_update == "merge"
     told: list[Write] = []
     parked: list[Parked] = []
     for write in writes:
-        row = rows.get(write.lease.id)
+        row, body = rows.get(write.lease.id), dict(write.body)
         if not isinstance(row, HaloRow):
-            told.append(write)  # it is not to be looked at, or gone, as the update will show
-        elif lacking := target.lacks(row.raw):
+            if write.note and row is not None and not isinstance(row, Absent):
+                parked.append((write.lease, row))
+            else:
+                told.append(write)  # it is not to be looked at, or gone, as the update will show
+            continue
+        lacking = target.lacks(row.raw) if _is_blind(write) else []
+        if write.note and write.note not in row.raw:
+            lacking.append(write.note)
+        if lacking:
             parked.append((write.lease, illegible(target, row.id, lacking)))
-        else:
-            lines = onto(write.body["lines"], row.raw["lines"], merges=merges)
-            told.append(replace(write, body={**write.body, "lines": lines}))
+            continue
+        if _is_blind(write):
+            body["lines"] = onto(body["lines"], row.raw["lines"], merges=merges)
+        if write.note:
+            stands = str(row.raw[write.note] or "")
+            if (changed := put_into(stands, write.in_full)) != stands:
+                body[write.note] = changed
+        told.append(replace(write, body=body))
     return told, parked
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from syncline.deliveries import needs, requests
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.target_rows import TargetRow
-from syncline.flows import customers, orders, payments, subscriptions
+from syncline.flows import customers, orders, payments, renewals, subscriptions
 from syncline.flows.flow import Needs, TargetIds
 from syncline.ledger import contacts, records
 from syncline.mapping.document import Document
@@ -26,9 +26,11 @@ class RenderInput:
     Attributes:
         version: the record's.
         canonical: the record.
-        order: the order that a credit's transaction or a subscription belongs to, if it is known.
+        order: the order that a credit's transaction, a charge of a subscription or a subscription
+            belongs to, if it is known.
         credits: for a credit, the roles of all credits of its transaction.
-        transactions: for an order whose status follows its money, what pays for it.
+        transactions: for an order whose status follows its money, what pays for it; for a charge
+            of a subscription, what pays for its order.
     """
 
     version: int
@@ -60,18 +62,19 @@ def load(
     keys = {lease.id: (lease.place, lease.source_kind, lease.source_id) for lease in leases}
     companions = _companions(connection, leases, found)
     refunds = _credits(connection, leases)
-    paying = _transactions(connection, leases, document)
+    paying = _transactions(connection, leases, found, document)
     loaded: dict[int, RenderInput] = {}
     for lease in leases:
         if keys[lease.id] in found:
             version, canonical = found[keys[lease.id]]
-            order = companions.get((lease.place, "order", _order_of(lease, canonical) or ""))
+            order_id = _order_of(lease, canonical) or ""
+            order = companions.get((lease.place, "order", order_id))
             loaded[lease.id] = RenderInput(
                 version,
                 canonical,
                 None if order is None else order[1],
                 refunds.get(lease.source_id, frozenset()),
-                paying.get(lease.source_id, ()),
+                paying.get(order_id or lease.source_id, ()),
             )
     return loaded
 
@@ -80,7 +83,9 @@ def _order_of(lease: Lease, canonical: Canonical) -> str | None:
     """The order that is looked into beside the record."""
     if lease.flow == subscriptions.FLOW:
         return subscriptions.order_of(canonical)
-    return payments.order_of(canonical) if lease.target == "credit" else None
+    if lease.target == "credit":
+        return payments.order_of(canonical)
+    return renewals.order_charged(canonical) if lease.target == "payment" else None
 
 
 def _companions(
@@ -98,15 +103,28 @@ def _companions(
 
 
 def _transactions(
-    connection: Connection, leases: Sequence[Lease], document: Document
+    connection: Connection,
+    leases: Sequence[Lease],
+    found: Mapping[tuple[str, str, str], tuple[int, Canonical]],
+    document: Document,
 ) -> dict[str, list[dict[str, Any]]]:
-    """What pays for the orders among them, where the mapping makes their status follow it."""
-    of = [lease for lease in leases if lease.flow == orders.FLOW]
-    if not of or not orders.status_depends_on_payments(document):
+    """What pays for orders, by order: for those of which something follows from it.
+
+    These are the orders among the deliveries, where the mapping makes their status follow it, and
+    the orders of subscriptions' charges.
+    """
+    wanted: dict[str, str] = {}
+    for lease in leases:
+        if lease.flow == orders.FLOW and orders.status_depends_on_payments(document):
+            wanted[lease.source_id] = lease.place
+        elif lease.target in {"payment", "credit"}:
+            source = found.get((lease.place, lease.source_kind, lease.source_id))
+            order_id = renewals.order_charged(source[1]) if source else None
+            if order_id:
+                wanted[order_id] = lease.place
+    if not wanted:
         return {}
-    return records.transactions_of_orders(
-        connection, of[0].place, [lease.source_id for lease in of]
-    )
+    return records.transactions_of_orders(connection, next(iter(wanted.values())), sorted(wanted))
 
 
 def older_clients(

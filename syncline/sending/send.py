@@ -25,8 +25,8 @@ from syncline.halo.array_size import ArraySize
 from syncline.halo.capabilities import Capabilities
 from syncline.queues import Lane
 from syncline.sending import batches, outcomes, prove, render, round_trips
-from syncline.sending.completing import is_blind, read_lines
-from syncline.sending.decide import Write, onto_lines
+from syncline.sending.completing import read_first
+from syncline.sending.decide import Write, is_read_first, onto_rows
 from syncline.sending.first_rows import looking
 from syncline.sending.first_rows.kept import kept_on
 from syncline.sending.outcomes import Array
@@ -202,7 +202,7 @@ def _deliver(
     earlier = prove.row_for_a_report(line, target, known)
     if target.name in TARGETS and seems_restored(known):
         writes = only_ours(line, target, api, writes)
-    writes = _with_lines(line, target, api, known, writes)
+    writes = _with_what_stands(line, target, api, known, writes)
     next_run = None
     while news := to_prove(target, known, writes):
         first, later = round_trips.most_telling(target, known, news)
@@ -238,30 +238,31 @@ def _deliver(
     return next_run
 
 
-def _with_lines(
+def _with_what_stands(
     line: Line, target: Target, api: ApiCalls, known: Capabilities, writes: list[Write]
 ) -> list[Write]:
     """Updates with what their rows hold already; what cannot be told is parked."""
-    later = {write.lease.id for write in [one for one in writes if is_blind(one)][MOST_READ:]}
+    later = {write.lease.id for write in [one for one in writes if is_read_first(one)][MOST_READ:]}
     if later:
         leases = [write.lease for write in writes if write.lease.id in later]
         _release(line.worker, leases, _SOON, None)
         writes = [write for write in writes if write.lease.id not in later]
-    read = read_lines(line, target, api, writes)
+    read = read_first(line, target, api, writes)
     unread = {
         key: error
         for key, error in read.items()
         if isinstance(error, SynclineError) and not isinstance(error, NOT_SHOWN)
     }
     others = [write for write in writes if write.lease.id not in unread]
-    told, parked = onto_lines(target, others, read, known)
+    told, parked = onto_rows(target, others, read, known)
+    notes = {write.lease.id: write.note for write in others}
 
     def work(connection: Connection) -> None:
         for write in writes:
             if write.lease.id in unread:
                 count(connection, SENDING, [write.lease], unread[write.lease.id])
         for lease, error in parked:
-            leased.park(connection, [lease], reason=str(error), field="lines")
+            leased.park(connection, [lease], reason=str(error), field=notes[lease.id] or "lines")
 
     if parked or unread:
         line.worker.ledger.run_patiently(work, sleep=line.worker.sleep)

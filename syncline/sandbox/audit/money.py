@@ -26,7 +26,7 @@ from syncline.sandbox.audit.told import Telling
 from syncline.sandbox.halo.tenant.catalogue import CURRENCIES, INVOICE_TABLE
 from syncline.sandbox.halo.tenant.store import HaloStore, Row
 from syncline.sandbox.location.forms import digits_of
-from syncline.sandbox.location.store import PAID_STATUSES, Document, Store, is_owed
+from syncline.sandbox.location.store import PAID_STATUSES, Document, Store, is_owed, renews
 
 KINDS = (
     "missing_invoices",
@@ -119,7 +119,12 @@ def audit_money(
 
 
 def is_due(store: Store, transaction: Document) -> bool:
-    """Whether money came in with a transaction that Halo has to know."""
+    """Whether money came in with a transaction that Halo has to know.
+
+    No order tells the sale of a renewal: a payment of it that stood on one would be strange.
+    """
+    if renews(transaction):
+        return False
     came_in = transaction["status"] in PAID_STATUSES or exact(transaction.get("amountRefunded")) > 0
     return came_in and exact(transaction["amount"]) > 0 and is_owed(store, transaction)
 

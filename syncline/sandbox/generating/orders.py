@@ -15,6 +15,7 @@ from typing import Any
 
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.generating.payments import Payments
+from syncline.sandbox.generating.renewals import add_renewals
 from syncline.sandbox.generating.subscriptions import add_subscriptions
 from syncline.sandbox.location.forms import alphanumeric, digits_of, number, object_id, stamp
 from syncline.sandbox.location.store import Document, Store, quirks_of
@@ -86,6 +87,7 @@ class Generator:
         self.add_orders(self.config.orders)
         self.add_transactions(self.config.transactions)
         add_subscriptions(self.store, self.rng, self.config.subscriptions, self.now)
+        add_renewals(self.store, self.config.renewals, self.now)
         return self.store
 
     def add_orders(self, count: int, *, now: datetime | None = None) -> list[str]:

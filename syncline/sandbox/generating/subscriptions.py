@@ -32,18 +32,19 @@ def add_subscriptions(store: Store, rng: random.Random, count: int, now: datetim
         created = datetime.fromisoformat(order["createdAt"]) if order else now - timedelta(days=1)
         contact_id = order["contactId"] if order else rng.choice(contacts)["id"]
         status = _STATUSES[-1 - index] if index < len(_STATUSES) else rng.choice(_STATUSES)
-        subscription = _subscription(store, rng, order, contact_id, created)
+        subscription = subscription_of(store, rng, order, contact_id, created)
         _set_status(subscription, status, rng, now)
         store.add("subscriptions", subscription, quirks_of(rng))
 
 
-def _subscription(
+def subscription_of(
     store: Store,
     rng: random.Random,
     order: Document | None,
     contact_id: str,
     created: datetime,
 ) -> Document:
+    """A subscription of a contact, begun by an order or by nothing; without a status."""
     provider_id = f"sub_{rng.getrandbits(80):020x}"
     currency = order["currency"] if order else rng.choice(store.config.currencies)
     amount = Decimal(rng.randrange(900, 30_000)).scaleb(-digits_of(currency))

@@ -21,6 +21,10 @@ PAID_STATUSES = ("succeeded", "captured", "paid", "refunded", "partially_refunde
 """A transaction in one of these has brought money in."""
 
 
+RENEWAL = "subscription_view"
+"""What the source of a transaction that renews a subscription is; one of the schema's."""
+
+
 def quirks_of(rng: random.Random) -> frozenset[Quirk]:
     """How a new row departs from the tidy form: each quirk at about one row in eleven."""
     every: tuple[Quirk, ...] = ("quoted", "bare", "extra")
@@ -162,6 +166,11 @@ def touch(document: Document, now: datetime) -> None:
     """Move `updatedAt` to `now`, and forward in any case: a change is always newer."""
     before = datetime.fromisoformat(document["updatedAt"])
     document["updatedAt"] = stamp(max(now, before + timedelta(milliseconds=1)))
+
+
+def renews(transaction: Document) -> bool:
+    """Whether a transaction renews a subscription: it hangs on an order and pays for none."""
+    return "subscriptionId" in transaction and transaction["entitySource"].get("subType") == RENEWAL
 
 
 def is_owed(store: Store, document: Document) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -227,7 +228,23 @@ def test_texts_of_an_alert_end_where_halos_columns_end_and_stand_whole_in_the_de
     assert f"category_1: {long.strip()}" in made["details"]
     shown = render(alert, "error", INTEGRATION_ERROR, document, TicketSettings(), exists=False).body
     assert units(shown["error"]) <= 2000
-    assert shown["error"].endswith("…")
+    assert shown["error"].endswith(f"…\nIn full: syncline alerts show {alert['number']}")
+    assert shown["error"].startswith(title.strip())
+
+
+def test_a_title_that_a_summary_is_too_short_for_stands_whole_in_the_details() -> None:
+    def ticket(title: str) -> dict[str, Any]:
+        document = load(default_document("detail"))
+        alert = _alert(title=title)
+        return render(alert, TICKET, TICKET, document, TicketSettings(4), exists=True).body
+
+    long = ticket("Parked " * 50 + "!")
+    assert (len(long["summary"]), long["summary"].endswith("… (2)")) == (250, True)
+    assert long["details"].startswith("[")
+    assert "Parked " * 50 + "!" in long["details"]
+    short = ticket("Parked")
+    assert "…" not in short["summary"]
+    assert "Parked" not in short["details"].split("\n")[0]
 
 
 def failed(

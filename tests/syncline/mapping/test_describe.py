@@ -12,6 +12,7 @@ from syncline.mapping.shapes import FLOWS
 from syncline.mapping.shipped import default_document
 from syncline.mapping.show import html, markdown
 from syncline.parcels.numbers import FORMS
+from syncline.parcels.words import PARCELS
 
 NASTY = "<script>alert('x')</script> | a`b\n*bold* [x](y) & _u_"
 
@@ -76,6 +77,7 @@ def test_the_forms_in_which_a_tracking_number_is_taken_from_a_note_are_shown() -
     assert {"UPS", "FedEx", "DHL", "USPS", "Royal Mail", "DPD"} <= set(
         shown["tracking names"].split(", ")
     )
+    assert shown["tracking words"].split(", ") == list(PARCELS)
 
 
 class Read(HTMLParser):

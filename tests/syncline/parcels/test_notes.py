@@ -144,6 +144,8 @@ def _completed(form: Form, digits: str) -> str:
         ("USPS", 1): f"EA{digits[:8]}{{}}US",
         ("Royal Mail", 1): f"RB{digits[:8]}{{}}GB",
         ("DHL", 1): f"RR{digits[:8]}{{}}DE",
+        ("Australia Post", 1): f"EA{digits[:8]}{{}}AU",
+        ("Canada Post", 1): f"EA{digits[:8]}{{}}CA",
         ("DHL", 0): f"0034{digits[:15]}{{}}",
     }[form.carrier, int(form.decides)]
     return next(one for at in string.digits if form.is_proved(one := made.format(at)))

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from syncline.sandbox.config import SandboxConfig
 from syncline.sandbox.generating.orders import UNKNOWN_STATUS, Generator
 from syncline.sandbox.generating.payments import paid_by_order
+from syncline.sandbox.highlevel.rows import list_row
 from syncline.sandbox.location.changes import (
     change_orders,
     change_subscriptions,
     change_transactions,
 )
 from syncline.sandbox.location.forms import MINOR_DIGITS, digits_of, stamp
-from syncline.sandbox.location.store import Store
+from syncline.sandbox.location.store import Store, renews
 
 from .location import NOW, Location, shared_location
 
@@ -271,3 +272,25 @@ def test_a_changed_order_is_newer_and_still_sums_up(field: str) -> None:
         assert parts["subtotal"] == lines
         total = lines - parts["discount"] + parts["tax"] + parts.get("shipping", 0)
         assert order["amount"] == total
+
+
+def test_charges_of_a_subscription_hang_on_its_order_and_all_else_is_as_without_them() -> None:
+    asked = SandboxConfig(orders=30, transactions=30, subscriptions=3)
+    plain = Location(asked).store
+    store = Location(asked.model_copy(update={"renewals": 5})).store
+    assert list(store.orders.values()) == list(plain.orders.values())
+    charged = [one for one in store.transactions.values() if "subscriptionId" in one]
+    others = [one for one in store.transactions.values() if "subscriptionId" not in one]
+    assert all(one == plain.transactions[one["_id"]] for one in others)
+    began = {one["entityId"] for one in charged if not renews(one)}
+    assert len(began) == len({one["subscriptionId"] for one in charged}) == 5
+    assert {one["entityId"] for one in charged if renews(one)} == began
+    known = {one["subscriptionId"]: one for one in store.subscriptions.values()}
+    for one in charged:
+        row = list_row(store, "transactions", one)
+        assert (row["entityType"], row["entityId"]) == ("order", one["entityId"])
+        assert row["chargeId"] == row["chargeSnapshot"]["id"] == one["invoiceId"]
+        assert row["chargeId"].startswith("in_")
+        assert row["subscriptionId"].startswith("sub_")
+        assert known[row["subscriptionId"]]["entityId"] == one["entityId"]
+        assert row["amount"] == store.orders[one["entityId"]]["amount"]

@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 
 from syncline.calls import capabilities
-from syncline.calls.calls import halo_calls
 from syncline.calls.context import Line
 from syncline.errors import Again
-from syncline.halo.entities.resources import USER
-from syncline.halo.entities.rows import read_row
-from syncline.ingest.record import record
 from syncline.runtime.registry import look_up, send
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending import completing
@@ -23,9 +19,9 @@ from syncline.sending.outcomes import ALONE_AGAIN
 from syncline.sending.tenant import by_id
 from tests.from_halo import last_call
 from tests.spoiling import answered, spoil
-from tests.tenants import brought_over, operations, parked
+from tests.tenants import brought_over, operations, paid_by, parked
 from tests.variants import in_turn, mostly
-from tests.world import NAME, World, Worlds, small
+from tests.world import NAME, Worlds, small
 
 DIALS: dict[str, dict[str, Any]] = {
     "published": {"halo_shape": "published"},
@@ -133,44 +129,6 @@ def test_the_client_of_a_contact_that_was_merged_into_another_is_used(
         "select distinct target_meta ->> 'client_id' from delivery where target = 'invoice'"
     )
     assert [str(owner) for (owner,) in owners] == [clients[0].target_id]
-
-
-def paid_by(world: World, transaction: str, **contact: str) -> None:
-    """A payment without an order comes in, and all that follows from it is done."""
-    line = world.worker.open_line(NAME)
-    moment = "2026-11-20T10:00:00.000Z"
-    row = {
-        "_id": transaction, "altId": line.link.location_id, "altType": "location",
-        "currency": "USD", "amount": 12.5, "status": "succeeded", "liveMode": False,
-        "entityType": "invoice", "entityId": f"of-{transaction}", "entitySourceType": "invoice",
-        "createdAt": moment, "updatedAt": moment, "fulfilledAt": moment, **contact,
-    }  # fmt: skip
-    world.worker.ledger.run(
-        lambda c: record(
-            c, line.link, line.document, "transaction", "list", {transaction: row}, "a test"
-        )
-    )
-    world.drive()
-    assert parked(world) == []
-
-
-def test_a_name_that_is_longer_than_its_column_stands_whole_in_the_note_and_is_written_once(
-    worlds: Worlds, sandbox: SandboxProcess
-) -> None:
-    small(sandbox, orders=0, transactions=0, subscriptions=0, column_lengths=True)
-    world = worlds()
-    name = "Ada " * 150 + "!"
-    contact = {"contactId": "c1", "contactEmail": "a@example.com", "contactName": name}
-    for transaction in ("t1", "t2"):
-        paid_by(world, transaction, **contact)
-    [[user]] = world.rows("select target_id from delivery where target = 'user'")
-    line = world.worker.open_line(NAME)
-    row = halo_calls(line, line.lane).read(
-        "GET /Users/id", lambda permit: read_row(line.halo, permit, USER, int(user))
-    )
-    assert (len(row.raw["name"]), row.raw["name"][-1]) == (255, "…")
-    assert name in row.raw["notes"]
-    assert operations(sandbox)["POST /Users"] == 1
 
 
 @pytest.mark.parametrize(
