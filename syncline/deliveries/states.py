@@ -51,6 +51,10 @@ AHEAD: Final = "ahead"
 """The key in `target_meta` under which stands how often a delivery was sent again ahead of others,
 while nothing proved that its row was not there."""
 
+SECOND_LOOK: Final = "second_look"
+"""The key in `target_meta` of such a one, once it is delivered, under which stands when it is
+looked whether its row stands there twice, in seconds of the ledger's clock."""
+
 UNTOLD: Final = "untold"
 """The key in `target_meta` of a delivery that was sent ahead of others and whose row was found by a
 look-up: which of its calls made that is not told."""

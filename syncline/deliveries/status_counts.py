@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from syncline.deliveries.in_doubt import sent_again
 from syncline.deliveries.states import NEEDS_A_PERSON, State
 from syncline.ledger.connections import Link
 from syncline.ledger.database import text
@@ -76,7 +77,8 @@ class KindStatus:
         due: to be sent, or being sent.
         waiting: needs another delivery first.
         held_up: of these, how many need one that is parked: they wait until a person has acted.
-        doubtful: sent with an unknown outcome; looked up before it is sent again.
+        doubtful: sent with an unknown outcome, and looked up before it is sent again; or sent
+            again, and looked for whether its row stands there twice.
         parked: needs a person.
         held: live records, held back until their connection is live; they need nobody.
         pull: the last finished pull.
@@ -122,9 +124,10 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
     finished, running = _pulls(connection, link)
     unread = _unread(connection, link)
     held_up = _held_up(connection, link)
+    twice = sent_again.by_flow(connection, link.id)
     found = []
     for shown, (kind, flow) in _KINDS.items():
-        counts = states.get(flow or "", {})
+        counts, again = states.get(flow or "", {}), twice.get(flow or "", 0)
         owed = sum(counts.values())
         if kind is None and not owed:
             continue
@@ -133,11 +136,11 @@ def kinds(connection: Connection, link: Link) -> list[KindStatus]:
                 kind=shown,
                 seen=owed if kind is None else seen.get(kind, 0),
                 owed=owed,
-                in_line=counts.get(State.DELIVERED, 0),
+                in_line=counts.get(State.DELIVERED, 0) - again,
                 due=sum(counts.get(state, 0) for state in _ON_THE_WAY),
                 waiting=counts.get(State.WAITING, 0),
                 held_up=held_up.get(flow or "", 0),
-                doubtful=sum(counts.get(state, 0) for state in _IN_DOUBT),
+                doubtful=sum(counts.get(state, 0) for state in _IN_DOUBT) + again,
                 parked=counts.get(State.PARKED, 0),
                 held=counts.get(HELD, 0),
                 pull=finished.get(kind or ""),

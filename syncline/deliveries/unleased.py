@@ -74,7 +74,12 @@ def overwrite(
 
 
 def park_changed(
-    connection: Connection, standing: TargetRow, *, meta: Mapping[str, Any], reason: str, field: str
+    connection: Connection,
+    standing: TargetRow,
+    *,
+    meta: Mapping[str, Any],
+    reason: str,
+    field: str | None,
 ) -> bool:
     """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from syncline.calls.context import Nudge, WorkerContext
 from syncline.deliveries import dead_workers, unleased, waits
+from syncline.deliveries.in_doubt import sent_again
 from syncline.engine.handlers import Works
 from syncline.errors import SynclineError
 from syncline.flows import customers
@@ -40,6 +42,7 @@ def sweep(worker: WorkerContext) -> list[Nudge]:
         nudges = [
             *_events(connection),
             *_deliveries(connection),
+            *_sent_again(connection, settings.settle),
             *_pulls(connection),
             *_new_rules(connection),
         ]
@@ -95,6 +98,11 @@ def _deliveries(connection: Connection) -> Iterable[Nudge]:
     )
     for row in found:
         yield Nudge(row.name, "send" if row.state == "due" else "look_up", row.target)
+
+
+def _sent_again(connection: Connection, settle: timedelta) -> Iterable[Nudge]:
+    for name, target in sent_again.to_look_at(connection, settle):
+        yield Nudge(name, "look_up", target)
 
 
 def _pulls(connection: Connection) -> Iterable[Nudge]:

@@ -37,7 +37,7 @@ from syncline.money import minor_digits
 from syncline.sending import inputs
 from syncline.sending.completing import completed
 from syncline.sending.find import is_one_a_call
-from syncline.sending.in_doubt import looking, resend, verdicts
+from syncline.sending.in_doubt import looking, resend, second_rows, verdicts
 from syncline.sending.in_doubt.maybe_ours import (
     is_anothers,
     of_anothers,
@@ -56,11 +56,13 @@ each is found by calls of its own, it is written by itself."""
 
 
 def look_up(line: Line, target: Target) -> NextRun:
-    """Look up what is doubtful and settled at one kind of Halo's rows."""
+    """Look up what is doubtful and settled at one kind of Halo's rows, or may stand there twice."""
     claim = partial(
         leased.claim, connection_id=line.link.id, target=target.name, state=State.DOUBTFUL
     )
-    return in_rounds(partial(look_up_claimed, line, target, claim, LOOKING_UP))
+    next_run = in_rounds(partial(look_up_claimed, line, target, claim, LOOKING_UP))
+    second_rows.look(line, target)
+    return next_run
 
 
 def look_up_claimed(line: Line, target: Target, claim: Claim, policy: Policy) -> NextRun | None:

@@ -52,6 +52,23 @@ def looked_for(seek: Seek, leases: Sequence[Lease]) -> Iterator[Group]:
         yield group, or_why(partial(_together, seek, group, newest))
 
 
+def looked_again(seek: Seek, references: Sequence[str]) -> Looked:
+    """Look for rows that are known, and for the newest ones beside.
+
+    Raises:
+        SynclineError: they could not be looked for.
+    """
+    newest = [one for one in freshness.witnesses(seek) if one.reference not in references]
+    if is_one_a_call(seek.target, seek.known):
+        newest = newest[:1]
+        found = LookupResult({}, frozenset())
+        for name in [*references, *(one.reference for one in newest)]:
+            found = _both(found, _find(seek, [name]))
+    else:
+        found = _find(seek, [*references, *(one.reference for one in newest)])
+    return freshness.looked(found, references, freshness.of(seek, newest, found))
+
+
 def or_why(ask: Callable[[], Answer], *, twice: bool = False) -> Answer | Again | MissingScope:
     """What is answered, or why not, perhaps for the sake of what is asked for: others are asked.
 
@@ -124,16 +141,18 @@ def _shown_by_now(seek: Seek, newest: Sequence[Witness]) -> Freshness:
     found = LookupResult({}, frozenset())
     for one in newest:
         beside = _find(seek, [one.reference])
-        found = LookupResult(
-            {**found.rows, **beside.rows},
-            found.unsure | beside.unsure,
-            {**found.like, **beside.like},
-        )
+        found = _both(found, beside)
         if freshness.is_shown(one, beside):
             if not freshness.is_shown(one, _find(seek, [one.reference])):
                 return Freshness(is_stale=True)
             break
     return freshness.of(seek, newest, found)
+
+
+def _both(one: LookupResult, other: LookupResult) -> LookupResult:
+    return LookupResult(
+        {**one.rows, **other.rows}, one.unsure | other.unsure, {**one.like, **other.like}
+    )
 
 
 def _reference(seek: Seek, lease: Lease) -> str:

@@ -76,10 +76,11 @@ def unsure(
 
 def doubled(lease: Lease, reference: str, rows: list[FoundRow]) -> Move:
     """A person is asked which of several rows it is."""
-    ids = ", ".join(str(row.id) for row in rows)
-    return lambda connection: leased.park(
-        connection,
-        [lease],
-        reason=f"Halo holds several rows with reference {reference}: {ids}",
-        field=None,
-    )
+    reason = several_rows(reference, [row.id for row in rows])
+    return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+
+
+def several_rows(reference: str, ids: Sequence[int]) -> str:
+    """Why a person is asked."""
+    named = ", ".join(str(one) for one in ids)
+    return f"Halo holds several rows with reference {reference}: {named}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncline.deliveries.status_counts import kinds
 from syncline.errors import MissingScope, NoAnswer
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.find import reference_on
@@ -14,14 +15,13 @@ from tests.lagging import (
     Lagging,
     absent,
     attempts,
-    long_ago,
     looks_after,
     lost,
     until,
     until_looked_up,
 )
 from tests.tenants import brought_over, parked
-from tests.world import Worlds
+from tests.world import World, Worlds
 
 
 @pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
@@ -54,11 +54,38 @@ def test_where_nothing_shows_what_was_made_one_alone_goes_ahead(
     for looks in range(1, 9):
         until_looked_up(world, lagging, looks)
     assert len(sandbox.halo_orders()) == 3 + 5
+    assert doubtful(world) == 4
     lagging.on = False
-    long_ago(world)
-    world.drive()
+    world.do("update delivery set confirmed_at = confirmed_at - interval '1 hour'")
+    world.do("update delivery set target_meta = target_meta - 'second_look'")
+    until(world, lambda: bool(parked(world)))
+    until(world, lambda: doubtful(world) == 0)
     assert len(sandbox.halo_orders()) == 3 + 5
-    assert world.counts()["orders", "delivered"] == 7
+    assert world.counts()["orders", "delivered"] == 6
+    [twice] = parked(world)
+    assert twice.reason.startswith("Halo holds several rows with reference HL-")
+    assert doubtful(world) == 0
+
+
+def test_what_went_ahead_and_stands_there_once_is_in_line(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 1)
+    until(world, lambda: world.counts()["orders", "delivered"] == 4)
+    assert world.rows("select id from delivery where target_meta ? 'ahead'")
+    assert doubtful(world) == 1
+    world.do("update delivery set confirmed_at = confirmed_at - interval '1 hour'")
+    until(world, lambda: doubtful(world) == 0)
+    assert parked(world) == []
+    assert not world.rows("select id from delivery where target_meta ? 'ahead'")
+
+
+def doubtful(world: World) -> int:
+    """How many orders `status` calls doubtful."""
+    link = world.reopened().link
+    found = world.worker.ledger.run(lambda connection: kinds(connection, link))
+    return sum(one.doubtful for one in found if one.kind == "orders")
 
 
 @pytest.mark.parametrize("profile", ["generous", "plain", "awkward"])
@@ -77,7 +104,7 @@ def test_what_was_lost_is_sent_again_once_the_one_ahead_shows(
         if call["operation"] == "POST /SalesOrder"
     ]
     assert sent[0] == 1
-    assert sum(sent) == 4
+    assert len(sandbox.halo_orders()) == 3 + 4
     assert sandbox.audit()["clean"]
 
 
