@@ -23,7 +23,7 @@ from syncline.parcels.words import (
     REFERENCE,
     TRACKING,
     WORD,
-    Said,
+    Wording,
 )
 
 LONGEST_NOTE: Final = 10_000
@@ -185,7 +185,7 @@ def _stated(part: str) -> list[tuple[str, str]]:
 
 def _free(text: str, known: Collection[str]) -> Iterator[_Read]:
     """Numbers beside a carrier's name or the word tracking, and those that prove themselves."""
-    said, at = Said(next(iter(known)) if len(known) == 1 else None), 0
+    said, at = Wording(next(iter(known)) if len(known) == 1 else None), 0
     near = _Nearby(text, known)
     while at < len(text):
         taken = None
@@ -221,7 +221,7 @@ class _Nearby:
         return self._known.union(*self._named[max(line - 1, 0) : line + 2])
 
 
-def _taken(text: str, at: int, said: Said, near: _Nearby) -> tuple[_Window, str] | None:
+def _taken(text: str, at: int, said: Wording, near: _Nearby) -> tuple[_Window, str] | None:
     """The longest number that begins here and is tracking, with its carrier."""
     for window in sorted(_windows(text, at), key=lambda one: -one.end):
         carrier = _carrier_of(text, window, said, near)
@@ -255,7 +255,7 @@ def _is_grouped(joined: str, text: str) -> bool:
     return proved(joined) is not None or max(map(len, _TOKEN.findall(text))) <= _LONGEST_GROUP
 
 
-def _carrier_of(text: str, window: _Window, said: Said, near: _Nearby) -> str | None:
+def _carrier_of(text: str, window: _Window, said: Wording, near: _Nearby) -> str | None:
     """The carrier of a number, empty where nobody says; None if it is no tracking at all."""
     number = window.number
     sure, after = proved(number), None if said.beside else _named_after(text, window)
@@ -276,7 +276,7 @@ def _carrier_of(text: str, window: _Window, said: Said, near: _Nearby) -> str | 
     return here or (next(iter(around)) if len(around) == 1 else "")
 
 
-def _is_theirs(window: _Window, here: str, said: Said, *, is_phone: bool) -> bool:
+def _is_theirs(window: _Window, here: str, said: Wording, *, is_phone: bool) -> bool:
     """Whether a number is tracking that stands beside a carrier's name, or beside that word."""
     forms = list(forms_of(window.number, here))
     if here and any(one.is_proved(window.number) for one in forms):

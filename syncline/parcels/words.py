@@ -70,7 +70,7 @@ OTHER_NUMBERS: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Said:
+class Wording:
     """What the words before a place say of a number that stands there.
 
     Attributes:
