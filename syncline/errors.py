@@ -3,7 +3,8 @@
 SynclineError
 ├── Again            may be tried again by itself, not before `after`
 │   ├── RateLimited  the other side answered 429
-│   ├── ForeignAnswer    somebody else answered in its place: a firewall, a proxy, a log-in page
+│   ├── Troubled     the other side says that it is in trouble itself
+│   ├── ForeignAnswer    somebody else answered in its place: a firewall, a gateway, a proxy
 │   ├── NoAnswer     what only reads was sent, and no whole answer came
 │   ├── Suspended    the other side keeps the account shut for now
 │   └── NotSent      nothing left this machine: no connection, or the permit to send had expired
@@ -100,6 +101,13 @@ class RateLimited(Again):
     """
 
     of_day = False
+
+
+class Troubled(Again):
+    """The other side answered a call that changes nothing, and says that it is in trouble itself.
+
+    After a write that is `Doubtful`.
+    """
 
 
 class ForeignAnswer(Again):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -33,12 +34,38 @@ LEAST_LIFE = timedelta(seconds=30)
 
 _LONGEST_LIFE_S = 1e8
 
+_OF_CREDENTIALS = frozenset(
+    {
+        *("invalid_request", "invalid_client", "invalid_grant", "invalid_scope"),
+        *("unauthorized_client", "unsupported_grant_type"),
+    }
+)
+"""What OAuth knows that refuses a token. Source: RFC 6749, section 5.2."""
+
+_OF_TROUBLE = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+"""What OAuth knows that passes by itself. Source: RFC 6749, section 4.1.2.1; RFC 8628, 3.5."""
+
 
 def token_in(text: str) -> SecretStr | None:
     """The token that a text is, without space around it; None where it can stand in no header."""
     value = text.strip()
     fits = value.isascii() and value.isprintable() and " " not in value
     return SecretStr(value) if value and fits else None
+
+
+def refuses_credentials(document: Any) -> bool:
+    """Whether an answer without a token names one of OAuth's reasons to refuse one."""
+    return _oauth_error(document) in _OF_CREDENTIALS
+
+
+def tells_of_trouble(document: Any) -> bool:
+    """Whether an answer without a token names a trouble that OAuth knows to pass by itself."""
+    return _oauth_error(document) in _OF_TROUBLE
+
+
+def _oauth_error(document: Any) -> str:
+    error = document.get("error") if isinstance(document, dict) else None
+    return error if isinstance(error, str) else ""
 
 
 def life_of(told: object, untold: timedelta) -> timedelta:

@@ -1,7 +1,8 @@
-"""Who answered, where it was not the API itself: a firewall, a proxy, a log-in page.
+"""Who answered, where it was not the API itself: a firewall, a gateway, a proxy, a log-in page.
 
 Such an answer says nothing about credentials or records. Each service judges in its own
-`answers.py` whether an answer has the API's own shape; what is made of one that has not is here.
+`answers.py` whether an answer has the API's own shape; what every API's has not, and what is made
+of such an answer, is here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from syncline import jsontext
@@ -22,12 +25,47 @@ LONGEST_PAUSE = timedelta(seconds=60)
 LONGEST_TITLE = 80
 """Characters of a page's title that are told."""
 
+_IN_BETWEEN = frozenset({407, 511})
+"""Said by a proxy that wants a password and by a network that wants a log-in, never by an API."""
+
+_MARKS = (
+    "x-amzn-errortype",
+    "x-kong-response-latency",
+    "x-squid-error",
+    "cf-mitigated",
+    "proxy-authenticate",
+)
+"""Headers by which a gateway says that it made an answer itself and fetched it nowhere.
+
+Source: the manuals of AWS API Gateway, Kong, Squid and Cloudflare; RFC 9110 for the last one.
+"""
+
+_OF_TROUBLE = frozenset(
+    {
+        *("message", "msg", "error", "errors", "errormessage", "errordescription"),
+        *("detail", "details", "fault", "title"),
+    }
+)
+_BESIDE_TROUBLE = frozenset(
+    {
+        *("status", "statuscode", "code", "errorcode", "errortype", "type", "name", "instance"),
+        *("path", "success", "ok", "timestamp", "requestid", "traceid", "stacktrace", "trace"),
+    }
+)
+"""Names of fields, without underscores, with which a gateway tells of trouble and of nothing else.
+"""
+
+_PHRASES = frozenset(
+    [status.phrase.casefold() for status in HTTPStatus]
+    + ["request entity too large", "unprocessable entity", "error code", "error", "access denied"]
+)
+
 LOOK_UP = "It is looked up before it is sent again."
 """The remedy for a write whose outcome is unknown."""
 
 _LOOK_BETWEEN = (
     "It is asked again by itself. Look at what stands between syncline and {side}: a firewall, a "
-    "proxy, a log-in page, maintenance."
+    "gateway, a proxy, a log-in page, maintenance."
 )
 _PAUSE = timedelta(seconds=5)
 _LONGEST_NAME = 40
@@ -40,8 +78,33 @@ _LOOKS_SECRET = re.compile(r"[\w.~+/-]{24,}={0,2}")
 _KIND = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}", re.ASCII)
 
 
-def is_page(answer: Answer) -> bool:
-    """Whether an answer is made for a browser, by what it says of itself or by how it begins."""
+def is_anothers(answer: Answer) -> bool:
+    """Whether an answer shows by itself that no API has made it, whatever it says.
+
+    It may be made for a browser, carry the mark of a gateway, or have a status of what is between.
+    """
+    headers = answer.headers
+    is_marked = any(mark in headers for mark in _MARKS)
+    wants_a_key = "azureapimanagementkey" in headers.get("www-authenticate", "").lower()
+    return answer.status in _IN_BETWEEN or is_marked or wants_a_key or _is_page(answer)
+
+
+def is_of_trouble(document: Any) -> bool:
+    """Whether an object tells of trouble and of nothing else, as gateways do even with a 200."""
+    if not isinstance(document, dict):
+        return False
+    names = {str(name).replace("_", "").casefold() for name in document}
+    return bool(names & _OF_TROUBLE) and names <= _OF_TROUBLE | _BESIDE_TROUBLE
+
+
+def is_phrase(text: str) -> bool:
+    """Whether a text says no more than a status does, such as `403 Forbidden`."""
+    words = re.sub(r"[\d\W_]+", " ", text).strip().casefold()
+    return words in _PHRASES
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether it is made for a browser, by what it says of itself or by how it begins."""
     kind = answer.headers.get("content-type", "").lower()
     return any(one in kind for one in _PAGE_TYPES) or _begins_as_page(answer.body)
 
@@ -131,8 +194,7 @@ def described(answer: Answer, hide: Iterable[str] = ()) -> str:
 def page_in_words(text: str) -> str:
     """A page of HTML by its title, where it has one."""
     found = _TITLE.search(text)
-    whole = one_line(found[1], 10 * LONGEST_TITLE) if found else ""
-    title = one_line(_LOOKS_SECRET.sub("…", whole), LONGEST_TITLE)
+    title = _harmless(found[1]) if found else ""
     return f"an HTML page, {title!r}" if title else "an HTML page"
 
 
@@ -165,16 +227,32 @@ def _what_came(answer: Answer) -> str:
     if _begins_as_page(body):
         return page_in_words(body[:65_536].decode("utf-8", "replace"))
     if body[:1] in b"{[":
-        return _json_in_words(body)
+        return _json_in_words(answer.status, body)
     return "a text" if body[:1] == b'"' or body[:1].isalnum() else "something else"
 
 
-def _json_in_words(body: bytes) -> str:
+def _json_in_words(status: int, body: bytes) -> str:
     try:
-        found = shape(jsontext.loads(body))
+        document = jsontext.loads(body)
     except Unreadable:
         return "JSON that breaks off, or is none"
-    return f"JSON that is not in the shape of the API: {found}"
+    found = f"JSON that is not in the shape of the API: {shape(document)}"
+    words = _words(document) if status >= _BAD else ""
+    return f"{found}, {words!r}" if words else found
+
+
+def _words(document: object) -> str:
+    """What an error says, where it is a text; a success may hold anybody's words."""
+    if not isinstance(document, dict):
+        return ""
+    named = ("message", "Message", "error_description", "error", "title")
+    texts = [document[name] for name in named if isinstance(document.get(name), str)]
+    return _harmless(texts[0]) if texts else ""
+
+
+def _harmless(text: str) -> str:
+    """A text of somebody's in a short line, without what looks like a secret."""
+    return one_line(_LOOKS_SECRET.sub("…", one_line(text, 10 * LONGEST_TITLE)), LONGEST_TITLE)
 
 
 def _to_host(location: str) -> str:

@@ -15,13 +15,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bench.flows.shapes_verdict import Pair, Verdict, judged, reasons, stuck
 from syncline.mapping.shipped import default_document
 from syncline.queues import Lane
 from syncline.sandbox.config import TOKEN, Limit, SandboxConfig, Token
 from syncline.sandbox.process import SandboxProcess
+from syncline.sandbox.wire.faults import Says
 from tasks.nudging import PULL_TASKS
 from workers.console.main import this_installation
 from workers.demo.stage import NAME, PLAY_MONEY, Stage, connect, stage
@@ -56,6 +57,8 @@ NOBODYS: dict[str, dict[str, Any]] = {
 
 _DAMAGE = ("truncated", "double_encoded", "wrong_type", "drip", "redirect", "forbidden")
 _PAGES = (403, 404, 503, 200)
+_GATEWAYS = (200, 400, 401, 403, 404, 405, 407, 413, 429, 502, 504)
+"""Their statuses; each wording of a gateway comes with every one of them."""
 
 Progress = Callable[[str], None]
 
@@ -153,8 +156,16 @@ def _strangers(share: float) -> list[dict[str, Any]]:
     """Fault rules by which that share of the calls is answered by somebody else."""
     kinds: list[dict[str, Any]] = [{"kind": "html", "status": status} for status in _PAGES]
     kinds += [{"kind": kind, "late_seconds": 0.3} for kind in _DAMAGE]
-    every = [{**kind, "effect": effect} for kind in kinds for effect in (False, True)]
-    return [{**rule, "probability": share / len(every)} for rule in every]
+    gateways = [
+        {"kind": "gateway", "says": says, "status": status}
+        for says, status in product(get_args(Says), _GATEWAYS)
+    ]
+    # A gateway's answers are many kinds, and together half of what strangers say.
+    return [
+        {**rule, "effect": effect, "probability": share / 4 / len(family)}
+        for family in (kinds, gateways)
+        for rule, effect in product(family, (False, True))
+    ]
 
 
 def _publish(on: Stage, pair: Pair) -> None:

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from syncline.calls.context import WorkerContext
 from syncline.errors import (
-    Again,
     Doubtful,
     NoAnswer,
     NotSent,
     RateLimited,
     Suspended,
     SynclineError,
+    Troubled,
     Unanswered,
     Unreadable,
 )
@@ -49,10 +49,13 @@ def fault_of(error: SynclineError | None) -> Fault | None:
         isinstance(error, Doubtful) and error.status is None
     ):
         return Fault.SILENT
-    status = error.status or 0
-    if isinstance(error, (Again, Doubtful)) and (status >= _SERVER or status == _REQUEST_TIMEOUT):
+    if isinstance(error, Troubled) or (isinstance(error, Doubtful) and _is_trouble(error.status)):
         return Fault.FAILING
     return None
+
+
+def _is_trouble(status: int | None) -> bool:
+    return status == _REQUEST_TIMEOUT or (status or 0) >= _SERVER
 
 
 def fault_as_kept(error: SynclineError | None) -> Fault | None:

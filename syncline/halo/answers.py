@@ -1,8 +1,8 @@
 """What an answer of Halo means, as pure functions.
 
-First, whether Halo itself has spoken (`is_own`): a page of a firewall is no answer. Then, what it
-says. Halo has many shapes of error and no documented codes, so everything ends in the one tree of
-errors: the class says what to do next, Halo's own words are kept.
+First, whether Halo itself has spoken (`is_own`): a page of a firewall is no answer, nor is the JSON
+of a gateway. Then, what it says. Halo has many shapes of error and no documented codes, so all of
+them end in the one tree of errors: the class says what to do next, Halo's own words are kept.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import Any
 from syncline import jsontext, strangers
 from syncline.errors import (
     Absent,
-    Again,
     BadCredentials,
     Doubtful,
     MissingScope,
     RateLimited,
     Rejected,
     SynclineError,
+    Troubled,
     Unreadable,
 )
+from syncline.operations import tells_of_trouble
 from syncline.retry_after import LEAST_REST, retry_after, stated_limit
 from syncline.transport import Answer
 
@@ -37,15 +38,19 @@ LONGEST_TEXT = 500
 REST_AFTER_429 = timedelta(seconds=60)
 """How long the key waits after a 429 that names neither a delay nor a shorter window."""
 
-_TEXT_KEYS = ("errorMessage", "Message", "message", "error_description", "error", "title", "detail")
+_TEXT_KEYS = ("errorMessage", "Message", "error_description", "error", "title")
 _ELEMENT = re.compile(r"^\$?(?:\[\d+\])?\.?")
+_PATH = re.compile(r"\$|\[\d+\]")
+"""How the place of a fault in the array that was sent begins."""
 _COUNT = "record_count"
 _NO_TEXT = "(no text)"
 TOO_MANY = 429
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _UNAUTHORIZED, _REQUEST_TIMEOUT = 401, 408
-_VERDICTS = frozenset({401, 403, 404, 405, 407, 410, 451})
-"""What is said of who asks and of what is there: nobody else's word is taken for it."""
+_OF_ROWS = frozenset({400, 409, 422})
+"""What is said of the rows that were sent, and of nothing else."""
+
+_WORDS_ALONE = frozenset({"error", "error_description"})
 
 
 class Effect(Enum):
@@ -86,7 +91,7 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
         RateLimited: 429 of Halo, or to a read, with the time that the key must rest.
         Rejected: any other 4xx, with Halo's text and the field where it names one.
         ForeignAnswer: a read that somebody else answered.
-        Again: a read that met a server error.
+        Troubled: a read that met a server error.
         Doubtful: a write that met a server error, or that somebody else answered, also with 429.
     """
     if answer.status == TOO_MANY:
@@ -102,25 +107,25 @@ def read(answer: Answer, what: str, effect: Effect) -> Any:
 def is_own(answer: Answer, document: Any, effect: Effect) -> bool:
     """Whether Halo itself has spoken, by an answer and the document in it.
 
-    A success is an object or an array, but for a removal, which may say nothing. A refusal is one
-    of Halo's many shapes; a mere text is one too, but not where it would judge who asks or what is
-    there, since proxies say that as well. A token that is not taken may be refused by a header
-    alone, as RFC 6750 has it.
+    A success is an object or an array, but for a removal, which may say nothing. A refusal has the
+    names that Halo's have; of rows it may also be told by their places or in a mere text, but not
+    of who asks or of what is there, since gateways say that as well. A token that is not taken may
+    be refused by a header alone, as RFC 6750 has it.
 
     Source: the shapes that its clients know (`explained`).
     """
-    status, is_empty = answer.status, not answer.body.strip()
-    if status == _UNAUTHORIZED and "bearer" in answer.headers.get("www-authenticate", "").lower():
-        return True
-    if is_empty:
-        return effect is Effect.DELETE and _OK <= status < _REDIRECT
-    if strangers.is_page(answer):
+    status = answer.status
+    if strangers.is_anothers(answer):
         return False
+    if not answer.body.strip():
+        wants_token = "bearer" in answer.headers.get("www-authenticate", "").lower()
+        is_removed = effect is Effect.DELETE and _OK <= status < _REDIRECT
+        return is_removed or (status == _UNAUTHORIZED and wants_token)
     if status < _BAD:
-        return _OK <= status < _REDIRECT and isinstance(document, dict | list)
-    if status in _VERDICTS or status >= _SERVER:
-        return _has_words(document)
-    return True
+        is_shown = isinstance(document, dict | list) and not strangers.is_of_trouble(document)
+        return is_shown and _OK <= status < _REDIRECT
+    first = document[0] if isinstance(document, list) and document else document
+    return _has_own_names(first) or (status in _OF_ROWS and _is_of_rows(answer.body, first))
 
 
 def document_of(body: bytes) -> Any:
@@ -131,16 +136,31 @@ def document_of(body: bytes) -> Any:
         return None
 
 
-def _has_words(document: Any) -> bool:
-    """Whether an error says something in one of the shapes that Halo's errors have."""
-    if isinstance(document, list):
-        document = document[0] if document else None
+def _has_own_names(document: Any) -> bool:
+    """Whether an error has the names that Halo alone uses, and says something under them."""
     if not isinstance(document, dict):
         return False
-    errors = document.get("errors")
-    named = any(isinstance(document.get(key), str) and document[key] for key in _TEXT_KEYS)
-    by_path = bool(document) and all(isinstance(value, list) for value in document.values())
-    return named or by_path or (isinstance(errors, dict) and bool(errors))
+    name = "errorMessage" if "resultCode" in document else "Message"
+    text = document.get(name)
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _is_of_rows(body: bytes, document: Any) -> bool:
+    """Whether an error tells what is wrong with rows: at their places, or in a text."""
+    if isinstance(document, dict):
+        errors = document.get("errors", document)
+        if isinstance(errors, dict) and any(_PATH.match(path) for path in errors):
+            return True
+        said = document.get("error") if document.keys() <= _WORDS_ALONE else None
+        return _is_reason(said) and not tells_of_trouble(document)
+    text = body.decode("utf-8", "replace") if document is None else document
+    return _is_reason(text)
+
+
+def _is_reason(text: Any) -> bool:
+    """Whether it is a text that says why, and no page, no JSON that was cut and no mere status."""
+    said = text.strip() if isinstance(text, str) else ""
+    return said[:1] not in {"", "<", "{", "["} and not strangers.is_phrase(said)
 
 
 def elements(document: Any, key: str | None = None) -> list[dict[str, Any]]:
@@ -218,29 +238,36 @@ def explained(body: bytes) -> tuple[str, str | None]:
 def rate_limited(answer: Answer, what: str, effect: Effect = Effect.READ) -> RateLimited | Doubtful:
     """What a 429 asks for: the key waits as long as Halo says, or a safe default.
 
-    One without a word may be Halo's or anybody's, and a page is somebody else's: they ask for a
-    short rest only, and nobody knows what became of a write.
+    One without a word may be Halo's or anybody's, and what is not as Halo writes it is somebody
+    else's: they ask for a short rest only, and nobody knows what became of a write.
     """
     text, _ = explained(answer.body)
-    is_page = strangers.is_page(answer)
+    is_anothers = _is_anothers_limit(answer)
     said = f"Halo answered {what} with {answer.status}: {text}"
-    by = strangers.described(answer) if is_page else None
-    after = _rest(answer, "" if is_page else text)
+    by = strangers.described(answer) if is_anothers else None
+    after = _rest(answer, "" if is_anothers else text)
     if by is not None:
         said = f"Somebody else answered {what} in place of Halo: {by}."
-    if is_page or text == _NO_TEXT:
+    if is_anothers or text == _NO_TEXT or strangers.is_phrase(text):
         after = min(after, strangers.LONGEST_PAUSE)
         if effect is not Effect.READ:
             return strangers.limited_write(answer, said, after, by)
     return RateLimited(said, after=after, status=answer.status, answered_by=by)
 
 
-def troubled(answer: Answer, what: str, effect: Effect) -> Again | Doubtful:
+def _is_anothers_limit(answer: Answer) -> bool:
+    """Whether a 429 is not Halo's, which says its limit in a text, or under its own names."""
+    document = document_of(answer.body)
+    is_json = isinstance(document, dict | list)
+    return strangers.is_anothers(answer) or (is_json and not _has_own_names(document))
+
+
+def troubled(answer: Answer, what: str, effect: Effect) -> Troubled | Doubtful:
     """What an error of Halo's own server means, by what the call does."""
     text, _ = explained(answer.body)
     said = f"Halo answered {what} with {answer.status}: {text}"
     if effect is Effect.READ:
-        return Again(said, after=timedelta(seconds=5), status=answer.status)
+        return Troubled(said, after=timedelta(seconds=5), status=answer.status)
     return Doubtful(said, remedy=strangers.LOOK_UP, status=answer.status)
 
 

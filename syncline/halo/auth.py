@@ -24,7 +24,14 @@ from syncline.errors import (
 )
 from syncline.halo import answers
 from syncline.halo.answers import SIDE, Effect
-from syncline.operations import HALO_DISCOVERY, HALO_TOKEN, life_of, token_in
+from syncline.operations import (
+    HALO_DISCOVERY,
+    HALO_TOKEN,
+    life_of,
+    refuses_credentials,
+    tells_of_trouble,
+    token_in,
+)
 from syncline.transport import Answer, Permit, Transport
 
 MARGIN = timedelta(seconds=60)
@@ -198,22 +205,24 @@ class TokenEndpoint:
     def _refusal(self, answer: Answer) -> SynclineError:
         """What an answer means that holds no token.
 
-        A refusal names its `error`, as OAuth has it; anything else is not the endpoint's own.
+        A refusal names one of OAuth's reasons; anything else is no verdict on our application.
         """
         document = answers.document_of(answer.body)
-        code = document.get("error") if isinstance(document, dict) else None
-        is_own = isinstance(code, str) and bool(code) and not strangers.is_page(answer)
-        if not is_own or not _BAD <= answer.status < _SERVER:
+        is_refused = refuses_credentials(document) and _BAD <= answer.status < _SERVER
+        if not is_refused or strangers.is_anothers(answer):
             return self._passing(answer, HALO_TOKEN)
         text, _ = answers.explained(answer.body)
-        refused = self._refused(str(code), f"gives no token ({answer.status}): {text}", answer)
+        code = str(document["error"])
+        refused = self._refused(code, f"gives no token ({answer.status}): {text}", answer)
         refused.side, refused.call = SIDE, ("POST", "/token")
         return refused
 
     def _passing(self, answer: Answer, operation: str) -> SynclineError:
         """What an answer means that is no verdict: a trouble of Halo's own, or somebody else's."""
         document = answers.document_of(answer.body)
-        if answer.status >= _SERVER and answers.is_own(answer, document, Effect.READ):
+        is_told = tells_of_trouble(document) and answer.status >= _BAD
+        is_own = answer.status >= _SERVER and answers.is_own(answer, document, Effect.READ)
+        if is_own or (is_told and not strangers.is_anothers(answer)):
             return answers.troubled(answer, operation, Effect.READ)
         return strangers.foreign(answer, "Halo", operation, writes=False)
 

@@ -1,9 +1,9 @@
 """What an answer of HighLevel means, as pure functions.
 
-First, whether HighLevel itself has spoken (`_is_own`): a page of a firewall is no answer. Then,
-what it says. Status codes alone mislead: a missing scope is 401 and not 403, an unknown record is
-400 or 404, and a 404 may just as well mean that the path does not exist under this version. So the
-text counts.
+First, whether HighLevel itself has spoken (`_is_own`): a page of a firewall is no answer, nor is
+the JSON of a gateway. Then, what it says. Status codes alone mislead: a missing scope is 401 and
+not 403, an unknown record is 400 or 404, and a 404 may just as well mean that the path does not
+exist under this version. So the text counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from syncline import jsontext, strangers
 from syncline.errors import (
     Absent,
-    Again,
     BadCredentials,
     Doubtful,
     MissingScope,
@@ -27,9 +26,11 @@ from syncline.errors import (
     Rejected,
     Suspended,
     SynclineError,
+    Troubled,
     Unreadable,
     WrongPlace,
 )
+from syncline.operations import TOKENS, refuses_credentials, tells_of_trouble
 from syncline.retry_after import LEAST_REST, retry_after
 from syncline.transport import Answer
 
@@ -51,11 +52,37 @@ SUSPENDED_REST = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _REQUEST_TIMEOUT, _TOO_MANY = 408, 429
+_DIGITS_OF_A_STATUS = 3
 _SHORT = 400
 """Characters of a text without JSON that are looked through."""
 _NO_TEXT = "(no text)"
-_NO_PATH = "Cannot "
-"""How it begins that a path or a version is not known."""
+_OWN_WORDS = re.compile(
+    r"This authClass type is not allowed to access this scope"
+    r"|The token (?:is not authorized for this scope|does not have access to this location)"
+    r"|version header (?:was not found|is invalid)"
+)
+"""What nobody else says, so that it may come without the rest.
+
+Source: texts that users quote, some of them without what stands around.
+"""
+
+_OF_A_GATEWAY = re.compile(
+    r"Access denied due to (?:missing|invalid) subscription key|Out of call volume quota"
+    r"|Resource not found\W*$|Rate limit is exceeded\. Try again",
+    re.IGNORECASE,
+)
+"""What a gateway says that answers in the very shape of HighLevel.
+
+Source: the policies of Azure API Management.
+"""
+
+_OWN_LIMITS = (
+    "x-ratelimit-limit-daily",
+    "x-ratelimit-daily-remaining",
+    "x-ratelimit-interval-milliseconds",
+    "x-ratelimit-max",
+)
+"""Headers that HighLevel alone puts on its answers."""
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 _RESOURCE = re.compile(r"/payments/(orders|transactions|subscriptions|integration)")
@@ -100,13 +127,13 @@ def read(
         Absent: 404, or 400 that speaks of something not found.
         Rejected: any other 4xx, with HighLevel's texts joined and the field where they name one.
         Refused: a path or a version that the API does not know.
-        Again: a read that met a server error.
+        Troubled: a read that met a server error, or that is told of trouble in OAuth's words.
         Doubtful: a write that met a server error, or that somebody else answered, also with 429.
     """
     document = _document(answer)
     texts = _texts(document) if answer.status >= _BAD else []
     said = _plain(_without(hide, "; ".join(texts)))
-    is_own = isinstance(document, dict) and _is_own(answer, document, texts, shows)
+    is_own = isinstance(document, dict) and _is_own(answer, what, document, shows)
     own: dict[str, Any] | None = document if is_own else None
     if answer.status == _TOO_MANY:
         if own is not None:
@@ -119,38 +146,65 @@ def read(
         raise strangers.foreign(answer, "HighLevel", what, writes=writes, hide=secrets)
     if answer.status < _BAD:
         return own
-    raise _failure(answer, what, said, texts, writes=writes, installed=installed)
+    if answer.status >= _SERVER or answer.status == _REQUEST_TIMEOUT or _passes(what, own):
+        raise _troubled(answer, what, said, writes=writes)
+    raise _refusal(answer.status, what, _said(what, answer, said), texts, installed=installed)
 
 
-def _is_own(
-    answer: Answer, document: Mapping[str, Any], texts: list[str], shows: Collection[str]
-) -> bool:
+def _is_own(answer: Answer, what: str, document: Mapping[str, Any], shows: Collection[str]) -> bool:
     """Whether HighLevel itself has spoken: every answer of its API is a JSON object.
 
     That of a success has one of the fields that this call shows, where they are known. That of an
-    error says it in words, and repeats the status where it names one. One that says that
-    something is not there names it always: a gateway says so as well, of a path of its own.
+    error says it in words, and repeats the status: a gateway has words alone. Where tokens are
+    given, OAuth's own words are enough.
 
-    Source: the published NotFoundDTO, and the answers that were seen.
+    Source: the published error DTOs, and the answers that were seen.
     """
-    if strangers.is_page(answer):
+    if strangers.is_anothers(answer):
         return False
     if answer.status < _BAD:
-        is_shown = not shows or not document.keys().isdisjoint(shows)
-        return is_shown and _OK <= answer.status < _REDIRECT
-    named = {document[name] for name in ("statusCode", "status") if _is_status(document.get(name))}
-    if answer.status == _NOT_FOUND and not named:
-        return any(text.startswith(_NO_PATH) for text in texts)
-    return bool(texts) and named <= {answer.status}
+        is_shown = not document.keys().isdisjoint(shows)
+        is_known = is_shown if shows else not strangers.is_of_trouble(document)
+        return is_known and _OK <= answer.status < _REDIRECT
+    if what in TOKENS and refuses_credentials(document) and answer.status < _SERVER:
+        return True
+    return _passes(what, document) or _is_own_error(answer, document)
+
+
+def _is_own_error(answer: Answer, document: Mapping[str, Any]) -> bool:
+    texts, repeated = _texts(document), _repeated(document)
+    if not texts or any(_OF_A_GATEWAY.match(text) for text in texts):
+        return False
+    is_limit = answer.status == _TOO_MANY and not answer.headers.keys().isdisjoint(_OWN_LIMITS)
+    if is_limit or any(_OWN_WORDS.match(text) for text in texts):
+        return repeated <= {answer.status}
+    return repeated == {answer.status}
+
+
+def _repeated(document: Mapping[str, Any]) -> set[int]:
+    """The statuses that an error names.
+
+    One under `status` alone counts beside what HighLevel puts there: others write it so as well.
+    """
+    told = [document.get("statusCode"), document.get("status")]
+    is_named = "message" in document and not document.keys().isdisjoint(("name", "traceId"))
+    if not _is_status(told[0]) and not is_named:
+        return set()
+    return {int(str(status)) for status in told if _is_status(status)}
+
+
+def _passes(what: str, document: Mapping[str, Any]) -> bool:
+    """Whether a token is not given for a reason that OAuth knows to pass by itself."""
+    return what in TOKENS and tells_of_trouble(document)
 
 
 def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return str(value).isdecimal() and len(str(value)) == _DIGITS_OF_A_STATUS
 
 
 def _is_suspended(answer: Answer, document: Any, texts: list[str]) -> bool:
     """Whether it says that the location is shut; it may say so in words alone."""
-    if not _BAD <= answer.status < _SERVER or strangers.is_page(answer):
+    if not _BAD <= answer.status < _SERVER or strangers.is_anothers(answer):
         return False
     words = texts if isinstance(document, dict) else [answer.body[:_SHORT].decode(errors="replace")]
     return any(_SUSPENDED.match(text) for text in words)
@@ -179,15 +233,11 @@ def _said(what: str, answer: Answer, text: str) -> str:
     return f"HighLevel answered {what} with {answer.status}: {text}"
 
 
-def _failure(
-    answer: Answer, what: str, text: str, texts: list[str], *, writes: bool, installed: bool
-) -> SynclineError:
+def _troubled(answer: Answer, what: str, text: str, *, writes: bool) -> Troubled | Doubtful:
     status, said = answer.status, _said(what, answer, text)
-    if status >= _SERVER or status == _REQUEST_TIMEOUT:
-        if writes:
-            return Doubtful(said, remedy=strangers.LOOK_UP, status=status)
-        return Again(said, after=timedelta(seconds=5), status=status)
-    return _refusal(status, what, said, texts, installed=installed)
+    if writes:
+        return Doubtful(said, remedy=strangers.LOOK_UP, status=status)
+    return Troubled(said, after=timedelta(seconds=5), status=status)
 
 
 def _refusal(
@@ -291,7 +341,8 @@ def _texts(document: Any) -> list[str]:
     """The words of an error body: `message` is a text or an array of texts; [] if it has none."""
     if not isinstance(document, dict):
         return []
-    message = document.get("message") or document.get("error") or document.get("name") or ""
+    names = ("message", "error_description", "error", "name")
+    message = next((document[name] for name in names if document.get(name)), "")
     found = message if isinstance(message, list) else [message]
     return [
         text if isinstance(text, str) else jsontext.dumps(text).decode() for text in found if text

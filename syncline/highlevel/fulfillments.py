@@ -25,6 +25,9 @@ from syncline.transport import Permit
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
+_SHOWS = ("data",)
+"""What every success shows. Source: the schema of both operations."""
+
 
 class NewTracking(Body):
     """Where a parcel can be followed: at least one of the three."""
@@ -129,7 +132,7 @@ def list_fulfillments(
 
     Source: GET /payments/orders/{orderId}/fulfillments.
     """
-    document = client.call("GET", path_of(order_id), permit=permit).document
+    document = client.call("GET", path_of(order_id), permit=permit, shows=_SHOWS).document
     with naming(permit):
         refuse_failed(document, document.get("data"), "list of fulfillments")
         rows = each(document.get("data"), "fulfillments")
@@ -150,7 +153,9 @@ def create_fulfillment(
 
     Source: POST /payments/orders/{orderId}/fulfillments.
     """
-    received = client.call("POST", path_of(order_id), permit=permit, body=body.document())
+    received = client.call(
+        "POST", path_of(order_id), permit=permit, body=body.document(), shows=_SHOWS
+    )
     with naming(permit):
         made: Any = received.document.get("data")
         read = read_made(Fulfillment, received.document, made, "The fulfillment that was made")

@@ -181,7 +181,9 @@ class OAuthEndpoint:
             raise strangers.unanswered(error, permit.call_id, writes=False) from error
         told = replace(answer, body=self._without_secret(answer))
         try:
-            document = answers.read(told, operation, hide=hide, installed=True)
+            document = answers.read(
+                told, operation, shows=("access_token",), hide=hide, installed=True
+            )
             if operation == LOCATION_TOKEN:
                 document.pop("refresh_token", None)  # it is got with its company's each time
             return _granted(document, told, operation, asked_at)

@@ -114,7 +114,7 @@ def list_providers(
     typed as one object, so both are read.
     """
     params = {"limit": str(limit), "offset": str(offset)}
-    document = client.call("GET", PATH, permit=permit, params=params).document
+    document = client.call("GET", PATH, permit=permit, params=params, shows=("providers",)).document
     with naming(permit):
         refuse_failed(document, document.get("providers"), "list of providers")
         rows = each(document.get("providers"), "providers")
@@ -133,7 +133,9 @@ def create_provider(
 
     Source: POST /payments/integrations/provider/whitelabel.
     """
-    document = client.call("POST", PATH, permit=permit, body=body.document()).document
+    document = client.call(
+        "POST", PATH, permit=permit, body=body.document(), shows=("_id",)
+    ).document
     with naming(permit):
         return read_made(
             IntegrationProvider, document, document, "The provider that was registered"

@@ -95,6 +95,10 @@ class HaloService:
         text = f"Rate Limit Reached - {limit.calls} Requests per rolling {span} window"
         return Reply(429, {"Message": text} if self.tenant.profile.wrapped_limit_text else text)
 
+    def broken(self) -> Reply:
+        """The error of its own server, as its platform words it."""
+        return Reply(500, {"Message": "An error has occurred."})
+
     def advance(self) -> None:
         """Let the external links appear and the recurring invoices generate that are due."""
         self.tenant.store.show_due_links(self.tenant.now())

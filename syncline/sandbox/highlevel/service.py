@@ -121,6 +121,10 @@ class HighLevelService:
         """The refusal of a call too many; HighLevel publishes no body, so this one is a guess."""
         return Reply(429, {"statusCode": 429, "message": "Too Many Requests"})
 
+    def broken(self) -> Reply:
+        """The error of its own server, in the common shape."""
+        return Reply(500, {"statusCode": 500, "message": "Internal Server Error"})
+
     def rate_headers(self, limit: Limit, allowance: Allowance) -> dict[str, str]:
         """The headers that every answer carries, lower case as they are on the wire."""
         return {

@@ -1,10 +1,14 @@
-"""Answers that are not the API's own: of a firewall, of a proxy, or of a line that damages them.
+"""Answers not of the API: of a firewall, a gateway, a proxy, or of a line that damages them.
 
 Source: what users of both APIs report in public: pages in the place of the API's errors, redirects
-to a log-in, an empty 403, and JSON that is cut, wrapped twice or called HTML.
+to a log-in, an empty 403, and JSON that is cut, wrapped twice or called HTML; what the manuals of
+gateways say of their own errors.
 """
 
 from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
@@ -23,9 +27,10 @@ _TITLES = {
     502: "Bad gateway",
     503: "Down for maintenance",
 }
+_WANTS_A_KEY = "Access denied due to invalid subscription key. Provide a valid key."
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json; charset=utf-8"
-_REPLACING = frozenset({"html", "redirect", "forbidden"})
+_REPLACING = frozenset({"html", "redirect", "forbidden", "gateway"})
 """These never show anything of the API's own answer."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -51,14 +56,47 @@ def foreign(rule: Rule, own: Reply | None) -> Reply:
     match rule.kind:
         case "html":
             title = _TITLES.get(rule.status, "Request blocked")
-            page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body></body></html>"
-            return Reply(rule.status, page, {"content-type": _HTML, "server": SERVER})
+            return Reply(rule.status, _page(title), {"content-type": _HTML, "server": SERVER})
         case "redirect":
             return Reply(302, "", {"location": LOGIN, "server": SERVER, "content-type": _HTML})
         case "forbidden":
             return Reply(403, "", {"server": SERVER, "content-type": "text/plain"})
+        case "gateway":
+            return _of_a_gateway(rule)
         case _:
             return _damaged(rule.kind, own or Reply(200, []))
+
+
+def _page(title: str) -> str:
+    return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body></body></html>"
+
+
+def _of_a_gateway(rule: Rule) -> Reply:
+    """An error of a gateway's own; one with a success tells of trouble all the same."""
+    status, headers = rule.status, {"server": SERVER}
+    is_well = status < HTTPStatus.BAD_REQUEST
+    phrase = "Endpoint request timed out" if is_well else HTTPStatus(status).phrase
+    body: Any = {"message": phrase}
+    match rule.says:
+        case "key":
+            body = {"statusCode": status, "message": _WANTS_A_KEY}
+        case "error":
+            body = {"error": phrase}
+        case "status":
+            body = {"timestamp": 1767225600000, "path": "/", "status": status, "error": phrase}
+        case "problem":
+            body = {"type": "about:blank", "title": phrase, "status": status, "detail": phrase}
+            headers["content-type"] = "application/problem+json"
+        case "mark":
+            body = {"statusCode": status, "message": phrase, "Message": phrase}
+            headers["x-amzn-errortype"] = "AccessDeniedException"
+        case "phrase":
+            body = phrase
+        case "page_as_json":
+            body, headers["content-type"] = _page(phrase), _JSON
+        case "oauth":
+            body = {"error": "temporarily_unavailable"}
+    return Reply(status, body, headers)
 
 
 def _damaged(kind: str, own: Reply) -> Reply:

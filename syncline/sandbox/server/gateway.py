@@ -122,7 +122,7 @@ class Gateway:
         elif kind not in ("500", "cut_before"):
             reply = self._run(request)
         if kind in ("500", "500_after"):
-            return _broken()
+            return self.service.broken()
         return None if kind in ("cut_before", "cut_after") else reply
 
     def _foreign(self, request: Request, rule: Rule) -> Reply:
@@ -145,7 +145,7 @@ class Gateway:
             _log.exception(
                 "the %s handler failed on %s %s", self.side, request.method, request.path
             )
-            return _broken()
+            return self.service.broken()
 
     def _run_later(self, request: Request, fault: Fault) -> None:
         seconds = fault.breaking.late_seconds if fault.breaking else 0.0
@@ -218,7 +218,3 @@ def _elements(request: Request) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 1
     return len(body) if isinstance(body, list) else 1
-
-
-def _broken() -> Reply:
-    return Reply(500, {"statusCode": 500, "message": "Internal Server Error"})

@@ -28,13 +28,26 @@ Kind = Literal[
     "html",
     "redirect",
     "forbidden",
+    "gateway",
     "truncated",
     "double_encoded",
     "wrong_type",
     "drip",
 ]
+Says = Literal[
+    "message", "key", "error", "status", "problem", "mark", "phrase", "page_as_json", "oauth"
+]
+"""How a gateway words its answer.
+
+With a `message` alone; that a `key` of its own is wanted, in HighLevel's very shape; with an
+`error` alone; with the `status` repeated; as a `problem` of RFC 9457; in the words of either API,
+under a `mark` of its own; by the status's `phrase` as a text; as a page that is called JSON; in
+OAuth's words of a passing trouble.
+"""
+
 FOREIGN: frozenset[str] = frozenset(
-    {"html", "redirect", "forbidden", "truncated", "double_encoded", "wrong_type", "drip"}
+    {"html", "redirect", "forbidden", "gateway", "truncated", "double_encoded", "wrong_type"}
+    | {"drip"}
 )
 """What comes in place of the API's own answer: a firewall's, a proxy's, or one that was damaged."""
 
@@ -52,9 +65,9 @@ class Rule(BaseModel):
         kind: what happens. `cut_before` and `cut_after` close the connection without a byte before
             or after the effect; `500_after` answers 500 though the effect was made; `late` closes
             it (or leaves it hanging) and makes the effect `late_seconds` afterwards. `html`,
-            `redirect` and `forbidden` are answers of somebody in between; `truncated` JSON ends in
-            its middle, `double_encoded` is a text that holds JSON, `wrong_type` is called HTML,
-            and a `drip` takes `late_seconds` for its body.
+            `redirect`, `forbidden` and `gateway` are answers of somebody in between; `truncated`
+            JSON ends in its middle, `double_encoded` is a text that holds JSON, `wrong_type` is
+            called HTML, and a `drip` takes `late_seconds` for its body.
         next: so many matching calls are hit for certain; counted down.
         probability: chance for every matching call beyond those.
         skip: so many matching calls pass untouched first; counted down.
@@ -62,7 +75,8 @@ class Rule(BaseModel):
         max_ms: longest latency in milliseconds.
         late_seconds: time between the call and its late effect.
         hang: whether a late call's connection stays open until the client gives up.
-        status: of an `html` answer.
+        status: of an answer of `html` or of a `gateway`.
+        says: how a `gateway` words it.
         effect: whether a write's effect is made although its answer is foreign.
     """
 
@@ -79,6 +93,7 @@ class Rule(BaseModel):
     late_seconds: float = Field(default=1.0, ge=0)
     hang: bool = False
     status: int = Field(default=403, ge=200, le=599)
+    says: Says = "message"
     effect: bool = False
 
     @model_validator(mode="after")

@@ -52,6 +52,9 @@ class Service(Protocol):
     def rate_limited(self, limit: Limit) -> Reply:
         """The refusal of a call too many."""
 
+    def broken(self) -> Reply:
+        """The error of the service's own server."""
+
     def advance(self) -> None:
         """Make visible what has become due."""
 

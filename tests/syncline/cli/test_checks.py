@@ -175,7 +175,7 @@ def test_consignments_that_may_not_be_read_are_a_finding(
 ) -> None:
     add_sandbox(run, sandbox)
     in_between.wanted = lambda call, _body: "/Consignment" in call
-    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    in_between.answers = said(403, {"Message": "You do not have permission to view this."})
     result = run("connection", "check", "acme", "--json")
     assert result.exit_code == 2
     failed = [one for one in document(result)["findings"] if not one["works"]]

@@ -211,8 +211,14 @@ def test_a_refused_refresh_stops_the_connection_and_installing_anew_heals_it(
         page(401),
         said(500, {"message": "oops", "statusCode": 500}),
         said(200, {"odd": 1}),
+        said(401, {"message": "Unauthorized"}),
+        said(403, {"error": "access_denied"}),
+        said(400, {"error": "temporarily_unavailable"}),
     ],
-    ids=["suspended", "somebody else", "its own server", "no token"],
+    ids=[
+        *("suspended", "somebody else", "its own server", "no token"),
+        *("a gateway", "no word of OAuth's", "passing trouble"),
+    ],
 )
 def test_a_refresh_that_was_no_verdict_stops_nothing_and_is_asked_again(
     quota_clock: QuotaClock,

@@ -22,7 +22,7 @@ from tests.world import NAME, World, Worlds, small
 
 TOKEN = {"side": "halo", "operation": "POST /auth/token"}
 MOMENTS = ("before", "after")
-_MOST_SEEN = ("html", "forbidden", "truncated")
+_MOST_SEEN = ("html", "gateway", "truncated")
 FOREIGN_KINDS = [*_MOST_SEEN, *sorted(FOREIGN - {"drip", *_MOST_SEEN})]
 """When somebody else answers a write: before the API has seen it, or after it was done."""
 
@@ -150,6 +150,56 @@ def test_a_side_that_answers_nothing_is_asked_seldom_and_nothing_is_lost_by_it(
     sandbox.faults()
     quota_clock.pass_by(60)
     world.drive()
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("side", ["highlevel", "halo"])
+@pytest.mark.parametrize("says", ["message", "key"])
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gateway_that_lets_nobody_in_stops_nothing_and_is_told(
+    *,
+    worlds: Worlds,
+    sandbox: SandboxProcess,
+    quota_clock: QuotaClock,
+    side: str,
+    says: str,
+    status: int,
+) -> None:
+    detailed = side == "highlevel"
+    small(sandbox, orders=3, transactions=0, subscriptions=0, details=detailed)
+    world = worlds(style="detail" if detailed else "summary", settle=0.1)
+    world.pull()
+    sandbox.faults(side=side, kind="gateway", says=says, status=status, probability=1)
+    for _ in range(40):
+        world.follow_all()
+        quota_clock.pass_by(5)
+    evaluate(world.worker)
+    assert world.rows("select state from connection")[0].state == "active"
+    assert ("foreign", "critical") in {(told.kind, told.severity) for told in alerts(world)}
+    sandbox.faults()
+    quota_clock.pass_by(60)
+    world.drive()
+    assert sandbox.audit()["clean"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 503])
+def test_a_token_that_is_not_given_for_a_passing_reason_stops_nothing_and_is_told(
+    owing: World, sandbox: SandboxProcess, quota_clock: QuotaClock, status: int
+) -> None:
+    sandbox.faults(
+        {**TOKEN, "kind": "gateway", "says": "oauth", "status": status, "probability": 1}
+    )
+    for _ in range(12):
+        quota_clock.pass_by(1)
+        owing.follow_all()
+    evaluate(owing.worker)
+    assert untouched(owing)
+    [told] = alerts(owing)
+    assert (told.kind, told.severity) == ("failing", "critical")
+    assert "temporarily_unavailable" in told.detail["text"]
+    sandbox.faults()
+    quota_clock.pass_by(60)
+    owing.drive()
     assert sandbox.audit()["clean"]
 
 

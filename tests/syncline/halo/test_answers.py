@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from syncline import jsontext
 from syncline.errors import (
     Absent,
-    Again,
     BadCredentials,
     Doubtful,
     ForeignAnswer,
@@ -20,6 +19,7 @@ from syncline.errors import (
     RateLimited,
     Rejected,
     SynclineError,
+    Troubled,
     Unreadable,
 )
 from syncline.halo.answers import Effect, elements, explained, listing, read
@@ -48,7 +48,6 @@ def _answer(status: int, body: Any, **headers: str) -> Answer:
             "lines[2].tax",
         ),
         ([{"Message": "First of many"}], "First of many", None),
-        ({"odd": 1}, "odd", None),
     ],
 )
 def test_every_shape_of_error_becomes_one_rejection_with_halos_words(
@@ -70,7 +69,7 @@ def test_every_shape_of_error_becomes_one_rejection_with_halos_words(
         (404, Effect.DELETE, Absent),
         (409, Effect.WRITE, Rejected),
         (429, Effect.WRITE, RateLimited),
-        (500, Effect.READ, Again),
+        (500, Effect.READ, Troubled),
         (504, Effect.WRITE, Doubtful),
         (503, Effect.DELETE, Doubtful),
         (408, Effect.WRITE, Doubtful),
@@ -100,6 +99,24 @@ def test_a_mere_text_refuses_a_record_but_judges_nobody() -> None:
     for status in (401, 403, 404):
         with pytest.raises(ForeignAnswer):
             read(_answer(status, b"error code: 1020"), "GET /Users", Effect.READ)
+
+
+@pytest.mark.parametrize("body", [{"odd": 1}, {"message": "Bad Request"}, {"errors": ["no"]}, 7])
+def test_what_is_in_no_shape_of_halos_refuses_no_record(body: Any) -> None:
+    with pytest.raises(ForeignAnswer):
+        read(_answer(400, body), "GET /Users", Effect.READ)
+    with pytest.raises(Doubtful, match="looked up"):
+        read(_answer(400, body), "POST /Users", Effect.WRITE)
+
+
+def test_a_gateways_429_asks_for_a_short_rest_and_leaves_a_write_in_doubt() -> None:
+    gateways: list[Any] = [{"message": "Too Many Requests"}, {"error": "slow"}, "Too Many Requests"]
+    for body in gateways:
+        with pytest.raises(RateLimited) as rests:
+            read(_answer(429, body, retry_after="999"), "GET /Users", Effect.READ)
+        assert rests.value.after == timedelta(seconds=60)
+        with pytest.raises(Doubtful):
+            read(_answer(429, body), "POST /Users", Effect.WRITE)
 
 
 def test_a_token_may_be_refused_by_a_header_alone() -> None:

@@ -338,7 +338,7 @@ def test_a_list_that_halo_does_not_show_is_told_until_it_shows_it(
     world = synced(worlds, sandbox, reports_refused=True)
     look(world)
     in_between.wanted = lambda call, _body: call.startswith("GET ") and path in call
-    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    in_between.answers = said(403, {"Message": "You do not have permission to view this."})
     look(world)
     evaluate(world.worker)
     [alert] = [one for one in alerts(world) if one.kind == "pulls"]
@@ -361,7 +361,7 @@ def test_a_list_that_no_mapping_needs_is_not_told_of(
     )
     world.reopened()
     in_between.wanted = lambda call, _body: call.startswith("GET ") and "/Consignment" in call
-    in_between.answers = said(403, {"message": "You do not have permission to view this."})
+    in_between.answers = said(403, {"Message": "You do not have permission to view this."})
     assert poll(world.worker.open_line(NAME)) is None
     evaluate(world.worker)
     assert [one for one in alerts(world) if one.kind == "pulls"] == []

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from syncline import jsontext
 from syncline.errors import (
     Absent,
-    Again,
     BadCredentials,
     Doubtful,
     ForeignAnswer,
@@ -21,6 +20,7 @@ from syncline.errors import (
     Rejected,
     Suspended,
     SynclineError,
+    Troubled,
     WrongPlace,
 )
 from syncline.highlevel.answers import LONGEST_TEXT, read
@@ -67,12 +67,15 @@ def error_of(status: int, body: Any = b"", *, writes: bool = False, **headers: A
             WrongPlace,
             "Check the location id",
         ),
-        (403, {"message": "Forbidden"}, WrongPlace, "Check the location id"),
+        (403, {"message": "Forbidden"}, ForeignAnswer, "what stands between"),
+        (403, {"message": "Forbidden", "statusCode": 403}, WrongPlace, "Check the location id"),
         (404, {"status": 404, "message": "Order not found", "traceId": "t"}, Absent, "Check the"),
         (400, {"message": "Contact not found for id:1", "statusCode": 400}, Absent, "Check the"),
-        (404, {"message": "Cannot GET /payments/orderz"}, Refused, "Check the base URL"),
+        (404, {"message": "Cannot GET /x"}, ForeignAnswer, "what stands between"),
+        (404, {"message": "Cannot GET /x", "statusCode": 404}, Refused, "Check the base URL"),
         (400, {"message": "Bad Request", "statusCode": 400}, Rejected, "Correct what"),
-        (409, {"message": "Conflict"}, Rejected, "Correct what"),
+        (409, {"message": "Conflict"}, ForeignAnswer, "what stands between"),
+        (409, {"message": "Conflict", "statusCode": "409"}, Rejected, "Correct what"),
     ],
 )
 def test_an_error_says_what_to_do_next(
@@ -88,7 +91,7 @@ def test_an_error_says_what_to_do_next(
 def test_a_missing_scope_of_a_write_names_the_scope_for_writing() -> None:
     with pytest.raises(MissingScope, match=r"payments/orders\.write"):
         read(
-            answer(401, {"message": "not authorized for this scope"}),
+            answer(401, {"message": "The token is not authorized for this scope."}),
             "POST /payments/orders/1/fulfillments",
             writes=True,
         )
@@ -101,6 +104,7 @@ def test_a_validation_error_joins_its_texts_and_names_the_first_field() -> None:
             "status": 422,
             "message": ["altType should not be empty", "altType must be a string"],
             "error": "Unprocessable Entity",
+            "name": "UnprocessableEntityException",
         },
     )
     assert type(error) is Rejected
@@ -110,8 +114,10 @@ def test_a_validation_error_joins_its_texts_and_names_the_first_field() -> None:
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 524])
 def test_a_server_error_may_be_read_again_but_leaves_a_write_in_doubt(status: int) -> None:
-    assert type(error_of(status, {"message": "oops"})) is Again
-    assert type(error_of(status, {"message": "oops"}, writes=True)) is Doubtful
+    said = {"message": "oops", "statusCode": status}
+    assert type(error_of(status, said)) is Troubled
+    assert type(error_of(status, said, writes=True)) is Doubtful
+    assert type(error_of(status, {"message": "oops"})) is ForeignAnswer
     assert type(error_of(status, b"<html>bad gateway</html>")) is ForeignAnswer
 
 
@@ -212,8 +218,23 @@ def test_a_429_that_is_not_highlevels_own_asks_for_a_short_rest(
     assert (doubt.rest, doubt.answered_by) == (error.after, error.answered_by)
 
 
+@pytest.mark.parametrize("header", ["x-ratelimit-max", "x-ratelimit-daily-remaining"])
+def test_a_429_with_highlevels_own_limits_is_its_own_whatever_else_it_lacks(header: str) -> None:
+    given = Answer(429, {header: "100", "retry-after": "300"}, b'{"message": "no"}', timedelta(0))
+    with pytest.raises(RateLimited) as caught:
+        read(given, WHAT, writes=True)
+    assert (caught.value.after, caught.value.answered_by) == (timedelta(seconds=300), None)
+
+
+def test_a_gateways_429_asks_for_a_short_rest_and_leaves_a_write_in_doubt() -> None:
+    for message in ("API rate limit exceeded", "Rate limit is exceeded. Try again in 9 seconds."):
+        said = {"message": message, **({"statusCode": 429} if "Try" in message else {})}
+        assert error_of(429, said, retry_after="300").after == timedelta(seconds=60)
+        assert type(error_of(429, said, writes=True)) is Doubtful
+
+
 def test_a_long_text_is_cut_to_one_line() -> None:
-    error = error_of(400, {"message": "line\n" * 1000})
+    error = error_of(400, {"message": "line\n" * 1000, "statusCode": 400})
     assert len(error.text) == LONGEST_TEXT
     assert "\n" not in str(error)
 

@@ -96,7 +96,10 @@ def test_a_success_that_is_no_object_is_passing_for_a_read_and_doubtful_for_a_wr
 def test_an_error_carries_the_id_of_its_call_and_never_the_token(
     server: Scripted, transport: Transport
 ) -> None:
-    server.status, server.body = 400, b'{"message": "no good: ' + TOKEN.encode() + b'"}'
+    server.status, server.body = (
+        400,
+        b'{"statusCode": 400, "message": "no good: ' + TOKEN.encode() + b'"}',
+    )
     with pytest.raises(Rejected) as error:
         client_of(transport, server.url).call("GET", "/x", permit=permit("call-9"))
     assert error.value.call_id == "call-9"

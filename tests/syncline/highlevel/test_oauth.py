@@ -12,13 +12,13 @@ from pydantic import SecretStr
 
 from syncline import jsontext
 from syncline.errors import (
-    Again,
     BadCredentials,
     ForeignAnswer,
     NoAnswer,
     RateLimited,
     Suspended,
     SynclineError,
+    Troubled,
 )
 from syncline.highlevel.oauth import OAuthEndpoint, authorize_url
 from syncline.sandbox.config import COMPANY, LOCATION, SandboxConfig
@@ -102,7 +102,16 @@ def test_a_company_gets_tokens_for_its_locations(
         (401, b'{"message": "Invalid client credentials", "statusCode": 401}', BadCredentials),
         (429, b'{"message": "Too Many Requests"}', RateLimited),
         (502, b"<html>", ForeignAnswer),
-        (502, b'{"message": "Bad gateway", "statusCode": 502}', Again),
+        (502, b'{"message": "Bad gateway", "statusCode": 502}', Troubled),
+        (400, b'{"error": "temporarily_unavailable"}', Troubled),
+        (503, b'{"error": "server_error", "error_description": "x"}', Troubled),
+        (401, b'{"error": "invalid_client"}', BadCredentials),
+        (403, b'{"error": "access_denied"}', ForeignAnswer),
+        (401, b'{"message": "Unauthorized"}', ForeignAnswer),
+        (403, b'{"message": "Forbidden"}', ForeignAnswer),
+        (400, b'{"error": "odd"}', ForeignAnswer),
+        (407, b'{"error": "invalid_client", "statusCode": 407}', ForeignAnswer),
+        (200, b'{"message": "Endpoint request timed out"}', ForeignAnswer),
         (200, None, NoAnswer),
         (200, b"{}", ForeignAnswer),
         (200, b'{"access_token": 5, "expires_in": "soon"}', ForeignAnswer),

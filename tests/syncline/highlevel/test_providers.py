@@ -17,6 +17,7 @@ from syncline import jsontext
 from syncline.errors import (
     Absent,
     Doubtful,
+    ForeignAnswer,
     MissingScope,
     Rejected,
     UnknownName,
@@ -195,7 +196,7 @@ def test_providers_may_be_an_array_or_one_object(
     assert query == {"limit": "20", "offset": "40", "altId": LOCATION, "altType": "location"}
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"providers": null}', b'{"providers": [{"title": 1}]}'])
+@pytest.mark.parametrize("body", [b'{"providers": null}', b'{"providers": [{"title": 1}]}'])
 def test_a_list_without_readable_providers_is_unreadable(
     server: Scripted, scripted_client: HighLevelClient, body: bytes
 ) -> None:
@@ -203,6 +204,19 @@ def test_a_list_without_readable_providers_is_unreadable(
     with pytest.raises(Unreadable) as error:
         list_providers(scripted_client, permit("call-5"), limit=1, offset=0)
     assert error.value.call_id == "call-5"
+
+
+def test_a_gateways_words_in_place_of_providers_or_fulfillments_are_no_answer(
+    server: Scripted, scripted_client: HighLevelClient
+) -> None:
+    server.body = b'{"message": "Endpoint request timed out"}'
+    with pytest.raises(ForeignAnswer):
+        list_providers(scripted_client, permit(), limit=1, offset=0)
+    with pytest.raises(ForeignAnswer):
+        list_fulfillments(scripted_client, permit(), "o1")
+    with pytest.raises(Doubtful) as doubt:
+        create_fulfillment(scripted_client, permit(), "o1", fulfillment())
+    assert doubt.value.answered_by is not None
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import get_args
 
 import httpx
 import pytest
 
 from syncline.sandbox.config import LOCATION, TOKEN
 from syncline.sandbox.process import SandboxProcess
+from syncline.sandbox.wire.faults import Says
 
-FOREIGN = ("html", "redirect", "forbidden", "truncated", "double_encoded", "wrong_type", "drip")
+FOREIGN = (
+    *("html", "redirect", "forbidden", "gateway"),
+    *("truncated", "double_encoded", "wrong_type", "drip"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,31 @@ def test_a_line_damages_the_apis_own_answer(process: SandboxProcess, client: htt
     assert called_html.headers["content-type"].startswith("text/html")
     assert called_html.json() == own
     assert _read(process, client, kind="drip", late_seconds=0.05).json() == own
+
+
+@pytest.mark.parametrize("says", get_args(Says))
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 504])
+def test_a_gateway_answers_in_words_of_its_own(
+    process: SandboxProcess, client: httpx.Client, says: str, status: int
+) -> None:
+    answer = _read(process, client, kind="gateway", says=says, status=status)
+    assert answer.status_code == status
+    assert answer.headers["server"] == "edge-shield"
+    assert "data" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("side", "shape"),
+    [("highlevel", {"statusCode", "message"}), ("halo", {"Message"})],
+)
+def test_each_side_says_in_its_own_shape_that_its_server_fails(
+    process: SandboxProcess, side: str, shape: set[str]
+) -> None:
+    process.faults(kind="500", next=1)
+    url = {"highlevel": process.highlevel_url, "halo": process.halo_url}[side]
+    answer = httpx.get(f"{url}/anything", trust_env=False)
+    assert (answer.status_code, answer.json().keys()) == (500, shape)
+    process.faults()
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
