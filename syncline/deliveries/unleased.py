@@ -74,12 +74,7 @@ def overwrite(
 
 
 def park_changed(
-    connection: Connection,
-    standing: TargetRow,
-    *,
-    meta: Mapping[str, Any],
-    reason: str,
-    field: str | None,
+    connection: Connection, standing: TargetRow, *, meta: Mapping[str, Any], reason: str, field: str
 ) -> bool:
     """DELIVERED → PARKED: somebody changed its target row, and a person must say who is right.
 
@@ -121,7 +116,7 @@ def lose(
 
 
 def disown(connection: Connection, standing: TargetRow, *, reason: str) -> bool:
-    """DUE, WAITING, DELIVERED or PARKED → PARKED: its target row is somebody else's by now.
+    """DUE, WAITING, DELIVERED or PARKED → PARKED: its target row is not known to be its own.
 
     False while a worker has it.
     """

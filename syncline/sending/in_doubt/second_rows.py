@@ -68,7 +68,8 @@ def _write(seek: Seek, found: Sequence[SentAgain], looked: Looked, connection: C
 def _tell(connection: Connection, seek: Seek, one: SentAgain, rows: Sequence[FoundRow]) -> None:
     ids = sorted({*(row.id for row in rows), int(one.standing.target_id or 0)})
     reason = verdicts.several_rows(_reference(seek.target, one), ids)
-    unleased.park_changed(connection, one.standing, meta={}, reason=reason, field=None)
+    # Which of them is to stay is for a person to say, so neither is known to be its row.
+    unleased.disown(connection, one.standing, reason=reason)
 
 
 def _shows_all(
