@@ -18,7 +18,7 @@ from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.engine.failures import PARK_AFTER, backoff
 from syncline.engine.refusals import empty_array
-from syncline.errors import Absent, Doubtful, Rejected, SynclineError
+from syncline.errors import Absent, Doubtful, Rejected, SynclineError, Unreadable
 from syncline.ledger.calls import Fault
 from syncline.queues import Lane
 
@@ -36,6 +36,18 @@ def smaller(elements: Sequence[Lease], error: SynclineError) -> int | None:
         return None
     repeated = any(not one.is_fresh for one in elements)
     return (len(elements) + 1) // 2 if fault in _AT_ONCE or repeated else None
+
+
+def gives_way(lease: Lease, error: SynclineError) -> bool:
+    """Whether one that is alone may have failed for its own sake, so that others go before it.
+
+    Where nobody answered, or nobody could read the answer, once may be by chance.
+    """
+    if isinstance(error, (Rejected, Absent)):
+        return True
+    if isinstance(error, Unreadable):
+        return not lease.is_fresh
+    return smaller([lease], error) is not None
 
 
 def rest(elements: Sequence[Lease], *, counts: bool) -> timedelta:

@@ -30,13 +30,13 @@ from syncline.sending.in_doubt.answered_ids import owners_of
 from syncline.sending.in_doubt.resend import Absence, absent
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
-    Seek,
     SeenRow,
     compared,
     kept_otherwise,
     unread,
     whole_row,
 )
+from syncline.sending.in_doubt.seek import Seek
 from syncline.sending.tenant.references import only_reference
 
 TRIES = 4
@@ -77,7 +77,7 @@ def of_maybe(
             gone.append(row_id)
             continue
         except Again as error:
-            return verdicts.unanswered(lease, error)
+            return verdicts.unanswered(seek, lease, error)
         except (Doubtful, Rejected, Unmappable, Unreadable) as error:
             others.append(f"{row_id} ({error.what})")
             continue
@@ -92,7 +92,7 @@ def of_maybe(
     if gone and lease.failures < TRIES:
         # Halo named it, so that it may only not be shown yet; made again at once, it would be two.
         return still_in_doubt(lease, f"looked up: Halo does not show {seek.target.name} {gone[0]}")
-    return verdicts.unsure(lease) if absence is None else absent(seek, lease, canonical, absence)
+    return absent(seek, lease, canonical, absence)
 
 
 def rows_by_link(seek: Seek, ours: str) -> list[FoundRow]:

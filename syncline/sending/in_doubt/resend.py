@@ -28,7 +28,8 @@ from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.freshness import Looked
-from syncline.sending.in_doubt.rows import Seek, found_row, whole_row
+from syncline.sending.in_doubt.rows import found_row, whole_row
+from syncline.sending.in_doubt.seek import Seek
 
 MOST_NEXT = 20
 """So many of the ids that follow are read: people make rows too."""
@@ -71,12 +72,15 @@ class Absence:
     following: Callable[[], Following]
 
 
-def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence) -> Move:
+def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence | None) -> Move:
     """What becomes of a delivery whose row is not shown: sent again, or looked for once more.
 
     A person's word that none is its row is proof enough, and so is that it was never sent. Of
-    kinds that Halo need not show, none is a witness.
+    kinds that Halo need not show, none is a witness. A look-up that cannot show it proves
+    nothing.
     """
+    if absence is None:
+        return verdicts.unsure(seek, lease)
     is_proved = (
         seek.target.gives_up is not None
         or lease.sent_at is None
@@ -84,8 +88,7 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
         or _covers(seek, lease, absence)
     )
     if is_proved or lease.failures >= PARK_AFTER:
-        round_trips.let_go(seek.line, seek.target, lease)
-        return verdicts.absent(lease)
+        return verdicts.absent(seek, lease)
     return _unlisted(seek, lease, canonical, absence.following()) or _ahead(seek, lease, absence)
 
 
@@ -112,8 +115,8 @@ def _unlisted(
         whole = partial(whole_row, seek, lease, str(row_id), {})
         return found_row(seek, lease, str(row_id), whole, canonical)
     if following.error is not None:
-        return verdicts.unanswered(lease, following.error)
-    return verdicts.unsure(lease) if _shows_another(seek, following) else None
+        return verdicts.unanswered(seek, lease, following.error)
+    return verdicts.unsure(seek, lease) if _shows_another(seek, following) else None
 
 
 def _shows_another(seek: Seek, following: Following) -> bool:
@@ -172,5 +175,5 @@ def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
             return leased.give_back(connection, [lease], why=_GOES_AHEAD)
         return leased.doubt(connection, [lease], settle=rest, why=_NOT_PROVED, failed=False)
 
-    round_trips.let_go(seek.line, seek.target, lease)
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     return move

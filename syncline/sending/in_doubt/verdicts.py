@@ -19,10 +19,13 @@ from syncline.errors import Again
 from syncline.flows.flow import Difference
 from syncline.halo.sql.finding import FoundRow
 from syncline.ledger import calls
+from syncline.sending import round_trips
+from syncline.sending.in_doubt.seek import Seek
 
 
-def absent(lease: Lease) -> Move:
-    """It is not there: sent again, but not for ever."""
+def absent(seek: Seek, lease: Lease) -> Move:
+    """It is not there: sent again, but not for ever, and others of its kind may go before it."""
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     if lease.failures >= PARK_AFTER:
         return in_vain(lease, [])
     return lambda connection: leased.give_back(
@@ -46,8 +49,9 @@ def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
     return move
 
 
-def unanswered(lease: Lease, error: Again) -> Move:
+def unanswered(seek: Seek, lease: Lease, error: Again) -> Move:
     """A look-up that got no answer: made again; where it is its own, a person is asked at last."""
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     counts = is_of_the_record(error)
     if counts and lease.failures >= PARK_AFTER:
         reason = f"could not be looked up, {PARK_AFTER} times in a row: {error.what}"
@@ -58,8 +62,9 @@ def unanswered(lease: Lease, error: Again) -> Move:
     )
 
 
-def unsure(lease: Lease) -> Move:
+def unsure(seek: Seek, lease: Lease) -> Move:
     """Looked up again later, and in the end a person is asked."""
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     why = "looked up: Halo's answer proves neither presence nor absence"
     if lease.failures >= PARK_AFTER:
         reason = f"{why}, {PARK_AFTER} times in a row"
