@@ -213,11 +213,7 @@ _Project = Callable[[Mapping[str, Any], Document, str, bool], Mapping[str, str]]
 """(row, mapping, currency, whether it was read whole) → what is compared of it."""
 
 
-def _comparing(
-    project: _Project,
-    proof: Sequence[str],
-    whole_proof: Sequence[str] = (),
-) -> Compare:
+def _comparing(project: _Project, proof: Sequence[str], whole_proof: Sequence[str] = ()) -> Compare:
     def compare(
         wanted: Mapping[str, str],
         row: Mapping[str, Any],

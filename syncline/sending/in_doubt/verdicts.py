@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
+from syncline.engine import suspects
 from syncline.engine.failures import (
     PARK_AFTER,
     Move,
@@ -18,7 +17,6 @@ from syncline.engine.failures import (
 from syncline.errors import Again
 from syncline.flows.flow import Difference
 from syncline.halo.sql.finding import FoundRow
-from syncline.ledger import calls
 from syncline.sending import round_trips
 from syncline.sending.in_doubt.seek import Seek
 
@@ -34,19 +32,12 @@ def absent(seek: Seek, lease: Lease) -> Move:
 
 
 def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
-    """A person is asked about what was tried so often without effect, in the other side's words."""
+    """A person is asked about what was tried so often, and what Halo holds in its place."""
     field = different[0].field if different else None
     holds = "".join(
         f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
     )
-
-    def move(connection: Connection) -> None:
-        error = None if lease.call_id is None else calls.failed_with(connection, lease.call_id)
-        last = "" if error is None else f"; the last time: {error}"
-        reason = f"tried {PARK_AFTER} times in a row without effect{holds}{last}"
-        leased.park(connection, [lease], reason=reason, field=field)
-
-    return move
+    return suspects.in_vain(lease, holds=holds, field=field)
 
 
 def unanswered(seek: Seek, lease: Lease, error: Again) -> Move:

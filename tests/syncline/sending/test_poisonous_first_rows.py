@@ -25,9 +25,9 @@ from syncline.sending import round_trips
 from syncline.sending.in_doubt import looking
 from syncline.sending.targets import TARGETS
 from tests.in_between import InBetween, QuotaClock, page, said
+from tests.poison import OWN_500, go_on
 from tests.world import World, Worlds, small
 
-OWN_500 = said(500, {"Message": "An error has occurred."})
 UNNAMED = said(400, {"Message": "Object reference not set to an instance of an object."})
 SETTLE = 3600.0
 """Seconds, none of which pass unless a test lets them."""
@@ -95,18 +95,10 @@ def until_others_are_done(world: World, clock: QuotaClock, target: str) -> None:
         assert time.monotonic() < give_up, f"its neighbours wait: {found}"
 
 
-def go_on(world: World, clock: QuotaClock, looks: int) -> None:
-    """Look so often at what is due, a settle time apart, unless nothing is left to be done."""
-    while looks and world.is_something_open():
-        looks -= 1
-        world.do(
-            """
-            update delivery set sent_at = sent_at - interval '2 hours',
-                                confirmed_at = confirmed_at - interval '2 hours'
-            """
-        )
-        world.follow_all()
-        clock.pass_by(20)
+def settled(world: World, clock: QuotaClock, looks: int) -> None:
+    """Look so often at what is due, each time after another settle time."""
+    world.do("update delivery set sent_at = sent_at - interval '2 hours'")
+    go_on(world, clock, looks, passes="2 hours")
 
 
 @pytest.mark.parametrize("target", KINDS)
@@ -125,7 +117,7 @@ def test_a_first_row_at_which_halo_fails_gives_way_before_its_own_fate_is_known(
     until_others_are_done(world, quota_clock, target)
     row = the_poisonous(world, target)
     assert (row.state, first.posts) == ("doubtful", 1)
-    go_on(world, quota_clock, 60)
+    settled(world, quota_clock, 60)
     row = the_poisonous(world, target)
     assert row.state == "parked"
     assert first.posts <= PARK_AFTER + 2
@@ -145,7 +137,7 @@ def test_a_first_row_that_was_made_though_a_gateway_answered_is_found_and_not_ma
     in_between.effect = True
     until_others_are_done(world, quota_clock, "order")
     assert the_poisonous(world, "order").state == "doubtful"
-    go_on(world, quota_clock, 20)
+    settled(world, quota_clock, 20)
     assert states(world, "order") == {"delivered": 6}
     assert (first.posts, each_is_there_once(sandbox, 6)) == (1, True)
 
@@ -174,7 +166,7 @@ def test_while_halo_fails_at_every_first_row_each_is_tried_once_ever_further_apa
     assert states(world, "order") == {"doubtful": 6}
     assert (rests, len(in_between.calls)) == ([1, 2, 4, 8, 16, 32], 6)
     in_between.answers = None
-    go_on(world, quota_clock, 40)
+    settled(world, quota_clock, 40)
     assert states(world, "order") == {"delivered": 6}
     assert each_is_there_once(sandbox, 6)
 
@@ -225,9 +217,9 @@ def test_a_first_row_that_cannot_be_looked_up_keeps_no_other_waiting(
         for _ in range(3):
             world.follow_all()
         assert states(world, "order") == {"doubtful": 1, "due": 5}
-        go_on(world, quota_clock, 2)
+        settled(world, quota_clock, 2)
         until_others_are_done(world, quota_clock, "order")
         assert states(world, "order") == {"doubtful": 1, "delivered": 5}
-    go_on(world, quota_clock, 20)
+    settled(world, quota_clock, 20)
     assert states(world, "order") == {"delivered": 6}
     assert each_is_there_once(sandbox, 6)
