@@ -1,4 +1,4 @@
-"""The calls that get a token: their names in call rows, quota and clients; what answers hold."""
+"""Calls by their names in call rows, quota and clients: those that get a token, and what writes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ LOCATION_TOKEN = "POST /oauth/locationToken"  # noqa: S105 - the name of a call
 TOKENS = frozenset({HALO_DISCOVERY, HALO_TOKEN, HIGHLEVEL_TOKEN, LOCATION_TOKEN})
 """Without one of these answered, nothing else can be asked."""
 
+CREATE_FULFILLMENT = "create fulfillment"
+
 _EMPTY = " without elements"
 
 
@@ -27,6 +29,12 @@ def without_elements(path: str) -> str:
 def is_without_elements(operation: str) -> bool:
     """Whether a call is such a question: what is owed does not depend on it."""
     return operation.endswith(_EMPTY)
+
+
+def may_fail_for_a_row(operation: str) -> bool:
+    """Whether a call writes rows, so that it may fail for the sake of one."""
+    writes = operation.startswith("POST ") or operation == CREATE_FULFILLMENT
+    return writes and operation not in TOKENS
 
 
 LEAST_LIFE = timedelta(seconds=30)

@@ -122,6 +122,7 @@ def make_context(
         announce=partial(announce, nudges),
         close=closing.close,
         patience=patience,
+        chance=random.random,
     )
     return made
 

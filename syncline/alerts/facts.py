@@ -231,12 +231,16 @@ def tried_alone(connection: Connection, connection_id: int) -> dict[str, list[st
     found = connection.execute(
         text(
             """
-            select c.operation, array_agg(distinct d.source_id order by d.source_id) as records
-            from delivery d join call c on c.id = d.call_id
-            where d.connection_id = :connection_id and d.state in ('due', 'doubtful')
-              and d.array_limit = 1 and c.elements = 1 and c.fault is not null
-              and d.source_id not like 'email:%'
-            group by c.operation
+            select operation, array_agg(distinct record order by record) as records
+            from (
+                select c.operation, case when d.source_kind = 'consignment' then 'consignment '
+                                         else '' end || d.source_id as record
+                from delivery d join call c on c.id = d.call_id
+                where d.connection_id = :connection_id and d.state in ('due', 'doubtful')
+                  and d.array_limit = 1 and c.elements = 1 and c.fault is not null
+                  and d.source_id not like 'email:%'
+            ) alone
+            group by operation
             """
         ),
         {"connection_id": connection_id},

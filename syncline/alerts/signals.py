@@ -12,7 +12,7 @@ from syncline.calls.faults import failing_now
 from syncline.deliveries.parked import ParkedCause
 from syncline.deliveries.states import DOUBTED
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
-from syncline.operations import TOKENS
+from syncline.operations import may_fail_for_a_row
 from syncline.reconciliation.rules import Cause as WhyDifferent
 
 MOST_CAUSES = 50
@@ -256,7 +256,7 @@ def _kept(connection: str) -> list[str]:
 
 def _of_records(one: FaultyOperation, alone: Sequence[str]) -> str:
     """Whether it may fail for the sake of a record; of a reading nothing is said."""
-    if not one.operation.startswith("POST ") or one.operation in TOKENS:
+    if not may_fail_for_a_row(one.operation):
         return ""
     if not alone:
         return "It may be for the sake of one record: smaller sets are tried, until one is alone."

@@ -111,7 +111,8 @@ class WorkerContext:
     `session` is the id under which this process owns rows. `abandon` gives that id up: the sweep
     then frees its rows as those of a dead worker, and the process goes on under a new one. `close`
     ends the session and closes whatever was opened for this context; closing twice is harmless.
-    `patience` is how long its calls wait for quota: a command's longer than a task's.
+    `patience` is how long its calls wait for quota: a command's longer than a task's. `chance` is a
+    number from 0 to 1, by which waits differ.
     """
 
     settings: Settings
@@ -129,6 +130,7 @@ class WorkerContext:
     announce: Callable[[Iterable[Nudge]], None]
     close: Callable[[], None]
     patience: QuotaPatience = OF_A_TASK
+    chance: Callable[[], float] = lambda: 1.0
 
 
 @contextmanager

@@ -21,6 +21,9 @@ WAITS_UNTIL = "waits until "
 _SOON_S = 15
 """What is put off for longer brings nothing that is worth waiting for."""
 
+_PUT_OFF_S = 600
+"""What is put off for longer, such as a parcel that has no number yet, is compared with nothing."""
+
 _COLUMNS = ", ".join(f"d.{name}" for name in Lease.__slots__ if name != "owner")
 _NAMES = [name for name in Lease.__slots__ if name != "owner"]
 
@@ -96,7 +99,10 @@ def is_on_its_way(connection: Connection, delivery_id: int) -> bool:
 
 
 def is_only_one(connection: Connection, lease: Lease) -> bool:
-    """Whether no other row of its kind is on its way to the tenant, by a connection that works."""
+    """Whether no other row of its kind is on its way to the tenant, by a connection that works.
+
+    What is put off for longer than any failure puts it off is not: it would be waited for too long.
+    """
     found = connection.execute(
         text(
             """
@@ -104,10 +110,17 @@ def is_only_one(connection: Connection, lease: Lease) -> bool:
                 select 1 from delivery d join connection c on c.id = d.connection_id
                 where c.tenant_id = :tenant_id and c.state = 'active'
                   and d.target = :target and d.id <> :id
-                  and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking'))
+                  and d.state in ('due', 'leased', 'sending', 'doubtful', 'checking')
+                  and (d.state <> 'due' or
+                       d.due_at < clock_timestamp() + make_interval(secs => :put_off)))
             """
         ),
-        {"tenant_id": lease.tenant_id, "target": lease.target, "id": lease.id},
+        {
+            "tenant_id": lease.tenant_id,
+            "target": lease.target,
+            "id": lease.id,
+            "put_off": _PUT_OFF_S,
+        },
     )
     return bool(found.scalar_one())
 

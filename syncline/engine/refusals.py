@@ -111,6 +111,11 @@ def empty_array(line: Line, path: str) -> tuple[str, Callable[[Permit], Any]]:
     )
 
 
+def a_list(line: Line) -> tuple[str, Callable[[Permit], Any]]:
+    """The operation and the call that read one order of HighLevel's list."""
+    return "check orders", partial(_listed, line, "order", 0)
+
+
 def _ask(line: Line, error: Refused) -> None:
     if error.side == answers.SIDE:
         halo_calls(line, Lane.UPKEEP).read(*_harmless_of_halo(line, error))

@@ -16,6 +16,7 @@ from syncline.deliveries import leased, needs, waits
 from syncline.deliveries.causes import HIGHLEVEL_SAYS
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.target_rows import accepted_in
+from syncline.engine import suspects
 from syncline.engine.failures import (
     BACKOFF,
     NOT_SENT_PAUSE,
@@ -165,7 +166,9 @@ def confirm(case: Case, row: PageRecord[Fulfillment]) -> Move:
     return lambda connection: leased.confirm(connection, [news], wrote=True)
 
 
-def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedelta) -> Move:
+def ended(
+    case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedelta, *, counts: bool
+) -> Move:
     """What the end of a call means for what it sent.
 
     Args:
@@ -173,6 +176,7 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         sent: the projection of what was sent.
         outcome: how the call ended.
         settle: how long one of unknown outcome waits before it is looked up.
+        counts: whether a failure counts against it.
     """
     lease, error = case.lease, outcome.error
     if error is None:
@@ -185,9 +189,10 @@ def ended(case: Case, sent: Mapping[str, str], outcome: Outcome, settle: timedel
         why = error.what
         return lambda connection: leased.give_back(connection, [lease], after=after, why=why)
     if isinstance(error, (Doubtful, Unreadable)):
-        why, failed = error.what, not error.of_all
+        why, rest = error.what, max(settle, suspects.rest([lease], counts=counts))
+        limit = suspects.smaller([lease], error)
         return lambda connection: leased.doubt(
-            connection, [lease], settle=settle, why=why, failed=failed
+            connection, [lease], settle=rest, why=why, failed=counts, array_limit=limit
         )
     said = f"{HIGHLEVEL_SAYS}{error.text}" if isinstance(error, Rejected) else error.what
     field = error.field if isinstance(error, Rejected) else None

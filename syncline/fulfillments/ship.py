@@ -19,6 +19,7 @@ from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Departure, Lease
+from syncline.engine import suspects
 from syncline.engine.claim import claim_urgent_first
 from syncline.engine.departure import departed
 from syncline.engine.failures import (
@@ -41,11 +42,10 @@ from syncline.highlevel.fulfillments import Fulfillment, create_fulfillment, lis
 from syncline.highlevel.pages import PageRecord
 from syncline.ingest.record import record
 from syncline.ledger import connections, database
+from syncline.operations import CREATE_FULFILLMENT
 from syncline.transport import Permit
 
 TARGET = fulfillments.TARGET
-
-_CREATE = "create fulfillment"
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class _Queue:
     """The consignments of one order, one after the other.
 
     Attributes:
-        cases: those that were not posted yet, the oldest first.
+        cases: those that were not posted yet, in their turn.
         shown: what HighLevel shows of the order.
         read_at: since when it may show more.
     """
@@ -65,10 +65,17 @@ class _Queue:
 
 @dataclass(frozen=True, slots=True)
 class _Endings:
-    """How the calls of a batch ended, and which refusals concern nothing but what was posted."""
+    """How the calls of a batch ended.
+
+    Attributes:
+        outcomes: of each call.
+        alone: the places of refusals that concern nothing but what was posted.
+        counting: the places of failures that count against what was posted.
+    """
 
     outcomes: Sequence[Outcome]
     alone: frozenset[int]
+    counting: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,7 @@ def _ship(line: Line, api: ApiCalls, leases: list[Lease]) -> None:
     )
     moves: list[Move] = [ship_cases.unknown(lease) for lease in strangers]
     waiting: dict[str, list[Case]] = {}
-    for case in cases:
+    for case in _in_turn(cases):
         move = ship_cases.without_call(line, case)
         if move is None and case.lease.target_id is None and case.order_id in busy:
             move = ship_cases.release([case.lease], BUSY, ship_cases.WAITS)
@@ -159,6 +166,13 @@ def _ship(line: Line, api: ApiCalls, leases: list[Lease]) -> None:
         )
         read = [waiting.pop(order_id) for order_id in ids[: len(outcomes)]]
         _ship_orders(line, api, _queues(line, read, outcomes, read_at))
+
+
+def _in_turn(cases: Sequence[Case]) -> list[Case]:
+    """What has not failed goes first, the oldest before; then what was tried longest ago."""
+    again = [case for case in cases if not case.lease.is_fresh]
+    fresh = [case for case in cases if case.lease.is_fresh]
+    return [*fresh, *sorted(again, key=lambda case: case.lease.tried_at)]
 
 
 def _queues(
@@ -212,7 +226,7 @@ def _ship_orders(line: Line, api: ApiCalls, queues: list[_Queue]) -> None:
 
 def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> None:
     """Post as many as there is quota for; a queue whose order is busy elsewhere is given back."""
-    tokens = api.tokens(len(batch), _CREATE)
+    tokens = api.tokens(len(batch), CREATE_FULFILLMENT)
     batch = batch[: len(tokens)]
     began = line.worker.monotonic()
     leaving = list(zip(tokens, batch, strict=True))
@@ -234,7 +248,7 @@ def _post(line: Line, api: ApiCalls, batch: list[tuple[_Queue, Parting]]) -> Non
     ]
     try:
         outcomes = api.send(going, makes, began)
-        ends = _Endings(outcomes, _alone(line, outcomes))
+        ends = _Endings(outcomes, _alone(line, outcomes), _counting(line, sent, outcomes))
         targets = line.worker.ledger.run_patiently(
             lambda connection: _finish(connection, line, api, sent, ends),
             sleep=line.worker.sleep,
@@ -254,6 +268,15 @@ def _alone(line: Line, outcomes: Sequence[Outcome]) -> frozenset[int]:
         at
         for at, one in enumerate(outcomes)
         if isinstance(one.error, Refused) and refusals.of(one.error) is Refusal.ALONE
+    )
+
+
+def _counting(line: Line, sent: Sequence[_Sent], outcomes: Sequence[Outcome]) -> frozenset[int]:
+    """The failures, by their places, that may be for the sake of what was posted."""
+    return frozenset(
+        at
+        for at, (one, outcome) in enumerate(zip(sent, outcomes, strict=True))
+        if suspects.counts(line, [one.case.lease], outcome.error, suspects.for_a_list)
     )
 
 
@@ -284,7 +307,7 @@ def _depart(
     if not connections.is_as(connection, line.link):
         raise NotSent("Its connection stands or works otherwise by now.")
     tokens = [token for token, _, _ in going]
-    api.begin(connection, tokens, [Planned(_CREATE, 1)] * len(going))
+    api.begin(connection, tokens, [Planned(CREATE_FULFILLMENT, 1)] * len(going))
     departures = [
         Departure(parting.case.lease, token, _projection(queue, parting))
         for token, queue, parting in going
@@ -328,7 +351,9 @@ def _finish(
         end = (
             ship_cases.park(one.case.lease, outcome.error)
             if at in ends.alone and outcome.error is not None
-            else ship_cases.ended(one.case, one.projection, outcome, settle)
+            else ship_cases.ended(
+                one.case, one.projection, outcome, settle, counts=at in ends.counting
+            )
         )
         end(connection)
     return targets

@@ -16,6 +16,7 @@ from syncline.calls.context import PARALLEL, Line, Nudge, in_hand
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
+from syncline.engine import suspects
 from syncline.engine.failures import (
     LOOKING_UP,
     PARK_AFTER,
@@ -23,6 +24,7 @@ from syncline.engine.failures import (
     Move,
     Refusal,
     RefusalPolicy,
+    backoff,
     put_back,
     still_in_doubt,
 )
@@ -157,9 +159,9 @@ def _put_off(lease: Lease) -> Move | None:
 
 
 def _absent(lease: Lease) -> Move:
+    """It is not there: sent again, but not for ever; others of its order may go before it."""
     if lease.failures >= PARK_AFTER:
-        reason = f"sent {PARK_AFTER} times in a row without effect"
-        return lambda connection: leased.park(connection, [lease], reason=reason, field=None)
+        return suspects.in_vain(lease)
     return lambda connection: leased.give_back(
-        connection, [lease], why="looked up: not there, sent again"
+        connection, [lease], after=backoff(lease.failures), why="looked up: not there, sent again"
     )

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from syncline.halo.array_size import LARGE, ArraySize
 from syncline.halo.lines import SPELLINGS, Spelling
+from syncline.halo.round_trip import RoundTrip
 
 LinesOnUpdate = Literal["replace", "merge"]
 
@@ -38,47 +39,6 @@ class FindProof:
 
     proved: bool
     lag: timedelta
-
-
-ROW = "row"
-"""The trait that every row has: what is compared of each came back as it was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A row that did not come back as it was sent, whatever was tried.
-
-    Attributes:
-        delivery: the number of the delivery that wrote it.
-        target_id: Halo's id of it.
-        field: that is otherwise.
-        wanted: what was sent.
-        got: what Halo holds.
-        traits: what it was to show.
-    """
-
-    delivery: int
-    target_id: str
-    field: str
-    wanted: str
-    got: str
-    traits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RoundTrip:
-    """What rows of a kind showed when they were read back whole.
-
-    Attributes:
-        traits: what came back as it was sent, such as `tax`, so that it need not be looked at
-            again; of currencies the first two.
-        failed: the row that did not, while a person has not decided about it.
-        trying: the number of the delivery that is being tried, before others of its kind go.
-    """
-
-    traits: frozenset[str] = frozenset()
-    failed: Mismatch | None = None
-    trying: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +137,7 @@ class Capabilities:
 
     def round_trip(self, target: str) -> RoundTrip:
         """What rows of a target showed when they were read back whole."""
-        value = self._value(f"{_ROUND_TRIP}{target}")
-        failed = value.get("failed")
-        if failed is not None:
-            failed = Mismatch(**{**failed, "traits": tuple(failed.get("traits", ()))})
-        return RoundTrip(frozenset(value.get("traits", ())), failed, value.get("trying"))
+        return RoundTrip.of(self._value(f"{_ROUND_TRIP}{target}"))
 
     @property
     def read_back(self) -> list[str]:
@@ -309,13 +265,7 @@ class Capabilities:
         self, target: str, seen: RoundTrip, *, found_at: datetime, how: str
     ) -> Capabilities:
         """The same with what a row showed that was read back."""
-        failed = seen.failed
-        value = {
-            "traits": sorted(seen.traits),
-            "failed": None if failed is None else {**asdict(failed), "traits": [*failed.traits]},
-            "trying": seen.trying,
-        }
-        return self._with(f"{_ROUND_TRIP}{target}", value, found_at, how)
+        return self._with(f"{_ROUND_TRIP}{target}", seen.kept(), found_at, how)
 
     def with_line_spelling(
         self, spelling: Spelling, *, found_at: datetime, how: str

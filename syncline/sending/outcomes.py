@@ -166,7 +166,7 @@ def judge(
         size=len(array.writes),
         error=outcome.error,
         refusal=refusals.of(outcome.error) if isinstance(outcome.error, Refused) else None,
-        counts=suspects.counts(line, target.path, elements, outcome.error),
+        counts=suspects.counts(line, elements, outcome.error, suspects.for_nothing(target.path)),
         is_optional=target.gives_up is not None,
         elements=elements,
     )

@@ -4,34 +4,43 @@ Much of how Halo keeps a row is not documented: under which names it takes an or
 its tax, whether a tax stays, which currency it is booked in. So what a row shows that no row has
 shown before is written alone and compared with what was kept. What came back as it was sent is
 remembered and costs nothing more. If nothing that can be tried comes back so, the row waits for a
-person, and with it all others of its kind.
+person, and with it all others of its kind. One that Halo fails at, or refuses, shows nothing of its
+kind: it gives way, and another one is tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncline.calls import capabilities
 from syncline.calls.context import Line
 from syncline.deliveries import outstanding
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import State
+from syncline.engine import suspects
+from syncline.engine.failures import Refusal, backoff
+from syncline.errors import SynclineError
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import ROW, Capabilities, Mismatch, RoundTrip
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import ORDER
 from syncline.halo.lines import SPELLINGS, Spelling
+from syncline.halo.round_trip import ROW, Mismatch, RoundTrip
 from syncline.money import decimal
 from syncline.sending.completing import Shown
 from syncline.sending.decide import Write
-from syncline.sending.outcomes import ArrayOutcome
+from syncline.sending.outcomes import ArrayOutcome, is_stale
 from syncline.sending.targets import Target
 from syncline.sending.tenant import currencies
 
 CURRENCIES = 2
 """So many currencies are looked at; where two are booked as they were sent, all are."""
 
+MOST_APART = timedelta(minutes=1)
+"""The longest rest after one that gave way; the first, a second, doubles up to it."""
+
+_SOON = timedelta(seconds=1)
 _CURRENCY = "currency "
 _OF_LINES = ("lines", "line ", "total", "tax_total")
 """How fields begin that tell of lines."""
@@ -94,32 +103,49 @@ def holds_back(line: Line, target: Target, known: Capabilities) -> bool:
     return False
 
 
-def begin(line: Line, target: Target, write: Write) -> bool:
-    """Whether a row may be tried now: no other one of its kind is on its way to be read back."""
+def begin(line: Line, target: Target, write: Write) -> timedelta | None:
+    """How long a row waits until it may be tried; None: it is, from now on.
+
+    Another one of its kind is on its way to be read back, or has just given way.
+    """
     seen = capabilities.known(line).round_trip(target.name)
     other = seen.trying
-    if (
-        other is not None
-        and other != write.lease.id
-        and line.worker.ledger.run(lambda c: outstanding.is_on_its_way(c, other))
-    ):
-        return False
-    if seen.trying != write.lease.id:
-        _note(
-            line, target, "the first of its kind", lambda now: replace(now, trying=write.lease.id)
-        )
-    return True
+    if other == write.lease.id:
+        return None
+    if other is not None and line.worker.ledger.run(lambda c: outstanding.is_on_its_way(c, other)):
+        return _SOON
+    now = line.worker.now()
+    if seen.rests_until is not None and now < seen.rests_until:
+        return seen.rests_until - now
+    _note(line, target, "the first of its kind", lambda now: replace(now, trying=write.lease.id))
+    return None
 
 
-def let_go(line: Line, target: Target, lease: Lease) -> None:
-    """Let another row be tried in place of one that failed and is not done.
+def let_go(line: Line, target: Target, known: Capabilities, lease: Lease) -> None:
+    """Let another row be tried in place of one that failed, and was looked up without being found.
 
     It may have failed for its own sake, and all others of its kind would wait for it.
     """
-    if target.reads_back and not lease.is_fresh:
-        trying = capabilities.known(line).round_trip(target.name).trying
-        if trying == lease.id:
-            _note(line, target, "it failed", lambda seen: replace(seen, trying=None))
+    if known.round_trip(target.name).trying == lease.id and not lease.is_fresh:
+        _give_way(line, target, lease)
+
+
+def _give_way(line: Line, target: Target, lease: Lease) -> None:
+    """Let another row be tried, after a rest that grows with each one that failed.
+
+    So what fails for everybody costs few calls. One that fails again says nothing of others.
+    """
+    now, chance = line.worker.now(), line.worker.chance()
+
+    def change(seen: RoundTrip) -> RoundTrip:
+        if seen.trying != lease.id:
+            return seen
+        if not lease.is_fresh:
+            return replace(seen, trying=None)
+        rest = backoff(seen.gave_way, _SOON, MOST_APART) * (0.5 + chance / 2)
+        return replace(seen, trying=None, gave_way=seen.gave_way + 1, rests_until=now + rest)
+
+    _note(line, target, "it failed", change)
 
 
 def conclude(
@@ -132,6 +158,8 @@ def conclude(
 ) -> None:
     """Learn from rows that were read back; one that may come back under other names goes once more.
 
+    One at which Halo failed gives way at once: others need not wait until it is looked up.
+
     Args:
         line: the connection.
         target: what was written.
@@ -142,6 +170,8 @@ def conclude(
     """
     traits = {write.lease.id: traits_of(write) for write in writes}
     for result in results:
+        if result.error is not None:
+            _judge_failure(line, target, result, result.error)
         for held in result.confirmed:
             if held.lease.id in shown.proved:
                 _proved(line, target, known, traits[held.lease.id])
@@ -156,6 +186,15 @@ def conclude(
             result.differing.remove((held, difference))
             result.respelled.append(held)
             _try_spelling(line, other, difference)
+
+
+def _judge_failure(line: Line, target: Target, result: ArrayOutcome, error: SynclineError) -> None:
+    """Let those give way that may have failed for their own sake."""
+    if is_stale(error):
+        return  # it is read and written anew
+    for lease in result.elements:
+        if result.refusal is Refusal.ALONE or suspects.gives_way(lease, error):
+            _give_way(line, target, lease)
 
 
 def traits_of(write: Write) -> frozenset[str]:

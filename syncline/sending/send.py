@@ -298,9 +298,9 @@ def _prove(
     try:
         if (wait := _waits_for_first(line, target, api, known, first)) is not None:
             return wait
-        if reads_back and not round_trips.begin(line, target, first):
-            _release(line.worker, [first.lease], _SOON, None)
-            return NextRun.later(_SOON)
+        if reads_back and (rest := round_trips.begin(line, target, first)) is not None:
+            _release(line.worker, [first.lease], rest, None)
+            return NextRun.later(rest)
         return _tried(line, target, api, known, first, reads_back=reads_back)
     finally:
         nudges.clear(place, Lane.DELIVERIES, f"prove:{target.name}")

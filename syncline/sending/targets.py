@@ -18,7 +18,7 @@ from syncline.flows import customers, projections
 from syncline.flows import orders as order_flow
 from syncline.flows import payments as money_flow
 from syncline.flows.flow import Difference, Needs, TargetIds
-from syncline.halo.capabilities import ROW, Capabilities
+from syncline.halo.capabilities import Capabilities
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import (
     CLIENT,
@@ -40,6 +40,7 @@ from syncline.halo.models import (
     number,
     whole,
 )
+from syncline.halo.round_trip import ROW
 from syncline.halo.sql.finding import Target as TargetName
 from syncline.mapping.document import Document
 from syncline.sending import bodies
@@ -212,11 +213,7 @@ _Project = Callable[[Mapping[str, Any], Document, str, bool], Mapping[str, str]]
 """(row, mapping, currency, whether it was read whole) → what is compared of it."""
 
 
-def _comparing(
-    project: _Project,
-    proof: Sequence[str],
-    whole_proof: Sequence[str] = (),
-) -> Compare:
+def _comparing(project: _Project, proof: Sequence[str], whole_proof: Sequence[str] = ()) -> Compare:
     def compare(
         wanted: Mapping[str, str],
         row: Mapping[str, Any],

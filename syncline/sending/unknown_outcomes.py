@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncline.calls import capabilities
-from syncline.calls.calls import ApiCalls, Outcome, halo_calls
+from syncline.calls.calls import Outcome, halo_calls
 from syncline.calls.context import PARALLEL, Line, Nudge, WorkerContext, in_hand
 from syncline.calls.halo_queries import NO_REPORT, asked
 from syncline.deliveries import leased
@@ -28,13 +28,14 @@ from syncline.errors import (
     Refused,
     SynclineError,
 )
-from syncline.halo.capabilities import ROW, FindWay
+from syncline.halo.capabilities import FindWay
 from syncline.halo.models import HaloRow
+from syncline.halo.round_trip import ROW
 from syncline.halo.sql import readback
 from syncline.halo.sql.finding import LookupResult
 from syncline.halo.sql.queries import Query
 from syncline.money import minor_digits
-from syncline.sending import inputs
+from syncline.sending import inputs, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.find import is_one_a_call
 from syncline.sending.in_doubt import looking, resend, second_rows, verdicts
@@ -45,7 +46,8 @@ from syncline.sending.in_doubt.maybe_ours import (
     of_maybe,
     rows_by_link,
 )
-from syncline.sending.in_doubt.rows import Seek, SeenRow, found_row, whole_row
+from syncline.sending.in_doubt.rows import SeenRow, found_row, whole_row
+from syncline.sending.in_doubt.seek import Seek
 from syncline.sending.restored import mark
 from syncline.sending.targets import Target
 from syncline.transport import Permit
@@ -79,11 +81,14 @@ def look_up_claimed(line: Line, target: Target, claim: Claim, policy: Policy) ->
 
 def _looked_up(line: Line, target: Target, leases: list[Lease], policy: Policy) -> NextRun | None:
     """Look up what can be, and leave the rest in doubt."""
-    batch = Batch(list(leases))
+    batch, known = Batch(list(leases)), capabilities.known(line)
     with put_back(line, policy, batch, target.on_refused):
         api = halo_calls(line, line.lane)
-        at_once = 1 if is_one_a_call(target, capabilities.known(line)) else FOUND_AT_ONCE
-        _write_as_found(line.worker, batch, _moves(line, api, target, leases), at_once)
+        at_once = 1 if is_one_a_call(target, known) else FOUND_AT_ONCE
+        seek = Seek(line, api, target, known)
+        _write_as_found(line.worker, batch, _moves(seek, leases), at_once)
+    for lease in batch.leases:
+        round_trips.let_go(line, target, known, lease)
     if len(batch.leases) < len(leases):
         names = (target.name, *target.wakes)
         line.worker.announce([Nudge(line.link.name, "send", name) for name in names])
@@ -121,11 +126,9 @@ def _write(worker: WorkerContext, moves: Sequence[Move]) -> None:
     worker.ledger.run_patiently(work, sleep=worker.sleep)
 
 
-def _moves(
-    line: Line, api: ApiCalls, target: Target, leases: list[Lease]
-) -> Iterator[tuple[Lease, Move]]:
+def _moves(seek: Seek, leases: list[Lease]) -> Iterator[tuple[Lease, Move]]:
     """One move for each, as far as the look-up comes: what is known by then is not lost."""
-    known = capabilities.known(line)
+    line = seek.line
     loaded = line.worker.ledger.run(
         lambda connection: inputs.load(connection, leases, line.document)
     )
@@ -134,7 +137,6 @@ def _moves(
         # What was sent is looked up also when its record is not known any more.
         return loaded[lease.id].canonical if lease.id in loaded else {}
 
-    seek = Seek(line, api, target, known)
     lost = [lease for lease in leases if lease.target_id is None]
     failed: list[tuple[Sequence[Lease], SynclineError]] = []
     following = cache(partial(resend.following, seek))
@@ -151,16 +153,17 @@ def _moves(
             yield lease, _move(seek, lease, sums, canonical_of(lease), absence)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
         if isinstance(outcome.error, Again):
-            yield lease, verdicts.unanswered(lease, outcome.error)
+            yield lease, verdicts.unanswered(seek, lease, outcome.error)
             continue
         row_id = lease.target_id or ""
         whole = partial(_of, seek, outcome)
         yield lease, found_row(seek, lease, row_id, whole, canonical_of(lease))
-    yield from _set_apart(failed, is_answered=sum(len(group) for group, _ in failed) < len(lost))
+    is_answered = sum(len(group) for group, _ in failed) < len(lost)
+    yield from _set_apart(seek, failed, is_answered=is_answered)
 
 
 def _set_apart(
-    failed: Sequence[tuple[Sequence[Lease], SynclineError]], *, is_answered: bool
+    seek: Seek, failed: Sequence[tuple[Sequence[Lease], SynclineError]], *, is_answered: bool
 ) -> Iterator[tuple[Lease, Move]]:
     """What could not be looked for: it counts where it is answered what was asked for others."""
     refused: SynclineError | None = None
@@ -169,7 +172,7 @@ def _set_apart(
             refused = refused or error
             continue
         for lease in group:
-            yield lease, verdicts.unanswered(lease, error)
+            yield lease, verdicts.unanswered(seek, lease, error)
     if refused is not None:
         raise refused
 

@@ -16,7 +16,7 @@ from syncline.deliveries.delivery import Lease
 from syncline.deliveries.states import AHEAD
 from syncline.ledger.database import text
 
-MOST_DOUBLINGS = 6
+MOST_DOUBLINGS = 4
 """So often the wait of those that go ahead doubles."""
 
 

@@ -113,7 +113,7 @@ def end_where_found(line: Line, target: Target, known: Capabilities) -> None:
 def rest(line: Line, target: Target, others: Sequence[Lease], after: timedelta | None) -> None:
     """Give back the others of a kind that came with one which was tried, or looked, first."""
     after = after or _SOON
-    first = f"{WAITS_UNTIL}the first {target.name} is found again in Halo"
+    first = f"{WAITS_UNTIL}the first {target.name} is read back and is found again in Halo"
     why = first if after > _SOON else None
     _rest(line, others, after, why)
 

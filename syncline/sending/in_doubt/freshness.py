@@ -17,7 +17,7 @@ from syncline.errors import Absent, Doubtful, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import LookupResult
 from syncline.sending.find import readable_id, reference_on
-from syncline.sending.in_doubt.rows import Seek
+from syncline.sending.in_doubt.seek import Seek
 
 LATELY = timedelta(days=1)
 """What was confirmed before may be kept out of lists for reasons of its own."""

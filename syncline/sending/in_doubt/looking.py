@@ -21,7 +21,7 @@ from syncline.halo.sql.finding import LookupResult, ways_of
 from syncline.sending.find import find, is_one_a_call
 from syncline.sending.in_doubt import freshness
 from syncline.sending.in_doubt.freshness import Freshness, Looked, Witness
-from syncline.sending.in_doubt.rows import Seek
+from syncline.sending.in_doubt.seek import Seek
 
 Answer = TypeVar("Answer")
 

@@ -30,13 +30,13 @@ from syncline.sending.in_doubt.answered_ids import owners_of
 from syncline.sending.in_doubt.resend import Absence, absent
 from syncline.sending.in_doubt.rows import (
     NOT_READ,
-    Seek,
     SeenRow,
     compared,
     kept_otherwise,
     unread,
     whole_row,
 )
+from syncline.sending.in_doubt.seek import Seek
 from syncline.sending.tenant.references import only_reference
 
 TRIES = 4
@@ -77,7 +77,7 @@ def of_maybe(
             gone.append(row_id)
             continue
         except Again as error:
-            return verdicts.unanswered(lease, error)
+            return verdicts.unanswered(seek, lease, error)
         except (Doubtful, Rejected, Unmappable, Unreadable) as error:
             others.append(f"{row_id} ({error.what})")
             continue

@@ -30,7 +30,8 @@ from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
 from syncline.sending.in_doubt.freshness import Looked
 from syncline.sending.in_doubt.looking import or_why
-from syncline.sending.in_doubt.rows import Seek, found_row, whole_row
+from syncline.sending.in_doubt.rows import found_row, whole_row
+from syncline.sending.in_doubt.seek import Seek
 
 MOST_NEXT = 20
 """So many of the ids that follow are read: people make rows too."""
@@ -90,10 +91,11 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
     """What becomes of a delivery whose row is not shown: sent again, or looked for once more.
 
     A person's word that none is its row is proof enough, and so is that it was never sent. Of
-    kinds that Halo need not show, none is a witness.
+    kinds that Halo need not show, none is a witness. A look-up that cannot show it proves
+    nothing.
     """
     if seek.target.reference(lease.source_id, lease.role) in absence.looked.found.unsure:
-        return _unlisted(seek, lease, canonical, absence) or verdicts.unsure(lease)
+        return _unlisted(seek, lease, canonical, absence) or verdicts.unsure(seek, lease)
     is_proved = (
         seek.target.gives_up is not None
         or lease.sent_at is None
@@ -101,8 +103,7 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
         or _covers(seek, lease, absence)
     )
     if is_proved:
-        round_trips.let_go(seek.line, seek.target, lease)
-        return verdicts.absent(lease)
+        return verdicts.absent(seek, lease)
     return _unlisted(seek, lease, canonical, absence) or _ahead(seek, lease, absence)
 
 
@@ -133,14 +134,14 @@ def _unlisted(
         whole = partial(whole_row, seek, lease, str(row_id), {})
         return found_row(seek, lease, str(row_id), whole, canonical)
     if following.unread is not None:
-        return _unread(lease, following.unread)
-    return verdicts.unsure(lease) if _shows_another(seek, following) else None
+        return _unread(seek, lease, following.unread)
+    return verdicts.unsure(seek, lease) if _shows_another(seek, following) else None
 
 
-def _unread(lease: Lease, unread: Unread) -> Move:
+def _unread(seek: Seek, lease: Lease, unread: Unread) -> Move:
     if isinstance(unread.error, Again):
-        return verdicts.unanswered(lease, unread.error, unread.what)
-    return verdicts.unsure(lease, f"{unread.what} may be its row: {unread.error.what}")
+        return verdicts.unanswered(seek, lease, unread.error, unread.what)
+    return verdicts.unsure(seek, lease, f"{unread.what} may be its row: {unread.error.what}")
 
 
 def _shows_another(seek: Seek, following: Following) -> bool:
@@ -219,5 +220,5 @@ def _ahead(seek: Seek, lease: Lease, absence: Absence) -> Move:
         why = f"{_NOT_PROVED}; waits until {other}" if other else _NOT_PROVED
         return leased.doubt(connection, [lease], settle=rest, why=why, failed=False)
 
-    round_trips.let_go(seek.line, seek.target, lease)
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     return verdicts.in_vain(lease, []) if lease.failures >= PARK_AFTER else move

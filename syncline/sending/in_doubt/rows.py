@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from syncline.calls.calls import ApiCalls, NoQuota
-from syncline.calls.context import Line
+from syncline.calls.calls import NoQuota
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation, Lease
 from syncline.deliveries.in_doubt.ahead import gone_ahead
@@ -27,15 +26,15 @@ from syncline.errors import (
     Unreadable,
 )
 from syncline.flows.flow import Difference
-from syncline.halo.capabilities import Capabilities, Mismatch
+from syncline.halo.round_trip import Mismatch
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.completing import completed
 from syncline.sending.decide import illegible
 from syncline.sending.find import read_row
 from syncline.sending.in_doubt import verdicts
+from syncline.sending.in_doubt.seek import Seek
 from syncline.sending.restored import mark
 from syncline.sending.restored.ownership import no_longer_ours, others_reference
-from syncline.sending.targets import Target
 from syncline.sending.tenant.references import (
     only_reference,
     reason_of,
@@ -60,16 +59,6 @@ class SeenRow(NamedTuple):
     row: dict[str, Any]
     whole: bool
     linked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Seek:
-    """Where and how one look-up looks."""
-
-    line: Line
-    api: ApiCalls
-    target: Target
-    known: Capabilities
 
 
 def found_row(
@@ -101,13 +90,13 @@ def found_row(
 def unread(seek: Seek, lease: Lease, target_id: str, error: SynclineError) -> Move:
     """Its row is there, but could not be read whole."""
     if isinstance(error, Again):
-        return verdicts.unanswered(lease, error)
+        return verdicts.unanswered(seek, lease, error)
     if isinstance(error, Unmappable):
         reason, name = str(error), error.field
         return lambda connection: leased.park(connection, [lease], reason=reason, field=name)
     if isinstance(error, Doubtful):
         return _unsettled(seek, lease, target_id, error)
-    return verdicts.unsure(lease)
+    return verdicts.unsure(seek, lease)
 
 
 def compared(
@@ -139,7 +128,7 @@ def compared(
     if lease.failures >= PARK_AFTER:
         return verdicts.in_vain(lease, different)
     if lease.target_id is not None:
-        round_trips.let_go(seek.line, target, lease)
+        round_trips.let_go(seek.line, target, seek.known, lease)
     news = _untold(Confirmation(lease, target_id, target.meta({**row, "id": target_id}), None))
     return lambda connection: target.learns(connection, [news])
 
@@ -158,7 +147,7 @@ def _others_row(seek: Seek, lease: Lease, target_id: str, carried: str) -> Move:
     if lease.target_id is not None:
         reason = no_longer_ours(seek.target.name, target_id, carried)
     elif none_is_ours(lease.target_meta):
-        return verdicts.absent(lease)  # as a person says who saw that row
+        return verdicts.absent(seek, lease)  # as a person says who saw that row
     else:
         reason = (
             "It is not found by our reference, and the external link with it leads to "

@@ -21,7 +21,7 @@ from syncline.sending import outcomes
 from syncline.sending.find import is_one_a_call
 from syncline.sending.in_doubt import looking, verdicts
 from syncline.sending.in_doubt.freshness import Looked
-from syncline.sending.in_doubt.rows import Seek
+from syncline.sending.in_doubt.seek import Seek
 from syncline.sending.targets import Target
 
 MOST_ALONE = 5

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Lease
 from syncline.deliveries.in_doubt.absent import send_again
+from syncline.engine import suspects
 from syncline.engine.failures import (
     PARK_AFTER,
     Move,
@@ -19,40 +18,37 @@ from syncline.engine.failures import (
 from syncline.errors import Again
 from syncline.flows.flow import Difference
 from syncline.halo.sql.finding import FoundRow
-from syncline.ledger import calls
+from syncline.sending import round_trips
+from syncline.sending.in_doubt.seek import Seek
 
 
-def absent(lease: Lease) -> Move:
-    """It is not there: sent again, but not for ever."""
+def absent(seek: Seek, lease: Lease) -> Move:
+    """It is not there: sent again, but not for ever, and others of its kind may go before it."""
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     if lease.failures >= PARK_AFTER:
         return in_vain(lease, [])
     return lambda connection: send_again(connection, lease, "looked up: not there, sent again")
 
 
 def in_vain(lease: Lease, different: Sequence[Difference]) -> Move:
-    """A person is asked about what was tried so often without effect, in the other side's words."""
+    """A person is asked about what was tried so often, and what Halo holds in its place."""
     field = different[0].field if different else None
     holds = "".join(
         f"; {one.field}: wanted {one.wanted}, Halo holds {one.got}" for one in different[:1]
     )
-
-    def move(connection: Connection) -> None:
-        error = None if lease.call_id is None else calls.failed_with(connection, lease.call_id)
-        last = "" if error is None else f"; the last time: {error}"
-        reason = f"tried {PARK_AFTER} times in a row without effect{holds}{last}"
-        leased.park(connection, [lease], reason=reason, field=field)
-
-    return move
+    return suspects.in_vain(lease, holds=holds, field=field)
 
 
-def unanswered(lease: Lease, error: Again, asked: str = "") -> Move:
+def unanswered(seek: Seek, lease: Lease, error: Again, asked: str = "") -> Move:
     """A look-up that got no answer: made again; where it is its own, a person is asked at last.
 
     Args:
+        seek: where it was looked for.
         lease: the delivery.
         error: why there was none.
         asked: what was asked for, where that is not this delivery's own row.
     """
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     counts = is_of_the_record(error)
     why = f"{asked}: {error.what}" if asked else error.what
     if counts and lease.failures >= PARK_AFTER:
@@ -65,9 +61,12 @@ def unanswered(lease: Lease, error: Again, asked: str = "") -> Move:
 
 
 def unsure(
-    lease: Lease, why: str = "looked up: Halo's answer proves neither presence nor absence"
+    seek: Seek,
+    lease: Lease,
+    why: str = "looked up: Halo's answer proves neither presence nor absence",
 ) -> Move:
     """Looked up again later, and in the end a person is asked."""
+    round_trips.let_go(seek.line, seek.target, seek.known, lease)
     if lease.failures >= PARK_AFTER:
         reason = f"{why}, {PARK_AFTER} times in a row"
         return lambda connection: leased.park(connection, [lease], reason=reason, field=None)

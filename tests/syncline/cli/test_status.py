@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from syncline.deliveries import waits
-from syncline.halo.capabilities import Capabilities, Mismatch, RoundTrip
+from syncline.halo.capabilities import Capabilities
+from syncline.halo.round_trip import Mismatch, RoundTrip
 from syncline.halo.webhooks.bindable import BindableEvent
 from syncline.halo_changes.installed_webhook import remember_bound
 from syncline.highlevel.paging import PullPage

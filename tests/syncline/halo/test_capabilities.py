@@ -7,7 +7,8 @@ import pytest
 
 from syncline import jsontext
 from syncline.halo.array_size import ArraySize
-from syncline.halo.capabilities import Capabilities, FindProof, FindWay, Mismatch, RoundTrip
+from syncline.halo.capabilities import Capabilities, FindProof, FindWay
+from syncline.halo.round_trip import Mismatch, RoundTrip
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 RESTING = ArraySize(5, ceiling=10, falls=3, rests_until=AT + timedelta(minutes=2))

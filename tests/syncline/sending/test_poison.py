@@ -16,12 +16,9 @@ from syncline.engine.failures import PARK_AFTER
 from syncline.runtime.registry import send
 from syncline.sandbox.process import SandboxProcess
 from tests.alerting import alerts
-from tests.in_between import InBetween, QuotaClock, page, said
+from tests.in_between import InBetween, QuotaClock, page
+from tests.poison import OWN_500, failures, go_on, parked
 from tests.world import NAME, World, Worlds, small
-
-OWN_500 = said(500, {"Message": "An error has occurred."})
-STEP = 20
-"""Seconds of quota's time between two looks: waits of a breaker end within three of them."""
 
 
 def synced(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
@@ -48,31 +45,6 @@ def posts_of(*references: str, path: str = "/SalesOrder") -> Any:
         and call.endswith(path)
         and any(f'"HL-{one}"'.encode() in body for one in references)
     )
-
-
-def go_on(world: World, clock: QuotaClock, looks: int) -> None:
-    """Look so often at what is due, unless nothing is left to be done."""
-    while looks and world.is_something_open():
-        looks -= 1
-        world.follow_all()
-        clock.pass_by(STEP)
-        world.do(
-            """
-            update delivery set sent_at = sent_at - interval '1 minute',
-                                confirmed_at = confirmed_at - interval '1 minute'
-            """
-        )
-
-
-def parked(world: World) -> dict[str, str]:
-    return {
-        row.source_id: row.reason
-        for row in world.rows("select source_id, reason from delivery where state = 'parked'")
-    }
-
-
-def failures(world: World) -> int:
-    return int(world.rows("select max(failures) as most from delivery")[0].most)
 
 
 def each_is_there_once(sandbox: SandboxProcess) -> bool:

@@ -13,9 +13,9 @@ from syncline.deliveries import unleased
 from syncline.engine.failures import PARK_AFTER
 from syncline.errors import Absent, SynclineError, Unreadable
 from syncline.halo import lines
-from syncline.halo.capabilities import Mismatch
 from syncline.halo.entities.rows import read_row
 from syncline.halo.models import HaloRow
+from syncline.halo.round_trip import Mismatch
 from syncline.ledger import connections
 from syncline.mapping.shipped import default_document
 from syncline.sandbox.process import SandboxProcess

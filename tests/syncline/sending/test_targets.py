@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.halo.capabilities import ROW, Capabilities, RoundTrip
+from syncline.halo.capabilities import Capabilities
+from syncline.halo.round_trip import ROW, RoundTrip
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 from syncline.sending.targets import TARGETS
