@@ -106,6 +106,8 @@ class Facts:
         statuses: statuses of the transactions that are known.
         is_requested_again: whether records are still to be looked at under the mapping of now.
         parked: deliveries that need a person.
+        parked_events: webhooks that need one.
+        refused: what HighLevel does not show of its lists.
         tried: what went all the way.
         app: whether HighLevel is reached through an app, which alone gets events.
         heard_highlevel: age of the last verified event of HighLevel.
@@ -131,6 +133,8 @@ class Facts:
     statuses: Collection[str]
     is_requested_again: bool
     parked: int
+    parked_events: int
+    refused: Collection[str]
     tried: Tried
     app: bool
     heard_highlevel: timedelta | None

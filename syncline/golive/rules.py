@@ -148,6 +148,16 @@ def _parked(facts: Facts) -> CheckLine:
     if facts.parked:
         many = "1 delivery is" if facts.parked == 1 else f"{facts.parked} deliveries are"
         return _red("parked", f"{many} parked", f"syncline parked list --connection {facts.name}")
+    if facts.parked_events:
+        many = "1 webhook is" if facts.parked_events == 1 else f"{facts.parked_events} webhooks are"
+        return _red("parked", f"{many} parked", "syncline events list --state parked")
+    if facts.refused:
+        shown = ", ".join(sorted(facts.refused)[:3])
+        return _red(
+            "parked",
+            f"HighLevel does not show all of its lists: {shown}",
+            f"syncline status {facts.name} says why, and since when",
+        )
     return _green("parked", "nothing needs a person")
 
 

@@ -206,6 +206,8 @@ def _facts(
         is_requested_again=link.name in modes.under_new_rules(connection)
         or golive_queries.is_requested_again(connection, link),
         parked=golive_queries.parked(connection, link),
+        parked_events=golive_queries.parked_events(connection, link),
+        refused=golive_queries.refused_windows(connection, link),
         tried=Tried(went.order, went.payment, went.refund, went.shipment, went.tracking),
         app=link.auth == "oauth",
         heard_highlevel=heard.get("highlevel"),

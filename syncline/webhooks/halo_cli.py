@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 from syncline.actor import actor, caused
 from syncline.errors import Refused
 from syncline.halo.webhooks.bindable import WANTED
-from syncline.halo_changes.installed_webhook import bound
+from syncline.halo_changes.installed_webhook import Bound, bound
 from syncline.ledger import connections, effects
 from syncline.sending.restored import mark
 from syncline.terminal import options
@@ -20,7 +21,7 @@ from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_SETTINGS
 from syncline.terminal.output import AsJson, Commands, group, plain, say, show, stack, table
 from syncline.webhooks import installing
-from syncline.webhooks.installing import InstalledWebhook, install, look, remove
+from syncline.webhooks.installing import InstalledWebhook, Seen, install, look, remove
 
 app = group("halo", "Set up what Halo sends to syncline, and what it shows of it.")
 webhooks = typer.Typer(
@@ -75,10 +76,16 @@ class _ShownWebhook:
 
 @dataclass(frozen=True, slots=True)
 class _WebhookStatus:
+    """Our webhook as Halo shows it, beside what was bound when it was installed.
+
+    `lost` is what an event told of then and tells of no more.
+    """
+
     connection: str
     webhooks: list[_ShownWebhook]
     remembered: str | None
     polled: list[str]
+    lost: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,8 @@ def show_webhook(
         )
         for one in found
     ]
-    standing = _WebhookStatus(connection, shown, known.webhook_id, list(known.missing))
+    lost = _lost(known, found)
+    standing = _WebhookStatus(connection, shown, known.webhook_id, list(known.missing), lost)
     show(as_json, standing, lambda: _render_standing(standing))
 
 
@@ -305,8 +313,26 @@ def _render_standing(standing: _WebhookStatus) -> RenderableType:
         table(
             f"Halo's webhooks for {standing.connection}", ["id", "sends to", "state", "bound"], rows
         ),
-        plain(_polled(standing.polled)),
+        plain(_told(standing)),
     )
+
+
+def _lost(known: Bound, seen: Sequence[Seen]) -> list[str]:
+    """What was told by an event that is bound no more, or whose webhook is switched off."""
+    told = {number for one in seen if one.active is not False for number in one.events}
+    entities = {event.entity for event in known.events if event.number in told}
+    return [one for one in WANTED if one not in known.missing and one not in entities]
+
+
+def _told(standing: _WebhookStatus) -> str:
+    if standing.lost:
+        return (
+            f"No event tells of these any more, as Halo shows it now: {', '.join(standing.lost)}. "
+            f"Put it right with: syncline halo webhooks install {standing.connection}"
+        )
+    if all(one.active is None for one in standing.webhooks) and not standing.polled:
+        return "Every kind of change is bound to an event. Halo does not say whether it is active."
+    return _polled(standing.polled)
 
 
 def _polled(missing: list[str]) -> str:

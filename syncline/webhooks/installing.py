@@ -63,12 +63,16 @@ class InstalledWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A webhook of ours as Halo shows it now; `active` None where it does not say."""
+    """A webhook of ours as Halo shows it now; `active` None where it does not say.
+
+    `events` has the numbers of what it is bound to.
+    """
 
     webhook_id: str
     url: str
     active: bool | None
     bound: tuple[str, ...]
+    events: frozenset[int]
 
 
 def name_of(line: Line) -> str:
@@ -110,10 +114,13 @@ def look(line: Line) -> list[Seen]:
         SynclineError: Halo could not be asked.
     """
     work = _Work(line, halo_calls(line, Lane.UPKEEP), "")
-    return [
-        Seen(row.id, row.url, row.active, tuple(one.name for one in work.bindings(row.id)))
-        for row in work.ours()
-    ]
+    found = []
+    for row in work.ours():
+        bindings = work.bindings(row.id)
+        events = frozenset(one.eventno for one in bindings if one.eventno is not None)
+        bound = tuple(one.name for one in bindings)
+        found.append(Seen(row.id, row.url, row.active, bound, events))
+    return found
 
 
 def remove(line: Line, *, dry_run: bool, cause: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +15,8 @@ from syncline.ledger.database import Ledger
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.restored import mark
 from syncline.settings import Settings
+from syncline.webhooks import halo_cli
+from syncline.webhooks.installing import look
 from tests.syncline.cli.conftest import Run, connected, document
 
 URL = "https://sync.example.com"
@@ -59,6 +63,25 @@ def test_it_is_installed_shown_and_removed(acme: Run) -> None:
     nothing = acme("halo", "webhooks", "show", "acme")
     assert "syncline halo webhooks install acme" in nothing.stdout
     assert "no webhook" in acme("halo", "webhooks", "remove", "acme").stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"active": False}, "No event tells of these any more, as Halo shows it now: salesorder,"),
+        ({"bound": (), "events": frozenset()}, "syncline halo webhooks install acme"),
+        ({"active": None}, "Halo does not say whether it is active."),
+        ({}, "Every kind of change is told by an event."),
+    ],
+)
+def test_a_webhook_that_tells_of_nothing_any_more_is_not_said_to_tell_of_all(
+    acme: Run, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
+) -> None:
+    acme(*INSTALL, "--url", URL)
+    monkeypatch.setattr(
+        halo_cli, "look", lambda line: [replace(one, **change) for one in look(line)]
+    )
+    assert said in " ".join(acme("halo", "webhooks", "show", "acme").stdout.split())
 
 
 def test_no_secret_is_shown_unless_it_is_asked_for(acme: Run) -> None:

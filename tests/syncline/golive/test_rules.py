@@ -30,6 +30,8 @@ GREEN = Facts(
     statuses={"succeeded", "failed"},
     is_requested_again=False,
     parked=0,
+    parked_events=0,
+    refused=(),
     tried=Tried("o1", "t1", "t1", "77", "o1"),
     app=True,
     heard_highlevel=timedelta(hours=3),
@@ -59,6 +61,8 @@ RED: list[tuple[str, dict[str, Any], str]] = [
     ("finding", {"ways": {"order": "sql", "invoice": "sql"}}, "golive test acme"),
     ("arrays", {"arrays": {"order": 0}}, "golive test acme"),
     ("parked", {"parked": 2}, "parked list --connection acme"),
+    ("parked", {"parked_events": 1}, "events list --state parked"),
+    ("parked", {"refused": ["orders of 2026-11-01"]}, "syncline status acme"),
     ("webhooks", {"heard_halo": None}, "halo webhooks install acme"),
     ("webhooks", {"heard_highlevel": 8 * DAY}, "--accept-polling"),
     (
