@@ -132,6 +132,15 @@ class WorkerContext:
     patience: QuotaPatience = OF_A_TASK
     chance: Callable[[], float] = lambda: 1.0
 
+    def rest(self, what_for: str, seconds: float) -> None:
+        """Wait; a person who waits with it is told what for.
+
+        Args:
+            what_for: in a sentence.
+            seconds: how long.
+        """
+        self.patience.rest(what_for, seconds, self.sleep)
+
 
 @contextmanager
 def in_hand(worker: WorkerContext) -> Iterator[None]:

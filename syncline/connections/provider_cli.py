@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from math import ceil
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -171,9 +170,9 @@ class _Registration:
         settle = self._line.link.settle(self._worker.settings.settle)
         made = self._found(doubt)
         if made is None:
-            seconds = ceil(settle.total_seconds())
-            typer.echo(f"Its outcome is unknown: HighLevel is asked in {seconds} s.", err=True)
-            self._worker.sleep(settle.total_seconds())
+            self._worker.rest(
+                "Its outcome is unknown, so HighLevel is asked once more", settle.total_seconds()
+            )
             made = self._found(doubt)
         if made is None:
             raise Again(

@@ -92,6 +92,11 @@ def start(
     return worker.ledger.run(work)
 
 
+def until_noticed(worker: WorkerContext, name: str) -> None:
+    """Wait until every worker has seen that a connection changed."""
+    worker.rest(f"All workers come to see that {name} has changed", NOTICED_AFTER_S)
+
+
 def rehearse(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     """Let a connection read and not write, from when this returns; returns it as it was before."""
 
@@ -104,7 +109,7 @@ def rehearse(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
 
     before = worker.ledger.run(work)
     if before.state == "active" and not dry_run:
-        worker.sleep(NOTICED_AFTER_S)
+        until_noticed(worker, name)
     return before
 
 
@@ -120,7 +125,7 @@ def stop(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
 
     before = worker.ledger.run(work)
     if before.reads and not dry_run:
-        worker.sleep(NOTICED_AFTER_S)
+        until_noticed(worker, name)
     return before
 
 

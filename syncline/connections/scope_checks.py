@@ -17,7 +17,7 @@ from syncline.credentials.scopes import (
     halo_needs,
     highlevel_needs,
 )
-from syncline.errors import SynclineError
+from syncline.errors import BadCredentials, MissingScope, SynclineError
 from syncline.halo.auth import Token
 from syncline.highlevel.providers import list_providers
 
@@ -74,14 +74,19 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
         )
     # A private token does not say what it may do. Reading was tried above; writing is not tried.
     unseen = [need for need in needs if need.scopes[0].endswith(".write")]
-    seen = {scope for need in needs if need not in unseen for scope in need.scopes}
+    seen, unasked = {scope for need in needs if need not in unseen for scope in need.scopes}, ""
     try:
         api.read(
             "check providers",
             lambda permit: list_providers(line.highlevel, permit, limit=1, offset=0),
         )
-    except SynclineError:
+    except (BadCredentials, MissingScope):
         extra = frozenset[str]()
+    except SynclineError as error:
+        extra, unasked = (
+            frozenset[str](),
+            f"; not asked whether it may more than that: {error.what}",
+        )
     else:
         extra = frozenset({"payments/integration.readonly"})
     finding = _judged(
@@ -93,7 +98,7 @@ def highlevel_scopes(line: Line, api: ApiCalls) -> CheckResult:
     )
     hidden = "; ".join(f"{need.scopes[0]} ({need.reason})" for need in unseen)
     more = f"; not visible with a private token, and needed: {hidden}" if hidden else ""
-    return replace(finding, found=f"{finding.found}{more}")
+    return replace(finding, found=f"{finding.found}{more}{unasked}")
 
 
 def halo_scopes(line: Line, granted: Sequence[Token]) -> CheckResult:

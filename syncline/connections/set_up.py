@@ -105,7 +105,9 @@ class SetUp:
         """Looked for at once, and once more when it must have landed."""
         found = look()
         if found is None:
-            self.worker.sleep(self.line.link.settle(self.worker.settings.settle).total_seconds())
+            settle = self.line.link.settle(self.worker.settings.settle)
+            what_for = "What became of the last change is not known, so Halo is asked once more"
+            self.worker.rest(what_for, settle.total_seconds())
             found = look()
         return found
 

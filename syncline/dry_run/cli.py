@@ -196,6 +196,14 @@ def _command(name: str, target: str | None, *, bodies: bool) -> str:
     return f"syncline dry-run {name}{chosen}{' --bodies' if bodies else ''} --json --limit 0"
 
 
+def _nothing(name: str, parked: int) -> str:
+    told = f"Nothing is due: {name} would write nothing now."
+    if not parked:
+        return told
+    many = "1 delivery needs" if parked == 1 else f"{parked:,} deliveries need"
+    return f"{told} {many} a person: syncline parked list --connection {name}"
+
+
 def _render(
     name: str, plan: DryRunPlan, sheet: _Sheet, rest: str, *, bodies: bool
 ) -> RenderableType:
@@ -208,8 +216,9 @@ def _render(
         for target, count in plan.counts.items()
         if count.owed or count.doubtful
     ]
+    parked = sum(count.parked for count in plan.counts.values())
     if not rows and not plan.readings:
-        return plain(f"Nothing is owed: {name} would make no call.")
+        return plain(_nothing(name, parked))
     parts = [table(f"{name}: what would be done now; nothing is", columns, rows)]
     doubtful = sum(count.doubtful for count in plan.counts.values())
     if plan.readings or doubtful:
@@ -222,9 +231,9 @@ def _render(
         parts += [plain(_body(at, call)) for at, call in enumerate(sheet.calls, 1)]
     if sheet.reasons:
         most = sheet.reasons.most_common(sheet.most)
-        parked = [[target, many, field, why] for (target, field, why), many in most]
+        asked = [[target, many, field, why] for (target, field, why), many in most]
         title = _title("would be parked", len(most), len(sheet.reasons), "reasons")
-        parts.append(table(title, ["target", "records#", "field", "why"], parked))
+        parts.append(table(title, ["target", "records#", "field", "why"], asked))
     left_out = sheet.left_out()
     if left_out:
         parts.append(plain(f"This is a part: {left_out} are left out. See all of it: {rest}"))

@@ -62,11 +62,13 @@ class Count:
         waits: need what is not there and is not on its way in this run.
         parks: would be parked.
         doubtful: would be looked up first.
+        parked: are parked already, so nothing would be done about them.
         calls: how many it takes.
     """
 
     owed: int
     doubtful: int
+    parked: int = 0
     looked_at: int = 0
     writes: int = 0
     as_it_is: int = 0

@@ -169,7 +169,7 @@ class _Run:
 
     def _count(self, name: str) -> Count:
         counted = self._by_target.get(name, Counted(0, 0, 0))
-        self._counts[name] = Count(counted.open, counted.doubtful)
+        self._counts[name] = Count(counted.open, counted.doubtful, counted.parked)
         return self._counts[name]
 
     def _pages(self, name: str, count: Count) -> Iterator[list[Lease]]:

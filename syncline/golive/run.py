@@ -14,7 +14,7 @@ from syncline.alerts.targets import TARGETS
 from syncline.calls import capabilities
 from syncline.calls.calls import ApiCalls, halo_calls
 from syncline.calls.context import Line, WorkerContext
-from syncline.connections.run import NOTICED_AFTER_S
+from syncline.connections.run import until_noticed
 from syncline.deliveries import unleased
 from syncline.engine.connection_rules import hold_live
 from syncline.errors import Absent, MissingScope, Refused, Rejected, Unreadable
@@ -138,7 +138,7 @@ def back(worker: WorkerContext, link: Link, by: str, because: str) -> int:
     held = worker.ledger.run(work)
     if link.is_emulated:
         return held
-    worker.sleep(NOTICED_AFTER_S)
+    until_noticed(worker, link.name)
     return held + worker.ledger.run(lambda connection: _hold(connection, link))
 
 

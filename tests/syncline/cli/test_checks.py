@@ -77,7 +77,11 @@ def test_a_private_token_shows_what_it_can_and_says_what_it_cannot(
     assert "granted and not needed: payments/integration.readonly" in found["found"]
     assert "not visible with a private token, and needed: payments/orders.write" in found["found"]
     sandbox.reset(tokens=[Token(value=TOKEN, scopes=READ_SCOPES).model_dump()])
-    assert "granted and not needed" not in scopes_of(run, "HighLevel")["found"]
+    told = scopes_of(run, "HighLevel")["found"]
+    assert "granted and not needed" not in told
+    assert "not asked" not in told
+    sandbox.faults(side="highlevel", operation="*provider*", kind="500", next=20)
+    assert "not asked whether it may more than that" in scopes_of(run, "HighLevel")["found"]
 
 
 def test_an_app_that_lacks_a_scope_is_named_with_the_way_to_give_it(

@@ -355,7 +355,10 @@ def test_a_connection_rehearses_and_goes_on(
     for name in ("rehearse", "stop"):
         assert "nothing was changed" in run("connection", name, "acme", "--dry-run").stdout
     assert scene.ledger.run(connections.everyone)[0].state == "active"
-    assert "syncline dry-run acme" in run("connection", "rehearse", "acme").stdout
+    monkeypatch.setattr("syncline.connections.run.NOTICED_AFTER_S", 1.0)
+    rehearsed = run("connection", "rehearse", "acme")
+    assert "syncline dry-run acme" in rehearsed.stdout
+    assert "All workers come to see that acme has changed: it goes on in 1 s." in rehearsed.stderr
     assert run("connection", "rehearse", "acme").stdout == "acme rehearses already.\n"
     [link] = scene.ledger.run(connections.everyone)
     assert (link.state, link.reads, link.writes) == ("rehearsing", True, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from syncline.ledger import modes
+from tests import moves
 from tests.syncline.cli.conftest import LedgerScene, Run, document
 
 
@@ -38,6 +39,15 @@ def test_a_dry_run_shows_what_would_leave_and_what_would_be_parked(
     assert unknown.exit_code == 2
     assert "Known: client" in unknown.stderr
     assert scene.ledger.run(lambda c: c.execute(text("select 1 from call")).all()) == []
+
+
+def test_what_is_parked_already_is_told_where_nothing_is_due(scene: LedgerScene, run: Run) -> None:
+    scene.see("o1")
+    by_hand = "update delivery set state = 'parked', field = 'amount', reason = 'odd'"
+    scene.ledger.run(lambda connection: moves.by_hand(connection, by_hand, {}))
+    told = run("dry-run", "acme").stdout
+    assert "Nothing is due: acme would write nothing now." in told
+    assert "a person: syncline parked list --connection acme" in told
 
 
 def test_a_dry_run_in_part_says_how_much_is_left_out_and_how_to_see_it(
