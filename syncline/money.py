@@ -45,16 +45,21 @@ def decimal(value: Any, field: str) -> Decimal:
             field=field,
             remedy="Enter it where the record was made, then retry.",
         )
-    if isinstance(value, bool):
-        raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
-    except InvalidOperation:
-        raise Unmappable(f"{field} is {value!r}, not an amount.", field=field) from None
+    number = value if type(value) is Decimal else _parsed(value, field)
     if not number.is_finite():
         raise Unmappable(f"{field} is {value!r}, not a finite amount.", field=field)
     if number and number.adjusted() >= MOST_DIGITS:
         raise _too_large(number, field)
+    return number
+
+
+def _parsed(value: Any, field: str) -> Decimal:
+    try:
+        number = None if isinstance(value, bool) else Decimal(str(value).strip())
+    except InvalidOperation:
+        number = None
+    if number is None:
+        raise Unmappable(f"{field} is {value!r}, not an amount.", field=field)
     return number
 
 

@@ -34,10 +34,12 @@ def _is_told(value: Any) -> bool:
 
 def number(value: Any) -> Decimal | None:
     """A number, also one that is written as text; None for what is none."""
+    if type(value) is Decimal:  # most often: reports and lists hold many
+        return value if value.is_finite() else None
     if not _is_told(value) or isinstance(value, bool):
         return None
     try:
-        read = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+        read = Decimal(str(value).strip())
     except InvalidOperation:
         return None
     return read if read.is_finite() else None

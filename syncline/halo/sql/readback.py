@@ -240,6 +240,7 @@ def shown(resource: AnyResource, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def reference_of(resource: AnyResource, row: Mapping[str, Any]) -> str:
     """Our reference on a row; empty where it carries none of ours."""
-    fields = [one for one in (resource.reference, resource.carries_too) if one]
-    texts = (reference(row, one) for one in fields)
-    return next((text for text in texts if text.startswith(OURS)), "")
+    for field in (resource.reference, resource.carries_too):
+        if field and (text := reference(row, field)).startswith(OURS):
+            return text
+    return ""
