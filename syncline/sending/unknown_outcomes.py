@@ -259,7 +259,7 @@ def _move(
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
         whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
         return found_row(seek, lease, row_id, whole, canonical)
-    named = rows_by_link(seek, reference)
+    named = [] if _needs_no_link(seek, lease, absence) else rows_by_link(seek, reference)
     if len(named) > 1:
         return verdicts.doubled(lease, reference, named)
     move = of_linked(seek, lease, named[0].id, canonical) if named else None
@@ -268,6 +268,17 @@ def _move(
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
     absence = replace(absence, looked=replace(absence.looked, found=found))
     return of_maybe(seek, lease, maybe, canonical, absence)
+
+
+def _needs_no_link(seek: Seek, lease: Lease, absence: resend.Absence) -> bool:
+    """Whether a report is enough, or nothing is sent again now: links are a call for each row.
+
+    Where the way is proved, rows of the kind keep our reference; and what the report shows is newer
+    than the write that is asked about.
+    """
+    if seek.known.find_way(seek.target.name) is not FindWay.SQL or lease.sent_at is None:
+        return False
+    return resend.covers(seek, lease, absence) or resend.waits(seek, lease)
 
 
 def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:

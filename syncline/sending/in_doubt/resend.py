@@ -100,20 +100,34 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
         seek.target.gives_up is not None
         or lease.sent_at is None
         or none_is_ours(lease.target_meta)
-        or _covers(seek, lease, absence)
+        or covers(seek, lease, absence)
     )
     if is_proved:
         return verdicts.absent(seek, lease)
     return _unlisted(seek, lease, canonical, absence) or _ahead(seek, lease, absence)
 
 
-def _covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
-    """Whether what is shown is newer than the write that is asked about."""
+def covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
+    """Whether what is shown is newer than the write that is asked about.
+
+    Args:
+        seek: where it was looked for.
+        lease: the delivery.
+        absence: how far it is proved that no row has our reference.
+    """
     shows_until, call_id = absence.looked.shows_until, lease.call_id
     if shows_until is None or call_id is None:
         return False
     ended = seek.line.worker.ledger.run(lambda connection: calls.ended_at(connection, call_id))
     return ended is not None and shows_until > ended
+
+
+def waits(seek: Seek, lease: Lease) -> bool:
+    """Whether a delivery is not sent again now, unless it is proved that its row is not there."""
+    settle = outcomes.settle_times(seek.line, seek.target, seek.known).unknown
+    return seek.line.worker.ledger.run(
+        lambda connection: ahead.waits_for(connection, lease, settle) is not None
+    )
 
 
 def _unlisted(

@@ -254,3 +254,16 @@ def test_what_cannot_be_looked_up_is_parked_with_the_reason_and_the_row(
     [one] = parked(world)
     assert f"order {newest + 1}: Halo answered 500" in one.reason
     assert attempts(world) == 1
+
+
+def test_an_array_that_was_lost_costs_few_calls_to_find_out(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    """Links are a call for each row, and where reports find rows, one of them is enough."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 4)
+    seen = len(sandbox.calls("halo"))
+    until(world, lambda: world.counts()["orders", "delivered"] == 3 + 4, minutes=1)
+    assert sandbox.audit()["clean"]
+    calls = [call["operation"] for call in sandbox.calls("halo")[seen:]]
+    assert calls.count("GET /ExternalLink") <= 2
