@@ -263,7 +263,7 @@ def test_an_array_that_was_lost_costs_few_calls_to_find_out(
     world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
     lost(world, sandbox, "cut_before", 4)
     seen = len(sandbox.calls("halo"))
-    until(world, lambda: world.counts()["orders", "delivered"] == 3 + 4, minutes=1)
+    until(world, lambda: world.counts()["orders", "delivered"] == 3 + 4)
     assert sandbox.audit()["clean"]
     calls = [call["operation"] for call in sandbox.calls("halo")[seen:]]
-    assert calls.count("GET /ExternalLink") <= 2
+    assert calls.count("GET /ExternalLink") <= 5
