@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from syncline import leniency
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import (
     ItemTax,
@@ -25,6 +26,7 @@ from syncline.highlevel.models import (
     Snapshot,
     SubscriptionDetail,
     SubscriptionRow,
+    Tax,
     TransactionDetail,
     TransactionRow,
     parse,
@@ -75,7 +77,7 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
     summary = order.amount_summary
     tax = summary.tax if summary else None
     if tax is None and order.tax_summary is not None:
-        tax = sum((one.amount or Decimal(0) for one in order.tax_summary), Decimal(0))
+        tax = _sum_of(order.tax_summary, payload["taxSummary"])
     form = _present(
         **_common(order, currency),
         contact=_snapped_contact(order.contact_id, order.contact_snapshot),
@@ -89,6 +91,7 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
     )
     if order.items is not None:
         form["items"] = _items(order.items, currency)
+        leniency.note("highlevel", order.kind, _unread(order.items, payload["items"]), order.id)
     return form
 
 
@@ -259,6 +262,18 @@ def _source(source: RecordSource | None) -> Partial | None:
     return _present(**source.model_dump()) if source else None
 
 
+def _sum_of(taxes: Sequence[Tax], told: Sequence[Any]) -> Decimal | None:
+    """What an order's taxes come to; None where one of them does not tell it, or was left out."""
+    amounts = [one.amount for one in taxes if one.amount is not None]
+    return sum(amounts, Decimal(0)) if len(amounts) == len(told) else None
+
+
+def _unread(items: Iterable[OrderItem], told: Iterable[Any]) -> list[str]:
+    """What of items is nonsense, and yet not taken for what is not there."""
+    found = [] if all(isinstance(one, dict) for one in told) else ["items[]"]
+    return [*found, "items[].qty"] if any(isinstance(one.qty, str) for one in items) else found
+
+
 def _items(items: Iterable[OrderItem], currency: str | None) -> list[Partial]:
     """The items with a key each: its price's id, and a number from its second occurrence on."""
     occurrences: Counter[str] = Counter()
@@ -275,17 +290,19 @@ def _item(item: OrderItem, key: str, order_currency: str | None) -> Partial:
     price, product = item.price, item.product
     currency = _currency(price.currency if price else None) or order_currency
     taxes = None if product is None else product.taxes
-    qty = Decimal(1) if item.qty is None else item.qty
+    qty = item.qty if isinstance(item.qty, Decimal) else None
     unit_price = price.amount if price else None
+    total = None if unit_price is None or qty is None else unit_price * qty
     return _present(
         key=key,
         name=item.name or (product and product.name) or (price and price.name),
         product_id=product.id if product else None,
         price_id=_price_id(item),
         sku=price.sku if price else None,
-        qty=_plain(qty),
+        qty=None if qty is None else _plain(qty),
+        unreadable_qty=item.qty if isinstance(item.qty, str) else None,
         unit_price=_amount(unit_price, currency),
-        amount=None if unit_price is None else _amount(unit_price * qty, currency),
+        amount=_amount(total, currency),
         currency=currency,
         taxes=None if taxes is None else [_tax(one) for one in taxes if _is_on_top(one)],
     )

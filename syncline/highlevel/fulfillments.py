@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Body, Id, Part, Quantity, Record, is_id
+from syncline.highlevel.models import Id, Part, Quantity, Record, is_id
 from syncline.highlevel.pages import PageRecord, counted
 from syncline.highlevel.resources import (
+    Body,
     checked_id,
     each,
     naming,
