@@ -23,7 +23,6 @@ from syncline.highlevel.models import (
     OrderItem,
     Record,
     RecordSource,
-    Snapshot,
     SubscriptionDetail,
     SubscriptionRow,
     Tax,
@@ -40,6 +39,7 @@ _NOISE = Decimal("1e-6")
 _LONGEST_EMAIL = 320
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _Paid = TransactionRow | SubscriptionRow
+_Snapped = OrderDetail | TransactionDetail | SubscriptionDetail
 
 
 def order_from_list(payload: Mapping[str, Any]) -> Partial:
@@ -80,7 +80,7 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
         tax = _sum_of(order.tax_summary, payload["taxSummary"])
     form = _present(
         **_common(order, currency),
-        contact=_snapped_contact(order.contact_id, order.contact_snapshot),
+        contact=_snapped_contact(order),
         subtotal=_amount(summary.subtotal, currency) if summary else None,
         discount=_amount(summary.discount, currency) if summary else None,
         tax=_amount(tax, currency),
@@ -222,7 +222,7 @@ def _paid_row(row: _Paid, sub_type: str | None) -> Partial:
 
 def _paid_detail(record: TransactionDetail | SubscriptionDetail) -> Partial:
     return {
-        "contact": _snapped_contact(record.contact_id, record.contact_snapshot),
+        "contact": _snapped_contact(record),
         "entity_type": record.entity_type,
         "entity_id": record.entity_id,
         "source": _source(record.entity_source),
@@ -239,12 +239,20 @@ def _charge(transaction: TransactionRow | TransactionDetail, currency: str | Non
 
 
 def _listed_contact(row: ListedOrder | _Paid) -> Partial:
-    return _present(
-        id=row.contact_id, name=row.contact_name, email=normalised_email(row.contact_email)
-    )
+    email = _email(row, row.contact_email, "contactEmail")
+    return _present(id=row.contact_id, name=row.contact_name, email=email)
 
 
-def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Partial:
+def _email(record: Record, told: str | None, path: str) -> str | None:
+    """An address in its one form; one that is none is noted."""
+    address = normalised_email(told)
+    if told and address is None:
+        leniency.note("highlevel", record.kind, [path], record.id)
+    return address
+
+
+def _snapped_contact(record: _Snapped) -> Partial:
+    contact_id, snapshot = record.contact_id, record.contact_snapshot
     if snapshot is None:
         return _present(id=contact_id)
     full = " ".join(part for part in (snapshot.first_name, snapshot.last_name) if part)
@@ -252,7 +260,7 @@ def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Parti
         id=contact_id or snapshot.id,
         # A surname alone is no better than the whole name that the list may give.
         name=snapshot.name or (full if snapshot.first_name else None),
-        email=normalised_email(snapshot.email),
+        email=_email(record, snapshot.email, "contactSnapshot.email"),
         phone=snapshot.phone,
         company=snapshot.company_name,
     )

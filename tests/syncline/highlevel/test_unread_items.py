@@ -8,6 +8,7 @@ import pytest
 
 from syncline.highlevel import canonical
 from syncline.leniency import noting
+from tests.syncline.highlevel.location import ORDER_ROW
 from tests.syncline.highlevel.test_canonical import DETAIL
 
 
@@ -74,3 +75,25 @@ def test_another_currency_of_an_item_is_kept_and_an_empty_one_is_none() -> None:
 def test_a_tax_that_does_not_tell_what_it_comes_to_leaves_the_sum_untold(odd: Any) -> None:
     form, _ = _read(amountSummary={"subtotal": 90}, taxSummary=[{"amount": 10}, odd])
     assert "tax" not in form
+
+
+@pytest.mark.parametrize("email", ["abc", "1 000", "a@b@c", "x" * 9000, "a b@c.de"])
+def test_an_address_that_is_none_is_left_out_and_counted(email: str) -> None:
+    form, left_out = _read(contactSnapshot={"name": "Ada", "email": email})
+    assert form["contact"]["name"] == "Ada"
+    assert "email" not in form["contact"]
+    assert left_out == {"contactSnapshot.email"}
+    with noting() as noted:
+        listed = canonical.order_from_list({**ORDER_ROW, "contactEmail": email})
+    assert "email" not in listed["contact"]
+    assert [one.path for one in noted] == ["contactEmail"]
+    assert _read(contactSnapshot={"name": "Ada", "email": ""})[1] == set()
+
+
+@pytest.mark.parametrize("odd", ["abc", {}, [1], True, "1e400"])
+def test_money_of_a_fulfillment_is_dispensable_since_it_has_none(odd: Any) -> None:
+    made = {"_id": "f1", "items": [{"_id": "p1", "qty": 1}]}
+    payload = {"data": [{**made, "amount": odd, "currency": odd}]}
+    assert canonical.order_from_fulfillments(payload)["fulfillments"] == [
+        {"id": "f1", "items": [{"price_id": "p1", "qty": "1"}], "trackings": []}
+    ]
