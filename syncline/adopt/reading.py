@@ -155,10 +155,11 @@ def read_halo(
         return patiently(line.worker, lambda: halo_queries.asked(line, api, query))
 
     digits = {code: minor_digits(iso) for code, iso in by_currency.items()}
-    try:
-        return _by_report(asked, line, since, digits)
-    except halo_queries.NO_REPORT:
-        return _by_pages(asked, line, since)
+    with halo_queries.counting(line):
+        try:
+            return _by_report(asked, line, since, digits)
+        except halo_queries.NO_REPORT:
+            return _by_pages(asked, line, since)
 
 
 def _by_report(asked: Ask, line: Line, since: date, digits: Mapping[int, int]) -> HaloSide:

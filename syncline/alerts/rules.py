@@ -231,11 +231,15 @@ def _sells(items: Collection[Mapping[str, Any]], names: Collection[str], wanted:
     return any(str(item.get(name) or "").casefold() == sought for item in items for name in names)
 
 
+def _named(item: Mapping[str, Any]) -> str:
+    return str(item.get("name") or item.get("key"))
+
+
 def new_order(order_id: str, order: Mapping[str, Any], rule: NewOrderRule) -> Signal:
     """The notice of a new order. It holds no name and no address of the customer."""
     amount = f"{order.get('amount')} {order.get('currency') or ''}".strip()
     sold = [
-        f"- {item.get('qty')} of {shortened(str(item.get('name')), _LONGEST_NAME)}"
+        f"- {item.get('qty', '?')} of {shortened(_named(item), _LONGEST_NAME)}"
         for item in (order.get("items") or [])[:_MOST_ITEMS]
     ]
     lines = [f"HighLevel order {order_id}: {amount}.", *sold, f"Told by the rule: {rule}."]

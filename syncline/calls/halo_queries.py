@@ -7,6 +7,8 @@ rest too, ever longer: nothing depends on them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +30,9 @@ from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import REPORT
 from syncline.halo.sql.queries import Query, ask
 from syncline.halo.sql.reports import report_rows
+from syncline.ledger import left_out
 from syncline.ledger.calls import last_answer
+from syncline.leniency import noting
 
 NO_REPORT = (Absent, MissingScope, Rejected, Unreadable)
 """How it shows that a report cannot be had now: who wants one takes another way."""
@@ -92,6 +96,19 @@ def reported(line: Line, api: ApiCalls, sql: str) -> list[dict[str, str]]:
         Unreadable: the answer holds no report, or as many rows as Halo gives at most.
     """
     return report_rows(asked(line, api, Query.of_sql(sql)))
+
+
+@contextmanager
+def counting(line: Line) -> Iterator[None]:
+    """Count what is left out of rows that are read meanwhile, outside the call that brought them.
+
+    Raises:
+        SynclineError: the ledger is away.
+    """
+    with noting() as noted:
+        yield
+    if noted:
+        line.worker.ledger.run(lambda c: left_out.count(c, line.link.id, noted))
 
 
 def let_reports_be_asked(line: Line) -> None:

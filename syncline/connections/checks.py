@@ -112,8 +112,13 @@ def _lists_of_highlevel(line: Line) -> Iterator[ConnectionCheck]:
         yield ConnectionCheck(
             f"HighLevel: reading {kind}s",
             _one_call(f"check {kind}s", make),
-            lambda page: f"{page.total_count} in location {line.link.location_id}",
+            lambda page: _many_in(line, page.total_count),
         )
+
+
+def _many_in(line: Line, many: int | None) -> str:
+    told = "may be read" if many is None else str(many)
+    return f"{told} in location {line.link.location_id}"
 
 
 def _one_call(operation: str, make: Callable[[Permit], Any]) -> Callable[[Counted], Any]:

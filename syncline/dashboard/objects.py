@@ -20,7 +20,14 @@ from syncline.dashboard.queries import DashboardFigures
 from syncline.errors import Absent, Refused
 from syncline.halo.dashboards.differences import Change, changes, with_ids
 from syncline.halo.entities.resources import Resource
-from syncline.halo.entities.rows import delete_row, read_row, save_row, walk_of
+from syncline.halo.entities.rows import (
+    delete_row,
+    next_page,
+    read_row,
+    refuse_hidden,
+    save_row,
+    walk_of,
+)
 from syncline.halo.models import NamedRow
 from syncline.queues import Lane
 
@@ -109,14 +116,16 @@ class Shelf:
 
         Raises:
             MissingScope: our application may not see them.
+            Unreadable: one that may be ours has no id.
             SynclineError: Halo could not be asked.
         """
-        walk, found = walk_of(kind), []
-        while (params := walk.pending()) is not None:
-            received = self.api.read(
-                f"GET {kind.path}", partial(self.line.halo.get, kind.path, params)
+        walk = walk_of(kind)
+        found: list[NamedRow] = []
+        while not walk.finished:
+            found += self.api.read(
+                f"GET {kind.path}", lambda permit: next_page(self.line.halo, permit, kind, walk)
             )
-            found += NamedRow.all_of(walk.take(received.document))
+        refuse_hidden(kind, walk.illegible, _may_be_ours)
         return found
 
     def find(
@@ -215,6 +224,12 @@ class Shelf:
         except Absent:
             return False
         return True
+
+
+def _may_be_ours(row: Mapping[str, Any]) -> bool:
+    """Whether a row may have one of our names, each of which begins with that of this program."""
+    name = row.get("name")
+    return not isinstance(name, str) or name.strip().casefold().startswith("syncline")
 
 
 def by_hand(noun: str, why: str) -> DashboardItem:

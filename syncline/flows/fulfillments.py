@@ -20,6 +20,7 @@ from syncline.flows.fitting import cut
 from syncline.flows.flow import Difference, RequestedDelivery, reference_of
 from syncline.flows.fulfillment_projections import ITEMS, TIMES, differences, projection, sums, told
 from syncline.flows.lines import EXTRAS, item_reference, written_lines
+from syncline.flows.quantities import quantities
 from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of
@@ -258,8 +259,8 @@ def _is_extra(line: Canonical, order: Canonical, document: Document) -> bool:
 def _refuse_too_many(shipment: Shipment, order: Canonical, shipped: Iterable[Fulfillment]) -> None:
     ordered: dict[str, Decimal] = defaultdict(Decimal)
     names: dict[str, Any] = {}
-    for item in order.get("items") or ():
-        ordered[item.get("price_id")] += decimal(item.get("qty", 1), "lines.quantity")
+    for item, quantity in zip(order.get("items") or (), quantities(order), strict=True):
+        ordered[item.get("price_id")] += quantity
         names.setdefault(item.get("price_id"), item.get("name") or item.get("price_id"))
     before = sums(shipped)
     for price, quantity in shipment.items.items():

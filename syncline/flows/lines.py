@@ -18,6 +18,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows.flow import reference_of
+from syncline.flows.quantities import are_told, quantities
 from syncline.mapping.options import OrderOptions
 from syncline.money import Money, allocate, decimal, minor_digits, quantize, total
 
@@ -60,8 +61,8 @@ def lines_of(canonical: Mapping[str, Any], options: OrderOptions) -> list[dict[s
     """The lines of an order as Halo takes them, in the order in which they are to stand.
 
     Raises:
-        Unmappable: if an item is in another currency, or all is told and the lines do not sum to
-            the order's amount within the options' limit.
+        Unmappable: if an item is in another currency, a quantity is not readable, or all is told
+            and the lines do not sum to the order's amount within the options' limit.
     """
     currency = canonical["currency"]
     amount = Money.of(canonical.get("amount"), currency, "total")
@@ -197,7 +198,11 @@ def _number(line: Mapping[str, Any], key: str) -> Decimal:
 
 
 def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:
-    lines = [_item_line(item, currency) for item in canonical.get("items") or ()]
+    items = canonical.get("items") or ()
+    lines = [
+        _item_line(item, quantity, currency)
+        for item, quantity in zip(items, quantities(canonical), strict=True)
+    ]
     discount = _amount(canonical, "discount", currency)
     shipping = _amount(canonical, "shipping", currency)
     if discount.amount:
@@ -207,7 +212,7 @@ def _detail_lines(canonical: Mapping[str, Any], currency: str) -> list[_Line]:
     return [line for line in lines if line.quantity]
 
 
-def _item_line(item: Mapping[str, Any], currency: str) -> _Line:
+def _item_line(item: Mapping[str, Any], quantity: Decimal, currency: str) -> _Line:
     name = str(item.get("name") or item.get("key") or "Item")
     if item.get("currency", currency) != currency:
         raise Unmappable(
@@ -215,7 +220,6 @@ def _item_line(item: Mapping[str, Any], currency: str) -> _Line:
             field="lines",
             remedy="Correct the price's currency in HighLevel, then retry.",
         )
-    quantity = decimal(item.get("qty", 1), "lines.quantity")
     price = decimal(item.get("unit_price") or 0, "lines.baseprice").quantize(
         _ONE.scaleb(-PRICE_DIGITS), rounding=ROUND_HALF_UP
     )
@@ -250,7 +254,7 @@ def _is_all_told(canonical: Mapping[str, Any]) -> bool:
     items = canonical.get("items") or ()
     sums = (canonical.get(name) for name in ("discount", "tax", "shipping"))
     prices = (item.get("unit_price") for item in items)
-    return bool(items) and None not in (*sums, *prices)
+    return bool(items) and None not in (*sums, *prices) and are_told(canonical)
 
 
 def _by_rates(lines: Sequence[_Line], tax: Money, canonical: Mapping[str, Any]) -> list[Money]:

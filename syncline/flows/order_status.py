@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, get_args
 
 from syncline.errors import Unmappable
 from syncline.flows import payments
 from syncline.flows.flow import is_included
+from syncline.flows.quantities import quantities
 from syncline.mapping.document import Document
 from syncline.mapping.statuses import FulfillmentStatus, OrderStanding, PaymentStatus, status_of
 from syncline.money import decimal
@@ -64,9 +66,13 @@ def payment_of(
 
 
 def fulfillment_of(order: Canonical) -> FulfillmentStatus:
-    """What was sent of an order, by its fulfillments; by HighLevel's word where none was read."""
+    """What was sent of an order, by its fulfillments; by HighLevel's word where none was read.
+
+    By its word too where nobody can tell how much was ordered.
+    """
     if order.get("items") and order.get("fulfillments"):
-        return _by_quantities(order)
+        with suppress(Unmappable):
+            return _by_quantities(order)
     return _KNOWN.get(str(order.get("fulfillment_status") or "").strip().lower(), "unfulfilled")
 
 
@@ -76,8 +82,8 @@ def _by_quantities(order: Canonical) -> FulfillmentStatus:
         for item in fulfillment.get("items") or ():
             sent[item.get("price_id")] += decimal(item.get("qty") or 0, "quantity")
     open_: dict[Any, Decimal] = defaultdict(Decimal)
-    for item in order["items"]:
-        open_[item.get("price_id")] += decimal(item.get("qty", 1), "quantity")
+    for item, quantity in zip(order["items"], quantities(order), strict=True):
+        open_[item.get("price_id")] += quantity
     if not any(sent.values()):
         return "unfulfilled"
     whole = all(sent[price] >= quantity for price, quantity in open_.items())

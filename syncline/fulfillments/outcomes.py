@@ -45,8 +45,8 @@ from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.fulfillments import queries
 from syncline.fulfillments.queries import Noticed
 from syncline.highlevel.fulfillments import Fulfillment, NewFulfillment, NewItem, NewTracking
-from syncline.highlevel.models import reasons
 from syncline.highlevel.pages import PageRecord
+from syncline.highlevel.resources import reasons
 from syncline.ingest import rereading
 from syncline.ledger import records
 

@@ -8,7 +8,7 @@ them end in the one tree of errors: the class says what to do next, Halo's own w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -67,6 +67,7 @@ class Listing:
 
     Attributes:
         rows: its rows.
+        illegible: what stands among them and is no object, so that nobody knows what it is.
         record_count: how many Halo says there are in all; None: unsaid.
         is_there: whether the answer has a list at all. One without says that nothing is counted.
     """
@@ -74,6 +75,7 @@ class Listing:
     rows: list[dict[str, Any]]
     record_count: int | None
     is_there: bool = True
+    illegible: list[Any] = field(default_factory=list)
 
 
 def read(answer: Answer, what: str, effect: Effect) -> Any:
@@ -186,19 +188,29 @@ def listing(document: Any, key: str | None = None) -> Listing:
 
     Wrapped, they stand under `key`, or under another name if one list alone can be meant: that of
     rows with ids where there are several. A list that is not there holds nothing if nothing is
-    counted.
+    counted. What is no object among objects is left out of them.
 
     Raises:
         Unreadable: if no single list of objects can be told.
     """
     if isinstance(document, list):
-        return Listing(elements(document), None)
+        return _sorted_out(document, None)
     if not isinstance(document, dict):
         raise Unreadable("The answer is not a list.")
     rows, count = _under(document, key), _count(document.get(_COUNT))
     if rows is None:
         rows = _only_list(document)
-    return Listing(elements(rows or []), count, is_there=rows is not None)
+    if rows is None:
+        return Listing([], count, is_there=False)
+    return _sorted_out(rows, count)
+
+
+def _sorted_out(found: list[Any], count: int | None) -> Listing:
+    rows = [one for one in found if isinstance(one, dict)]
+    if found and not rows:
+        raise Unreadable("The answer is a list of something else than objects.")
+    illegible = [one for one in found if not isinstance(one, dict)]
+    return Listing(rows, count, illegible=illegible)
 
 
 def _is_wrapped(document: Any, key: str | None) -> bool:
@@ -219,7 +231,7 @@ def _under(document: dict[str, Any], key: str | None) -> list[Any] | None:
 def _only_list(document: dict[str, Any]) -> list[Any] | None:
     lists = [v for k, v in document.items() if isinstance(v, list) and k != "columns"]
     if len(lists) > 1:
-        lists = [one for one in lists if one and all(_has_id(row) for row in one)]
+        lists = [one for one in lists if any(_has_id(row) for row in one)]
     if not lists and _count(document.get(_COUNT)) == 0:
         return None
     if len(lists) != 1:

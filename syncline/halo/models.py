@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from syncline import leniency
 from syncline.errors import Unreadable
 from syncline.halo.lines import from_halo
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -141,15 +143,20 @@ class HaloRow(BaseModel):
         return [cls.of(row) for row in rows]
 
     @classmethod
-    def legible(cls, rows: Iterable[Mapping[str, Any]]) -> list[Self]:
-        """Read many rows of which none stands for another: one without an id is left out, noted."""
-        found = []
+    def legible(cls, rows: Iterable[Row]) -> tuple[list[Self], list[Row]]:
+        """Read many rows: those that can be read, and those without an id, which are noted.
+
+        What is looked for may be one of the latter: only who knows better may take it for absent.
+        """
+        found: list[Self] = []
+        without_id: list[Row] = []
         for row in rows:
             try:
                 found.append(cls.of(row))
             except Unreadable:
                 leniency.note("halo", cls.kind(), ["id"], "")
-        return found
+                without_id.append(row)
+        return found, without_id
 
 
 class OrderLineRow(HaloRow):

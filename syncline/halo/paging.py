@@ -7,12 +7,15 @@ says at its end whether it saw everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from syncline import jsontext
 from syncline.errors import Broken
 from syncline.halo.answers import listing
+from syncline.halo.models import whole
 
 PAGE_SIZE = 100
 """Rows to ask for; Halo gives no more."""
@@ -33,6 +36,10 @@ class PageWalk:
         params: filters and order that go with every page.
         key: the name under which the rows come, where it is known.
         identity: the fields that make a row one of its kind (actions: ticket and id).
+
+    Attributes:
+        illegible: what was left out of the rows: what is no object, and where whoever reads the
+            rows says so, what has no id. It may be anything that is looked for.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class PageWalk:
         self._repeats = False
         self._finished = False
         self._lacks_list = False
+        self.illegible: list[Any] = []
 
     def state(self) -> dict[str, Any]:
         """How far the walk has come, as a document; the rows seen are known to the caller."""
@@ -99,7 +107,16 @@ class PageWalk:
 
         One that has none, and a count of 0, may be of somebody who has failed.
         """
-        return self.complete and not self._lacks_list
+        return self.proves_absence_of(lambda _: True)
+
+    def proves_absence_of(self, may_be: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Whether what was not seen is not there, though rows were left out.
+
+        Args:
+            may_be: whether a row that was left out may be what is looked for.
+        """
+        hidden = [one for one in self.illegible if not isinstance(one, Mapping) or may_be(one)]
+        return self.complete and not self._lacks_list and not hidden
 
     @property
     def distinct(self) -> int:
@@ -130,14 +147,15 @@ class PageWalk:
         if self._finished:
             raise Broken("A page was taken after the end of its walk.")
         page = listing(document, self._key)
-        fresh = self._fresh(page.rows)
+        fresh, many = self._fresh(page.rows), len(page.rows) + len(page.illegible)
+        news = len(fresh) + self._leave_out(page.illegible)
         self._lacks_list |= not page.is_there
         if self._page == 1:
-            self._first_page_rows = len(page.rows)
+            self._first_page_rows = many
         if page.record_count is not None:
             self._counts.add(page.record_count)
-        self._repeats = bool(page.rows) and not fresh
-        self._finished = self._at_end(len(page.rows), len(fresh), page.record_count)
+        self._repeats = bool(many) and not news
+        self._finished = self._at_end(many, news, page.record_count)
         self._page += 1
         return fresh
 
@@ -157,7 +175,34 @@ class PageWalk:
                 fresh.append(row)
         return fresh
 
+    def _leave_out(self, illegible: Iterable[Any]) -> int:
+        """Keep what is no row, and tell how much of it was not seen before.
+
+        Nothing tells two of a kind apart but their places, and a list that repeats itself has to
+        end: so those of one page are told apart, and a second page of the same is nothing new.
+        """
+        times: Counter[bytes] = Counter()
+        before = len(self._seen)
+        for one in illegible:
+            text = jsontext.canonical(one)
+            times[text] += 1
+            identity = (text, times[text])
+            if identity not in self._seen:
+                self._seen.add(identity)
+                self.illegible.append(one)
+        return len(self._seen) - before
+
     def _identity_of(self, row: dict[str, Any]) -> object:
-        values = tuple(row.get(field) for field in self._identity)
-        known = all(isinstance(value, int | str) for value in values)
-        return values if known else jsontext.canonical(row)
+        # Any other value says nothing: several rows may have the same nonsense for an id.
+        values = tuple(_id_of(row.get(field)) for field in self._identity)
+        return jsontext.canonical(row) if None in values else values
+
+
+def _id_of(value: Any) -> int | UUID | None:
+    number = whole(value)
+    if number is not None or not isinstance(value, str):
+        return number
+    try:
+        return UUID(value)
+    except ValueError:
+        return None

@@ -209,7 +209,9 @@ def read_list(line: Line, api: ApiCalls, noun: Noun, walk: NewestFirst) -> None:
     """
     path = path_of(noun)
     while (params := walk.pending()) is not None:
-        walk.take(api.read(f"GET {path}", _page(line, path, params)))
+        document = api.read(f"GET {path}", _page(line, path, params))
+        with halo_queries.counting(line):
+            walk.take(document)
 
 
 def _page(line: Line, path: str, params: dict[str, str]) -> Callable[[Permit], Any]:

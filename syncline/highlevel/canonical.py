@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from syncline import leniency
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.highlevel.models import (
     ItemTax,
@@ -22,9 +23,9 @@ from syncline.highlevel.models import (
     OrderItem,
     Record,
     RecordSource,
-    Snapshot,
     SubscriptionDetail,
     SubscriptionRow,
+    Tax,
     TransactionDetail,
     TransactionRow,
     parse,
@@ -38,6 +39,7 @@ _NOISE = Decimal("1e-6")
 _LONGEST_EMAIL = 320
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _Paid = TransactionRow | SubscriptionRow
+_Snapped = OrderDetail | TransactionDetail | SubscriptionDetail
 
 
 def order_from_list(payload: Mapping[str, Any]) -> Partial:
@@ -75,10 +77,10 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
     summary = order.amount_summary
     tax = summary.tax if summary else None
     if tax is None and order.tax_summary is not None:
-        tax = sum((one.amount or Decimal(0) for one in order.tax_summary), Decimal(0))
+        tax = _sum_of(order.tax_summary, payload["taxSummary"])
     form = _present(
         **_common(order, currency),
-        contact=_snapped_contact(order.contact_id, order.contact_snapshot),
+        contact=_snapped_contact(order),
         subtotal=_amount(summary.subtotal, currency) if summary else None,
         discount=_amount(summary.discount, currency) if summary else None,
         tax=_amount(tax, currency),
@@ -89,6 +91,7 @@ def order_from_detail(payload: Mapping[str, Any]) -> Partial:
     )
     if order.items is not None:
         form["items"] = _items(order.items, currency)
+        leniency.note("highlevel", order.kind, _unread(order.items, payload["items"]), order.id)
     return form
 
 
@@ -219,7 +222,7 @@ def _paid_row(row: _Paid, sub_type: str | None) -> Partial:
 
 def _paid_detail(record: TransactionDetail | SubscriptionDetail) -> Partial:
     return {
-        "contact": _snapped_contact(record.contact_id, record.contact_snapshot),
+        "contact": _snapped_contact(record),
         "entity_type": record.entity_type,
         "entity_id": record.entity_id,
         "source": _source(record.entity_source),
@@ -236,12 +239,20 @@ def _charge(transaction: TransactionRow | TransactionDetail, currency: str | Non
 
 
 def _listed_contact(row: ListedOrder | _Paid) -> Partial:
-    return _present(
-        id=row.contact_id, name=row.contact_name, email=normalised_email(row.contact_email)
-    )
+    email = _email(row, row.contact_email, "contactEmail")
+    return _present(id=row.contact_id, name=row.contact_name, email=email)
 
 
-def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Partial:
+def _email(record: Record, told: str | None, path: str) -> str | None:
+    """An address in its one form; one that is none is noted."""
+    address = normalised_email(told)
+    if told and address is None:
+        leniency.note("highlevel", record.kind, [path], record.id)
+    return address
+
+
+def _snapped_contact(record: _Snapped) -> Partial:
+    contact_id, snapshot = record.contact_id, record.contact_snapshot
     if snapshot is None:
         return _present(id=contact_id)
     full = " ".join(part for part in (snapshot.first_name, snapshot.last_name) if part)
@@ -249,7 +260,7 @@ def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Parti
         id=contact_id or snapshot.id,
         # A surname alone is no better than the whole name that the list may give.
         name=snapshot.name or (full if snapshot.first_name else None),
-        email=normalised_email(snapshot.email),
+        email=_email(record, snapshot.email, "contactSnapshot.email"),
         phone=snapshot.phone,
         company=snapshot.company_name,
     )
@@ -257,6 +268,18 @@ def _snapped_contact(contact_id: str | None, snapshot: Snapshot | None) -> Parti
 
 def _source(source: RecordSource | None) -> Partial | None:
     return _present(**source.model_dump()) if source else None
+
+
+def _sum_of(taxes: Sequence[Tax], told: Sequence[Any]) -> Decimal | None:
+    """What an order's taxes come to; None where one of them does not tell it, or was left out."""
+    amounts = [one.amount for one in taxes if one.amount is not None]
+    return sum(amounts, Decimal(0)) if len(amounts) == len(told) else None
+
+
+def _unread(items: Iterable[OrderItem], told: Iterable[Any]) -> list[str]:
+    """What of items is nonsense, and yet not taken for what is not there."""
+    found = [] if all(isinstance(one, dict) for one in told) else ["items[]"]
+    return [*found, "items[].qty"] if any(isinstance(one.qty, str) for one in items) else found
 
 
 def _items(items: Iterable[OrderItem], currency: str | None) -> list[Partial]:
@@ -275,17 +298,19 @@ def _item(item: OrderItem, key: str, order_currency: str | None) -> Partial:
     price, product = item.price, item.product
     currency = _currency(price.currency if price else None) or order_currency
     taxes = None if product is None else product.taxes
-    qty = Decimal(1) if item.qty is None else item.qty
+    qty = item.qty if isinstance(item.qty, Decimal) else None
     unit_price = price.amount if price else None
+    total = None if unit_price is None or qty is None else unit_price * qty
     return _present(
         key=key,
         name=item.name or (product and product.name) or (price and price.name),
         product_id=product.id if product else None,
         price_id=_price_id(item),
         sku=price.sku if price else None,
-        qty=_plain(qty),
+        qty=None if qty is None else _plain(qty),
+        unreadable_qty=item.qty if isinstance(item.qty, str) else None,
         unit_price=_amount(unit_price, currency),
-        amount=None if unit_price is None else _amount(unit_price * qty, currency),
+        amount=_amount(total, currency),
         currency=currency,
         taxes=None if taxes is None else [_tax(one) for one in taxes if _is_on_top(one)],
     )

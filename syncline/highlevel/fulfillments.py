@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from syncline.errors import Unreadable
 from syncline.highlevel.client import HighLevelClient
-from syncline.highlevel.models import Body, Id, Part, Quantity, Record, is_id
+from syncline.highlevel.models import Amount, Id, Part, Quantity, Record, is_id
 from syncline.highlevel.pages import PageRecord, counted
 from syncline.highlevel.resources import (
+    Body,
     checked_id,
     each,
     naming,
@@ -113,6 +114,9 @@ class Fulfillment(Record):
 
     kind = "fulfillment"
 
+    # It has no money of its own, so nonsense in its place says nothing of it.
+    currency: str | None = None
+    amount: Amount = None
     trackings: Indispensable[Annotated[list[Tracking], BeforeValidator(_parcels)]] = Field(
         default_factory=list
     )

@@ -25,12 +25,12 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
-    ValidationError,
 )
 from pydantic.alias_generators import to_camel
 
 from syncline import leniency
 from syncline.leniency import Indispensable
+from syncline.money import CURRENCIES
 
 CORRECT = "Correct the record in HighLevel; it is read again by the next pull."
 """The remedy for a record that cannot be read."""
@@ -84,6 +84,11 @@ _Status = Annotated[str | None, BeforeValidator(leniency.worded)]
 _Sorted = Annotated[str | None, BeforeValidator(leniency.as_it_came)]
 PaymentMode = Literal["live", "test"]
 Quantity = Annotated[Decimal, Field(ge=-(10**9), le=10**9, decimal_places=60)]
+_AsItCame = Annotated[str, BeforeValidator(leniency.as_it_came)]
+_Quantity = Annotated[
+    Annotated[Quantity | _AsItCame, Field(union_mode="left_to_right")] | None,
+    BeforeValidator(_told),
+]
 _Rate = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=60)]
 _Count = Annotated[int, Field(ge=-(10**6), le=10**6)]
 
@@ -98,27 +103,6 @@ class Part(BaseModel):
         coerce_numbers_to_str=True,
         str_strip_whitespace=True,
     )
-
-
-class Body(BaseModel):
-    """What we send: anything that HighLevel's documents forbid is refused before it leaves.
-
-    Raises:
-        pydantic.ValidationError: on construction; `reasons` puts it in words.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        alias_generator=to_camel,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-    )
-
-    def document(self) -> dict[str, Any]:
-        """The body in HighLevel's spelling, without what is not given."""
-        return self.model_dump(by_alias=True, exclude_none=True)
 
 
 class Record(Part):
@@ -212,24 +196,42 @@ class ItemProduct(Part):
     taxes: list[Annotated[ItemTax, BeforeValidator(_named)]] | None = None
 
 
+def _code(told: str) -> str:
+    if told.upper() not in CURRENCIES:
+        raise ValueError("not a currency")
+    return told.upper()
+
+
+_Code = Annotated[Annotated[str, AfterValidator(_code)] | None, BeforeValidator(_told)]
+
+
 class ItemPrice(Part):
-    """The price of an item: the amount is for one, in major units."""
+    """The price of an item: the amount is for one, in major units of the order's currency."""
 
     id: str | None = Field(None, alias="_id")
     name: str | None = None
-    currency: str | None = None
+    currency: _Code = None
     amount: Amount = None
     sku: str | None = None
 
 
 class OrderItem(Part):
-    """One thing that was ordered."""
+    """One thing that was ordered.
+
+    Attributes:
+        qty: how many; as it came where that is no number: a made-up one would be sold and sent.
+    """
 
     id: str | None = Field(None, alias="_id")
     name: str | None = None
-    qty: Quantity | None = None
+    qty: _Quantity = None
     product: ItemProduct | None = None
     price: ItemPrice | None = None
+
+
+def _silent(told: object) -> object:
+    """Among items, what is none is one that says nothing: the others are not all there is."""
+    return told if isinstance(told, dict) else {}
 
 
 class ListedOrder(Record, _ListedContact):
@@ -257,7 +259,7 @@ class OrderDetail(Record):
     amount_summary: AmountSummary | None = None
     tax_summary: list[Tax] | None = None
     source: RecordSource | None = None
-    items: list[OrderItem] | None = None
+    items: list[Annotated[OrderItem, BeforeValidator(_silent)]] | None = None
     coupon: Coupon | None = None
 
 
@@ -390,11 +392,3 @@ def parse(model: type[Model], payload: Mapping[str, Any], what: str) -> Model:
     )
     leniency.note("highlevel", model.kind, left_out, read.id)
     return read
-
-
-def reasons(error: ValidationError) -> str:
-    """Which fields are wrong and how, without their values: those may be personal."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:5]
-    )

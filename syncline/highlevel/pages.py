@@ -17,6 +17,9 @@ from syncline.strangers import shape
 NAMELESS = "?"
 """What the stand-in for an id begins with, of a row whose own cannot be used."""
 
+TOTAL = "totalCount"
+"""The field that says how many rows a list has."""
+
 _CHECK_URL = "Check the base URL and the version of the HighLevel API in the settings."
 
 _OTHER_SHAPE = (
@@ -58,14 +61,14 @@ class Page(Generic[Model]):
 
     Attributes:
         rows: the readable rows.
-        total_count: how many rows HighLevel says the whole list has.
+        total_count: how many rows HighLevel says the whole list has; None where it does not say.
         headers: lower-case headers of the answer.
         unreadable: the rows that could not be read: they never lose the page.
         ids: of all rows in their order, readable or not, or what stands for one.
     """
 
     rows: list[PageRecord[Model]]
-    total_count: int
+    total_count: int | None
     headers: Mapping[str, str]
     unreadable: list[UnreadableRow] = field(default_factory=list)
     ids: tuple[str, ...] = ()
@@ -74,19 +77,20 @@ class Page(Generic[Model]):
 def page(
     model: type[Model], document: Mapping[str, Any], headers: Mapping[str, str], location_id: str
 ) -> Page[Model]:
-    """Read one page of a list of a location.
+    """Read one page of a list of a location; a count that is none is left out, and noted.
 
     Raises:
-        Unreadable: if the document is no page of it: no array `data`, no count `totalCount`, no
-            rows and something that says that it failed.
+        Unreadable: if the document is no page of it: no array `data`, no rows and something that
+            says that it failed.
         NotOurs: if it has many rows, and all of them are those of another location.
     """
-    data, total = document.get("data"), counted(document.get("totalCount"))
-    if not isinstance(data, list) or total is None:
-        # Without a count nobody can tell whether a short page is the last: servers cap pages.
-        raise _misshapen(model.kind, document, "totalCount" if isinstance(data, list) else "data")
+    data, total = document.get("data"), counted(document.get(TOTAL))
+    if not isinstance(data, list):
+        raise _misshapen(model.kind, document)
     if not data:
         refuse_failed(document, data, f"list of {model.kind}s")
+    if total is None:
+        leniency.note("highlevel", model.kind, [TOTAL], "")
     found: Page[Model] = Page([], total, headers)
     ids: list[str] = []
     stand_ins: Counter[str] = Counter()
@@ -108,13 +112,12 @@ def page(
     return Page(found.rows, total, headers, found.unreadable, tuple(ids))
 
 
-def _misshapen(kind: str, document: Mapping[str, Any], name: str) -> Unreadable:
-    """An answer that is no page, since one of its fields is not what the API says: what came."""
-    wanted = "a count" if name == "totalCount" else "an array"
-    came = f"is {shape(document[name])}" if name in document else "is not there"
+def _misshapen(kind: str, document: Mapping[str, Any]) -> Unreadable:
+    """An answer that is no page, since it has no array of rows: what came."""
+    came = f"is {shape(document['data'])}" if "data" in document else "is not there"
     return Unreadable(
         f"HighLevel answers the list of {kind}s in a shape that is not that of its API: "
-        f"{shape(document)}, in which {name} {came} instead of {wanted}.",
+        f"{shape(document)}, in which data {came} instead of an array.",
         remedy=_OTHER_SHAPE,
     )
 

@@ -6,6 +6,9 @@ and a row that moves past the page border is missed while its neighbour is seen 
 can pass. What no reader could notice is a row removed and another one added between two pages;
 no operation of the API removes one.
 
+A list of which no page tells the total is read until a page is empty or shows nothing new, since a
+short one may be cut by the server. It gets no certificate: nobody can tell that it was whole.
+
 A page that the other side refuses to show is asked for in halves, down to the single rows that it
 refuses. They are left out, all others are read, and the window gets no certificate.
 """
@@ -163,6 +166,13 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncounted:
+    """The window was read to its end, and no page of it told how many rows there are."""
+
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """The list changed while it was read, or was not what it said: read it again."""
 
@@ -196,6 +206,7 @@ class Certificate:
         self._is_found = False
         self._step = limit
         self._totals: list[int] = []
+        self._pages = 0
         self._ids: set[str] = set()
 
     @classmethod
@@ -207,7 +218,7 @@ class Certificate:
                 break
             if page.refused is not None:
                 certificate._leave_out(page.refused)
-            elif page.total is not None:
+            else:
                 certificate.add(page.offset, page.total, page.ids)
             longest = max(longest, len(page.ids))
         # Pages behind a refused row were shorter for its sake: the longest tells where a cap is.
@@ -220,8 +231,13 @@ class Certificate:
         return len(self._ids)
 
     @property
+    def is_shown(self) -> bool:
+        """Whether any page of the list was shown."""
+        return self._pages > 0
+
+    @property
     def total_count(self) -> int | None:
-        """The total that the newest page gave; None before the first."""
+        """The total that the newest page gave which told one; None before the first."""
         return self._totals[-1] if self._totals else None
 
     def ahead(self, most: int) -> list[int]:
@@ -236,10 +252,13 @@ class Certificate:
         is_unsteady = self.limit == 1 or self._answered < STEADY
         if total is None or self._expected or (is_short and is_unsteady):
             return [self.next_offset]
-        return list(range(self.next_offset, total, self._step))[:most]
+        return list(range(self.next_offset, total, self._step)[:most])
 
-    def add(self, offset: int, total_count: int, ids: Sequence[str]) -> None:
+    def add(self, offset: int, total_count: int | None, ids: Sequence[str]) -> None:
         """Take in the next page; `ids` are those of all its rows in order, or what stands for one.
+
+        Where no page has told a total, the end is where nothing new is shown: a server that does
+        not go by the offset would show the same for ever.
 
         Raises:
             Broken: if it is not the page at `next_offset`.
@@ -249,12 +268,16 @@ class Certificate:
                 f"A page at offset {offset} came where {self.next_offset} was due.",
                 remedy="Report this as a bug.",
             )
-        self._totals.append(total_count)
+        self._pages += 1
+        if total_count is not None:
+            self._totals.append(total_count)
+        is_news = not self._ids.issuperset(ids)
         self._ids.update(ids)
         # By the rows that came, not by those asked for: the server may cap a page.
         self.next_offset = offset + len(ids)
         self._step = max(1, len(ids))
-        self.done = not ids or self.next_offset >= total_count
+        total = self.total_count
+        self.done = not ids or (not is_news if total is None else self.next_offset >= total)
         self._answered += 1
         if self._expected:
             self._approach()
@@ -321,18 +344,20 @@ class Certificate:
         total = self.total_count
         self.done = total is not None and self.next_offset >= total
 
-    def outcome(self) -> Certified | Incomplete | Reread:
+    def outcome(self) -> Certified | Incomplete | Uncounted | Reread:
         """Whether the window is certified, judged by the pages so far."""
         totals = sorted(set(self._totals))
         if not self.done:
             return Reread(f"only {self.next_offset} rows were read so far")
+        if not totals:
+            return Incomplete(self.window) if self.refused else Uncounted(self.seen)
         if len(totals) > 1:
             return Reread(f"the total changed between {totals[0]} and {totals[-1]}")
         if self.seen + len(self.refused) != totals[0]:
             return Reread(f"{self.seen} different rows were seen, {totals[0]} were promised")
         if self.refused:
             return Incomplete(self.window)
-        return Certified(self.window, totals[0], len(self._totals))
+        return Certified(self.window, totals[0], self._pages)
 
 
 class CreationOrder:

@@ -13,8 +13,15 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from syncline.highlevel.client import HighLevelClient, Outgoing
-from syncline.highlevel.models import Body, Id, Instant, Part
-from syncline.highlevel.resources import each, naming, read_made, read_part, refuse_failed
+from syncline.highlevel.models import Id, Instant, Part
+from syncline.highlevel.resources import (
+    Body,
+    each,
+    naming,
+    read_made,
+    read_part,
+    refuse_failed,
+)
 from syncline.transport import Permit
 
 PATH = "/payments/integrations/provider/whitelabel"

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
 from syncline import jsontext, leniency
 from syncline.errors import Doubtful, SynclineError, UnknownName, Unreadable
 from syncline.highlevel.models import Part, is_id
@@ -27,6 +30,27 @@ _TROUBLE = re.compile(
 )
 _LONGEST = 100
 """Characters of a text that is told."""
+
+
+class Body(BaseModel):
+    """What we send: anything that HighLevel's documents forbid is refused before it leaves.
+
+    Raises:
+        pydantic.ValidationError: on construction; `reasons` puts it in words.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    def document(self) -> dict[str, Any]:
+        """The body in HighLevel's spelling, without what is not given."""
+        return self.model_dump(by_alias=True, exclude_none=True)
 
 
 def checked_id(record_id: str) -> str:
@@ -127,3 +151,11 @@ def naming(permit: Permit) -> Iterator[None]:
     except SynclineError as error:
         error.call_id = permit.call_id
         raise
+
+
+def reasons(error: ValidationError) -> str:
+    """Which fields are wrong and how, without their values: those may be personal."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:5]
+    )

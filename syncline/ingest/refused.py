@@ -102,7 +102,7 @@ class RefusedPages:
 
 def is_given_up(walk: Certificate) -> bool:
     """Whether so much is refused that no more rows of this list are tried one by one."""
-    is_shown_day = walk.window.is_a_day and walk.total_count is not None
+    is_shown_day = walk.window.is_a_day and walk.is_shown
     return len(walk.refused) >= (ROWS_OF_A_DAY if is_shown_day else ROWS_OF_DAYS)
 
 
@@ -130,7 +130,7 @@ def told(kind: str, walk: Certificate, order: CreationOrder) -> str:
     """Which rows of the window are not shown, and what was said in their place."""
     rows, place = sorted(walk.refused), walk.window.in_words(kind)
     said = walk.refused[rows[0]]
-    if walk.total_count is None:
+    if not walk.is_shown:
         return f"The list of {place} is not shown: {said}"
     named = ", ".join(str(row + 1) for row in rows[:_SHOWN])
     named += f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""

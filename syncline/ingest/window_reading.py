@@ -1,7 +1,7 @@
 """One window is read page by page, and closed with its certificate or narrowed to what is refused.
 
 The certificate holds only if `totalCount` was the same on every page and the ids seen match it;
-else the window is read again.
+else the window is read again. Where no page tells it, all is recorded, and it stays in doubt.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DOUBTED_AT_LAST = timedelta(days=1)
 class _PageRead:
     """What is needed of a page; its rows as they read would take as much memory again."""
 
-    total_count: int
+    total_count: int | None
     headers: Mapping[str, str]
     ids: tuple[str, ...]
     created: tuple[datetime | None, ...]
@@ -109,7 +109,11 @@ class WindowReading:
             walk = paging.Certificate(self._window, PAGE)
         if isinstance(outcome, paging.Certified):
             return self._certified()
-        if walk.total_count is None and self._window.margin and self._window.is_a_day:
+        if isinstance(outcome, paging.Uncounted):
+            return self._doubted(
+                f"{outcome.seen} rows were seen, and HighLevel does not tell how many there are"
+            )
+        if not walk.is_shown and self._window.margin and self._window.is_a_day:
             # Days around it may be what is refused: the day alone may be shown.
             alone = paging.Certificate(replace(self._window, margin=timedelta(0)), PAGE)
             self._walk(api, refusals, alone)

@@ -128,12 +128,7 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         "reference: nobody can tell whose they are"
         for one in certificate.get("illegible", ())
     ]
-    told += [
-        f"{one['kind']}s of HighLevel: it has {one['highlevel']:,}, {one['ledger']:,} were read"
-        + (", the rest is being read" if one.get("being_read") else "")
-        for one in certificate["complete"]
-        if not one["equal"]
-    ]
+    told += [_of_highlevel(one) for one in certificate["complete"] if not one["equal"]]
     told.append(_highlevel(certificate))
     if certificate["statement"]:
         told.append(certificate["statement"])
@@ -144,6 +139,14 @@ def _remarks(certificate: Mapping[str, Any]) -> list[str]:
         f"{calls['highlevel']} to HighLevel, {certificate['seconds']:.0f} s"
     )
     return told
+
+
+def _of_highlevel(one: Mapping[str, Any]) -> str:
+    theirs = "it does not tell how many it has"
+    if one["highlevel"] is not None:
+        theirs = f"it has {one['highlevel']:,}"
+    rest = ", the rest is being read" if one.get("being_read") else ""
+    return f"{one['kind']}s of HighLevel: {theirs}, {one['ledger']:,} were read{rest}"
 
 
 def _highlevel(certificate: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ def read_again_and_judge(
     judged.found += [
         _uncounted(one)
         for one in progress["complete"]
-        if not one["equal"] and not one["being_read"]
+        if not one["equal"] and not one["being_read"] and one["highlevel"] is not None
     ]
     judged.untold = reader.worker.ledger.run(partial(compare_records.untold, scope=scope))
     judged.contested = reader.worker.ledger.run(partial(compare_records.contested, scope=scope))

@@ -18,7 +18,7 @@ from syncline.halo.matching import reference
 from syncline.halo.models import whole
 from syncline.halo.sql.finding import FoundRow, LookupResult, RowLookup
 from syncline.sending import prove
-from syncline.sending.find import find
+from syncline.sending.find import find, take
 from syncline.sending.targets import TARGETS
 from syncline.sending.tenant.by_id import NOT_SHOWN
 
@@ -87,7 +87,7 @@ def _listed(line: Line, api: ApiCalls, wanted: Sequence[str]) -> LookupResult:
         if shown is not None and prove.by_report(line, target, api, *shown):
             return find(line, api, target, FindWay.SQL, wanted)
         document = asked(line, api, query)
-        lookup.take(document)
+        take(line, lookup, document)
         shown = _with_address(document)
     return lookup.found()
 

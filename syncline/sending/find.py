@@ -7,7 +7,7 @@ from typing import Any
 
 from syncline.calls.calls import ApiCalls
 from syncline.calls.context import Line
-from syncline.calls.halo_queries import asked
+from syncline.calls.halo_queries import asked, counting
 from syncline.halo.capabilities import Capabilities, FindWay
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import LookupResult, RowLookup
@@ -25,8 +25,14 @@ def find(
     """
     lookup = RowLookup(way, target.name, references)
     while (query := lookup.pending()) is not None:
-        lookup.take(asked(line, api, query))
+        take(line, lookup, asked(line, api, query))
     return lookup.found()
+
+
+def take(line: Line, lookup: RowLookup, document: Any) -> None:
+    """Take the answer to a look-up's call, and count what was nonsense in it."""
+    with counting(line):
+        lookup.take(document)
 
 
 def is_one_a_call(target: Target, known: Capabilities) -> bool:

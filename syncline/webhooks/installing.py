@@ -5,10 +5,10 @@ How each write leaves, and what becomes of one without a clear answer, stands in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -232,11 +232,18 @@ class _Work:
 
     def ours(self) -> list[WebhookRow]:
         """Webhooks with our name, or that send to this connection's place."""
-        place = f"{PATH}/{self.line.link.name}/"
         listed = self._api.read(
-            f"GET {WEBHOOK.path}", partial(webhooks.list_webhooks, self.line.halo)
+            f"GET {WEBHOOK.path}",
+            lambda permit: webhooks.list_webhooks(self.line.halo, permit, self._may_be_ours),
         )
-        return [row for row in listed if row.name == name_of(self.line) or place in row.url]
+        return [row for row in listed if self._is_ours(row.raw)]
+
+    def _may_be_ours(self, row: Mapping[str, Any]) -> bool:
+        return self._is_ours(row) or not isinstance(row.get("name"), str)
+
+    def _is_ours(self, row: Mapping[str, Any]) -> bool:
+        name, url = row.get("name"), str(row.get("url"))
+        return name == name_of(self.line) or f"{PATH}/{self.line.link.name}/" in url
 
     def standing(self, url: str) -> WebhookRow | None:
         """The webhook to keep, with its details: the one with this URL, else the first of ours."""

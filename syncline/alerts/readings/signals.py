@@ -59,7 +59,8 @@ def pulls(
             f"Pulls of {kind}s are uncertain",
             in_lines(
                 [
-                    "HighLevel's lists show other rows than it counts, also when read again.",
+                    "HighLevel's lists show other rows than it counts, also when read again;",
+                    "or it does not tell how many there are.",
                     "They are read again by themselves; see them with: syncline status",
                 ]
             ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from syncline import leniency
 from syncline.errors import Doubtful, Unreadable
-from syncline.halo.answers import elements, listing
+from syncline.halo.answers import Listing, elements, listing
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import AnyResource, Resource
 from syncline.halo.lines import SPELLINGS, Spelling
@@ -121,39 +122,76 @@ def delete_row(
     client.delete(f"{resource.path}/{row_id}", permit)
 
 
+MayBe = Callable[[Mapping[str, Any]], bool]
+"""Whether a row that has no id may be what is looked for."""
+
+
 def list_rows(
     client: HaloClient,
     permit: Permit,
     resource: Resource[Row],
     params: Mapping[str, str] | None = None,
+    *,
+    sought: MayBe = lambda _: True,
 ) -> list[Row]:
-    """A list that is not paged; `params` stand in for the filters of the resource.
+    """A list that is not paged, without the rows that have no id.
+
+    Args:
+        client: of the tenant.
+        permit: leave to make this call.
+        resource: whose rows they are.
+        params: what stands in for the filters of the resource.
+        sought: what shall not be taken for absent, so that it must be read.
 
     Raises:
         MissingScope: our application may not see it.
-        Unreadable: the answer is no list.
+        Unreadable: the answer is no list, or a row that may be what is sought cannot be read.
     """
-    return resource.model.all_of(_listed(client, permit, resource, params))
+    found = _listed(client, permit, resource, params)
+    rows, without_id = resource.model.legible(found.rows)
+    refuse_hidden(resource, [*found.illegible, *without_id], sought)
+    return rows
 
 
-def list_legible(client: HaloClient, permit: Permit, resource: Resource[Row]) -> list[Row]:
+def list_legible(
+    client: HaloClient,
+    permit: Permit,
+    resource: Resource[Row],
+    params: Mapping[str, str] | None = None,
+) -> list[Row]:
     """A list of settings, of which each row says something by itself: those that can be read.
 
+    Nothing may be concluded from what it does not show.
+
     Raises:
         MissingScope: our application may not see it.
         Unreadable: the answer is no list.
     """
-    return resource.model.legible(_listed(client, permit, resource, None))
+    rows, _ = resource.model.legible(_listed(client, permit, resource, params).rows)
+    return rows
 
 
 def _listed(
-    client: HaloClient,
-    permit: Permit,
-    resource: AnyResource,
-    params: Mapping[str, str] | None,
-) -> list[dict[str, Any]]:
+    client: HaloClient, permit: Permit, resource: AnyResource, params: Mapping[str, str] | None
+) -> Listing:
     sent = resource.filters if params is None else params
-    return listing(client.get(resource.path, sent, permit).document, resource.list_key).rows
+    found = listing(client.get(resource.path, sent, permit).document, resource.list_key)
+    _note_illegible(resource, found.illegible)
+    return found
+
+
+def refuse_hidden(resource: AnyResource, illegible: Iterable[Any], sought: MayBe) -> None:
+    """Refuse to take something for absent that may be among what was left out of a list.
+
+    Raises:
+        Unreadable: something left out may be what is sought.
+    """
+    if any(not isinstance(one, Mapping) or sought(one) for one in illegible):
+        raise Unreadable(
+            f"Halo's list {resource.path} shows a {resource.name} without an id, which may be the"
+            " one that is looked for.",
+            remedy="Correct it in Halo, then try again. If it stays so, ask Halo's support.",
+        )
 
 
 def count_rows(client: HaloClient, permit: Permit, resource: AnyResource) -> int | None:
@@ -178,6 +216,8 @@ def next_page(
 ) -> list[Row]:
     """The next page of a walk over a list of the resource: the rows not seen before.
 
+    The walk keeps what has no id: it may be what is looked for.
+
     Raises:
         Unreadable: the answer is no list.
     """
@@ -185,4 +225,14 @@ def next_page(
     if params is None:
         return []
     received = client.get(resource.path, params, permit)
-    return resource.model.all_of(walk.take(received.document))
+    known = len(walk.illegible)
+    rows, without_id = resource.model.legible(walk.take(received.document))
+    _note_illegible(resource, walk.illegible[known:])
+    walk.illegible += without_id
+    return rows
+
+
+def _note_illegible(resource: AnyResource, illegible: Iterable[Any]) -> None:
+    """Note what stands in a list and is no row at all."""
+    for _ in illegible:
+        leniency.note("halo", resource.model.kind(), ["[]"], "")

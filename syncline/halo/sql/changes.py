@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from syncline import leniency
 from syncline.halo.entities.resources import CONSIGNMENT, INVOICE, ORDER, PAYMENT, AnyResource
 from syncline.halo.models import whole
 from syncline.halo.paging import PageWalk
@@ -102,7 +103,7 @@ class NewestFirst:
     """A walk down a list to what is known already.
 
     The caller makes each call itself, because each needs its own permit. Rows are collected as the
-    list shows them, without lines.
+    list shows them, without lines; one without an id is left out, and noted.
 
     Args:
         noun: which list.
@@ -120,6 +121,7 @@ class NewestFirst:
         most_pages: int = MOST_PAGES,
     ) -> None:
         resource = _RESOURCES[noun]
+        self._noun = noun
         self._ranked_by = resource.changed or "id"
         self._floor = floor
         self._sought = set(ids)
@@ -149,10 +151,14 @@ class NewestFirst:
         fresh = self._walk.take(document)
         below = False
         for row in fresh:
+            row_id = whole(row.get("id"))
+            if row_id is None:  # nobody can read it, and it says nothing of the others
+                leniency.note("halo", self._noun, ["id"], "")
+                continue
             rank = self.rank(row)
             below = self._notice_order(rank) or below
             self.rows.append(row)
-        self._sought -= {found for row in fresh if (found := whole(row.get("id"))) is not None}
+            self._sought.discard(row_id)
         self._ended = self._is_enough(below=below)
 
     def rank(self, row: Mapping[str, Any]) -> datetime | int | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from syncline import leniency
 from syncline.errors import Unmappable, Unreadable
 from syncline.halo.capabilities import FindWay
 from syncline.halo.entities.resources import (
@@ -230,8 +231,10 @@ class RowLookup:
         for row in rows:
             if self._way is FindWay.LINK and not self._is_ours(row):
                 continue
-            if key not in row:
-                # A list that does not show the field proves nothing about any reference.
+            if not _is_shown(row, key):
+                # What does not show the field proves nothing about any reference.
+                if key in row:
+                    leniency.note("halo", self._target, [key], str(row.get("id")))
                 self._unsure.update(self._batches[0])
                 continue
             ref = reference({self._resource.reference: row[key]}, self._resource.reference)
@@ -245,6 +248,7 @@ class RowLookup:
         try:
             found_id = HaloRow.of({"id": self._id_of(row)}).id
         except Unreadable:
+            leniency.note("halo", self._target, ["id"], "")
             self._unsure.add(ref)  # it is there, and nobody can say which row it is
             return
         into.setdefault(found_id, FoundRow(found_id, ref, self._resource.incoming(row)))
@@ -254,6 +258,11 @@ class RowLookup:
 
     def _id_of(self, row: Mapping[str, Any]) -> Any:
         return row.get("halo_id") if self._way is FindWay.LINK else row.get("id")
+
+
+def _is_shown(row: Mapping[str, Any], key: str) -> bool:
+    """Whether a row says what its reference is, or that it has none; a number is none of ours."""
+    return key in row and not isinstance(row[key], Mapping | list)
 
 
 def _shortened(references: Iterable[str]) -> dict[str, list[str]]:

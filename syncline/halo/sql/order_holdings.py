@@ -13,9 +13,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from syncline.errors import Unreadable
 from syncline.halo.entities.resources import ORDER, USER
 from syncline.halo.entities.tables import currency_digits
-from syncline.halo.models import HaloOrderRow, UserRow
+from syncline.halo.matching import reference
+from syncline.halo.models import HaloOrderRow, UserRow, whole
 from syncline.halo.sql.queries import (
     DIGITS,
     ROWS_PER_REPORT,
@@ -71,6 +73,23 @@ class People:
             if user.client_id is not None:
                 self.of_client[user.client_id].add(address)
 
+    def add_nameless(self, row: Mapping[str, Any]) -> None:
+        """Take one without an id into account: an order that names it is nobody's that is known.
+
+        Raises:
+            Unreadable: it does not say whose it is either, and what is its own would be overlooked.
+        """
+        address = reference(row, USER.reference)
+        client_id = whole(row.get("client_id"))
+        if address and client_id is None:
+            raise Unreadable(
+                "Halo's list of users shows one with neither an id nor a client, so nobody knows "
+                "what Halo holds of that customer.",
+                remedy="Correct it in Halo, then try again. If it stays so, ask Halo's support.",
+            )
+        if address and client_id is not None:
+            self.of_client[client_id].add(address)
+
     def of(self, user_id: int | None, client_id: int | None) -> frozenset[str]:
         """Of the user; where none is named, of all users of the client."""
         if user_id:
@@ -101,8 +120,11 @@ def people_by_pages(ask: Ask) -> People:
         Unreadable: the list cannot be read whole.
     """
     people = People()
-    for user in listed(ask, USER):
-        people.add(UserRow.of(user))
+    users, without_id = UserRow.legible(listed(ask, USER))
+    for user in users:
+        people.add(user)
+    for row in without_id:
+        people.add_nameless(row)
     return people
 
 

@@ -84,15 +84,15 @@ def reported_pages(ask: Ask, statement: Callable[[int], str]) -> Iterator[list[d
 
 
 def listed(ask: Ask, resource: AnyResource) -> Iterator[dict[str, Any]]:
-    """All rows of a resource by its list.
+    """All rows of a resource by its list, also those without an id.
 
     Raises:
-        Unreadable: it did not show all of them.
+        Unreadable: it did not show all of them, or showed something that is none.
     """
     walk = walk_of(resource)
     while (params := walk.pending()) is not None:
         yield from walk.take(ask(Query("GET", resource.path, params=params)))
-    if not walk.complete:
+    if not walk.complete or walk.illegible:
         raise Unreadable(
             f"Halo's list {resource.path} does not show all its rows.",
             remedy="Allow reports for our application, or try again while nobody changes rows.",

@@ -216,9 +216,10 @@ class ListReading:
         Raises:
             Unreadable: if it is no list.
         """
+        left_out = len(self._walk.illegible)
         rows = [shown(self._resource, row) for row in self._walk.take(document)]
         known = [row for row in rows if row["id"] is not None]
-        self.without_id += len(rows) - len(known)
+        self.without_id += len(rows) - len(known) + len(self._walk.illegible) - left_out
         for row_id in (row["id"] for row in known):
             self._descends &= self._lowest is None or row_id < self._lowest
             self._lowest = row_id if self._lowest is None else min(row_id, self._lowest)

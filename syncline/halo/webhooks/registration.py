@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from syncline.halo.client import HaloClient
 from syncline.halo.entities.resources import LOOKUP, NOTIFICATION, WEBHOOK, WEBHOOK_EVENT
-from syncline.halo.entities.rows import delete_row, list_rows, save_row
+from syncline.halo.entities.rows import MayBe, delete_row, list_legible, list_rows, save_row
 from syncline.halo.models import LookupRow, NotificationRow, WebhookRow
 from syncline.halo.paging import PageWalk
 from syncline.halo.webhooks.bindable import WANTED, BindableEvent
@@ -55,14 +55,14 @@ def webhook_body(
     }
 
 
-def list_webhooks(client: HaloClient, permit: Permit) -> list[WebhookRow]:
+def list_webhooks(client: HaloClient, permit: Permit, sought: MayBe) -> list[WebhookRow]:
     """All webhooks of the tenant that it sends, with whatever the list shows of them.
 
     Raises:
         MissingScope: our application may not see them.
-        Unreadable: the answer is no list of webhooks.
+        Unreadable: the answer is no list of webhooks, or one that may be sought has no id.
     """
-    rows = list_rows(client, permit, WEBHOOK)
+    rows = list_rows(client, permit, WEBHOOK, sought=sought)
     return [row for row in rows if row.type in {None, _OUTBOUND}]
 
 
@@ -113,7 +113,7 @@ def list_bindable_events(client: HaloClient, permit: Permit) -> list[LookupRow]:
     Raises:
         Unreadable: the answer is no list.
     """
-    return list_rows(client, permit, LOOKUP, {"lookupid": _EVENTS_LOOKUP})
+    return list_legible(client, permit, LOOKUP, {"lookupid": _EVENTS_LOOKUP})
 
 
 def fitting_events(rows: Iterable[LookupRow]) -> list[BindableEvent]:

@@ -61,11 +61,13 @@ class Read:
         payloads: raw records by their id.
         unreadable: those that could not be understood.
         next_offset: where the list goes on; None at its end.
+        ids: of all rows of the list that came.
     """
 
     payloads: Payloads
     unreadable: tuple[UnreadableRecord, ...] = ()
     next_offset: int | None = None
+    ids: frozenset[str] = frozenset()
 
 
 Came = Read | Outcome
@@ -114,12 +116,14 @@ def _transactions(line: Line, permit: Permit, payer: str, offset: int) -> Read:
     page = list_records(line.highlevel, permit, TRANSACTIONS, Span(PAGE, offset), only)
     begins = datetime.combine(line.link.start_from, time(), UTC)
     came = len(page.rows) + len(page.unreadable)
-    more = came > 0 and offset + came < page.total_count
+    total = page.total_count
+    more = came > 0 and (total is None or offset + came < total)
     place = f"the transactions of {payer}"
     return Read(
         {row.id: row.payload for row in page.rows if (row.model.created_at or begins) >= begins},
         tuple(unreadable.rows_of(place, offset, page.unreadable)),
         offset + came if more else None,
+        frozenset(page.ids),
     )
 
 
@@ -239,10 +243,13 @@ def _to_its_end(
             more = api.read(
                 reading.operation, _maker(line, reading, lease.source_id, found.next_offset)
             )
+            # A server that does not go by the offset would show the same for ever.
+            is_news = not found.ids.issuperset(more.ids)
             found = Read(
                 {**found.payloads, **more.payloads},
                 found.unreadable + more.unreadable,
-                more.next_offset,
+                more.next_offset if is_news else None,
+                found.ids | more.ids,
             )
     except SynclineError as error:
         return Outcome(outcome.call_id, None, error)

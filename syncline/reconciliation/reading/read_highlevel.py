@@ -95,7 +95,7 @@ class Counting:
         Raises:
             SynclineError: a list cannot be read.
         """
-        theirs = self._total(kind)
+        theirs = self._total(kind)  # where they do not tell it, nothing is equal to it
         ours = self._ledger(kind, None, None)
         if theirs != ours and theirs:
             ends = self._ends_shown(kind)
@@ -105,15 +105,21 @@ class Counting:
         told = {"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours}
         return {**told, "being_read": theirs != ours and self._being_read(kind)}
 
-    def _total(self, kind: str) -> int:
-        """How many there are, which any page says: also where the first rows are refused."""
-        for offset in range(FIRST_ROWS - 1):
+    def _total(self, kind: str) -> int | None:
+        """How many there are, which any page says: also where the first rows are refused.
+
+        None where none of them says it.
+        """
+        for offset in range(FIRST_ROWS):
             try:
-                return int(self._page(kind, 1, offset).total_count)
+                total: int | None = self._page(kind, 1, offset).total_count
             except _NOT_SHOWN as error:
-                if not is_of_the_record(error):
+                if not is_of_the_record(error) or offset == FIRST_ROWS - 1:
                     raise
-        return int(self._page(kind, 1, FIRST_ROWS - 1).total_count)
+            else:
+                if total is not None:
+                    return total
+        return None
 
     def _ends_shown(self, kind: str) -> _Ends | None:
         """The list's ends; None where a row there is refused: its pulls tell which.
@@ -137,7 +143,9 @@ class Counting:
     def _ends(self, kind: str) -> _Ends | None:
         """What the list's ends show; None where they do not: it does not descend by creation."""
         head = self._page(kind, PAGE, 0)
-        total = int(head.total_count)
+        total: int | None = head.total_count
+        if total is None:
+            return None
         newest = self._worker.now() - grace(self._worker)
         begins = datetime.combine(self._line.link.start_from, time(), UTC)
         young, last = self._outside(kind, head, 0, total, lambda at: at > newest)

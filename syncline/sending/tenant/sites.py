@@ -7,6 +7,7 @@ found in the list of sites, and made where there is none; a client that gets non
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from syncline.errors import (
 )
 from syncline.halo.entities.resources import SITE, AnyResource
 from syncline.halo.entities.rows import next_page, save_row
-from syncline.halo.models import HaloRow, SiteRow
+from syncline.halo.models import HaloRow, SiteRow, whole
 from syncline.halo.paging import PageWalk
 from syncline.ledger import effects
 from syncline.sending.tenant.by_id import Row, by_id
@@ -101,9 +102,14 @@ def _sites(line: Line, api: ApiCalls, client_id: int) -> list[SiteRow]:
     if found:
         return found
     own = _told_by_id(line, api, client_id, of_nobody) if of_nobody else []
-    if not (own or walk.proves_absence):
+
+    def may_be_its_own(row: Mapping[str, Any]) -> bool:
+        return whole(row.get("client_id")) in (None, client_id)
+
+    if not (own or walk.proves_absence_of(may_be_its_own)):
+        why = ": it shows sites without an id" if walk.illegible else ""
         raise Doubtful(
-            f"Halo's list {SITE.path} does not show whether client {client_id} has a site.",
+            f"Halo's list {SITE.path} does not show whether client {client_id} has a site{why}.",
             remedy="It is looked up again before one is made.",
         )
     return own

@@ -108,7 +108,7 @@ def test_a_detail_tells_the_lines_the_amounts_and_the_whole_contact() -> None:
             "amount": "10.00",
             "currency": "USD",
         },
-        {"key": "d2", "name": "Gift", "product_id": "d2", "qty": "1", "currency": "USD"},
+        {"key": "d2", "name": "Gift", "product_id": "d2", "currency": "USD"},
     ]
 
 

@@ -15,6 +15,7 @@ from syncline.highlevel.paging import (
     Incomplete,
     PullPage,
     Reread,
+    Uncounted,
     Window,
     windows,
 )
@@ -42,6 +43,37 @@ def test_a_list_that_stands_still_is_certified_whatever_the_page_cap(
     outcome = certificate.outcome()
     assert isinstance(outcome, Certified)
     assert outcome.total_count == count == certificate.seen
+
+
+@given(count=st.integers(0, 30), limit=st.integers(1, 12), cap=st.integers(1, 12))
+def test_a_list_without_a_total_is_read_whole_and_gets_no_certificate(
+    count: int, limit: int, cap: int
+) -> None:
+    certificate, rows = Certificate(WINDOW, limit), [f"o{n}" for n in range(count)]
+    while not certificate.done:
+        [start] = certificate.ahead(8)
+        certificate.add(start, None, rows[start : start + min(limit, cap)])
+    assert certificate.outcome() == Uncounted(count)
+    assert certificate.total_count is None
+
+
+def test_a_list_without_a_total_that_ignores_the_offset_comes_to_its_end() -> None:
+    certificate = Certificate(WINDOW, 2)
+    for _ in range(2):
+        certificate.add(certificate.next_offset, None, ["a", "b"])
+    assert certificate.done
+    assert certificate.outcome() == Uncounted(2)
+
+
+def test_a_total_that_nobody_can_have_costs_no_memory() -> None:
+    certificate = Certificate(WINDOW, 1)
+    certificate.add(0, 10**12 - 1, ["a"])
+    assert certificate.ahead(3) == [1, 2, 3]
+
+
+def test_a_total_that_one_page_does_not_tell_is_that_of_the_others() -> None:
+    pages = [PullPage(0, None, ["a"]), PullPage(1, 3, ["b"]), PullPage(2, None, ["c"])]
+    assert Certificate.resume(WINDOW, 1, pages).outcome() == Certified(WINDOW, 3, 3)
 
 
 @given(st.data())

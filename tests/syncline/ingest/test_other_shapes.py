@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from syncline.alerts.signals import of_side
 from syncline.cli.answering import answering, in_words
 from syncline.errors import Unreadable
+from syncline.ingest.by_id import readings
 from syncline.ledger.calls import Fault, last_answer
 from syncline.sandbox.process import SandboxProcess
 from tests.spoiling import rows, spoil
@@ -25,18 +27,10 @@ def world(worlds: Worlds, sandbox: SandboxProcess) -> World:
     return worlds()
 
 
-@pytest.mark.parametrize(
-    ("change", "came"),
-    [
-        (lambda one: {"data": one["data"]}, "totalCount is not there"),
-        (lambda one: {"data": {"orders": one["data"], "total": 4}}, "an object with orders, total"),
-    ],
-    ids=["no count", "data is an object"],
-)
 def test_a_list_of_another_shape_is_told_as_such(
-    world: World, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any], came: str
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil(monkeypatch, ORDERS, change)
+    spoil(monkeypatch, ORDERS, lambda one: {"data": {"orders": one["data"], "total": 4}})
     for _ in range(2):
         with pytest.raises(Unreadable, match="in a shape that is not that of its API"):
             world.pull()
@@ -47,10 +41,35 @@ def test_a_list_of_another_shape_is_told_as_such(
     assert answer.outage.fault is Fault.FAILING
     shown = in_words(answering(answer, 0))
     assert "silent" not in shown
-    assert came in shown
+    assert "an object with orders, total" in shown
     [told] = of_side("highlevel", answer, NAME)
     assert told.kind == "failing"
     assert "in a shape that is not that of its API" in str(told)
+
+
+@pytest.mark.parametrize(
+    "count", ["many", -1, 4.5, None, "RAW:1e400", [4], {"value": 4}, True, "9" * 50, ...], ids=repr
+)
+def test_a_count_that_is_none_costs_the_certificate_and_no_row(
+    world: World, monkeypatch: pytest.MonkeyPatch, count: object
+) -> None:
+    spoiler = spoil(monkeypatch, ORDERS, partial(with_count, count))
+    assert world.pull().states == ("uncertain",)
+    many = "select count(*) from record where kind = 'order'"
+    assert world.rows(many)[0][0] == 4
+    [counted] = world.rows("select side, kind, path from left_out")
+    assert tuple(counted) == ("highlevel", "order", "totalCount")
+    [pull] = world.rows("select note, rereads from pull where state = 'uncertain'")
+    assert (pull.rereads, "4 rows were seen, and HighLevel does not tell" in pull.note) == (0, True)
+    [waiting] = world.rows("select count(*) from pull where state = 'running'")
+    assert waiting[0] == 1
+    spoiler.on = False
+    assert world.pull().states == ("provisional",)
+
+
+def with_count(count: object, document: Any) -> Any:
+    others = {key: one for key, one in document.items() if key != "totalCount"}
+    return others if count is ... else {**others, "totalCount": count}
 
 
 def test_an_object_that_is_no_list_is_told_by_its_fields(
@@ -100,3 +119,20 @@ def test_a_status_that_cannot_be_read_is_told_as_it_came(
     reasons = statuses(world, monkeypatch, status)
     assert reasons
     assert all(told in one for one in reasons)
+
+
+def test_all_is_in_line_though_no_list_tells_how_many_rows_it_has(
+    world: World, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (ORDERS, TRANSACTIONS):
+        spoil(monkeypatch, path, partial(with_count, -1))
+    monkeypatch.setattr(readings, "PAGE", 1)
+    for kind in KINDS:
+        world.pull(kind)
+    give_up = time.monotonic() + 60
+    while not (audit := sandbox.audit())["clean"] and time.monotonic() < give_up:
+        world.follow_all()
+    assert audit["clean"]
+    assert audit["transactions_in_line"] == audit["transactions_owed"] > 0
+    paths = {one.path for one in world.rows("select path from left_out")}
+    assert paths == {"totalCount"}

@@ -14,7 +14,7 @@ from syncline.highlevel.records import Span, list_records
 from syncline.reconciliation.reading import read_highlevel
 from syncline.reconciliation.reading.read_highlevel import Counting
 from syncline.sandbox.process import SandboxProcess
-from tests.spoiling import refused
+from tests.spoiling import refused, spoil
 from tests.world import NAME, World, opening, small
 
 
@@ -113,3 +113,13 @@ def test_a_list_of_which_nothing_is_shown_has_no_count(
     today = datetime.now(UTC).date()
     with pytest.raises(SynclineError):
         counted(world, today - timedelta(days=30), today)
+
+
+def test_a_count_that_is_not_told_equals_nothing_and_fails_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = datetime.now(UTC).date()
+    spoil(monkeypatch, "/payments/orders", lambda one: {**one, "totalCount": "many"})
+    counting = Counting(world.worker.open_line(NAME), (today - timedelta(days=30), today))
+    told = counting.count("order")
+    assert (told["highlevel"], told["ledger"] > 100, told["equal"]) == (None, True, False)

@@ -174,10 +174,13 @@ def test_a_certificate_names_both_sides_and_what_was_left_out() -> None:
             left_out=[{"what": "test orders", "count": 12}],
             on_the_way=3,
             unconfirmed=4,
-            complete=[{"kind": "order", "highlevel": 5, "ledger": 4, "equal": False}],
+            complete=[
+                {"kind": "order", "highlevel": 5, "ledger": 4, "equal": False},
+                {"kind": "transaction", "highlevel": None, "ledger": 3, "equal": False},
+            ],
         )
     )
-    assert told[:8] == [
+    assert told[:9] == [
         "2026-11: HighLevel 2 refunds, JPY -0; Halo 1 refund, JPY 1,500; 1 difference",
         "2026-11: 1 fulfillment on both sides, 0 differences",
         "1 difference: confirmed once, and not there any more",
@@ -186,6 +189,7 @@ def test_a_certificate_names_both_sides_and_what_was_left_out() -> None:
         "3 on their way, not compared",
         "4 more seem to differ and were not read again: put right what is listed, and run it again",
         "orders of HighLevel: it has 5, 4 were read",
+        "transactions of HighLevel: it does not tell how many it has, 3 were read",
     ]
 
 

@@ -267,3 +267,21 @@ def test_a_site_of_which_the_list_does_not_say_whose_it_is_is_read_by_its_id(
     with pytest.raises(Unmappable, match="does not say whose"):
         sites.site_of(line, halo_calls(line, line.lane), 7)
     assert operations(sandbox)["POST /Site"] == 0
+
+
+def test_a_site_without_an_id_hinders_only_the_client_that_it_may_be_of(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(sandbox, orders=1, transactions=0, subscriptions=0)
+    world = worlds()
+    line = world.worker.open_line(NAME)
+    shown: list[Any] = [{"id": 4, "client_id": 2}, {"id": None, "client_id": 7}]
+    answered(monkeypatch, "GET /Site", lambda _: (200, {"record_count": 2, "sites": shown}))
+    with pytest.raises(Doubtful, match="client 7 has a site: it shows sites without an id"):
+        sites.site_of(line, halo_calls(line, line.lane), 7)
+    assert operations(sandbox)["POST /Site"] == 0
+    assert sites.site_of(line, halo_calls(line, line.lane), 2) == 4
+    assert sites.site_of(line, halo_calls(line, line.lane), 1) > 0
+    assert operations(sandbox)["POST /Site"] == 1
+    [counted] = world.rows("select side, kind, path, count from left_out")
+    assert tuple(counted) == ("halo", "site", "id", 3)

@@ -55,7 +55,9 @@ def in_halo(world: World) -> tuple[list[Any], list[Any]]:
     """All webhooks of the tenant, and what the first is bound to."""
     line = world.worker.open_line(NAME)
     api = halo_calls(line, Lane.UPKEEP)
-    hooks = api.read("GET /Webhook", lambda permit: webhooks.list_webhooks(line.halo, permit))
+    hooks = api.read(
+        "GET /Webhook", lambda permit: webhooks.list_webhooks(line.halo, permit, lambda _: True)
+    )
     if not hooks:
         return [], []
     rows = api.read(

@@ -47,7 +47,7 @@ def test_webhooks_are_listed_whether_the_list_is_bare_or_not(
 ) -> None:
     rows = [{"id": UUID, "url": "https://s", "active": True, "type": 0}, {"id": "r", "type": 1}]
     server.on("GET /api/Webhook", lambda _: (200, {"webhooks": rows} if wrapped else rows))
-    [row] = webhooks.list_webhooks(client, permit)
+    [row] = webhooks.list_webhooks(client, permit, lambda _: True)
     assert (row.id, row.url, row.active) == (UUID, "https://s", True)
 
 
@@ -65,7 +65,7 @@ def test_an_application_without_the_right_is_told(
 ) -> None:
     server.on("GET /api/Webhook", lambda _: (403, {"Message": "No."}))
     with pytest.raises(MissingScope):
-        webhooks.list_webhooks(client, permit)
+        webhooks.list_webhooks(client, permit, lambda _: True)
 
 
 def test_an_event_is_bound_with_a_null_guid_so_that_no_row_is_overwritten(
