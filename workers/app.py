@@ -1,4 +1,4 @@
-"""The Celery app: `python -m celery -A workers.app …`.
+"""The Celery app, which `workers.celery_process` runs workers, beat and Flower of.
 
 Beat and Flower load it as well as the workers, so it imports nothing of the domain but settings.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import pkgutil
 from typing import Any
 
-from celery import Celery
 from celery.signals import (
     after_task_publish,
     beat_init,
@@ -23,6 +22,7 @@ from syncline.calls.context import WorkerContext
 from syncline.settings import Settings
 from tasks import context
 from tasks.nudging import publish
+from workers.celery_apps import make_app
 from workers.embedded.broker import ensure_redis
 from workers.embedded.server import hold
 from workers.logs import configure
@@ -31,11 +31,9 @@ from workers.task_logs import bind_tasks
 
 settings = Settings.load()
 
-app = Celery(
-    "syncline",
+app = make_app(
     include=[module.name for module in pkgutil.iter_modules(tasks.__path__, "tasks.")],
 )
-app.config_from_object("celeryconfig")
 app.conf.beat_schedule = beat_schedule(settings)
 # Flower keeps 10,000 tasks. Ticks would push all others out of it within three hours.
 app.conf.task_annotations = {tick.task: {"send_events": False} for tick in ticks(settings)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-import sys
 
 from pydantic import SecretStr
 
@@ -11,6 +11,7 @@ from syncline import private
 from syncline.errors import Refused
 from syncline.settings import Settings
 from workers.embedded.ports import LOOPBACK, free_or_other
+from workers.processes import celery
 from workers.supervisor import Process
 
 _TASKS_KEPT = 10_000
@@ -47,13 +48,14 @@ def flower(settings: Settings, at: int, address: str = LOOPBACK) -> Process:
     secret = password(settings).get_secret_value()
     return Process(
         "flower",
-        # Quiet: its banner is not a line of the log.
-        (sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "flower"),
+        celery("flower"),
         {
             "SYNCLINE_DATA": str(settings.data),
             # By default it listens everywhere, without a password.
             "FLOWER_ADDRESS": address,
             "FLOWER_PORT": str(at),
+            # All of it stands here. By default it runs `flowerconfig.py` of the working folder.
+            "FLOWER_CONF": os.devnull,
             "FLOWER_BASIC_AUTH": f"{settings.flower_user}:{secret}",
             "FLOWER_COOKIE_SECRET": secrets.token_urlsafe(48),
             "FLOWER_UNAUTHENTICATED_API": "false",

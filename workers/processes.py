@@ -12,7 +12,15 @@ from workers.supervisor import Process
 _FLOWER_HEARTBEAT_SECONDS = 10
 """Flower calls a worker offline when two are missed. The ledger keeps heartbeats of its own."""
 
-_CELERY = (sys.executable, "-m", "workers.celery_process", "-A", "workers.app")
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of a module of ours, which finds no modules in the folder it stands in."""
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def celery(*arguments: str) -> tuple[str, ...]:
+    """The command line of one of Celery's commands, over our app."""
+    return python("workers.celery_process", "-A", "workers.app", *arguments)
 
 
 def worker(crew: Crew, settings: Settings) -> Process:
@@ -22,8 +30,7 @@ def worker(crew: Crew, settings: Settings) -> Process:
     """
     return Process(
         crew.name,
-        (
-            *_CELERY,
+        celery(
             *("worker", "-n", f"{crew.name}@%h", "-P", "threads"),
             *("-c", str(crew.threads(settings.worker_threads)), "-Q", crew.queues),
             *("--without-gossip", "--without-mingle"),
@@ -39,7 +46,7 @@ def beat(settings: Settings) -> Process:
     schedule = settings.data / "beat.schedule"
     return Process(
         "beat",
-        (*_CELERY, "beat", "--schedule", str(schedule), "--pidfile="),
+        celery("beat", "--schedule", str(schedule), "--pidfile="),
         _environment(settings),
     )
 
@@ -59,7 +66,7 @@ def receivers(settings: Settings, at: int, address: str | None = None) -> list[P
     }
     if settings.highlevel_public_keys is not None:
         env["SYNCLINE_HIGHLEVEL_PUBLIC_KEYS"] = settings.highlevel_public_keys
-    command = (sys.executable, "-m", "workers.receiver")
+    command = python("workers.receiver")
     return [
         Process("receiver" if number == 1 else f"receiver-{number}", command, env)
         for number in range(1, settings.receiver_workers + 1)

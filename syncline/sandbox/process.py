@@ -29,7 +29,7 @@ class SandboxProcess:
     _module = "syncline.sandbox"
 
     def __init__(self, port: int = 0, **config: Any) -> None:
-        command = [sys.executable, "-m", self._module, "--end-with-stdin"]
+        command = [sys.executable, "-P", "-m", self._module, "--end-with-stdin"]
         command += ["--port", str(port), "--config", json.dumps(config)]
         self._process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

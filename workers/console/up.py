@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from workers.embedded import servers as embedded
 from workers.embedded.locks import FileLock
 from workers.installation import LOGS, Installation, running
 from workers.logs import configure
+from workers.processes import python
 from workers.supervisor import Process
 
 log = structlog.get_logger()
@@ -108,8 +108,8 @@ def sandbox_process(settings: Settings, *, afresh: bool = False) -> Process:
     at = ports.choose(port_file(settings))
     secret = _signing_secret(settings)
     private.read_or_make(secret)
-    command = (
-        *(sys.executable, "-m", "syncline.sandbox", "--port", str(at)),
+    command = python(
+        *("syncline.sandbox", "--port", str(at)),
         *("--signing-secret", str(secret), "--config", json.dumps({"state": str(state)})),
     )
     return Process("sandbox", command, env={})

@@ -27,6 +27,7 @@ from syncline.sandbox.config import TOKEN, SandboxConfig
 from syncline.sandbox.process import SandboxProcess
 from syncline.settings import PREFIX, Settings
 from tasks.nudging import PULL_TASKS
+from workers.celery_apps import make_app
 from workers.embedded import servers
 from workers.installation import Installation, running
 
@@ -93,8 +94,7 @@ def stage(
             open_worker() as worker,
         ):
             link = connect(worker, sandbox, config, _mapping(style))
-            with Celery(broker=installation.servers.redis_url, set_as_current=False) as celery:
-                celery.config_from_object("celeryconfig")
+            with make_app(broker=installation.servers.redis_url, set_as_current=False) as celery:
                 yield Stage(loaded, installation, sandbox, worker, link, celery)
 
 

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
-from celery import Celery
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +27,7 @@ from syncline.settings import Settings
 from syncline.terminal.messages import complain
 from syncline.webhooks.keys import doors
 from tasks.nudging import publish
+from workers.celery_apps import make_app
 from workers.context import open_redis, utc_now
 from workers.embedded import servers as embedded
 from workers.embedded.server import hold
@@ -143,9 +143,7 @@ def _servers(settings: Settings) -> Servers:
 
 
 def _nudger(settings: Settings, redis_url: str) -> Nudger:
-    celery = Celery("syncline", broker=redis_url)
-    celery.config_from_object("celeryconfig")
-    celery.set_default()
+    make_app(broker=redis_url).set_default()
     nudges = Nudges(open_redis(redis_url), forget=settings.dead_after)
     return Nudger(lambda: publish(nudges, [Nudge("", "events")]))
 
