@@ -73,7 +73,12 @@ _REMEDIES: Final = (
     ),
     (
         re.compile(r"^Halo holds several rows with reference "),
-        "Leave one of them in Halo, then retry: it is looked up first.",
+        (
+            "Compare them in Halo. If payments, credits, consignments or tickets stand on one of "
+            "them, keep that one, else the first; move to it what stands on another. Then remove "
+            "the others, or clear our reference on what is somebody's own copy, and retry: what is "
+            "left is looked up first, and nothing is made again."
+        ),
     ),
     (
         re.compile(r"^client .* was there and is gone from Halo(;.*)?\.?$"),

@@ -227,6 +227,7 @@ class InvoiceRow(HaloRow):
     invoice_date: Text = ""
     internal_note: Text = ""
     creditlinkedtoinvoiceid: Whole = None
+    voided: Flag = None
     lines: Annotated[list[OrderLineRow], BeforeValidator(_rows)] = Field(default_factory=list)
 
     @classmethod

@@ -20,6 +20,7 @@ from syncline.halo.models import ConsignmentLineRow, ConsignmentRow, HaloOrderRo
 from syncline.halo.sql.changes import moment
 from syncline.halo_changes.lost_rows import find_stray, part_with
 from syncline.halo_changes.row_changes import being_written
+from syncline.halo_changes.second_rows import sent_with_second
 from syncline.halo_changes.unit_of_work import ReadAgain, UnitOfWork, Waits
 from syncline.ingest import rereading
 from syncline.ingest.customer_requests import request_of
@@ -70,7 +71,7 @@ def record_consignments(
         # It may be our order or a copy of it; once ours is known, this can be told.
         edge = (standing.flow, standing.source_id, standing.role)
         return being_written(standing) if unit.is_moving(standing) else Waits(edge)
-    if standing is None or standing.target_id != str(sold.id):
+    if standing is None:
         return None
     return _of_ours(unit, lease, row, sold, standing)
 
@@ -78,6 +79,8 @@ def record_consignments(
 def _of_ours(
     unit: UnitOfWork, lease: Lease, row: ConsignmentRow, sold: HaloOrderRow, standing: TargetRow
 ) -> SynclineError | ReadAgain | Waits | None:
+    if standing.target_id != str(sold.id):
+        return sent_with_second(row, sold, standing)
     stray = find_stray(unit, "salesorder", sold)
     if stray is not None:
         return part_with(unit, lease, stray)  # what was sent with it is none of our order's

@@ -20,6 +20,7 @@ from syncline.flows import payments, projections
 from syncline.flows.flow import Difference
 from syncline.halo.models import HaloOrderRow, HaloRow, InvoiceRow, PaymentRow
 from syncline.halo.sql.changes import Noun, moment, same_moment
+from syncline.halo_changes.second_rows import second_row
 from syncline.halo_changes.unit_of_work import WRITTEN, UnitOfWork
 from syncline.ledger import records
 from syncline.sending.targets import TARGETS
@@ -51,7 +52,7 @@ def judge_order(unit: UnitOfWork, lease: Lease, row: HaloOrderRow) -> SynclineEr
     if unit.is_moving(standing):
         return being_written(standing)
     if standing.target_id != str(row.id):
-        return None  # a copy that a person made of ours, with the reference on it
+        return second_row(unit, lease, standing, row)
     because = f"{lease.cause}, then Halo's order {row.id}"
     sent = {one for line in row.lines for one in line.consignment_ids}
     if same_moment((standing.target_meta or {}).get("last_update_time"), row.last_update_time):
@@ -73,7 +74,7 @@ def judge_invoice(unit: UnitOfWork, lease: Lease, row: InvoiceRow) -> SynclineEr
     if unit.is_moving(standing):
         return being_written(standing)
     if standing.target_id != str(row.id):
-        return None
+        return second_row(unit, lease, standing, row)
     if standing.target == "invoice":
         unit.read(_payments_to_read(unit, standing, row.raw), lease.cause)
     if differences(unit, standing, row.raw):
@@ -90,11 +91,11 @@ def judge_payment(unit: UnitOfWork, lease: Lease, row: PaymentRow) -> SynclineEr
         if differences(unit, standing, row.raw):
             unit.reread(standing, f"{lease.cause}, then Halo's payment {row.id}")
         return _put_right(unit, lease, standing, row.raw) or _on_anothers(unit, standing, row)
+    if standing is not None and standing.target_id is not None:
+        return second_row(unit, lease, standing, row)
     invoice = unit.made(("invoice",), row.invoice_id)
     if invoice is None or not row.amount:
         return None
-    if standing is not None and standing.target_id is not None:
-        return _second_row(standing, row)
     paid = f"{row.amount:f} {unit.currency(invoice)}".strip()
     ours = _unconfirmed(unit, invoice, row)
     if ours is not None:
@@ -124,18 +125,6 @@ def _on_anothers(unit: UnitOfWork, standing: TargetRow, row: PaymentRow) -> Sync
         field="invoice_id",
         remedy=f"Look at both. If that invoice is another customer's, take payment {row.id} out of "
         "it, then retry: the payment is made anew on its own invoice once that is there.",
-    )
-
-
-def _second_row(standing: TargetRow, row: PaymentRow) -> Unmappable:
-    """A payment with our reference beside the one that we keep in line: the money came in once."""
-    return Unmappable(
-        f"Halo holds our payment {standing.source_id} twice: as {standing.target_id}, which is "
-        f"kept in line, and as {row.id}, on invoice {row.invoice_id}.",
-        field="amount",
-        # Entered in HighLevel, it would come from there a third time.
-        remedy=f"Take payment {row.id} out of Halo, then retry. Nothing is to be done in "
-        "HighLevel: it has the payment once.",
     )
 
 
@@ -233,7 +222,7 @@ def _order_is_as_known(unit: UnitOfWork, standing: TargetRow, row: Mapping[str, 
         return False
     row_id = HaloRow.of(row).id
     if standing.target_id != str(row_id):
-        return unit.made(("order",), row_id) is None  # else another one's may have got its id
+        return standing.target_id is None and unit.made(("order",), row_id) is None
     changed_at = row.get("last_update_time")
     if moment(changed_at) is None:
         return _agrees(unit, standing, row)  # else every order would be read at every look

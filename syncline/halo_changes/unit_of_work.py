@@ -203,11 +203,13 @@ class UnitOfWork:
     def _found(
         self, edge: Edge | None, targets: Sequence[str], row: Mapping[str, Any]
     ) -> TargetRow | None:
+        """By our reference; but a row that another one holds is that one's, whatever it carries."""
+        row_id, found = HaloRow.of(row).id, None
         if edge is not None:
             found = target_rows.of_sources(self.connection, self.tenant, [edge]).get(edge)
-            if found is not None:
-                return found
-        return self.made(targets, HaloRow.of(row).id)
+        if found is not None and found.target_id in {None, str(row_id)}:
+            return found
+        return self.made(targets, row_id) or found
 
 
 def _source_of(reference: Any) -> str:

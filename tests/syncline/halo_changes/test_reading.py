@@ -78,7 +78,10 @@ def test_a_second_row_of_our_own_payment_is_not_to_be_entered_in_highlevel(
     sandbox.post(f"/halo/payment/{second}", {"intent_id": wrote["intent_id"]})
     arrive(world, hint("payment", second), source="halo")
     world.drive()
-    [read] = world.rows("select state, reason from delivery where target = 'halo.payment'")
+    [read] = world.rows(
+        "select state, reason from delivery where target = 'halo.payment' and source_id = :id",
+        id=str(second),
+    )
     assert read.state == "parked"
     assert f"twice: as {ours.target_id}, which is kept in line, and as {second}" in read.reason
     assert f"Take payment {second} out of Halo" in read.reason
