@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,10 +15,11 @@ from syncline.cli.parked_accept import accept_parked
 from syncline.cli.parked_remedies import in_two
 from syncline.cli.parked_retry import NOTHING, retry_parked
 from syncline.cli.parked_sides import TwoSides, both_sides, sent_again_with
-from syncline.deliveries import parked
+from syncline.deliveries import parked, target_rows
 from syncline.deliveries.parked import ParkedCause, ParkedDelivery
 from syncline.errors import UnknownName
 from syncline.ledger import connections
+from syncline.repair.refusing import may_be_accepted
 from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.output import AsJson, console, group, plain, show, stack, table
@@ -41,6 +42,7 @@ class _ListedCause:
     cause: ParkedCause
     said: str
     remedy: str | None
+    may_be_accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,14 @@ def _id_of(database: Connection, name: str | None) -> int | None:
 
 def _causes(database: Connection, only: int | None, most: int) -> _Causes:
     found = parked.by_cause(database, connection_id=only)
+    examples = target_rows.of_ids(database, [one.example for one in found[:most]])
     shown = [
-        _ListedCause(one, in_two(one.reason)[0], in_two(one.example_reason)[1])
+        _ListedCause(
+            one,
+            in_two(one.reason)[0],
+            in_two(one.example_reason)[1],
+            may_be_accepted(examples[one.example]),
+        )
         for one in found[:most]
     ]
     held = parked.held(database, connection_id=only)
@@ -206,8 +214,16 @@ def _render_causes(found: _Causes) -> RenderableType:
         *more,
         plain("See both sides with: syncline parked show CAUSE"),
         plain("Correct what it names, then: syncline parked retry --cause CAUSE"),
-        plain("Leave the other side as it is: syncline parked accept CAUSE --dry-run"),
+        *_accept_hint(found.causes),
     )
+
+
+def _accept_hint(causes: Sequence[_ListedCause]) -> list[RenderableType]:
+    """How the other side is left as it is, and of which causes, where that is not so of all."""
+    able = [one.cause.id for one in causes if one.may_be_accepted]
+    which = "" if len(able) == len(causes) else f" ({', '.join(able)} alone)"
+    hint = f"Leave the other side as it is{which}: syncline parked accept CAUSE --dry-run"
+    return [plain(hint)] if able else []
 
 
 def _render_records(found: _Records) -> RenderableType:

@@ -95,6 +95,15 @@ _REMEDIES: Final = (
         ),
     ),
     (
+        re.compile(r"^client .* in Halo is no longer ours: "),
+        (
+            "Compare that row in Halo: its id is given anew where Halo was restored from a backup. "
+            "What stands there is never written. What this customer buys needs its client, so "
+            "retry: ours is looked up by its reference, and made again if it is not there. If that "
+            "row is this record's all the same, put our reference back on it first."
+        ),
+    ),
+    (
         re.compile(r" in Halo is no longer ours: "),
         (
             "Compare that row in Halo: its id is given anew where Halo was restored from a backup. "

@@ -38,6 +38,12 @@ _FROM: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """A field of Halo's → where in the record its value comes from, for fields no mapping row sets."""
 
+_HELD: Final = (
+    r"(?:^|[;:] ){field}: wanted (?P<wanted>.*?), Halo holds (?P<got>.*?)\.?$",
+    r"^Halo keeps our reference (?P<wanted>.*?) as (?P<got>.*?): \w+ \d+ holds all else ",
+)
+"""How a reason says what was wanted of the field to blame, and what the other side holds."""
+
 _LINE: Final = "line "
 _ROOT: Final = re.compile(r"[\w]+")
 
@@ -61,6 +67,8 @@ class TwoSides:
         source: the record in HighLevel, None if it was not seen yet.
         marked: the fields to blame.
         retry: the command that sends it again.
+        wanted: what was wanted of the field to blame, where the reason says it.
+        held: what the other side holds there.
     """
 
     delivery: ParkedDelivery
@@ -69,6 +77,8 @@ class TwoSides:
     source: SourceRecord | None
     marked: Marked
     retry: str
+    wanted: str | None = None
+    held: str | None = None
 
 
 def both_sides(database: Connection, delivery: ParkedDelivery) -> TwoSides:
@@ -83,7 +93,17 @@ def both_sides(database: Connection, delivery: ParkedDelivery) -> TwoSides:
         source,
         _marked(database, delivery, source),
         f"{retry} --create" if delivery.may_be_there else retry,
+        *_told(delivery),
     )
+
+
+def _told(delivery: ParkedDelivery) -> tuple[str | None, str | None]:
+    """What was wanted of the field to blame, and what the other side holds, as the reason says."""
+    for form in _HELD if delivery.field else ():
+        pattern = form.replace("{field}", re.escape(delivery.field or ""))
+        if (told := re.search(pattern, delivery.reason or "", re.DOTALL)) is not None:
+            return told["wanted"], told["got"]
+    return None, None
 
 
 def sent_again_with(retry: str) -> str:
@@ -164,6 +184,9 @@ def _highlevel(sides: TwoSides) -> RenderableType:
 def _halo(sides: TwoSides) -> RenderableType:
     one = sides.delivery
     wanted, delivered, answered = one.wanted or {}, one.delivered or {}, one.target_meta or {}
+    if one.field and sides.held is not None:
+        wanted = {one.field: sides.wanted, **wanted}
+        answered = {**answered, one.field: sides.held}
     names = dict.fromkeys([*_fields(one), *sides.marked.halo])
     rows = [
         [

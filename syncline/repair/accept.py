@@ -19,7 +19,7 @@ from syncline.calls.context import Line
 from syncline.deliveries import needs, unleased
 from syncline.deliveries.target_rows import AS_READ, GONE, Taking, TargetRow, accepted_in
 from syncline.errors import Absent, SynclineError
-from syncline.flows import customers, fulfillments, orders, projections
+from syncline.flows import fulfillments, orders, projections
 from syncline.flows.flow import Difference
 from syncline.flows.fulfillment_projections import COMPARED, projection_of
 from syncline.fulfillments import queries
@@ -32,36 +32,19 @@ from syncline.reconciliation import discrepancies
 from syncline.reconciliation.discrepancies import Discrepancy, values
 from syncline.reconciliation.rules import Cause
 from syncline.repair import rules
-from syncline.repair.plan import hindered, standings_of
+from syncline.repair.plan import standings_of
 from syncline.repair.reading import Seen, differences, is_gone, look
-from syncline.sending.restored.ownership import NOT_OURS
+from syncline.repair.refusing import needed, why_refused
 from syncline.transport import Permit
 
-_IS_GONE = ("is gone from Halo", NOT_OURS)
-
 _ON_ITS_WAY = "Our value is on its way to Halo: try again when it has arrived."
-_NOTHING = (
-    "Halo holds no row of it, so there is nothing to take. Correct what the reason names, then: "
-    "syncline parked retry {number}"
-)
-_READING = (
-    "It is a reading of HighLevel, which something may wait for: do what the reason says, then "
-    "retry it."
-)
 _FIRST = (
     "Halo keeps our reference {ours} as {kept} on the first {name}. Left so, no other {name} would "
     "be written, since none could be found again after an unknown outcome. Have Halo keep {field} "
     "as it is sent, then: syncline parked retry {number}"
 )
-_CLIENT: customers.Role = "client"
-_NEEDED = (
-    "What this customer buys needs its client, so it cannot stay gone. Have it looked up, and made "
-    "again if it is not there: {how}"
-)
 _NOTHING_OF_IT = "Nothing comes of what Halo shows here, until it shows something else."
 _BACK = "The row is in Halo: run `syncline reconcile run NAME` again."
-_SEVERAL_ROWS = "Halo holds several rows "
-_SEVERAL = "One of them is to stay. Remove the others in Halo, then: syncline parked retry {number}"
 _STRANGE = "No delivery of it is known any more: run `syncline reconcile run NAME` again."
 
 
@@ -176,7 +159,9 @@ def _taken(
     now: Sequence[Difference],
     fields: Iterable[str] | None,
 ) -> AcceptancePlan:
-    why = _hindered(standing, seen) or _needed(standing, seen)
+    why = _hindered(standing, seen)
+    if not why and (seen is None or is_gone(seen)):
+        why = needed(standing)
     if why:
         return AcceptancePlan(standing, why=why)
     if standing.target == fulfillments.TARGET:
@@ -201,15 +186,6 @@ def _taken(
     return AcceptancePlan(
         standing, taking=taking, takes=_told(projections.remaining(now, {}), accepted)
     )
-
-
-def _needed(standing: TargetRow, seen: Seen | None) -> str:
-    """Why a row cannot stay gone; "" if it can, or is there."""
-    if standing.target != _CLIENT or not (seen is None or is_gone(seen)):
-        return ""
-    is_parked = standing.state == "parked"
-    how = f"syncline parked retry {standing.id}" if is_parked else "syncline discrepancies apply"
-    return _NEEDED.format(how=how)
 
 
 def _blocks_others(
@@ -245,15 +221,9 @@ def _blocks_others(
 
 def _hindered(standing: TargetRow, seen: Seen | None) -> str:
     """Why what the other side holds cannot be taken; "" if it can."""
-    why = hindered(standing)
+    why = why_refused(standing)
     if why or standing.target == fulfillments.TARGET or standing.flow == HALO_READINGS:
         return why
-    if standing.target not in TARGETS:
-        return _READING
-    if (standing.reason or "").startswith(_SEVERAL_ROWS):
-        return _SEVERAL.format(number=standing.id)
-    if standing.target_id is None and not any(said in (standing.reason or "") for said in _IS_GONE):
-        return _NOTHING.format(number=standing.id)
     return str(seen) if isinstance(seen, Exception) and not is_gone(seen) else ""
 
 

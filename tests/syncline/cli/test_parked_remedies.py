@@ -97,3 +97,10 @@ def test_a_row_that_is_no_longer_ours_is_never_advised_to_be_written() -> None:
     assert said == "order 134 in Halo is no longer ours: it carries PO-134."
     assert remedy is not None
     assert "looked up by its reference" in remedy
+
+
+def test_a_client_that_is_no_longer_ours_is_never_advised_to_be_left_away() -> None:
+    _, remedy = in_two(no_longer_ours("client", "134", "HL-2"))
+    assert remedy is not None
+    assert "looked up by its reference" in remedy
+    assert "accept" not in remedy
