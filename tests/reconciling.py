@@ -25,11 +25,23 @@ def in_line(worlds: Worlds, sandbox: SandboxProcess, **config: Any) -> World:
         world = worlds(**options)
         for kind in ("order", "transaction", "subscription"):
             world.pull(kind)
+        read_before(world)
         world.drive()
         assert sandbox.audit()["clean"]
         return world
 
     return worlds.as_after(drive, f"reconciled {sorted(asked.items())}", **options)
+
+
+def read_before(world: World) -> None:
+    """The lists of all days before the last ones, in which nothing was made, were read."""
+    world.do(
+        """
+        insert into pull (connection_id, kind, first, last, state, finished_at)
+        select id, kind, start_from, current_date - 31, 'certified', clock_timestamp()
+        from connection, unnest(array['order', 'transaction', 'subscription']) as kind
+        """
+    )
 
 
 def reconciled(world: World, *, sample: int | None = None) -> Run:

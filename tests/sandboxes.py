@@ -16,7 +16,7 @@ class SharedSandbox(SandboxProcess):
     throw it away took most of the time of setting a test up.
     """
 
-    _module = "tests.keeping_sandbox"
+    _program = ("-m", "tests.keeping_sandbox")
     _is_used = False
     _is_kept_as_new = False
 

@@ -92,25 +92,6 @@ def are_covered(
     )
 
 
-def are_requested(
-    connection: Connection, connection_id: int, kind: str, first: date, last: date
-) -> bool:
-    """Whether some of these days are being read, or are to be, and are not refused."""
-    return bool(
-        connection.execute(
-            text(
-                """
-                select exists (
-                    select 1 from pull
-                    where connection_id = :connection_id and kind = :kind and state = 'running'
-                      and not refused and first <= :last and last >= :first)
-                """
-            ),
-            {"connection_id": connection_id, "kind": kind, "first": first, "last": last},
-        ).scalar_one()
-    )
-
-
 def open_window(
     connection: Connection, connection_id: int, kind: str, first: date, last: date, owner: UUID
 ) -> OpenPull | None:

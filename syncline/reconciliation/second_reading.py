@@ -52,7 +52,8 @@ def read_again_and_judge(
         of_kind = [target for target in targets if KIND_OF[target] == kind]
         _judge(reader, scope, KINDS[kind], of_kind, progress, judged)
     if scope.sample is None:
-        _strangers(reader, scope, targets, judged)
+        is_to_come = any(one["being_read"] for one in progress["complete"])
+        _strangers(reader, scope, targets, judged, is_to_come=is_to_come)
         _never_requested(reader, scope, judged)
         _parcels(reader, scope, progress, judged)
     judged.found += [
@@ -214,13 +215,19 @@ def _exact(amount: Decimal, currency: str) -> Decimal:
     return shown if shown == amount else amount
 
 
-def _strangers(reader: Reader, scope: Scope, targets: Sequence[str], judged: Judged) -> None:
-    """Rows with our reference that nobody knows, told by the first connection of the tenant."""
+def _strangers(
+    reader: Reader, scope: Scope, targets: Sequence[str], judged: Judged, *, is_to_come: bool
+) -> None:
+    """Rows with our reference that nobody knows, told by the first connection of the tenant.
+
+    While records of HighLevel are still to come they may be theirs, so they are only counted.
+    """
     run = reader.worker.ledger.run
     if not run(lambda c: compare_records.answers_for_strangers(c, scope.link)):
         return
     for kind in dict.fromkeys(KIND_OF[target] for target in targets):
         strangers, every = run(partial(compare_rows.unknown, scope=scope, kind=kind))
+        strangers = [] if is_to_come else strangers
         judged.cut_off(flow_of(kind), len(strangers), every)
         for one in strangers:
             target = _target_of(kind, one)

@@ -26,10 +26,11 @@ class SandboxProcess:
         RuntimeError: if the process ends before it listens.
     """
 
-    _module = "syncline.sandbox"
+    _program: tuple[str, ...] = ("-P", "-m", "syncline.sandbox")
+    """Not from the folder it stands in, where a file may be named as a module of ours."""
 
     def __init__(self, port: int = 0, **config: Any) -> None:
-        command = [sys.executable, "-P", "-m", self._module, "--end-with-stdin"]
+        command = [sys.executable, *self._program, "--end-with-stdin"]
         command += ["--port", str(port), "--config", json.dumps(config)]
         self._process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -25,7 +25,7 @@ from syncline.flows import tracking
 from syncline.highlevel import paging
 from syncline.highlevel.fulfillments import list_fulfillments
 from syncline.highlevel.records import RECORDS, Span, get_record, list_records
-from syncline.ingest import pull_windows, rereading
+from syncline.ingest import coverage, rereading
 from syncline.ingest.pull import request_windows
 from syncline.ingest.record import PARTIALS
 from syncline.ingest.window_reading import PAGE
@@ -87,6 +87,7 @@ class Counting:
         # The days are asked for with a margin, as every window is.
         self._first = max(days[0] - paging.MARGIN, line.link.start_from)
         self._last = days[1] + paging.MARGIN
+        self._days = days
         self.calls = 0
 
     def count(self, kind: str) -> dict[str, Any]:
@@ -96,14 +97,17 @@ class Counting:
             SynclineError: a list cannot be read.
         """
         theirs = self._total(kind)  # where they do not tell it, nothing is equal to it
+        # Asked before the ledger is: a reading that ends in between has added to what it counts.
+        is_to_come = self._is_to_come(kind)
         ours = self._ledger(kind, None, None)
         if theirs != ours and theirs:
             ends = self._ends_shown(kind)
             if ends is not None:
                 theirs = ends.inside
+                is_to_come = is_to_come or self._is_to_come(kind)
                 ours = self._ledger(kind, ends.first, ends.last) if theirs else 0
         told = {"kind": kind, "highlevel": theirs, "ledger": ours, "equal": theirs == ours}
-        return {**told, "being_read": theirs != ours and self._being_read(kind)}
+        return {**told, "being_read": theirs != ours and is_to_come}
 
     def _total(self, kind: str) -> int | None:
         """How many there are, which any page says: also where the first rows are refused.
@@ -186,10 +190,10 @@ class Counting:
         self.calls += 1
         return self._api.read(f"list {kind}s", make)
 
-    def _being_read(self, kind: str) -> bool:
-        owner = self._line.link.id
+    def _is_to_come(self, kind: str) -> bool:
+        days = self._days
         return self._worker.ledger.run(
-            lambda c: pull_windows.are_requested(c, owner, kind, self._first, self._last)
+            lambda c: coverage.is_to_come(c, self._line.link, kind, *days)
         )
 
     def _ledger(self, kind: str, first: datetime | None, last: datetime | None) -> int:
