@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from syncline.alerts.rules import FLOW
 from syncline.errors import Unmappable
-from syncline.flows.fitting import cut, fitted, units
 from syncline.flows.flow import Desired, Difference, external_link
+from syncline.flows.texts.fitting import cut, fitted, units
 from syncline.halo.entities import resources
 from syncline.halo.entities.columns import COLUMNS
 from syncline.halo.entities.resources import ERROR_MODULE, TICKET_REFERENCE_BESIDES

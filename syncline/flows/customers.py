@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Any, Literal, NoReturn
 
 from syncline.errors import Unmappable, Unreadable
-from syncline.flows.fitting import fitted
 from syncline.flows.flow import Desired, Needs, RequestedDelivery, TargetIds, external_link
-from syncline.flows.texts_in_full import shown_in
+from syncline.flows.texts.fitting import fitted
+from syncline.flows.texts.in_full import shown_in
 from syncline.halo.entities.columns import COLUMNS
 from syncline.mapping.apply import apply, projected
 from syncline.mapping.document import Document

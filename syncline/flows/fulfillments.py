@@ -16,11 +16,11 @@ from itertools import zip_longest
 from typing import Any
 
 from syncline.errors import Unmappable
-from syncline.flows.fitting import cut
 from syncline.flows.flow import Difference, RequestedDelivery, reference_of
 from syncline.flows.fulfillment_projections import ITEMS, TIMES, differences, projection, sums, told
 from syncline.flows.lines import EXTRAS, item_reference, written_lines
 from syncline.flows.quantities import quantities
+from syncline.flows.texts.fitting import cut
 from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.apply import plain, values_of

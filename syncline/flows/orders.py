@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncline.flows import customers
-from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -19,6 +18,7 @@ from syncline.flows.flow import (
 )
 from syncline.flows.lines import lines_of
 from syncline.flows.projections import projection
+from syncline.flows.texts.fitting import fitted
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
 

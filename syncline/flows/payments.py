@@ -16,7 +16,6 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows import customers, orders
-from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -29,6 +28,7 @@ from syncline.flows.flow import (
 )
 from syncline.flows.lines import lines_of, single_line
 from syncline.flows.projections import INVOICE, PAYMENT, projection
+from syncline.flows.texts.fitting import fitted
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
 from syncline.money import Money, decimal

@@ -15,7 +15,7 @@ from typing import Any
 from syncline.errors import Unmappable
 from syncline.flows.flow import Difference
 from syncline.flows.lines import is_nothing, net_of, quantity_of
-from syncline.flows.texts_in_full import shown_in
+from syncline.flows.texts.in_full import shown_in
 from syncline.halo.entities.columns import COLUMNS
 from syncline.mapping.apply import plain, projected
 from syncline.mapping.document import Document

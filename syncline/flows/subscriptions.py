@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncline.flows import customers, orders
-from syncline.flows.fitting import fitted
 from syncline.flows.flow import (
     Desired,
     Needs,
@@ -24,6 +23,7 @@ from syncline.flows.flow import (
 )
 from syncline.flows.lines import single_line
 from syncline.flows.projections import RECURRING, projection
+from syncline.flows.texts.fitting import fitted
 from syncline.mapping.apply import apply
 from syncline.mapping.document import Document
 from syncline.money import Money

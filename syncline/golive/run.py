@@ -22,6 +22,7 @@ from syncline.fingerprint import fingerprint
 from syncline.flows import payments
 from syncline.golive import queries as golive_queries
 from syncline.golive import rules as checks
+from syncline.golive import unsettled
 from syncline.golive.facts import AcceptedLine, Dump, Facts, Load, Reconciled, Side, Tried
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.entities.resources import ORDER
@@ -205,9 +206,9 @@ def _facts(
         ),
         is_requested_again=link.name in modes.under_new_rules(connection)
         or golive_queries.is_requested_again(connection, link),
-        parked=golive_queries.parked(connection, link),
-        parked_events=golive_queries.parked_events(connection, link),
-        refused=golive_queries.refused_windows(connection, link),
+        parked=unsettled.parked(connection, link),
+        parked_events=unsettled.parked_events(connection, link),
+        refused=unsettled.refused_windows(connection, link),
         tried=Tried(went.order, went.payment, went.refund, went.shipment, went.tracking),
         app=link.auth == "oauth",
         heard_highlevel=heard.get("highlevel"),

@@ -20,8 +20,8 @@ from syncline.errors import Absent, SynclineError, Unmappable, Unreadable
 from syncline.flows import orders, payments, subscriptions
 from syncline.flows.flow import Desired, Needs, TargetIds, refuse_contested, refuse_live
 from syncline.flows.lines import onto
-from syncline.flows.texts_in_full import KEY as IN_FULL
-from syncline.flows.texts_in_full import put_into
+from syncline.flows.texts.in_full import KEY as IN_FULL
+from syncline.flows.texts.in_full import put_into
 from syncline.halo.capabilities import Capabilities
 from syncline.halo.models import HaloRow
 from syncline.highlevel.merging import CONTESTED

@@ -34,7 +34,7 @@ from syncline.alerts.tickets import (
 )
 from syncline.deliveries.parked import ParkedCause
 from syncline.errors import BadDocument, Unmappable
-from syncline.flows.fitting import units
+from syncline.flows.texts.fitting import units
 from syncline.ledger.calls import Fault, FaultyOperation, LastAnswer
 from syncline.mapping.options import AlertOptions, NewOrderRule
 from syncline.mapping.parsing import load

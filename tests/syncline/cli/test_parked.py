@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 from rich.console import Console
 
 from syncline.deliveries import leased
-from syncline.deliveries.delivery import Confirmation, Departure, Lease
-from tests.syncline.cli.conftest import LedgerScene, Run, document
+from syncline.deliveries.delivery import Confirmation
+from tests.syncline.cli.conftest import LedgerScene, Run, document, send
 
 REASON = "Halo has no currency XTS. Add the currency in Halo's configuration, then retry."
 IDS = ("o1", "o2")
@@ -31,10 +30,6 @@ def of_two_causes(parked: LedgerScene) -> LedgerScene:
     for at, lease in enumerate(parked.claim()):
         parked.park([lease], f"total: wanted 10.50, Halo holds 10.5{at}", "total")
     return parked
-
-
-def send(scene: LedgerScene, lease: Lease, projection: dict[str, str]) -> None:
-    scene.ledger.run(lambda c: leased.depart(c, [Departure(lease, uuid4(), projection)]))
 
 
 def test_one_cause_is_one_line_however_many_records_it_holds_up(

@@ -8,8 +8,7 @@ import pytest
 
 from syncline.deliveries import leased
 from syncline.deliveries.delivery import Confirmation
-from tests.syncline.cli.conftest import LedgerScene, Run, document
-from tests.syncline.cli.test_parked import send
+from tests.syncline.cli.conftest import LedgerScene, Run, document, send
 
 ACCEPT = "Leave the other side as it is"
 KEPT = "Halo keeps our reference HL-o1 as 4711: order 77 holds all else as it was sent."

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from syncline import jsontext
 from syncline.errors import Unmappable
-from syncline.flows.fitting import cut, fitted, units
 from syncline.flows.flow import Desired
+from syncline.flows.texts.fitting import cut, fitted, units
 from syncline.halo.entities.columns import COLUMNS, IDENTITIES
 from syncline.mapping.shapes import FLOWS
 

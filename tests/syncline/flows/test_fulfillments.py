@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from syncline.errors import Unmappable
 from syncline.flows import fulfillments
-from syncline.flows.fitting import cut
 from syncline.flows.fulfillment_projections import projection_of
 from syncline.flows.fulfillments import Hold, Nothing, Shipment
 from syncline.flows.lines import EXTRAS, item_reference, lines_of
+from syncline.flows.texts.fitting import cut
 from syncline.halo.entities.columns import COLUMNS
 from syncline.highlevel.fulfillments import Fulfillment
 from syncline.mapping.document import Document

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from syncline.flows.customers import projection as of_customer
 from syncline.flows.projections import INVOICE, ORDER, PAYMENT, RECURRING, differences, projection
-from syncline.flows.texts_in_full import KEY, part_of, put_into, shown_in
+from syncline.flows.texts.in_full import KEY, part_of, put_into, shown_in
 from syncline.mapping.parsing import load
 from syncline.mapping.shipped import default_document
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -104,3 +105,35 @@ def scripted() -> Iterator[Scripted]:
         yield script
         server.shutdown()
         thread.join()
+
+
+TIMES = {"createdAt": "2023-11-20T10:23:36.515Z", "updatedAt": "2024-01-23T09:57:04.846Z"}
+DETAIL: dict[str, Any] = {
+    "_id": ORDER_ROW["_id"],
+    "contactId": ORDER_ROW["contactId"],
+    "currency": "USD",
+    "amount": Decimal("100.5"),
+    "status": "completed",
+    "liveMode": False,
+    "contactSnapshot": {
+        "first_name": "James",
+        "last_name": "Bond",
+        "email": "JAMES.BOND@example.com",
+        "phone": "+441234567",
+        "company_name": "Universal Exports",
+    },
+    "amountSummary": {"subtotal": "110", "discount": 20, "tax": 5.5, "shipping": 5},
+    "source": {"type": "funnel", "subType": "upsell", "id": "f1", "name": "Spring"},
+    "coupon": {"code": "FEST10"},
+    "items": [
+        {"_id": "i1", "name": "Mug", "qty": 2, "price": {"_id": "p1", "amount": "50"}},
+        {
+            "_id": "i2",
+            "qty": "1",
+            "product": {"_id": "d1", "name": "Lid"},
+            "price": {"_id": "p1", "amount": 10, "currency": "usd", "sku": "LID-1"},
+        },
+        {"product": {"_id": "d2", "name": "Gift"}},
+    ],
+    **TIMES,
+}

@@ -14,38 +14,7 @@ from syncline.errors import Unreadable
 from syncline.highlevel import canonical
 from syncline.highlevel.canonical import normalised_email
 from syncline.highlevel.merging import merge
-from tests.syncline.highlevel.location import ORDER_ROW
-
-TIMES = {"createdAt": "2023-11-20T10:23:36.515Z", "updatedAt": "2024-01-23T09:57:04.846Z"}
-DETAIL: dict[str, Any] = {
-    "_id": ORDER_ROW["_id"],
-    "contactId": ORDER_ROW["contactId"],
-    "currency": "USD",
-    "amount": Decimal("100.5"),
-    "status": "completed",
-    "liveMode": False,
-    "contactSnapshot": {
-        "first_name": "James",
-        "last_name": "Bond",
-        "email": "JAMES.BOND@example.com",
-        "phone": "+441234567",
-        "company_name": "Universal Exports",
-    },
-    "amountSummary": {"subtotal": "110", "discount": 20, "tax": 5.5, "shipping": 5},
-    "source": {"type": "funnel", "subType": "upsell", "id": "f1", "name": "Spring"},
-    "coupon": {"code": "FEST10"},
-    "items": [
-        {"_id": "i1", "name": "Mug", "qty": 2, "price": {"_id": "p1", "amount": "50"}},
-        {
-            "_id": "i2",
-            "qty": "1",
-            "product": {"_id": "d1", "name": "Lid"},
-            "price": {"_id": "p1", "amount": 10, "currency": "usd", "sku": "LID-1"},
-        },
-        {"product": {"_id": "d2", "name": "Gift"}},
-    ],
-    **TIMES,
-}
+from tests.syncline.highlevel.location import DETAIL, ORDER_ROW, TIMES
 
 
 def test_a_list_row_tells_everything_but_lines_tax_and_phone() -> None:

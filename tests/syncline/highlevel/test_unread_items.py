@@ -8,8 +8,7 @@ import pytest
 
 from syncline.highlevel import canonical
 from syncline.leniency import noting
-from tests.syncline.highlevel.location import ORDER_ROW
-from tests.syncline.highlevel.test_canonical import DETAIL
+from tests.syncline.highlevel.location import DETAIL, ORDER_ROW
 
 
 def _read(**fields: Any) -> tuple[dict[str, Any], set[str]]:

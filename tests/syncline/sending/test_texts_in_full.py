@@ -9,7 +9,7 @@ import pytest
 
 from syncline.calls.calls import halo_calls
 from syncline.errors import MissingScope
-from syncline.flows.texts_in_full import part_of
+from syncline.flows.texts.in_full import part_of
 from syncline.halo.entities.resources import USER
 from syncline.halo.entities.rows import read_row, save_rows
 from syncline.sandbox.process import SandboxProcess

@@ -10,7 +10,7 @@ from typing import Any
 
 from syncline.errors import Unmappable
 from syncline.flows.flow import Desired
-from syncline.flows.texts_in_full import part_of, shown_in
+from syncline.flows.texts.in_full import part_of, shown_in
 from syncline.halo.entities.columns import COLUMNS, IDENTITIES, LINK
 
 _MARK = "…"

@@ -1,0 +1,1 @@
+"""Texts where columns have lengths: cut, and kept whole in a note."""
