@@ -20,6 +20,8 @@ _OUTDATED = "looked up again: that it was not there is no news any more"
 def send_again(connection: Connection, lease: Lease, why: str) -> bool:
     """CHECKING → DUE: its row is not there. When that was decided is kept.
 
+    It goes before what has become due since it was sent: behind all that, it would be no news.
+
     Args:
         connection: the transaction.
         lease: the delivery.
@@ -33,8 +35,10 @@ def send_again(connection: Connection, lease: Lease, why: str) -> bool:
     connection.execute(
         text(
             """
-            update delivery set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(
-                cast(:key as text), extract(epoch from clock_timestamp()))
+            update delivery
+            set target_meta = coalesce(target_meta, '{}') || jsonb_build_object(
+                    cast(:key as text), extract(epoch from clock_timestamp())),
+                due_at = least(due_at, sent_at)
             where id = :id
             """
         ),
