@@ -10,7 +10,7 @@ import typer
 from pydantic import SecretStr
 
 from syncline.errors import Refused
-from syncline.halo.address import tenant_address
+from syncline.halo.address import is_of_a_tenant, tenant_address
 from syncline.ledger.connections import ADOPT_FIRST, CONNECT_FIRST
 from syncline.ledger.new_connections import NewConnection
 from syncline.mapping.parsing import load
@@ -190,9 +190,9 @@ def document_of(mapping: str) -> str:
 
 def _tenant(text: str) -> str:
     address = url("--halo-url", tenant_address(text))
-    if "?" in address or "#" in address:
+    if not is_of_a_tenant(address):
         raise Refused(
-            f"--halo-url {text!r} is the address of one page.",
+            f"--halo-url {text!r:.200} is not the address of a Halo tenant.",
             remedy="Write the tenant's own, such as https://acme.halopsa.com.",
         )
     return address

@@ -91,7 +91,10 @@ def test_a_missing_secret_says_how_to_give_it(shut: Run) -> None:
     [
         ("halo_url", "acme", "https://acme.halopsa.com"),
         ("halo_url", "http://acme.example", "https://"),
-        ("halo_url", "https://acme.halopsa.com/tickets?area=1", "the tenant's own"),
+        ("halo_url", "https://www.halopsa.com/guides", "the tenant's own"),
+        ("halo_url", "acme,halopsa.com", "the tenant's own"),
+        ("halo_url", "ada@acme.halopsa.com", "https://acme.halopsa.com"),
+        ("halo_url", "ftp://acme.halopsa.com", "https://acme.halopsa.com"),
         ("halo_limit", "many", "100/10"),
         ("highlevel_limit", "0/10", "100/10"),
         ("start_from", "yesterday", "2026-01-31"),
