@@ -8,6 +8,7 @@ import pytest
 
 from syncline.deliveries.status_counts import kinds
 from syncline.errors import MissingScope, NoAnswer
+from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.find import reference_on
 from syncline.sending.in_doubt import resend
@@ -267,3 +268,33 @@ def test_an_array_that_was_lost_costs_few_calls_to_find_out(
     assert sandbox.audit()["clean"]
     calls = [call["operation"] for call in sandbox.calls("halo")[seen:]]
     assert calls.count("GET /ExternalLink") <= 5
+
+
+def test_one_that_went_ahead_and_waits_for_a_person_holds_up_no_other_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 4)
+    until_one_is_due(world)
+    [first] = world.rows("select * from delivery where flow = 'orders' and state = 'due'")
+    world.do(
+        """
+        update delivery set state = 'parked', target_id = null, reason = 'of a test'
+        where flow = 'customers' and target_id = :client
+        """,
+        client=str(first.sent_projection["client_id"]),
+    )
+    until(world, lambda: world.counts()["orders", "delivered"] == 3 + 3)
+    assert world.counts()["orders", "waiting"] == 1
+
+
+def until_one_is_due(world: World) -> None:
+    """Look up what is in doubt, and send nothing, until an order is to be sent again."""
+    for _ in range(50):
+        world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+        for nudge in sweep(world.worker):
+            if nudge.task == "look_up":
+                world.follow(nudge)
+        if world.counts().get(("orders", "due")):
+            return
+    raise AssertionError(world.counts())
