@@ -298,3 +298,18 @@ def until_one_is_due(world: World) -> None:
         if world.counts().get(("orders", "due")):
             return
     raise AssertionError(world.counts())
+
+
+def test_what_stops_waiting_after_links_were_left_out_does_not_go_ahead_without_them(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Much time may pass between: the rows that follow are read."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(resend, "waits", lambda *_: True)
+        for _ in range(5):
+            looks_after(world, minutes=600)
+    assert world.counts()["orders", "doubtful"] == 1
+    assert attempts(world) == 1
+    until(world, lambda: world.counts()["orders", "delivered"] == 4)
