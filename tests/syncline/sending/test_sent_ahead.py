@@ -313,3 +313,22 @@ def test_what_stops_waiting_after_links_were_left_out_does_not_go_ahead_without_
     assert world.counts()["orders", "doubtful"] == 1
     assert attempts(world) == 1
     until(world, lambda: world.counts()["orders", "delivered"] == 4)
+
+
+def test_an_answer_that_hides_a_row_settles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows a row that is newer than the last call, and not one that Halo has besides."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lagging = Lagging(monkeypatch, sandbox)
+    monkeypatch.setattr(resend, "reference_on", absent)
+    lost(world, sandbox, "cut_after", 1)
+    until(world, lambda: world.counts()["orders", "delivered"] == 4, minutes=1)
+    sandbox.add_orders(2)
+    world.pull()
+    world.drive()
+    lagging.shown.add(max(int(row["id"]) for row in sandbox.halo_orders()))
+    world.do("update delivery set target_meta = target_meta - 'second_look'")
+    world.do("update delivery set confirmed_at = confirmed_at - interval '1 hour'")
+    world.follow_all()
+    assert world.rows("select id from delivery where target_meta ?& array['ahead', 'second_look']")
