@@ -332,3 +332,28 @@ def test_an_answer_that_hides_a_row_settles_nothing(
     world.do("update delivery set confirmed_at = confirmed_at - interval '1 hour'")
     world.follow_all()
     assert world.rows("select id from delivery where target_meta ?& array['ahead', 'second_look']")
+
+
+def test_a_customer_is_counted_once_where_one_row_is_parked_and_another_went_ahead(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    went = """
+        update delivery set target_meta = target_meta || jsonb_build_object('ahead', 1)
+        where target = 'client' and flow = 'customers'
+    """
+    world.do(went)
+    link = world.reopened().link
+    [customers] = [
+        one
+        for one in world.worker.ledger.run(lambda connection: kinds(connection, link))
+        if one.kind == "customers"
+    ]
+    assert (customers.in_line, customers.doubtful, customers.parked) == (0, 3, 0)
+    world.do("update delivery set state = 'parked', reason = 'of a test' where target = 'user'")
+    [customers] = [
+        one
+        for one in world.worker.ledger.run(lambda connection: kinds(connection, link))
+        if one.kind == "customers"
+    ]
+    assert (customers.in_line, customers.doubtful, customers.parked) == (0, 0, 3)
