@@ -357,3 +357,35 @@ def test_a_customer_is_counted_once_where_one_row_is_parked_and_another_went_ahe
         if one.kind == "customers"
     ]
     assert (customers.in_line, customers.doubtful, customers.parked) == (0, 0, 3)
+
+
+NEWER = """
+    insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
+                          source_id, state, wanted_version, sent_version, delivered_version,
+                          target_id, target_meta, cause, sent_at, confirmed_at)
+    select tenant_id, connection_id, flow, role, target, place, source_kind, 'newer' || at,
+           'delivered', 1, 1, 1, cast(1000 + at as text), '{}', 'of a test', at_, at_
+    from delivery, generate_series(1, 100) at,
+         lateral (select clock_timestamp() - interval '2 days' as at_) moment
+    where id = (select min(id) from delivery where target = 'order')
+"""
+"""Deliveries that came after all others, and were done long before them."""
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_what_is_done_after_much_that_came_later_speaks_for_the_others_too(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As what is retried, or has waited long: its row is newer than those of newer deliveries."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lagging = Lagging(monkeypatch, sandbox)
+    lost(world, sandbox, kind, 4)
+    world.do("update tenant set settle_seconds = 3600")
+    world.do(NEWER)
+    world.reopened()
+    lagging.on = kind == "cut_after"
+    made = len(sandbox.halo_orders()) if lagging.on else 3 + 4
+    until(world, lambda: world.counts()["orders", "delivered"] == 100 + made)
+    lagging.on = False
+    until(world, lambda: world.counts()["orders", "delivered"] == 100 + 3 + 4)
+    assert len(sandbox.halo_orders()) == 3 + 4
