@@ -14,6 +14,12 @@ from syncline.deliveries.target_rows import ANSWERED
 from syncline.deliveries.waits import EACH_EDGE, Edge, edge_rows
 from syncline.ledger.database import text
 
+_OURS = """
+    tenant_id = :tenant_id and target = :target and target_id is not null
+    and sent_version is not null"""
+
+_LAST_EFFECTS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
@@ -83,9 +89,10 @@ def made_last(
 ) -> list[Made]:
     """The newest rows of this kind that we made, if they were confirmed no longer ago than that.
 
-    Of the newest deliveries alone: those whose rows were made last are among them. None was there
-    before the call left that made it and was answered. What was found after an unknown outcome may
-    have been made by an earlier call, answered or not; an update does not tell when a row was made.
+    Of the newest deliveries, and of those that our last effects were of: what waited long or was
+    retried is made after much that came later. None was there before the call left that made it
+    and was answered. What was found after an unknown outcome may have been made by an earlier call,
+    answered or not; an update does not tell when a row was made.
     """
     rows = connection.execute(
         text(
@@ -101,16 +108,23 @@ def made_last(
             from (
                 select id, connection_id, flow, source_id, role, target_id, target_meta,
                        confirmed_at
-                from delivery
-                where tenant_id = :tenant_id and target = :target and target_id is not null
-                  and sent_version is not null
-                order by id desc limit 100
+                from delivery where id in (
+                    (select id from delivery where {_OURS} order by id desc limit 100)
+                    union
+                    select one.id
+                    from (select effect, flow, source_id, role from audit_entry
+                          order by at desc, id desc limit {_LAST_EFFECTS}) last
+                    cross join lateral (
+                        select id from delivery
+                        where {_OURS} and flow = last.flow and source_id = last.source_id
+                          and role = last.role limit 1) one
+                    where last.effect = 'create')
             ) newest
             where confirmed_at > clock_timestamp() - make_interval(secs => :within)
               and coalesce(target_meta ->> 'adopted', 'false') = 'false'
               and not coalesce(target_meta ?| array['kept', 'accepted'], false)
             order by length(target_id) desc, target_id desc limit :most
-            """  # noqa: S608 - built from a constant
+            """  # noqa: S608 - built from constants
         ),
         {
             "tenant_id": tenant_id,

@@ -259,14 +259,17 @@ def _move(
         row = {**rows[0].row, **sums.get(rows[0].id, {})}
         whole = partial(whole_row, seek, lease, row_id, row, linked=linked)
         return found_row(seek, lease, row_id, whole, canonical)
-    named = [] if _needs_no_link(seek, lease, absence) else rows_by_link(seek, reference)
+    is_linkless = _needs_no_link(seek, lease, absence)
+    named = [] if is_linkless else rows_by_link(seek, reference)
     if len(named) > 1:
         return verdicts.doubled(lease, reference, named)
     move = of_linked(seek, lease, named[0].id, canonical) if named else None
     if move is not None:
         return move
     maybe = [row.id for row in [*named, *found.like.get(reference, ())]]
-    absence = replace(absence, looked=replace(absence.looked, found=found))
+    # What had to wait may be about to go by now: not before links were asked.
+    is_sure = absence.looked.is_sure and not is_linkless
+    absence = replace(absence, looked=replace(absence.looked, found=found, is_sure=is_sure))
     return of_maybe(seek, lease, maybe, canonical, absence)
 
 

@@ -49,7 +49,8 @@ def waits_for(connection: Connection, lease: Lease, settle: timedelta) -> str | 
 
     The first one goes at once. While any has gone ahead and is not confirmed, or not for long, this
     one among them, the next goes ever later after the last. Not one of a connection that stands
-    still: it would be waited for as long as that does.
+    still: it would be waited for as long as that does. One that waits for another row, perhaps for
+    a person, counts from when it was sent last.
 
     Args:
         connection: the transaction.
@@ -69,7 +70,7 @@ def waits_for(connection: Connection, lease: Lease, settle: timedelta) -> str | 
                    coalesce(max((target_meta ->> '{AHEAD}')::int) filter (where id = :id), 0) as own
             from (
                 select d.id, d.source_id, d.target_meta,
-                       case when d.state in ('due', 'leased', 'waiting') then clock_timestamp()
+                       case when d.state in ('due', 'leased') then clock_timestamp()
                             else greatest(d.sent_at, d.confirmed_at) end as at
                 from delivery d join connection c on c.id = d.connection_id
                 where d.tenant_id = :tenant_id and d.target = :target and d.target_meta ? '{AHEAD}'

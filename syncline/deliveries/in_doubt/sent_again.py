@@ -116,7 +116,10 @@ def settled(connection: Connection, ids: Collection[int]) -> None:
 
 
 def by_flow(connection: Connection, connection_id: int) -> dict[str, int]:
-    """How many of a connection are not settled yet, by flow, payments by their target too."""
+    """How many of a connection are not settled yet, by flow, payments by their target too.
+
+    Of customers those of its tenant, of whose rows none is worse than that.
+    """
     found = connection.execute(
         text(
             f"""
@@ -124,7 +127,11 @@ def by_flow(connection: Connection, connection_id: int) -> dict[str, int]:
                    as flow, count(distinct d.source_id) as many
             from delivery d
             where d.tenant_id = (select tenant_id from connection where id = :connection_id)
-              and d.connection_id = :connection_id and {_DONE}
+              and (d.connection_id = :connection_id or d.flow = 'customers') and {_DONE}
+              and not (d.flow = 'customers' and exists (
+                  select 1 from delivery other
+                  where other.tenant_id = d.tenant_id and other.flow = d.flow
+                    and other.source_id = d.source_id and other.state <> 'delivered'))
             group by 1
             """  # noqa: S608 - built from constants of this module
         ),

@@ -57,10 +57,11 @@ def _reference(target: Target, one: SentAgain) -> str:
 def _write(seek: Seek, found: Sequence[SentAgain], looked: Looked, connection: Connection) -> None:
     settled = []
     for one in found:
-        rows = looked.found.rows[_reference(seek.target, one)]
+        name = _reference(seek.target, one)
+        rows, is_sure = looked.found.rows[name], name not in looked.found.unsure
         if any(str(row.id) != one.standing.target_id for row in rows):
             _tell(connection, seek, one, rows)
-        elif _shows_all(connection, one, looked, rows) or one.is_last:
+        elif one.is_last or (is_sure and _shows_all(connection, one, looked, rows)):
             settled.append(one.standing.id)
     sent_again.settled(connection, settled)
 
@@ -77,7 +78,8 @@ def _shows_all(
 ) -> bool:
     """Whether a row that an earlier call made would be shown too.
 
-    It would where the row of the last call is, and where one is that was made after it.
+    It would where the row of the last call is, and where one is that was made after it; but not
+    where the answer hides a row that Halo has.
     """
     if rows and UNTOLD not in (one.standing.target_meta or {}):
         return True

@@ -8,6 +8,7 @@ import pytest
 
 from syncline.deliveries.status_counts import kinds
 from syncline.errors import MissingScope, NoAnswer
+from syncline.runtime.sweep import sweep
 from syncline.sandbox.process import SandboxProcess
 from syncline.sending.find import reference_on
 from syncline.sending.in_doubt import resend
@@ -267,3 +268,124 @@ def test_an_array_that_was_lost_costs_few_calls_to_find_out(
     assert sandbox.audit()["clean"]
     calls = [call["operation"] for call in sandbox.calls("halo")[seen:]]
     assert calls.count("GET /ExternalLink") <= 5
+
+
+def test_one_that_went_ahead_and_waits_for_a_person_holds_up_no_other_one(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 4)
+    until_one_is_due(world)
+    [first] = world.rows("select * from delivery where flow = 'orders' and state = 'due'")
+    world.do(
+        """
+        update delivery set state = 'parked', target_id = null, reason = 'of a test'
+        where flow = 'customers' and target_id = :client
+        """,
+        client=str(first.sent_projection["client_id"]),
+    )
+    until(world, lambda: world.counts()["orders", "delivered"] == 3 + 3)
+    assert world.counts()["orders", "waiting"] == 1
+
+
+def until_one_is_due(world: World) -> None:
+    """Look up what is in doubt, and send nothing, until an order is to be sent again."""
+    for _ in range(50):
+        world.do("update delivery set due_at = clock_timestamp() where state = 'doubtful'")
+        for nudge in sweep(world.worker):
+            if nudge.task == "look_up":
+                world.follow(nudge)
+        if world.counts().get(("orders", "due")):
+            return
+    raise AssertionError(world.counts())
+
+
+def test_what_stops_waiting_after_links_were_left_out_does_not_go_ahead_without_them(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Much time may pass between: the rows that follow are read."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lost(world, sandbox, "cut_before", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(resend, "waits", lambda *_: True)
+        for _ in range(5):
+            looks_after(world, minutes=600)
+    assert world.counts()["orders", "doubtful"] == 1
+    assert attempts(world) == 1
+    until(world, lambda: world.counts()["orders", "delivered"] == 4)
+
+
+def test_an_answer_that_hides_a_row_settles_nothing(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows a row that is newer than the last call, and not one that Halo has besides."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lagging = Lagging(monkeypatch, sandbox)
+    monkeypatch.setattr(resend, "reference_on", absent)
+    lost(world, sandbox, "cut_after", 1)
+    until(world, lambda: world.counts()["orders", "delivered"] == 4, minutes=1)
+    sandbox.add_orders(2)
+    world.pull()
+    world.drive()
+    lagging.shown.add(max(int(row["id"]) for row in sandbox.halo_orders()))
+    world.do("update delivery set target_meta = target_meta - 'second_look'")
+    world.do("update delivery set confirmed_at = confirmed_at - interval '1 hour'")
+    world.follow_all()
+    assert world.rows("select id from delivery where target_meta ?& array['ahead', 'second_look']")
+
+
+def test_a_customer_is_counted_once_where_one_row_is_parked_and_another_went_ahead(
+    worlds: Worlds, sandbox: SandboxProcess
+) -> None:
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    went = """
+        update delivery set target_meta = target_meta || jsonb_build_object('ahead', 1)
+        where target = 'client' and flow = 'customers'
+    """
+    world.do(went)
+    link = world.reopened().link
+    [customers] = [
+        one
+        for one in world.worker.ledger.run(lambda connection: kinds(connection, link))
+        if one.kind == "customers"
+    ]
+    assert (customers.in_line, customers.doubtful, customers.parked) == (0, 3, 0)
+    world.do("update delivery set state = 'parked', reason = 'of a test' where target = 'user'")
+    [customers] = [
+        one
+        for one in world.worker.ledger.run(lambda connection: kinds(connection, link))
+        if one.kind == "customers"
+    ]
+    assert (customers.in_line, customers.doubtful, customers.parked) == (0, 0, 3)
+
+
+NEWER = """
+    insert into delivery (tenant_id, connection_id, flow, role, target, place, source_kind,
+                          source_id, state, wanted_version, sent_version, delivered_version,
+                          target_id, target_meta, cause, sent_at, confirmed_at)
+    select tenant_id, connection_id, flow, role, target, place, source_kind, 'newer' || at,
+           'delivered', 1, 1, 1, cast(1000 + at as text), '{}', 'of a test', at_, at_
+    from delivery, generate_series(1, 100) at,
+         lateral (select clock_timestamp() - interval '2 days' as at_) moment
+    where id = (select min(id) from delivery where target = 'order')
+"""
+"""Deliveries that came after all others, and were done long before them."""
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_what_is_done_after_much_that_came_later_speaks_for_the_others_too(
+    worlds: Worlds, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As what is retried, or has waited long: its row is newer than those of newer deliveries."""
+    world = brought_over(worlds, sandbox, orders=3, transactions=0, subscriptions=0)
+    lagging = Lagging(monkeypatch, sandbox)
+    lost(world, sandbox, kind, 4)
+    world.do("update tenant set settle_seconds = 3600")
+    world.do(NEWER)
+    world.reopened()
+    lagging.on = kind == "cut_after"
+    made = len(sandbox.halo_orders()) if lagging.on else 3 + 4
+    until(world, lambda: world.counts()["orders", "delivered"] == 100 + made)
+    lagging.on = False
+    until(world, lambda: world.counts()["orders", "delivered"] == 100 + 3 + 4)
+    assert len(sandbox.halo_orders()) == 3 + 4
