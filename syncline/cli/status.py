@@ -113,8 +113,12 @@ def show_status(
 
 
 def _watch(worker: WorkerContext, name: str | None) -> None:
+    shown = console()
     try:
-        with Live(_render(_read(worker, name)), console=console(), auto_refresh=False) as live:
+        while not shown.is_terminal:  # a live display would show nothing there before its end
+            shown.print(_render(_read(worker, name)))
+            worker.sleep(_WATCH_SECONDS)
+        with Live(_render(_read(worker, name)), console=shown, auto_refresh=False) as live:
             while True:
                 worker.sleep(_WATCH_SECONDS)
                 live.update(_render(_read(worker, name)), refresh=True)

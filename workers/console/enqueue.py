@@ -16,6 +16,7 @@ from syncline.ledger import connections, effects
 from syncline.queues import Lane
 from syncline.reconciliation.due import LAST, asked
 from syncline.runtime.registry import HANDLERS
+from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.options import day
 from syncline.terminal.output import group, say
@@ -185,6 +186,7 @@ def _enqueue(context: typer.Context, connection: str | None, tasks: Sequence[_Ta
     with command_context(context).open() as worker:
         worker.ledger.run(note)
         _publish(tasks)
+        remark_on_idleness(worker)
     for task in tasks:
         say(f"Enqueued {task.name} on {task.lane.queue}.")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -185,12 +186,23 @@ def _make() -> AbstractContextManager[WorkerContext]:
     return opened_here(make=True)
 
 
+def _end_in_order_when_told() -> None:
+    """Let SIGTERM and a closed terminal end a command as Ctrl-C does.
+
+    By themselves they end a process where it stands, and servers that it started run on.
+    """
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(sign, lambda number, _: sys.exit(128 + number))
+
+
 def main() -> None:
     """Run a command; every error of ours is one line on standard error."""
     # With standard input closed there is none at all; an empty one says so in every prompt.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
     # Imports leave much that lasts: to search it for garbage at every turn is a tenth of a start.
     gc.set_threshold(200_000, 20, 20)
+    _end_in_order_when_told()
     if "_SYNCLINE_COMPLETE" in os.environ:
         # Typer learns the shells here, which otherwise takes options of its own.
         get_completion_inspect_parameters()

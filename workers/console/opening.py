@@ -47,7 +47,7 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[WorkerContext]
             key is wrong, or the ledger is not one of this version.
         Again: Redis went away during the block.
     """
-    _remark_on(settings, make=make)
+    remark_on(settings, make=make)
     with _redis_in_reach(), embedded.using(settings) as servers:
         worker = make_context(
             settings,
@@ -66,7 +66,7 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[WorkerContext]
             worker.close()
 
 
-def _remark_on(settings: Settings, *, make: bool) -> None:
+def remark_on(settings: Settings, *, make: bool) -> None:
     """Say where something is made, or that nothing runs where we look.
 
     Raises:

@@ -10,6 +10,7 @@ from syncline.ledger.migrate import pending, upgrade
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import say
+from workers.console.opening import remark_on
 from workers.embedded import data_folder
 from workers.embedded import servers as embedded
 from workers.logs import configure
@@ -30,8 +31,7 @@ def migrate(
     """
     settings = command_context(context).settings()
     configure(settings)
-    if dry_run and not data_folder.is_made(settings):
-        raise data_folder.absence(settings)
+    remark_on(settings, make=not dry_run)
     with embedded.using(settings) as servers:
         missing = pending(servers.database_url)
         if dry_run:

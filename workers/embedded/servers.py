@@ -54,7 +54,7 @@ def ensure(settings: Settings) -> Servers:
 
 def are_running(settings: Settings) -> bool:
     """Whether those that the settings do not name run already in the data folder."""
-    return all(is_running(server) for server in _embedded(settings))
+    return all(is_running(server) for server in of(settings))
 
 
 def stop_if_unused(settings: Settings) -> bool:
@@ -94,7 +94,8 @@ def using(settings: Settings) -> Iterator[Servers]:
         stop_if_unused(settings)
 
 
-def _embedded(settings: Settings) -> list[Server]:
+def of(settings: Settings) -> list[Server]:
+    """The servers that the settings do not name."""
     found: list[Server] = []
     if settings.database_url is None:
         found.append(Postgres(settings.data))
