@@ -24,6 +24,7 @@ from syncline.deliveries.target_rows import none_is_ours
 from syncline.engine.failures import PARK_AFTER, Move, is_of_the_record
 from syncline.errors import Absent, Again, Doubtful, MissingScope, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
+from syncline.halo.sql.finding import FoundRow
 from syncline.ledger import calls
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
@@ -66,11 +67,11 @@ class Following:
     """What stands under the ids that follow our newest one.
 
     Attributes:
-        rows: what each carries where our reference stands, in small letters → its id.
+        rows: what they carry where our reference stands, in small letters → their ids.
         unread: one that could not be read, where that keeps the others from being judged.
     """
 
-    rows: Mapping[str, int]
+    rows: Mapping[str, list[int]]
     unread: Unread | None = None
 
 
@@ -143,10 +144,12 @@ def _unlisted(
     following = absence.following()
     key = seek.target.key
     ours = reference({key: seek.target.reference(lease.source_id, lease.role)}, key)
-    row_id = following.rows.get(ours.casefold())
-    if row_id is not None:
-        whole = partial(whole_row, seek, lease, str(row_id), {})
-        return found_row(seek, lease, str(row_id), whole, canonical)
+    ids = following.rows.get(ours.casefold(), [])
+    if len(ids) > 1:
+        return verdicts.doubled(lease, ours, [FoundRow(one, ours, {}) for one in ids])
+    if ids:
+        whole = partial(whole_row, seek, lease, str(ids[0]), {})
+        return found_row(seek, lease, str(ids[0]), whole, canonical)
     if following.unread is not None:
         return _unread(seek, lease, following.unread)
     return verdicts.unsure(seek, lease) if _shows_another(seek, following) else None
@@ -184,7 +187,7 @@ def following(seek: Seek) -> Following:
         lambda connection: needs.made_last(connection, tenant, target.name, _EVER, 1)
     )
     newest = readable_id(target, made[0].target_id) if made else None
-    rows, misses, is_any_told, unread = dict[str, int](), 0, False, list[Unread]()
+    rows, misses, is_any_told, unread = dict[str, list[int]](), 0, False, list[Unread]()
     ids = [] if newest is None else range(newest + 1, newest + 1 + MOST_NEXT)
     for row_id in ids:
         try:
@@ -196,7 +199,8 @@ def following(seek: Seek) -> Following:
             continue
         misses = 0
         if isinstance(carried, str):
-            rows[carried.casefold()], is_any_told = row_id, True
+            rows.setdefault(carried.casefold(), []).append(row_id)
+            is_any_told = True
             continue
         unread.append(Unread(f"{target.name} {row_id}", carried))
         if isinstance(carried, Again) and not is_of_the_record(carried):
