@@ -69,7 +69,7 @@ def refuse_renewal(
         f"an order of {plain(whole)}, for which {plain(before)} was paid before. Its sale stands "
         "nowhere, so it is no payment of that order.",
         field="subscription_id",
-        remedy="Book the renewal's sale in Halo by hand, move its payment there if Halo has it "
+        remedy="Enter the renewal's sale in Halo by hand, move its payment there if Halo has it "
         "already, and leave this one parked. If it pays for the order itself, correct the order's "
         "amount in HighLevel, then retry.",
     )

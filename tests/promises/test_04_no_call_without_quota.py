@@ -88,7 +88,7 @@ def test_a_429_freezes_the_key_for_all_workers(
 @pytest.mark.parametrize(
     ("kind", "body", "calls"),
     [
-        ("application/json", b'{"message": "10 requests per 10 seconds"}', 10),
+        ("application/json", b'{"Message": "10 requests per 10 seconds"}', 10),
         ("text/plain", b"Too Many Requests", 1000),
         ("text/html", b"<html><title>10 requests per 10 seconds</title></html>", 1000),
     ],

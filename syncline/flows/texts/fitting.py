@@ -98,7 +98,7 @@ def _cut(
             f"{name} has {units(text)} characters, Halo holds {columns.own[name]}, and a "
             f"{resource} has no note to keep the whole in.",
             field=name,
-            remedy="Write something shorter into it with the mapping, such as what the transform "
+            remedy="Set something shorter for it with the mapping, such as what the transform "
             "find takes out of it; then retry.",
         )
     if isinstance(found.get(_LINK), Mapping):

@@ -14,6 +14,7 @@ from syncline.deliveries import unleased
 from syncline.deliveries.in_doubt import sent_again
 from syncline.deliveries.in_doubt.sent_again import SentAgain
 from syncline.deliveries.states import UNTOLD
+from syncline.deliveries.target_rows import accepted_in
 from syncline.errors import Again
 from syncline.halo.sql.finding import FoundRow
 from syncline.ledger import calls
@@ -59,7 +60,9 @@ def _write(seek: Seek, found: Sequence[SentAgain], looked: Looked, connection: C
     for one in found:
         name = _reference(seek.target, one)
         rows, is_sure = looked.found.rows[name], name not in looked.found.unsure
-        if any(str(row.id) != one.standing.target_id for row in rows):
+        if accepted_in(one.standing.target_meta):
+            settled.append(one.standing.id)  # a person has judged this row
+        elif any(str(row.id) != one.standing.target_id for row in rows):
             _tell(connection, seek, one, rows)
         elif one.is_last or (is_sure and _shows_all(connection, one, looked, rows)):
             settled.append(one.standing.id)
