@@ -26,7 +26,7 @@ from syncline.sending.targets import Target
 SCARCE = 120
 """By how many times the time of a call a pause grows while the whole quota is used up."""
 
-LONGEST = 10
+LONGEST = 6
 """A pause is no longer than a window by this, so that what is there leaves several times in it."""
 
 LOOKS_AGAIN = timedelta(seconds=2)
