@@ -106,7 +106,7 @@ def survey(line: Line, since: date, progress: Progress) -> Survey:
         Refused: the connection is at work, so it may be creating these very orders.
         SynclineError: a side could not be read.
     """
-    _stands_still(line)
+    _stands_still(line, progress)
     read_highlevel(line, since, progress)
     by_currency = currencies_of(line, since)
     waiting = open_orders(line, since)
@@ -135,7 +135,7 @@ def apply_survey(line: Line, seen: Survey, progress: Progress) -> AdoptionResult
         Refused: the connection is at work.
         SynclineError: a side could not be reached; what is pinned by then goes on later.
     """
-    _stands_still(line)
+    _stands_still(line, progress)
     forgotten = line.worker.ledger.run(lambda connection: _begin(connection, line, seen.since))
     # Read after the matches were applied, a detail would be a change that is sent to Halo.
     read_details(line, len(seen.sold), progress)
@@ -178,7 +178,7 @@ def _decided(connection: Connection, line: Line, state: str) -> None:
     )
 
 
-def _stands_still(line: Line) -> None:
+def _stands_still(line: Line, progress: Progress) -> None:
     """Nobody else may create orders meanwhile.
 
     What is in doubt is looked up here: were the connection started for it, it would create the very
@@ -197,6 +197,7 @@ def _stands_still(line: Line) -> None:
                 remedy="Try again in a minute: they are looked up in Halo then, and the connection "
                 "need not be started for it. `syncline status` shows them.",
             )
+        progress("waiting for what is still being sent or in doubt", 0, many)
         if not _look_up(line):
             line.worker.sleep(PAUSE_S)
             waited += PAUSE_S

@@ -25,7 +25,8 @@ from syncline.mapping.show import FILLED, OPTIONS, filled_cells, option_cells
 from syncline.terminal.caveats import remark_on_emptiness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
-from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.waiting import waiting
 
 app = group("alerts", "See what people were told, say that it is known, try whether it arrives.")
 
@@ -187,8 +188,8 @@ def try_out(
             would = f"It would {made}tell each channel once."
             show(as_json, {"would": would}, lambda: plain(would))
             return
-        with error_console().status("") as shown:
-            ways = try_alerts(line, shown.update)
+        with waiting() as tell:
+            ways = try_alerts(line, tell)
     trial = _Trial(connection, bool(ways) and all(way.arrived for way in ways), ways)
     show(as_json, trial, lambda: _render_trial(trial))
     if not trial.arrived:

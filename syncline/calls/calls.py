@@ -239,9 +239,10 @@ class ApiCalls:
             )
             for token in tokens
         ]
-        if len(tokens) == 1:
-            return [self._one(permits[0], makes[0])]
-        return list(self._worker.workers.map(self._one, permits, makes))
+        with self._worker.patience.asking(self._key.name):
+            if len(tokens) == 1:
+                return [self._one(permits[0], makes[0])]
+            return list(self._worker.workers.map(self._one, permits, makes))
 
     def read(self, operation: str, make: Callable[[Permit], T]) -> T:
         """One call that changes nothing on the other side; its errors are raised."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +49,10 @@ class Nudge:
     after: float = 0
 
 
+def _ask_silently(_key: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 def _rest_silently(_what_for: str, seconds: float, sleep: Callable[[float], None]) -> None:
     sleep(seconds)
 
@@ -62,10 +66,12 @@ class QuotaPatience:
             last as long as the key's longest window, after which a call must be back.
         rest: waits for a key, by its name, or for what a sentence says: so many seconds, by the
             given sleep. It may tell of it.
+        asking: is around each call, by the name of its key; it may tell that no answer comes.
     """
 
     by_hand: bool = False
     rest: Callable[[str, float, Callable[[float], None]], None] = _rest_silently
+    asking: Callable[[str], AbstractContextManager[None]] = _ask_silently
 
 
 OF_A_TASK = QuotaPatience()
@@ -131,15 +137,6 @@ class WorkerContext:
     close: Callable[[], None]
     patience: QuotaPatience = OF_A_TASK
     chance: Callable[[], float] = lambda: 1.0
-
-    def rest(self, what_for: str, seconds: float) -> None:
-        """Wait; a person who waits with it is told what for.
-
-        Args:
-            what_for: in a sentence.
-            seconds: how long.
-        """
-        self.patience.rest(what_for, seconds, self.sleep)
 
 
 @contextmanager

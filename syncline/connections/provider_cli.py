@@ -19,6 +19,7 @@ from syncline.actor import caused
 from syncline.calls.calls import ApiCalls, Outcome, Planned, highlevel_calls
 from syncline.calls.changes import change
 from syncline.calls.context import Line
+from syncline.connections.set_up import UNKNOWN
 from syncline.errors import Again, Doubtful, Refused, SynclineError
 from syncline.highlevel.providers import (
     PATH,
@@ -170,9 +171,7 @@ class _Registration:
         settle = self._line.link.settle(self._worker.settings.settle)
         made = self._found(doubt)
         if made is None:
-            self._worker.rest(
-                "Its outcome is unknown, so HighLevel is asked once more", settle.total_seconds()
-            )
+            self._worker.patience.rest(UNKNOWN, settle.total_seconds(), self._worker.sleep)
             made = self._found(doubt)
         if made is None:
             raise Again(

@@ -69,7 +69,7 @@ class Questions:
         line: the connection.
         key: the side's quota.
         sign_in: gets a token where there is none.
-        tell: hears what is asked next, or waited for.
+        tell: hears what is asked next.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Questions:
         self.errors: list[SynclineError] = []
         self.waits: Again | None = None
         self._line = line
+        self._key = key
         self._tell = tell
         self._left = PATIENCE.total_seconds()
 
@@ -156,8 +157,8 @@ class Questions:
             return False
         pause = max(seconds, 0.05)
         self._left -= pause
-        self._tell(f"waiting {pause:.0f} s for quota, which workers use")
-        self._line.worker.sleep(pause)
+        worker = self._line.worker
+        worker.patience.rest(self._key.name, pause, worker.sleep)
         return True
 
     def _put_off(self, question: ConnectionCheck, why: Again) -> None:

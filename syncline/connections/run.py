@@ -21,6 +21,11 @@ NOTICED_AFTER_S = 6.0
 """After so many seconds every worker has seen that a connection changed."""
 
 
+def until_noticed(worker: WorkerContext) -> None:
+    """Wait until every worker has seen that a connection changed."""
+    worker.patience.rest("Until all workers have noticed", NOTICED_AFTER_S, worker.sleep)
+
+
 def add(
     worker: WorkerContext,
     new: NewConnection,
@@ -92,11 +97,6 @@ def start(
     return worker.ledger.run(work)
 
 
-def until_noticed(worker: WorkerContext, name: str) -> None:
-    """Wait until every worker has seen that a connection changed."""
-    worker.rest(f"All workers come to see that {name} has changed", NOTICED_AFTER_S)
-
-
 def rehearse(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
     """Let a connection read and not write, from when this returns; returns it as it was before."""
 
@@ -109,7 +109,7 @@ def rehearse(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
 
     before = worker.ledger.run(work)
     if before.state == "active" and not dry_run:
-        until_noticed(worker, name)
+        until_noticed(worker)
     return before
 
 
@@ -125,7 +125,7 @@ def stop(worker: WorkerContext, name: str, *, dry_run: bool) -> Link:
 
     before = worker.ledger.run(work)
     if before.reads and not dry_run:
-        until_noticed(worker, name)
+        until_noticed(worker)
     return before
 
 

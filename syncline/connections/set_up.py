@@ -21,6 +21,9 @@ from syncline.transport import Permit
 
 T = TypeVar("T")
 
+UNKNOWN = "The outcome of a write is unknown, so it is looked for once it must have landed"
+"""What a command waits for after a write without a clear answer."""
+
 
 class SetUp:
     """Writes of one command about one connection.
@@ -106,8 +109,7 @@ class SetUp:
         found = look()
         if found is None:
             settle = self.line.link.settle(self.worker.settings.settle)
-            what_for = "What became of the last change is not known, so Halo is asked once more"
-            self.worker.rest(what_for, settle.total_seconds())
+            self.worker.patience.rest(UNKNOWN, settle.total_seconds(), self.worker.sleep)
             found = look()
         return found
 

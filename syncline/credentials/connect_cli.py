@@ -235,7 +235,8 @@ def _in_turn(worker: WorkerContext, link: Link, key: QuotaKey) -> Counted:
             except NoQuota as error:
                 if worker.monotonic() > give_up:
                     raise
-                worker.sleep(min(max(error.after.total_seconds(), 0.05), 1.0))
+                pause = min(max(error.after.total_seconds(), 0.05), _TURN_SECONDS)
+                worker.patience.rest(key.name, pause, worker.sleep)
 
     return counted
 

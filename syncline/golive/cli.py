@@ -29,6 +29,7 @@ from syncline.terminal.caveats import remark_on_idleness
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA
 from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
+from syncline.terminal.waiting import waiting
 
 app = group("golive", "Go live, when all that matters is green; and back.")
 
@@ -199,7 +200,9 @@ def dump(
             say(place if taken is None else f"It would be noted that there is one: {taken}.")
             return
         if taken is None:
-            made = dumping.dump(worker.ledger.engine.url, path.absolute())
+            with waiting() as tell:
+                tell(f"the ledger is written to {path} and read back")
+                made = dumping.dump(worker.ledger.engine.url, path.absolute())
             certificate: dict[str, Any] = {
                 "place": str(made.path),
                 "bytes": made.size,
@@ -294,13 +297,13 @@ def _wait(
     from syncline.golive import end_to_end  # noqa: PLC0415 - only this command needs it
 
     give_up = worker.monotonic() + 60 * minutes
-    with error_console().status("") as status:
+    with waiting() as tell:
         while True:
             went = end_to_end.went(worker, link, order_id)
             missing = [what for what in wanted if getattr(went, what) is None]
             if not missing:
                 return went
-            status.update(f"not there yet: {', '.join(missing)}")
+            tell(f"not there yet: {', '.join(missing)}")
             if worker.monotonic() > give_up:
                 raise Again(
                     f"Not confirmed within {minutes} minutes: {', '.join(missing)}.",

@@ -139,7 +139,7 @@ def back(worker: WorkerContext, link: Link, by: str, because: str) -> int:
     held = worker.ledger.run(work)
     if link.is_emulated:
         return held
-    until_noticed(worker, link.name)
+    until_noticed(worker)
     return held + worker.ledger.run(lambda connection: _hold(connection, link))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from syncline import jsontext
 from syncline.actor import caused
@@ -30,7 +28,8 @@ from syncline.reconciliation.rules import period_in_words, so_far
 from syncline.terminal.context import command_context
 from syncline.terminal.messages import WRONG_DATA, remark
 from syncline.terminal.options import day
-from syncline.terminal.output import AsJson, error_console, group, plain, say, show, stack, table
+from syncline.terminal.output import AsJson, group, plain, say, show, stack, table
+from syncline.terminal.progress import progress_bars
 
 app = group("reconcile", "Compare both sides with what Halo really holds, and certify it.")
 
@@ -94,7 +93,7 @@ def run(
     Example: syncline reconcile run acme --period 2026-11
     """
     first, last = _days(period, since, until)
-    with command_context(context).open() as worker, _progress() as tell:
+    with command_context(context).open() as worker, progress_bars() as tell:
         line = worker.open_line(name)
         days = period_of(worker, line.link, first, last)
         if dry_run:
@@ -261,21 +260,3 @@ def _told(one: Run) -> dict[str, Any]:
         "finished_at": one.finished_at,
         "clean": None if one.certificate is None else one.certificate["clean"],
     }
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """A bar on standard error where somebody looks at it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = error_console()
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        rows: dict[str, Any] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in rows:
-                rows[what] = bar.add_task(what, total=None)
-            bar.update(rows[what], completed=done, total=of or None)
-
-        yield tell

@@ -189,7 +189,7 @@ def test_one_that_lands_late_is_found_after_the_settle_time(
     sandbox.faults(kind="late", operation=REGISTER, next=1, late_seconds=0.5)
     result = acme(*registering("--yes"))
     assert result.exit_code == 0
-    assert "Its outcome is unknown" in result.stderr
+    assert "outcome of a write is unknown" in result.stderr
     assert [made["id"] for made in listed(acme)] == [row[2] for row in audited(ledger)]
     assert operations(sandbox).count(REGISTER) == 1
 
