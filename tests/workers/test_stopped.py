@@ -54,6 +54,12 @@ def test_a_reading_command_says_that_nothing_runs_and_leaves_nothing_running(
     assert not any(is_running(server) for server in embedded.of(stopped))
 
 
+def heed_signals() -> None:
+    """As in a shell: whoever runs the tests in the background may have them ignored."""
+    for sign in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(sign, signal.default_int_handler if sign is signal.SIGINT else signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_command_that_is_ended_stops_the_servers_that_it_started(
     stopped: Settings, sign: signal.Signals
@@ -65,6 +71,7 @@ def test_a_command_that_is_ended_stops_the_servers_that_it_started(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=heed_signals,  # noqa: PLW1509 - nothing else runs in the child
     ) as watching:
         assert watching.stdout is not None
         assert watching.stdout.readline()  # the servers run: it shows what they hold
