@@ -67,6 +67,17 @@ PINNED: Final = "adopting"
 """The key in `target_meta` of a delivery that is pinned to a row which was not read whole yet."""
 
 
+def counted_as(of: str) -> str:
+    """SQL: as what a delivery is counted: its flow, and for payments what it makes too.
+
+    Args:
+        of: the name of the delivery in the statement.
+    """
+    return (
+        f"case when {of}.flow = 'payments' then {of}.flow || '/' || {of}.target else {of}.flow end"
+    )
+
+
 class State(StrEnum):
     """Where a delivery stands."""
 

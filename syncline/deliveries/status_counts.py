@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.deliveries.in_doubt import sent_again
-from syncline.deliveries.states import NEEDS_A_PERSON, State
+from syncline.deliveries.states import NEEDS_A_PERSON, State, counted_as
 from syncline.ledger.connections import Link
 from syncline.ledger.database import text
 from syncline.ledger.modes import HELD
@@ -196,7 +196,7 @@ def _states(connection: Connection, link: Link) -> dict[str, Mapping[str, int]]:
         text(
             f"""
             select flow, state, sum(many) as many from (
-                select case when flow = 'payments' then flow || '/' || target else flow end as flow,
+                select {counted_as("d")} as flow,
                        {_STATE} as state, count(*) as many
                 from delivery d
                 where connection_id = :connection_id and flow <> 'customers'
@@ -239,8 +239,7 @@ def _held_up(connection: Connection, link: Link) -> dict[str, int]:
     found = connection.execute(
         text(
             f"""
-            select case when w.flow = 'payments' then w.flow || '/' || w.target else w.flow end
-                       as flow, count(distinct w.id) as many
+            select {counted_as("w")} as flow, count(distinct w.id) as many
             from delivery d
             join wait on wait.tenant_id = d.tenant_id and wait.flow = d.flow
                      and wait.source_id = d.source_id and wait.role = d.role

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cache, partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -34,6 +36,7 @@ from syncline.halo.round_trip import ROW
 from syncline.halo.sql import readback
 from syncline.halo.sql.finding import LookupResult
 from syncline.halo.sql.queries import Query
+from syncline.ledger import calls
 from syncline.money import minor_digits
 from syncline.sending import inputs, round_trips
 from syncline.sending.completing import completed
@@ -140,6 +143,11 @@ def _moves(seek: Seek, leases: list[Lease]) -> Iterator[tuple[Lease, Move]]:
     lost = [lease for lease in leases if lease.target_id is None]
     failed: list[tuple[Sequence[Lease], SynclineError]] = []
     following = cache(partial(resend.following, seek))
+
+    @cache
+    def ended_at(call_id: UUID) -> datetime | None:
+        return line.worker.ledger.run(lambda connection: calls.ended_at(connection, call_id))
+
     for group, looked in looking.looked_for(seek, lost):
         if isinstance(looked, SynclineError):
             failed.append((group, looked))
@@ -148,7 +156,7 @@ def _moves(seek: Seek, leases: list[Lease]) -> Iterator[tuple[Lease, Move]]:
         if isinstance(sums, SynclineError):
             failed.append((group, sums))
             continue
-        absence = resend.Absence(looked, following)
+        absence = resend.Absence(looked, following, ended_at)
         for lease in group:
             yield lease, _move(seek, lease, sums, canonical_of(lease), absence)
     for lease, outcome in _read_all(seek, [one for one in leases if one.target_id is not None]):
@@ -281,7 +289,7 @@ def _needs_no_link(seek: Seek, lease: Lease, absence: resend.Absence) -> bool:
     """
     if seek.known.find_way(seek.target.name) is not FindWay.SQL or lease.sent_at is None:
         return False
-    return resend.covers(seek, lease, absence) or resend.waits(seek, lease)
+    return resend.covers(lease, absence) or resend.waits(seek, lease)
 
 
 def _note_given_anew(seek: Seek, reference: str, row_id: int) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from syncline.deliveries import target_rows
-from syncline.deliveries.states import AHEAD, SECOND_LOOK
+from syncline.deliveries.states import AHEAD, SECOND_LOOK, counted_as
 from syncline.deliveries.target_rows import TargetRow
 from syncline.ledger.database import text
 
@@ -123,8 +123,7 @@ def by_flow(connection: Connection, connection_id: int) -> dict[str, int]:
     found = connection.execute(
         text(
             f"""
-            select case when d.flow = 'payments' then d.flow || '/' || d.target else d.flow end
-                   as flow, count(distinct d.source_id) as many
+            select {counted_as("d")} as flow, count(distinct d.source_id) as many
             from delivery d
             where d.tenant_id = (select tenant_id from connection where id = :connection_id)
               and (d.connection_id = :connection_id or d.flow = 'customers') and {_DONE}

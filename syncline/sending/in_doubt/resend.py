@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -25,7 +26,6 @@ from syncline.engine.failures import PARK_AFTER, Move, is_of_the_record
 from syncline.errors import Absent, Again, Doubtful, MissingScope, Rejected, Unmappable, Unreadable
 from syncline.halo.matching import reference
 from syncline.halo.sql.finding import FoundRow
-from syncline.ledger import calls
 from syncline.sending import inputs, outcomes, round_trips
 from syncline.sending.find import is_one_a_call, readable_id, reference_on
 from syncline.sending.in_doubt import verdicts
@@ -82,10 +82,12 @@ class Absence:
     Attributes:
         looked: what it shows, and how new that is.
         following: what no look-up shows may stand here; read when it is asked for first.
+        ended_at: when a call had ended, by its id; many were written by one.
     """
 
     looked: Looked
     following: Callable[[], Following]
+    ended_at: Callable[[UUID], datetime | None]
 
 
 def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absence) -> Move:
@@ -101,25 +103,24 @@ def absent(seek: Seek, lease: Lease, canonical: inputs.Canonical, absence: Absen
         seek.target.gives_up is not None
         or lease.sent_at is None
         or none_is_ours(lease.target_meta)
-        or covers(seek, lease, absence)
+        or covers(lease, absence)
     )
     if is_proved:
         return verdicts.absent(seek, lease)
     return _unlisted(seek, lease, canonical, absence) or _ahead(seek, lease, absence)
 
 
-def covers(seek: Seek, lease: Lease, absence: Absence) -> bool:
+def covers(lease: Lease, absence: Absence) -> bool:
     """Whether what is shown is newer than the write that is asked about.
 
     Args:
-        seek: where it was looked for.
         lease: the delivery.
         absence: how far it is proved that no row has our reference.
     """
     shows_until, call_id = absence.looked.shows_until, lease.call_id
     if shows_until is None or call_id is None:
         return False
-    ended = seek.line.worker.ledger.run(lambda connection: calls.ended_at(connection, call_id))
+    ended = absence.ended_at(call_id)
     return ended is not None and shows_until > ended
 
 
